@@ -1,1 +1,28 @@
-//! Placeholder.
+//! The engine of lockdep: lock events in, violations out.
+//!
+//! This crate is pure. It has no globals, reads no environment, does no I/O, owns no clock and contains no `unsafe`.
+//! [`Validator`] holds what is known about a whole program, [`TaskContext`] what one thread holds; both are values, so
+//! that a live process, a replayed trace and a test run the very same code.
+//!
+//! Rooms, lowest first; an arrow between them points down only:
+//! `base` (ids, modes, sites, events) ← `state` (classes, held stack, chains, usage) ← `graph` (dependencies, order,
+//! search) ← `check` (one rule a file) ← `engine`. `report` turns a violation into what a person or a tool reads.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+pub mod base;
+pub mod check;
+pub mod config;
+pub mod engine;
+pub mod graph;
+pub mod report;
+pub mod state;
+
+pub use base::event::{Acquire, AcquireFlags};
+pub use base::id::{ClassHash, ClassId, LockId, StackId, Subclass, TaskId};
+pub use base::mode::{Mode, Wait};
+pub use base::site::Site;
+pub use check::violation::{Code, Level, Violation};
+pub use config::{Config, SameClassPolicy};
+pub use engine::{Findings, Outcome, StackSource, TaskContext, Validator};
+pub use state::class::{LockClass, LockClassKey};

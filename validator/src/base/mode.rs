@@ -1,0 +1,33 @@
+//! How a lock is wanted, and how its caller waits for it.
+
+/// How a lock is held or wanted.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum Mode {
+    /// A writer, or the only mode of a mutex (the kernel's `read = 0`).
+    Exclusive = 0,
+    /// A fair reader: queues behind a waiting writer (`read = 1`); `std` and `parking_lot` `read()`.
+    Shared = 1,
+    /// A recursive reader: never waits for another reader (`read = 2`); `read_recursive()`.
+    SharedRecursive = 2,
+}
+
+impl Mode {
+    /// Whether other readers may hold the lock at the same time.
+    #[inline]
+    pub const fn is_shared(self) -> bool {
+        !matches!(self, Self::Exclusive)
+    }
+}
+
+/// How the caller of an acquisition waits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum Wait {
+    /// Until the lock is there: such an acquisition can hang.
+    Blocking = 0,
+    /// Not at all; the event is sent after success. Adds no dependency to the lock, only from it.
+    Try = 1,
+    /// For a bounded time: cannot hang for ever, so a cycle that needs it is a note.
+    Timed = 2,
+}

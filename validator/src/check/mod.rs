@@ -1,0 +1,3 @@
+//! The rules, one a file, and what they find.
+
+pub mod violation;

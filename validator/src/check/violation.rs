@@ -1,0 +1,247 @@
+//! What the engine found, as data: no text, no symbol, no source line.
+
+use crate::base::id::{ClassId, LockId, StackId, Subclass, TaskId};
+use crate::base::mode::{Mode, Wait};
+use crate::base::site::Site;
+
+/// The stable code of a rule, as in `LD0003`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u16)]
+#[non_exhaustive]
+pub enum Code {
+    /// The same lock taken again by the thread that holds it.
+    Recursion = 1,
+    /// Two locks of one class taken in an order that is not theirs.
+    SameClassOrder = 2,
+    /// A cycle of dependencies.
+    CircularDependency = 3,
+    /// One class used inside a context and held where that context may interrupt.
+    InconsistentContext = 4,
+    /// A path that joins a class used inside a context with one held where it may interrupt.
+    ContextInversion = 5,
+    /// A lock that may sleep longer than where it is taken allows.
+    WaitType = 6,
+    /// A release of a lock that is not held.
+    BadRelease = 7,
+    /// The memory of a held lock freed or initialised again.
+    HeldLockFreed = 8,
+    /// A lock still held when its thread ended.
+    HeldAtExit = 9,
+    /// An assertion about held locks that does not hold.
+    Assertion = 10,
+    /// A nest lock named that is not held.
+    NestLockNotHeld = 11,
+    /// A pinned lock released.
+    PinnedLockReleased = 12,
+    /// The wound/wait protocol broken.
+    WoundWait = 13,
+    /// A fair read lock taken again by a reader: hangs when a writer queues in between.
+    RecursiveFairRead = 14,
+    /// An acquisition that contradicts the declared lock order.
+    DeclaredOrder = 15,
+}
+
+impl Code {
+    /// Every code, in order.
+    pub const ALL: [Self; 15] = [
+        Self::Recursion,
+        Self::SameClassOrder,
+        Self::CircularDependency,
+        Self::InconsistentContext,
+        Self::ContextInversion,
+        Self::WaitType,
+        Self::BadRelease,
+        Self::HeldLockFreed,
+        Self::HeldAtExit,
+        Self::Assertion,
+        Self::NestLockNotHeld,
+        Self::PinnedLockReleased,
+        Self::WoundWait,
+        Self::RecursiveFairRead,
+        Self::DeclaredOrder,
+    ];
+
+    /// The code as people write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Recursion => "LD0001",
+            Self::SameClassOrder => "LD0002",
+            Self::CircularDependency => "LD0003",
+            Self::InconsistentContext => "LD0004",
+            Self::ContextInversion => "LD0005",
+            Self::WaitType => "LD0006",
+            Self::BadRelease => "LD0007",
+            Self::HeldLockFreed => "LD0008",
+            Self::HeldAtExit => "LD0009",
+            Self::Assertion => "LD0010",
+            Self::NestLockNotHeld => "LD0011",
+            Self::PinnedLockReleased => "LD0012",
+            Self::WoundWait => "LD0013",
+            Self::RecursiveFairRead => "LD0014",
+            Self::DeclaredOrder => "LD0015",
+        }
+    }
+
+    /// Reads a code as people write it, in any case.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str().eq_ignore_ascii_case(text))
+    }
+}
+
+/// How sure it is that the program can hang; ordered, a level only rises.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Level {
+    /// Worth knowing: every sighting was under one gate lock, or a timed acquisition is needed.
+    Note,
+    /// The classes can hang; the instances seen so far do not.
+    Warning,
+    /// A real defect of the watched program.
+    Error,
+}
+
+impl Level {
+    /// The level as reports print it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// One acquisition that a violation points at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Acquisition {
+    /// The lock object.
+    pub lock: LockId,
+    /// Its class, subclass included.
+    pub class: ClassId,
+    /// The nesting level it was taken at.
+    pub subclass: Subclass,
+    /// How it is held or wanted.
+    pub mode: Mode,
+    /// How its caller waited.
+    pub wait: Wait,
+    /// Its address then; zero if unknown.
+    pub address: usize,
+    /// Where.
+    pub site: Site,
+    /// The stack of the first sighting of its chain, if one was captured.
+    pub stack: Option<StackId>,
+}
+
+/// One dependency of a reported cycle: `to` acquired while `from` was held.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CycleStep {
+    /// The lock that was held.
+    pub from: Acquisition,
+    /// The lock that was acquired.
+    pub to: Acquisition,
+    /// `ER`, `EN`, `SR` or `SN`: holder exclusive or shared, acquisition recursive read or not.
+    pub kind: &'static str,
+    /// The task of the first sighting.
+    pub task: TaskId,
+    /// The segment of that task (it changes at every spawn and join).
+    pub segment: u32,
+    /// How many distinct chains contained it.
+    pub count: u64,
+    /// Whether `from.stack` is that of this very sighting, or of another path to the same chain.
+    pub held_stack_exact: bool,
+    /// Whether this dependency is the one that closed the cycle.
+    pub closing: bool,
+}
+
+/// What else is known about a violation; decides the level.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Evidence {
+    /// Whether the instances themselves close the cycle.
+    pub same_instances: bool,
+    /// Whether the locks lie at the same distance in memory in both orders: fields of one struct.
+    pub sibling: bool,
+    /// A class held exclusively around every sighting of every dependency of the cycle.
+    pub gate: Option<ClassId>,
+    /// How many tasks took part.
+    pub n_tasks: usize,
+    /// How the two sides were ordered in the observed run, if they were.
+    pub ordered: Option<Ordered>,
+    /// Whether a writer was ever seen on every class whose readers the cycle waits for.
+    pub writer_seen: bool,
+    /// Whether the cycle needs an acquisition with a timeout.
+    pub timed: bool,
+    /// Whether every class on the cycle is interchangeable by declaration or has had one instance only.
+    pub declared: bool,
+}
+
+/// Why two sightings could not overlap in the observed run.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Ordered {
+    /// One thread ran both.
+    Program,
+    /// One ran before the other's thread was spawned.
+    Spawn,
+    /// One's thread was joined before the other ran.
+    Join,
+}
+
+/// Something the engine found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Violation {
+    /// The rule that was broken.
+    pub code: Code,
+    /// How sure it is.
+    pub level: Level,
+    /// Stable across runs and machines: code, classes and kinds, no line numbers.
+    pub fingerprint: u64,
+    /// The task that was running.
+    pub task: TaskId,
+    /// What the task was doing: the acquisition or release that the rule objects to.
+    pub subject: Option<Acquisition>,
+    /// The held lock that conflicts with it, if one does.
+    pub conflict: Option<Acquisition>,
+    /// The cycle, or the path between the two ends of a context inversion; the closing dependency last.
+    pub cycle: Vec<CycleStep>,
+    /// Everything the task held then, oldest first.
+    pub held: Vec<Acquisition>,
+    /// What else is known.
+    pub evidence: Evidence,
+    /// What the rule itself adds.
+    pub detail: Detail,
+}
+
+impl Violation {
+    /// Whether the acquisition can never return: the thread waits for itself.
+    pub fn is_self_deadlock(&self) -> bool {
+        self.code == Code::Recursion && matches!(self.detail, Detail::SelfDeadlock)
+    }
+}
+
+/// What a rule adds to a [`Violation`] beyond the locks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Detail {
+    /// Nothing.
+    None,
+    /// The very instance is held by this task in a mode that excludes the wanted one: the acquisition never returns.
+    SelfDeadlock,
+    /// Context rules: the context's name, the class used inside it, the class held where it may interrupt.
+    Context {
+        /// The context's name.
+        context: String,
+        /// Used inside the context, and where that was first seen.
+        used_in: (ClassId, Site),
+        /// Held with the context enabled, and where that was first seen.
+        enabled: (ClassId, Site),
+    },
+    /// Wait types: what was wanted and what the context allows, by name.
+    WaitType {
+        /// The wait type of the acquisition.
+        wanted: &'static str,
+        /// The limit it exceeds.
+        limit: &'static str,
+        /// The held class that set the limit; `None` if the context itself did.
+        limited_by: Option<ClassId>,
+    },
+    /// A rule that explains itself in a sentence (assertions, wound/wait, pins, releases).
+    Message(String),
+}

@@ -1,0 +1,1 @@
+//! The dependency graph: kinds, storage, incremental order, strong-path search.
