@@ -15,6 +15,7 @@ pub mod check;
 pub mod config;
 pub mod engine;
 pub mod graph;
+pub mod record;
 pub mod report;
 pub mod state;
 

@@ -59,6 +59,15 @@ impl Acquire {
     /// A plain acquisition of `lock`: subclass zero, no nest lock, address unknown.
     #[inline]
     pub const fn new(lock: LockId, mode: Mode, wait: Wait, site: Site) -> Self {
-        Self { lock, address: 0, subclass: Subclass::ZERO, mode, wait, flags: AcquireFlags::NONE, nest: None, site }
+        Self {
+            lock,
+            address: 0,
+            subclass: Subclass::ZERO,
+            mode,
+            wait,
+            flags: AcquireFlags::NONE,
+            nest: None,
+            site,
+        }
     }
 }

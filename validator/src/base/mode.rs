@@ -18,6 +18,20 @@ impl Mode {
     pub const fn is_shared(self) -> bool {
         !matches!(self, Self::Exclusive)
     }
+
+    /// The mode as reports and run records write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Exclusive => "exclusive",
+            Self::Shared => "shared",
+            Self::SharedRecursive => "shared-recursive",
+        }
+    }
+
+    /// Reads what [`Mode::as_str`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Exclusive, Self::Shared, Self::SharedRecursive].into_iter().find(|mode| mode.as_str() == text)
+    }
 }
 
 /// How the caller of an acquisition waits.
@@ -30,4 +44,20 @@ pub enum Wait {
     Try = 1,
     /// For a bounded time: cannot hang for ever, so a cycle that needs it is a note.
     Timed = 2,
+}
+
+impl Wait {
+    /// The wait as reports and run records write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Blocking => "blocking",
+            Self::Try => "try",
+            Self::Timed => "timed",
+        }
+    }
+
+    /// Reads what [`Wait::as_str`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Blocking, Self::Try, Self::Timed].into_iter().find(|wait| wait.as_str() == text)
+    }
 }

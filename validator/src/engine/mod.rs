@@ -77,7 +77,12 @@ impl Validator {
     }
 
     /// Registers a class, or finds it: the same key always gives the same id. `None` when the table of classes is full.
-    pub fn register_class(&self, _key: &LockClassKey, _site: Site, _attributes: ClassAttributes) -> Option<ClassId> {
+    pub fn register_class(
+        &self,
+        _key: &LockClassKey,
+        _site: Site,
+        _attributes: ClassAttributes,
+    ) -> Option<ClassId> {
         ClassId::from_index(0)
     }
 

@@ -148,6 +148,13 @@ pub struct Frames {
     pub frames: Vec<Frame>,
 }
 
+impl Frames {
+    /// Whether no stack is known.
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+}
+
 /// One frame of a stack.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Frame {
@@ -186,6 +193,7 @@ pub struct ReportEvidence {
 
 /// How much was looked at, and what was not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Counters {
     /// Registered classes.
     pub classes: u64,
