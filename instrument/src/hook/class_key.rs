@@ -1,0 +1,199 @@
+//! The identity of a lock: where it is made, or the name its author gave.
+
+use std::fmt;
+use std::panic::Location;
+
+use lockdep_validator::state::class::{LockType, Validation, WaitType};
+
+/// Where a lock was made: the identity of a lock that nobody named.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct CreationSite(pub(crate) &'static Location<'static>);
+
+impl CreationSite {
+    /// The place of the call.
+    #[track_caller]
+    #[inline]
+    pub const fn caller() -> Self {
+        Self(Location::caller())
+    }
+
+    /// The place itself.
+    #[inline]
+    pub const fn location(self) -> &'static Location<'static> {
+        self.0
+    }
+}
+
+impl fmt::Debug for CreationSite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CreationSite({})", self.0)
+    }
+}
+
+/// A class with a name: one `static` for all locks that play the same part, as in the kernel.
+///
+/// A name declares the locks of the class **interchangeable**: a cycle through named classes only is an error at once,
+/// whichever objects were seen. Without a key a lock's class is its creation site.
+///
+/// ```
+/// use lockdep::hook::{LockClassKey, LockMap};
+///
+/// static INODE_LOCK: LockClassKey = LockClassKey::named("inode").kind("rwsem");
+/// let map = LockMap::with_key(&INODE_LOCK);
+/// # let _ = map;
+/// ```
+#[derive(Debug)]
+pub struct LockClassKey {
+    pub(crate) name: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) outer: WaitType,
+    pub(crate) inner: WaitType,
+    pub(crate) lock_type: LockType,
+    pub(crate) validation: Validation,
+    pub(crate) declared: bool,
+    pub(crate) location: &'static Location<'static>,
+}
+
+impl LockClassKey {
+    /// A class called `name`, wherever it is used.
+    #[track_caller]
+    pub const fn named(name: &'static str) -> Self {
+        Self {
+            name,
+            kind: "",
+            outer: WaitType::Unchecked,
+            inner: WaitType::Unchecked,
+            lock_type: LockType::Normal,
+            validation: Validation::Full,
+            declared: true,
+            location: Location::caller(),
+        }
+    }
+
+    /// What kind of lock it is, for reports (`rwsem`, `vm_lock`); otherwise the kind the wrapper gives.
+    #[must_use]
+    pub const fn kind(mut self, kind: &'static str) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// What the lock waits for (both `wait_type_outer` and `wait_type_inner` of the kernel).
+    #[must_use]
+    pub const fn wait_type(mut self, wait_type: WaitType) -> Self {
+        self.outer = wait_type;
+        self.inner = wait_type;
+        self
+    }
+
+    /// Where the lock may be taken, and separately what may be taken under it.
+    #[must_use]
+    pub const fn wait_types(mut self, outer: WaitType, inner: WaitType) -> Self {
+        self.outer = outer;
+        self.inner = inner;
+        self
+    }
+
+    /// Special treatment: per-CPU, wait override.
+    #[must_use]
+    pub const fn lock_type(mut self, lock_type: LockType) -> Self {
+        self.lock_type = lock_type;
+        self
+    }
+
+    /// How much of the validation the class takes part in (the kernel's no-validate and no-track keys).
+    #[must_use]
+    pub const fn validation(mut self, validation: Validation) -> Self {
+        self.validation = validation;
+        self
+    }
+
+    /// Keeps the name but lets the instances decide, as for a class without one.
+    #[must_use]
+    pub const fn by_instance(mut self) -> Self {
+        self.declared = false;
+        self
+    }
+}
+
+/// What a wrapper knows about its lock type, handed over with each event. Make it once, as an associated constant.
+///
+/// The name of the data's type is a function, so that it is only asked for when the first lock of the class is registered.
+#[derive(Clone, Copy)]
+pub struct LockInfo {
+    pub(crate) kind: &'static str,
+    pub(crate) type_name: fn() -> &'static str,
+    pub(crate) outer: WaitType,
+    pub(crate) inner: WaitType,
+}
+
+impl LockInfo {
+    /// A lock called `kind` around data of type `T`.
+    pub const fn of<T: ?Sized>(kind: &'static str) -> Self {
+        Self {
+            kind,
+            type_name: core::any::type_name::<T>,
+            outer: WaitType::Unchecked,
+            inner: WaitType::Unchecked,
+        }
+    }
+
+    /// A lock called `kind` that protects no data of its own.
+    pub const fn bare(kind: &'static str) -> Self {
+        Self { kind, type_name: || "", outer: WaitType::Unchecked, inner: WaitType::Unchecked }
+    }
+
+    /// What the lock waits for, and what may be waited for while it is held.
+    #[must_use]
+    pub const fn wait_types(mut self, outer: WaitType, inner: WaitType) -> Self {
+        self.outer = outer;
+        self.inner = inner;
+        self
+    }
+}
+
+impl fmt::Debug for LockInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LockInfo({}<{}>)", self.kind, (self.type_name)())
+    }
+}
+
+/// What identifies the class of a [`LockMap`](super::LockMap): its [`CreationSite`], or a `&'static` [`LockClassKey`].
+///
+/// Sealed: there is no third kind.
+pub trait ClassKey: Copy + fmt::Debug + Send + Sync + sealed::Identity + 'static {}
+
+impl ClassKey for CreationSite {}
+impl ClassKey for &'static LockClassKey {}
+
+pub(crate) mod sealed {
+    use super::{CreationSite, LockClassKey};
+
+    /// Either identity, by value.
+    #[derive(Clone, Copy, Debug)]
+    pub enum AnyKey {
+        /// By creation site.
+        Site(CreationSite),
+        /// By name.
+        Named(&'static LockClassKey),
+    }
+
+    /// What the runtime asks of a key.
+    pub trait Identity {
+        /// The key as a value of one type.
+        fn any(self) -> AnyKey;
+    }
+
+    impl Identity for CreationSite {
+        #[inline]
+        fn any(self) -> AnyKey {
+            AnyKey::Site(self)
+        }
+    }
+
+    impl Identity for &'static LockClassKey {
+        #[inline]
+        fn any(self) -> AnyKey {
+            AnyKey::Named(self)
+        }
+    }
+}

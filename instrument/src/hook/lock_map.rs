@@ -1,0 +1,293 @@
+//! The part of the validator that sits in each lock.
+
+use std::panic::Location;
+
+use lockdep_validator::{LockId, Mode, Wait};
+
+use super::class_key::sealed::Identity as _;
+use super::{AcquireOptions, ClassKey, CreationSite, Held, LockClassKey, LockInfo, LockRef, Slot, Verdict};
+use crate::{event, state};
+
+/// The part of the validator that sits in each lock: its class key and a word for its id. Sixteen bytes.
+///
+/// Every method is free of effects while validation is off. None changes the lock itself.
+#[derive(Debug)]
+#[repr(C)]
+pub struct LockMap<K: ClassKey = CreationSite> {
+    slot: Slot,
+    key: K,
+}
+
+impl LockMap {
+    /// A map whose class is the place of this call; pass `#[track_caller]` on to where the user writes `new`.
+    #[track_caller]
+    #[inline]
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { slot: Slot::empty(), key: CreationSite::caller() }
+    }
+
+    /// A map whose class is `site`, for constructors that cannot be called by the user directly.
+    #[inline]
+    #[must_use]
+    pub const fn with_site(site: CreationSite) -> Self {
+        Self { slot: Slot::empty(), key: site }
+    }
+}
+
+impl Default for LockMap {
+    #[track_caller]
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl LockMap<&'static LockClassKey> {
+    /// A map of the named class `key`.
+    #[inline]
+    #[must_use]
+    pub const fn with_key(key: &'static LockClassKey) -> Self {
+        Self { slot: Slot::empty(), key }
+    }
+}
+
+impl<K: ClassKey> LockMap<K> {
+    /// Announces an acquisition **before** it waits.
+    ///
+    /// Records the lock as held. If the real lock is then not taken after all (a timeout, an interrupted wait), call
+    /// [`acquire_failed`](Self::acquire_failed).
+    ///
+    /// # Panics
+    ///
+    /// If a denied violation was found and `LOCKDEP_ON_VIOLATION=panic`; the lock then does not count as held.
+    #[track_caller]
+    #[inline]
+    pub fn acquire(&self, info: &LockInfo, mode: Mode, wait: Wait) -> Verdict {
+        if state::is_off() {
+            return Verdict::Proceed;
+        }
+        event::acquire(self.as_ref(info), mode, wait, &AcquireOptions::new(), Location::caller())
+    }
+
+    /// [`acquire`](Self::acquire) at a nesting level, under a nest lock, or with flags.
+    ///
+    /// # Panics
+    ///
+    /// As [`acquire`](Self::acquire).
+    #[track_caller]
+    #[inline]
+    pub fn acquire_with(&self, info: &LockInfo, mode: Mode, wait: Wait, options: &AcquireOptions) -> Verdict {
+        if state::is_off() {
+            return Verdict::Proceed;
+        }
+        event::acquire(self.as_ref(info), mode, wait, options, Location::caller())
+    }
+
+    /// Announces a successful try, **after** it. A failed try is no event.
+    ///
+    /// Never panics: what `LOCKDEP_ON_VIOLATION=panic` asks for happens at this thread's next blocking acquisition.
+    #[track_caller]
+    #[inline]
+    pub fn try_acquired(&self, info: &LockInfo, mode: Mode) {
+        if state::is_on() {
+            event::try_acquired(self.as_ref(info), mode, &AcquireOptions::new(), Location::caller());
+        }
+    }
+
+    /// [`try_acquired`](Self::try_acquired) with options.
+    #[track_caller]
+    #[inline]
+    pub fn try_acquired_with(&self, info: &LockInfo, mode: Mode, options: &AcquireOptions) {
+        if state::is_on() {
+            event::try_acquired(self.as_ref(info), mode, options, Location::caller());
+        }
+    }
+
+    /// Takes back the newest acquisition of this lock by this thread: it timed out or was interrupted.
+    #[inline]
+    pub fn acquire_failed(&self) {
+        if state::is_on() {
+            event::acquire_failed(&self.slot);
+        }
+    }
+
+    /// Announces a release, **before** the real lock is given up. Never panics.
+    #[track_caller]
+    #[inline]
+    pub fn release(&self) {
+        if state::is_on() {
+            event::release(&self.slot, Location::caller());
+        }
+    }
+
+    /// Announces that the lock, held exclusively by this thread, is now held shared (the kernel's `lock_downgrade`).
+    #[track_caller]
+    #[inline]
+    pub fn downgrade(&self) {
+        if state::is_on() {
+            event::downgrade(&self.slot, Mode::Shared, Location::caller());
+        }
+    }
+
+    /// [`downgrade`](Self::downgrade) of an exclusive (or upgradable) hold to another kind of read: pass
+    /// [`Mode::SharedRecursive`] where the read so obtained is a recursive one.
+    #[track_caller]
+    #[inline]
+    pub fn downgrade_to(&self, mode: Mode) {
+        if state::is_on() {
+            event::downgrade(&self.slot, mode, Location::caller());
+        }
+    }
+
+    /// Announces, **before** it waits, that a lock held upgradable becomes exclusive.
+    ///
+    /// The thread waits for the plain readers to leave. If it gives up (a timed upgrade), call
+    /// [`upgrade_failed`](Self::upgrade_failed).
+    ///
+    /// # Panics
+    ///
+    /// As [`acquire`](Self::acquire).
+    #[track_caller]
+    #[inline]
+    pub fn upgrade(&self, info: &LockInfo, wait: Wait) -> Verdict {
+        if state::is_off() {
+            return Verdict::Proceed;
+        }
+        event::upgrade(self.as_ref(info), wait, Location::caller())
+    }
+
+    /// Announces a successful try-upgrade, **after** it.
+    #[track_caller]
+    #[inline]
+    pub fn upgraded(&self) {
+        if state::is_on() {
+            event::upgraded(&self.slot, Location::caller());
+        }
+    }
+
+    /// Takes back an [`upgrade`](Self::upgrade) that gave up: the lock is held upgradable again.
+    #[inline]
+    pub fn upgrade_failed(&self) {
+        if state::is_on() {
+            event::upgrade_failed(&self.slot);
+        }
+    }
+
+    /// Announces that exclusive ownership became upgradable (`RwLockWriteGuard::downgrade_to_upgradable`).
+    #[track_caller]
+    #[inline]
+    pub fn downgrade_to_upgradable(&self) {
+        if state::is_on() {
+            event::downgrade_to_upgradable(&self.slot, Location::caller());
+        }
+    }
+
+    /// Announces, **before** it waits, that the caller waits for every section of the lock to end without taking it (the
+    /// kernel's `lock_sync`): joins, epochs, `synchronize`.
+    ///
+    /// # Panics
+    ///
+    /// As [`acquire`](Self::acquire).
+    #[track_caller]
+    #[inline]
+    pub fn sync(&self, info: &LockInfo) {
+        if state::is_on() {
+            event::sync(self.as_ref(info), Location::caller());
+        }
+    }
+
+    /// After [`Verdict::SelfDeadlock`] and a try of the real lock that **failed**: reports, and acts as
+    /// `LOCKDEP_ON_DEADLOCK` says. Returns only for `hang`; then block on the real lock.
+    ///
+    /// # Panics
+    ///
+    /// If `LOCKDEP_ON_DEADLOCK=panic` (the default), unless the thread is already panicking, where it aborts.
+    #[track_caller]
+    #[inline]
+    pub fn self_deadlock(&self) {
+        if state::is_on() {
+            event::self_deadlock(&self.slot, Location::caller());
+        }
+    }
+
+    /// After [`Verdict::SelfDeadlock`] and a try of the real lock that **succeeded**: what the thread seemed to hold was
+    /// stale. It is dropped and counted, and the new acquisition is recorded.
+    #[track_caller]
+    #[inline]
+    pub fn stale_holder(&self) {
+        if state::is_on() {
+            event::stale_holder(&self.slot, Location::caller());
+        }
+    }
+
+    /// Announces that the guard goes on living in a way that this thread's held stack cannot follow (sent to another
+    /// thread, leaked on purpose): it is no longer counted as held here, and its release elsewhere is no error.
+    #[inline]
+    pub fn handed_over(&self) {
+        if state::is_on() {
+            event::handed_over(&self.slot);
+        }
+    }
+
+    /// Announces that someone got at the raw lock behind the wrapper: nothing about this object is certain any more, so
+    /// no LD0001, LD0007 or LD0009 is reported for it.
+    #[inline]
+    pub fn unverified(&self) {
+        if state::is_on() {
+            event::unverified(&self.slot);
+        }
+    }
+
+    /// Announces that the lock is destroyed. Destroying a held lock is LD0008.
+    #[track_caller]
+    #[inline]
+    pub fn dropped(&self) {
+        if state::is_on() {
+            event::dropped(&self.slot, Location::caller());
+        }
+    }
+
+    /// Announces that the lock object is initialised again. Doing so to a held lock is LD0008.
+    #[track_caller]
+    #[inline]
+    pub fn reinitialised(&self) {
+        if state::is_on() {
+            event::reinitialised(&self.slot, Location::caller());
+        }
+    }
+
+    /// Whether the running thread holds the lock in any mode.
+    #[inline]
+    pub fn is_held(&self) -> Held {
+        self.held_in(None)
+    }
+
+    /// Whether the running thread holds the lock exclusively.
+    #[inline]
+    pub fn is_held_exclusive(&self) -> Held {
+        self.held_in(Some(Mode::Exclusive))
+    }
+
+    /// Whether the running thread holds the lock shared.
+    #[inline]
+    pub fn is_held_shared(&self) -> Held {
+        self.held_in(Some(Mode::Shared))
+    }
+
+    #[inline]
+    fn held_in(&self, mode: Option<Mode>) -> Held {
+        if state::is_off() { Held::Unknown } else { event::is_held(&self.slot, mode) }
+    }
+
+    /// The lock's id, given out now if it has none; `None` if validation is off. For [`AcquireOptions::nest`].
+    #[inline]
+    pub fn lock_id(&self, info: &LockInfo) -> Option<LockId> {
+        if state::is_off() { None } else { event::lock_id(self.as_ref(info)) }
+    }
+
+    /// A view of the lock for assertions, with what its wrapper knows about it.
+    #[inline]
+    pub fn as_ref<'a>(&'a self, info: &'a LockInfo) -> LockRef<'a> {
+        LockRef { key: self.key.any(), slot: &self.slot, info }
+    }
+}

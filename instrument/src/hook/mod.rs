@@ -1,0 +1,58 @@
+//! Events for home-made locks: put a [`LockMap`] into the lock and tell it what happens.
+//!
+//! Every lock type of this crate is written on this interface; `vmalock` is the largest user outside it.
+//!
+//! The order of calls is the contract. A *blocking or timed* acquisition is announced **before** it waits, so that a
+//! deadlock is reported before the thread hangs; a successful *try* is announced **after** it; a release **before** the
+//! lock is really given up. A wrapper looks like this:
+//!
+//! ```
+//! use lockdep::hook::{LockInfo, LockMap, Verdict};
+//! use lockdep::{Mode, Wait};
+//! # struct Raw; impl Raw { fn lock(&self) {} fn try_lock(&self) -> bool { true } unsafe fn unlock(&self) {} }
+//!
+//! struct MyLock { map: LockMap, raw: Raw }
+//!
+//! impl MyLock {
+//!     const INFO: LockInfo = LockInfo::of::<()>("MyLock");
+//!
+//!     #[track_caller]
+//!     const fn new() -> Self { Self { map: LockMap::new(), raw: Raw } }
+//!
+//!     #[track_caller]
+//!     fn lock(&self) {
+//!         match self.map.acquire(&Self::INFO, Mode::Exclusive, Wait::Blocking) {
+//!             Verdict::Proceed => self.raw.lock(),
+//!             // The held stack says that this thread waits for itself. The real lock knows better.
+//!             Verdict::SelfDeadlock if self.raw.try_lock() => self.map.stale_holder(),
+//!             Verdict::SelfDeadlock => { self.map.self_deadlock(); self.raw.lock() }
+//!         }
+//!     }
+//!
+//!     fn unlock(&self) {
+//!         self.map.release();
+//!         // SAFETY: the caller holds the lock.
+//!         unsafe { self.raw.unlock() }
+//!     }
+//! }
+//! # let lock = MyLock::new(); lock.lock(); lock.unlock();
+//! ```
+//!
+//! Cost: with validation off each call is one relaxed load and a predictable branch. With `--cfg lockdep_disabled` a
+//! [`LockMap`] has no size and every call compiles to nothing.
+
+mod class_key;
+#[cfg_attr(lockdep_disabled, path = "disabled.rs")]
+mod lock_map;
+mod options;
+#[cfg(not(lockdep_disabled))]
+mod slot;
+mod tracked;
+
+pub use class_key::{ClassKey, CreationSite, LockClassKey, LockInfo};
+pub use lock_map::LockMap;
+pub use options::{AcquireOptions, Held, Verdict};
+pub use tracked::{LockRef, Tracked};
+
+#[cfg(not(lockdep_disabled))]
+pub(crate) use slot::Slot;

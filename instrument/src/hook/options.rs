@@ -1,0 +1,79 @@
+//! What goes with an event, and what comes back.
+
+use lockdep_validator::{AcquireFlags, LockId, Subclass};
+
+/// What a blocking or timed acquisition may do next.
+#[must_use = "a self-deadlock must be told from an ordinary acquisition before the thread waits"]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// Take the real lock.
+    Proceed,
+    /// As far as the validator knows, this thread already holds the lock and would wait for itself for ever.
+    ///
+    /// Nothing has been reported and nothing is recorded as held yet, because the validator may be wrong (the guard moved
+    /// to another thread, the lock was given up through its raw form). Try the real lock without waiting, then call
+    /// [`LockMap::stale_holder`](super::LockMap::stale_holder) if that succeeded, or
+    /// [`LockMap::self_deadlock`](super::LockMap::self_deadlock) if it did not.
+    SelfDeadlock,
+}
+
+/// Whether the running thread holds a lock, as far as the validator can see.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Held {
+    /// It does.
+    Yes,
+    /// It does not.
+    No,
+    /// Validation is off, or events of this thread were not seen.
+    Unknown,
+}
+
+/// Rare properties of an acquisition.
+///
+/// ```
+/// use lockdep::hook::AcquireOptions;
+/// use lockdep::Subclass;
+///
+/// // The second lock of a pair that is always taken parent first.
+/// let child = AcquireOptions::new().subclass(Subclass::new(1).unwrap());
+/// # let _ = child;
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct AcquireOptions {
+    pub(crate) subclass: Subclass,
+    pub(crate) nest: Option<LockId>,
+    pub(crate) flags: AcquireFlags,
+}
+
+impl AcquireOptions {
+    /// An ordinary acquisition.
+    #[inline]
+    pub const fn new() -> Self {
+        Self { subclass: Subclass::ZERO, nest: None, flags: AcquireFlags::NONE }
+    }
+
+    /// At this nesting level of the class: each level is ordered as a class of its own (the kernel's `mutex_lock_nested`).
+    #[inline]
+    #[must_use]
+    pub const fn subclass(mut self, subclass: Subclass) -> Self {
+        self.subclass = subclass;
+        self
+    }
+
+    /// Under `nest`, whose holder may take several locks of one class in any order (the kernel's `nest_lock`). Get the id
+    /// from [`LockMap::lock_id`](super::LockMap::lock_id); `None` (validation is off) changes nothing.
+    #[inline]
+    #[must_use]
+    pub const fn nest(mut self, nest: Option<LockId>) -> Self {
+        self.nest = nest;
+        self
+    }
+
+    /// With these flags besides those already set.
+    #[inline]
+    #[must_use]
+    pub const fn flags(mut self, flags: AcquireFlags) -> Self {
+        self.flags = self.flags.union(flags);
+        self
+    }
+}
