@@ -1,2 +1,32 @@
-//! Placeholder.
-fn main() {}
+//! `cargo lockdep`: validates every lock of a crate graph that nobody annotated.
+//!
+//! The same binary is the command line and, while cargo runs, the `RUSTC_WRAPPER` that gives each crate the
+//! instrumented locks; see [`wrapper`].
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod cli;
+mod error;
+mod exit;
+mod explain;
+mod order;
+mod replay;
+mod report;
+mod stat;
+mod try_crate;
+mod wrapped;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::run() {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            if !error.is_told() {
+                cli::say(format_args!("error: {error}"));
+            }
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
