@@ -1,1 +1,6 @@
-//! Placeholder.
+//! What the integration tests share: child processes with a watchdog, and the reports they leave.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+pub mod child;
+pub mod reports;

@@ -83,7 +83,6 @@ impl LockId {
     /// The class of the lock, subclass zero.
     #[inline]
     pub fn class(self) -> ClassId {
-        #[expect(clippy::cast_possible_truncation, reason = "24 bits are left after the shift")]
         let raw = (self.0.get() >> Self::INSTANCE_BITS) as u32;
         ClassId(NonZeroU32::new(raw).expect("INVARIANT: the class part of a LockId is never zero"))
     }

@@ -1,0 +1,273 @@
+//! What CONTRIBUTING says, checked: arrows down only, small rooms, reasons beside atomics and unsafe, no private paths.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A file above this is more than one concept.
+const MAX_LINES: usize = 600;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_path_buf()
+}
+
+/// Every file below `dir` that git would track, by its path from the root.
+fn files(dir: &Path, found: &mut Vec<PathBuf>) {
+    let entries = fs::read_dir(dir).expect("the source tree is readable");
+    for entry in entries {
+        let path = entry.expect("the source tree is readable").path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if matches!(name.as_str(), "target" | ".git" | "node_modules") {
+            continue;
+        }
+        if path.is_dir() { files(&path, found) } else { found.push(path) }
+    }
+}
+
+fn sources(extensions: &[&str]) -> Vec<(String, String)> {
+    let root = root();
+    let mut found = Vec::new();
+    files(&root, &mut found);
+    found.sort();
+    found
+        .into_iter()
+        .filter(|path| {
+            let extension = path.extension().unwrap_or_default().to_string_lossy();
+            extensions.is_empty() || extensions.contains(&extension.as_ref())
+        })
+        .filter_map(|path| {
+            let text = fs::read_to_string(&path).ok()?;
+            let name = path.strip_prefix(&root).expect("below the root").to_string_lossy().into_owned();
+            Some((name, text))
+        })
+        .collect()
+}
+
+fn refuse(what: &str, offences: &[String]) {
+    assert!(offences.is_empty(), "{what}:\n{}", offences.join("\n"));
+}
+
+/// The floors of the design: a package may depend on packages of a lower floor only.
+const FLOORS: &[(&str, u8)] = &[
+    ("lockdep-validator", 0),
+    ("lockdep", 1),
+    ("lockdep-std", 2),
+    ("lock_api", 2),
+    ("vmalock", 2),
+    ("cargo-lockdep", 3),
+    ("lockdep-tests", 4),
+];
+
+fn floor(package: &str) -> Option<u8> {
+    FLOORS.iter().find(|(name, _)| *name == package).map(|(_, floor)| *floor)
+}
+
+/// The names under `[dependencies]` and its kin; `[dev-dependencies]` too, since a test that reaches up couples as well.
+fn dependencies(manifest: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut inside = false;
+    for line in manifest.lines() {
+        let line = line.trim();
+        if let Some(section) = line.strip_prefix('[') {
+            inside = section.trim_end_matches(']').ends_with("dependencies");
+        } else if inside && let Some((name, value)) = line.split_once('=') {
+            let renamed = value.split("package = \"").nth(1).and_then(|rest| rest.split('"').next());
+            let name = name.trim().trim_end_matches(".workspace").trim();
+            names.push(renamed.unwrap_or(name).to_owned());
+        }
+    }
+    names
+}
+
+#[test]
+fn arrows_between_packages_point_down() {
+    let mut offences = Vec::new();
+    let mut seen = 0;
+    for manifest in
+        ["validator", "instrument", "instrument/std", "vmalock", "instrument/cargo-lockdep", "tests"]
+    {
+        let path = root().join(manifest).join("Cargo.toml");
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        let name =
+            text.lines().find_map(|line| line.strip_prefix("name = ")).unwrap_or_default().trim_matches('"');
+        let Some(own) = floor(name) else { continue };
+        seen += 1;
+        for dependency in dependencies(&text) {
+            if let Some(theirs) = floor(&dependency)
+                && theirs >= own
+            {
+                offences.push(format!(
+                    "{manifest}/Cargo.toml: {name} (floor {own}) uses {dependency} (floor {theirs})"
+                ));
+            }
+        }
+    }
+    assert!(seen >= 5, "only {seen} manifests were recognised");
+    refuse("arrows that do not point down", &offences);
+}
+
+/// The rooms of the validator, lowest first.
+const ROOMS: &[&str] = &["base", "state", "graph", "check", "engine"];
+
+#[test]
+fn arrows_inside_the_validator_point_down() {
+    let mut offences = Vec::new();
+    for (name, text) in sources(&["rs"]) {
+        let Some(room) = name.strip_prefix("validator/src/").and_then(|rest| rest.split('/').next()) else {
+            continue;
+        };
+        let Some(own) = ROOMS.iter().position(|known| *known == room) else { continue };
+        for (number, line) in text.lines().enumerate() {
+            for (theirs, other) in ROOMS.iter().enumerate() {
+                // The violation is data that the graph's witnesses share: the one file of `check` below `graph`.
+                let shared = line.contains("crate::check::violation");
+                if theirs > own && line.contains(&format!("crate::{other}::")) && !shared {
+                    offences.push(format!("{name}:{}: {room} reaches up into {other}", number + 1));
+                }
+            }
+        }
+    }
+    refuse("arrows that do not point down", &offences);
+}
+
+#[test]
+fn rooms_are_small() {
+    let offences: Vec<String> = sources(&["rs"])
+        .into_iter()
+        .filter(|(_, text)| text.lines().count() > MAX_LINES)
+        .map(|(name, text)| {
+            format!("{name}: {} lines; more than {MAX_LINES} is two concepts", text.lines().count())
+        })
+        .collect();
+    refuse("files that are too long", &offences);
+}
+
+/// Whether one of the `n` lines up to and including `index` holds `mark`; the comment may stand above a statement that
+/// spans lines.
+fn near(lines: &[&str], index: usize, n: usize, mark: &str) -> bool {
+    lines[index.saturating_sub(n)..=index].iter().any(|line| line.contains(mark))
+}
+
+/// The part of a file that is not its unit tests, which stand last.
+fn without_tests(text: &str) -> Vec<&str> {
+    let lines: Vec<&str> = text.lines().collect();
+    let end =
+        lines.iter().position(|line| line.trim_start().starts_with("#[cfg(test)]")).unwrap_or(lines.len());
+    lines[..end].to_vec()
+}
+
+fn is_product(name: &str) -> bool {
+    ["validator/src/", "instrument/src/", "instrument/std/", "instrument/lock_api/", "vmalock/src/"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
+        && !name.contains("/tests/")
+        && !name.ends_with("/tests.rs")
+}
+
+#[test]
+fn every_atomic_has_its_ordering_argued() {
+    const ORDERINGS: &[&str] = &["Relaxed", "Acquire", "Release", "AcqRel", "SeqCst"];
+    let mut offences = Vec::new();
+    for (name, text) in sources(&["rs"]).into_iter().filter(|(name, _)| is_product(name)) {
+        let lines = without_tests(&text);
+        for (index, line) in lines.iter().enumerate() {
+            let code = line.trim_start();
+            let uses = ORDERINGS.iter().any(|ordering| line.contains(&format!("Ordering::{ordering}")));
+            if uses
+                && !code.starts_with("//")
+                && !code.starts_with("use ")
+                && !near(&lines, index, 12, "// ORDERING:")
+            {
+                offences.push(format!("{name}:{}: {}", index + 1, code));
+            }
+        }
+    }
+    refuse("atomics without an `// ORDERING:` line", &offences);
+}
+
+#[test]
+fn every_unsafe_block_has_its_safety_argued() {
+    let mut offences = Vec::new();
+    for (name, text) in sources(&["rs"]).into_iter().filter(|(name, _)| is_product(name)) {
+        let lines = without_tests(&text);
+        for (index, line) in lines.iter().enumerate() {
+            let code = line.trim_start();
+            let opens = code.contains("unsafe {") || code.starts_with("unsafe impl");
+            if opens && !code.starts_with("//") && !near(&lines, index, 12, "SAFETY:") {
+                offences.push(format!("{name}:{}: {}", index + 1, code));
+            }
+        }
+    }
+    refuse("unsafe without a `// SAFETY:` line", &offences);
+}
+
+#[test]
+fn nothing_is_left_unfinished() {
+    // Spelled in parts, so that this file does not offend against itself.
+    let marks = [
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("todo", "!("),
+        concat!("unimplemented", "!("),
+        concat!("#[ign", "ore"),
+    ];
+    let mut offences = Vec::new();
+    for (name, text) in sources(&["rs", "toml", "md", "sh"]) {
+        for (index, line) in text.lines().enumerate() {
+            if marks.iter().any(|mark| line.contains(mark)) {
+                offences.push(format!("{name}:{}: {}", index + 1, line.trim()));
+            }
+        }
+    }
+    refuse("unfinished or switched off", &offences);
+}
+
+#[test]
+fn no_private_path_stands_in_the_project() {
+    let marks = [concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/Us", "ers/"), concat!("/wo", "rk/")];
+    let mut offences = Vec::new();
+    for (name, text) in sources(&[]) {
+        if name == "Cargo.lock" || name.ends_with("/Cargo.lock") {
+            continue;
+        }
+        for (index, line) in text.lines().enumerate() {
+            if marks.iter().any(|mark| line.contains(mark)) {
+                let shown: String = line.trim().chars().take(120).collect();
+                offences.push(format!("{name}:{}: {shown}", index + 1));
+            }
+        }
+    }
+    refuse("paths of a private machine", &offences);
+}
+
+#[test]
+fn the_top_level_is_as_decided() {
+    const ALLOWED: &[&str] = &[
+        "Cargo.toml",
+        "Cargo.lock",
+        "validator",
+        "vmalock",
+        "instrument",
+        "tests",
+        "docs",
+        "README.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "LICENSE-MIT",
+        "LICENSE-APACHE",
+        "clippy.toml",
+        "rustfmt.toml",
+        ".cargo",
+        ".ci",
+        ".config",
+        ".git",
+        ".gitignore",
+        "lockdep.order",
+        "target",
+    ];
+    let offences: Vec<String> = fs::read_dir(root())
+        .expect("the root is readable")
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| !ALLOWED.contains(&name.as_str()))
+        .collect();
+    refuse("files that belong inside one of the six folders", &offences);
+}
