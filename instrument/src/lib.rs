@@ -9,5 +9,6 @@ mod event;
 pub mod hook;
 #[cfg(not(lockdep_disabled))]
 mod state;
+pub mod sync;
 
 pub use lockdep_validator::{AcquireFlags, LockId, Mode, Subclass, Wait};

@@ -1,0 +1,189 @@
+//! What every lock of this room does around the real operation.
+
+use std::fmt;
+use std::mem;
+use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
+
+use crate::hook::{LockInfo, LockMap, Verdict};
+use crate::{Mode, Wait};
+
+/// The part of a lock that the validator knows it by.
+///
+/// The only `Drop` of a lock lives here, in a type without parameters: the lock itself can still be taken apart by
+/// `into_inner`, and the drop check looks at the protected data as it does in std.
+#[derive(Debug)]
+pub(super) struct Identity(LockMap);
+
+impl Identity {
+    /// An identity made at the place of the call.
+    #[track_caller]
+    #[inline]
+    pub(super) const fn new() -> Self {
+        Self(LockMap::new())
+    }
+
+    /// The event interface.
+    #[inline]
+    pub(super) const fn map(&self) -> &LockMap {
+        &self.0
+    }
+}
+
+#[cfg(not(lockdep_disabled))]
+impl Drop for Identity {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.dropped();
+    }
+}
+
+/// An acquisition that the validator was told of; dropping it is the release.
+///
+/// Guards put it *before* the std guard: fields are dropped in order, so the release is told before the real unlock.
+/// It is not the guard itself that implements `Drop`, so that a condition variable can take the std guard out.
+pub(super) struct Held<'a>(&'a LockMap);
+
+impl<'a> Held<'a> {
+    /// Tells of a blocking acquisition, then makes it with `lock`.
+    ///
+    /// `try_lock` is asked only when the validator believes that this thread waits for itself: the real lock knows better.
+    ///
+    /// # Panics
+    ///
+    /// On a self-deadlock, if `LOCKDEP_ON_DEADLOCK` is `panic`. The real lock has not been touched by then.
+    #[track_caller]
+    #[inline]
+    pub(super) fn lock<G>(
+        identity: &'a Identity,
+        info: &LockInfo,
+        mode: Mode,
+        lock: impl FnOnce() -> G,
+        try_lock: impl FnOnce() -> Option<G>,
+    ) -> (Self, G) {
+        let map = identity.map();
+        match map.acquire(info, mode, Wait::Blocking) {
+            Verdict::Proceed => {
+                // Made before the real operation: should that panic, the acquisition is taken back.
+                let held = Self(map);
+                let guard = lock();
+                (held, guard)
+            }
+            Verdict::SelfDeadlock => Self::lock_again(map, lock, try_lock),
+        }
+    }
+
+    #[track_caller]
+    #[cold]
+    fn lock_again<G>(
+        map: &'a LockMap,
+        lock: impl FnOnce() -> G,
+        try_lock: impl FnOnce() -> Option<G>,
+    ) -> (Self, G) {
+        if let Some(guard) = try_lock() {
+            map.stale_holder();
+            return (Self(map), guard);
+        }
+        map.self_deadlock();
+        let guard = lock();
+        (Self(map), guard)
+    }
+
+    /// Tells of a try that succeeded.
+    #[track_caller]
+    #[inline]
+    pub(super) fn tried(identity: &'a Identity, info: &LockInfo, mode: Mode) -> Self {
+        let map = identity.map();
+        map.try_acquired(info, mode);
+        Self(map)
+    }
+
+    /// Tells of an initialisation that is about to run or to be waited for.
+    ///
+    /// There is nothing to try here: an initialisation that is not finished and that this thread is inside of can only be
+    /// waited for in vain.
+    ///
+    /// # Panics
+    ///
+    /// On a re-entrant initialisation, if `LOCKDEP_ON_DEADLOCK` is `panic`.
+    #[track_caller]
+    #[cold]
+    pub(super) fn initialise(identity: &'a Identity, info: &LockInfo) -> Option<Self> {
+        let map = identity.map();
+        match map.acquire(info, Mode::Exclusive, Wait::Blocking) {
+            Verdict::Proceed => Some(Self(map)),
+            Verdict::SelfDeadlock => {
+                map.self_deadlock();
+                None
+            }
+        }
+    }
+
+    /// Tells that the lock is given up for a while and taken again, which is what a condition variable does.
+    ///
+    /// Both events come before the wait: what the lock is taken again under must be judged before the thread hangs on it.
+    #[track_caller]
+    #[inline]
+    pub(super) fn reacquire(self, info: &LockInfo) -> Self {
+        let map = self.0;
+        mem::forget(self);
+        map.release();
+        match map.acquire(info, Mode::Exclusive, Wait::Blocking) {
+            Verdict::Proceed => {}
+            // It was released in the line before: what is left over is stale.
+            Verdict::SelfDeadlock => map.stale_holder(),
+        }
+        Self(map)
+    }
+
+    /// Tells that an exclusive acquisition became a shared one.
+    #[cfg(std_rwlock_downgrade)]
+    #[track_caller]
+    #[inline]
+    pub(super) fn downgrade(&self) {
+        self.0.downgrade();
+    }
+}
+
+impl Drop for Held<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.release();
+    }
+}
+
+impl fmt::Debug for Held<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Held")
+    }
+}
+
+/// Wraps the guard inside a lock result, poisoned or not.
+#[inline]
+pub(super) fn map_lock<G, H>(result: LockResult<G>, wrap: impl FnOnce(G) -> H) -> LockResult<H> {
+    match result {
+        Ok(guard) => Ok(wrap(guard)),
+        Err(poisoned) => Err(PoisonError::new(wrap(poisoned.into_inner()))),
+    }
+}
+
+/// Wraps the guard inside the result of a try, poisoned or not.
+#[inline]
+pub(super) fn map_try_lock<G, H>(result: TryLockResult<G>, wrap: impl FnOnce(G) -> H) -> TryLockResult<H> {
+    match result {
+        Ok(guard) => Ok(wrap(guard)),
+        Err(TryLockError::Poisoned(poisoned)) => {
+            Err(TryLockError::Poisoned(PoisonError::new(wrap(poisoned.into_inner()))))
+        }
+        Err(TryLockError::WouldBlock) => Err(TryLockError::WouldBlock),
+    }
+}
+
+/// The outcome of a try as a lock result, or `None` if the lock was taken.
+#[inline]
+pub(super) fn not_blocked<G>(result: TryLockResult<G>) -> Option<LockResult<G>> {
+    match result {
+        Ok(guard) => Some(Ok(guard)),
+        Err(TryLockError::Poisoned(poisoned)) => Some(Err(poisoned)),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
