@@ -1,5 +1,6 @@
 //! Ids, modes, sites and events: the words every other room uses.
 
+pub mod acquisition;
 pub mod event;
 pub mod id;
 pub mod mode;

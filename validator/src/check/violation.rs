@@ -1,8 +1,9 @@
 //! What the engine found, as data: no text, no symbol, no source line.
 
-use crate::base::id::{ClassId, LockId, StackId, Subclass, TaskId};
-use crate::base::mode::{Mode, Wait};
+use crate::base::id::{ClassId, TaskId};
 use crate::base::site::Site;
+
+pub use crate::base::acquisition::Acquisition;
 
 /// The stable code of a rule, as in `LD0003`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -108,27 +109,6 @@ impl Level {
             Self::Error => "error",
         }
     }
-}
-
-/// One acquisition that a violation points at.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Acquisition {
-    /// The lock object.
-    pub lock: LockId,
-    /// Its class, subclass included.
-    pub class: ClassId,
-    /// The nesting level it was taken at.
-    pub subclass: Subclass,
-    /// How it is held or wanted.
-    pub mode: Mode,
-    /// How its caller waited.
-    pub wait: Wait,
-    /// Its address then; zero if unknown.
-    pub address: usize,
-    /// Where.
-    pub site: Site,
-    /// The stack of the first sighting of its chain, if one was captured.
-    pub stack: Option<StackId>,
 }
 
 /// One dependency of a reported cycle: `to` acquired while `from` was held.

@@ -1,1 +1,17 @@
-//! The dependency graph: kinds, storage, incremental order, strong-path search.
+//! The dependency graph: kinds, storage, incremental order, strong-path search, and the same for single locks.
+//!
+//! Rooms, lowest first: `kind` ← `dependency` ← `adjacency` ← `order`, `search` ← `store`, `instances`.
+
+mod adjacency;
+pub mod dependency;
+pub mod instances;
+pub mod kind;
+pub mod order;
+pub mod search;
+pub mod store;
+
+pub use dependency::{Dependency, Gates, Sighting, Witness};
+pub use instances::Instances;
+pub use kind::{DependencyKinds, Held, Kind, Wanted};
+pub use search::{PathStep, QueuedWriter, SearchFilter};
+pub use store::{Added, Graph, Removed};

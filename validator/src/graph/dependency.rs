@@ -1,0 +1,156 @@
+//! One dependency: what was seen between two classes, when first, and what protected it.
+
+use super::kind::{DependencyKinds, Kind};
+use crate::base::acquisition::Acquisition;
+use crate::base::id::{LockId, TaskId};
+
+/// The first sighting of a dependency of one kind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Witness {
+    /// The lock that was held.
+    pub from: Acquisition,
+    /// The lock that was acquired.
+    pub to: Acquisition,
+    /// The task that did both.
+    pub task: TaskId,
+    /// The segment of that task (it changes at every spawn and join).
+    pub segment: u32,
+    /// Whether `from.stack` is that of this very sighting, or of another path to the same chain.
+    pub held_stack_exact: bool,
+}
+
+/// The locks held exclusively around every sighting so far.
+///
+/// A dependency that was only ever seen under a gate cannot meet another one under the same gate: the two exclude each
+/// other. The set only shrinks.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Gates(Box<[LockId]>);
+
+impl Gates {
+    /// No gate: the dependency was seen with nothing else held exclusively.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// The gates of a first sighting.
+    pub fn new(locks: &[LockId]) -> Self {
+        Self(locks.into())
+    }
+
+    /// Keeps the gates that were held at another sighting too; `true` if one was lost.
+    pub fn narrow(&mut self, held: &[LockId]) -> bool {
+        let before = self.0.len();
+        if self.0.iter().all(|gate| held.contains(gate)) {
+            return false;
+        }
+        self.0 = self.0.iter().copied().filter(|gate| held.contains(gate)).collect();
+        self.0.len() < before
+    }
+
+    /// Drops gates for which `keep_fn` says no; `true` if one was dropped.
+    pub fn retain(&mut self, keep_fn: impl Fn(LockId) -> bool) -> bool {
+        let before = self.0.len();
+        if !self.0.iter().all(|gate| keep_fn(*gate)) {
+            self.0 = self.0.iter().copied().filter(|gate| keep_fn(*gate)).collect();
+        }
+        self.0.len() < before
+    }
+
+    /// The locks themselves.
+    pub fn locks(&self) -> &[LockId] {
+        &self.0
+    }
+}
+
+/// All that is known about one kind of one dependency.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sighting {
+    /// The kind.
+    pub kind: Kind,
+    /// How many distinct chains contained it.
+    pub count: u32,
+    /// When it was first seen. Never updated.
+    pub witness: Witness,
+    /// What protected every sighting of this kind.
+    pub gates: Gates,
+}
+
+/// A dependency between two classes, of one or more kinds.
+#[derive(Clone, Debug)]
+pub struct Dependency {
+    /// INVARIANT: exactly the kinds of `first` and `more`.
+    kinds: DependencyKinds,
+    /// Boxed so that the storage of the graph, which searches walk and growth copies, stays small.
+    seen: Box<Seen>,
+}
+
+#[derive(Clone, Debug)]
+struct Seen {
+    first: Sighting,
+    /// Other kinds, in the order of their first sighting: rare, so it costs nothing while empty.
+    more: Vec<Sighting>,
+}
+
+impl Dependency {
+    pub(crate) fn new(kind: Kind, witness: &Witness) -> Self {
+        let first = Sighting { kind, count: 1, witness: *witness, gates: Gates::none() };
+        Self { kinds: DependencyKinds::of(kind), seen: Box::new(Seen { first, more: Vec::new() }) }
+    }
+
+    /// Adds a kind; `false` if it is known. The count of a known kind is not touched.
+    pub(crate) fn insert(&mut self, kind: Kind, witness: &Witness) -> bool {
+        let new = self.kinds.insert(kind);
+        if new {
+            self.seen.more.push(Sighting { kind, count: 1, witness: *witness, gates: Gates::none() });
+        }
+        new
+    }
+
+    /// The kinds that were seen.
+    #[inline]
+    pub fn kinds(&self) -> DependencyKinds {
+        self.kinds
+    }
+
+    /// What is known about one kind.
+    pub fn sighting(&self, kind: Kind) -> Option<&Sighting> {
+        self.sightings().find(|sighting| sighting.kind == kind)
+    }
+
+    /// What is known about one kind, to update its count and gates.
+    pub fn sighting_mut(&mut self, kind: Kind) -> Option<&mut Sighting> {
+        let seen = &mut *self.seen;
+        std::iter::once(&mut seen.first).chain(&mut seen.more).find(|sighting| sighting.kind == kind)
+    }
+
+    /// The oldest sighting.
+    pub fn first(&self) -> &Sighting {
+        &self.seen.first
+    }
+
+    /// Every kind's sighting, the oldest first.
+    pub fn sightings(&self) -> impl Iterator<Item = &Sighting> {
+        std::iter::once(&self.seen.first).chain(&self.seen.more)
+    }
+
+    /// How many distinct chains contained the dependency in any kind.
+    pub fn count(&self) -> u64 {
+        self.sightings().map(|sighting| u64::from(sighting.count)).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gates_only_shrink() {
+        let lock = |n: u64| LockId::from_raw((1 << LockId::INSTANCE_BITS) | n).expect("class one");
+        let mut gates = Gates::new(&[lock(1), lock(2)]);
+        assert!(!gates.narrow(&[lock(3), lock(2), lock(1)]), "all held: nothing lost");
+        assert!(gates.narrow(&[lock(2)]));
+        assert_eq!(gates.locks(), [lock(2)]);
+        assert!(gates.retain(|gate| gate != lock(2)));
+        assert!(gates.locks().is_empty());
+    }
+}

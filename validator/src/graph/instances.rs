@@ -1,0 +1,236 @@
+//! The order between single locks, for the classes whose instances decide.
+//!
+//! Two locks of one class may be nested as long as nobody nests them the other way round; a cycle of classes is an
+//! error when the locks themselves close it. Both questions are asked here. Instance numbers are never handed out twice, so a
+//! reused address revives nothing, and what is known about a lock goes when the lock goes ([`Instances::forget`]).
+//!
+//! Memory is bounded: at most 64 bytes a lock with one order, and past a limit the oldest locks are forgotten and counted.
+
+use std::hash::BuildHasher;
+
+use hashbrown::HashTable;
+use petgraph::graph::{EdgeIndex, NodeIndex};
+use rustc_hash::FxBuildHasher;
+
+use super::adjacency::{Adjacency, Direction};
+use super::kind::{DependencyKinds, Held, Kind};
+use super::order::Order;
+use super::search::{End, PathStep, Query, QueuedWriter, Scratch, SearchFilter, joint_is_strong};
+use super::store::Added;
+use crate::base::id::LockId;
+
+/// The orders in which single locks were taken.
+#[derive(Debug)]
+pub struct Instances {
+    /// The locks; a slot in `free` keeps its old lock and has no edge.
+    graph: petgraph::Graph<LockId, DependencyKinds>,
+    /// INVARIANT: exactly the occupied slots, found by the lock in them.
+    slots: HashTable<u32>,
+    free: Vec<u32>,
+    order: Order,
+    scratch: Scratch,
+    max_instances: usize,
+    /// The slot that is emptied next when all are taken.
+    oldest: u32,
+    n_dropped: u64,
+}
+
+impl Instances {
+    /// How many orders are kept for each lock of the limit, on average.
+    const ORDERS_PER_INSTANCE: usize = 4;
+
+    /// No order is known. At most `max_instances` locks, and four times as many orders, are kept.
+    pub fn new(max_instances: usize) -> Self {
+        Self {
+            graph: petgraph::Graph::new(),
+            slots: HashTable::new(),
+            free: Vec::new(),
+            order: Order::default(),
+            scratch: Scratch::default(),
+            max_instances: max_instances.clamp(2, u32::MAX as usize / 2),
+            oldest: 0,
+            n_dropped: 0,
+        }
+    }
+
+    /// Records that `to` was acquired while `from` was held, by `kind`. An order that no longer fits is counted in
+    /// [`Instances::n_dropped`] and reported as known.
+    pub fn add(&mut self, from: LockId, to: LockId, kind: Kind) -> Added {
+        if from == to {
+            return Added::Known;
+        }
+        let tail = self.slot(from, None);
+        let head = self.slot(to, Some(tail));
+        match self.find_edge(tail, head) {
+            Some(edge) => {
+                if !self.graph[edge].insert(kind) {
+                    return Added::Known;
+                }
+            }
+            None => {
+                if self.graph.edge_count() >= self.max_instances.saturating_mul(Self::ORDERS_PER_INSTANCE) {
+                    self.n_dropped += 1;
+                    return Added::Known;
+                }
+                let n_edges = self.graph.edge_count();
+                if n_edges == self.graph.capacity().1 {
+                    self.graph.reserve_exact_edges(growth(n_edges));
+                }
+                self.graph.add_edge(NodeIndex::from(tail), NodeIndex::from(head), DependencyKinds::of(kind));
+                self.order.add_edge(&self.graph, tail, head);
+            }
+        }
+        Added::New { closes: self.order.same_component(tail, head) }
+    }
+
+    /// The kinds in which `to` was acquired while `from` was held.
+    pub fn kinds(&self, from: LockId, to: LockId) -> DependencyKinds {
+        match (self.find_slot(from), self.find_slot(to)) {
+            (Some(tail), Some(head)) => {
+                self.find_edge(tail, head).map_or(DependencyKinds::EMPTY, |edge| self.graph[edge])
+            }
+            _ => DependencyKinds::EMPTY,
+        }
+    }
+
+    /// The shortest strong path from `to` back to `from` that together with the order `from -> to` of kind `kind` makes
+    /// a strong cycle; every lock on it occurs once. [`SearchFilter::escaping`] is not looked at: orders carry no gates.
+    pub fn strong_cycle(
+        &mut self,
+        from: LockId,
+        to: LockId,
+        kind: Kind,
+        filter: &SearchFilter<'_>,
+    ) -> Option<Vec<PathStep<LockId>>> {
+        let (tail, head) = (self.find_slot(from)?, self.find_slot(to)?);
+        if (kind.timed && !filter.timed) || !self.order.same_component(tail, head) {
+            return None;
+        }
+        let (graph, order) = (&self.graph, &self.order);
+        let component = order.component(head);
+        let fair_waits = |node: u32| match filter.queued_writer {
+            QueuedWriter::Assumed => true,
+            QueuedWriter::Ignored => false,
+            QueuedWriter::Seen(seen_fn) => seen_fn(graph[NodeIndex::from(node)].class()),
+        };
+        let query = Query {
+            direction: Direction::Forward,
+            root: head,
+            root_weak: !joint_is_strong(kind.wanted, Held::Shared, fair_waits(head)),
+            timed: filter.timed,
+            fair_waits: &fair_waits,
+            escaping: &[],
+            enter: &|node| order.component(node) == component,
+        };
+        let mut goal = |end: End| end.node == tail && (kind.held == Held::Exclusive || !end.weak);
+        let path = query.run(graph, graph.node_count(), &mut self.scratch, &mut goal)?;
+        let lock = |node: u32| graph[NodeIndex::from(node)];
+        Some(path.iter().map(|step| PathStep { from: lock(step.from), to: lock(step.to), kind: step.kind }).collect())
+    }
+
+    /// Forgets every order of a lock that is gone.
+    pub fn forget(&mut self, lock: LockId) {
+        if let Some(slot) = self.find_slot(lock) {
+            self.empty(slot);
+            self.free.push(slot);
+        }
+    }
+
+    /// The number of locks of which an order is known.
+    pub fn n_instances(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The number of orders between two locks.
+    pub fn n_orders(&self) -> usize {
+        self.graph.edge_count()
+    }
+
+    /// The number of orders that did not fit, and of locks that were forgotten to make room.
+    pub fn n_dropped(&self) -> u64 {
+        self.n_dropped
+    }
+
+    fn find_slot(&self, lock: LockId) -> Option<u32> {
+        self.slots.find(hash(lock), |slot| self.graph[NodeIndex::from(*slot)] == lock).copied()
+    }
+
+    /// The slot of a lock, made if need be without emptying `keep`.
+    fn slot(&mut self, lock: LockId, keep: Option<u32>) -> u32 {
+        if let Some(slot) = self.find_slot(lock) {
+            return slot;
+        }
+        if self.free.is_empty() && self.graph.node_count() >= self.max_instances {
+            let mut victim = self.oldest;
+            if Some(victim) == keep {
+                victim = self.following(victim);
+            }
+            self.oldest = self.following(victim);
+            self.empty(victim);
+            self.free.push(victim);
+            self.n_dropped += 1;
+        }
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.graph[NodeIndex::from(slot)] = lock;
+                slot
+            }
+            None => {
+                let n_nodes = self.graph.node_count();
+                if n_nodes == self.graph.capacity().0 {
+                    self.graph.reserve_exact_nodes(growth(n_nodes));
+                }
+                self.order.add_node();
+                u32::try_from(self.graph.add_node(lock).index()).expect("max_instances fits u32")
+            }
+        };
+        let graph = &self.graph;
+        self.slots.insert_unique(hash(lock), slot, |slot| hash(graph[NodeIndex::from(*slot)]));
+        slot
+    }
+
+    fn following(&self, slot: u32) -> u32 {
+        let next = slot + 1;
+        if next as usize >= self.graph.node_count() { 0 } else { next }
+    }
+
+    fn empty(&mut self, slot: u32) {
+        let node = NodeIndex::from(slot);
+        for direction in [petgraph::Outgoing, petgraph::Incoming] {
+            while let Some(edge) = self.graph.first_edge(node, direction) {
+                self.graph.remove_edge(edge);
+            }
+        }
+        let lock = self.graph[node];
+        if let Ok(entry) = self.slots.find_entry(hash(lock), |other| *other == slot) {
+            entry.remove();
+        }
+        self.order.detach(slot);
+    }
+
+    /// Walks both lists in step, so that the shorter one decides.
+    fn find_edge(&self, tail: u32, head: u32) -> Option<EdgeIndex> {
+        let mut out = self.graph.first(tail, Direction::Forward);
+        let mut into = self.graph.first(head, Direction::Backward);
+        while let (Some(left), Some(right)) = (out, into) {
+            if self.graph.end(left, Direction::Forward) == head {
+                return Some(EdgeIndex::from(left));
+            }
+            if self.graph.end(right, Direction::Backward) == tail {
+                return Some(EdgeIndex::from(right));
+            }
+            out = self.graph.next(left, Direction::Forward);
+            into = self.graph.next(right, Direction::Backward);
+        }
+        None
+    }
+}
+
+/// An eighth more each time: doubling would leave half of the memory unused.
+fn growth(n_used: usize) -> usize {
+    n_used / 8 + 64
+}
+
+fn hash(lock: LockId) -> u64 {
+    FxBuildHasher.hash_one(lock)
+}
