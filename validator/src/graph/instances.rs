@@ -125,7 +125,11 @@ impl Instances {
         let mut goal = |end: End| end.node == tail && (kind.held == Held::Exclusive || !end.weak);
         let path = query.run(graph, graph.node_count(), &mut self.scratch, &mut goal)?;
         let lock = |node: u32| graph[NodeIndex::from(node)];
-        Some(path.iter().map(|step| PathStep { from: lock(step.from), to: lock(step.to), kind: step.kind }).collect())
+        Some(
+            path.iter()
+                .map(|step| PathStep { from: lock(step.from), to: lock(step.to), kind: step.kind })
+                .collect(),
+        )
     }
 
     /// Forgets every order of a lock that is gone.

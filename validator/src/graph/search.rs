@@ -158,7 +158,11 @@ impl Scratch {
         if mark.strong || (flags & WEAK != 0 && mark.weak) {
             return false;
         }
-        if flags & WEAK == 0 { mark.strong = true } else { mark.weak = true }
+        if flags & WEAK == 0 {
+            mark.strong = true
+        } else {
+            mark.weak = true
+        }
         true
     }
 }
@@ -171,7 +175,13 @@ impl Query<'_> {
     /// The kinds that a path in state `weak` at `node` may take over an edge, and whether it then is weak at `end`.
     ///
     /// Of the usable kinds only those are returned that leave the path in the better of the two states.
-    fn step(&self, kinds: DependencyKinds, weak: bool, node: u32, end: u32) -> Option<(DependencyKinds, bool)> {
+    fn step(
+        &self,
+        kinds: DependencyKinds,
+        weak: bool,
+        node: u32,
+        end: u32,
+    ) -> Option<(DependencyKinds, bool)> {
         let usable = if self.timed { kinds } else { kinds.and(DependencyKinds::UNTIMED) };
         let arrival = if self.direction == Direction::Forward { end } else { node };
         let mut waits = DependencyKinds::WANTS_EXCLUSIVE;
@@ -238,7 +248,14 @@ impl Query<'_> {
     }
 
     /// With gates each kind is a step of its own: one may have been seen under the gate, another not.
-    fn expand_gated<A: Adjacency>(&self, graph: &A, scratch: &mut Scratch, state: State, parent: u32, edge: u32) {
+    fn expand_gated<A: Adjacency>(
+        &self,
+        graph: &A,
+        scratch: &mut Scratch,
+        state: State,
+        parent: u32,
+        edge: u32,
+    ) {
         let end = graph.end(edge, self.direction);
         for kind in graph.kinds(edge).iter() {
             let one = DependencyKinds::of(kind);
@@ -335,7 +352,8 @@ impl Query<'_> {
             let state = State { node: end, flags, parent: 0, edge, kinds };
             stack.push((state, graph.first(end, self.direction)));
             if goal_fn(End { node: end, weak, escaped: true }) {
-                let steps = stack[1..].iter().map(|(state, _)| self.path_step(graph, state.edge, state.kinds));
+                let steps =
+                    stack[1..].iter().map(|(state, _)| self.path_step(graph, state.edge, state.kinds));
                 let mut steps: RawPath = steps.collect();
                 if self.direction == Direction::Backward {
                     steps.reverse();

@@ -119,9 +119,8 @@ impl Graph {
             escaping: filter.escaping,
             enter: &|node| order.component(node) == component,
         };
-        let mut goal = |end: End| {
-            end.node == tail && end.escaped && (kind.held == Held::Exclusive || !end.weak)
-        };
+        let mut goal =
+            |end: End| end.node == tail && end.escaped && (kind.held == Held::Exclusive || !end.weak);
         query.run(&self.graph, known, &mut self.scratch, &mut goal).map(named)
     }
 
@@ -254,7 +253,10 @@ impl Graph {
 
     /// Every dependency.
     pub fn dependencies(&self) -> impl Iterator<Item = (ClassId, ClassId, &Dependency)> {
-        self.graph.raw_edges().iter().map(|edge| (class_of(edge.source()), class_of(edge.target()), &edge.weight))
+        self.graph
+            .raw_edges()
+            .iter()
+            .map(|edge| (class_of(edge.source()), class_of(edge.target()), &edge.weight))
     }
 
     /// The dependencies out of a class.
