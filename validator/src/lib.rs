@@ -14,6 +14,7 @@ pub mod base;
 pub mod check;
 pub mod config;
 pub mod engine;
+pub mod fault;
 pub mod graph;
 pub mod record;
 pub mod report;
@@ -25,5 +26,10 @@ pub use base::mode::{Mode, Wait};
 pub use base::site::Site;
 pub use check::violation::{Code, Level, Violation};
 pub use config::{Config, SameClassPolicy};
-pub use engine::{Findings, Outcome, StackSource, TaskContext, Validator};
+pub use engine::{
+    Findings, Held, HeldQuery, NewDependency, NoStacks, OrderFn, Outcome, PinCookie, StackSource,
+    TaskContext, Validator, WoundWait,
+};
 pub use state::class::{LockClass, LockClassKey};
+pub use state::context::{ContextAttributes, ContextId, ContextSet};
+pub use state::segment::Segment;

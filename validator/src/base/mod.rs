@@ -3,5 +3,6 @@
 pub mod acquisition;
 pub mod event;
 pub mod id;
+pub(crate) mod mix;
 pub mod mode;
 pub mod site;

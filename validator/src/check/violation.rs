@@ -4,6 +4,7 @@ use crate::base::id::{ClassId, TaskId};
 use crate::base::site::Site;
 
 pub use crate::base::acquisition::Acquisition;
+pub use crate::state::segment::Ordered;
 
 /// The stable code of a rule, as in `LD0003`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -151,17 +152,6 @@ pub struct Evidence {
     pub timed: bool,
     /// Whether every class on the cycle is interchangeable by declaration or has had one instance only.
     pub declared: bool,
-}
-
-/// Why two sightings could not overlap in the observed run.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Ordered {
-    /// One thread ran both.
-    Program,
-    /// One ran before the other's thread was spawned.
-    Spawn,
-    /// One's thread was joined before the other ran.
-    Join,
 }
 
 /// Something the engine found.

@@ -1,11 +1,36 @@
 //! The validator itself: which rule runs when.
+//!
+//! Locks of the engine, in the order in which they may be taken; none is ever held while the embedder's or the program's
+//! code runs (stack capture, order functions, sinks):
+//!
+//! 1. `Validator::knowledge`: the graph, instances and what was reported;
+//! 2. `Registry::registering` and `Segments::tasks`, each a leaf, as are the shards of the concurrent maps.
 
-use crate::base::event::Acquire;
-use crate::base::id::{ClassId, LockId, StackId, TaskId};
-use crate::base::site::Site;
+mod acquire;
+mod assertions;
+mod classes;
+mod contexts;
+mod held_modes;
+mod outcome;
+mod release;
+mod tasks;
+mod wound_wait;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::base::id::{ClassId, StackId};
 use crate::check::violation::Violation;
 use crate::config::Config;
-use crate::state::class::{ClassAttributes, LockClass, LockClassKey};
+use crate::report::model::Counters;
+use crate::state::chains::Chains;
+use crate::state::class::LockClass;
+use crate::state::registry::Registry;
+use crate::state::segment::Segments;
+
+pub use crate::state::registry::OrderFn;
+pub use crate::state::task::TaskContext;
+pub use outcome::{Findings, Held, HeldQuery, NewDependency, Outcome, PinCookie};
+pub use wound_wait::WoundWait;
 
 /// Captures the current stack for the engine; called at most once an event and with no lock of the engine held.
 pub trait StackSource {
@@ -13,49 +38,13 @@ pub trait StackSource {
     fn capture(&self) -> Option<StackId>;
 }
 
-/// What one event led to. Clean costs nothing.
-#[derive(Debug, Default)]
-#[must_use = "violations that nobody looks at are never reported"]
-pub struct Outcome(Option<Box<Findings>>);
+/// No stacks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoStacks;
 
-/// What an event found.
-#[derive(Debug, Default)]
-pub struct Findings {
-    /// New violations, in the order in which the rules fired; each is reported once.
-    pub violations: Vec<Violation>,
-}
-
-impl Outcome {
-    /// Nothing new.
-    pub const CLEAN: Self = Self(None);
-
-    /// Whether nothing was found.
-    #[inline]
-    pub const fn is_clean(&self) -> bool {
-        self.0.is_none()
-    }
-
-    /// What was found, if anything.
-    pub fn into_findings(self) -> Option<Box<Findings>> {
-        self.0
-    }
-}
-
-/// Everything one task holds, and its caches.
-#[derive(Debug)]
-pub struct TaskContext {
-    id: TaskId,
-}
-
-impl TaskContext {
-    /// A task that holds nothing.
-    pub fn new(id: TaskId) -> Self {
-        Self { id }
-    }
-
-    /// The task's id.
-    pub fn id(&self) -> TaskId {
-        self.id
+impl StackSource for NoStacks {
+    fn capture(&self) -> Option<StackId> {
+        None
     }
 }
 
@@ -63,12 +52,29 @@ impl TaskContext {
 #[derive(Debug)]
 pub struct Validator {
     config: Config,
+    registry: Registry,
+    chains: Chains,
+    segments: Segments,
+    /// Grows when what was validated before must be looked at again; per-task caches of older epochs are void.
+    epoch: AtomicU64,
+    next_instance: AtomicU64,
+    n_dropped: AtomicU64,
+    n_unseen: AtomicU64,
 }
 
 impl Validator {
     /// An empty validator.
     pub fn new(config: Config) -> Self {
-        Self { config }
+        Self {
+            config,
+            registry: Registry::new(),
+            chains: Chains::default(),
+            segments: Segments::default(),
+            epoch: AtomicU64::new(1),
+            next_instance: AtomicU64::new(1),
+            n_dropped: AtomicU64::new(0),
+            n_unseen: AtomicU64::new(0),
+        }
     }
 
     /// Its configuration.
@@ -76,28 +82,38 @@ impl Validator {
         &self.config
     }
 
-    /// Registers a class, or finds it: the same key always gives the same id. `None` when the table of classes is full.
-    pub fn register_class(
-        &self,
-        _key: &LockClassKey,
-        _site: Site,
-        _attributes: ClassAttributes,
-    ) -> Option<ClassId> {
-        ClassId::from_index(0)
+    /// A registered class, removed ones included.
+    pub fn class(&self, id: ClassId) -> Option<LockClass> {
+        self.registry.record(id).map(|record| record.class.clone())
     }
 
-    /// A registered class.
-    pub fn class(&self, _id: ClassId) -> Option<LockClass> {
-        None
+    /// Marks a self-deadlock as reported, once the embedder is sure that the acquisition cannot return (it tried the real
+    /// lock and failed). `true` the first time. Other violations are marked when they are found: always `true`.
+    pub fn confirm(&self, _violation: &Violation) -> bool {
+        true
     }
 
-    /// An acquisition: before it waits, or after a try succeeded.
-    pub fn acquire(&self, _task: &mut TaskContext, _acquire: &Acquire, _stacks: &dyn StackSource) -> Outcome {
-        Outcome::CLEAN
+    /// How much was looked at, and what was not.
+    pub fn counters(&self) -> Counters {
+        // ORDERING: Relaxed: statistics.
+        let [dropped, unseen] = [&self.n_dropped, &self.n_unseen].map(|count| count.load(Ordering::Relaxed));
+        Counters {
+            classes: self.registry.n_classes() as u64,
+            dependencies: 0,
+            chains: self.chains.n_chains(),
+            dropped,
+            unseen,
+        }
     }
 
-    /// A release, in any order.
-    pub fn release(&self, _task: &mut TaskContext, _lock: LockId, _site: Site) -> Outcome {
-        Outcome::CLEAN
+    /// Counts an event that the embedder could not show to the engine (re-entered, thread state gone).
+    pub fn count_unseen(&self) {
+        // ORDERING: Relaxed: a statistic.
+        self.n_unseen.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn count_dropped(&self) {
+        // ORDERING: Relaxed: a statistic.
+        self.n_dropped.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -1,3 +1,10 @@
 //! Classes, held locks, chains and usage: what is remembered besides the graph.
 
+pub(crate) mod chains;
 pub mod class;
+pub mod context;
+pub(crate) mod held;
+pub(crate) mod registry;
+pub mod segment;
+pub(crate) mod table;
+pub mod task;

@@ -1,0 +1,116 @@
+//! What one event led to.
+
+use crate::base::acquisition::Acquisition;
+use crate::base::id::{LockId, TaskId};
+use crate::base::mode::Mode;
+use crate::check::violation::Violation;
+
+/// What one event led to. Clean costs nothing.
+#[derive(Debug, Default)]
+#[must_use = "violations that nobody looks at are never reported"]
+pub struct Outcome(Option<Box<Findings>>);
+
+/// What an event found.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// New violations, in the order in which the rules fired; each is reported once at each level.
+    pub violations: Vec<Violation>,
+    /// New dependencies and new kinds of known ones, if [`Config::list_dependencies`](crate::Config) asks for them.
+    pub dependencies: Vec<NewDependency>,
+}
+
+/// The first sighting of one kind of one dependency (and, of suspect classes, of one pair of instances).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewDependency {
+    /// The lock that was held.
+    pub from: Acquisition,
+    /// The lock that was acquired.
+    pub to: Acquisition,
+    /// The task that did both.
+    pub task: TaskId,
+    /// The segment of that task.
+    pub segment: u32,
+    /// The kind as the kernel names it: `ER`, `EN`, `SR` or `SN`.
+    pub kind: &'static str,
+    /// Other locks held exclusively around it.
+    pub gates: Vec<LockId>,
+    /// Whether `from.stack` is that of this very sighting.
+    pub held_stack_exact: bool,
+}
+
+impl Outcome {
+    /// Nothing new.
+    pub const CLEAN: Self = Self(None);
+
+    /// Whether nothing was found.
+    #[inline]
+    pub const fn is_clean(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// What was found, if anything.
+    pub fn into_findings(self) -> Option<Box<Findings>> {
+        self.0
+    }
+
+    /// The violations found.
+    pub fn violations(&self) -> &[Violation] {
+        self.0.as_deref().map_or(&[], |findings| &findings.violations)
+    }
+
+    /// Whether the acquisition can never return; see [`Violation::is_self_deadlock`].
+    pub fn is_self_deadlock(&self) -> bool {
+        self.violations().iter().any(Violation::is_self_deadlock)
+    }
+}
+
+impl From<Findings> for Outcome {
+    fn from(findings: Findings) -> Self {
+        if findings.violations.is_empty() && findings.dependencies.is_empty() {
+            Self::CLEAN
+        } else {
+            Self(Some(Box::new(findings)))
+        }
+    }
+}
+
+/// The answer to a question about one lock.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Held {
+    /// The task holds it so.
+    Yes,
+    /// It does not.
+    No,
+    /// The held stack of the task is not known; an assertion passes.
+    Unknown,
+}
+
+/// What an assertion demands.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum HeldQuery {
+    /// The lock is held in any mode (the kernel's `lockdep_assert_held`).
+    Held,
+    /// The lock is held exclusively (`lockdep_assert_held_write`).
+    HeldExclusive,
+    /// The lock is held by a reader (`lockdep_assert_held_read`).
+    HeldShared,
+    /// The lock is not held (`lockdep_assert_not_held`).
+    NotHeld,
+}
+
+impl HeldQuery {
+    /// Whether a lock held in `mode` satisfies the demand; `None` for a lock that is not held.
+    pub(crate) fn accepts(self, mode: Option<Mode>) -> bool {
+        match self {
+            Self::Held => mode.is_some(),
+            Self::HeldExclusive => mode == Some(Mode::Exclusive),
+            Self::HeldShared => mode.is_some_and(Mode::is_shared),
+            Self::NotHeld => mode.is_none(),
+        }
+    }
+}
+
+/// Proof of a pin; see [`Validator::pin`](crate::Validator::pin).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[must_use = "a pinned lock must be unpinned with its cookie before it is released"]
+pub struct PinCookie(pub(crate) u64);

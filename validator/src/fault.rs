@@ -1,0 +1,135 @@
+//! Switches that break one rule of the engine each, so that a test can show that somebody would notice.
+//!
+//! Without `--cfg engine_faults` every switch is a constant `false` and leaves no trace in the code.
+
+/// One rule that can be broken on purpose.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The chain key ignores the mode of an acquisition.
+    ChainKeyIgnoresMode = 1,
+    /// Every dependency counts as exclusive holder, exclusive acquisition.
+    AllExclusive,
+    /// A recursive reader counts as a fair one.
+    RecursiveIsFair,
+    /// A fair reader counts as a recursive one.
+    FairIsRecursive,
+    /// Nesting two locks of one class is not looked at.
+    NoSameClass,
+    /// The same lock taken again is not looked at.
+    NoRecursion,
+    /// A nest lock is ignored.
+    NestIgnored,
+    /// A nest acquisition adds dependencies all the same.
+    NestAddsDependencies,
+    /// A nest lock need not be held.
+    NestNeedNotBeHeld,
+    /// References are not merged.
+    NoReferenceMerge,
+    /// A try counts as a blocking acquisition.
+    TryBlocks,
+    /// The walk over holders stops at a try.
+    WalkStopsAtTry,
+    /// The walk over holders stops at a recursive reader (the kernel's second hole).
+    WalkStopsAtRecursiveReader,
+    /// A new dependency is not searched for cycles.
+    NoCircular,
+    /// A new kind on a known dependency is not searched.
+    NewKindNotSearched,
+    /// A new dependency is not searched for context inversions.
+    NoContextOnDependency,
+    /// A new usage is not searched through the graph.
+    NoContextOnUsage,
+    /// A new usage is not compared with the other usages of its class.
+    NoInconsistentContext,
+    /// Usages by readers are ignored in searches.
+    ReadUsageIgnored,
+    /// Two usages by readers conflict.
+    ReadUsageConflicts,
+    /// Unmasking a context does not mark what is held.
+    UnmaskDoesNotMark,
+    /// A per-CPU class ends inversions like any other.
+    PerCpuCarriesInversion,
+    /// Wait types are not checked.
+    NoWaitTypes,
+    /// The outer wait type is ignored.
+    OuterWaitTypeIgnored,
+    /// Only the newest held lock limits what may wait.
+    WaitTypeNewestOnly,
+    /// A wait override does not override.
+    WaitOverrideIgnored,
+    /// A release of a lock that is not held is accepted.
+    BadReleaseAccepted,
+    /// Releasing an older lock releases the newest.
+    ReleasesNewest,
+    /// Freeing a held lock is accepted.
+    FreedAccepted,
+    /// A thread may end holding locks.
+    ExitAccepted,
+    /// Assertions never fire.
+    AssertionsAccepted,
+    /// A pinned lock may be released.
+    PinsIgnored,
+    /// The wound/wait protocol is not checked.
+    NoWoundWait,
+    /// Waiting for other sections of a lock is not checked.
+    SyncUnchecked,
+    /// A downgrade keeps the exclusive mode.
+    DowngradeIgnored,
+    /// A removed class takes what ran through it along.
+    RemovalForgets,
+    /// Subclasses are not told apart.
+    SubclassIgnored,
+    /// Order functions are not asked.
+    OrderFunctionIgnored,
+    /// A recursive fair read is not looked at.
+    NoRecursiveFairRead,
+    /// A chain is remembered although it was found faulty or was never validated.
+    ChainCachedEarly,
+    /// Suspect classes are not recorded by instance.
+    NoInstances,
+    /// A gate lock never lowers a level.
+    NoGates,
+    /// A gate counts although its class has several instances.
+    GateManyInstances,
+    /// A timed acquisition counts as one that can hang.
+    TimedBlocks,
+    /// The first writer of a class raises nothing.
+    WriterRaisesNothing,
+    /// A violation is reported each time.
+    NoReportOnce,
+    /// A search visits each class once (the kernel's first hole).
+    SearchShadows,
+}
+
+/// Whether `fault` is switched on.
+#[cfg(not(engine_faults))]
+#[inline(always)]
+pub const fn is(_fault: Fault) -> bool {
+    false
+}
+
+#[cfg(engine_faults)]
+mod switch {
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    use super::Fault;
+
+    static CURRENT: AtomicU8 = AtomicU8::new(0);
+
+    /// Switches `fault` on and every other off; `None` switches all off.
+    pub fn set(fault: Option<Fault>) {
+        // ORDERING: Relaxed: a test switches before it starts the engine, on the same thread; nothing is published by it.
+        CURRENT.store(fault.map_or(0, |fault| fault as u8), Ordering::Relaxed);
+    }
+
+    /// Whether `fault` is switched on.
+    pub fn is(fault: Fault) -> bool {
+        // ORDERING: Relaxed: see `set`.
+        CURRENT.load(Ordering::Relaxed) == fault as u8
+    }
+}
+
+#[cfg(engine_faults)]
+pub use switch::{is, set};

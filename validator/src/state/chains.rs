@@ -1,0 +1,55 @@
+//! The global set of validated chains.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use dashmap::DashMap;
+use rustc_hash::FxBuildHasher;
+
+use crate::base::id::StackId;
+
+/// Every chain that was validated, by key, with the stack of its first sighting.
+///
+/// A cache and no more: losing it costs time, never knowledge. A chain enters only *after* it was validated (the kernel
+/// enters it before, which is right only because the kernel stops at its first report).
+#[derive(Debug, Default)]
+pub(crate) struct Chains {
+    map: DashMap<u64, Option<StackId>, FxBuildHasher>,
+    /// `DashMap::len` locks every shard.
+    n_chains: AtomicU64,
+}
+
+impl Chains {
+    /// Whether the chain was validated.
+    pub(crate) fn contains(&self, key: u64) -> bool {
+        self.map.contains_key(&key)
+    }
+
+    /// The stack of the chain's first sighting, if one was captured.
+    pub(crate) fn stack(&self, key: u64) -> Option<StackId> {
+        self.map.get(&key).and_then(|stack| *stack)
+    }
+
+    /// Remembers a chain; the first stack stays.
+    pub(crate) fn insert(&self, key: u64, stack: Option<StackId>) {
+        let mut is_new = false;
+        self.map.entry(key).or_insert_with(|| {
+            is_new = true;
+            stack
+        });
+        if is_new {
+            // ORDERING: Relaxed: a statistic.
+            self.n_chains.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Forgets every chain; each is validated anew when it is seen again.
+    pub(crate) fn clear(&self) {
+        self.map.clear();
+    }
+
+    /// How many distinct chains were validated.
+    pub(crate) fn n_chains(&self) -> u64 {
+        // ORDERING: Relaxed: a statistic.
+        self.n_chains.load(Ordering::Relaxed)
+    }
+}

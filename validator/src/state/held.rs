@@ -1,0 +1,66 @@
+//! One entry of the held stack.
+
+use crate::base::event::AcquireFlags;
+use crate::base::id::{ClassId, LockId, Subclass};
+use crate::base::mode::{Mode, Wait};
+use crate::base::site::Site;
+
+/// A lock that a task holds. Small and plain: one is written on every acquisition.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HeldLock {
+    /// The lock object.
+    pub(crate) lock: LockId,
+    /// Its address, or zero.
+    pub(crate) address: usize,
+    /// Where it was acquired.
+    pub(crate) site: Site,
+    /// The chain key before it was acquired; restored by its release.
+    pub(crate) previous_chain: u64,
+    /// How it is held.
+    pub(crate) mode: Mode,
+    /// How its caller waited.
+    pub(crate) wait: Wait,
+    /// The nesting level.
+    pub(crate) subclass: Subclass,
+    /// Properties of the acquisition.
+    pub(crate) flags: AcquireFlags,
+    /// How many contexts had been entered; a chain begins anew where it changes.
+    pub(crate) depth: u8,
+    /// INVARIANT: true exactly if the task's table of rare properties has an entry for this lock.
+    pub(crate) is_rare: bool,
+}
+
+/// What few held locks have: kept aside, so that the others stay small.
+#[derive(Clone, Debug)]
+pub(crate) struct Rare {
+    /// The held lock it belongs to; index into the held stack.
+    pub(crate) index: usize,
+    /// The lock that serialises it.
+    pub(crate) nest: Option<LockId>,
+    /// How many acquisitions were merged into one entry; zero if none were.
+    pub(crate) references: u32,
+    /// The sum of the cookies of its pins.
+    pub(crate) pins: u64,
+}
+
+impl HeldLock {
+    /// Whether it takes part in ordering.
+    pub(crate) fn is_checked(&self) -> bool {
+        !self.flags.contains(AcquireFlags::UNCHECKED)
+    }
+
+    /// Its class before subclasses.
+    pub(crate) fn base_class(&self) -> ClassId {
+        self.lock.class()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_stays_small() {
+        assert!(size_of::<HeldLock>() <= 48, "{}", size_of::<HeldLock>());
+    }
+}
