@@ -11,4 +11,5 @@ pub mod hook;
 mod state;
 pub mod sync;
 
+pub use hook::{AcquireOptions, ClassKey, Held, LockClassKey, LockInfo, LockMap, Verdict};
 pub use lockdep_validator::{AcquireFlags, LockId, Mode, Subclass, Wait};
