@@ -10,6 +10,7 @@ pub mod hook;
 #[cfg(not(lockdep_disabled))]
 mod state;
 pub mod sync;
+pub mod thread;
 
 pub use hook::{AcquireOptions, ClassKey, Held, LockClassKey, LockInfo, LockMap, Verdict};
 pub use lockdep_validator::{AcquireFlags, LockId, Mode, Subclass, Wait};

@@ -16,3 +16,9 @@ pub mod sync {
 
     pub use lockdep::sync::*;
 }
+
+pub mod thread {
+    //! [`std::thread`](real_std::thread), with spawn and join told to the validator.
+
+    pub use lockdep::thread::*;
+}

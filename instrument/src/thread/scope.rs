@@ -1,0 +1,114 @@
+//! [`scope`], [`Scope`] and [`ScopedJoinHandle`].
+
+use std::ptr;
+use std::{fmt, thread};
+
+use super::Builder;
+use super::order::{ScopeEnd, ScopeId, Spawn};
+
+/// [`std::thread::scope`], with the order of its threads told to the validator.
+///
+/// What the caller still holds when the scope ends is held while the scope waits for its threads, so it gets dependencies
+/// to what they acquired.
+///
+/// # Panics
+///
+/// With `f`; and if a thread of the scope panicked that nobody joined.
+#[track_caller]
+pub fn scope<'env, F, T>(f: F) -> T
+where
+    F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
+{
+    let mut end = ScopeEnd::new();
+    let result = thread::scope(|inner| {
+        let scope = Scope::wrap(inner);
+        end.of(scope.id());
+        f(scope)
+    });
+    end.reached();
+    result
+}
+
+/// [`std::thread::Scope`]: where [`scope`] starts its threads.
+// The layout of the inner scope, because a `&'scope Scope` has to be made from a `&'scope` of the real one: there is no
+// place that lives for 'scope in which a wrapper could be stored.
+#[repr(transparent)]
+pub struct Scope<'scope, 'env: 'scope> {
+    inner: thread::Scope<'scope, 'env>,
+}
+
+impl<'scope, 'env> Scope<'scope, 'env> {
+    fn wrap(inner: &'scope thread::Scope<'scope, 'env>) -> &'scope Self {
+        // SAFETY: `Scope` is transparent over the type that the pointer comes from, the lifetime is kept, and it has no
+        // invariants of its own.
+        unsafe { &*ptr::from_ref(inner).cast::<Self>() }
+    }
+
+    pub(super) fn inner(&'scope self) -> &'scope thread::Scope<'scope, 'env> {
+        &self.inner
+    }
+
+    /// What tells this scope from every other one that is running.
+    pub(super) fn id(&self) -> ScopeId {
+        ScopeId(ptr::from_ref(self).addr())
+    }
+
+    /// Starts a thread that ends before the scope does.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system cannot start a thread.
+    pub fn spawn<F, T>(&'scope self, f: F) -> ScopedJoinHandle<'scope, T>
+    where
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
+        Builder::new().spawn_scoped(self, f).expect("failed to spawn thread")
+    }
+}
+
+impl fmt::Debug for Scope<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+/// [`std::thread::ScopedJoinHandle`], whose join is told to the validator.
+pub struct ScopedJoinHandle<'scope, T> {
+    inner: thread::ScopedJoinHandle<'scope, T>,
+    spawn: Spawn,
+}
+
+impl<'scope, T> ScopedJoinHandle<'scope, T> {
+    pub(super) fn new(inner: thread::ScopedJoinHandle<'scope, T>, spawn: Spawn) -> Self {
+        Self { inner, spawn }
+    }
+
+    /// The thread behind the handle.
+    #[must_use]
+    pub fn thread(&self) -> &thread::Thread {
+        self.inner.thread()
+    }
+
+    /// Waits for the thread to end. What follows cannot run at the same time as anything the thread did.
+    ///
+    /// # Errors
+    ///
+    /// With the payload, if the thread panicked.
+    pub fn join(self) -> thread::Result<T> {
+        let result = self.inner.join();
+        self.spawn.joined();
+        result
+    }
+
+    /// Whether the thread has finished its function. No event: it may still be running destructors.
+    pub fn is_finished(&self) -> bool {
+        self.inner.is_finished()
+    }
+}
+
+impl<T> fmt::Debug for ScopedJoinHandle<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
