@@ -238,3 +238,81 @@ fn growth(n_used: usize) -> usize {
 fn hash(lock: LockId) -> u64 {
     FxBuildHasher.hash_one(lock)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::id::ClassId;
+    use crate::base::mode::{Mode, Wait};
+
+    const WRITE: Kind = Kind::new(Mode::Exclusive, Mode::Exclusive, Wait::Blocking);
+    const READ: Kind = Kind::new(Mode::SharedRecursive, Mode::SharedRecursive, Wait::Blocking);
+
+    fn lock(instance: u64) -> LockId {
+        LockId::new(ClassId::from_index(0).expect("the first class"), instance)
+    }
+
+    fn cycle(orders: &mut Instances, from: u64, to: u64) -> Option<usize> {
+        orders.strong_cycle(lock(from), lock(to), WRITE, &SearchFilter::ALL).map(|path| path.len())
+    }
+
+    #[test]
+    fn an_inverted_order_is_found_and_a_consistent_one_is_not() {
+        let mut orders = Instances::new(100);
+        for n in 0..50 {
+            assert_eq!(orders.add(lock(n), lock(n + 1), WRITE), Added::New { closes: false });
+        }
+        assert_eq!(orders.add(lock(7), lock(8), WRITE), Added::Known);
+        assert_eq!(orders.add(lock(9), lock(3), WRITE), Added::New { closes: true });
+        assert_eq!(cycle(&mut orders, 9, 3), Some(6));
+        assert_eq!(orders.kinds(lock(9), lock(3)), DependencyKinds::of(WRITE));
+    }
+
+    #[test]
+    fn readers_that_never_wait_for_each_other_close_nothing() {
+        let mut orders = Instances::new(100);
+        orders.add(lock(1), lock(2), READ);
+        assert_eq!(orders.add(lock(2), lock(1), READ), Added::New { closes: true });
+        assert!(orders.strong_cycle(lock(2), lock(1), READ, &SearchFilter::ALL).is_none());
+        orders.add(lock(2), lock(1), WRITE);
+        assert!(cycle(&mut orders, 2, 1).is_none(), "1 -> 2 leaves as a reader and arrives as one");
+        orders.add(lock(1), lock(2), Kind::new(Mode::SharedRecursive, Mode::Exclusive, Wait::Blocking));
+        assert_eq!(cycle(&mut orders, 2, 1), Some(1));
+    }
+
+    #[test]
+    fn a_lock_that_is_gone_takes_its_orders_with_it() {
+        let mut orders = Instances::new(100);
+        orders.add(lock(1), lock(2), WRITE);
+        orders.add(lock(2), lock(1), WRITE);
+        orders.forget(lock(1));
+        orders.forget(lock(99));
+        assert_eq!((orders.n_instances(), orders.n_orders()), (1, 0));
+        orders.add(lock(3), lock(2), WRITE);
+        assert_eq!(orders.add(lock(2), lock(4), WRITE), Added::New { closes: false });
+        assert!(cycle(&mut orders, 2, 4).is_none());
+    }
+
+    #[test]
+    fn a_million_short_lived_locks_leave_nothing_behind() {
+        let mut orders = Instances::new(1 << 20);
+        for n in 1..1_000_000 {
+            orders.add(lock(0), lock(n), WRITE);
+            orders.forget(lock(n));
+        }
+        assert_eq!((orders.n_instances(), orders.n_orders(), orders.n_dropped()), (1, 0, 0));
+        assert!(orders.graph.node_count() <= 2, "slots are used again");
+    }
+
+    #[test]
+    fn past_the_limit_the_oldest_locks_are_forgotten_and_counted() {
+        let mut orders = Instances::new(10);
+        for n in 0..1000 {
+            orders.add(lock(n), lock(n + 1), WRITE);
+        }
+        assert_eq!(orders.n_instances(), 10);
+        assert_eq!(orders.n_dropped(), 1001 - 10);
+        orders.add(lock(1000), lock(995), WRITE);
+        assert_eq!(cycle(&mut orders, 1000, 995), Some(5), "what is recent is known");
+    }
+}

@@ -1,11 +1,12 @@
 //! The dependency graph: kinds, storage, incremental order, strong-path search, and the same for single locks.
 //!
-//! Rooms, lowest first: `kind` ← `dependency` ← `adjacency` ← `order`, `search` ← `store`, `instances`.
+//! Rooms, lowest first: `kind` ← `dependency` ← `adjacency`, `label` ← `order`, `search` ← `store`, `instances`.
 
 mod adjacency;
 pub mod dependency;
 pub mod instances;
 pub mod kind;
+mod label;
 pub mod order;
 pub mod search;
 pub mod store;
