@@ -11,16 +11,23 @@ mod error;
 mod exit;
 mod explain;
 mod order;
+mod project;
 mod replay;
 mod report;
+mod runtime;
+mod session;
 mod stat;
+mod toolchain;
 mod try_crate;
+mod watch;
 mod wrapped;
+mod wrapper;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match cli::run() {
+    let result = if wrapper::is_wanted() { wrapper::run() } else { cli::run() };
+    match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             if !error.is_told() {

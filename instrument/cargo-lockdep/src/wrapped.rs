@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::session::{self, Session};
 
 /// The cargo command that is wrapped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,6 +21,19 @@ pub(crate) enum CargoCommand {
     Build,
     /// `cargo nextest`
     Nextest,
+}
+
+impl CargoCommand {
+    /// The word behind `cargo`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Test => "test",
+            Self::Run => "run",
+            Self::Bench => "bench",
+            Self::Build => "build",
+            Self::Nextest => "nextest",
+        }
+    }
 }
 
 /// How reports are printed.
@@ -65,5 +79,6 @@ pub(crate) struct WrappedArgs {
 ///
 /// If there is no cargo project, the toolchain is too old, or the runtime cannot be built.
 pub(crate) fn run(command: CargoCommand, args: &WrappedArgs) -> Result<u8> {
-    Err(Error::new(format_args!("{command:?} with {args:?} cannot be run yet by this build")))
+    let directory = session::current_directory()?;
+    Session::open(&directory, &args.cargo_args)?.run(command, &args.cargo_args, &args.watch)
 }

@@ -1,0 +1,227 @@
+//! Building the runtime: with the user's own toolchain, under flags of its own, and all or nothing.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+use super::{MANIFEST, Runtime, sources};
+use crate::cli::say;
+use crate::error::{Context as _, Error, Result};
+use crate::toolchain::Toolchain;
+
+/// How often a long build says that it is alive.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Builds the runtime beside `folder` and moves it there as the last step, so that an interrupted build leaves nothing
+/// that the next run could mistake for a runtime.
+///
+/// # Errors
+///
+/// If a file cannot be written or a crate of the runtime does not compile.
+pub(super) fn assemble(folder: &Path, toolchain: &Toolchain, target: &str, offline: bool) -> Result<()> {
+    let base = folder.parent().expect("it was joined to a base");
+    fs::create_dir_all(base).context(|| base.display().to_string())?;
+    // One build at a time; who waited finds it done. The kernel drops the lock of a killed process.
+    let lock_path = base.join(".runtime-lock");
+    let lock = File::create(&lock_path).context(|| lock_path.display().to_string())?;
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)
+        .context(|| lock_path.display().to_string())?;
+    if folder.join(MANIFEST).exists() {
+        return Ok(());
+    }
+    // We have the lock: whatever lies here is from a build that was interrupted.
+    let temporary = folder.with_extension("building");
+    remove(&temporary)?;
+    remove(folder)?;
+    let result = build(&temporary, folder, toolchain, target, offline);
+    if result.is_ok() {
+        fs::rename(&temporary, folder).context(|| folder.display().to_string())?;
+    } else {
+        remove(&temporary)?;
+    }
+    result
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::new(format_args!("{}: {error}", folder.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Builds in `temporary`, for a runtime that will live in `folder`.
+fn build(temporary: &Path, folder: &Path, toolchain: &Toolchain, target: &str, offline: bool) -> Result<()> {
+    let began = Instant::now();
+    say(format_args!("building the runtime with rustc {} for {target} (once)", toolchain.release));
+    let sources = temporary.join("sources");
+    sources::unpack(&sources)?;
+    let build_folder = temporary.join("build");
+    let mut child = cargo(&sources, &build_folder, toolchain, target, offline)
+        .spawn()
+        .context(|| toolchain.cargo.display().to_string())?;
+    let artifacts = watch(&mut child, toolchain, target)?;
+
+    let target_crates = build_folder.join(target).join("release/deps");
+    let host_crates = build_folder.join("release/deps");
+    copy_libraries(&target_crates, &temporary.join("lib"))?;
+    copy_libraries(&host_crates, &temporary.join("host"))?;
+    let place = |name: &str| -> Result<PathBuf> {
+        let file = artifacts
+            .iter()
+            .find(|artifact| artifact.target.name == name)
+            .and_then(Artifact::rlib)
+            .ok_or_else(|| Error::new(format_args!("the build of the runtime gave no {name}")))?;
+        let stem = file.file_name().expect("a library has a name");
+        // What cargo built for its own sake carries a hash; the packages that were asked for do not.
+        fs::copy(&file, temporary.join("lib").join(stem)).context(|| file.display().to_string())?;
+        Ok(folder.join("lib").join(stem))
+    };
+    let runtime = Runtime {
+        facade: place("std")?,
+        lockdep: place("lockdep")?,
+        validator: place("lockdep_validator")?,
+        search_paths: vec![folder.join("lib"), folder.join("host")],
+        sources: folder.join("sources"),
+    };
+    remove(&build_folder)?;
+    let manifest = temporary.join(MANIFEST);
+    let text = serde_json::to_string_pretty(&runtime).expect("paths given as text");
+    fs::write(&manifest, text).context(|| manifest.display().to_string())?;
+    say(format_args!("runtime ready after {:.0} s", began.elapsed().as_secs_f64()));
+    Ok(())
+}
+
+/// The cargo call that builds the runtime.
+fn cargo(sources: &Path, build_folder: &Path, toolchain: &Toolchain, target: &str, offline: bool) -> Command {
+    // `metadata` keeps our crates apart from those of the same name in the user's graph, `embed-bitcode` serves users
+    // who build with LTO; nobody can act on a warning inside the runtime.
+    let flags = [
+        "-Cembed-bitcode=yes",
+        "-Cmetadata=lockdep_runtime",
+        "--cfg=lockdep_runtime",
+        "-Awarnings",
+        &format!("--remap-path-prefix={}=lockdep", sources.display()),
+    ]
+    .join("\x1f");
+    let mut cargo = toolchain.cargo_command();
+    // What steers the user's build must not steer this one.
+    for (name, _) in std::env::vars_os() {
+        let steers = name.to_str().is_some_and(|name| {
+            name.starts_with("CARGO_BUILD_")
+                || name.starts_with("CARGO_PROFILE_")
+                || name.starts_with("CARGO_TARGET_")
+                || name.starts_with("CARGO_UNSTABLE_")
+                || name.starts_with("RUSTC")
+                || name.starts_with("RUSTDOC")
+                || name == "RUSTFLAGS"
+                || name == "CARGO_ENCODED_RUSTDOCFLAGS"
+        });
+        if steers {
+            cargo.env_remove(name);
+        }
+    }
+    // Cargo reads configuration from the working directory upwards: only that of the user's home is wanted.
+    if let Some(home) = toolchain.cargo_home() {
+        cargo.current_dir(home);
+    }
+    cargo
+        .env("RUSTC", &toolchain.rustc)
+        .env("CARGO_ENCODED_RUSTFLAGS", flags)
+        .env("CARGO_INCREMENTAL", "0")
+        .env("CARGO_TERM_COLOR", "never")
+        .args(["build", "--release", "--lib", "--message-format=json-render-diagnostics"])
+        .args(["--config", "profile.release.opt-level=3", "--config", "profile.release.panic='unwind'"])
+        .args(["--package", "lockdep-validator", "--package", "lockdep", "--package", "lockdep-std"])
+        .arg("--manifest-path")
+        .arg(sources.join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(build_folder)
+        .args(["--target", target])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    if offline {
+        cargo.arg("--offline");
+    }
+    cargo
+}
+
+/// One line of cargo's JSON; only what is needed of it.
+#[derive(Debug, Deserialize)]
+struct Artifact {
+    target: ArtifactTarget,
+    filenames: Vec<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ArtifactTarget {
+    name: String,
+}
+
+impl Artifact {
+    fn rlib(&self) -> Option<PathBuf> {
+        self.filenames.iter().find(|file| file.extension().is_some_and(|ext| ext == "rlib")).cloned()
+    }
+}
+
+/// Waits for the build, says now and then how far it is, and lists what was built.
+fn watch(child: &mut Child, toolchain: &Toolchain, target: &str) -> Result<Vec<Artifact>> {
+    let mut stderr = child.stderr.take().expect("it is piped");
+    let told = thread::spawn(move || {
+        let mut text = String::new();
+        let _ = stderr.read_to_string(&mut text);
+        text
+    });
+    let mut artifacts = Vec::new();
+    let mut spoke = Instant::now();
+    for line in BufReader::new(child.stdout.take().expect("it is piped")).lines().map_while(|line| line.ok())
+    {
+        if let Ok(artifact) = serde_json::from_str::<Artifact>(&line) {
+            if spoke.elapsed() > PROGRESS_INTERVAL {
+                say(format_args!("… {} crates, now {}", artifacts.len(), artifact.target.name));
+                spoke = Instant::now();
+            }
+            artifacts.push(artifact);
+        }
+    }
+    let status = child.wait().context(|| toolchain.cargo.display().to_string())?;
+    let told = told.join().unwrap_or_default();
+    if status.success() {
+        return Ok(artifacts);
+    }
+    let remedy =
+        if told.contains("can't find crate for `core`") || told.contains("can't find crate for `std`") {
+            format!("\nthe standard library for {target} is missing: rustup target add {target}")
+        } else if told.contains("--offline") || told.contains("download") || told.contains("resolve host") {
+            "\nits dependencies are not on this machine yet: run once with a network connection".to_owned()
+        } else {
+            String::new()
+        };
+    Err(Error::new(format_args!("the runtime cannot be built:\n{}{remedy}", told.trim_end())))
+}
+
+/// Copies compiled crates, and nothing else that cargo keeps beside them.
+fn copy_libraries(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).context(|| to.display().to_string())?;
+    let Ok(entries) = fs::read_dir(from) else {
+        return Ok(());
+    };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let is_library = path
+            .extension()
+            .and_then(|ext| ext.to_str())
+            .is_some_and(|ext| matches!(ext, "rlib" | "so" | "dylib" | "dll"));
+        if is_library {
+            fs::copy(&path, to.join(entry.file_name())).context(|| path.display().to_string())?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! The runtime: validator, instrumented locks and façade, built once for each toolchain and target.
+
+mod assemble;
+mod sources;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Context as _, Result};
+use crate::toolchain::Toolchain;
+
+pub(crate) use sources::SOURCES_HASH;
+
+/// Where the parts of a built runtime are. Written last, so that its presence says the build was complete.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Runtime {
+    /// The crate that stands in for `std`.
+    pub(crate) facade: PathBuf,
+    /// The crate `lockdep`, for the substituted sources.
+    pub(crate) lockdep: PathBuf,
+    /// The crate `lockdep_validator`.
+    pub(crate) validator: PathBuf,
+    /// Where rustc finds what these depend on.
+    pub(crate) search_paths: Vec<PathBuf>,
+    /// The unpacked sources, from which `lock_api` is compiled anew in each crate graph.
+    pub(crate) sources: PathBuf,
+}
+
+/// The file inside a runtime's folder that holds its [`Runtime`].
+const MANIFEST: &str = "runtime.json";
+
+impl Runtime {
+    /// Sixteen hexadecimal digits that change with the toolchain, the target, and our own sources.
+    pub(crate) fn key(toolchain: &Toolchain, target: &str) -> String {
+        let mut hash = SOURCES_HASH;
+        for byte in toolchain.verbose_version.bytes().chain([0]).chain(target.bytes()) {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        format!("{hash:016x}")
+    }
+
+    /// The runtime in `base`, built now if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// If the build fails; what was built until then is removed.
+    pub(crate) fn ready(base: &Path, toolchain: &Toolchain, target: &str, offline: bool) -> Result<Self> {
+        let folder = base.join(format!("runtime-{}", Self::key(toolchain, target)));
+        if !folder.join(MANIFEST).exists() {
+            assemble::assemble(&folder, toolchain, target, offline)?;
+        }
+        Self::load(&folder.join(MANIFEST))
+    }
+
+    /// Reads the manifest of a built runtime.
+    ///
+    /// # Errors
+    ///
+    /// If the file is missing or not ours.
+    pub(crate) fn load(manifest: &Path) -> Result<Self> {
+        let text = fs::read_to_string(manifest).context(|| manifest.display().to_string())?;
+        serde_json::from_str(&text)
+            .context(|| format!("{} is damaged (remove its folder)", manifest.display()))
+    }
+
+    /// The manifest that [`Self::load`] reads.
+    pub(crate) fn manifest(base: &Path, toolchain: &Toolchain, target: &str) -> PathBuf {
+        base.join(format!("runtime-{}", Self::key(toolchain, target))).join(MANIFEST)
+    }
+
+    /// The source file that makes a crate of the user's graph another name of ours.
+    pub(crate) fn alias_source(&self, name: &str) -> PathBuf {
+        self.sources.join(format!("alias_{name}.rs"))
+    }
+
+    /// What rustc and rustdoc need to see the façade as `std`.
+    pub(crate) fn facade_flags(&self) -> Vec<String> {
+        let mut flags = vec!["--extern".to_owned(), format!("std={}", self.facade.display())];
+        flags.extend(self.search_flags());
+        flags
+    }
+
+    /// Where rustc finds the dependencies of our crates.
+    pub(crate) fn search_flags(&self) -> impl Iterator<Item = String> {
+        self.search_paths.iter().map(|path| format!("-Ldependency={}", path.display()))
+    }
+}

@@ -1,0 +1,33 @@
+//! The sources of the runtime, as `build.rs` packed them.
+
+use std::fs;
+use std::path::Path;
+
+use crate::error::{Context as _, Result};
+
+include!(concat!(env!("OUT_DIR"), "/sources.rs"));
+
+/// Changes whenever the runtime or the wrapper changes.
+pub(crate) const SOURCES_HASH: u64 = HASH;
+
+/// Writes all sources below `folder`.
+///
+/// # Errors
+///
+/// If the folder cannot be written.
+pub(super) fn unpack(folder: &Path) -> Result<()> {
+    for (path, text) in FILES {
+        let path = folder.join(path);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).context(|| parent.display().to_string())?;
+        }
+        fs::write(&path, text).context(|| path.display().to_string())?;
+    }
+    for name in ["lockdep", "lockdep_validator"] {
+        let path = folder.join(format!("alias_{name}.rs"));
+        // Macros that are exported at the crate root come through the glob as well.
+        fs::write(&path, "#![no_std]\npub use lockdep_of_runtime::*;\n")
+            .context(|| path.display().to_string())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,221 @@
+//! A watched run of cargo: project, toolchain and runtime found, environment set, process supervised.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::error::{Context as _, Error, Result};
+use crate::project::{CargoConfig, CargoOptions, Project};
+use crate::runtime::Runtime;
+use crate::toolchain::Toolchain;
+use crate::watch;
+use crate::wrapped::{CargoCommand, WatchArgs};
+use crate::wrapper;
+
+/// How many runs keep their records; older ones are removed.
+const N_KEPT_RUNS: usize = 8;
+
+/// Everything that is needed to start a cargo command under validation.
+#[derive(Debug)]
+pub(crate) struct Session {
+    toolchain: Toolchain,
+    config: CargoConfig,
+    target: String,
+    /// Where runtime, compiled crates and records are.
+    base: PathBuf,
+    runtime: Runtime,
+    directory: PathBuf,
+    /// Whether the code is somebody else's, so that its lints must not stop the build.
+    foreign: bool,
+}
+
+impl Session {
+    /// A session for the project in `directory`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no project, the toolchain is too old, or the runtime cannot be built.
+    pub(crate) fn open(directory: &Path, cargo_args: &[OsString]) -> Result<Self> {
+        let options = CargoOptions::parse(cargo_args)?;
+        let toolchain = Toolchain::in_directory(directory)?;
+        let project = Project::find(directory, &options, &toolchain)?;
+        Self::with(toolchain, project, directory, &options)
+    }
+
+    /// A session for a package of somebody else's that was unpacked into `directory`; `base` is shared by all of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
+    pub(crate) fn open_foreign(
+        toolchain: Toolchain,
+        base: &Path,
+        directory: &Path,
+        cargo_args: &[OsString],
+    ) -> Result<Self> {
+        let options = CargoOptions::parse(cargo_args)?;
+        let mut project = Project::find(directory, &options, &toolchain)?;
+        project.base = base.to_owned();
+        Ok(Self { foreign: true, ..Self::with(toolchain, project, directory, &options)? })
+    }
+
+    fn with(
+        toolchain: Toolchain,
+        project: Project,
+        directory: &Path,
+        options: &CargoOptions,
+    ) -> Result<Self> {
+        let Project { target, base, config } = project;
+        let runtime = Runtime::ready(&base, &toolchain, &target, options.offline)?;
+        let directory = directory.to_owned();
+        Ok(Self { toolchain, config, target, base, runtime, directory, foreign: false })
+    }
+
+    /// Runs the cargo command and judges what it did; the exit code of the whole.
+    ///
+    /// # Errors
+    ///
+    /// If cargo cannot be started or the records cannot be written.
+    pub(crate) fn run(&self, command: CargoCommand, cargo_args: &[OsString], args: &WatchArgs) -> Result<u8> {
+        let records = self.new_record_directory()?;
+        let cargo = self.cargo(command, cargo_args, &records);
+        let verdict = watch::watch(cargo, &records, args)?;
+        watch::summarise(&verdict, &records, command != CargoCommand::Build, &self.unseen_locks());
+        Ok(verdict.exit_code())
+    }
+
+    /// The call of cargo, with the façade, the records and a target directory of its own.
+    fn cargo(&self, command: CargoCommand, cargo_args: &[OsString], records: &Path) -> Command {
+        let key = Runtime::key(&self.toolchain, &self.target);
+        let mut cargo = self.toolchain.cargo_command();
+        cargo
+            .current_dir(&self.directory)
+            .args(command_line(command, cargo_args, &self.target))
+            .env("CARGO_TARGET_DIR", self.base.join(format!("crates-{key}")))
+            .env("RUSTC_WRAPPER", std::env::current_exe().unwrap_or_else(|_| "cargo-lockdep".into()))
+            .env(wrapper::RUNTIME_VARIABLE, Runtime::manifest(&self.base, &self.toolchain, &self.target))
+            .env("LOCKDEP_DIR", records)
+            // The record carries every report to us, and we print it: a child's own stderr may be compared by a test.
+            .env("LOCKDEP_OUTPUT", "/dev/null")
+            .env_remove("LOCKDEP_FORMAT");
+        // Without validation the same binaries show what the façade alone costs.
+        if std::env::var_os("LOCKDEP").is_none() {
+            cargo.env("LOCKDEP", "1");
+        }
+        match self.config.rustc_wrapper() {
+            Some(inner) => cargo.env(wrapper::INNER_VARIABLE, inner),
+            None => cargo.env_remove(wrapper::INNER_VARIABLE),
+        };
+        if self.foreign {
+            cargo.env(wrapper::FOREIGN_VARIABLE, "1");
+        }
+        let mut rustdoc_flags = self.config.rustdoc_flags(&self.target);
+        rustdoc_flags.extend(self.runtime.facade_flags());
+        cargo.env("CARGO_ENCODED_RUSTDOCFLAGS", rustdoc_flags.join("\x1f"));
+        cargo
+    }
+
+    /// A new directory for the records of this run, inside `LOCKDEP_DIR` if that is set.
+    fn new_record_directory(&self) -> Result<PathBuf> {
+        let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let name = format!("{now_ms}-{}", std::process::id());
+        let (parent, is_ours) = match std::env::var_os("LOCKDEP_DIR").filter(|given| !given.is_empty()) {
+            Some(given) => (self.directory.join(given), false),
+            None => (self.base.join("records"), true),
+        };
+        if is_ours {
+            prune(&parent);
+        }
+        // Whoever names a directory wants the records in it, together with those of other runs.
+        let records = if is_ours { parent.join(name) } else { parent };
+        fs::create_dir_all(&records).context(|| records.display().to_string())?;
+        records.canonicalize().context(|| records.display().to_string())
+    }
+
+    /// Kinds of locks that the crate graph contains and we do not see, in words.
+    fn unseen_locks(&self) -> Vec<&'static str> {
+        let mut tree = self.toolchain.cargo_command();
+        tree.args(["tree", "--workspace", "--edges", "normal,dev", "--prefix", "none", "--format", "{p}"]);
+        tree.args(["--target", &self.target, "--offline", "--quiet"]).current_dir(&self.directory);
+        let output = tree.output().map(|output| output.stdout).unwrap_or_default();
+        watch::unseen_locks(&String::from_utf8_lossy(&output))
+    }
+}
+
+/// Removes the records of all but the newest runs. That is housekeeping: what cannot be removed stays.
+fn prune(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else {
+        return;
+    };
+    let mut runs: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    // Names begin with the time in milliseconds, of equal length for centuries.
+    runs.sort();
+    for old in runs.iter().rev().skip(N_KEPT_RUNS - 1) {
+        let _ = fs::remove_dir_all(old);
+    }
+}
+
+/// Cargo's arguments with an explicit target, which is what tells host code from target code, and without a target
+/// directory, which is ours.
+fn command_line(command: CargoCommand, cargo_args: &[OsString], target: &str) -> Vec<OsString> {
+    let mut line: Vec<OsString> = vec![command.name().into()];
+    let dashes = cargo_args.iter().position(|arg| arg == "--").unwrap_or(cargo_args.len());
+    let (options, rest) = cargo_args.split_at(dashes);
+    let mut options = options.iter().peekable();
+    // `nextest run`: options belong behind the second word.
+    if command == CargoCommand::Nextest
+        && let Some(word) = options.next_if(|word| !word.as_encoded_bytes().starts_with(b"-"))
+    {
+        line.push(word.clone());
+    }
+    line.extend(["--target".into(), target.into()]);
+    while let Some(option) = options.next() {
+        if option == OsStr::new("--target") || option == OsStr::new("--target-dir") {
+            options.next();
+        } else if !is_assigned(option, "--target=") && !is_assigned(option, "--target-dir=") {
+            line.push(option.clone());
+        }
+    }
+    line.extend(rest.iter().cloned());
+    line
+}
+
+fn is_assigned(option: &OsStr, name: &str) -> bool {
+    option.as_encoded_bytes().starts_with(name.as_bytes())
+}
+
+/// The directory in which the user is.
+///
+/// # Errors
+///
+/// If it no longer exists.
+pub(crate) fn current_directory() -> Result<PathBuf> {
+    std::env::current_dir().map_err(|error| Error::new(format_args!("the working directory: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(command: CargoCommand, args: &str) -> String {
+        let args: Vec<OsString> = args.split_whitespace().map(OsString::from).collect();
+        command_line(command, &args, "x").join(" ".as_ref()).into_string().expect("made of text")
+    }
+
+    #[test]
+    fn the_target_is_explicit_and_only_once() {
+        assert_eq!(line(CargoCommand::Test, ""), "test --target x");
+        assert_eq!(
+            line(CargoCommand::Test, "--target y --lib -- --target z"),
+            "test --target x --lib -- --target z"
+        );
+        assert_eq!(line(CargoCommand::Run, "--target-dir t --target=y -q"), "run --target x -q");
+    }
+
+    #[test]
+    fn nextest_keeps_its_own_subcommand_first() {
+        assert_eq!(line(CargoCommand::Nextest, "run -p a"), "nextest run --target x -p a");
+    }
+}

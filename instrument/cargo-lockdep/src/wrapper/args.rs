@@ -1,0 +1,145 @@
+//! What a rustc command line says, as far as the façade depends on it.
+
+use std::ffi::OsString;
+
+/// A rustc call as cargo makes it.
+///
+/// The words `proc-macro` may stand anywhere in it (a feature of that name, a path): only the options count.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RustcCall {
+    pub(crate) crate_name: String,
+    pub(crate) crate_types: Vec<String>,
+    pub(crate) has_target: bool,
+    pub(crate) is_test: bool,
+    /// A question to the compiler (`--print`, `-vV`), not a compilation.
+    pub(crate) is_query: bool,
+    /// Names given by `--extern`.
+    pub(crate) externs: Vec<String>,
+    /// Where the source file stands among the arguments.
+    pub(crate) input: Option<usize>,
+    pub(crate) has_cap_lints: bool,
+    pub(crate) prefers_dynamic: bool,
+    pub(crate) edition: Option<String>,
+}
+
+impl RustcCall {
+    /// Reads the arguments behind the compiler's own name.
+    pub(crate) fn parse(args: &[OsString]) -> Self {
+        let mut call = Self::default();
+        let mut index = 0;
+        while index < args.len() {
+            let text = args[index].to_string_lossy();
+            let (name, inline) = match text.split_once('=') {
+                Some((name, value)) if name.starts_with("--") => (name, Some(value.to_owned())),
+                _ => (&*text, None),
+            };
+            let takes_value = inline.is_none() && TAKES_VALUE.contains(&name);
+            let value = inline.unwrap_or_else(|| match args.get(index + 1) {
+                Some(next) if takes_value => next.to_string_lossy().into_owned(),
+                _ => String::new(),
+            });
+            call.note(name, value, index);
+            index += 1 + usize::from(takes_value);
+        }
+        call
+    }
+
+    fn note(&mut self, name: &str, value: String, index: usize) {
+        match name {
+            "--crate-name" => self.crate_name = value,
+            "--crate-type" => self.crate_types.extend(value.split(',').map(String::from)),
+            "--target" => self.has_target = true,
+            "--test" => self.is_test = true,
+            "--print" | "-vV" | "-V" | "--version" => self.is_query = true,
+            "--cap-lints" => self.has_cap_lints = true,
+            "--edition" => self.edition = Some(value),
+            "--extern" => {
+                let name = value.split('=').next().unwrap_or_default();
+                // `noprelude:name`, `priv,noprelude:name`
+                self.externs.push(name.rsplit(':').next().unwrap_or_default().to_owned());
+            }
+            "-C" | "--codegen" => self.prefers_dynamic |= is_prefer_dynamic(&value),
+            _ if name.starts_with("-Cprefer-dynamic") => {
+                self.prefers_dynamic |= is_prefer_dynamic(&name[2..])
+            }
+            _ if !name.starts_with('-') && name.ends_with(".rs") => self.input = Some(index),
+            _ => {}
+        }
+    }
+}
+
+fn is_prefer_dynamic(option: &str) -> bool {
+    match option.split_once('=') {
+        Some(("prefer-dynamic", value)) => !matches!(value, "no" | "off" | "n" | "false"),
+        _ => option == "prefer-dynamic",
+    }
+}
+
+/// The options whose value may be the next argument.
+const TAKES_VALUE: [&str; 29] = [
+    "--cfg",
+    "--check-cfg",
+    "-L",
+    "-l",
+    "--crate-type",
+    "--crate-name",
+    "--edition",
+    "--emit",
+    "--print",
+    "-o",
+    "--out-dir",
+    "--explain",
+    "--target",
+    "-A",
+    "--allow",
+    "-W",
+    "--warn",
+    "--force-warn",
+    "-D",
+    "--deny",
+    "-F",
+    "--forbid",
+    "--cap-lints",
+    "-C",
+    "--codegen",
+    "--extern",
+    "--sysroot",
+    "-Z",
+    "--remap-path-prefix",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> RustcCall {
+        RustcCall::parse(&line.split(' ').map(OsString::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_library_as_cargo_compiles_it() {
+        let call = parse(
+            "--crate-name lock_api --edition=2021 /r/lock_api-0.4.14/src/lib.rs --crate-type lib -C opt-level=3 \
+             --cfg feature=\"proc-macro\" --extern scopeguard=/t/libscopeguard.rmeta --cap-lints allow --target x86",
+        );
+        assert_eq!((&*call.crate_name, &call.crate_types[..]), ("lock_api", &["lib".to_owned()][..]));
+        assert!(call.has_target && call.has_cap_lints && !call.is_test && !call.is_query);
+        assert_eq!(call.externs, ["scopeguard"]);
+        assert_eq!(call.input, Some(3));
+    }
+
+    #[test]
+    fn questions_are_told_from_compilations() {
+        assert!(parse("- --crate-name ___ --print=file-names --crate-type bin").is_query);
+        assert!(parse("-vV").is_query);
+    }
+
+    #[test]
+    fn prefer_dynamic_in_all_spellings() {
+        for line in ["-C prefer-dynamic", "-Cprefer-dynamic", "-C prefer-dynamic=yes", "-Cprefer-dynamic=yes"]
+        {
+            assert!(parse(line).prefers_dynamic, "{line}");
+        }
+        assert!(!parse("-C prefer-dynamic=no").prefers_dynamic);
+    }
+}

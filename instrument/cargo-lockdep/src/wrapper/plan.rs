@@ -1,0 +1,184 @@
+//! What to do with one rustc call: leave it alone, give it the façade, or put other sources in.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use super::args::RustcCall;
+use crate::runtime::Runtime;
+
+/// The crate that a call compiles, as cargo's environment names it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) version: String,
+}
+
+/// What to do with one rustc call.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Plan {
+    /// Host code (build scripts, proc macros), a question to the compiler, or a crate of ours.
+    LeaveAlone,
+    /// The crate sees our `std`.
+    Facade,
+    /// The crate is a lock library: it is compiled from our sources of the same interface, and sees our `std`.
+    Substitute(PathBuf),
+    /// The crate is one of ours: it becomes another name of the runtime's copy, so that there is one validator.
+    Alias(&'static str),
+    /// It cannot work, for this reason.
+    Refuse(&'static str),
+}
+
+/// Lock libraries with sources of ours: crate, the version line, where our sources are.
+const SUBSTITUTES: [(&str, &str, &str); 2] = [
+    ("lock_api", "0.4.", "instrument/lock_api/v0_4/src/lib.rs"),
+    ("lock_api", "0.5.", "instrument/lock_api/v0_5/src/lib.rs"),
+];
+
+/// Our own packages: they are the validator, and do not watch themselves.
+const OURS: [&str; 6] =
+    ["lockdep", "lockdep-validator", "lockdep-std", "vmalock", "cargo-lockdep", "lockdep-tests"];
+
+impl Plan {
+    /// Decides from the options of the call and the package cargo is compiling.
+    pub(crate) fn of(call: &RustcCall, package: &Package, runtime: &Runtime) -> Self {
+        let is_macro = call.crate_types.iter().any(|kind| kind == "proc-macro");
+        let is_build_script = call.crate_name.starts_with("build_script_") && !call.is_test;
+        if call.is_query || !call.has_target || is_macro || is_build_script {
+            return Self::LeaveAlone;
+        }
+        if OURS.contains(&&*package.name) {
+            return match &*call.crate_name {
+                "lockdep" if !call.is_test => Self::Alias("lockdep"),
+                "lockdep_validator" if !call.is_test => Self::Alias("lockdep_validator"),
+                _ => Self::LeaveAlone,
+            };
+        }
+        if matches!(&*package.name, "core" | "std" | "alloc") && call.crate_name == package.name {
+            return Self::Refuse(
+                "the standard library itself is being compiled (-Z build-std); the instrumented locks need the one \
+                 that came with the toolchain",
+            );
+        }
+        if call.externs.iter().any(|name| name == "std") {
+            // The crate renames a dependency to `std`; what it calls std is not std, and carries no lock of std's.
+            return Self::LeaveAlone;
+        }
+        for (name, line, sources) in SUBSTITUTES {
+            let source = runtime.sources.join(sources);
+            if call.crate_name == name
+                && package.version.starts_with(line)
+                && !call.is_test
+                && source.exists()
+            {
+                return Self::Substitute(source);
+            }
+        }
+        Self::Facade
+    }
+
+    /// The arguments with which the compiler is called; `alias` is the file that re-exports the runtime's crate.
+    pub(crate) fn apply(
+        &self,
+        mut args: Vec<OsString>,
+        call: &RustcCall,
+        runtime: &Runtime,
+    ) -> Vec<OsString> {
+        match self {
+            Self::LeaveAlone | Self::Refuse(_) => {}
+            Self::Facade => args.extend(runtime.facade_flags().into_iter().map(OsString::from)),
+            Self::Substitute(source) => {
+                if let Some(input) = call.input {
+                    args[input] = source.into();
+                }
+                args.extend(runtime.facade_flags().into_iter().map(OsString::from));
+                args.extend(extern_flag("lockdep", &runtime.lockdep));
+            }
+            Self::Alias(name) => {
+                if let Some(input) = call.input {
+                    args[input] = runtime.alias_source(name).into();
+                }
+                let library = if *name == "lockdep" { &runtime.lockdep } else { &runtime.validator };
+                args.extend(extern_flag("lockdep_of_runtime", library));
+                args.extend(runtime.search_flags().map(OsString::from));
+            }
+        }
+        args
+    }
+}
+
+fn extern_flag(name: &str, library: &std::path::Path) -> [OsString; 2] {
+    ["--extern".into(), format!("{name}={}", library.display()).into()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn runtime() -> Runtime {
+        Runtime {
+            facade: "/r/lib/libstd.rlib".into(),
+            lockdep: "/r/lib/liblockdep.rlib".into(),
+            validator: "/r/lib/liblockdep_validator.rlib".into(),
+            search_paths: vec!["/r/lib".into()],
+            sources: "/r/sources".into(),
+        }
+    }
+
+    fn plan(line: &str, package: &str) -> Plan {
+        let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        let package = Package { name: package.into(), version: "0.4.1".into() };
+        Plan::of(&RustcCall::parse(&args), &package, &runtime())
+    }
+
+    #[test]
+    fn only_target_code_gets_the_facade() {
+        assert_eq!(plan("--crate-name a src/lib.rs --crate-type lib --target x", "a"), Plan::Facade);
+        assert_eq!(plan("--crate-name a src/lib.rs --test --target x", "a"), Plan::Facade);
+        assert_eq!(plan("--crate-name a src/lib.rs --crate-type lib", "a"), Plan::LeaveAlone);
+        assert_eq!(
+            plan("--crate-name a src/lib.rs --crate-type proc-macro --target x", "a"),
+            Plan::LeaveAlone
+        );
+        let script = "--crate-name build_script_build build.rs --crate-type bin --target x";
+        assert_eq!(plan(script, "a"), Plan::LeaveAlone);
+    }
+
+    #[test]
+    fn a_feature_named_proc_macro_changes_nothing() {
+        let line = "--crate-name a src/lib.rs --crate-type lib --cfg feature=\"proc-macro\" --target x";
+        assert_eq!(plan(line, "a"), Plan::Facade);
+    }
+
+    #[test]
+    fn our_own_crates_are_the_runtime() {
+        assert_eq!(
+            plan("--crate-name lockdep a.rs --crate-type lib --target x", "lockdep"),
+            Plan::Alias("lockdep")
+        );
+        assert_eq!(plan("--crate-name lockdep a.rs --test --target x", "lockdep"), Plan::LeaveAlone);
+        assert_eq!(
+            plan("--crate-name vmalock a.rs --crate-type lib --target x", "vmalock"),
+            Plan::LeaveAlone
+        );
+        // Someone else's crate may have a target of that name.
+        assert_eq!(plan("--crate-name lockdep a.rs --crate-type bin --target x", "other"), Plan::Facade);
+    }
+
+    #[test]
+    fn building_std_is_refused() {
+        let line = "--crate-name core a.rs --crate-type lib --target x";
+        assert!(matches!(plan(line, "core"), Plan::Refuse(_)));
+    }
+
+    #[test]
+    fn the_arguments_gain_the_facade_and_lose_nothing() {
+        let args: Vec<OsString> = ["--crate-name", "a", "--target", "x"].map(OsString::from).into();
+        let call = RustcCall::parse(&args);
+        let after = Plan::Facade.apply(args.clone(), &call, &runtime());
+        assert_eq!(after[..4], args);
+        assert_eq!(
+            after[4..],
+            ["--extern", "std=/r/lib/libstd.rlib", "-Ldependency=/r/lib"].map(OsString::from)
+        );
+    }
+}
