@@ -1,3 +1,19 @@
-//! From a violation to what a person or a tool reads. Rendering is a pure function of the model.
+//! From a violation to what a person or a tool reads.
+//!
+//! [`build`] turns what the engine found into a [`model::Report`], asking its embedder what sites, stacks and tasks are
+//! called. Everything in [`render`] is a pure function of that model (and, for source lines, of a
+//! [`render::SourceText`]).
 
+pub mod build;
+pub mod frames;
 pub mod model;
+pub mod render;
+
+mod help;
+mod names;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use names::{short_name, short_type};

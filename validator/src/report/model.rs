@@ -33,6 +33,9 @@ pub struct Report {
     /// The held lock that conflicts with it.
     #[serde(default)]
     pub conflict: Option<ReportLock>,
+    /// Further places that the rule names, each with what happened there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<LabelledPlace>,
     /// Why the level is what it is.
     pub evidence: ReportEvidence,
     /// Sentences that explain the level and the rule, most important first.
@@ -76,6 +79,24 @@ pub struct Place {
     /// The first place outside a wrapper around the lock, if it differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller: Option<Box<Place>>,
+}
+
+impl Place {
+    /// Whether the place is known.
+    pub fn is_known(&self) -> bool {
+        !self.file.is_empty() && self.line != 0
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.file.is_empty(), self.line, self.column) {
+            (true, ..) => f.write_str("an unknown place"),
+            (_, 0, _) => f.write_str(&self.file),
+            (_, line, 0) => write!(f, "{}:{line}", self.file),
+            (_, line, column) => write!(f, "{}:{line}:{column}", self.file),
+        }
+    }
 }
 
 /// One lock as a report points at it.
@@ -137,6 +158,21 @@ pub struct ReportDependency {
     /// Whether this dependency closed the cycle.
     #[serde(default)]
     pub closing: bool,
+    /// How the caller of the acquisition waited: `blocking` or `timed`.
+    #[serde(default)]
+    pub acquire_wait: String,
+    /// The process of the first sighting, when records of several were joined; else empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub process: String,
+}
+
+/// A place and what happened there.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LabelledPlace {
+    /// What happened, as part of a sentence.
+    pub label: String,
+    /// Where.
+    pub place: Place,
 }
 
 /// A stack, and whether it is the very one of the sighting.

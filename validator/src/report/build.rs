@@ -1,0 +1,348 @@
+//! From a [`Violation`] to a [`Report`]: ids become names, sites become places, stacks become frames.
+
+use crate::base::id::{ClassId, StackId, TaskId};
+use crate::base::mode::Mode;
+use crate::base::site::Site;
+use crate::check::violation::{Acquisition, CycleStep, Detail, Evidence, Ordered, Violation};
+use crate::engine::Validator;
+use crate::state::class::LockClass;
+
+use super::frames::prune;
+use super::model::{
+    Counters, Frames, LabelledPlace, Place, Report, ReportClass, ReportDependency, ReportEvidence,
+    ReportLock, SCHEMA,
+};
+use super::names::Names;
+use super::{help, words};
+
+/// What only the embedder knows: the meaning of its own tokens. Called with no lock of the engine held.
+pub trait Resolver {
+    /// The place that `site` stands for; [`Place::default`] if unknown.
+    fn place(&self, site: Site) -> Place;
+    /// The frames of a captured stack, innermost first; they are pruned afterwards.
+    fn frames(&self, stack: StackId) -> Vec<super::model::Frame>;
+    /// What people call a task: in a live process the name of the thread.
+    fn task_name(&self, task: TaskId) -> String;
+    /// The process a task belongs to, when records of several are joined; else empty.
+    fn process_name(&self, task: TaskId) -> String {
+        let _ = task;
+        String::new()
+    }
+}
+
+/// What only the engine knows: the meaning of a class id.
+pub trait Classes {
+    /// The class of `id`, if it is registered.
+    fn class(&self, id: ClassId) -> Option<LockClass>;
+}
+
+impl Classes for Validator {
+    fn class(&self, id: ClassId) -> Option<LockClass> {
+        // The inherent method.
+        Self::class(self, id)
+    }
+}
+
+impl Validator {
+    /// What a person or a tool reads about `violation`, which this validator found.
+    ///
+    /// Resolving names and stacks is slow: call it once for a violation, with no lock held.
+    pub fn report(&self, violation: &Violation, resolver: &dyn Resolver) -> Report {
+        build(violation, self, resolver, self.counters())
+    }
+}
+
+/// Builds the report for `violation`.
+pub fn build(
+    violation: &Violation,
+    classes: &dyn Classes,
+    resolver: &dyn Resolver,
+    counters: Counters,
+) -> Report {
+    let ids = named_ids(violation);
+    let builder = Builder { classes, resolver, names: Names::new(&ids, &|id| classes.class(id)) };
+    let mut report = Report {
+        schema: SCHEMA,
+        code: violation.code.as_str().to_owned(),
+        level: violation.level.as_str().to_owned(),
+        title: String::new(),
+        fingerprint: format!("{:016x}", violation.fingerprint),
+        thread: resolver.task_name(violation.task),
+        classes: ids.iter().map(|&id| builder.named_class(id)).collect(),
+        cycle: violation.cycle.iter().map(|step| builder.dependency(step)).collect(),
+        held: violation.held.iter().map(|held| builder.lock(held)).collect(),
+        subject: violation.subject.as_ref().map(|subject| builder.lock(subject)),
+        conflict: violation.conflict.as_ref().map(|conflict| builder.lock(conflict)),
+        places: builder.places(&violation.detail),
+        evidence: builder.evidence(&violation.evidence),
+        notes: Vec::new(),
+        help: Vec::new(),
+        counters,
+    };
+    let detail = builder.detail_words(&violation.detail);
+    report.title = words::title(violation.code, &report, &detail);
+    report.notes = words::notes(violation.code, &report, &detail);
+    report.help = help::help(violation.code, &report, &detail);
+    report
+}
+
+/// A [`Detail`] whose classes have names.
+#[derive(Debug)]
+pub(super) enum DetailWords {
+    /// Nothing.
+    None,
+    /// The thread waits for itself.
+    SelfDeadlock,
+    /// The context, the class used in it, the class held where it may interrupt.
+    Context { context: String, used_in: String, enabled: String },
+    /// What was wanted, the limit, and the class that set it.
+    WaitType { wanted: &'static str, limit: &'static str, limited_by: Option<String> },
+    /// The rule's own sentence.
+    Message(String),
+}
+
+/// Every class the report names, in the order in which it names them.
+fn named_ids(violation: &Violation) -> Vec<ClassId> {
+    let mut ids: Vec<ClassId> = Vec::new();
+    let mut add = |id: ClassId| {
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    };
+    violation.cycle.iter().flat_map(|step| [step.from.class, step.to.class]).for_each(&mut add);
+    [&violation.conflict, &violation.subject].into_iter().flatten().for_each(|lock| add(lock.class));
+    violation.held.iter().for_each(|lock| add(lock.class));
+    violation.evidence.gate.into_iter().for_each(&mut add);
+    match &violation.detail {
+        Detail::Context { used_in, enabled, .. } => [used_in.0, enabled.0].into_iter().for_each(&mut add),
+        Detail::WaitType { limited_by, .. } => limited_by.iter().copied().for_each(&mut add),
+        Detail::None | Detail::SelfDeadlock | Detail::Message(_) => {}
+    }
+    ids
+}
+
+struct Builder<'a> {
+    classes: &'a dyn Classes,
+    resolver: &'a dyn Resolver,
+    names: Names,
+}
+
+impl Builder<'_> {
+    fn name(&self, id: ClassId) -> String {
+        self.names.name(id)
+    }
+
+    fn hash(&self, id: ClassId) -> String {
+        self.classes.class(id).map_or_else(String::new, |class| class.hash.to_string())
+    }
+
+    fn named_class(&self, id: ClassId) -> ReportClass {
+        let Some(class) = self.classes.class(id) else {
+            return ReportClass {
+                name: self.name(id),
+                site: Place::default(),
+                hash: String::new(),
+                type_name: String::new(),
+                kind: String::new(),
+            };
+        };
+        let mut site = self.resolver.place(class.site);
+        if !site.is_known() {
+            site = Place {
+                file: class.key.file.clone(),
+                line: class.key.line,
+                column: class.key.column,
+                ..Place::default()
+            };
+        }
+        ReportClass {
+            name: self.name(id),
+            site,
+            hash: class.hash.to_string(),
+            type_name: class.key.type_name,
+            kind: class.key.kind,
+        }
+    }
+
+    fn lock(&self, acquisition: &Acquisition) -> ReportLock {
+        let frames = self.stack(acquisition.stack);
+        ReportLock {
+            class: self.name(acquisition.class),
+            hash: self.hash(acquisition.class),
+            mode: acquisition.mode.as_str().to_owned(),
+            wait: acquisition.wait.as_str().to_owned(),
+            instance: acquisition.lock.instance(),
+            site: with_frames(self.resolver.place(acquisition.site), &frames),
+            frames,
+        }
+    }
+
+    fn dependency(&self, step: &CycleStep) -> ReportDependency {
+        let frames_held = self.stack(step.from.stack);
+        let frames_acquire = self.stack(step.to.stack);
+        ReportDependency {
+            from: self.name(step.from.class),
+            to: self.name(step.to.class),
+            kind: step.kind.to_owned(),
+            held_site: with_frames(self.resolver.place(step.from.site), &frames_held),
+            acquire_site: with_frames(self.resolver.place(step.to.site), &frames_acquire),
+            thread: self.resolver.task_name(step.task),
+            count: step.count,
+            frames_held: Frames { exact: step.held_stack_exact, frames: frames_held },
+            frames_acquire: Frames { exact: true, frames: frames_acquire },
+            held_mode: mode_of(step.from.mode, step.kind, false),
+            acquire_mode: mode_of(step.to.mode, step.kind, true),
+            from_hash: self.hash(step.from.class),
+            to_hash: self.hash(step.to.class),
+            instances: (step.from.lock.instance(), step.to.lock.instance()),
+            closing: step.closing,
+            acquire_wait: step.to.wait.as_str().to_owned(),
+            process: self.resolver.process_name(step.task),
+        }
+    }
+
+    fn stack(&self, stack: Option<StackId>) -> Vec<super::model::Frame> {
+        stack.map_or_else(Vec::new, |stack| prune(self.resolver.frames(stack)))
+    }
+
+    fn places(&self, detail: &Detail) -> Vec<LabelledPlace> {
+        let Detail::Context { context, used_in, enabled } = detail else { return Vec::new() };
+        let place = |label: String, site: Site| LabelledPlace { label, place: self.resolver.place(site) };
+        vec![
+            place(format!("`{}` was acquired here, inside `{context}`", self.name(used_in.0)), used_in.1),
+            place(
+                format!("`{}` was acquired here, where `{context}` may interrupt", self.name(enabled.0)),
+                enabled.1,
+            ),
+        ]
+    }
+
+    fn evidence(&self, evidence: &Evidence) -> ReportEvidence {
+        ReportEvidence {
+            same_instances: evidence.same_instances,
+            sibling: evidence.sibling,
+            gate: evidence.gate.map(|gate| self.name(gate)),
+            threads: evidence.n_tasks,
+            ordered: evidence.ordered.map(|ordered| {
+                let word = match ordered {
+                    Ordered::Program => "program",
+                    Ordered::Spawn => "spawn",
+                    Ordered::Join => "join",
+                };
+                word.to_owned()
+            }),
+            writer_seen: evidence.writer_seen,
+            timed: evidence.timed,
+            declared: evidence.declared,
+        }
+    }
+
+    fn detail_words(&self, detail: &Detail) -> DetailWords {
+        match detail {
+            Detail::None => DetailWords::None,
+            Detail::SelfDeadlock => DetailWords::SelfDeadlock,
+            Detail::Context { context, used_in, enabled } => DetailWords::Context {
+                context: context.clone(),
+                used_in: self.name(used_in.0),
+                enabled: self.name(enabled.0),
+            },
+            Detail::WaitType { wanted, limit, limited_by } => {
+                DetailWords::WaitType { wanted, limit, limited_by: limited_by.map(|id| self.name(id)) }
+            }
+            Detail::Message(message) => DetailWords::Message(message.clone()),
+        }
+    }
+}
+
+/// The mode as the dependency's kind has it. One witness may stand for several kinds of one dependency; the kind that
+/// closes the cycle wins over what that witness happened to do.
+fn mode_of(seen: Mode, kind: &str, acquired: bool) -> String {
+    let mode = match (kind.as_bytes(), acquired) {
+        ([b'E', _], false) => Mode::Exclusive,
+        ([b'S', _], false) if seen == Mode::Exclusive => Mode::Shared,
+        ([_, b'R'], true) => Mode::SharedRecursive,
+        ([_, b'N'], true) if seen == Mode::SharedRecursive => Mode::Shared,
+        _ => seen,
+    };
+    mode.as_str().to_owned()
+}
+
+/// Adds to `place` what its stack tells: the function around it, and who called the file it is in.
+///
+/// Locks are often taken in one line of a wrapper; the first frame in another file is what the reader knows.
+fn with_frames(mut place: Place, frames: &[super::model::Frame]) -> Place {
+    if place.function.is_none() {
+        place.function = frames
+            .iter()
+            .find(|frame| same_file(&frame.file, &place.file))
+            .map(|frame| frame.function.clone());
+    }
+    if place.caller.is_none() && place.is_known() {
+        let mut outside = frames.iter().skip_while(|frame| !same_file(&frame.file, &place.file));
+        let caller = outside.find(|frame| !frame.file.is_empty() && !same_file(&frame.file, &place.file));
+        place.caller = caller.filter(|frame| !is_library(&frame.file)).map(|frame| {
+            Box::new(Place {
+                file: frame.file.clone(),
+                line: frame.line,
+                column: frame.column,
+                function: Some(frame.function.clone()),
+                caller: None,
+            })
+        });
+    }
+    place
+}
+
+/// Whether two spellings name one file: debug information has absolute paths where the compiler's are relative.
+fn same_file(a: &str, b: &str) -> bool {
+    let (long, short) = if a.len() >= b.len() { (a, b) } else { (b, a) };
+    !short.is_empty()
+        && long.strip_suffix(short).is_some_and(|rest| {
+            rest.is_empty() || rest.ends_with(['/', '\\']) || short.starts_with(['/', '\\'])
+        })
+}
+
+/// Whether a file belongs to the standard library: such a caller says nothing.
+fn is_library(file: &str) -> bool {
+    file.starts_with("/rustc/") || file.contains("/library/std/") || file.contains("/library/core/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::model::Frame;
+
+    #[test]
+    fn a_file_is_found_under_both_spellings() {
+        assert!(same_file("/home/u/app/src/a.rs", "src/a.rs"));
+        assert!(same_file("src/a.rs", "src/a.rs"));
+        assert!(!same_file("/home/u/app/src/aa.rs", "a.rs"));
+        assert!(!same_file("src/a.rs", ""));
+    }
+
+    #[test]
+    fn the_caller_is_the_first_frame_outside_the_file() {
+        let frame = |function: &str, file: &str| Frame {
+            function: function.into(),
+            file: file.into(),
+            line: 3,
+            column: 1,
+        };
+        let frames = [
+            frame("wrap::lock", "/r/wrap.rs"),
+            frame("wrap::with", "/r/wrap.rs"),
+            frame("app::run", "/r/src/app.rs"),
+        ];
+        let place = Place { file: "/r/wrap.rs".into(), line: 1, column: 2, ..Place::default() };
+        let place = with_frames(place, &frames);
+        assert_eq!(place.function.as_deref(), Some("wrap::lock"));
+        assert_eq!(place.caller.expect("found").file, "/r/src/app.rs");
+    }
+
+    #[test]
+    fn the_kind_decides_how_a_lock_was_held() {
+        assert_eq!(mode_of(Mode::Exclusive, "SN", false), "shared");
+        assert_eq!(mode_of(Mode::Exclusive, "EN", true), "exclusive");
+        assert_eq!(mode_of(Mode::Shared, "ER", true), "shared-recursive");
+    }
+}

@@ -1,0 +1,81 @@
+//! Which frames of a stack a reader wants to see.
+
+use super::model::Frame;
+
+/// Function prefixes of the validator and of what calls into it: the innermost frames, of no use to a reader.
+const INNER: [&str; 8] = [
+    "lockdep::",
+    "lockdep_validator::",
+    "backtrace::",
+    "lock_api::",
+    "parking_lot::",
+    "std::sync::",
+    "std::sys::",
+    "core::ops::",
+];
+
+/// Functions that start a program, a thread or a test: everything outside them is of no use either.
+const OUTER: [&str; 10] = [
+    "std::sys::backtrace::__rust_begin_short_backtrace",
+    "std::rt::lang_start",
+    "std::panicking::",
+    "std::panic::catch_unwind",
+    "std::thread::",
+    "std::sys::thread::",
+    "test::run_test",
+    "test::__rust_begin_short_backtrace",
+    "core::ops::function::FnOnce::call_once",
+    "__libc_start",
+];
+
+/// Drops the validator's and the lock's own frames on the inside, and those that start the program, a thread or a test on
+/// the outside. A stack that would be empty afterwards is kept whole.
+///
+/// ```
+/// use lockdep_validator::report::{frames::prune, model::Frame};
+/// let frame = |function: &str| Frame { function: function.into(), ..Frame::default() };
+/// let stack = ["lockdep::sync::mutex::Mutex<T>::lock", "bank::transfer", "bank::main", "std::rt::lang_start"];
+/// let kept = prune(stack.map(frame).into());
+/// assert_eq!(kept, ["bank::transfer", "bank::main"].map(frame));
+/// ```
+pub fn prune(frames: Vec<Frame>) -> Vec<Frame> {
+    let start = frames.iter().position(|frame| !starts_with_any(&frame.function, &INNER)).unwrap_or(0);
+    let length = frames[start..]
+        .iter()
+        .position(|frame| starts_with_any(&frame.function, &OUTER))
+        .filter(|&length| length > 0)
+        .unwrap_or(frames.len() - start);
+    frames.into_iter().skip(start).take(length).collect()
+}
+
+/// Whether `function`, written `a::b` or `<a::b as c>::d`, begins with one of `prefixes`.
+fn starts_with_any(function: &str, prefixes: &[&str]) -> bool {
+    let function = function.trim_start_matches(['<', '&']);
+    prefixes.iter().any(|prefix| function.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stack(functions: &[&str]) -> Vec<Frame> {
+        functions.iter().map(|&f| Frame { function: f.into(), ..Frame::default() }).collect()
+    }
+
+    #[test]
+    fn a_stack_of_nothing_else_is_kept() {
+        let only_ours = stack(&["lockdep::hook::acquire", "std::sync::Once::call"]);
+        assert_eq!(prune(only_ours.clone()), only_ours);
+        assert_eq!(prune(Vec::new()), []);
+    }
+
+    #[test]
+    fn impl_paths_count_as_ours() {
+        let pruned = prune(stack(&[
+            "<lockdep::sync::Lazy<T> as core::ops::Deref>::deref",
+            "app::f",
+            "std::thread::spawn",
+        ]));
+        assert_eq!(pruned, stack(&["app::f"]));
+    }
+}

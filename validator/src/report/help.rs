@@ -1,0 +1,136 @@
+//! What to do: the advice that can be given without reading the source, most promising first.
+//!
+//! A gate lock is never advised: serialising two orders behind a third lock is the repair that makes new deadlocks.
+
+use crate::check::violation::Code;
+
+use super::build::DetailWords;
+use super::model::{Report, ReportDependency};
+use super::words::needs_writer;
+
+/// Advice for one report.
+pub(super) fn help(code: Code, report: &Report, detail: &DetailWords) -> Vec<String> {
+    match code {
+        Code::Recursion => recursion(report, detail),
+        Code::SameClassOrder => same_class(report),
+        Code::CircularDependency => circular(report),
+        Code::RecursiveFairRead => vec![
+            "pass the guard on instead of reading again, or drop it first".to_owned(),
+            "if the lock has `read_recursive`, take the inner read with it: it never waits for a queued writer".to_owned(),
+        ],
+        Code::InconsistentContext | Code::ContextInversion => context(detail),
+        Code::WaitType => vec![
+            "take the lock that may wait longer first, or do the work after the other one is released".to_owned(),
+            "if the wait is bounded and wanted there, give the class the wait type `config`".to_owned(),
+        ],
+        Code::BadRelease => vec![
+            "release a lock once for each acquisition, through the handle that acquired it".to_owned(),
+            "if another thread releases it on purpose, say so with the hand-over event of the lock's `LockMap`".to_owned(),
+        ],
+        Code::HeldLockFreed => vec!["release the lock before the object that contains it is freed or reused".to_owned()],
+        Code::HeldAtExit => vec!["release the lock before its thread ends; a leaked guard (`mem::forget`) never does".to_owned()],
+        Code::Assertion => vec![
+            "acquire the lock before this point, or move the call to where it is held".to_owned(),
+        ],
+        Code::NestLockNotHeld => vec!["acquire the nest lock first and hold it for as long as the nested locks".to_owned()],
+        Code::PinnedLockReleased => vec!["unpin the lock before it is released, with the cookie that pinned it".to_owned()],
+        Code::WoundWait => vec!["acquire every lock of one transaction with its own acquire context, and back off when told to".to_owned()],
+        Code::DeclaredOrder => declared(report),
+    }
+}
+
+fn recursion(report: &Report, detail: &DetailWords) -> Vec<String> {
+    let held = report.conflict.as_ref().map(|lock| lock.site.to_string());
+    let mut help = Vec::new();
+    if let Some(held) = held {
+        help.push(format!(
+            "drop the guard acquired at {held} before this point, or pass it on instead of locking again"
+        ));
+    }
+    help.push("a guard in the head of a `match`, `if let` or `while let` lives to the end of its body: bind the value first".to_owned());
+    if matches!(detail, DetailWords::SelfDeadlock) {
+        help.push(
+            "if re-entry is meant, split the function into one that locks and one that expects the lock held"
+                .to_owned(),
+        );
+    } else {
+        help.push("if the two are always ordered, take the inner one with a subclass".to_owned());
+    }
+    help
+}
+
+fn same_class(report: &Report) -> Vec<String> {
+    let class = report.subject.as_ref().map_or("the class", |lock| lock.class.as_str());
+    vec![
+        format!(
+            "give the locks of `{class}` one order, for example by address or by key, and sort before locking"
+        ),
+        "if one is the parent of the other, take the inner one with a subclass, or under a nest lock"
+            .to_owned(),
+        "if only one can be waited for, take the second with `try_lock` and start again when it fails"
+            .to_owned(),
+    ]
+}
+
+fn circular(report: &Report) -> Vec<String> {
+    let mut help = Vec::new();
+    if let [only] = report.cycle.as_slice() {
+        help.push(format!(
+            "take the locks of `{}` in one order everywhere, for example by address",
+            only.from
+        ));
+    } else if let Some(cheapest) = cheapest(&report.cycle) {
+        help.push(format!(
+            "take `{}` before `{}` at {}, or release `{}` (held since {}) first",
+            cheapest.to, cheapest.from, cheapest.acquire_site, cheapest.from, cheapest.held_site
+        ));
+    }
+    for reader in needs_writer(&report.cycle) {
+        help.push(format!(
+            "`read_recursive` on `{reader}`, if the lock has it, never waits for a queued writer"
+        ));
+    }
+    if let Some(closing) = report.cycle.iter().find(|step| step.closing).or(report.cycle.last()) {
+        help.push(format!(
+            "or take `{}` with a try-lock at {} and release `{}` when it fails",
+            closing.to, closing.acquire_site, closing.from
+        ));
+    }
+    if !report.evidence.same_instances && !report.evidence.declared {
+        help.push(
+            "if these are different locks by design, name them apart with `LockClassKey::named`".to_owned(),
+        );
+    }
+    help
+}
+
+/// The dependency seen on the fewest paths: the one that is least work to turn round. The newest of equals, as it is the
+/// one somebody is working on.
+fn cheapest(cycle: &[ReportDependency]) -> Option<&ReportDependency> {
+    cycle.iter().rev().min_by_key(|step| step.count)
+}
+
+fn context(detail: &DetailWords) -> Vec<String> {
+    let DetailWords::Context { context, used_in, enabled } = detail else {
+        return vec!["keep the context out while the lock is held".to_owned()];
+    };
+    vec![
+        format!("mask `{context}` while `{enabled}` is held"),
+        format!(
+            "or do not take `{used_in}` inside `{context}`: hand the work to a thread, or use a try-lock there"
+        ),
+    ]
+}
+
+fn declared(report: &Report) -> Vec<String> {
+    let Some((held, wanted)) = report.conflict.as_ref().zip(report.subject.as_ref()) else {
+        return vec!["follow the declared order, or change the lock-order file in review".to_owned()];
+    };
+    vec![
+        format!(
+            "acquire `{}` before `{}`, or release `{}` (held since {}) first",
+            wanted.class, held.class, held.class, held.site
+        ),
+        "if the order is meant, change the line in the lock-order file, so that it is reviewed".to_owned(),
+    ]
+}

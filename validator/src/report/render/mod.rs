@@ -1,0 +1,29 @@
+//! Renderers: pure functions of a [`Report`](super::model::Report), and of the source text its embedder can read.
+
+mod interleave;
+mod json;
+mod snippet;
+mod style;
+mod text;
+
+pub use interleave::{Interleaving, Step, interleaving};
+pub use json::json_line;
+pub use snippet::{Label, Snippet, snippets};
+pub use style::Styles;
+pub use text::{TextOptions, text};
+
+/// Where renderers get source lines from. The validator does no I/O: its embedder reads files, or has them already.
+pub trait SourceText {
+    /// The line `line` (from 1) of `file`, without its line break; `None` if it cannot be read.
+    fn line(&self, file: &str, line: u32) -> Option<String>;
+}
+
+/// No source at all: places are printed without their text.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoSource;
+
+impl SourceText for NoSource {
+    fn line(&self, _file: &str, _line: u32) -> Option<String> {
+        None
+    }
+}

@@ -1,0 +1,267 @@
+//! Excerpts of source with labelled places, in the shape that Rust's compiler gives them.
+
+use std::fmt::Write as _;
+
+use crate::report::model::{Place, Report, ReportDependency, ReportLock};
+use crate::report::words::{mode_word, mode_words};
+
+use super::SourceText;
+use super::style::Styles;
+
+/// A place with what is said about it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Label {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub text: String,
+    /// Whether this is what the excerpt is about (`^^^`), or what it has to be seen with (`---`).
+    pub primary: bool,
+}
+
+/// One excerpt: a heading and the places it shows together.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Snippet {
+    /// A sentence above it; empty for the first, which stands under the title.
+    pub heading: String,
+    /// Its places; the first primary one gives its address.
+    pub labels: Vec<Label>,
+}
+
+/// The excerpts of a report: what just happened first, then the other side or sides.
+pub fn snippets(report: &Report) -> Vec<Snippet> {
+    let mut all = Vec::new();
+    if report.cycle.is_empty() || report.code == "LD0005" {
+        all.extend(rule_snippet(report));
+    }
+    let closing = report.cycle.iter().rposition(|step| step.closing);
+    let closing = closing.unwrap_or(report.cycle.len().saturating_sub(1));
+    // From the closing dependency on round the cycle, so that each excerpt ends with what the next one holds.
+    let n_dependencies = report.cycle.len();
+    for offset in 0..n_dependencies {
+        let step = &report.cycle[(closing + offset) % n_dependencies];
+        let heading = if all.is_empty() { String::new() } else { dependency_heading(step, n_dependencies) };
+        all.push(Snippet { heading, labels: dependency_labels(step) });
+    }
+    all
+}
+
+fn dependency_heading(step: &ReportDependency, n_dependencies: usize) -> String {
+    let opposite = if n_dependencies == 2 { "the opposite order: " } else { "" };
+    format!(
+        "{opposite}`{}` is acquired while `{}` is held, {}",
+        step.to,
+        step.from,
+        who(&step.thread, &step.process)
+    )
+}
+
+/// Thread and process in words.
+pub(super) fn who(thread: &str, process: &str) -> String {
+    match (thread.is_empty(), process.is_empty()) {
+        (true, true) => "in an unnamed thread".to_owned(),
+        (true, false) => format!("in process `{process}`"),
+        (false, true) => format!("in thread `{thread}`"),
+        (false, false) => format!("in thread `{thread}` of process `{process}`"),
+    }
+}
+
+fn dependency_labels(step: &ReportDependency) -> Vec<Label> {
+    let wait = if step.acquire_wait == "timed" { ", with a timeout" } else { "" };
+    vec![
+        Label {
+            place: step.held_site.clone(),
+            text: format!("`{}` is held {} since here", step.from, mode_word(&step.held_mode)),
+            primary: false,
+        },
+        Label {
+            place: step.acquire_site.clone(),
+            text: format!("`{}` is wanted {} here{wait}", step.to, mode_word(&step.acquire_mode)),
+            primary: true,
+        },
+    ]
+}
+
+/// The excerpt of a rule that is about one acquisition or release and what was held then.
+fn rule_snippet(report: &Report) -> Option<Snippet> {
+    // The rule's own words for a place say more than what was held or wanted there.
+    let told = |site: &Place| report.places.iter().any(|place| same_spot(&place.place, site));
+    let held = report.conflict.iter().filter(|held| !told(&held.site)).map(held_label);
+    let subject = report.subject.iter().filter(|subject| !told(&subject.site)).map(|subject| Label {
+        place: subject.site.clone(),
+        text: subject_text(report, subject),
+        primary: true,
+    });
+    let places = report.places.iter().map(|place| Label {
+        place: place.place.clone(),
+        text: place.label.clone(),
+        primary: false,
+    });
+    let mut labels: Vec<Label> = held.chain(subject).chain(places).collect();
+    if !labels.iter().any(|label| label.primary) {
+        labels.last_mut()?.primary = true;
+    }
+    Some(Snippet { heading: String::new(), labels })
+}
+
+fn same_spot(a: &Place, b: &Place) -> bool {
+    (&a.file, a.line, a.column) == (&b.file, b.line, b.column)
+}
+
+fn held_label(held: &ReportLock) -> Label {
+    let text = format!("`{}` is held {} since here", held.class, mode_words(held));
+    Label { place: held.site.clone(), text, primary: false }
+}
+
+fn subject_text(report: &Report, subject: &ReportLock) -> String {
+    let class = &subject.class;
+    match report.code.as_str() {
+        "LD0007" => format!("`{class}` is released here"),
+        "LD0008" => format!("`{class}` is freed or initialised again; it was acquired here"),
+        "LD0009" => format!("`{class}` was acquired here and never released"),
+        "LD0010" => format!("the assertion about `{class}` is here"),
+        "LD0012" => format!("`{class}` is released here while pinned"),
+        _ => format!("`{class}` is wanted {} here", mode_words(subject)),
+    }
+}
+
+/// Writes one excerpt: an address and, where the source can be read, its lines.
+pub(super) fn write(
+    out: &mut String,
+    snippet: &Snippet,
+    gutter: usize,
+    styles: &Styles,
+    source: &dyn SourceText,
+) {
+    let mut rest: Vec<&Label> = snippet.labels.iter().collect();
+    let primary = rest.iter().position(|label| label.primary).unwrap_or(0);
+    let mut arrow = "-->";
+    let mut file = rest.get(primary).map(|label| label.place.file.clone());
+    let mut address = rest.get(primary).map(|label| label.place.to_string());
+    while let (Some(here), Some(at)) = (file, address) {
+        let (mut block, other): (Vec<&Label>, Vec<&Label>) =
+            rest.into_iter().partition(|label| label.place.file == here);
+        block.sort_by_key(|label| (label.place.line, label.place.column));
+        write_file(out, arrow, &at, &block, gutter, styles, source);
+        rest = other;
+        arrow = ":::";
+        file = rest.first().map(|label| label.place.file.clone());
+        address = rest.first().map(|label| label.place.to_string());
+    }
+}
+
+fn write_file(
+    out: &mut String,
+    arrow: &str,
+    address: &str,
+    labels: &[&Label],
+    gutter: usize,
+    styles: &Styles,
+    source: &dyn SourceText,
+) {
+    let bar = styles.paint(styles.frame, "|");
+    let margin = " ".repeat(gutter);
+    push(out, format_args!("{margin}{} {address}", styles.paint(styles.frame, arrow)));
+    push(out, format_args!("{margin} {bar}"));
+    let mut previous: Option<u32> = None;
+    for label in labels {
+        let line = label.place.line;
+        let text = if line == 0 { None } else { source.line(&label.place.file, line) };
+        let Some(text) = text else {
+            let mark = styles.paint(mark_style(styles, label), if label.primary { "^" } else { "-" });
+            push(out, format_args!("{margin} {bar} {mark} {}: {}", label.place, label.text));
+            continue;
+        };
+        let (text, column) = printable(&text, label.place.column);
+        if previous.is_some_and(|previous| line > previous + 1) {
+            push(out, format_args!("{}", styles.paint(styles.frame, "...")));
+        }
+        if previous != Some(line) {
+            let number = styles.paint(styles.frame, &format!("{line:<gutter$} |"));
+            push(out, format_args!("{number} {text}"));
+        }
+        let length = identifier_length(&text, column);
+        let marks = if label.primary { "^" } else { "-" }.repeat(length);
+        let marked = styles.paint(mark_style(styles, label), &format!("{marks} {}", label.text));
+        push(out, format_args!("{margin} {bar} {}{marked}", " ".repeat(column)));
+        previous = Some(line);
+    }
+    let mut callers: Vec<&Place> = labels.iter().filter_map(|label| label.place.caller.as_deref()).collect();
+    callers.dedup();
+    for caller in callers {
+        push(out, format_args!("{margin} {bar} called from {caller}{}", function_words(caller)));
+    }
+    push(out, format_args!("{margin} {bar}"));
+}
+
+fn function_words(place: &Place) -> String {
+    place.function.as_ref().map_or_else(String::new, |function| format!(" in `{function}`"))
+}
+
+fn mark_style<'a>(styles: &'a Styles, label: &Label) -> &'a str {
+    if label.primary { styles.error } else { styles.frame }
+}
+
+/// The line as it can be printed, and the zero-based column that belongs to `column` in it.
+///
+/// Tabs become four spaces; control characters, which could steer the terminal, become a replacement mark.
+fn printable(line: &str, column: u32) -> (String, usize) {
+    let wanted = (column as usize).saturating_sub(1);
+    let mut text = String::with_capacity(line.len());
+    let mut n_printed = 0;
+    let mut at = None;
+    for (index, character) in line.chars().enumerate() {
+        if index == wanted {
+            at = Some(n_printed);
+        }
+        match character {
+            '\t' => {
+                text.push_str("    ");
+                n_printed += 4;
+            }
+            control if control.is_control() => {
+                text.push('\u{fffd}');
+                n_printed += 1;
+            }
+            other => {
+                text.push(other);
+                n_printed += 1;
+            }
+        }
+    }
+    (text, at.unwrap_or(n_printed))
+}
+
+/// How many characters of the identifier at `column` to mark; at least one.
+fn identifier_length(line: &str, column: usize) -> usize {
+    line.chars().skip(column).take_while(|&c| c.is_alphanumeric() || c == '_').count().max(1)
+}
+
+/// How wide the column of line numbers is.
+pub(super) fn gutter_width(snippets: &[Snippet]) -> usize {
+    let last = snippets.iter().flat_map(|snippet| &snippet.labels).map(|label| label.place.line).max();
+    last.unwrap_or(0).to_string().len().max(2)
+}
+
+/// Appends a line, without the blanks that an empty cell leaves at its end.
+pub(super) fn push(out: &mut String, line: std::fmt::Arguments<'_>) {
+    let start = out.len();
+    write!(out, "{line}").expect("writing to a string cannot fail");
+    let kept = out[start..].trim_end().len();
+    out.truncate(start + kept);
+    out.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tabs_move_the_column_and_escapes_cannot_reach_the_terminal() {
+        assert_eq!(printable("\ta.lock()", 4), ("    a.lock()".to_owned(), 6));
+        assert_eq!(printable("x\x1b[2J", 9).0, "x\u{fffd}[2J");
+        assert_eq!(printable("ab", 40).1, 2, "a column past the end stays on the line");
+        assert_eq!(identifier_length("    a.lock()", 6), 4);
+        assert_eq!(identifier_length("x", 7), 1);
+    }
+}

@@ -1,0 +1,316 @@
+//! What people read, for each code: whole reports built from hand-made violations.
+
+use std::num::NonZeroU32;
+
+use crate::base::id::{ClassId, LockId, StackId, Subclass, TaskId};
+use crate::base::mode::{Mode, Wait};
+use crate::base::site::Site;
+use crate::check::violation::{Acquisition, Code, CycleStep, Detail, Evidence, Level, Ordered, Violation};
+use crate::state::class::{ClassAttributes, LockClass, LockClassKey};
+
+use super::build::{Classes, Resolver, build};
+use super::model::{Counters, Frame, Place, Report};
+use super::render::{NoSource, SourceText, Styles, TextOptions, json_line, text};
+
+/// A program of twenty lines, whose line numbers the sites below are.
+const SOURCE: &str = "\
+use lockdep::sync::{Mutex, RwLock};
+struct Bank { accounts: Mutex<Vec<u32>>, journal: Mutex<String>, rates: RwLock<f64> }
+fn transfer(bank: &Bank) {
+    let mut accounts = bank.accounts.lock().unwrap();
+    accounts.push(1);
+\tlet mut journal = bank.journal.lock().unwrap();
+}
+fn audit(bank: &Bank) {
+    let journal = bank.journal.lock().unwrap();
+    println!(\"{journal}\");
+    let accounts = bank.accounts.lock().unwrap();
+}
+fn rate(bank: &Bank) -> f64 {
+    let rate = bank.rates.read().unwrap();
+    *rate + *bank.rates.read().unwrap()
+}
+";
+
+struct Fixture;
+
+impl SourceText for Fixture {
+    fn line(&self, file: &str, line: u32) -> Option<String> {
+        if file == "src/bank.rs" { SOURCE.lines().nth(line as usize - 1).map(str::to_owned) } else { None }
+    }
+}
+
+impl Classes for Fixture {
+    fn class(&self, id: ClassId) -> Option<LockClass> {
+        let (name, kind, type_name, column) = match id.index() {
+            0 => (None, "Mutex", "alloc::vec::Vec<u32>", 15),
+            1 => (Some("journal"), "Mutex", "alloc::string::String", 42),
+            2 => (None, "RwLock", "f64", 66),
+            3 => (Some("gate"), "Mutex", "()", 80),
+            _ => return None,
+        };
+        let key = LockClassKey {
+            name: name.map(str::to_owned),
+            kind: kind.into(),
+            type_name: type_name.into(),
+            file: "src/bank.rs".into(),
+            line: 2,
+            column,
+            subclass: Subclass::ZERO,
+        };
+        Some(LockClass { hash: key.hash(), key, site: Site::UNKNOWN, attributes: ClassAttributes::default() })
+    }
+}
+
+impl Resolver for Fixture {
+    fn place(&self, site: Site) -> Place {
+        if site == Site::UNKNOWN {
+            return Place::default();
+        }
+        let line = u32::try_from(site.0).expect("small");
+        let column = match line {
+            4 => 38,
+            6 => 33,
+            9 => 32,
+            11 => 34,
+            14 => 27,
+            15 => 25,
+            _ => 1,
+        };
+        Place { file: "src/bank.rs".into(), line, column, ..Place::default() }
+    }
+
+    fn frames(&self, stack: StackId) -> Vec<Frame> {
+        let line = stack.0.get();
+        let function = if line < 8 { "bank::transfer" } else { "bank::audit" };
+        let frame = |function: &str, file: &str, line| Frame {
+            function: function.into(),
+            file: file.into(),
+            line,
+            column: 5,
+        };
+        vec![
+            frame("lockdep::sync::mutex::Mutex<T>::lock", "/r/lockdep/src/sync/mutex.rs", 90),
+            frame(function, "/home/u/bank/src/bank.rs", line),
+            frame("bank_test::both", "/home/u/bank/tests/bank_test.rs", 12),
+            frame(
+                "std::sys::backtrace::__rust_begin_short_backtrace",
+                "/rustc/0/library/std/src/sys/backtrace.rs",
+                1,
+            ),
+        ]
+    }
+
+    fn task_name(&self, task: TaskId) -> String {
+        ["main", "tests::transfer", "tests::audit"][task.0 as usize].to_owned()
+    }
+}
+
+fn class(index: usize) -> ClassId {
+    ClassId::from_index(index).expect("small")
+}
+
+fn lock(index: usize, instance: u64, mode: Mode, line: u64) -> Acquisition {
+    Acquisition {
+        lock: LockId::new(class(index), instance),
+        class: class(index),
+        subclass: Subclass::ZERO,
+        mode,
+        wait: Wait::Blocking,
+        address: 0,
+        site: Site(line),
+        stack: u32::try_from(line).ok().and_then(NonZeroU32::new).map(StackId),
+    }
+}
+
+fn step(from: Acquisition, to: Acquisition, kind: &'static str, task: u32, count: u64) -> CycleStep {
+    CycleStep {
+        from,
+        to,
+        kind,
+        task: TaskId(task),
+        segment: 0,
+        count,
+        held_stack_exact: task == 2,
+        closing: task == 2,
+    }
+}
+
+fn violation(code: Code, level: Level) -> Violation {
+    Violation {
+        code,
+        level,
+        fingerprint: 0x0123_4567_89ab_cdef,
+        task: TaskId(2),
+        subject: None,
+        conflict: None,
+        cycle: Vec::new(),
+        held: Vec::new(),
+        evidence: Evidence::default(),
+        detail: Detail::None,
+    }
+}
+
+fn inversion() -> Violation {
+    let accounts = lock(0, 1, Mode::Exclusive, 4);
+    let journal = lock(1, 2, Mode::Exclusive, 6);
+    Violation {
+        cycle: vec![
+            step(accounts, journal, "EN", 1, 3),
+            step(lock(1, 2, Mode::Exclusive, 9), lock(0, 1, Mode::Exclusive, 11), "EN", 2, 1),
+        ],
+        held: vec![lock(3, 9, Mode::Exclusive, 8), lock(1, 2, Mode::Exclusive, 9)],
+        evidence: Evidence {
+            same_instances: true,
+            n_tasks: 2,
+            ordered: Some(Ordered::Join),
+            ..Evidence::default()
+        },
+        ..violation(Code::CircularDependency, Level::Error)
+    }
+}
+
+fn report(violation: &Violation) -> Report {
+    let counters = Counters { classes: 4, dependencies: 5, chains: 6, dropped: 0, unseen: 1 };
+    build(violation, &Fixture, &Fixture, counters)
+}
+
+fn plain(violation: &Violation) -> String {
+    text(&report(violation), &TextOptions::default(), &Fixture)
+}
+
+#[test]
+fn circular_dependency() {
+    insta::assert_snapshot!(plain(&inversion()));
+}
+
+#[test]
+fn circular_dependency_in_colour() {
+    let options = TextOptions { styles: Styles::COLOUR, n_frames: 0, ..TextOptions::default() };
+    insta::assert_snapshot!(text(&report(&inversion()), &options, &Fixture).replace('\x1b', "ESC"));
+}
+
+#[test]
+fn circular_dependency_without_source() {
+    let options = TextOptions { n_frames: 1, ..TextOptions::default() };
+    insta::assert_snapshot!(text(&report(&inversion()), &options, &NoSource));
+}
+
+#[test]
+fn circular_dependency_as_json() {
+    let line = json_line(&report(&inversion()));
+    assert_eq!(line.matches('\n').count(), 1);
+    let back: Report = serde_json::from_str(&line).expect("its own schema");
+    assert_eq!(back, report(&inversion()));
+    let pretty = serde_json::to_string_pretty(&back).expect("writable");
+    insta::assert_snapshot!(pretty);
+}
+
+#[test]
+fn three_readers_that_need_a_writer() {
+    let cycle = vec![
+        step(lock(0, 1, Mode::Exclusive, 4), lock(2, 3, Mode::Shared, 14), "EN", 1, 1),
+        step(lock(2, 4, Mode::Shared, 14), lock(1, 2, Mode::Exclusive, 9), "SN", 1, 1),
+        step(lock(1, 2, Mode::Exclusive, 9), lock(0, 1, Mode::Exclusive, 11), "EN", 2, 1),
+    ];
+    let evidence = Evidence { sibling: true, n_tasks: 2, ..Evidence::default() };
+    let found = Violation { cycle, evidence, ..violation(Code::CircularDependency, Level::Warning) };
+    insta::assert_snapshot!(text(
+        &report(&found),
+        &TextOptions { n_frames: 0, ..TextOptions::default() },
+        &Fixture
+    ));
+}
+
+#[test]
+fn a_gate_and_a_timeout() {
+    let mut found = inversion();
+    found.level = Level::Note;
+    found.cycle[0].to.wait = Wait::Timed;
+    found.evidence = Evidence {
+        gate: Some(class(3)),
+        timed: true,
+        ordered: Some(Ordered::Program),
+        ..Evidence::default()
+    };
+    let text = text(&report(&found), &TextOptions { n_frames: 0, ..TextOptions::default() }, &Fixture);
+    insta::assert_snapshot!(text);
+    assert!(!text.contains("add a gate"), "a gate lock is never advised");
+}
+
+/// One violation of each of the rules that are not about a cycle.
+fn simple_rules() -> Vec<Violation> {
+    let held = lock(1, 2, Mode::Exclusive, 9);
+    let wanted = lock(0, 1, Mode::Exclusive, 11);
+    let read = |line| lock(2, 3, Mode::Shared, line);
+    let with = |code, subject, conflict, detail| Violation {
+        subject: Some(subject),
+        conflict,
+        detail,
+        ..violation(code, Level::Error)
+    };
+    let context = || Detail::Context {
+        context: "signal".into(),
+        used_in: (class(1), Site(6)),
+        enabled: (class(1), Site(9)),
+    };
+    let limit = Detail::WaitType { wanted: "sleep", limit: "spin", limited_by: Some(class(1)) };
+    vec![
+        with(Code::Recursion, lock(1, 2, Mode::Exclusive, 6), Some(held), Detail::SelfDeadlock),
+        with(Code::SameClassOrder, lock(1, 3, Mode::Exclusive, 6), Some(held), Detail::None),
+        with(Code::InconsistentContext, held, None, context()),
+        with(Code::ContextInversion, wanted, Some(held), context()),
+        with(Code::WaitType, wanted, Some(held), limit),
+        with(Code::BadRelease, held, None, Detail::None),
+        with(Code::HeldLockFreed, held, None, Detail::None),
+        with(Code::HeldAtExit, held, None, Detail::None),
+        with(
+            Code::Assertion,
+            held,
+            None,
+            Detail::Message("`journal` must be held exclusively, but is held for reading".into()),
+        ),
+        with(Code::NestLockNotHeld, wanted, None, Detail::None),
+        with(Code::PinnedLockReleased, held, None, Detail::None),
+        with(Code::WoundWait, wanted, None, Detail::Message("a wounded context took another lock".into())),
+        with(Code::RecursiveFairRead, read(15), Some(read(14)), Detail::None),
+        with(Code::DeclaredOrder, wanted, Some(held), Detail::None),
+    ]
+}
+
+#[test]
+fn every_other_rule() {
+    let mut all = String::new();
+    let options = TextOptions { n_frames: 0, ..TextOptions::default() };
+    for found in simple_rules() {
+        all.push_str(&text(&report(&found), &options, &Fixture));
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn every_rule_has_a_title_and_advice() {
+    let mut seen: Vec<Code> = simple_rules().iter().map(|found| found.code).collect();
+    seen.push(Code::CircularDependency);
+    seen.sort_unstable();
+    assert_eq!(seen, Code::ALL, "each code is rendered above");
+    for code in Code::ALL {
+        let bare = report(&violation(code, Level::Error));
+        assert!(!bare.title.is_empty() && !bare.help.is_empty(), "{code:?}");
+        // Nothing is known but the rule: the report still reads.
+        assert!(text(&bare, &TextOptions::default(), &NoSource).contains(code.as_str()));
+    }
+}
+
+#[test]
+fn hostile_words_do_not_break_the_report() {
+    let mut hostile = report(&inversion());
+    hostile.cycle[0].held_site.line = u32::MAX;
+    hostile.cycle[0].acquire_site.column = u32::MAX;
+    hostile.cycle[1].held_site.file = "\u{1b}[31m".into();
+    hostile.cycle[1].instances = (0, u64::MAX);
+    hostile.title = "\n\n".into();
+    hostile.cycle.push(hostile.cycle[0].clone());
+    let _ = text(&hostile, &TextOptions { width: 0, ..TextOptions::default() }, &Fixture);
+    let _ = json_line(&hostile);
+}

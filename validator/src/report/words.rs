@@ -1,0 +1,208 @@
+//! Titles and notes: what happened and how sure it is, in sentences.
+
+use crate::check::violation::Code;
+
+use super::build::DetailWords;
+use super::model::{Report, ReportDependency, ReportLock};
+
+/// One sentence that says what can happen.
+pub(super) fn title(code: Code, report: &Report, detail: &DetailWords) -> String {
+    let subject = report.subject.as_ref().map_or("a lock", |lock| lock.class.as_str());
+    let message = match detail {
+        DetailWords::Message(message) => Some(message.clone()),
+        _ => None,
+    };
+    match code {
+        Code::Recursion => match detail {
+            DetailWords::SelfDeadlock => {
+                format!("this thread already holds `{subject}` and would wait for itself for ever")
+            }
+            _ => message
+                .unwrap_or_else(|| format!("`{subject}` is acquired while a lock of the same class is held")),
+        },
+        Code::SameClassOrder => message
+            .unwrap_or_else(|| format!("two locks of class `{subject}` are acquired in no fixed order")),
+        Code::CircularDependency => circular(report),
+        Code::InconsistentContext => match detail {
+            DetailWords::Context { context, used_in, .. } => {
+                format!("`{used_in}` is used inside `{context}` and held where `{context}` may interrupt")
+            }
+            _ => format!("`{subject}` is used inside a context and held where that context may interrupt"),
+        },
+        Code::ContextInversion => match detail {
+            DetailWords::Context { context, used_in, enabled } => format!(
+                "`{enabled}`, held where `{context}` may interrupt, is acquired while `{used_in}` is held, which is used inside `{context}`"
+            ),
+            _ => "a lock order joins a lock used inside a context with one held where it may interrupt"
+                .to_owned(),
+        },
+        Code::WaitType => match detail {
+            DetailWords::WaitType { wanted, limit, limited_by: Some(limited_by) } => {
+                format!(
+                    "`{subject}` waits as `{wanted}`, but while `{limited_by}` is held nothing above `{limit}` may"
+                )
+            }
+            DetailWords::WaitType { wanted, limit, limited_by: None } => {
+                format!("`{subject}` waits as `{wanted}`, but here nothing above `{limit}` may")
+            }
+            _ => format!("`{subject}` may wait longer than this place allows"),
+        },
+        Code::BadRelease => {
+            message.unwrap_or_else(|| format!("`{subject}` is released, but nobody holds it"))
+        }
+        Code::HeldLockFreed => {
+            message.unwrap_or_else(|| format!("`{subject}` is freed or initialised again while held"))
+        }
+        Code::HeldAtExit => message.unwrap_or_else(|| format!("the thread ended while it held `{subject}`")),
+        Code::Assertion => message.unwrap_or_else(|| format!("an assertion about `{subject}` does not hold")),
+        Code::NestLockNotHeld => message.unwrap_or_else(|| {
+            format!("`{subject}` is acquired under a nest lock that this thread does not hold")
+        }),
+        Code::PinnedLockReleased => {
+            message.unwrap_or_else(|| format!("`{subject}` is released while it is pinned"))
+        }
+        Code::WoundWait => {
+            message.unwrap_or_else(|| format!("the wound/wait protocol of `{subject}` is broken"))
+        }
+        Code::RecursiveFairRead => message.unwrap_or_else(|| {
+            format!("`{subject}` is read again by a reader: a writer that queues in between stops both")
+        }),
+        Code::DeclaredOrder => message.unwrap_or_else(|| declared(report)),
+    }
+}
+
+fn declared(report: &Report) -> String {
+    match (&report.conflict, &report.subject) {
+        (Some(held), Some(wanted)) => {
+            format!(
+                "`{}` is acquired while `{}` is held, against the declared order",
+                wanted.class, held.class
+            )
+        }
+        _ => "an acquisition contradicts the declared lock order".to_owned(),
+    }
+}
+
+fn circular(report: &Report) -> String {
+    let names: Vec<&str> = report.cycle.iter().map(|step| step.from.as_str()).collect();
+    match names.as_slice() {
+        [] => "a lock order closes a cycle".to_owned(),
+        [one] => format!("two locks of class `{one}` are acquired in opposite orders"),
+        [a, b] => format!("`{a}` and `{b}` are acquired in opposite orders"),
+        [first @ .., last] if names.len() <= 4 => {
+            format!("`{}` and `{last}` are acquired in orders that form a cycle", first.join("`, `"))
+        }
+        [first, ..] => format!(
+            "`{first}` and {} other classes are acquired in orders that form a cycle",
+            names.len() - 1
+        ),
+    }
+}
+
+/// Sentences that explain the level and the rule, most important first.
+pub(super) fn notes(code: Code, report: &Report, detail: &DetailWords) -> Vec<String> {
+    let mut notes = Vec::new();
+    match code {
+        Code::CircularDependency | Code::SameClassOrder => cycle_notes(report, &mut notes),
+        Code::RecursiveFairRead if !report.evidence.writer_seen => {
+            notes.push("no writer of this class was seen yet; the first one makes this an error".to_owned());
+        }
+        Code::RecursiveFairRead => {
+            notes.push("a writer of this class was seen: a reader queues behind it, and it waits for the first read".to_owned());
+        }
+        Code::ContextInversion if !report.cycle.is_empty() => notes.push(
+            "the context may interrupt the holder at the end of the path below; then it waits for a lock at its start".to_owned(),
+        ),
+        Code::DeclaredOrder => {
+            notes.push("no opposite order had to be seen: the lock-order file decides".to_owned());
+        }
+        _ => {}
+    }
+    // A title says only what the rule is about; a rule that speaks for itself has been quoted there already.
+    if let (Code::CircularDependency, DetailWords::Message(message)) = (code, detail) {
+        notes.push(message.clone());
+    }
+    notes
+}
+
+fn cycle_notes(report: &Report, notes: &mut Vec<String>) {
+    let evidence = &report.evidence;
+    if !report.cycle.is_empty() {
+        if evidence.same_instances {
+            notes.push("the very lock objects seen here close the cycle".to_owned());
+        } else if evidence.declared {
+            notes.push(
+                "the locks of each class are interchangeable: declared so by name, or there was only one of them".to_owned(),
+            );
+        } else {
+            notes.push(
+                "the lock objects seen so far do not close the cycle; other objects of the same classes could".to_owned(),
+            );
+        }
+    }
+    if evidence.sibling {
+        notes.push(
+            "in both orders the locks lie at the same distance in memory, as fields of one struct do"
+                .to_owned(),
+        );
+    }
+    if let Some(gate) = &evidence.gate {
+        notes.push(format!(
+            "every sighting was under `{gate}`, held exclusively: nothing can hang as long as that is always so"
+        ));
+    }
+    if evidence.timed {
+        notes.push(
+            "the cycle needs an acquisition with a timeout: the threads hang until it ends, not for ever"
+                .to_owned(),
+        );
+    }
+    let waits_for_readers = needs_writer(&report.cycle);
+    if !waits_for_readers.is_empty() && !evidence.writer_seen {
+        notes.push(format!(
+            "only readers of `{}` were seen: it hangs once a writer queues between them",
+            waits_for_readers.join("`, `")
+        ));
+    }
+    match evidence.ordered.as_deref() {
+        Some("program") => notes.push(
+            "one thread ran all of this in turn; that does not lower the level, because code that ran in turn can run at once"
+                .to_owned(),
+        ),
+        Some("spawn") => notes.push(
+            "one side ran before the other's thread was spawned; that does not lower the level, because the next run may differ"
+                .to_owned(),
+        ),
+        Some("join") => notes.push(
+            "one side's thread was joined before the other ran; that does not lower the level, because the next run may differ"
+                .to_owned(),
+        ),
+        _ => {}
+    }
+}
+
+/// The classes at which the cycle arrives as a fair reader and leaves as a reader: they block only through a writer that
+/// queues in between.
+pub(super) fn needs_writer(cycle: &[ReportDependency]) -> Vec<&str> {
+    let next = cycle.iter().cycle().skip(1);
+    cycle
+        .iter()
+        .zip(next)
+        .filter(|(arrive, leave)| arrive.acquire_mode == "shared" && leave.held_mode != "exclusive")
+        .map(|(arrive, _)| arrive.to.as_str())
+        .collect()
+}
+
+/// A lock in the words of a label: how it is held or wanted.
+pub(super) fn mode_words(lock: &ReportLock) -> &'static str {
+    mode_word(&lock.mode)
+}
+
+/// A mode in the words of a label.
+pub(super) fn mode_word(mode: &str) -> &'static str {
+    match mode {
+        "shared" => "for reading",
+        "shared-recursive" => "for recursive reading",
+        _ => "exclusively",
+    }
+}
