@@ -91,8 +91,8 @@ impl Resolver for Fixture {
         };
         vec![
             frame("lockdep::sync::mutex::Mutex<T>::lock", "/r/lockdep/src/sync/mutex.rs", 90),
-            frame(function, "/home/u/bank/src/bank.rs", line),
-            frame("bank_test::both", "/home/u/bank/tests/bank_test.rs", 12),
+            frame(function, "/r/bank/src/bank.rs", line),
+            frame("bank_test::both", "/r/bank/tests/bank_test.rs", 12),
             frame(
                 "std::sys::backtrace::__rust_begin_short_backtrace",
                 "/rustc/0/library/std/src/sys/backtrace.rs",
