@@ -1,0 +1,124 @@
+//! Keeping readers out of one VMA: what a write lock and a detach have in common (`struct vma_exclude_readers_state`).
+//!
+//! Start adds the flag, which refuses new readers, and waits for those inside; end subtracts it. Between the two the
+//! caller is alone. At most one VMA of an address space is excluded at any moment, because only the owner of the mmap
+//! write lock does it, one after the other.
+
+use super::assert::mmap_assert_write_locked;
+use super::dep::Entry;
+use super::fault::{Fault, seeded};
+use super::probe::{reached, record};
+use super::refcnt::VM_REFCNT_EXCLUDE_READERS_FLAG;
+use super::step::{CountStep, Point, Step};
+use super::task::TaskState;
+use super::vma::Vma;
+use super::warn::{WarningKind, warn_on};
+
+/// What the count is waited for to become, besides the flag.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Target {
+    /// A write lock: the attach reference stays.
+    Attached,
+    /// A detach: its reference was dropped already.
+    Detaching,
+}
+
+impl Target {
+    /// The count at which the caller is alone.
+    #[must_use]
+    pub fn refcnt(self) -> u32 {
+        let attached = match self {
+            Self::Attached => u32::from(!seeded(Fault::M10)),
+            Self::Detaching => u32::from(seeded(Fault::M11)),
+        };
+        attached | VM_REFCNT_EXCLUDE_READERS_FLAG
+    }
+}
+
+/// The exclusion of readers was interrupted; the flag is gone again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ExcludeInterrupted {
+    /// The last reference went with the flag: the VMA lost its attach reference to a bug.
+    pub is_detached: bool,
+}
+
+/// Readers of a VMA are excluded and gone.
+///
+/// Must be [ended](Self::end): its drop cannot say what the end finds out, and a flag that stays refuses readers for good.
+#[derive(Debug)]
+#[must_use = "readers stay excluded until end() is called"]
+pub struct ExcludeReaders {
+    vma: &'static Vma,
+}
+
+impl ExcludeReaders {
+    /// Excludes readers of `vma` and waits until they have left (`__vma_start_exclude_readers`).
+    ///
+    /// Requires the mmap write lock. `Ok(None)`: the VMA is detached, there is nobody to exclude; no lockdep event.
+    ///
+    /// # Errors
+    ///
+    /// [`ExcludeInterrupted`] if `state` is killable and the task was killed while readers were inside.
+    #[track_caller]
+    pub fn start(
+        vma: &'static Vma,
+        target: Target,
+        state: TaskState,
+    ) -> Result<Option<Self>, ExcludeInterrupted> {
+        let mm = vma.vm_mm();
+        if let Some(mm) = mm {
+            mmap_assert_write_locked(mm);
+        }
+        // ORDERING-free step: the flag excludes by the order of changes to this one word.
+        if !vma.vm_refcnt.add_not_zero(VM_REFCNT_EXCLUDE_READERS_FLAG) {
+            return Ok(None);
+        }
+        record(Step::Count(CountStep::AddFlag));
+        let target = target.refcnt();
+        match vma.vmlock_dep_map.acquire(false, 0) {
+            Entry::Proceed => {}
+            // The task waits for a read lock of its own, unless that lock is gone without lockdep having heard.
+            Entry::SelfDeadlock if vma.vm_refcnt.read_acquire() == target => {
+                vma.vmlock_dep_map.stale_holder(false);
+            }
+            Entry::SelfDeadlock => vma.vmlock_dep_map.self_deadlock(),
+        }
+        reached(Point::AfterFlagAdded);
+        let excluded = Self { vma };
+        let waited = match mm {
+            Some(mm) if !seeded(Fault::M12) => {
+                mm.vma_writer_wait.wait_event(|| vma.vm_refcnt.read_acquire() == target, state)
+            }
+            _ => Ok(()),
+        };
+        match waited {
+            Ok(()) => {
+                vma.vmlock_dep_map.acquired();
+                Ok(Some(excluded))
+            }
+            Err(_) => {
+                let is_detached = if seeded(Fault::H1) {
+                    vma.vmlock_dep_map.release();
+                    false
+                } else {
+                    excluded.end()
+                };
+                Err(ExcludeInterrupted { is_detached })
+            }
+        }
+    }
+
+    /// Lets readers in again (`__vma_end_exclude_readers`); says whether the VMA is now detached.
+    #[track_caller]
+    #[must_use = "only the caller knows whether a detached VMA is what it wanted"]
+    pub fn end(self) -> bool {
+        if self.vma.vm_refcnt.read() & VM_REFCNT_EXCLUDE_READERS_FLAG == 0 {
+            warn_on(WarningKind::ExcludeNotActive, self.vma.address());
+            return false;
+        }
+        let is_detached = self.vma.vm_refcnt.sub_and_test(VM_REFCNT_EXCLUDE_READERS_FLAG);
+        record(Step::Count(CountStep::SubtractFlag));
+        self.vma.vmlock_dep_map.release();
+        is_detached
+    }
+}

@@ -1,0 +1,113 @@
+//! The fault handler's way through the mmap lock: `lock_mm_and_find_vma`, with stack growth.
+//!
+//! Source: `mm/mmap_lock.c` (v7.1).
+
+use super::expand::expand_stack_locked;
+use super::fault::{Fault, seeded};
+use super::mm::Mm;
+use super::mmap_guard::MmapReadGuard;
+use super::probe::reached;
+use super::space::flags;
+use super::step::Point;
+use super::vma::{StableVma, Vma};
+
+/// What the fault handler knows about the faulting code (`struct pt_regs`).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum FaultOrigin {
+    /// User code.
+    #[default]
+    User,
+    /// Kernel code that expects to fault: there is a fixup for it.
+    KernelWithFixup,
+    /// Kernel code that must not fault. It may hold the mmap lock itself, so it must not wait for it.
+    KernelWithoutFixup,
+}
+
+impl FaultOrigin {
+    /// Whether the handler may wait for the mmap lock.
+    fn may_wait(self) -> bool {
+        self != Self::KernelWithoutFixup
+    }
+}
+
+/// A VMA, found under the mmap read lock that comes with it.
+#[derive(Debug)]
+#[must_use = "the lock is released at once"]
+pub struct FoundVma<'mm> {
+    guard: MmapReadGuard<'mm>,
+    vma: &'static Vma,
+}
+
+impl<'mm> FoundVma<'mm> {
+    /// The VMA.
+    #[must_use]
+    pub fn vma(&self) -> StableVma<'_> {
+        StableVma::new(self.vma)
+    }
+
+    /// The mmap read lock, without the VMA.
+    pub fn into_guard(self) -> MmapReadGuard<'mm> {
+        self.guard
+    }
+}
+
+/// Takes the mmap lock for reading and finds the VMA that covers `addr`, growing a stack down to it if need be.
+///
+/// `None`: there is no such VMA, or the lock could not be had (killed, or `origin` must not wait). No lock is held then.
+#[track_caller]
+#[must_use]
+pub fn lock_mm_and_find_vma(mm: &Mm, addr: usize, origin: FaultOrigin) -> Option<FoundVma<'_>> {
+    let guard = match mm.try_read() {
+        Some(guard) => guard,
+        None if !origin.may_wait() => return None,
+        None => read_killable(mm)?,
+    };
+    let (start, vm_flags, vma) = {
+        let vma = guard.find_vma(addr)?;
+        (vma.vm_start(), vma.vm_flags(), vma.as_raw())
+    };
+    if start <= addr {
+        return Some(FoundVma { guard, vma });
+    }
+    if vm_flags & flags::GROWSDOWN == 0 {
+        if seeded(Fault::M33a) {
+            std::mem::forget(guard);
+        }
+        return None;
+    }
+    // There is no upgrade: somebody may change everything between the two locks.
+    drop(guard);
+    if !origin.may_wait() {
+        return None;
+    }
+    reached(Point::BetweenUpgradeLocks);
+    grow(mm, addr, vma)
+}
+
+/// Waits for the read lock; `None` when killed.
+#[track_caller]
+fn read_killable(mm: &Mm) -> Option<MmapReadGuard<'_>> {
+    match mm.read_killable() {
+        Ok(guard) => Some(guard),
+        Err(_) if seeded(Fault::H9) => Some(MmapReadGuard::assume(mm)),
+        Err(_) => None,
+    }
+}
+
+/// Looks again under the write lock and grows the stack.
+#[track_caller]
+fn grow<'mm>(mm: &'mm Mm, addr: usize, seen: &'static Vma) -> Option<FoundVma<'mm>> {
+    let guard = mm.write_killable().ok()?;
+    let vma = if seeded(Fault::M32) { seen } else { guard.find_vma(addr)?.as_raw() };
+    if vma.fields().vm_start() > addr {
+        if vma.fields().vm_flags() & flags::GROWSDOWN == 0 {
+            return None;
+        }
+        expand_stack_locked(&guard, guard.stable(vma), addr).ok()?;
+    }
+    if seeded(Fault::M33b) {
+        std::mem::forget(guard);
+        return Some(FoundVma { guard: MmapReadGuard::assume(mm), vma });
+    }
+    Some(FoundVma { guard: guard.downgrade(), vma })
+}

@@ -1,0 +1,222 @@
+//! The address space as the locks see it (`struct mm_struct`): the mmap lock, the sequence, the writer's wait, the tree.
+//!
+//! Two counts keep it, as in the kernel: its *users* keep what is mapped ([`super::space::AddressSpace`] is the users'
+//! handle), its *references* ([`MmRef`], `mmgrab`/`mmdrop`) keep only this structure. A reader that met a recycled VMA
+//! must pin the stranger's address space before it puts its reference, because the stranger may be gone the moment
+//! after.
+
+use std::ops::Deref;
+use std::sync::atomic::AtomicU64;
+
+use super::dep::DepMap;
+use super::rcuwait::RcuWait;
+use super::rwsem::Rwsem;
+use super::seq::MmLockSeq;
+use super::sync::{AtomicU32, Ordering, RECYCLES};
+use super::tree::VmaTree;
+use super::warn::{WarningKind, warn_on};
+
+/// An address space. Obtained through [`MmRef`].
+#[derive(Debug)]
+pub struct Mm {
+    // INVARIANT: 0 exactly while the structure lies in the pool.
+    mm_count: AtomicU32,
+    id: AtomicU64,
+    pub(crate) mmap_lock: Rwsem,
+    pub(crate) dep_map: DepMap,
+    pub(crate) mm_lock_seq: MmLockSeq,
+    // INVARIANT: has a waiter only while that waiter owns the mmap write lock (I11).
+    pub(crate) vma_writer_wait: RcuWait,
+    pub(crate) mm_mt: VmaTree,
+    pub(crate) events: VmaLockEvents,
+}
+
+/// How often the VMA lock could not be used (`VMA_LOCK_MISS`, `VMA_LOCK_ABORT` of `/proc/vmstat`).
+///
+/// Counted off the fast path only. Successes and retries are the fault handler's to count.
+#[derive(Debug, Default)]
+pub struct VmaLockEvents {
+    n_miss: AtomicU64,
+    n_abort: AtomicU64,
+}
+
+impl VmaLockEvents {
+    /// Lookups that met a detached VMA and looked again.
+    #[must_use]
+    pub fn n_miss(&self) -> u64 {
+        // ORDERING: Relaxed; a statistic.
+        self.n_miss.load(Ordering::Relaxed)
+    }
+
+    /// Lookups that gave up: the caller takes the mmap lock instead.
+    #[must_use]
+    pub fn n_abort(&self) -> u64 {
+        // ORDERING: Relaxed; a statistic.
+        self.n_abort.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn miss(&self) {
+        // ORDERING: Relaxed; a statistic.
+        self.n_miss.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn abort(&self) {
+        // ORDERING: Relaxed; a statistic.
+        self.n_abort.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Added to the count of a structure that was used after its end.
+const LEAKED: u32 = 1 << 30;
+
+// Not the mutex of `sync`: the pool is not part of the protocol that is model-checked.
+static POOL: std::sync::Mutex<Vec<&'static Mm>> = std::sync::Mutex::new(Vec::new());
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+impl Mm {
+    fn fresh() -> Self {
+        Self {
+            mm_count: AtomicU32::new(0),
+            id: AtomicU64::new(0),
+            mmap_lock: Rwsem::new(),
+            dep_map: DepMap::mmap_lock(),
+            mm_lock_seq: MmLockSeq::new(),
+            vma_writer_wait: RcuWait::new(),
+            mm_mt: VmaTree::new(),
+            events: VmaLockEvents::default(),
+        }
+    }
+
+    /// A number that no other address space has or had; for traces.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        // ORDERING: Relaxed; written before the first reference is handed out.
+        self.id.load(Ordering::Relaxed)
+    }
+
+    /// How many references there are (`mm_count`).
+    #[must_use]
+    pub fn n_references(&self) -> u32 {
+        // ORDERING: Relaxed; for assertions and tests.
+        self.mm_count.load(Ordering::Relaxed)
+    }
+
+    /// How often the VMA locks of this address space could not be used.
+    #[must_use]
+    pub fn vma_lock_events(&self) -> &VmaLockEvents {
+        &self.events
+    }
+
+    /// Whether a writer waits for readers of one of the VMAs to leave.
+    #[must_use]
+    pub fn has_waiting_writer(&self) -> bool {
+        self.vma_writer_wait.is_active()
+    }
+
+    /// The sequence for speculation: see [`MmLockSeq::speculate_try_begin`].
+    #[must_use]
+    pub fn mm_lock_seq(&self) -> &MmLockSeq {
+        &self.mm_lock_seq
+    }
+
+    pub(crate) fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// Wakes the writer that waits for readers of one of the VMAs.
+    ///
+    /// Warns if nobody keeps the address space any more: the wake would touch freed memory in the kernel (fixed there
+    /// by 9bbffee67ffd).
+    #[track_caller]
+    pub(crate) fn wake_vma_writer(&self) {
+        if self.n_references() == 0 {
+            warn_on(WarningKind::MmUsedAfterFree, self.address());
+        }
+        self.vma_writer_wait.wake_up();
+    }
+}
+
+/// A counted reference to an address space: keeps the structure, not what is mapped.
+#[derive(Debug)]
+pub struct MmRef(&'static Mm);
+
+impl MmRef {
+    /// Makes an empty address space.
+    #[must_use]
+    pub fn new() -> Self {
+        let recycled = POOL.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
+        let mm = recycled.unwrap_or_else(|| Box::leak(Box::new(Mm::fresh())));
+        mm.mm_lock_seq.reset();
+        // ORDERING: Relaxed; only uniqueness matters.
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        // ORDERING: Relaxed; published together with the reference, by whatever hands that to other threads.
+        mm.id.store(id, Ordering::Relaxed);
+        // ORDERING: Relaxed; as above.
+        mm.mm_count.store(1, Ordering::Relaxed);
+        Self(mm)
+    }
+
+    /// The address space with the lifetime of the pool: for the raw functions, whose callers keep a reference.
+    #[must_use]
+    pub fn as_raw(&self) -> &'static Mm {
+        self.0
+    }
+}
+
+impl Default for MmRef {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// `mmgrab`: takes one more reference. The caller must know that there is one already.
+#[track_caller]
+#[must_use]
+pub fn mmgrab(mm: &'static Mm) -> MmRef {
+    // ORDERING: Relaxed; as for any reference count, the reference that exists already orders the rest.
+    let old = mm.mm_count.fetch_add(1, Ordering::Relaxed);
+    if old == 0 {
+        warn_on(WarningKind::MmUsedAfterFree, mm.address());
+        // ORDERING: Relaxed; the count is lost. The structure is never freed again, so that it cannot be freed twice.
+        mm.mm_count.fetch_add(LEAKED, Ordering::Relaxed);
+    }
+    MmRef(mm)
+}
+
+impl Clone for MmRef {
+    fn clone(&self) -> Self {
+        mmgrab(self.0)
+    }
+}
+
+/// `mmdrop`.
+impl Drop for MmRef {
+    fn drop(&mut self) {
+        // ORDERING: AcqRel; Release so that the last one sees all use, Acquire so that the last one does.
+        if self.0.mm_count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            free_mm(self.0);
+        }
+    }
+}
+
+#[cold]
+fn free_mm(mm: &'static Mm) {
+    mm.dep_map.dropped();
+    mm.mm_mt.clear_all();
+    if mm.mmap_lock.is_locked() {
+        // Somebody leaked a guard. The structure is not reused, or the next owner would inherit a held lock.
+        warn_on(WarningKind::MmapLockUnbalanced, mm.address());
+        return;
+    }
+    if RECYCLES {
+        POOL.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(mm);
+    }
+}
+
+impl Deref for MmRef {
+    type Target = Mm;
+
+    fn deref(&self) -> &Mm {
+        self.0
+    }
+}

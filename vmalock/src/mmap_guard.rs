@@ -1,0 +1,212 @@
+//! Guards of the mmap lock. They cannot leave their thread, and what they protect cannot outlive them.
+
+use std::marker::PhantomData;
+
+use super::mm::Mm;
+use super::mmap_lock::{
+    mmap_read_disown, mmap_read_lock, mmap_read_lock_killable, mmap_read_trylock, mmap_read_unlock,
+    mmap_read_unlock_non_owner, mmap_write_downgrade, mmap_write_lock, mmap_write_lock_killable,
+    mmap_write_lock_nested, mmap_write_unlock,
+};
+use super::task::Interrupted;
+use super::vma::{StableVma, Vma};
+use super::vma_guard::{VmaReadGuard, VmaWrite};
+use super::vma_lock::{vma_start_read_locked, vma_start_write, vma_start_write_killable};
+
+/// Keeps a type out of `Send`: lockdep's held locks belong to a task.
+type NotSend = PhantomData<*const ()>;
+
+/// The mmap lock, held for writing.
+///
+/// ```compile_fail
+/// let mm = vmalock::MmRef::new();
+/// let guard = mm.write();
+/// std::thread::scope(|s| { s.spawn(move || drop(guard)); }); // `!Send`
+/// ```
+#[derive(Debug)]
+#[must_use = "the lock is released at once"]
+pub struct MmapWriteGuard<'mm> {
+    mm: &'mm Mm,
+    _not_send: NotSend,
+}
+
+/// The mmap lock, held for reading.
+#[derive(Debug)]
+#[must_use = "the lock is released at once"]
+pub struct MmapReadGuard<'mm> {
+    mm: &'mm Mm,
+    _not_send: NotSend,
+}
+
+/// The mmap lock, held for reading by nobody in particular: any thread may drop it.
+#[derive(Debug)]
+#[must_use = "the lock is released at once"]
+pub struct NonOwnerMmapRead<'mm> {
+    mm: &'mm Mm,
+}
+
+impl Mm {
+    /// Takes the mmap lock for writing.
+    #[track_caller]
+    pub fn write(&self) -> MmapWriteGuard<'_> {
+        mmap_write_lock(self);
+        MmapWriteGuard { mm: self, _not_send: PhantomData }
+    }
+
+    /// Takes the mmap lock for writing under that of another address space (fork).
+    #[track_caller]
+    pub fn write_nested(&self, subclass: u8) -> MmapWriteGuard<'_> {
+        mmap_write_lock_nested(self, subclass);
+        MmapWriteGuard { mm: self, _not_send: PhantomData }
+    }
+
+    /// Takes the mmap lock for writing, unless the task is killed while it waits.
+    ///
+    /// # Errors
+    ///
+    /// [`Interrupted`]; nothing is held.
+    #[track_caller]
+    pub fn write_killable(&self) -> Result<MmapWriteGuard<'_>, Interrupted> {
+        mmap_write_lock_killable(self)?;
+        Ok(MmapWriteGuard { mm: self, _not_send: PhantomData })
+    }
+
+    /// Takes the mmap lock for reading.
+    #[track_caller]
+    pub fn read(&self) -> MmapReadGuard<'_> {
+        mmap_read_lock(self);
+        MmapReadGuard { mm: self, _not_send: PhantomData }
+    }
+
+    /// Takes the mmap lock for reading, unless the task is killed while it waits.
+    ///
+    /// # Errors
+    ///
+    /// [`Interrupted`]; nothing is held.
+    #[track_caller]
+    pub fn read_killable(&self) -> Result<MmapReadGuard<'_>, Interrupted> {
+        mmap_read_lock_killable(self)?;
+        Ok(MmapReadGuard { mm: self, _not_send: PhantomData })
+    }
+
+    /// Takes the mmap lock for reading if that needs no waiting.
+    #[track_caller]
+    #[must_use]
+    pub fn try_read(&self) -> Option<MmapReadGuard<'_>> {
+        mmap_read_trylock(self).then(|| MmapReadGuard { mm: self, _not_send: PhantomData })
+    }
+}
+
+impl<'mm> MmapWriteGuard<'mm> {
+    /// The address space.
+    #[must_use]
+    pub fn mm(&self) -> &'mm Mm {
+        self.mm
+    }
+
+    /// Keeps the lock for reading only. Borrows end here, so no [`VmaWrite`] survives.
+    #[track_caller]
+    pub fn downgrade(self) -> MmapReadGuard<'mm> {
+        let mm = self.mm;
+        std::mem::forget(self);
+        mmap_write_downgrade(mm);
+        MmapReadGuard { mm, _not_send: PhantomData }
+    }
+
+    /// Write-locks `vma` until this guard is dropped or downgraded; waits for its readers.
+    #[track_caller]
+    pub fn start_write<'g>(&'g self, vma: StableVma<'g>) -> VmaWrite<'g> {
+        vma_start_write(vma.as_raw());
+        VmaWrite::new(vma)
+    }
+
+    /// Write-locks `vma`, unless the task is killed while it waits for readers.
+    ///
+    /// # Errors
+    ///
+    /// [`Interrupted`]; the VMA is as before and this guard still holds the mmap lock.
+    #[track_caller]
+    pub fn start_write_killable<'g>(&'g self, vma: StableVma<'g>) -> Result<VmaWrite<'g>, Interrupted> {
+        vma_start_write_killable(vma.as_raw())?;
+        Ok(VmaWrite::new(vma))
+    }
+
+    /// The VMA that covers `addr`, if any (`vma_lookup`).
+    #[must_use]
+    pub fn vma_lookup(&self, addr: usize) -> Option<StableVma<'_>> {
+        self.mm.mm_mt.covering(addr).map(StableVma::new)
+    }
+
+    /// The first VMA that ends above `addr` (`find_vma`).
+    #[must_use]
+    pub fn find_vma(&self, addr: usize) -> Option<StableVma<'_>> {
+        self.mm.mm_mt.ending_above(addr).map(StableVma::new)
+    }
+
+    /// Vouches that `vma` belongs to this address space and stays while the guard lives.
+    pub(crate) fn stable(&self, vma: &'static Vma) -> StableVma<'_> {
+        StableVma::new(vma)
+    }
+}
+
+impl Drop for MmapWriteGuard<'_> {
+    #[track_caller]
+    fn drop(&mut self) {
+        mmap_write_unlock(self.mm);
+    }
+}
+
+impl<'mm> MmapReadGuard<'mm> {
+    /// A guard of a lock that the caller says it holds: for seeded faults.
+    pub(crate) fn assume(mm: &'mm Mm) -> Self {
+        Self { mm, _not_send: PhantomData }
+    }
+
+    /// The address space.
+    #[must_use]
+    pub fn mm(&self) -> &'mm Mm {
+        self.mm
+    }
+
+    /// The VMA that covers `addr`, if any (`vma_lookup`).
+    #[must_use]
+    pub fn vma_lookup(&self, addr: usize) -> Option<StableVma<'_>> {
+        self.mm.mm_mt.covering(addr).map(StableVma::new)
+    }
+
+    /// The first VMA that ends above `addr` (`find_vma`).
+    #[must_use]
+    pub fn find_vma(&self, addr: usize) -> Option<StableVma<'_>> {
+        self.mm.mm_mt.ending_above(addr).map(StableVma::new)
+    }
+
+    /// Read-locks `vma`; its lock may outlive this guard. `None` only when the count of readers is at its limit.
+    #[track_caller]
+    #[must_use]
+    pub fn start_read(&self, vma: StableVma<'_>) -> Option<VmaReadGuard<'mm>> {
+        vma_start_read_locked(vma.as_raw()).then(|| VmaReadGuard::new(self.mm, vma.as_raw()))
+    }
+
+    /// Lets any thread release the lock. Lockdep forgets that this task holds it.
+    #[track_caller]
+    pub fn into_non_owner(self) -> NonOwnerMmapRead<'mm> {
+        let mm = self.mm;
+        std::mem::forget(self);
+        mmap_read_disown(mm);
+        NonOwnerMmapRead { mm }
+    }
+}
+
+impl Drop for MmapReadGuard<'_> {
+    #[track_caller]
+    fn drop(&mut self) {
+        mmap_read_unlock(self.mm);
+    }
+}
+
+impl Drop for NonOwnerMmapRead<'_> {
+    #[track_caller]
+    fn drop(&mut self) {
+        mmap_read_unlock_non_owner(self.mm);
+    }
+}

@@ -1,0 +1,238 @@
+//! The mmap lock: one fair reader-writer lock for each address space, and the sequence that it drives.
+//!
+//! | kernel | here, raw | here, with a guard |
+//! |---|---|---|
+//! | `mmap_write_lock` | [`mmap_write_lock`] | [`Mm::write`] |
+//! | `mmap_write_lock_nested` | [`mmap_write_lock_nested`] | [`Mm::write_nested`] |
+//! | `mmap_write_lock_killable` | [`mmap_write_lock_killable`] | [`Mm::write_killable`] |
+//! | `mmap_write_unlock` | [`mmap_write_unlock`] | drop [`MmapWriteGuard`] |
+//! | `mmap_write_downgrade` | [`mmap_write_downgrade`] | [`MmapWriteGuard::downgrade`] |
+//! | `mmap_read_lock` | [`mmap_read_lock`] | [`Mm::read`] |
+//! | `mmap_read_lock_killable` | [`mmap_read_lock_killable`] | [`Mm::read_killable`] |
+//! | `mmap_read_trylock` | [`mmap_read_trylock`] | [`Mm::try_read`] |
+//! | `mmap_read_unlock` | [`mmap_read_unlock`] | drop [`MmapReadGuard`] |
+//! | `mmap_read_unlock_non_owner` | [`mmap_read_unlock_non_owner`] | drop [`NonOwnerMmapRead`] |
+//! | `mmap_lock_is_contended` | [`mmap_lock_is_contended`] | the same |
+//! | `vma_end_write_all` | [`vma_end_write_all`] | part of unlock and downgrade |
+//!
+//! The raw functions are for those who port kernel code: they are memory-safe whatever the caller does, but only warn
+//! about an unlock too many. The guards (in [`super::mmap_guard`]) cannot be misused.
+//!
+//! There is no upgrade, no write trylock and no interruptible variant, as in v7.1.
+
+use super::assert::mmap_assert_write_locked;
+use super::dep::Entry;
+use super::fault::{Fault, seeded};
+use super::held;
+use super::mm::Mm;
+use super::probe::{reached, record};
+use super::step::{Point, RwsemStep, Step};
+use super::task::{Interrupted, TaskState};
+use super::trace;
+
+/// Takes the mmap lock for writing; waits as long as it takes.
+#[track_caller]
+pub fn mmap_write_lock(mm: &Mm) {
+    write_lock(mm, 0, TaskState::Uninterruptible).expect("an uninterruptible wait is not interrupted");
+}
+
+/// Takes the mmap lock of a *second* address space for writing (fork: the child's, under the parent's).
+///
+/// `subclass` is what lockdep knows the inner lock by; 1 is the kernel's `SINGLE_DEPTH_NESTING`.
+#[track_caller]
+pub fn mmap_write_lock_nested(mm: &Mm, subclass: u8) {
+    write_lock(mm, subclass, TaskState::Uninterruptible).expect("an uninterruptible wait is not interrupted");
+}
+
+/// Takes the mmap lock for writing, unless the task is killed while it waits.
+///
+/// # Errors
+///
+/// [`Interrupted`]; the lock is not held and the sequence is untouched.
+#[track_caller]
+#[must_use = "the lock may not be held"]
+pub fn mmap_write_lock_killable(mm: &Mm) -> Result<(), Interrupted> {
+    write_lock(mm, 0, TaskState::Killable)
+}
+
+#[track_caller]
+fn write_lock(mm: &Mm, subclass: u8, state: TaskState) -> Result<(), Interrupted> {
+    trace::start_locking(mm.id(), true);
+    held::check_no_vma_lock(mm);
+    let result = match mm.dep_map.acquire(false, subclass) {
+        Entry::Proceed => mm.mmap_lock.down_write(state),
+        Entry::SelfDeadlock => {
+            // Only what the lock itself refuses is a deadlock: the validator may know a holder that is gone.
+            if mm.mmap_lock.try_write_as_owner() {
+                mm.dep_map.stale_holder(false);
+                Ok(())
+            } else {
+                mm.dep_map.self_deadlock();
+                mm.mmap_lock.down_write(state)
+            }
+        }
+    };
+    if result.is_ok() {
+        record(Step::Rwsem(RwsemStep::DownWrite));
+        reached(Point::BeforeSeqBegin);
+    } else {
+        mm.dep_map.acquire_failed();
+    }
+    let is_killable = state == TaskState::Killable;
+    let begins = if is_killable && seeded(Fault::M17a) {
+        false
+    } else {
+        result.is_ok() || seeded(Fault::M17b)
+    };
+    if begins {
+        mm.mm_lock_seq.begin();
+    }
+    trace::acquire_returned(mm.id(), true, result.is_ok());
+    result
+}
+
+/// Ends the write section: all VMA write locks of the address space are dropped, then the lock is released.
+#[track_caller]
+pub fn mmap_write_unlock(mm: &Mm) {
+    trace::released(mm.id(), true);
+    if seeded(Fault::M15) {
+        up_write(mm);
+        reached(Point::AfterSeqEnd);
+        mm.mm_lock_seq.end();
+        return;
+    }
+    if !seeded(Fault::M16a) {
+        vma_end_write_all(mm);
+    }
+    reached(Point::AfterSeqEnd);
+    up_write(mm);
+}
+
+#[track_caller]
+fn up_write(mm: &Mm) {
+    mm.dep_map.release();
+    record(Step::Rwsem(RwsemStep::UpWrite));
+    mm.mmap_lock.up_write();
+}
+
+/// Ends the write section and keeps the lock for reading, without a gap. All VMA write locks are dropped.
+#[track_caller]
+pub fn mmap_write_downgrade(mm: &Mm) {
+    trace::acquire_returned(mm.id(), false, true);
+    if !seeded(Fault::M31) {
+        vma_end_write_all(mm);
+    }
+    mm.dep_map.downgrade();
+    record(Step::Rwsem(RwsemStep::Downgrade));
+    mm.mmap_lock.downgrade();
+}
+
+/// Takes the mmap lock for reading; waits as long as it takes, behind writers that queue already.
+#[track_caller]
+pub fn mmap_read_lock(mm: &Mm) {
+    read_lock(mm, TaskState::Uninterruptible).expect("an uninterruptible wait is not interrupted");
+}
+
+/// Takes the mmap lock for reading, unless the task is killed while it waits.
+///
+/// # Errors
+///
+/// [`Interrupted`]; the lock is not held.
+#[track_caller]
+#[must_use = "the lock may not be held"]
+pub fn mmap_read_lock_killable(mm: &Mm) -> Result<(), Interrupted> {
+    read_lock(mm, TaskState::Killable)
+}
+
+#[track_caller]
+fn read_lock(mm: &Mm, state: TaskState) -> Result<(), Interrupted> {
+    trace::start_locking(mm.id(), false);
+    held::check_no_vma_lock(mm);
+    let result = match mm.dep_map.acquire(true, 0) {
+        Entry::Proceed => mm.mmap_lock.down_read(state),
+        Entry::SelfDeadlock => {
+            if mm.mmap_lock.down_read_trylock() {
+                mm.dep_map.stale_holder(true);
+                Ok(())
+            } else {
+                mm.dep_map.self_deadlock();
+                mm.mmap_lock.down_read(state)
+            }
+        }
+    };
+    if result.is_ok() {
+        record(Step::Rwsem(RwsemStep::DownRead));
+    } else {
+        mm.dep_map.acquire_failed();
+    }
+    trace::acquire_returned(mm.id(), false, result.is_ok());
+    result
+}
+
+/// Takes the mmap lock for reading if that needs no waiting; says whether it did.
+///
+/// The only way to take it while holding a VMA read lock of the same address space.
+#[track_caller]
+#[must_use = "the lock may not be held"]
+pub fn mmap_read_trylock(mm: &Mm) -> bool {
+    trace::start_locking(mm.id(), false);
+    let is_taken = mm.mmap_lock.down_read_trylock();
+    if is_taken {
+        record(Step::Rwsem(RwsemStep::DownRead));
+        mm.dep_map.try_acquired(true);
+    }
+    trace::acquire_returned(mm.id(), false, is_taken);
+    is_taken
+}
+
+/// Releases the mmap lock that the caller took for reading.
+#[track_caller]
+pub fn mmap_read_unlock(mm: &Mm) {
+    trace::released(mm.id(), false);
+    mm.dep_map.release();
+    record(Step::Rwsem(RwsemStep::UpRead));
+    mm.mmap_lock.up_read();
+}
+
+/// Releases a read lock that another task took. That task told lockdep before ([`mmap_read_disown`]).
+#[track_caller]
+pub fn mmap_read_unlock_non_owner(mm: &Mm) {
+    trace::released(mm.id(), false);
+    record(Step::Rwsem(RwsemStep::UpRead));
+    mm.mmap_lock.up_read();
+}
+
+/// Tells lockdep that another task will release the read lock of the caller (the kernel's `rwsem_release` by hand).
+#[track_caller]
+pub fn mmap_read_disown(mm: &Mm) {
+    mm.dep_map.disown();
+}
+
+/// Whether somebody queues for the lock: a hint for holders that could let go.
+#[must_use]
+pub fn mmap_lock_is_contended(mm: &Mm) -> bool {
+    mm.mmap_lock.is_contended()
+}
+
+/// Drops all VMA write locks of the address space with one store.
+///
+/// Part of unlock and downgrade. Called by hand it also drops the locks of the callers further up (Linux had that bug,
+/// 1235ccd05b6d), and leaves the sequence even under a write owner.
+#[track_caller]
+pub fn vma_end_write_all(mm: &Mm) {
+    mmap_assert_write_locked(mm);
+    mm.mm_lock_seq.end();
+}
+
+impl Mm {
+    /// The raw sequence number of the address space: what a VMA is stamped with when it is write-locked.
+    ///
+    /// Requires the mmap *write* lock, without which the number can change at any moment. Without it the call warns in
+    /// every configuration, and lockdep reports LD0010 if it is on. See [`super::vma_lock::raw_mm_seqnum`].
+    #[track_caller]
+    #[must_use]
+    pub fn raw_mm_seqnum(&self) -> u64 {
+        mmap_assert_write_locked(self);
+        self.mm_lock_seq.read_relaxed()
+    }
+}

@@ -1,0 +1,111 @@
+//! `rcuwait`: one task waits for a condition that others make true.
+//!
+//! Waiter: publish self, full fence, test the condition *first*, then a kill, sleep, repeat. Waker: change what the
+//! condition reads, full fence, look for a waiter, wake it. The two fences make a store-buffering pair: it cannot be
+//! that the waiter misses the change and the waker misses the waiter.
+//!
+//! Source: `include/linux/rcuwait.h`, `kernel/exit.c` (v7.1).
+
+use super::fault::{Fault, seeded};
+use super::probe::reached;
+use super::static_ref::StaticRef;
+use super::step::Point;
+use super::sync::{Ordering, fence};
+use super::task::{Interrupted, Task, TaskState};
+
+/// A place for one waiting task. In an address space the mmap write lock sees to it that there is only one.
+#[derive(Debug)]
+pub struct RcuWait {
+    // INVARIANT: set only by the owner of the mmap write lock, and none when it releases it (I11).
+    task: StaticRef<Task>,
+}
+
+impl RcuWait {
+    /// Makes a wait without a waiter (`rcuwait_init`).
+    #[must_use]
+    pub fn new() -> Self {
+        Self { task: StaticRef::none() }
+    }
+
+    /// Sleeps until `condition` holds (`rcuwait_wait_event`).
+    ///
+    /// The condition is tested before the kill: a killed task for which it already holds succeeds.
+    ///
+    /// # Errors
+    ///
+    /// [`Interrupted`] if `state` is killable, the task was killed, and the condition does not hold.
+    pub fn wait_event(&self, condition: impl Fn() -> bool, state: TaskState) -> Result<(), Interrupted> {
+        let task = Task::current();
+        if seeded(Fault::M9) {
+            return self.wait_event_registering_late(condition, task);
+        }
+        // ORDERING: Release; the waker that loads the task sees it whole. The fence below does the rest.
+        self.task.store(Some(task), Ordering::Release);
+        let result = loop {
+            if !seeded(Fault::M19d) {
+                // ORDERING: SeqCst fence; store-buffering pair with the fence in `wake_up`: [store task; fence; load
+                // count] against [change count; fence; load task]. Weaker, and both may miss each other: a hang.
+                fence(Ordering::SeqCst);
+            }
+            if seeded(Fault::M21) && state == TaskState::Killable && task.is_killed() {
+                break Err(Interrupted);
+            }
+            if condition() {
+                break Ok(());
+            }
+            if state == TaskState::Killable && task.is_killed() {
+                break Err(Interrupted);
+            }
+            reached(Point::BeforePark);
+            Task::sleep();
+        };
+        // ORDERING: Relaxed; a waker that still sees the task wakes it for nothing, which every wait tolerates.
+        self.task.store(None, Ordering::Relaxed);
+        result
+    }
+
+    /// Wakes the waiter, if there is one; says whether there was (`rcuwait_wake_up`).
+    ///
+    /// The caller changed what the condition reads before it called.
+    pub fn wake_up(&self) -> bool {
+        if !seeded(Fault::M19e) {
+            // ORDERING: SeqCst fence; pairs with the one in `wait_event`.
+            fence(Ordering::SeqCst);
+        }
+        // ORDERING: Acquire; pairs with the Release store of the task.
+        // Kernel: an RCU read section keeps the task alive here; ours is recycled, never freed.
+        let Some(task) = self.task.load(Ordering::Acquire) else { return false };
+        task.wake();
+        true
+    }
+
+    /// Whether somebody waits.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        // ORDERING: Relaxed; for assertions and tests.
+        self.task.load(Ordering::Relaxed).is_some()
+    }
+
+    /// Fault M9: tests first, registers then.
+    fn wait_event_registering_late(
+        &self,
+        condition: impl Fn() -> bool,
+        task: &'static Task,
+    ) -> Result<(), Interrupted> {
+        while !condition() {
+            reached(Point::BeforePark);
+            // ORDERING: Release; as in `wait_event`.
+            self.task.store(Some(task), Ordering::Release);
+            Task::sleep();
+        }
+        // ORDERING: Relaxed; as in `wait_event`.
+        self.task.store(None, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl Default for RcuWait {
+    fn default() -> Self {
+        Self::new()
+    }
+}

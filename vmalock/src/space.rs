@@ -1,0 +1,410 @@
+//! An address space that does work, on these locks only: map, unmap, protect, fault, grow, fork, list.
+//!
+//! It is what the locks are for, cut down to what exercises them: no page tables, no files, no reverse map. Every function
+//! follows the kernel's order of locks and steps.
+
+use std::sync::atomic::AtomicUsize;
+
+use super::attach::{vma_mark_attached, vma_mark_detached};
+use super::fault::{Fault, seeded};
+use super::find::{FaultOrigin, lock_mm_and_find_vma};
+use super::lookup::{NextVmaError, lock_next_vma, lock_vma_under_rcu};
+use super::mm::{Mm, MmRef};
+use super::mmap_guard::MmapWriteGuard;
+use super::probe::reached;
+use super::rcu::rcu_read_lock;
+use super::step::Point;
+use super::sync::{Ordering, yield_now};
+use super::task::Interrupted;
+use super::tree::VmaIterator;
+use super::vma::{Vma, VmaCache, VmaFields};
+use super::vma_guard::VmaReadGuard;
+use super::vma_lock::{vma_start_write, vma_start_write_killable};
+use super::warn::{WarningKind, warn_on};
+
+/// Size of a page: the granularity of all ranges.
+pub const PAGE_SIZE: usize = 4096;
+
+/// What must stay free below a growing stack.
+pub const STACK_GUARD_GAP: usize = 16 * PAGE_SIZE;
+
+/// The bits of `vm_flags` that are used here, with the kernel's values.
+pub mod flags {
+    /// `VM_READ`
+    pub const READ: usize = 0x1;
+    /// `VM_WRITE`
+    pub const WRITE: usize = 0x2;
+    /// `VM_EXEC`
+    pub const EXEC: usize = 0x4;
+    /// `VM_GROWSDOWN`: a stack.
+    pub const GROWSDOWN: usize = 0x100;
+    /// `VM_MAYBE_GUARD`: the one flag that may be set without the write lock.
+    pub const MAYBE_GUARD: usize = 0x800;
+}
+
+/// What a fault wants to do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Access {
+    /// Read the page.
+    Read,
+    /// Write the page.
+    Write,
+}
+
+/// Why an operation on the address space failed; it changed nothing, unless it says otherwise.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum SpaceError {
+    /// The range is empty, not page-aligned, or beyond the end of the address space (`-EINVAL`).
+    BadRange,
+    /// Something is mapped in the range already (`-EEXIST`).
+    Occupied,
+    /// Nothing is mapped there (`-ENOMEM`, SIGSEGV).
+    NotMapped,
+    /// The mapping does not allow the access (SIGSEGV).
+    AccessDenied,
+    /// The task was killed while it waited (`-EINTR`).
+    Interrupted,
+}
+
+impl std::fmt::Display for SpaceError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::BadRange => "the range is empty, not a multiple of PAGE_SIZE, or too large",
+            Self::Occupied => "something is mapped in the range already: unmap it first",
+            Self::NotMapped => "nothing is mapped at the address",
+            Self::AccessDenied => "the mapping does not allow this access: protect() it otherwise",
+            Self::Interrupted => "the task was killed while it waited for a lock",
+        })
+    }
+}
+
+impl std::error::Error for SpaceError {}
+
+impl From<Interrupted> for SpaceError {
+    fn from(Interrupted: Interrupted) -> Self {
+        Self::Interrupted
+    }
+}
+
+/// How a fault was resolved.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Resolved {
+    /// Offset of the page in what is mapped, in pages.
+    pub pgoff: usize,
+    /// Whether the per-VMA lock sufficed.
+    pub under_vma_lock: bool,
+}
+
+/// One line of `/proc/<pid>/maps`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Mapping {
+    /// First address.
+    pub start: usize,
+    /// First address after it.
+    pub end: usize,
+    /// See [`flags`].
+    pub flags: usize,
+    /// Offset of the range in what it maps, in pages.
+    pub pgoff: usize,
+}
+
+impl Mapping {
+    pub(crate) fn of(fields: &VmaFields) -> Self {
+        Self {
+            start: fields.vm_start(),
+            end: fields.vm_end(),
+            flags: fields.vm_flags(),
+            pgoff: fields.vm_pgoff(),
+        }
+    }
+}
+
+static SHARED_CACHE: std::sync::LazyLock<VmaCache> = std::sync::LazyLock::new(VmaCache::new);
+
+/// The users' handle of an address space: what is mapped ends with it (`mm_users`).
+#[derive(Debug)]
+pub struct AddressSpace {
+    pub(crate) mm: MmRef,
+    pub(crate) cache: &'static VmaCache,
+    // INVARIANT: number of attached VMAs; changed under the mmap write lock.
+    pub(crate) map_count: AtomicUsize,
+    next_anon_vma: AtomicUsize,
+}
+
+impl AddressSpace {
+    /// Makes an empty address space, whose VMAs come from the slab of the process.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_cache(&SHARED_CACHE)
+    }
+
+    /// Makes an empty address space with VMAs from `cache`, so that a test can decide who reuses whose.
+    #[must_use]
+    pub fn with_cache(cache: &'static VmaCache) -> Self {
+        Self {
+            mm: MmRef::new(),
+            cache,
+            map_count: AtomicUsize::new(0),
+            next_anon_vma: AtomicUsize::new(1),
+        }
+    }
+
+    /// The address space as the locks see it.
+    #[must_use]
+    pub fn mm(&self) -> &Mm {
+        &self.mm
+    }
+
+    /// A counted reference to it: outlives the users.
+    #[must_use]
+    pub fn mm_ref(&self) -> MmRef {
+        self.mm.clone()
+    }
+
+    /// How many VMAs there are.
+    #[must_use]
+    pub fn map_count(&self) -> usize {
+        // ORDERING: Relaxed; a statistic, exact under the mmap lock.
+        self.map_count.load(Ordering::Relaxed)
+    }
+
+    /// Maps `len` bytes at `start`, where nothing may be mapped. The offset of its first page is `start / PAGE_SIZE`, so
+    /// that the offset of every page stays its number whatever is split, merged or grown.
+    ///
+    /// # Errors
+    ///
+    /// `BadRange`, `Occupied`, `Interrupted`.
+    #[track_caller]
+    pub fn map(&self, start: usize, len: usize, vm_flags: usize) -> Result<(), SpaceError> {
+        let end = check_range(start, len)?;
+        let guard = self.mm.write_killable()?;
+        if guard.find_vma(start).is_some_and(|vma| vma.vm_start() < end) {
+            return Err(SpaceError::Occupied);
+        }
+        let vma = self.new_vma(&guard, Mapping { start, end, flags: vm_flags, pgoff: start / PAGE_SIZE });
+        self.mm.mm_mt.edit(|edit| edit.store(start, end, vma));
+        Ok(())
+    }
+
+    /// Makes an attached, write-locked VMA that is not in the tree yet.
+    #[track_caller]
+    pub(crate) fn new_vma(&self, guard: &MmapWriteGuard<'_>, mapping: Mapping) -> &'static Vma {
+        let vma = self.cache.alloc(self.mm.as_raw());
+        fill(vma.fields(), mapping);
+        self.publish(guard, vma);
+        vma
+    }
+
+    /// Write-locks (stamps) and attaches a filled VMA. The stamp turns readers away until the section ends.
+    #[track_caller]
+    fn publish(&self, _guard: &MmapWriteGuard<'_>, vma: &'static Vma) {
+        if seeded(Fault::M18a) {
+            vma_mark_attached(vma);
+            vma_start_write(vma);
+        } else {
+            vma_start_write(vma);
+            vma_mark_attached(vma);
+        }
+        // ORDERING: Relaxed; changed under the mmap write lock only.
+        self.map_count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Detaches a write-locked VMA; the caller clears the tree and frees it.
+    #[track_caller]
+    pub(crate) fn detach(&self, vma: &'static Vma) {
+        vma_mark_detached(vma);
+        // ORDERING: Relaxed; as in `publish`.
+        self.map_count.fetch_sub(1, Ordering::Relaxed);
+        reached(Point::BetweenDetachAndClear);
+    }
+
+    /// Resolves a fault at `addr`: under the per-VMA lock if possible, else under the mmap lock.
+    ///
+    /// # Errors
+    ///
+    /// `NotMapped`, `AccessDenied`; `NotMapped` also when the task was killed while it waited.
+    #[track_caller]
+    pub fn fault(&self, addr: usize, access: Access) -> Result<Resolved, SpaceError> {
+        let early_flags = if seeded(Fault::H6) { self.flags_without_lock(addr) } else { None };
+        if let Some(vma) = lock_vma_under_rcu(&self.mm, addr) {
+            if !allows(early_flags.unwrap_or_else(|| vma.vm_flags()), access) {
+                return Err(SpaceError::AccessDenied);
+            }
+            if access == Access::Read || vma.anon_vma() != 0 || self.prepare_anon_vma(&vma) {
+                return Ok(Resolved { pgoff: pgoff_of(&vma, addr), under_vma_lock: true });
+            }
+            // VM_FAULT_RETRY: the VMA lock is dropped here, before the mmap lock is waited for.
+        }
+        let outer = if seeded(Fault::H10) { Some(self.mm.read()) } else { None };
+        if outer.is_some() {
+            reached(Point::BetweenUpgradeLocks);
+        }
+        let found = lock_mm_and_find_vma(&self.mm, addr, FaultOrigin::User).ok_or(SpaceError::NotMapped)?;
+        let vma = found.vma();
+        if !allows(vma.vm_flags(), access) {
+            return Err(SpaceError::AccessDenied);
+        }
+        if access == Access::Write && vma.anon_vma() == 0 {
+            self.assign_anon_vma(&vma);
+        }
+        Ok(Resolved { pgoff: pgoff_of(&vma, addr), under_vma_lock: false })
+    }
+
+    /// `__vmf_anon_prepare`: under a VMA read lock the mmap lock may only be *tried*. False: retry without the VMA lock.
+    #[track_caller]
+    fn prepare_anon_vma(&self, vma: &VmaReadGuard<'_>) -> bool {
+        let Some(_mmap) = self.mm.try_read() else { return false };
+        self.assign_anon_vma(vma);
+        true
+    }
+
+    fn assign_anon_vma(&self, vma: &VmaFields) {
+        // ORDERING: Relaxed; only uniqueness matters. Two faults that race both assign a valid one, as in the kernel,
+        // where the page table lock decides.
+        vma.set_anon_vma(self.next_anon_vma.fetch_add(1, Ordering::Relaxed));
+    }
+
+    /// Fault H6: reads a field of a VMA that nobody locked.
+    fn flags_without_lock(&self, addr: usize) -> Option<usize> {
+        let rcu = rcu_read_lock();
+        let vma = VmaIterator::new(&self.mm, addr).walk(&rcu)?;
+        Some(vma.fields().vm_flags())
+    }
+
+    /// Lists what is mapped, in order, mostly without the mmap lock (`/proc/<pid>/maps`).
+    ///
+    /// # Errors
+    ///
+    /// `Interrupted`: the task was killed while it waited for the mmap lock.
+    #[track_caller]
+    pub fn maps(&self) -> Result<Vec<Mapping>, SpaceError> {
+        let mut mappings = Vec::new();
+        let mut from = 0;
+        let mut iterator = VmaIterator::new(&self.mm, 0);
+        let mut rcu = rcu_read_lock();
+        loop {
+            let next;
+            (rcu, next) = lock_next_vma(rcu, &mut iterator, from);
+            match next {
+                Ok(None) => return Ok(mappings),
+                Ok(Some(vma)) => {
+                    mappings.push(Mapping::of(&vma));
+                    from = vma.vm_end();
+                }
+                Err(NextVmaError::Interrupted) => return Err(SpaceError::Interrupted),
+                Err(NextVmaError::Again) => yield_now(),
+            }
+        }
+    }
+
+    /// Copies the address space, as `fork` does: the child's mmap lock nests in the parent's, and every VMA of the parent
+    /// is write-locked, killably, so that no fault changes it while it is copied.
+    ///
+    /// # Errors
+    ///
+    /// `Interrupted`; the child is gone.
+    #[track_caller]
+    pub fn fork(&self) -> Result<Self, SpaceError> {
+        let child = Self::with_cache(self.cache);
+        let parent_guard = self.mm.write_killable()?;
+        let copied = child.copy_from(self, &parent_guard);
+        drop(parent_guard);
+        // A child that was copied in part is taken down by its drop, outside the parent's section.
+        copied.map(|()| child)
+    }
+
+    /// `dup_mmap`.
+    #[track_caller]
+    fn copy_from(&self, parent: &Self, _parent_guard: &MmapWriteGuard<'_>) -> Result<(), SpaceError> {
+        let guard = self.mm.write_nested(1);
+        let mut from = 0;
+        while let Some(vma) = parent.mm.mm_mt.ending_above(from) {
+            if !seeded(Fault::H7c) {
+                vma_start_write_killable(vma)?;
+            }
+            let mapping = Mapping::of(vma.fields());
+            let copy = self.new_vma(&guard, mapping);
+            copy.fields().set_anon_vma(vma.fields().anon_vma());
+            self.mm.mm_mt.edit(|edit| edit.store(mapping.start, mapping.end, copy));
+            from = mapping.end;
+        }
+        Ok(())
+    }
+}
+
+impl Default for AddressSpace {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// `exit_mmap`: everything is unmapped when the last user is gone.
+impl Drop for AddressSpace {
+    fn drop(&mut self) {
+        let guard = self.mm.write();
+        let mut n_detached = 0;
+        while let Some(vma) = self.mm.mm_mt.ending_above(0) {
+            let start = vma.fields().vm_start();
+            if is_leaked(vma) {
+                // Its reader will never leave. Waiting would hang, freeing would lie: it stays, and says so.
+                warn_on(WarningKind::ReadLockLeaked, vma.address());
+                std::mem::forget(self.mm.clone());
+                self.mm.mm_mt.edit(|edit| edit.clear(start));
+                continue;
+            }
+            vma_start_write(vma);
+            vma_mark_detached(vma);
+            n_detached += 1;
+            self.mm.mm_mt.edit(|edit| edit.clear(start));
+            self.cache.free(vma);
+        }
+        // ORDERING: Relaxed; nobody else has the address space any more.
+        if n_detached != self.map_count.load(Ordering::Relaxed) {
+            warn_on(WarningKind::MapCountMismatch, self.mm.address());
+        }
+        drop(guard);
+    }
+}
+
+/// How often the end of an address space looks whether a reader has left: stale lookups of others leave at once.
+const N_LEAK_CHECKS: usize = 10_000;
+
+/// Whether a read lock was leaked. No guard of this address space can exist any more: they borrow from it.
+fn is_leaked(vma: &Vma) -> bool {
+    for _ in 0..N_LEAK_CHECKS {
+        if vma.vm_refcnt.read() <= 1 {
+            return false;
+        }
+        yield_now();
+    }
+    true
+}
+
+fn fill(fields: &VmaFields, mapping: Mapping) {
+    fields.set_vm_start(mapping.start);
+    fields.set_vm_end(mapping.end);
+    fields.set_vm_flags(mapping.flags);
+    fields.set_vm_pgoff(mapping.pgoff);
+}
+
+fn allows(vm_flags: usize, access: Access) -> bool {
+    let needed = match access {
+        Access::Read => flags::READ,
+        Access::Write => flags::WRITE,
+    };
+    vm_flags & needed != 0
+}
+
+fn pgoff_of(vma: &VmaFields, addr: usize) -> usize {
+    vma.vm_pgoff() + (addr - vma.vm_start()) / PAGE_SIZE
+}
+
+/// The end of a legal range.
+pub(crate) fn check_range(start: usize, len: usize) -> Result<usize, SpaceError> {
+    let end = start.checked_add(len).ok_or(SpaceError::BadRange)?;
+    let is_aligned = start % PAGE_SIZE == 0 && len % PAGE_SIZE == 0;
+    if len == 0 || !is_aligned || end > super::vma::POISON { Err(SpaceError::BadRange) } else { Ok(end) }
+}

@@ -1,0 +1,117 @@
+//! Guards of the per-VMA lock.
+
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use super::assert::vma_assert_write_locked;
+use super::mm::Mm;
+use super::vma::{StableVma, Vma, VmaFields};
+use super::vma_lock::vma_end_read;
+
+/// A VMA, read-locked: it cannot change, be detached, or be freed, while this lives.
+///
+/// Must not be kept while *blocking* on the mmap lock of the same address space: the owner may be waiting for it.
+/// Debug builds warn about that; lockdep reports it.
+#[derive(Debug)]
+#[must_use = "the lock is released at once"]
+pub struct VmaReadGuard<'mm> {
+    vma: &'static Vma,
+    mm: &'mm Mm,
+    _not_send: PhantomData<*const ()>,
+}
+
+impl<'mm> VmaReadGuard<'mm> {
+    /// Takes over the reference that the caller got from `vma_start_read`.
+    pub(crate) fn new(mm: &'mm Mm, vma: &'static Vma) -> Self {
+        Self { vma, mm, _not_send: PhantomData }
+    }
+
+    /// The address space.
+    #[must_use]
+    pub fn mm(&self) -> &'mm Mm {
+        self.mm
+    }
+
+    /// The object, for the raw functions.
+    #[must_use]
+    pub fn as_raw(&self) -> &'static Vma {
+        self.vma
+    }
+}
+
+impl Deref for VmaReadGuard<'_> {
+    type Target = VmaFields;
+
+    #[inline]
+    fn deref(&self) -> &VmaFields {
+        self.vma.fields()
+    }
+}
+
+impl Drop for VmaReadGuard<'_> {
+    #[inline]
+    #[track_caller]
+    fn drop(&mut self) {
+        vma_end_read(self.vma);
+    }
+}
+
+/// A VMA, write-locked until the mmap write guard that it borrows from ends. There is nothing to release.
+#[derive(Clone, Copy, Debug)]
+pub struct VmaWrite<'g> {
+    vma: StableVma<'g>,
+}
+
+impl<'g> VmaWrite<'g> {
+    pub(crate) fn new(vma: StableVma<'g>) -> Self {
+        Self { vma }
+    }
+
+    /// The object, for the raw functions.
+    #[must_use]
+    pub fn as_raw(self) -> &'static Vma {
+        self.vma.as_raw()
+    }
+
+    /// The VMA, readable as long as the mmap lock is held.
+    #[must_use]
+    pub fn stable(self) -> StableVma<'g> {
+        self.vma
+    }
+
+    /// Sets the flags (`vm_flags_reset`).
+    #[track_caller]
+    pub fn set_vm_flags(self, flags: usize) {
+        self.checked().set_vm_flags(flags);
+    }
+
+    /// Sets the range (`vma_set_range`). The tree is the caller's business.
+    #[track_caller]
+    pub(crate) fn set_range(self, start: usize, end: usize, pgoff: usize) {
+        let fields = self.checked();
+        fields.set_vm_start(start);
+        fields.set_vm_end(end);
+        fields.set_vm_pgoff(pgoff);
+    }
+
+    /// Sets what stands for the anonymous memory.
+    #[track_caller]
+    pub(crate) fn set_anon_vma(self, anon_vma: usize) {
+        self.checked().set_anon_vma(anon_vma);
+    }
+
+    /// The fields, with the assertion that every setter of the kernel makes: somebody may have ended all write locks.
+    #[track_caller]
+    fn checked(self) -> &'static VmaFields {
+        vma_assert_write_locked(self.vma.as_raw());
+        self.vma.as_raw().fields()
+    }
+}
+
+impl Deref for VmaWrite<'_> {
+    type Target = VmaFields;
+
+    fn deref(&self) -> &VmaFields {
+        self.vma.as_raw().fields()
+    }
+}

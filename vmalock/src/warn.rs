@@ -1,0 +1,194 @@
+//! What a broken rule of the locks does when nobody validates: it warns, as the kernel's `WARN_ON` does.
+//!
+//! A warning is counted, handed to the hook if one is set, and printed to stderr once for each kind and place. It
+//! never panics, never blocks the program, and needs no validator: calling [`vma_start_write`] without the mmap write
+//! lock warns in every configuration (Linux made its own assertion unconditional in v6.9 for that reason).
+//!
+//! [`vma_start_write`]: super::vma_lock::vma_start_write
+//!
+//! ```
+//! use vmalock::warn::{WarningKind, capture};
+//! let mm = vmalock::MmRef::new();
+//! // The raw sequence may be read only under the mmap *write* lock.
+//! let (_, warnings) = capture(|| mm.raw_mm_seqnum());
+//! assert_eq!(warnings[0].kind, WarningKind::MmapNotWriteLocked);
+//! ```
+
+use std::cell::RefCell;
+use std::fmt;
+use std::panic::Location;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+macro_rules! kinds {
+    ($($(#[doc = $doc:literal])+ $name:ident => $text:literal,)*) => {
+        /// Which rule was broken.
+        #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
+        #[non_exhaustive]
+        pub enum WarningKind { $($(#[doc = $doc])+ $name,)* }
+
+        impl WarningKind {
+            /// All kinds, in the order of their declaration.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// What is wrong and what to do about it, as one line.
+            #[must_use]
+            pub const fn text(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// `mmap_assert_locked` failed.
+    MmapNotLocked => "the mmap lock is not held: take it for reading or writing first",
+    /// `mmap_assert_write_locked` failed.
+    MmapNotWriteLocked => "the mmap lock is not held for writing by this task: take the mmap write lock first",
+    /// `vma_assert_locked` failed.
+    VmaNotLocked => "the VMA is neither read- nor write-locked: take its read lock, or call vma_start_write",
+    /// `vma_assert_write_locked` failed.
+    VmaNotWriteLocked => "the VMA is not write-locked: call vma_start_write under the mmap write lock",
+    /// `vma_assert_attached` failed, or a lock was asserted on a detached VMA.
+    VmaDetached => "the VMA is detached: it left its address space, look it up again",
+    /// `vma_assert_detached` failed.
+    VmaAttached => "the VMA is attached: detach it first",
+    /// A detach ended with references left.
+    VmaNotDetached => "the VMA still has references after it was detached",
+    /// A write lock found its VMA detached although it was attached before.
+    AttachReferenceLost => "the attach reference was dropped while the VMA was being write-locked",
+    /// The exclusion of readers was ended twice, or without having begun.
+    ExcludeNotActive => "readers are not excluded: the exclusion was ended before, or never began",
+    /// A reference count overflowed and is pinned.
+    RefcountOverflow => "vm_refcnt overflowed and is pinned: readers were excluded twice, or a count leaks",
+    /// A reference count went below 0 and is pinned.
+    RefcountUnderflow => "vm_refcnt went below zero and is pinned: a reference was put twice",
+    /// An RCU read section is required.
+    RcuNotHeld => "not inside an RCU read section: hold an RcuGuard",
+    /// An iterator was used after the RCU section in which it walked had ended.
+    IteratorStale => "the iterator belongs to an RCU section that ended: call set() on it first",
+    /// The mmap lock was released by somebody who did not hold it.
+    MmapLockUnbalanced => "the mmap lock is not held in this mode: it was released once too often",
+    /// A task blocks on the mmap lock while it holds a VMA read lock of the same address space.
+    MmapLockUnderVmaLock => "blocking on the mmap lock under a VMA read lock of the same address space can deadlock with a writer: use mmap_read_trylock, or drop the VMA lock first",
+    /// An address space was used after its last reference.
+    MmUsedAfterFree => "the address space was used after its last mmdrop: pin it with mmgrab first",
+    /// A VMA was freed that is free already.
+    VmaFreedTwice => "the VMA is free already",
+    /// Two tasks changed the tree at once.
+    TreeWriterRace => "two tasks changed the tree at once: change it under the mmap write lock only",
+    /// The number of VMAs and the map count differ at exit.
+    MapCountMismatch => "the number of VMAs in the tree differs from the map count",
+    /// A thread left an operation with read locks that it should have put.
+    ReadLockLeaked => "a VMA read lock was not released: its guard leaked on some path",
+}
+
+/// One broken rule.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Warning {
+    /// Which rule.
+    pub kind: WarningKind,
+    /// Address of the VMA or address space that it is about.
+    pub subject: usize,
+    /// The call that broke it.
+    pub site: &'static Location<'static>,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "vmalock: {:?}: {} (object {:#x}, at {})", self.kind, self.kind.text(), self.subject, self.site)
+    }
+}
+
+/// What [`set_hook`] takes. It may be called with locks of the program held, and must not take the warned ones.
+pub type Hook = fn(&Warning);
+
+static HOOK: Mutex<Option<Hook>> = Mutex::new(None);
+static SEEN: Mutex<Vec<(WarningKind, &'static Location<'static>)>> = Mutex::new(Vec::new());
+static N_WARNINGS: AtomicU64 = AtomicU64::new(0);
+
+/// A program with more distinct broken places than this has made its point; the rest is counted only.
+const N_PRINTED_MAX: usize = 256;
+
+std::thread_local! {
+    static CAPTURED: RefCell<Option<Vec<Warning>>> = const { RefCell::new(None) };
+}
+
+/// Sets what is called for every warning, in addition to counting it; `None` restores printing.
+///
+/// With a hook nothing is printed. A hook that panics turns warnings into panics of the offending call.
+pub fn set_hook(hook: Option<Hook>) {
+    *HOOK.lock().unwrap_or_else(PoisonError::into_inner) = hook;
+}
+
+/// How many warnings there were since the start, captured ones included.
+#[must_use]
+pub fn n_warnings() -> u64 {
+    // ORDERING: Relaxed; a statistic.
+    N_WARNINGS.load(Ordering::Relaxed)
+}
+
+/// Runs `body` and returns the warnings that this thread raised in it; they are counted, but neither printed nor
+/// handed to the hook.
+pub fn capture<R>(body: impl FnOnce() -> R) -> (R, Vec<Warning>) {
+    let outer = CAPTURED.with_borrow_mut(|captured| captured.replace(Vec::new()));
+    let result = body();
+    let inner = CAPTURED.with_borrow_mut(|captured| std::mem::replace(captured, outer));
+    (result, inner.unwrap_or_default())
+}
+
+/// Raises a warning about the object at address `subject` (`WARN_ON`).
+#[cold]
+#[track_caller]
+pub(crate) fn warn_on(kind: WarningKind, subject: usize) {
+    let warning = Warning { kind, subject, site: Location::caller() };
+    // ORDERING: Relaxed; a statistic.
+    N_WARNINGS.fetch_add(1, Ordering::Relaxed);
+    // A destroyed thread-local only means that nobody captures any more.
+    let is_captured = CAPTURED
+        .try_with(|captured| {
+            captured.try_borrow_mut().ok().and_then(|mut list| list.as_mut().map(|list| list.push(warning)))
+        })
+        .is_ok_and(|pushed| pushed.is_some());
+    if is_captured {
+        return;
+    }
+    let hook = *HOOK.lock().unwrap_or_else(PoisonError::into_inner);
+    match hook {
+        Some(hook) => hook(&warning),
+        None => print_once(&warning),
+    }
+}
+
+/// Prints `warning` unless the same place was printed before (`WARN_ON_ONCE`).
+fn print_once(warning: &Warning) {
+    let place = (warning.kind, warning.site);
+    {
+        let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.contains(&place) || seen.len() >= N_PRINTED_MAX {
+            return;
+        }
+        seen.push(place);
+    }
+    use std::io::Write as _;
+    // A closed stderr is no reason to stop the program: the warning stays counted.
+    let _ = writeln!(std::io::stderr(), "{warning}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn captures_nest_and_keep_the_site() {
+        let (inner, outer) = capture(|| {
+            warn_on(WarningKind::RcuNotHeld, 1);
+            capture(|| warn_on(WarningKind::VmaDetached, 2)).1
+        });
+        assert_eq!(outer.len(), 1);
+        assert_eq!(inner[0].kind, WarningKind::VmaDetached);
+        assert!(inner[0].site.file().ends_with("warn.rs"));
+        assert!(inner[0].to_string().contains("look it up again"));
+    }
+}
