@@ -19,7 +19,6 @@ use super::dep::Held;
 use super::fault::{Fault, seeded};
 use super::mm::Mm;
 use super::vma::Vma;
-use super::vma_lock::is_vma_write_locked;
 use super::warn::{WarningKind, warn_on};
 
 /// Asserts that the mmap lock is held, in any mode.
@@ -59,8 +58,18 @@ pub fn mmap_assert_write_locked(mm: &Mm) -> bool {
 /// Asserts that the VMA is write-locked, which includes that the calling task holds the mmap write lock.
 #[track_caller]
 pub fn vma_assert_write_locked(vma: &Vma) -> bool {
-    let is_locked = is_vma_write_locked(vma);
+    let Some(mm) = vma.vm_mm() else {
+        warn_on(WarningKind::VmaDetached, vma.address());
+        return false;
+    };
+    // One mistake, one report: without the mmap lock the stamp means nothing.
+    if !mmap_assert_write_locked(mm) {
+        return false;
+    }
+    let is_locked = vma.vm_lock_seq() == mm.mm_lock_seq.read_relaxed();
     if !is_locked {
+        // Lockdep does not track VMA write locks, but it can say that this one is not held, and where.
+        vma.vmlock_dep_map.report_not_held(true);
         warn_on(WarningKind::VmaNotWriteLocked, vma.address());
     }
     is_locked

@@ -15,67 +15,71 @@
 //!
 //! Source: the `__vma_lockdep_*` wrappers of `include/linux/mmap_lock.h` (v7.0), `kernel/locking/rwsem.c`.
 
+use lockdep::hook::{AcquireOptions, LockClassKey, LockInfo, LockMap, Verdict};
+pub(crate) use lockdep::hook::{Held, Verdict as Entry};
+use lockdep::{Mode, Subclass, Wait};
+
 use super::fault::{Fault, seeded};
 use super::probe::record;
 use super::step::{Class, LockdepEvent, Step};
 
-/// What is known about a lock and the calling task.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Held {
-    Yes,
-    No,
-    /// Nobody validates, or this lock cannot be tracked.
-    Unknown,
-}
+/// The class of every mmap lock.
+static MMAP_LOCK: LockClassKey = LockClassKey::named("mmap_lock").kind("rwsem");
+/// The class of every VMA's lock.
+static VM_LOCK: LockClassKey = LockClassKey::named("vm_lock").kind("per-VMA lock");
 
-/// What to do after an acquisition was announced.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Entry {
-    Proceed,
-    /// The calling task holds the lock already, as far as the validator knows.
-    SelfDeadlock,
-}
+const INFO: LockInfo = LockInfo::bare("vmalock");
 
-/// What sits in a lock.
+/// What sits in a lock: 16 bytes with the validator linked, nothing under `--cfg lockdep_disabled`.
 #[derive(Debug)]
 pub(crate) struct DepMap {
+    map: LockMap<&'static LockClassKey>,
+    /// For the recording probe.
     class: Class,
 }
 
-/// The lock's own event log; every method tells the recording probe first, the validator second.
+const fn mode(shared: bool) -> Mode {
+    if shared { Mode::Shared } else { Mode::Exclusive }
+}
+
+// Every method tells the recording probe first, the validator second.
 impl DepMap {
-    pub(crate) fn mmap_lock() -> Self {
-        Self { class: Class::MmapLock }
+    pub(crate) const fn mmap_lock() -> Self {
+        Self { map: LockMap::with_key(&MMAP_LOCK), class: Class::MmapLock }
     }
 
-    pub(crate) fn vm_lock() -> Self {
-        Self { class: Class::VmLock }
+    pub(crate) const fn vm_lock() -> Self {
+        Self { map: LockMap::with_key(&VM_LOCK), class: Class::VmLock }
     }
 
+    /// Announces a blocking acquisition. The caller handles [`Entry::SelfDeadlock`] as the validator asks: try the real
+    /// lock, then [`stale_holder`](Self::stale_holder) or [`self_deadlock`](Self::self_deadlock).
     #[inline]
     #[track_caller]
     pub(crate) fn acquire(&self, shared: bool, subclass: u8) -> Entry {
         let is_try = self.class == Class::VmLock && seeded(Fault::M27c);
         self.log(LockdepEvent::Acquire { shared, is_try, subclass });
-        Entry::Proceed
+        if is_try {
+            self.map.try_acquired(&INFO, mode(shared));
+            return Verdict::Proceed;
+        }
+        if subclass == 0 {
+            return self.map.acquire(&INFO, mode(shared), Wait::Blocking);
+        }
+        // A level that lockdep does not have is clamped to the deepest one: it only weakens the check.
+        let level = (0..=subclass).rev().find_map(Subclass::new).unwrap_or(Subclass::ZERO);
+        self.map.acquire_with(&INFO, mode(shared), Wait::Blocking, &AcquireOptions::new().subclass(level))
     }
-
-    /// After [`Entry::SelfDeadlock`]: the lock could be had all the same, the holder was long gone.
-    #[cold]
-    #[track_caller]
-    pub(crate) fn stale_holder(&self, _shared: bool) {}
-
-    /// After [`Entry::SelfDeadlock`]: the lock could not be had, the task will wait for itself.
-    #[cold]
-    #[track_caller]
-    pub(crate) fn self_deadlock(&self) {}
 
     #[inline]
     #[track_caller]
     pub(crate) fn try_acquired(&self, shared: bool) {
         self.log(LockdepEvent::Acquire { shared, is_try: true, subclass: 0 });
+        self.map.try_acquired(&INFO, mode(shared));
     }
 
+    /// The wait is over (`lock_acquired`).
+    // Kernel: tells lock_stat. The validator measures nothing, so there is nothing to tell it.
     #[inline]
     pub(crate) fn acquired(&self) {
         self.log(LockdepEvent::Acquired);
@@ -85,47 +89,74 @@ impl DepMap {
     #[track_caller]
     pub(crate) fn release(&self) {
         self.log(LockdepEvent::Release);
+        self.map.release();
     }
 
     #[inline]
     #[track_caller]
     pub(crate) fn downgrade(&self) {
         self.log(LockdepEvent::Downgrade);
+        self.map.downgrade();
+    }
+
+    /// After [`Entry::SelfDeadlock`]: the lock could be had all the same, the holder was long gone.
+    #[cold]
+    #[track_caller]
+    pub(crate) fn stale_holder(&self) {
+        self.map.stale_holder();
+    }
+
+    /// After [`Entry::SelfDeadlock`]: the lock could not be had, the task will wait for itself.
+    ///
+    /// # Panics
+    ///
+    /// Under `LOCKDEP_ON_DEADLOCK=panic`, the default with lockdep on; otherwise it aborts or returns.
+    #[cold]
+    #[track_caller]
+    pub(crate) fn self_deadlock(&self) {
+        self.map.self_deadlock();
     }
 
     /// The acquisition that `acquire` announced was interrupted.
     #[inline]
-    #[track_caller]
     pub(crate) fn acquire_failed(&self) {
         self.log(LockdepEvent::Release);
+        self.map.acquire_failed();
     }
 
     /// The owner will not be the one who releases: the kernel's callers release the map by hand then.
     #[inline]
-    #[track_caller]
     pub(crate) fn disown(&self) {
         self.log(LockdepEvent::Release);
+        self.map.handed_over();
     }
 
-    /// The lock object ends.
+    /// The lock begins a new life (`lockdep_init_map`).
     #[inline]
-    pub(crate) fn dropped(&self) {}
+    #[track_caller]
+    pub(crate) fn init(&self) {
+        self.map.reinitialised();
+    }
 
     /// Reports that a task that must hold the lock (for writing, if `exclusive`) does not (LD0010).
     #[cold]
     #[track_caller]
     pub(crate) fn report_not_held(&self, exclusive: bool) {
-        let _ = exclusive;
+        if exclusive {
+            lockdep::assert_held_exclusive!(self.map);
+        } else {
+            lockdep::assert_held!(self.map);
+        }
     }
 
     #[inline]
     pub(crate) fn is_held(&self) -> Held {
-        Held::Unknown
+        self.map.is_held()
     }
 
     #[inline]
     pub(crate) fn is_held_exclusive(&self) -> Held {
-        Held::Unknown
+        self.map.is_held_exclusive()
     }
 
     #[inline]

@@ -44,11 +44,13 @@ pub struct ExcludeInterrupted {
 
 /// Readers of a VMA are excluded and gone.
 ///
-/// Must be [ended](Self::end): its drop cannot say what the end finds out, and a flag that stays refuses readers for good.
+/// To be [ended](Self::end): a drop lets readers in as well, but cannot say what the end finds out.
 #[derive(Debug)]
-#[must_use = "readers stay excluded until end() is called"]
+#[must_use = "readers are let in again at once"]
 pub struct ExcludeReaders {
     vma: &'static Vma,
+    /// Whether lockdep knows of the acquisition.
+    is_announced: bool,
 }
 
 impl ExcludeReaders {
@@ -69,22 +71,23 @@ impl ExcludeReaders {
         if let Some(mm) = mm {
             mmap_assert_write_locked(mm);
         }
-        // ORDERING-free step: the flag excludes by the order of changes to this one word.
         if !vma.vm_refcnt.add_not_zero(VM_REFCNT_EXCLUDE_READERS_FLAG) {
             return Ok(None);
         }
         record(Step::Count(CountStep::AddFlag));
+        // From here on the flag is gone when this is dropped, also if the report of a self-deadlock unwinds.
+        let mut excluded = Self { vma, is_announced: false };
         let target = target.refcnt();
         match vma.vmlock_dep_map.acquire(false, 0) {
             Entry::Proceed => {}
             // The task waits for a read lock of its own, unless that lock is gone without lockdep having heard.
             Entry::SelfDeadlock if vma.vm_refcnt.read_acquire() == target => {
-                vma.vmlock_dep_map.stale_holder(false);
+                vma.vmlock_dep_map.stale_holder()
             }
             Entry::SelfDeadlock => vma.vmlock_dep_map.self_deadlock(),
         }
+        excluded.is_announced = true;
         reached(Point::AfterFlagAdded);
-        let excluded = Self { vma };
         let waited = match mm {
             Some(mm) if !seeded(Fault::M12) => {
                 mm.vma_writer_wait.wait_event(|| vma.vm_refcnt.read_acquire() == target, state)
@@ -96,15 +99,12 @@ impl ExcludeReaders {
                 vma.vmlock_dep_map.acquired();
                 Ok(Some(excluded))
             }
-            Err(_) => {
-                let is_detached = if seeded(Fault::H1) {
-                    vma.vmlock_dep_map.release();
-                    false
-                } else {
-                    excluded.end()
-                };
-                Err(ExcludeInterrupted { is_detached })
+            Err(_) if seeded(Fault::H1) => {
+                vma.vmlock_dep_map.release();
+                std::mem::forget(excluded);
+                Err(ExcludeInterrupted { is_detached: false })
             }
+            Err(_) => Err(ExcludeInterrupted { is_detached: excluded.end() }),
         }
     }
 
@@ -112,13 +112,28 @@ impl ExcludeReaders {
     #[track_caller]
     #[must_use = "only the caller knows whether a detached VMA is what it wanted"]
     pub fn end(self) -> bool {
+        let is_detached = self.subtract_flag();
+        std::mem::forget(self);
+        is_detached
+    }
+
+    #[track_caller]
+    fn subtract_flag(&self) -> bool {
         if self.vma.vm_refcnt.read() & VM_REFCNT_EXCLUDE_READERS_FLAG == 0 {
             warn_on(WarningKind::ExcludeNotActive, self.vma.address());
             return false;
         }
         let is_detached = self.vma.vm_refcnt.sub_and_test(VM_REFCNT_EXCLUDE_READERS_FLAG);
         record(Step::Count(CountStep::SubtractFlag));
-        self.vma.vmlock_dep_map.release();
+        if self.is_announced {
+            self.vma.vmlock_dep_map.release();
+        }
         is_detached
+    }
+}
+
+impl Drop for ExcludeReaders {
+    fn drop(&mut self) {
+        self.subtract_flag();
     }
 }

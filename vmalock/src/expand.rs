@@ -1,8 +1,8 @@
 //! Growing a stack down to a faulting address (`expand_downwards`).
 
 use super::fault::{Fault, seeded};
+use super::mapping::{PAGE_SIZE, STACK_GUARD_GAP};
 use super::mmap_guard::MmapWriteGuard;
-use super::space::{PAGE_SIZE, STACK_GUARD_GAP};
 use super::vma::StableVma;
 use super::vma_guard::VmaWrite;
 

@@ -77,7 +77,10 @@ macro_rules! for_each_fault {
         }
     };
 }
-#[cfg_attr(not(vmalock_faults), expect(unused_imports, reason = "the other user is the instrumented probe"))]
+#[cfg_attr(
+    not(vmalock_faults),
+    expect(unused_imports, reason = "the other user is the instrumented probe")
+)]
 pub(crate) use for_each_fault;
 
 macro_rules! declare {

@@ -4,10 +4,10 @@
 
 use super::expand::expand_stack_locked;
 use super::fault::{Fault, seeded};
+use super::mapping::flags;
 use super::mm::Mm;
 use super::mmap_guard::MmapReadGuard;
 use super::probe::reached;
-use super::space::flags;
 use super::step::Point;
 use super::vma::{StableVma, Vma};
 

@@ -11,7 +11,7 @@ mod list {
 
     thread_local! {
         /// Addresses of (address space, VMA).
-        static HELD: RefCell<Vec<(usize, usize)>> = RefCell::new(Vec::new());
+        static HELD: RefCell<Vec<(usize, usize)>> = const { RefCell::new(Vec::new()) };
     }
 
     pub(super) fn with<R: Default>(f: impl FnOnce(&mut Vec<(usize, usize)>) -> R) -> R {

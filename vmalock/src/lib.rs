@@ -10,6 +10,7 @@ mod fault;
 mod find;
 mod held;
 mod lookup;
+mod mapping;
 mod mm;
 mod mmap_guard;
 mod mmap_lock;
@@ -38,6 +39,7 @@ pub mod warn;
 pub use expand::{CannotGrow, expand_stack_locked};
 pub use find::{FaultOrigin, FoundVma, lock_mm_and_find_vma};
 pub use lookup::{NextVmaError, lock_next_vma, lock_vma_under_rcu};
+pub use mapping::{Access, Mapping, PAGE_SIZE, Resolved, STACK_GUARD_GAP, SpaceError, flags};
 pub use mm::{Mm, MmRef, VmaLockEvents, mmgrab};
 pub use mmap_guard::{MmapReadGuard, MmapWriteGuard, NonOwnerMmapRead};
 pub use rcu::{RcuGuard, rcu_read_lock, rcu_read_lock_held};
@@ -46,9 +48,7 @@ pub use refcnt::{
     VM_REFCNT_LIMIT, VmRefcnt,
 };
 pub use seq::MmLockSeq;
-pub use space::{
-    Access, AddressSpace, Mapping, PAGE_SIZE, Resolved, STACK_GUARD_GAP, SpaceError, flags,
-};
+pub use space::AddressSpace;
 pub use task::{Interrupted, Task, TaskState};
 pub use tree::VmaIterator;
 pub use vma::{POISON, StableVma, Vma, VmaCache, VmaFields};
@@ -66,10 +66,9 @@ pub mod raw {
     pub use super::attach::{vma_mark_attached, vma_mark_detached};
     pub use super::exclude::{ExcludeInterrupted, ExcludeReaders, Target};
     pub use super::mmap_lock::{
-        mmap_lock_is_contended, mmap_read_disown, mmap_read_lock, mmap_read_lock_killable,
-        mmap_read_trylock, mmap_read_unlock, mmap_read_unlock_non_owner, mmap_write_downgrade,
-        mmap_write_lock, mmap_write_lock_killable, mmap_write_lock_nested, mmap_write_unlock,
-        vma_end_write_all,
+        mmap_lock_is_contended, mmap_read_disown, mmap_read_lock, mmap_read_lock_killable, mmap_read_trylock,
+        mmap_read_unlock, mmap_read_unlock_non_owner, mmap_write_downgrade, mmap_write_lock,
+        mmap_write_lock_killable, mmap_write_lock_nested, mmap_write_unlock, vma_end_write_all,
     };
     pub use super::rcuwait::RcuWait;
     pub use super::vm_flags::{

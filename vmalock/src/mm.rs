@@ -146,6 +146,7 @@ impl MmRef {
     pub fn new() -> Self {
         let recycled = POOL.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
         let mm = recycled.unwrap_or_else(|| Box::leak(Box::new(Mm::fresh())));
+        mm.dep_map.init();
         mm.mm_lock_seq.reset();
         // ORDERING: Relaxed; only uniqueness matters.
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
@@ -201,7 +202,6 @@ impl Drop for MmRef {
 
 #[cold]
 fn free_mm(mm: &'static Mm) {
-    mm.dep_map.dropped();
     mm.mm_mt.clear_all();
     if mm.mmap_lock.is_locked() {
         // Somebody leaked a guard. The structure is not reused, or the next owner would inherit a held lock.

@@ -64,7 +64,7 @@ fn write_lock(mm: &Mm, subclass: u8, state: TaskState) -> Result<(), Interrupted
         Entry::SelfDeadlock => {
             // Only what the lock itself refuses is a deadlock: the validator may know a holder that is gone.
             if mm.mmap_lock.try_write_as_owner() {
-                mm.dep_map.stale_holder(false);
+                mm.dep_map.stale_holder();
                 Ok(())
             } else {
                 mm.dep_map.self_deadlock();
@@ -79,11 +79,8 @@ fn write_lock(mm: &Mm, subclass: u8, state: TaskState) -> Result<(), Interrupted
         mm.dep_map.acquire_failed();
     }
     let is_killable = state == TaskState::Killable;
-    let begins = if is_killable && seeded(Fault::M17a) {
-        false
-    } else {
-        result.is_ok() || seeded(Fault::M17b)
-    };
+    let begins =
+        if is_killable && seeded(Fault::M17a) { false } else { result.is_ok() || seeded(Fault::M17b) };
     if begins {
         mm.mm_lock_seq.begin();
     }
@@ -152,7 +149,7 @@ fn read_lock(mm: &Mm, state: TaskState) -> Result<(), Interrupted> {
         Entry::Proceed => mm.mmap_lock.down_read(state),
         Entry::SelfDeadlock => {
             if mm.mmap_lock.down_read_trylock() {
-                mm.dep_map.stale_holder(true);
+                mm.dep_map.stale_holder();
                 Ok(())
             } else {
                 mm.dep_map.self_deadlock();

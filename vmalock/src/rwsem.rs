@@ -71,7 +71,12 @@ impl Rwsem {
         let mut count = self.count.load(Ordering::Relaxed);
         while count & (WRITER | WAITERS) == 0 {
             // ORDERING: Acquire; pairs with the Release of the last writer's `up_write` or `downgrade`.
-            match self.count.compare_exchange_weak(count, count + READER, Ordering::Acquire, Ordering::Relaxed) {
+            match self.count.compare_exchange_weak(
+                count,
+                count + READER,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => return true,
                 Err(now) => count = now,
             }

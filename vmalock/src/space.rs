@@ -9,118 +9,18 @@ use super::attach::{vma_mark_attached, vma_mark_detached};
 use super::fault::{Fault, seeded};
 use super::find::{FaultOrigin, lock_mm_and_find_vma};
 use super::lookup::{NextVmaError, lock_next_vma, lock_vma_under_rcu};
+use super::mapping::{Access, Mapping, PAGE_SIZE, Resolved, SpaceError, flags};
 use super::mm::{Mm, MmRef};
 use super::mmap_guard::MmapWriteGuard;
 use super::probe::reached;
 use super::rcu::rcu_read_lock;
 use super::step::Point;
 use super::sync::{Ordering, yield_now};
-use super::task::Interrupted;
 use super::tree::VmaIterator;
 use super::vma::{Vma, VmaCache, VmaFields};
 use super::vma_guard::VmaReadGuard;
 use super::vma_lock::{vma_start_write, vma_start_write_killable};
 use super::warn::{WarningKind, warn_on};
-
-/// Size of a page: the granularity of all ranges.
-pub const PAGE_SIZE: usize = 4096;
-
-/// What must stay free below a growing stack.
-pub const STACK_GUARD_GAP: usize = 16 * PAGE_SIZE;
-
-/// The bits of `vm_flags` that are used here, with the kernel's values.
-pub mod flags {
-    /// `VM_READ`
-    pub const READ: usize = 0x1;
-    /// `VM_WRITE`
-    pub const WRITE: usize = 0x2;
-    /// `VM_EXEC`
-    pub const EXEC: usize = 0x4;
-    /// `VM_GROWSDOWN`: a stack.
-    pub const GROWSDOWN: usize = 0x100;
-    /// `VM_MAYBE_GUARD`: the one flag that may be set without the write lock.
-    pub const MAYBE_GUARD: usize = 0x800;
-}
-
-/// What a fault wants to do.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Access {
-    /// Read the page.
-    Read,
-    /// Write the page.
-    Write,
-}
-
-/// Why an operation on the address space failed; it changed nothing, unless it says otherwise.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum SpaceError {
-    /// The range is empty, not page-aligned, or beyond the end of the address space (`-EINVAL`).
-    BadRange,
-    /// Something is mapped in the range already (`-EEXIST`).
-    Occupied,
-    /// Nothing is mapped there (`-ENOMEM`, SIGSEGV).
-    NotMapped,
-    /// The mapping does not allow the access (SIGSEGV).
-    AccessDenied,
-    /// The task was killed while it waited (`-EINTR`).
-    Interrupted,
-}
-
-impl std::fmt::Display for SpaceError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::BadRange => "the range is empty, not a multiple of PAGE_SIZE, or too large",
-            Self::Occupied => "something is mapped in the range already: unmap it first",
-            Self::NotMapped => "nothing is mapped at the address",
-            Self::AccessDenied => "the mapping does not allow this access: protect() it otherwise",
-            Self::Interrupted => "the task was killed while it waited for a lock",
-        })
-    }
-}
-
-impl std::error::Error for SpaceError {}
-
-impl From<Interrupted> for SpaceError {
-    fn from(Interrupted: Interrupted) -> Self {
-        Self::Interrupted
-    }
-}
-
-/// How a fault was resolved.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Resolved {
-    /// Offset of the page in what is mapped, in pages.
-    pub pgoff: usize,
-    /// Whether the per-VMA lock sufficed.
-    pub under_vma_lock: bool,
-}
-
-/// One line of `/proc/<pid>/maps`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Mapping {
-    /// First address.
-    pub start: usize,
-    /// First address after it.
-    pub end: usize,
-    /// See [`flags`].
-    pub flags: usize,
-    /// Offset of the range in what it maps, in pages.
-    pub pgoff: usize,
-}
-
-impl Mapping {
-    pub(crate) fn of(fields: &VmaFields) -> Self {
-        Self {
-            start: fields.vm_start(),
-            end: fields.vm_end(),
-            flags: fields.vm_flags(),
-            pgoff: fields.vm_pgoff(),
-        }
-    }
-}
 
 static SHARED_CACHE: std::sync::LazyLock<VmaCache> = std::sync::LazyLock::new(VmaCache::new);
 
@@ -144,12 +44,7 @@ impl AddressSpace {
     /// Makes an empty address space with VMAs from `cache`, so that a test can decide who reuses whose.
     #[must_use]
     pub fn with_cache(cache: &'static VmaCache) -> Self {
-        Self {
-            mm: MmRef::new(),
-            cache,
-            map_count: AtomicUsize::new(0),
-            next_anon_vma: AtomicUsize::new(1),
-        }
+        Self { mm: MmRef::new(), cache, map_count: AtomicUsize::new(0), next_anon_vma: AtomicUsize::new(1) }
     }
 
     /// The address space as the locks see it.
@@ -291,7 +186,7 @@ impl AddressSpace {
             match next {
                 Ok(None) => return Ok(mappings),
                 Ok(Some(vma)) => {
-                    mappings.push(Mapping::of(&vma));
+                    mappings.push(Mapping::of(&vma).starting_at(from));
                     from = vma.vm_end();
                 }
                 Err(NextVmaError::Interrupted) => return Err(SpaceError::Interrupted),
@@ -405,6 +300,6 @@ fn pgoff_of(vma: &VmaFields, addr: usize) -> usize {
 /// The end of a legal range.
 pub(crate) fn check_range(start: usize, len: usize) -> Result<usize, SpaceError> {
     let end = start.checked_add(len).ok_or(SpaceError::BadRange)?;
-    let is_aligned = start % PAGE_SIZE == 0 && len % PAGE_SIZE == 0;
+    let is_aligned = start.is_multiple_of(PAGE_SIZE) && len.is_multiple_of(PAGE_SIZE);
     if len == 0 || !is_aligned || end > super::vma::POISON { Err(SpaceError::BadRange) } else { Ok(end) }
 }

@@ -1,9 +1,10 @@
 //! Changing what is mapped: unmap and protect, with the splits and merges that they need.
 
 use super::fault::{Fault, seeded};
+use super::mapping::{Mapping, PAGE_SIZE, SpaceError};
 use super::mmap_guard::MmapWriteGuard;
 use super::mmap_lock::vma_end_write_all;
-use super::space::{AddressSpace, Mapping, PAGE_SIZE, SpaceError, check_range};
+use super::space::{AddressSpace, check_range};
 use super::vma::Vma;
 use super::vma_guard::VmaWrite;
 
@@ -80,8 +81,7 @@ impl AddressSpace {
         let whole = Mapping::of(&vma);
         let n_pages = (addr - whole.start) / PAGE_SIZE;
         let write = guard.start_write(vma);
-        let upper =
-            self.new_vma(guard, Mapping { start: addr, pgoff: whole.pgoff + n_pages, ..whole });
+        let upper = self.new_vma(guard, Mapping { start: addr, pgoff: whole.pgoff + n_pages, ..whole });
         guard.start_write(guard.stable(upper)).set_anon_vma(vma.anon_vma());
         write.set_range(whole.start, addr, whole.pgoff);
         self.mm.mm_mt.edit(|edit| {

@@ -160,7 +160,6 @@ impl<'mm> VmaIterator<'mm> {
 
     /// The first VMA that ends above the iterator's address, and moves behind it (`vma_next`). It may be stale.
     #[track_caller]
-    #[expect(clippy::should_implement_trait, reason = "it needs the RCU section; an Iterator could not have it")]
     pub fn next(&mut self, rcu: &RcuGuard) -> Option<&'static Vma> {
         let address = self.address;
         let entry = self.snapshot(rcu)?.ending_above(address)?;

@@ -1,7 +1,7 @@
 //! Changing `vm_flags`, with the lock that each way needs (`include/linux/mm.h`).
 
 use super::assert::{vma_assert_detached, vma_assert_stabilised, vma_assert_write_locked};
-use super::space::flags;
+use super::mapping::flags;
 use super::vma::Vma;
 use super::vma_lock::vma_start_write;
 

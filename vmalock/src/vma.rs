@@ -94,7 +94,7 @@ fields! {
     vm_start, set_vm_start;
     /// First address after the range.
     vm_end, set_vm_end;
-    /// Permission and behaviour bits: see [`super::space::flags`].
+    /// Permission and behaviour bits: see [`super::mapping::flags`].
     vm_flags, set_vm_flags;
     /// Offset of the range in what it maps, in pages.
     vm_pgoff, set_vm_pgoff;
@@ -146,6 +146,7 @@ impl Vma {
             // Whoever holds the reference would put it on somebody else's VMA.
             warn_on(WarningKind::VmaAttached, self.address());
         }
+        self.vmlock_dep_map.init();
         self.vm_refcnt.reset();
         // ORDERING: Relaxed; the Release in `VmRefcnt::attach` publishes it together with the fields.
         self.vm_lock_seq.store(u64::MAX, Ordering::Relaxed);
@@ -288,7 +289,6 @@ impl VmaCache {
         }
         vma.fields.set_vm_start(POISON);
         vma.fields.set_vm_end(POISON);
-        vma.vmlock_dep_map.dropped();
         free.push(vma);
     }
 }

@@ -97,7 +97,14 @@ pub struct Warning {
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "vmalock: {:?}: {} (object {:#x}, at {})", self.kind, self.kind.text(), self.subject, self.site)
+        write!(
+            f,
+            "vmalock: {:?}: {} (object {:#x}, at {})",
+            self.kind,
+            self.kind.text(),
+            self.subject,
+            self.site
+        )
     }
 }
 
