@@ -1,0 +1,115 @@
+//! Builds every peer, then asks them in turn, scenario by scenario, repetition by repetition, and prints one table.
+//!
+//! Ratios are taken within a repetition, against the peer `std` measured moments before, and their median is shown: the
+//! machine may be shared and noisy, but it is equally so for all.
+
+mod peer;
+mod rows;
+
+use std::process::ExitCode;
+
+use peer::Peer;
+
+const USAGE: &str = "usage: bench-driver [--dev] [--quick] [--repetitions N] [--peers NAME,NAME…] [--only ROW,ROW…] [--facade]";
+
+struct Options {
+    dev: bool,
+    repetitions: usize,
+    peers: Option<Vec<String>>,
+    only: Option<Vec<String>>,
+    facade: bool,
+    quick: bool,
+}
+
+fn options() -> Result<Options, String> {
+    let mut options =
+        Options { dev: false, repetitions: 11, peers: None, only: None, facade: false, quick: false };
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let mut list = |what: &str| -> Result<Vec<String>, String> {
+            let value = arguments.next().ok_or_else(|| format!("{what} wants a value"))?;
+            Ok(value.split(',').map(str::to_owned).collect())
+        };
+        match argument.as_str() {
+            "--dev" => options.dev = true,
+            "--quick" => {
+                options.quick = true;
+                options.repetitions = 3;
+            }
+            "--facade" => options.facade = true,
+            "--peers" => options.peers = Some(list("--peers")?),
+            "--only" => options.only = Some(list("--only")?),
+            "--repetitions" => {
+                let value = list("--repetitions")?.concat();
+                options.repetitions =
+                    value.parse().map_err(|_| format!("not a number of repetitions: {value}"))?;
+            }
+            _ => return Err(format!("unknown argument {argument}\n{USAGE}")),
+        }
+    }
+    if options.repetitions == 0 {
+        return Err("--repetitions must be at least 1".to_owned());
+    }
+    Ok(options)
+}
+
+fn main() -> ExitCode {
+    match options().and_then(|options| run(&options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("bench-driver: {message}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<(), String> {
+    let wanted =
+        |name: &str| options.peers.as_ref().is_none_or(|peers| peers.iter().any(|peer| peer == name));
+    let mut peers = Vec::new();
+    for kind in peer::kinds(options.facade) {
+        if kind.name == "std" || wanted(kind.name) {
+            peers.push(Peer::start(kind, options.dev)?);
+        }
+    }
+    let names: Vec<&str> = peers.iter().map(|peer| peer.name).collect();
+    let profile = if options.dev { "dev" } else { "release" };
+    println!(
+        "Profile {profile}; nanoseconds per lock+unlock pair, median of {} interleaved repetitions",
+        options.repetitions
+    );
+    println!("(in brackets the median of the ratios to `std` within a repetition).\n");
+    println!("| scenario | {} |", names.join(" | "));
+    println!("|---|{}", "---|".repeat(names.len()));
+    for row in rows::ROWS {
+        if options.only.as_ref().is_some_and(|only| !only.iter().any(|name| name == row.name)) {
+            continue;
+        }
+        println!(
+            "| {} | {} |",
+            row.name,
+            rows::timed(&mut peers, row, options.repetitions, options.dev)?.join(" | ")
+        );
+    }
+    if options.only.is_none() {
+        println!("\nFirst-time edges, nanoseconds: median / p99 / mean per new edge.\n");
+        println!("| graph | {} |", names.join(" | "));
+        println!("|---|{}", "---|".repeat(names.len()));
+        for (shape, n) in rows::edges(options.quick) {
+            println!(
+                "| {shape} {n} | {} |",
+                rows::asked(&mut peers, &format!("edges_{shape}"), n, " / ").join(" | ")
+            );
+        }
+        println!(
+            "\nBytes: size of `Mutex<u64>` / `RwLock<u64>`; resident per lock after creating, locking, nesting 100 000.\n"
+        );
+        println!("| what | {} |", names.join(" | "));
+        println!("|---|{}", "---|".repeat(names.len()));
+        println!("| size | {} |", rows::asked(&mut peers, "size", 1, " / ").join(" | "));
+        let n_locks = if options.quick { 10_000 } else { 100_000 };
+        println!("| memory | {} |", rows::asked(&mut peers, "memory", n_locks, " / ").join(" | "));
+        println!("| start-up ms | {} |", rows::startup(&peers, options.repetitions).join(" | "));
+    }
+    Ok(())
+}
