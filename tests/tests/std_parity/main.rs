@@ -1,0 +1,55 @@
+//! `lockdep::sync` and `lockdep::thread` against `std::sync` and `std::thread`: the same test bodies, compiled against
+//! both, so that a difference in behaviour is a failure of one half.
+//!
+//! Each case file says `use super::{sync, thread}` and is included twice. `surface.rs` adds the other direction: what std
+//! documents as stable in this toolchain and the bodies do not name.
+
+mod surface;
+
+#[expect(clippy::duplicate_mod, reason = "the same bodies against both libraries is the point")]
+#[expect(unused_qualifications, reason = "the bodies name the std twin in full")]
+#[path = "."]
+mod with_std {
+    pub(crate) use std::{sync, thread};
+
+    mod condvar;
+    mod lazy_lock;
+    mod mutex;
+    pub(crate) mod names;
+    mod once;
+    mod once_lock;
+    mod rwlock;
+    mod threads;
+    pub(crate) mod traits;
+}
+
+#[expect(clippy::duplicate_mod, reason = "the same bodies against both libraries is the point")]
+#[path = "."]
+mod with_lockdep {
+    pub(crate) use lockdep::{sync, thread};
+
+    mod condvar;
+    mod lazy_lock;
+    mod mutex;
+    pub(crate) mod names;
+    mod once;
+    mod once_lock;
+    mod rwlock;
+    mod threads;
+    pub(crate) mod traits;
+}
+
+mod validated;
+
+/// Runs `f`, which panics, without the message on stderr being of interest; gives the payload as text.
+fn panic_text<R>(f: impl FnOnce() -> R) -> String {
+    let payload = match std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)) {
+        Ok(_) => panic!("expected a panic"),
+        Err(payload) => payload,
+    };
+    payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_default()
+}
