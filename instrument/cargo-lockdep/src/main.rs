@@ -11,6 +11,7 @@ mod error;
 mod exit;
 mod explain;
 mod order;
+mod package;
 mod project;
 mod replay;
 mod report;

@@ -21,6 +21,7 @@ pub(crate) struct Toolchain {
     pub(crate) release: String,
     /// The triple of this machine.
     pub(crate) host: String,
+    sysroot: PathBuf,
 }
 
 impl Toolchain {
@@ -56,12 +57,17 @@ impl Toolchain {
         let beside = sysroot.join("bin").join("cargo");
         let cargo = std::env::var_os("CARGO").map(PathBuf::from);
         let cargo = cargo.unwrap_or_else(|| if beside.exists() { beside } else { "cargo".into() });
-        Ok(Self { rustc, cargo, verbose_version, release, host })
+        Ok(Self { rustc, cargo, verbose_version, release, host, sysroot })
     }
 
     /// A call of cargo.
     pub(crate) fn cargo_command(&self) -> Command {
-        Command::new(&self.cargo)
+        let mut cargo = Command::new(&self.cargo);
+        // rustup chooses by directory: what it chose here must hold in every directory that we work in.
+        if std::env::var_os("RUSTUP_TOOLCHAIN").is_none() {
+            cargo.env("RUSTUP_TOOLCHAIN", &self.sysroot);
+        }
+        cargo
     }
 
     /// Where cargo keeps its registry and the user's configuration.

@@ -1,11 +1,19 @@
 //! `try NAME[@VERSION]`: the tests of a published crate, with every lock watched.
 
 use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use clap::Args;
+use serde::Deserialize;
 
-use crate::error::{Error, Result};
-use crate::wrapped::WatchArgs;
+use crate::cli::say;
+use crate::error::{Context as _, Error, Result};
+use crate::package;
+use crate::session::{self, Session};
+use crate::toolchain::Toolchain;
+use crate::wrapped::{CargoCommand, WatchArgs};
 
 /// The arguments of `try`.
 #[derive(Debug, Args)]
@@ -13,6 +21,9 @@ pub(crate) struct TryArgs {
     /// The crate, with a version if not the newest: `indicatif@0.18.6`.
     #[arg(value_name = "NAME[@VERSION]")]
     pub(crate) spec: String,
+    /// Resolve its dependencies anew instead of taking the versions it was published with.
+    #[arg(long)]
+    pub(crate) update: bool,
     #[command(flatten)]
     pub(crate) watch: WatchArgs,
     /// The arguments of `cargo test`; a second `--` separates those of the test binary.
@@ -20,11 +31,181 @@ pub(crate) struct TryArgs {
     pub(crate) cargo_args: Vec<OsString>,
 }
 
+/// What to take from the registry.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Spec {
+    name: String,
+    /// A version requirement as cargo writes it.
+    requirement: String,
+}
+
+impl Spec {
+    fn parse(text: &str) -> Result<Self> {
+        let (name, version) = match text.split_once('@') {
+            Some((name, version)) => (name, Some(version)),
+            None => (text, None),
+        };
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let is_version = |c: char| c.is_ascii_alphanumeric() || ".+-".contains(c);
+        if name.is_empty() || !name.chars().all(is_name) {
+            return Err(Error::new(format_args!(
+                "`{name}` is not the name of a crate: give NAME or NAME@VERSION, such as indicatif@0.18.6"
+            )));
+        }
+        let requirement = match version {
+            None => "*".to_owned(),
+            Some(version)
+                if version.starts_with(|c: char| c.is_ascii_digit()) && version.chars().all(is_version) =>
+            {
+                format!("={version}")
+            }
+            Some(version) => {
+                return Err(Error::new(format_args!(
+                    "`{version}` is not a version: give it like {name}@1.2.3, or leave it out for the newest"
+                )));
+            }
+        };
+        Ok(Self { name: name.to_owned(), requirement })
+    }
+}
+
 /// Fetches the crate and runs its tests.
 ///
 /// # Errors
 ///
-/// If the crate or version does not exist or cannot be fetched.
+/// If the crate or version does not exist or cannot be fetched; cargo's message is on stderr then.
 pub(crate) fn run(args: &TryArgs) -> Result<u8> {
-    Err(Error::new(format_args!("{args:?} cannot be tried yet by this build")))
+    let spec = Spec::parse(&args.spec)?;
+    let toolchain = Toolchain::in_directory(&session::current_directory()?)?;
+    let base = base_directory()?;
+    let published = fetch(&spec, &base, &toolchain, &args.cargo_args)?;
+    let directory = base.join("try").join(format!("{}-{}", published.name, published.version));
+    say(format_args!("trying {} {} in {}", published.name, published.version, directory.display()));
+    for note in package::unpack(&published.source()?, &directory, args.update)? {
+        say(note);
+    }
+    let session = Session::open_foreign(toolchain, &base, &directory, &args.cargo_args)?;
+    session.run(CargoCommand::Test, &args.cargo_args, &args.watch)
+}
+
+/// Where tried crates, their runtime and their builds are: not in the user's project, which they have nothing to do with,
+/// unless a target directory is given.
+fn base_directory() -> Result<PathBuf> {
+    let given = std::env::var_os("CARGO_TARGET_DIR").map(|dir| PathBuf::from(dir).join("lockdep"));
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let base = given.or_else(|| cache.or(home).map(|cache| cache.join("cargo-lockdep"))).ok_or_else(|| {
+        Error::new("there is no home directory to work in: set CARGO_TARGET_DIR")
+    })?;
+    fs::create_dir_all(&base).context(|| base.display().to_string())?;
+    base.canonicalize().context(|| base.display().to_string())
+}
+
+/// A package of `cargo metadata`.
+#[derive(Debug, Deserialize)]
+struct Published {
+    name: String,
+    version: String,
+    manifest_path: PathBuf,
+}
+
+impl Published {
+    fn source(&self) -> Result<PathBuf> {
+        let folder = self.manifest_path.parent().map(Path::to_owned);
+        folder.ok_or_else(|| Error::new(format_args!("{} is in no folder", self.manifest_path.display())))
+    }
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Published>,
+    resolve: Resolve,
+}
+
+#[derive(Deserialize)]
+struct Resolve {
+    nodes: Vec<Node>,
+    root: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Node {
+    id: String,
+    deps: Vec<NodeDependency>,
+}
+
+#[derive(Deserialize)]
+struct NodeDependency {
+    pkg: String,
+}
+
+/// Lets cargo fetch the crate: a throw-away package depends on it, and cargo says where the sources came to lie.
+fn fetch(spec: &Spec, base: &Path, toolchain: &Toolchain, cargo_args: &[OsString]) -> Result<Published> {
+    let scratch = base.join(format!("fetch-{}", std::process::id()));
+    fs::create_dir_all(&scratch).context(|| scratch.display().to_string())?;
+    let result = fetch_into(&scratch, spec, toolchain, cargo_args);
+    let _ = fs::remove_dir_all(&scratch);
+    result
+}
+
+fn fetch_into(scratch: &Path, spec: &Spec, toolchain: &Toolchain, cargo_args: &[OsString]) -> Result<Published> {
+    let Spec { name, requirement } = spec;
+    let manifest = format!(
+        "[package]\nname = \"cargo-lockdep-try\"\nversion = \"0.0.0\"\nedition = \"2021\"\n[lib]\npath = \"lib.rs\"\n\
+         [workspace]\n[dependencies]\ntried = {{ package = \"{name}\", version = \"{requirement}\" }}\n"
+    );
+    let write = |file: &str, text: &str| {
+        let path = scratch.join(file);
+        fs::write(&path, text).context(|| path.display().to_string())
+    };
+    write("Cargo.toml", &manifest)?;
+    write("lib.rs", "")?;
+    let mut cargo = toolchain.cargo_command();
+    cargo.args(["metadata", "--format-version", "1", "--filter-platform", &toolchain.host]);
+    if cargo_args.iter().any(|arg| arg == "--offline" || arg == "--frozen") {
+        cargo.arg("--offline");
+    }
+    let output = cargo
+        .current_dir(scratch)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .context(|| toolchain.cargo.display().to_string())?;
+    if !output.status.success() {
+        return Err(Error::already_told(crate::exit::USAGE));
+    }
+    let metadata: Metadata =
+        serde_json::from_slice(&output.stdout).context(|| "cargo metadata".to_owned())?;
+    // Another version of the crate may be among its dependencies: the one that the root depends on is meant.
+    let root = metadata.resolve.root.unwrap_or_default();
+    let wanted = metadata.resolve.nodes.into_iter().find(|node| node.id == root);
+    let wanted = wanted.and_then(|node| node.deps.into_iter().next()).map(|dep| dep.pkg).unwrap_or_default();
+    let is_wanted = |package: &Published| {
+        package.name == *name && wanted.contains(&package.version)
+    };
+    metadata
+        .packages
+        .into_iter()
+        .find(is_wanted)
+        .ok_or_else(|| Error::new(format_args!("cargo fetched {name} but does not say where to")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_or_without_a_version() {
+        let spec = |text| Spec::parse(text).map(|spec| (spec.name, spec.requirement)).expect("valid");
+        assert_eq!(spec("indicatif@0.18.6"), ("indicatif".into(), "=0.18.6".into()));
+        assert_eq!(spec("once_cell"), ("once_cell".into(), "*".into()));
+    }
+
+    #[test]
+    fn nonsense_is_named() {
+        for (text, named) in [("", "``"), ("a b", "`a b`"), ("a@", "``"), ("a@latest", "`latest`"), ("a\"@1", "`a\"`")] {
+            let error = Spec::parse(text).expect_err("it is nonsense").to_string();
+            assert!(error.contains(named), "{error}");
+        }
+    }
 }

@@ -38,10 +38,9 @@ pub(super) fn run(
     // for us as well.
     let interrupted = Arc::new(AtomicBool::new(false));
     let terminated = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT] {
-        let _ = signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&interrupted));
-        let _ = signal_hook::flag::register(signal, Arc::clone(&interrupted));
-    }
+    let signal = signal_hook::consts::SIGINT;
+    let _ = signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&interrupted));
+    let _ = signal_hook::flag::register(signal, Arc::clone(&interrupted));
     let _ = signal_hook::flag::register(signal_hook::consts::SIGTERM, Arc::clone(&terminated));
     if timeout_s.is_some() {
         use std::os::unix::process::CommandExt as _;
