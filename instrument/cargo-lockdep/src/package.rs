@@ -88,7 +88,10 @@ fn target_files(target: &toml::Value, folder: &str) -> Vec<PathBuf> {
     match (text("path"), text("name")) {
         (Some(path), _) => vec![path.into()],
         (None, Some(name)) => {
-            vec![PathBuf::from(folder).join(format!("{name}.rs")), PathBuf::from(folder).join(name).join("main.rs")]
+            vec![
+                PathBuf::from(folder).join(format!("{name}.rs")),
+                PathBuf::from(folder).join(name).join("main.rs"),
+            ]
         }
         (None, None) => Vec::new(),
     }

@@ -94,9 +94,9 @@ fn base_directory() -> Result<PathBuf> {
     let given = std::env::var_os("CARGO_TARGET_DIR").map(|dir| PathBuf::from(dir).join("lockdep"));
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let base = given.or_else(|| cache.or(home).map(|cache| cache.join("cargo-lockdep"))).ok_or_else(|| {
-        Error::new("there is no home directory to work in: set CARGO_TARGET_DIR")
-    })?;
+    let base = given
+        .or_else(|| cache.or(home).map(|cache| cache.join("cargo-lockdep")))
+        .ok_or_else(|| Error::new("there is no home directory to work in: set CARGO_TARGET_DIR"))?;
     fs::create_dir_all(&base).context(|| base.display().to_string())?;
     base.canonicalize().context(|| base.display().to_string())
 }
@@ -148,7 +148,12 @@ fn fetch(spec: &Spec, base: &Path, toolchain: &Toolchain, cargo_args: &[OsString
     result
 }
 
-fn fetch_into(scratch: &Path, spec: &Spec, toolchain: &Toolchain, cargo_args: &[OsString]) -> Result<Published> {
+fn fetch_into(
+    scratch: &Path,
+    spec: &Spec,
+    toolchain: &Toolchain,
+    cargo_args: &[OsString],
+) -> Result<Published> {
     let Spec { name, requirement } = spec;
     let manifest = format!(
         "[package]\nname = \"cargo-lockdep-try\"\nversion = \"0.0.0\"\nedition = \"2021\"\n[lib]\npath = \"lib.rs\"\n\
@@ -180,9 +185,7 @@ fn fetch_into(scratch: &Path, spec: &Spec, toolchain: &Toolchain, cargo_args: &[
     let root = metadata.resolve.root.unwrap_or_default();
     let wanted = metadata.resolve.nodes.into_iter().find(|node| node.id == root);
     let wanted = wanted.and_then(|node| node.deps.into_iter().next()).map(|dep| dep.pkg).unwrap_or_default();
-    let is_wanted = |package: &Published| {
-        package.name == *name && wanted.contains(&package.version)
-    };
+    let is_wanted = |package: &Published| package.name == *name && wanted.contains(&package.version);
     metadata
         .packages
         .into_iter()
@@ -203,7 +206,9 @@ mod tests {
 
     #[test]
     fn nonsense_is_named() {
-        for (text, named) in [("", "``"), ("a b", "`a b`"), ("a@", "``"), ("a@latest", "`latest`"), ("a\"@1", "`a\"`")] {
+        for (text, named) in
+            [("", "``"), ("a b", "`a b`"), ("a@", "``"), ("a@latest", "`latest`"), ("a\"@1", "`a\"`")]
+        {
             let error = Spec::parse(text).expect_err("it is nonsense").to_string();
             assert!(error.contains(named), "{error}");
         }

@@ -60,37 +60,32 @@ fn remove(folder: &Path) -> Result<()> {
 fn build(temporary: &Path, folder: &Path, toolchain: &Toolchain, target: &str, offline: bool) -> Result<()> {
     let began = Instant::now();
     say(format_args!("building the runtime with rustc {} for {target} (once)", toolchain.release));
-    let sources = temporary.join("sources");
+    // Cargo's own folder stays: it is safe to interrupt, and after an update only our few crates are compiled again.
+    let workshop = folder.with_file_name("runtime-build");
+    let sources = workshop.join("sources");
+    remove(&sources)?;
     sources::unpack(&sources)?;
-    let build_folder = temporary.join("build");
-    let mut child = cargo(&sources, &build_folder, toolchain, target, offline)
+    let mut child = cargo(&sources, &workshop.join("target"), toolchain, target, offline)
         .spawn()
         .context(|| toolchain.cargo.display().to_string())?;
     let artifacts = watch(&mut child, toolchain, target)?;
 
-    let target_crates = build_folder.join(target).join("release/deps");
-    let host_crates = build_folder.join("release/deps");
-    copy_libraries(&target_crates, &temporary.join("lib"))?;
-    copy_libraries(&host_crates, &temporary.join("host"))?;
+    sources::unpack(&temporary.join("sources"))?;
+    copy_libraries(&artifacts, &temporary.join("lib"))?;
     let place = |name: &str| -> Result<PathBuf> {
-        let file = artifacts
-            .iter()
-            .find(|artifact| artifact.target.name == name)
-            .and_then(Artifact::rlib)
-            .ok_or_else(|| Error::new(format_args!("the build of the runtime gave no {name}")))?;
-        let stem = file.file_name().expect("a library has a name");
-        // What cargo built for its own sake carries a hash; the packages that were asked for do not.
-        fs::copy(&file, temporary.join("lib").join(stem)).context(|| file.display().to_string())?;
-        Ok(folder.join("lib").join(stem))
+        let artifact = artifacts.iter().find(|artifact| artifact.target.name == name);
+        let file =
+            artifact.and_then(|artifact| artifact.libraries().next()).and_then(|file| file.file_name());
+        let file = file.ok_or_else(|| Error::new(format_args!("the build of the runtime gave no {name}")))?;
+        Ok(folder.join("lib").join(file))
     };
     let runtime = Runtime {
         facade: place("std")?,
         lockdep: place("lockdep")?,
         validator: place("lockdep_validator")?,
-        search_paths: vec![folder.join("lib"), folder.join("host")],
+        search_paths: vec![folder.join("lib")],
         sources: folder.join("sources"),
     };
-    remove(&build_folder)?;
     let manifest = temporary.join(MANIFEST);
     let text = serde_json::to_string_pretty(&runtime).expect("paths given as text");
     fs::write(&manifest, text).context(|| manifest.display().to_string())?;
@@ -166,8 +161,12 @@ struct ArtifactTarget {
 }
 
 impl Artifact {
-    fn rlib(&self) -> Option<PathBuf> {
-        self.filenames.iter().find(|file| file.extension().is_some_and(|ext| ext == "rlib")).cloned()
+    /// What rustc may have to read: crates for the target, and the macros among their dependencies.
+    fn libraries(&self) -> impl Iterator<Item = &PathBuf> {
+        self.filenames.iter().filter(|file| {
+            let extension = file.extension().and_then(|extension| extension.to_str());
+            extension.is_some_and(|extension| matches!(extension, "rlib" | "so" | "dylib" | "dll"))
+        })
     }
 }
 
@@ -207,20 +206,12 @@ fn watch(child: &mut Child, toolchain: &Toolchain, target: &str) -> Result<Vec<A
     Err(Error::new(format_args!("the runtime cannot be built:\n{}{remedy}", told.trim_end())))
 }
 
-/// Copies compiled crates, and nothing else that cargo keeps beside them.
-fn copy_libraries(from: &Path, to: &Path) -> Result<()> {
+/// Copies the compiled crates to where rustc will look for them.
+fn copy_libraries(artifacts: &[Artifact], to: &Path) -> Result<()> {
     fs::create_dir_all(to).context(|| to.display().to_string())?;
-    let Ok(entries) = fs::read_dir(from) else {
-        return Ok(());
-    };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        let is_library = path
-            .extension()
-            .and_then(|ext| ext.to_str())
-            .is_some_and(|ext| matches!(ext, "rlib" | "so" | "dylib" | "dll"));
-        if is_library {
-            fs::copy(&path, to.join(entry.file_name())).context(|| path.display().to_string())?;
+    for file in artifacts.iter().flat_map(Artifact::libraries) {
+        if let Some(name) = file.file_name() {
+            fs::copy(file, to.join(name)).context(|| file.display().to_string())?;
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 mod judge;
 mod printer;
 mod process;
+mod source;
 mod tail;
 mod unseen;
 

@@ -1,8 +1,12 @@
 //! Printing reports where the user wants them.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
+use std::path::PathBuf;
 
+use lockdep_validator::report::render::{Styles, TextOptions, json_line, text};
+
+use super::source::SourceFiles;
 use super::tail::NewReport;
 use crate::error::{Context as _, Result};
 use crate::wrapped::{Format, WatchArgs};
@@ -12,6 +16,7 @@ pub(super) struct Printer {
     out: Box<dyn Write>,
     name: String,
     format: Format,
+    options: TextOptions,
 }
 
 impl Printer {
@@ -28,7 +33,12 @@ impl Printer {
             }
             None => (Box::new(io::stderr()), "stderr".to_owned()),
         };
-        Ok(Self { out, name, format: args.format })
+        let is_coloured = args.output.is_none()
+            && io::stderr().is_terminal()
+            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let styles = if is_coloured { Styles::COLOUR } else { Styles::PLAIN };
+        let options = TextOptions { styles, ..TextOptions::default() };
+        Ok(Self { out, name, format: args.format, options })
     }
 
     /// Prints one report.
@@ -38,8 +48,12 @@ impl Printer {
     /// If it cannot be written.
     pub(super) fn print(&mut self, new: &NewReport) -> Result<()> {
         let text = match self.format {
-            Format::Json => format!("{}\n", serde_json::to_string(&new.report).expect("a report is JSON")),
-            Format::Text => format!("{}: {} {}\n", new.report.level, new.report.code, new.report.title),
+            Format::Json => json_line(&new.report),
+            Format::Text => {
+                let roots = [PathBuf::from(&new.run.source_root), PathBuf::from(&new.run.directory)];
+                let text = text(&new.report, &self.options, &SourceFiles::below(roots));
+                format!("lockdep: in {}\n{text}", new.run.label())
+            }
         };
         self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()).context(|| self.name.clone())
     }
