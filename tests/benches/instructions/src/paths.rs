@@ -1,0 +1,123 @@
+//! The paths that are counted.
+
+use std::hint::black_box;
+
+use lockdep::sync::{Mutex, RwLock};
+
+use crate::record::Record;
+
+/// A path: one iteration of `run`.
+pub struct Path {
+    /// What the record calls it.
+    pub name: &'static str,
+    /// Whether validation is on.
+    pub on: bool,
+    run: fn(u64),
+}
+
+/// Every path; `std_…` are the baselines.
+pub const PATHS: &[Path] = &[
+    Path { name: "std_single", on: false, run: std_single },
+    Path { name: "off_single", on: false, run: single },
+    Path { name: "on_single", on: true, run: single },
+    Path { name: "std_nested2", on: false, run: std_nested },
+    Path { name: "on_nested2", on: true, run: nested },
+    Path { name: "std_rwlock_read", on: false, run: std_read },
+    Path { name: "on_rwlock_read", on: true, run: read },
+    Path { name: "std_outer_new", on: false, run: std_outer_new },
+    Path { name: "on_outer_new", on: true, run: outer_new },
+    Path { name: "on_same_class_pair", on: true, run: same_class },
+];
+
+/// Runs one path, as callgrind sees it.
+pub fn run(name: &str, count: &str) -> Result<(), String> {
+    let path =
+        PATHS.iter().find(|path| path.name == name).ok_or_else(|| format!("no path is called {name}"))?;
+    let count = count.parse().map_err(|_| format!("not a number of iterations: {count}"))?;
+    (path.run)(count);
+    Ok(())
+}
+
+/// What a pair costs more than std's while validation is off.
+pub fn extra_off(record: &Record) -> Vec<(&'static str, f64, u32)> {
+    match (record.of("off_single"), record.of("std_single")) {
+        (Some(off), Some(std)) => vec![("off, one pair", off - std, 8)],
+        _ => Vec::new(),
+    }
+}
+
+fn std_single(n: u64) {
+    let lock = std::sync::Mutex::new(0_u64);
+    for _ in 0..n {
+        *black_box(&lock).lock().expect("nothing panics") += 1;
+    }
+}
+
+fn single(n: u64) {
+    let lock = Mutex::new(0_u64);
+    for _ in 0..n {
+        *black_box(&lock).lock().expect("nothing panics") += 1;
+    }
+}
+
+fn std_nested(n: u64) {
+    let (a, b) = (std::sync::Mutex::new(0_u64), std::sync::Mutex::new(0_u32));
+    for _ in 0..n {
+        let mut first = black_box(&a).lock().expect("nothing panics");
+        let mut second = black_box(&b).lock().expect("nothing panics");
+        *first += 1;
+        *second += 1;
+    }
+}
+
+fn nested(n: u64) {
+    let (a, b) = (Mutex::new(0_u64), Mutex::new(0_u32));
+    for _ in 0..n {
+        let mut first = black_box(&a).lock().expect("nothing panics");
+        let mut second = black_box(&b).lock().expect("nothing panics");
+        *first += 1;
+        *second += 1;
+    }
+}
+
+fn std_read(n: u64) {
+    let lock = std::sync::RwLock::new(0_u64);
+    for _ in 0..n {
+        black_box(*black_box(&lock).read().expect("nothing panics"));
+    }
+}
+
+fn read(n: u64) {
+    let lock = RwLock::new(0_u64);
+    for _ in 0..n {
+        black_box(*black_box(&lock).read().expect("nothing panics"));
+    }
+}
+
+fn std_outer_new(n: u64) {
+    let outer = std::sync::Mutex::new('o');
+    for i in 0..n {
+        let _outer = outer.lock().expect("nothing panics");
+        let fresh = black_box(std::sync::Mutex::new(i));
+        *fresh.lock().expect("nothing panics") += 1;
+    }
+}
+
+fn outer_new(n: u64) {
+    let outer = Mutex::new('o');
+    for i in 0..n {
+        let _outer = outer.lock().expect("nothing panics");
+        let fresh = black_box(Mutex::new(i));
+        *fresh.lock().expect("nothing panics") += 1;
+    }
+}
+
+fn same_class(n: u64) {
+    let pair: Vec<Mutex<u64>> = (0..2).map(Mutex::new).collect();
+    for _ in 0..n {
+        let mut first = black_box(&pair[0]).lock().expect("nothing panics");
+        let mut second = black_box(&pair[1]).lock().expect("nothing panics");
+        *first += 1;
+        *second += 1;
+    }
+}
