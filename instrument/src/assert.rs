@@ -4,38 +4,46 @@
 //! thread were not seen it passes, with one notice. The report acts as `LOCKDEP_ON_VIOLATION` says.
 
 use crate::hook::LockRef;
+#[cfg(not(lockdep_disabled))]
+use crate::{event, state};
 
-/// What an assertion claims about one lock.
 #[doc(hidden)]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Claim {
-    /// Held in any mode.
-    Held,
-    /// Held exclusively.
-    HeldExclusive,
-    /// Held shared.
-    HeldShared,
-    /// Not held.
-    NotHeld,
-}
+pub use lockdep_validator::HeldQuery as Claim;
 
 /// Checks a claim; the macros' way in.
 #[doc(hidden)]
 #[track_caller]
 #[inline]
-pub fn check(_lock: LockRef<'_>, _claim: Claim) {}
+pub fn check(lock: LockRef<'_>, claim: Claim) {
+    #[cfg(not(lockdep_disabled))]
+    if state::is_on() {
+        event::assert_held(lock, claim);
+    }
+    #[cfg(lockdep_disabled)]
+    let _ = (lock, claim);
+}
 
 /// Checks that nothing is held; the macro's way in.
 #[doc(hidden)]
 #[track_caller]
 #[inline]
-pub fn check_none_held() {}
+pub fn check_none_held() {
+    #[cfg(not(lockdep_disabled))]
+    if state::is_on() {
+        event::assert_none_held();
+    }
+}
 
 /// Checks that waiting is allowed; the macro's way in.
 #[doc(hidden)]
 #[track_caller]
 #[inline]
-pub fn check_may_block() {}
+pub fn check_may_block() {
+    #[cfg(not(lockdep_disabled))]
+    if state::is_on() {
+        event::assert_may_block();
+    }
+}
 
 /// Asserts that the running thread holds `lock` in any mode (`lockdep_assert_held`).
 ///

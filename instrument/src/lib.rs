@@ -5,12 +5,45 @@
 
 pub mod assert;
 #[cfg(not(lockdep_disabled))]
+mod classes;
+#[cfg(not(lockdep_disabled))]
+mod config;
+#[cfg(not(lockdep_disabled))]
+mod env;
+#[cfg(not(lockdep_disabled))]
 mod event;
+#[cfg(not(lockdep_disabled))]
+mod exit_key;
+#[cfg(not(lockdep_disabled))]
+mod fault;
+#[cfg(not(lockdep_disabled))]
+mod fork;
 pub mod hook;
+mod inspect;
+#[cfg(not(lockdep_disabled))]
+mod process_exit;
+#[cfg(not(lockdep_disabled))]
+mod record;
+#[cfg(not(lockdep_disabled))]
+mod report;
+#[cfg(not(lockdep_disabled))]
+mod runtime;
+#[cfg(not(lockdep_disabled))]
+mod sink;
+#[cfg(not(lockdep_disabled))]
+mod site;
+#[cfg(not(lockdep_disabled))]
+mod spawn_order;
+#[cfg(not(lockdep_disabled))]
+mod stack;
 #[cfg(not(lockdep_disabled))]
 mod state;
 pub mod sync;
+#[cfg(not(lockdep_disabled))]
+mod task;
 pub mod thread;
 
 pub use hook::{AcquireOptions, ClassKey, Held, LockClassKey, LockInfo, LockMap, Verdict};
+pub use inspect::{counters, enabled, flush, set_report_callback};
+pub use lockdep_validator::report::model::{Counters, Report};
 pub use lockdep_validator::{AcquireFlags, LockId, Mode, Subclass, Wait};

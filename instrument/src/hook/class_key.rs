@@ -43,6 +43,7 @@ impl fmt::Debug for CreationSite {
 /// # let _ = map;
 /// ```
 #[derive(Debug)]
+#[cfg_attr(lockdep_disabled, expect(dead_code, reason = "nobody asks for a class in this build"))]
 pub struct LockClassKey {
     pub(crate) name: &'static str,
     pub(crate) kind: &'static str,

@@ -104,7 +104,7 @@ impl<K: ClassKey> LockMap<K> {
     pub fn handed_over(&self) {}
 
     #[inline(always)]
-    pub fn unverified(&self) {}
+    pub fn unverified(&self, _info: &LockInfo) {}
 
     #[inline(always)]
     pub fn dropped(&self) {}

@@ -1,10 +1,7 @@
 //! The part of the validator that sits in each lock.
 
-use std::panic::Location;
-
 use lockdep_validator::{LockId, Mode, Wait};
 
-use super::class_key::sealed::Identity as _;
 use super::{AcquireOptions, ClassKey, CreationSite, Held, LockClassKey, LockInfo, LockRef, Slot, Verdict};
 use crate::{event, state};
 
@@ -66,7 +63,7 @@ impl<K: ClassKey> LockMap<K> {
         if state::is_off() {
             return Verdict::Proceed;
         }
-        event::acquire(self.as_ref(info), mode, wait, &AcquireOptions::new(), Location::caller())
+        event::acquire(self.as_ref(info), mode, wait, &AcquireOptions::new())
     }
 
     /// [`acquire`](Self::acquire) at a nesting level, under a nest lock, or with flags.
@@ -80,7 +77,7 @@ impl<K: ClassKey> LockMap<K> {
         if state::is_off() {
             return Verdict::Proceed;
         }
-        event::acquire(self.as_ref(info), mode, wait, options, Location::caller())
+        event::acquire(self.as_ref(info), mode, wait, options)
     }
 
     /// Announces a successful try, **after** it. A failed try is no event.
@@ -90,7 +87,7 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn try_acquired(&self, info: &LockInfo, mode: Mode) {
         if state::is_on() {
-            event::try_acquired(self.as_ref(info), mode, &AcquireOptions::new(), Location::caller());
+            event::try_acquired(self.as_ref(info), mode, &AcquireOptions::new());
         }
     }
 
@@ -99,7 +96,7 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn try_acquired_with(&self, info: &LockInfo, mode: Mode, options: &AcquireOptions) {
         if state::is_on() {
-            event::try_acquired(self.as_ref(info), mode, options, Location::caller());
+            event::try_acquired(self.as_ref(info), mode, options);
         }
     }
 
@@ -116,7 +113,7 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn release(&self) {
         if state::is_on() {
-            event::release(&self.slot, Location::caller());
+            event::release(&self.slot);
         }
     }
 
@@ -125,7 +122,7 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn downgrade(&self) {
         if state::is_on() {
-            event::downgrade(&self.slot, Mode::Shared, Location::caller());
+            event::downgrade(&self.slot, Mode::Shared);
         }
     }
 
@@ -135,7 +132,7 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn downgrade_to(&self, mode: Mode) {
         if state::is_on() {
-            event::downgrade(&self.slot, mode, Location::caller());
+            event::downgrade(&self.slot, mode);
         }
     }
 
@@ -153,7 +150,7 @@ impl<K: ClassKey> LockMap<K> {
         if state::is_off() {
             return Verdict::Proceed;
         }
-        event::upgrade(self.as_ref(info), wait, Location::caller())
+        event::upgrade(self.as_ref(info), wait)
     }
 
     /// Announces a successful try-upgrade, **after** it.
@@ -161,7 +158,7 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn upgraded(&self) {
         if state::is_on() {
-            event::upgraded(&self.slot, Location::caller());
+            event::upgraded(&self.slot);
         }
     }
 
@@ -178,7 +175,7 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn downgrade_to_upgradable(&self) {
         if state::is_on() {
-            event::downgrade_to_upgradable(&self.slot, Location::caller());
+            event::downgrade_to_upgradable(&self.slot);
         }
     }
 
@@ -192,7 +189,7 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn sync(&self, info: &LockInfo) {
         if state::is_on() {
-            event::sync(self.as_ref(info), Location::caller());
+            event::sync(self.as_ref(info));
         }
     }
 
@@ -206,7 +203,7 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn self_deadlock(&self) {
         if state::is_on() {
-            event::self_deadlock(&self.slot, Location::caller());
+            event::self_deadlock(&self.slot);
         }
     }
 
@@ -216,7 +213,7 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn stale_holder(&self) {
         if state::is_on() {
-            event::stale_holder(&self.slot, Location::caller());
+            event::stale_holder(&self.slot);
         }
     }
 
@@ -232,9 +229,9 @@ impl<K: ClassKey> LockMap<K> {
     /// Announces that someone got at the raw lock behind the wrapper: nothing about this object is certain any more, so
     /// no LD0001, LD0007 or LD0009 is reported for it.
     #[inline]
-    pub fn unverified(&self) {
+    pub fn unverified(&self, info: &LockInfo) {
         if state::is_on() {
-            event::unverified(&self.slot);
+            event::unverified(self.as_ref(info));
         }
     }
 
@@ -243,7 +240,7 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn dropped(&self) {
         if state::is_on() {
-            event::dropped(&self.slot, Location::caller());
+            event::dropped(&self.slot);
         }
     }
 
@@ -252,7 +249,7 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn reinitialised(&self) {
         if state::is_on() {
-            event::reinitialised(&self.slot, Location::caller());
+            event::reinitialised(&self.slot);
         }
     }
 

@@ -55,4 +55,6 @@ pub use options::{AcquireOptions, Held, Verdict};
 pub use tracked::{LockRef, Tracked};
 
 #[cfg(not(lockdep_disabled))]
+pub(crate) use class_key::sealed::AnyKey;
+#[cfg(not(lockdep_disabled))]
 pub(crate) use slot::Slot;

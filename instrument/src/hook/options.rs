@@ -1,5 +1,6 @@
 //! What goes with an event, and what comes back.
 
+pub use lockdep_validator::Held;
 use lockdep_validator::{AcquireFlags, LockId, Subclass};
 
 /// What a blocking or timed acquisition may do next.
@@ -15,17 +16,6 @@ pub enum Verdict {
     /// [`LockMap::stale_holder`](super::LockMap::stale_holder) if that succeeded, or
     /// [`LockMap::self_deadlock`](super::LockMap::self_deadlock) if it did not.
     SelfDeadlock,
-}
-
-/// Whether the running thread holds a lock, as far as the validator can see.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Held {
-    /// It does.
-    Yes,
-    /// It does not.
-    No,
-    /// Validation is off, or events of this thread were not seen.
-    Unknown,
 }
 
 /// Rare properties of an acquisition.

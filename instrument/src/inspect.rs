@@ -1,0 +1,51 @@
+//! What a program can ask the validator, and tell it to do.
+
+use lockdep_validator::report::model::{Counters, Report};
+
+/// Whether validation is on. The first call reads the environment, as the first lock does.
+///
+/// ```
+/// if lockdep::enabled() {
+///     println!("{} classes of locks so far", lockdep::counters().classes);
+/// }
+/// ```
+pub fn enabled() -> bool {
+    #[cfg(not(lockdep_disabled))]
+    {
+        // Entering starts the runtime if nobody has.
+        drop(crate::task::enter());
+        crate::state::is_on() && crate::runtime::running().is_some()
+    }
+    #[cfg(lockdep_disabled)]
+    false
+}
+
+/// How much was looked at so far, and what was not; zeros while validation is off.
+pub fn counters() -> Counters {
+    #[cfg(not(lockdep_disabled))]
+    {
+        crate::runtime::running().map_or_else(Counters::default, crate::runtime::Runtime::counters)
+    }
+    #[cfg(lockdep_disabled)]
+    Counters::default()
+}
+
+/// Does what would otherwise wait for the end of the process, for programs that end by `_exit` or a signal.
+///
+/// Reports and record lines are written as they are made; there is nothing to flush but what the standard library holds back.
+pub fn flush() {}
+
+/// Calls `callback` with every report from now on, besides writing it; replaces an earlier one.
+///
+/// It is called on the thread that caused the report, with no lock of the validator held. Locks that it takes are not
+/// watched. A panic in it is caught.
+///
+/// ```
+/// lockdep::set_report_callback(|report| eprintln!("{} {}", report.code, report.title));
+/// ```
+pub fn set_report_callback(callback: impl Fn(&Report) + Send + Sync + 'static) {
+    #[cfg(not(lockdep_disabled))]
+    crate::sink::set_callback(std::sync::Arc::new(callback));
+    #[cfg(lockdep_disabled)]
+    drop(callback);
+}

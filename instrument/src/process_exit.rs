@@ -1,0 +1,52 @@
+//! The end of the process: the last record line, and `LOCKDEP_EXITCODE`.
+
+use std::sync::atomic::Ordering;
+
+use crate::{fork, runtime, state};
+
+/// Has the end of the process tell us.
+pub(crate) fn install() {
+    // SAFETY: the handler is a function of the whole program's life. In a library that is unloaded before the end of the process
+    // glibc runs it at the unloading.
+    unsafe {
+        libc::atexit(at_exit);
+    }
+}
+
+/// Runs after main returned or somebody called `exit`; not after `_exit`, `abort` or a signal.
+extern "C" fn at_exit() {
+    if state::is_off() || fork::is_silent_orphan() {
+        return;
+    }
+    let Some(runtime) = runtime::running() else { return };
+    crate::flush();
+    if let Some(recorder) = &runtime.recorder {
+        recorder.close(runtime);
+    }
+    // ORDERING: Relaxed: other threads may still be making reports; which of them are counted is a race that the program runs
+    // already.
+    if let Some(status) = runtime.config.exit_code
+        && runtime.n_denied.load(Ordering::Relaxed) > 0
+    {
+        exit_with(status);
+    }
+}
+
+/// Ends the process with another status than it asked for.
+///
+/// glibc lets an exit handler call `exit` again: the remaining handlers run (coverage is written by one) and the new status
+/// counts. POSIX leaves that undefined and musl crashes on it, so elsewhere the C streams are flushed and handlers registered
+/// before the first lock are skipped.
+fn exit_with(status: i32) -> ! {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: called from an exit handler, where glibc defines it.
+    unsafe {
+        libc::exit(status)
+    }
+    #[cfg(not(target_env = "gnu"))]
+    // SAFETY: a null stream flushes all; `_exit` ends the process.
+    unsafe {
+        libc::fflush(std::ptr::null_mut());
+        libc::_exit(status)
+    }
+}

@@ -1,0 +1,116 @@
+//! From what the engine found to what happens: report, record, panic, abort.
+
+use std::sync::atomic::Ordering;
+
+use lockdep_validator::report::build::build;
+use lockdep_validator::{Outcome, Violation};
+
+use crate::config::{OnDeadlock, OnViolation};
+use crate::runtime::Runtime;
+use crate::task::Task;
+use crate::{fault, sink};
+
+/// What the program must still suffer for what was found: nothing, or a panic with this message.
+#[derive(Debug)]
+#[must_use = "a panic that nobody raises or defers is lost"]
+pub(crate) struct Aftermath(Option<String>);
+
+impl Aftermath {
+    /// The message to panic with, now.
+    pub(crate) fn into_message(self) -> Option<String> {
+        self.0
+    }
+
+    /// Leaves the panic to the thread's next blocking acquisition.
+    pub(crate) fn defer(self, task: &mut Task) {
+        if self.0.is_some() {
+            task.panic_due = self.0;
+        }
+    }
+
+    /// Drops the panic: the thread has no place left for it.
+    pub(crate) fn forget(self) {}
+}
+
+/// Reports everything in `outcome`.
+///
+/// # Panics
+///
+/// Never. Aborts the process if a violation is denied and `LOCKDEP_ON_VIOLATION=abort`.
+#[cold]
+#[inline(never)]
+pub(crate) fn handle(task: &mut Task, outcome: Outcome) -> Aftermath {
+    let Some(findings) = outcome.into_findings() else { return Aftermath(None) };
+    let runtime = task.runtime;
+    if let Some(recorder) = &runtime.recorder {
+        for dependency in &findings.dependencies {
+            fault::guard(|| recorder.dependency(runtime, dependency));
+        }
+    }
+    let mut message = None;
+    for violation in &findings.violations {
+        if is_doubtful(runtime, violation) {
+            runtime.validator.count_unseen();
+            continue;
+        }
+        let is_denied = deliver(task, violation);
+        match runtime.config.on_violation {
+            OnViolation::Abort if is_denied => abort(),
+            OnViolation::Panic if is_denied && message.is_none() => {
+                message = Some(format!(
+                    "lockdep: {} was reported, and LOCKDEP_ON_VIOLATION=panic",
+                    violation.code.as_str()
+                ));
+            }
+            OnViolation::Abort | OnViolation::Panic | OnViolation::Report => {}
+        }
+    }
+    Aftermath(message)
+}
+
+/// Whether the violation rests on a lock whose raw form was taken.
+fn is_doubtful(runtime: &Runtime, violation: &Violation) -> bool {
+    use lockdep_validator::Code;
+    matches!(violation.code, Code::Recursion | Code::BadRelease | Code::HeldAtExit)
+        && violation.subject.is_some_and(|subject| runtime.is_unverified(subject.lock))
+}
+
+/// Writes the report of one violation; returns whether it is denied.
+pub(crate) fn deliver(task: &Task, violation: &Violation) -> bool {
+    let runtime = task.runtime;
+    let is_denied = runtime.config.policy.is_denied(violation.code, violation.level, violation.fingerprint);
+    // ORDERING: Relaxed: counters, read at the end of the process.
+    runtime.n_reports.fetch_add(1, Ordering::Relaxed);
+    if is_denied {
+        // ORDERING: Relaxed, as above.
+        runtime.n_denied.fetch_add(1, Ordering::Relaxed);
+    }
+    fault::guard(|| {
+        let report = build(violation, runtime, runtime, runtime.counters());
+        if let Some(recorder) = &runtime.recorder {
+            recorder.report(runtime, &report);
+        }
+        runtime.sinks.submit(&report);
+    });
+    is_denied
+}
+
+/// What a confirmed self-deadlock leads to: a panic with this message, the end of the process, or nothing (the thread hangs).
+pub(crate) fn deadlock_ends(runtime: &Runtime, violation: &Violation) -> Option<String> {
+    match runtime.config.on_deadlock {
+        OnDeadlock::Hang => None,
+        OnDeadlock::Abort => abort(),
+        // A second panic would end the process with less to say.
+        OnDeadlock::Panic if std::thread::panicking() => abort(),
+        OnDeadlock::Panic => Some(format!(
+            "lockdep: this acquisition waits for a lock that its own thread holds ({}); \
+             LOCKDEP_ON_DEADLOCK=hang lets it wait",
+            violation.code.as_str()
+        )),
+    }
+}
+
+fn abort() -> ! {
+    sink::notice("aborting, as LOCKDEP_ON_VIOLATION or LOCKDEP_ON_DEADLOCK asks");
+    std::process::abort()
+}

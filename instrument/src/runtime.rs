@@ -1,0 +1,201 @@
+//! The one validator of the process, and how it comes to life.
+//!
+//! Locks of the runtime, none ever held while code of the watched program runs: `Names`, `Classes::known`, `Stacks::table`,
+//! `Stacks::symbols`, `Sinks` and `Recorder` are leaves; none is taken while another, or one of the engine, is held.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use lockdep_validator::base::id::TaskId;
+use lockdep_validator::report::model::{Counters, Frame, Place};
+use lockdep_validator::{ClassId, LockClass, LockId, Site, StackId, Validator};
+use once_cell::race::OnceBox;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::classes::Classes;
+use crate::config::Config;
+use crate::exit_key::ExitKey;
+use crate::record::Recorder;
+use crate::sink::Sinks;
+use crate::spawn_order::Scopes;
+use crate::stack::Stacks;
+use crate::{env, fork, process_exit, site, state, task};
+
+/// Built by whichever thread comes first. Two may build at once: a thread that waited for another's first steps could hold the
+/// lock that those steps need (an allocator's). The loser's is dropped; nothing in it has had an effect yet.
+static RUNTIME: OnceBox<Runtime> = OnceBox::new();
+
+/// Everything the process has one of.
+#[derive(Debug)]
+pub(crate) struct Runtime {
+    pub(crate) config: Config,
+    pub(crate) validator: Validator,
+    pub(crate) stacks: Stacks,
+    pub(crate) classes: Classes,
+    pub(crate) names: Names,
+    pub(crate) sinks: Sinks,
+    pub(crate) recorder: Option<Recorder>,
+    pub(crate) exit_key: ExitKey,
+    /// How many reports were made, and how many of them were denied.
+    pub(crate) n_reports: AtomicU64,
+    pub(crate) n_denied: AtomicU64,
+    /// Locks whose raw form was taken: nothing certain can be said of them.
+    pub(crate) unverified: Mutex<FxHashSet<LockId>>,
+    /// Running `thread::scope`s.
+    pub(crate) scopes: Scopes,
+    is_live: AtomicBool,
+}
+
+/// The runtime, if it is up. Never starts it.
+pub(crate) fn running() -> Option<&'static Runtime> {
+    RUNTIME.get()
+}
+
+/// Counts an event that nobody could look at.
+#[cold]
+pub(crate) fn count_unseen() {
+    if let Some(runtime) = RUNTIME.get() {
+        runtime.validator.count_unseen();
+    }
+}
+
+/// The runtime, brought up if need be; `None` if validation is off. The running thread must be marked busy.
+#[cold]
+pub(crate) fn start() -> Option<&'static Runtime> {
+    if state::is_off() || fork::is_orphaned() {
+        return None;
+    }
+    let runtime = match RUNTIME.get() {
+        Some(runtime) => runtime,
+        None => build()?,
+    };
+    // ORDERING: Relaxed: one thread sees false and does the steps; the others need none of them done.
+    if !runtime.is_live.swap(true, Ordering::Relaxed) {
+        runtime.go_live();
+    }
+    Some(runtime)
+}
+
+fn build() -> Option<&'static Runtime> {
+    let (config, warnings) = env::read(std::env::vars_os());
+    if !config.enabled {
+        state::set(false);
+        // Without validation the other variables mean nothing yet; a switch that was not understood does.
+        static SAID: AtomicBool = AtomicBool::new(false);
+        // ORDERING: Relaxed: one thread sees false and speaks.
+        if !SAID.swap(true, Ordering::Relaxed) {
+            warnings
+                .iter()
+                .filter(|warning| warning.starts_with("LOCKDEP="))
+                .for_each(|warning| crate::sink::notice(warning));
+        }
+        return None;
+    }
+    Some(RUNTIME.get_or_init(|| Box::new(Runtime::new(config, warnings))))
+}
+
+impl Runtime {
+    fn new(config: Config, warnings: Vec<String>) -> Self {
+        let mut engine = lockdep_validator::Config::user();
+        engine.same_class = config.same_class;
+        engine.list_dependencies = config.record_dir.is_some();
+        let source_root = source_root(&config);
+        Self {
+            validator: Validator::new(engine),
+            stacks: Stacks::new(config.backtrace),
+            classes: Classes::new(source_root.clone()),
+            names: Names::default(),
+            sinks: Sinks::new(&config, source_root.as_deref(), warnings),
+            recorder: config
+                .record_dir
+                .clone()
+                .map(|dir| Recorder::new(dir, source_root.unwrap_or_default())),
+            exit_key: ExitKey::new(task::finish),
+            n_reports: AtomicU64::new(0),
+            n_denied: AtomicU64::new(0),
+            unverified: Mutex::default(),
+            scopes: Scopes::default(),
+            is_live: AtomicBool::new(false),
+            config,
+        }
+    }
+
+    /// The first effects that others can see. Runs once, on one thread; others do not wait for it.
+    fn go_live(&self) {
+        state::set(true);
+        self.sinks.open();
+        fork::install();
+        process_exit::install();
+        if let Some(recorder) = &self.recorder {
+            recorder.open(self);
+        }
+    }
+
+    /// How much was looked at, and what was not.
+    pub(crate) fn counters(&self) -> Counters {
+        self.validator.counters()
+    }
+
+    /// Remembers that the lock's raw form was taken.
+    pub(crate) fn set_unverified(&self, lock: LockId) {
+        self.unverified.lock().unwrap_or_else(PoisonError::into_inner).insert(lock);
+    }
+
+    /// Whether the lock's raw form was taken.
+    pub(crate) fn is_unverified(&self, lock: LockId) -> bool {
+        self.unverified.lock().unwrap_or_else(PoisonError::into_inner).contains(&lock)
+    }
+}
+
+/// Where relative source paths start: as the user says, or the outermost folder around the package that has a `Cargo.lock`.
+fn source_root(config: &Config) -> Option<String> {
+    if let Some(root) = &config.source_root {
+        return Some(root.to_string_lossy().replace('\\', "/"));
+    }
+    // Cargo sets it for `cargo run` and `cargo test`.
+    let start =
+        std::env::var_os("CARGO_MANIFEST_DIR").map(Into::into).or_else(|| std::env::current_dir().ok())?;
+    let root =
+        start.ancestors().filter(|folder| folder.join("Cargo.lock").is_file()).last().unwrap_or(&start);
+    Some(root.to_string_lossy().replace('\\', "/"))
+}
+
+impl lockdep_validator::report::build::Resolver for Runtime {
+    fn place(&self, site: Site) -> Place {
+        site::place(site)
+    }
+
+    fn frames(&self, stack: StackId) -> Vec<Frame> {
+        self.stacks.frames(stack)
+    }
+
+    fn task_name(&self, task: TaskId) -> String {
+        self.names.name(task)
+    }
+}
+
+impl lockdep_validator::report::build::Classes for Runtime {
+    fn class(&self, id: ClassId) -> Option<LockClass> {
+        self.validator.class(id)
+    }
+}
+
+/// What the threads of the process are called; libtest names them after tests.
+#[derive(Debug, Default)]
+pub(crate) struct Names(Mutex<FxHashMap<TaskId, String>>);
+
+impl Names {
+    /// Records the name of the running thread.
+    pub(crate) fn add(&self, id: TaskId) {
+        if let Some(name) = std::thread::current().name() {
+            let name = name.to_owned();
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, name);
+        }
+    }
+
+    /// The name of a thread, or its number.
+    pub(crate) fn name(&self, id: TaskId) -> String {
+        let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        names.get(&id).cloned().unwrap_or_else(|| format!("thread {}", id.0))
+    }
+}

@@ -1,0 +1,190 @@
+//! What the runtime keeps for each thread, and the way to it.
+//!
+//! One thread-local word leads to everything. It is constant-initialised and has no destructor, so that reading it is one
+//! instruction, and so that it works before main, in other thread-locals' destructors and after main. The state behind it is
+//! freed by a pthread-key destructor, which runs after Rust's own thread-local destructors.
+
+use std::cell::UnsafeCell;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, compiler_fence};
+
+use lockdep_validator::base::id::TaskId;
+use lockdep_validator::state::segment::Segment;
+use lockdep_validator::{Acquire, TaskContext, Violation};
+
+use crate::classes::ClassCache;
+use crate::runtime::{self, Runtime};
+
+/// Everything the runtime keeps for one thread.
+#[derive(Debug)]
+pub(crate) struct Task {
+    /// What the thread holds, and what it has validated.
+    pub(crate) context: TaskContext,
+    /// The process's runtime; here, so that the fast path needs no other way to it.
+    pub(crate) runtime: &'static Runtime,
+    /// Classes this thread has used, by creation site and type.
+    pub(crate) classes: ClassCache,
+    /// An acquisition that would deadlock with the thread itself, until its wrapper has tried the real lock.
+    pub(crate) pending: Option<Box<Pending>>,
+    /// A denied report was made where a panic was not possible; the next blocking acquisition panics with it.
+    pub(crate) panic_due: Option<String>,
+}
+
+/// See [`Task::pending`].
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) acquire: Acquire,
+    pub(crate) violation: Violation,
+}
+
+thread_local! {
+    /// [`NOT_STARTED`], [`BUSY`], [`DEFERRED`], or the thread's [`Task`].
+    // Atomic because a signal handler may read it between any two instructions of its own thread; never shared.
+    static TASK: AtomicPtr<Task> = const { AtomicPtr::new(ptr::null_mut()) };
+}
+
+/// No event of this thread was seen yet, or its state has been freed.
+const NOT_STARTED: usize = 0;
+/// The thread is inside the validator: events now come from an allocator, a signal handler or a callback below it.
+const BUSY: usize = 1;
+/// The thread is in a context where nothing may be allocated or locked: events go to its ring.
+const DEFERRED: usize = 2;
+
+const LAST_SENTINEL: usize = DEFERRED;
+
+/// How many threads have a state; fork asks.
+static N_TASKS: AtomicUsize = AtomicUsize::new(0);
+/// The next task's number.
+static NEXT_TASK: AtomicU32 = AtomicU32::new(1);
+
+/// The thread's state, taken out of its thread-local word until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Entered(NonNull<UnsafeCell<Task>>);
+
+impl Entered {
+    /// The state.
+    #[inline(always)]
+    pub(crate) fn task(&mut self) -> &mut Task {
+        // SAFETY: the word gave the pointer out to us alone (it holds BUSY until we are dropped), and the state lives until
+        // the thread ends. The borrow of `self` keeps a second reference from being made.
+        unsafe { &mut *self.0.as_ref().get() }
+    }
+}
+
+impl Drop for Entered {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // A signal handler that sees the state again must also see it whole.
+        compiler_fence(Ordering::SeqCst);
+        // ORDERING: Relaxed: only this thread and its signal handlers read it.
+        TASK.with(|word| word.store(self.0.as_ptr().cast(), Ordering::Relaxed));
+    }
+}
+
+/// Takes the thread's state; `None` if the event cannot be looked at now (it is counted) or if validation is off.
+#[inline(always)]
+pub(crate) fn enter() -> Option<Entered> {
+    // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
+    let task = TASK.with(|word| word.load(Ordering::Relaxed));
+    if task.addr() <= LAST_SENTINEL {
+        return enter_slow(task.addr());
+    }
+    // ORDERING: Relaxed, as above.
+    TASK.with(|word| word.store(ptr::without_provenance_mut(BUSY), Ordering::Relaxed));
+    compiler_fence(Ordering::SeqCst);
+    NonNull::new(task.cast()).map(Entered)
+}
+
+#[cold]
+#[inline(never)]
+fn enter_slow(sentinel: usize) -> Option<Entered> {
+    if sentinel != NOT_STARTED {
+        runtime::count_unseen();
+        return None;
+    }
+    // Set before the environment, the lazy global or an allocator is touched: any of them may take a watched lock.
+    // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
+    TASK.with(|word| word.store(ptr::without_provenance_mut(BUSY), Ordering::Relaxed));
+    compiler_fence(Ordering::SeqCst);
+    let entered = runtime::start().map(|runtime| start(runtime, None));
+    if entered.is_none() {
+        // ORDERING: Relaxed, as above.
+        TASK.with(|word| word.store(ptr::null_mut(), Ordering::Relaxed));
+    }
+    entered
+}
+
+/// A number for a task that is about to start.
+pub(crate) fn new_id() -> TaskId {
+    // ORDERING: Relaxed: the numbers need to be distinct, nothing else.
+    TaskId(NEXT_TASK.fetch_add(1, Ordering::Relaxed))
+}
+
+/// How many threads have a state.
+pub(crate) fn n_tasks() -> usize {
+    // ORDERING: Relaxed: exact only if no other thread is starting or ending, which is the case fork asks about.
+    N_TASKS.load(Ordering::Relaxed)
+}
+
+/// Makes the running thread's state. The word must hold BUSY.
+fn start(runtime: &'static Runtime, born: Option<(TaskId, Segment)>) -> Entered {
+    let (id, spawned_by) = match born {
+        Some((id, segment)) => (id, Some(segment)),
+        None => (new_id(), None),
+    };
+    runtime.names.add(id);
+    let task = Task {
+        context: runtime.validator.start_task(id, spawned_by),
+        runtime,
+        classes: ClassCache::default(),
+        pending: None,
+        panic_due: None,
+    };
+    // ORDERING: Relaxed: a statistic that fork reads.
+    N_TASKS.fetch_add(1, Ordering::Relaxed);
+    let task = NonNull::from(Box::leak(Box::new(UnsafeCell::new(task))));
+    runtime.exit_key.arm(task.as_ptr().cast());
+    Entered(task)
+}
+
+/// Gives the running thread the number its parent chose for it, if it has no state yet.
+pub(crate) fn start_spawned(id: TaskId, spawned_by: Segment) {
+    // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
+    if TASK.with(|word| word.load(Ordering::Relaxed)).addr() != NOT_STARTED {
+        return;
+    }
+    // ORDERING: Relaxed, as above.
+    TASK.with(|word| word.store(ptr::without_provenance_mut(BUSY), Ordering::Relaxed));
+    compiler_fence(Ordering::SeqCst);
+    match runtime::start() {
+        Some(runtime) => drop(start(runtime, Some((id, spawned_by)))),
+        // ORDERING: Relaxed, as above.
+        None => TASK.with(|word| word.store(ptr::null_mut(), Ordering::Relaxed)),
+    }
+}
+
+/// The running thread ends, after its thread-local destructors: what it still holds is judged, its state freed. A lock taken
+/// later still (in another library's pthread-key destructor) starts a new state, which ends in the same way.
+///
+/// # Safety
+///
+/// `task` is the pointer that [`start`] armed the exit key with, on this thread, and has not been passed before.
+pub(crate) unsafe extern "C" fn finish(task: *mut std::ffi::c_void) {
+    let Some(task) = NonNull::new(task.cast::<UnsafeCell<Task>>()) else { return };
+    // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
+    TASK.with(|word| word.store(ptr::without_provenance_mut(BUSY), Ordering::Relaxed));
+    compiler_fence(Ordering::SeqCst);
+    // SAFETY: the caller passes what `start` leaked, once; the word says BUSY, so nobody else has a way to it.
+    let task = unsafe { Box::from_raw(task.as_ptr()) };
+    crate::event::thread_exit(task.into_inner());
+    // ORDERING: Relaxed: a statistic.
+    N_TASKS.fetch_sub(1, Ordering::Relaxed);
+    // ORDERING: Relaxed, as above.
+    TASK.with(|word| word.store(ptr::null_mut(), Ordering::Relaxed));
+}
+
+/// Forgets the running thread's state without looking at it: in the child of a fork, where it belongs to the parent.
+pub(crate) fn abandon() {
+    // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
+    TASK.with(|word| word.store(ptr::null_mut(), Ordering::Relaxed));
+}
