@@ -5,7 +5,7 @@ use super::thread;
 use crate::panic_text;
 
 static TABLE: LazyLock<Vec<u32>> = LazyLock::new(|| (0..4).collect());
-static LOCKED: LazyLock<Mutex<u32>> = LazyLock::new(|| Mutex::new(TABLE.len() as u32));
+static LOCKED: LazyLock<Mutex<usize>> = LazyLock::new(|| Mutex::new(TABLE.len()));
 
 #[test]
 fn is_made_when_first_asked_for() {

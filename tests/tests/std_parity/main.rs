@@ -43,9 +43,8 @@ mod validated;
 
 /// Runs `f`, which panics, without the message on stderr being of interest; gives the payload as text.
 fn panic_text<R>(f: impl FnOnce() -> R) -> String {
-    let payload = match std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)) {
-        Ok(_) => panic!("expected a panic"),
-        Err(payload) => payload,
+    let Err(payload) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)) else {
+        panic!("expected a panic")
     };
     payload
         .downcast_ref::<&str>()
