@@ -7,6 +7,10 @@
 mod surface;
 
 #[expect(clippy::duplicate_mod, reason = "the same bodies against both libraries is the point")]
+#[cfg_attr(
+    std_rwlock_downgrade,
+    expect(clippy::incompatible_msrv, reason = "compiled only where std has it")
+)]
 #[expect(unused_qualifications, reason = "the bodies name the std twin in full")]
 #[path = "."]
 mod with_std {

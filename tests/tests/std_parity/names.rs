@@ -58,7 +58,6 @@ fn of_locks() -> Vec<(&'static str, Vec<&'static str>)> {
     #[cfg(not(std_rwlock_downgrade))]
     all.extend(methods! { "sync/struct.RwLockWriteGuard": RwLockWriteGuard<'static, u8> {} });
     #[cfg(std_rwlock_downgrade)]
-    #[expect(clippy::incompatible_msrv, reason = "compiled only where std has it")]
     all.extend(methods! { "sync/struct.RwLockWriteGuard": RwLockWriteGuard<'static, u8> { downgrade } });
     all
 }
@@ -89,7 +88,6 @@ fn of_once() -> Vec<(&'static str, Vec<&'static str>)> {
     #[cfg(not(std_lazy_get))]
     all.extend(methods! { "sync/struct.LazyLock": Lazy { new, force } });
     #[cfg(std_lazy_get)]
-    #[expect(clippy::incompatible_msrv, reason = "compiled only where std has it")]
     all.extend(methods! { "sync/struct.LazyLock": Lazy { new, force, force_mut, get, get_mut } });
     all
 }
