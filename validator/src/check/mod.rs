@@ -1,3 +1,13 @@
 //! The rules, one a file, and what they find.
 
+pub(crate) mod circular;
+pub(crate) mod cycle;
+pub(crate) mod instance_order;
+pub(crate) mod judge;
+pub(crate) mod knowledge;
+pub(crate) mod recursion;
+pub(crate) mod signature;
+pub(crate) mod usage;
+pub(crate) mod view;
 pub mod violation;
+pub(crate) mod wait_type;

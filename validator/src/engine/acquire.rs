@@ -1,12 +1,26 @@
 //! Acquisition: the fast path, and the way to the rules.
+//!
+//! Order of the rules (spec 17.1): wait type, usage, nest lock, chain lookup, same class, dependencies.
 
 use std::sync::atomic::Ordering;
 
+use super::rules::Pass;
 use super::{Outcome, StackSource, TaskContext, Validator};
-use crate::base::event::Acquire;
-use crate::base::id::LockId;
+use crate::base::event::{Acquire, AcquireFlags};
+use crate::base::id::{ClassId, LockId};
 use crate::base::mix::mix;
-use crate::state::held::HeldLock;
+use crate::base::mode::Mode;
+use crate::check::instance_order;
+use crate::check::recursion::{self, Again};
+use crate::check::view::Wanted;
+use crate::config::SameClassPolicy;
+use crate::fault::{self, Fault};
+use crate::state::class::Validation;
+use crate::state::held::{HeldLock, Rare};
+use crate::state::registry::fact;
+
+/// Keeps keys of instance chains apart from keys of class chains in the per-task cache.
+const INSTANCE_CHAIN: u64 = 0x1f83_d9ab_fb41_bd6b;
 
 impl Validator {
     /// An acquisition: before it waits, or after a try succeeded.
@@ -26,7 +40,7 @@ impl Validator {
             && acquire.nest.is_none()
             && task.held.len() < task.held.capacity()
         {
-            push(task, acquire, chain);
+            push(task, acquire, chain, false);
             return Outcome::CLEAN;
         }
         self.acquire_slow(task, acquire, chain, stacks)
@@ -39,10 +53,158 @@ impl Validator {
         task: &mut TaskContext,
         acquire: &Acquire,
         chain: u64,
-        _stacks: &dyn StackSource,
+        stacks: &dyn StackSource,
     ) -> Outcome {
-        push(task, acquire, chain);
-        Outcome::CLEAN
+        // ORDERING: Acquire: as on the fast path.
+        let epoch = self.epoch.load(Ordering::Acquire);
+        if task.epoch != epoch {
+            task.forget_all(epoch);
+        }
+        let key = task.validation_key(chain);
+        let has_instance_key = acquire.nest.is_none() && !task.held.is_empty();
+        if has_instance_key && task.has_seen(instance_key(task, acquire.lock, key)) {
+            push(task, acquire, chain, false);
+            return Outcome::CLEAN;
+        }
+        match self.registry.validation(acquire.lock.class()) {
+            Validation::Untracked => return Outcome::CLEAN,
+            Validation::Simple => {
+                let unchecked = Acquire { flags: acquire.flags.union(AcquireFlags::UNCHECKED), ..*acquire };
+                self.acquire_checked(task, &unchecked, chain, stacks)
+            }
+            Validation::Full => self.acquire_checked(task, acquire, chain, stacks),
+        }
+    }
+
+    /// An acquisition of a class that is tracked, and that no cache knows.
+    fn acquire_checked(
+        &self,
+        task: &mut TaskContext,
+        acquire: &Acquire,
+        chain: u64,
+        stacks: &dyn StackSource,
+    ) -> Outcome {
+        if task.held.len() >= self.config.max_held {
+            task.is_unknown = true;
+            self.count_dropped();
+            return Outcome::CLEAN;
+        }
+        let class = self.class_of_level(acquire);
+        if self.merges(task, acquire, class) {
+            return Outcome::CLEAN;
+        }
+        let wanted = Wanted::new(acquire, class, None);
+        let mut again = None;
+        if self.config.same_class != SameClassPolicy::Kernel && !fault::is(Fault::NoRecursion) {
+            again = recursion::same_lock(&self.view(task), &wanted);
+        }
+        let mut findings = super::Findings::default();
+        match again {
+            Some((index, Again::SelfDeadlock)) => {
+                let violation =
+                    recursion::same_lock_violation(&self.view(task), &wanted, index, Again::SelfDeadlock);
+                let hangs = violation.is_self_deadlock();
+                self.find(&mut findings, violation);
+                if hangs {
+                    return findings.into();
+                }
+            }
+            Some((_, Again::Stale)) => self.forget(task, acquire.lock),
+            Some((index, Again::BehindWriter)) => {
+                self.behind_writer(task, &wanted, index, &mut findings);
+            }
+            Some((_, Again::Fine)) | None => {}
+        }
+        // Forgetting a stale entry may have changed what is held.
+        let chain =
+            if matches!(again, Some((_, Again::Stale))) { mix(task.chain, step(acquire)) } else { chain };
+        self.validate_and_push(task, acquire, class, chain, stacks, findings)
+    }
+
+    fn class_of_level(&self, acquire: &Acquire) -> ClassId {
+        if fault::is(Fault::SubclassIgnored) {
+            return acquire.lock.class();
+        }
+        self.registry.level(acquire.lock.class(), acquire.subclass)
+    }
+
+    /// Runs the rules unless the chain is known, and pushes the lock.
+    fn validate_and_push(
+        &self,
+        task: &mut TaskContext,
+        acquire: &Acquire,
+        class: ClassId,
+        chain: u64,
+        stacks: &dyn StackSource,
+        mut findings: super::Findings,
+    ) -> Outcome {
+        let key = task.validation_key(chain);
+        let base = acquire.lock.class();
+        if let Some(acquired) = &mut task.acquired {
+            acquired.push(Wanted::new(acquire, class, None).acquisition);
+        }
+        let suspects = self.has_suspects() && instance_order::is_suspect(&self.view(task), acquire.lock);
+        let by_instance = suspects || task.held.iter().any(|held| held.base_class() == base);
+        let is_known =
+            self.chains.contains(key) || fault::is(Fault::ChainCachedEarly) && !task.held.is_empty();
+        let mut is_first_sighting = false;
+        if !is_known || by_instance || acquire.nest.is_some() || self.has_pending() {
+            let stack = if is_known { None } else { stacks.capture() };
+            is_first_sighting = stack.is_some();
+            let wanted = Wanted::new(acquire, class, stack.or_else(|| self.chains.stack(chain)));
+            Pass::new(self, task, &wanted, !is_known, &mut findings).run();
+            self.chains.insert(key, stack);
+            if key != chain {
+                self.chains.insert(chain, stack);
+            }
+        }
+        if acquire.nest.is_none() {
+            if !by_instance {
+                task.remember(key);
+            } else if !task.held.iter().any(|held| held.lock == acquire.lock) {
+                let known = instance_key(task, acquire.lock, key);
+                task.remember(known);
+            }
+        }
+        if !acquire.flags.contains(AcquireFlags::SYNC) {
+            push(task, acquire, chain, is_first_sighting);
+            if let Some(nest) = acquire.nest {
+                let index = task.held.len() - 1;
+                task.held[index].is_rare = true;
+                task.rare.push(Rare { index, nest: Some(nest), references: 0, pins: 0 });
+            }
+        }
+        findings.into()
+    }
+
+    /// The kernel merges a nested acquisition of the newest held class into that entry. Without evidence only: the instances
+    /// would be lost.
+    fn merges(&self, task: &mut TaskContext, acquire: &Acquire, class: ClassId) -> bool {
+        if self.config.same_class != SameClassPolicy::Kernel
+            || acquire.nest.is_none()
+            || fault::is(Fault::NoReferenceMerge)
+        {
+            return false;
+        }
+        let Some(newest) = task.held.last() else { return false };
+        if newest.depth as usize != task.entered.len() || self.view(task).class_of(newest) != class {
+            return false;
+        }
+        let index = task.held.len() - 1;
+        if task.rare_of(index).is_none() {
+            task.held[index].is_rare = true;
+            task.rare.push(Rare { index, nest: None, references: 0, pins: 0 });
+        }
+        if let Some(rare) = task.rare.iter_mut().find(|rare| rare.index == index) {
+            rare.references = if rare.references == 0 { 2 } else { rare.references.saturating_add(1) };
+        }
+        true
+    }
+
+    /// Whether any class is suspect; saves the look at each held class where none is.
+    pub(super) fn has_suspects(&self) -> bool {
+        // ORDERING: Relaxed: set before the epoch is bumped, which publishes it.
+        self.n_suspects.load(Ordering::Relaxed) != 0
     }
 
     /// A timed or interruptible acquisition gave up, or its thread unwound: undoes the newest entry of the lock. Nothing is
@@ -50,21 +212,77 @@ impl Validator {
     pub fn acquire_failed(&self, task: &mut TaskContext, lock: LockId) {
         self.drop_held(task, lock);
     }
+
+    /// Notes what an acquisition shows about its class whether or not its chain is known: a second lock, a writer. `true` if a
+    /// level may rise by it.
+    pub(super) fn note_facts(&self, wanted: &Wanted) -> bool {
+        let acquisition = &wanted.acquisition;
+        let Some(record) = self.registry.record(acquisition.class) else { return false };
+        let several = record.note_instance(acquisition.lock) && record.has(fact::GATE);
+        let is_writer =
+            acquisition.mode == Mode::Exclusive && acquisition.wait != crate::base::mode::Wait::Try;
+        let first_writer = is_writer && !record.has(fact::WRITER_SEEN) && record.note(fact::WRITER_SEEN);
+        several || (first_writer && !fault::is(Fault::WriterRaisesNothing))
+    }
+}
+
+#[inline]
+fn instance_key(task: &TaskContext, wanted: LockId, key: u64) -> u64 {
+    instance_order::instance_key(task, wanted, key ^ INSTANCE_CHAIN)
 }
 
 /// What one acquisition adds to a chain key.
 #[inline(always)]
 fn step(acquire: &Acquire) -> u64 {
-    // INVARIANT: 24 + 3 + 2 + 2 + 8 bits that do not overlap.
-    (acquire.lock.raw() >> LockId::INSTANCE_BITS)
-        | (acquire.subclass.level() as u64) << 24
-        | (acquire.mode as u64) << 27
-        | (acquire.wait as u64) << 29
-        | (acquire.flags.0 as u64) << 31
+    step_of(acquire.lock, acquire.subclass.level(), acquire.mode, acquire.wait as u8, acquire.flags)
 }
 
 #[inline(always)]
-fn push(task: &mut TaskContext, acquire: &Acquire, chain: u64) {
+fn step_of(lock: LockId, subclass: u8, mode: Mode, wait: u8, flags: AcquireFlags) -> u64 {
+    let mode = if fault::is(Fault::ChainKeyIgnoresMode) { Mode::Exclusive } else { mode };
+    // INVARIANT: 24 + 3 + 2 + 2 + 8 bits that do not overlap.
+    (lock.raw() >> LockId::INSTANCE_BITS)
+        | u64::from(subclass) << 24
+        | (mode as u64) << 27
+        | u64::from(wait) << 29
+        | u64::from(flags.0) << 31
+}
+
+/// Recomputes the chain keys from the held lock at `first` on, after something below them changed.
+pub(super) fn rechain(task: &mut TaskContext, first: usize) {
+    for index in first..task.held.len() {
+        let previous = match index.checked_sub(1) {
+            Some(below) if task.held[below].depth == task.held[index].depth => {
+                let held = task.held[below];
+                mix(
+                    held.previous_chain,
+                    step_of(held.lock, held.subclass.level(), held.mode, held.wait as u8, held.flags),
+                )
+            }
+            _ => start_of(task, task.held[index].depth),
+        };
+        task.held[index].previous_chain = previous;
+    }
+    let depth = task.entered.len();
+    task.chain = match task.held.last() {
+        Some(held) if held.depth as usize == depth => mix(
+            held.previous_chain,
+            step_of(held.lock, held.subclass.level(), held.mode, held.wait as u8, held.flags),
+        ),
+        _ => start_of(task, u8::try_from(depth).unwrap_or(u8::MAX)),
+    };
+}
+
+/// The chain key with which the context at `depth` began.
+fn start_of(task: &TaskContext, depth: u8) -> u64 {
+    match (depth as usize).checked_sub(1).and_then(|below| task.entered.get(below)) {
+        Some(entered) => TaskContext::chain_of_context(entered.context),
+        None => crate::state::task::EMPTY_CHAIN,
+    }
+}
+
+#[inline(always)]
+fn push(task: &mut TaskContext, acquire: &Acquire, chain: u64, is_first_sighting: bool) {
     #[expect(
         clippy::cast_possible_truncation,
         reason = "contexts nest at most 255 deep, see `context_enter`"
@@ -81,6 +299,7 @@ fn push(task: &mut TaskContext, acquire: &Acquire, chain: u64) {
         flags: acquire.flags,
         depth,
         is_rare: false,
+        is_first_sighting,
     });
     task.chain = chain;
 }

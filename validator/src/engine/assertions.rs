@@ -1,9 +1,14 @@
-//! Assertions about held locks.
+//! Assertions about held locks (LD0010).
 
-use super::{Held, HeldQuery, Outcome, TaskContext, Validator};
+use super::release::bare;
+use super::{Findings, Held, HeldQuery, Outcome, TaskContext, Validator};
 use crate::base::id::LockId;
 use crate::base::mode::Mode;
 use crate::base::site::Site;
+use crate::check::violation::{Code, Detail, Violation};
+use crate::check::wait_type;
+use crate::fault::{self, Fault};
+use crate::state::class::WaitType;
 
 impl Validator {
     /// Whether the task holds the lock, in any mode or in the given one ([`Mode::Shared`]: any reader).
@@ -22,24 +27,66 @@ impl Validator {
         }
     }
 
-    /// Demands that the lock is held, or not held, as `query` says (LD0010). What is not known passes.
-    pub fn assert_held(
-        &self,
-        _task: &mut TaskContext,
-        _lock: LockId,
-        _query: HeldQuery,
-        _site: Site,
-    ) -> Outcome {
-        Outcome::CLEAN
+    /// Demands that the lock is held, or not held, as `query` says. What is not known passes.
+    pub fn assert_held(&self, task: &mut TaskContext, lock: LockId, query: HeldQuery, site: Site) -> Outcome {
+        let mode = self.mode_of(task, lock);
+        if query.accepts(mode) || task.is_unknown {
+            return Outcome::CLEAN;
+        }
+        let found = match mode {
+            None => "it is not held",
+            Some(Mode::Exclusive) => "it is held exclusively",
+            Some(_) => "it is held shared",
+        };
+        let demand = match query {
+            HeldQuery::Held => "the lock must be held here",
+            HeldQuery::HeldExclusive => "the lock must be held exclusively here",
+            HeldQuery::HeldShared => "the lock must be held shared here",
+            HeldQuery::NotHeld => "the lock must not be held here",
+        };
+        let mut violation = self.assertion(task, format!("{demand}, and {found}"));
+        violation.subject = Some(bare(lock, site));
+        violation.conflict = task.position(lock).map(|index| self.view(task).acquisition(index));
+        self.assertion_failed(violation)
     }
 
-    /// Demands that the task holds no lock at all (LD0010).
-    pub fn assert_none_held(&self, _task: &mut TaskContext, _site: Site) -> Outcome {
-        Outcome::CLEAN
+    /// Demands that the task holds no lock at all.
+    pub fn assert_none_held(&self, task: &mut TaskContext, site: Site) -> Outcome {
+        let Some(newest) = task.held.len().checked_sub(1) else { return Outcome::CLEAN };
+        let mut violation = self.assertion(task, "no lock must be held here".to_owned());
+        let held = self.view(task).acquisition(newest);
+        violation.subject = Some(bare(held.lock, site));
+        violation.conflict = Some(held);
+        self.assertion_failed(violation)
     }
 
-    /// Demands that the task may sleep here: nothing it holds, and no context it is in, forbids it (LD0010).
-    pub fn assert_may_block(&self, _task: &mut TaskContext, _site: Site) -> Outcome {
-        Outcome::CLEAN
+    /// Demands that the task may sleep here: nothing it holds, and no context it is in, forbids it.
+    pub fn assert_may_block(&self, task: &mut TaskContext, site: Site) -> Outcome {
+        let (limit, limited_by) = wait_type::limit(&self.view(task));
+        if limit >= WaitType::Sleep {
+            return Outcome::CLEAN;
+        }
+        let mut violation = self.assertion(
+            task,
+            format!("the task must be allowed to sleep here, and the limit is {}", limit.as_str()),
+        );
+        let view = self.view(task);
+        let index =
+            limited_by.and_then(|class| task.held.iter().rposition(|held| view.class_of(held) == class));
+        violation.conflict = index.map(|index| view.acquisition(index));
+        violation.subject = violation.conflict.map(|held| bare(held.lock, site));
+        self.assertion_failed(violation)
+    }
+
+    fn assertion(&self, task: &TaskContext, message: String) -> Violation {
+        self.view(task).violation(Code::Assertion, Detail::Message(message))
+    }
+
+    fn assertion_failed(&self, violation: Violation) -> Outcome {
+        let mut findings = Findings::default();
+        if !fault::is(Fault::AssertionsAccepted) {
+            self.find(&mut findings, violation);
+        }
+        findings.into()
     }
 }

@@ -1,14 +1,15 @@
 //! Classes and instances: registration, order functions, removal.
 
 use std::cmp::Ordering as Comparison;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
-use super::{OrderFn, TaskContext, Validator};
+use super::{Findings, OrderFn, TaskContext, Validator};
 use crate::base::acquisition::Acquisition;
 use crate::base::id::{ClassId, LockId};
 use crate::base::site::Site;
 use crate::state::class::{ClassAttributes, LockClassKey};
+use crate::state::registry::fact;
 
 /// How many instance numbers a task takes at once.
 const INSTANCE_BLOCK: u64 = 64;
@@ -37,7 +38,27 @@ impl Validator {
             task.instances = start..start + INSTANCE_BLOCK;
         }
         let number = task.instances.next().unwrap_or_default();
-        LockId::new(class, number)
+        let lock = LockId::new(class, number);
+        self.note_instance(task, lock);
+        lock
+    }
+
+    /// A class that has a second lock is no gate any more: what was lowered by it may rise.
+    fn note_instance(&self, task: &TaskContext, lock: LockId) {
+        let Some(record) = self.registry.record(lock.class()) else { return };
+        if !record.note_instance(lock) || !record.has(fact::GATE) {
+            return;
+        }
+        let mut findings = Findings::default();
+        let mut knowledge = self.knowledge.lock().unwrap_or_else(PoisonError::into_inner);
+        self.raise(&self.view(task), &mut knowledge, &mut findings);
+        if !findings.violations.is_empty() {
+            // No event runs that could carry them: the next one that takes the slow path does.
+            knowledge.pending.append(&mut findings.violations);
+            // ORDERING: Relaxed: published by the epoch below.
+            self.has_pending.store(true, Ordering::Relaxed);
+            self.bump_epoch();
+        }
     }
 
     /// Gives a class an order of its own: two of its locks may nest if `order` says that the held one comes before the wanted
@@ -56,6 +77,21 @@ impl Validator {
     /// Removes a class whose locks are gone (a dynamic key). What was concluded through it stays: its predecessors are
     /// joined to its successors wherever that is sound. Cheap: it waits for nobody. `false` if it was not there.
     pub fn remove_class(&self, class: ClassId) -> bool {
-        self.registry.remove(class)
+        if !self.registry.remove(class) {
+            return false;
+        }
+        let mut knowledge = self.knowledge.lock().unwrap_or_else(PoisonError::into_inner);
+        for level in self.registry.levels(class) {
+            self.registry.remove(level);
+            // Under evidence a bridge over two readers would count fully although no writer may ever queue there.
+            knowledge.graph.remove_class(level, !self.config.evidence);
+        }
+        true
+    }
+
+    /// The rest of the classes stay as they are; see [`Validator::remove_class`].
+    #[cfg(test)]
+    pub(super) fn n_dependencies(&self) -> usize {
+        self.with_graph(crate::graph::Graph::n_dependencies)
     }
 }

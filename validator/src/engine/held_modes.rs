@@ -1,61 +1,206 @@
 //! Changes to locks that stay held: downgrade, upgrade, another class, pins.
 
-use super::{Outcome, PinCookie, StackSource, TaskContext, Validator};
+use super::acquire::rechain;
+use super::release::bare;
+use super::rules::Pass;
+use super::{Findings, Outcome, PinCookie, StackSource, TaskContext, Validator};
+use crate::base::event::{Acquire, AcquireFlags};
 use crate::base::id::{LockId, Subclass};
 use crate::base::mode::{Mode, Wait};
 use crate::base::site::Site;
+use crate::check::recursion;
+use crate::check::recursion::Again;
+use crate::check::view::Wanted;
+use crate::check::violation::{Code, Detail};
+use crate::fault::{self, Fault};
+use crate::state::held::Rare;
 
 impl Validator {
-    /// An exclusively held lock becomes a fair reader's (the kernel's `lock_downgrade`).
+    /// An exclusively held lock becomes a fair reader's (the kernel's `lock_downgrade`). LD0007 if it is not held, or not
+    /// exclusively.
+    ///
+    /// What was acquired above it keeps its dependencies: they were recorded under the exclusive mode, which blocks more.
     pub fn downgrade(
         &self,
-        _task: &mut TaskContext,
-        _lock: LockId,
-        _site: Site,
+        task: &mut TaskContext,
+        lock: LockId,
+        site: Site,
         _stacks: &dyn StackSource,
     ) -> Outcome {
-        Outcome::CLEAN
+        if fault::is(Fault::DowngradeIgnored) {
+            return Outcome::CLEAN;
+        }
+        self.change_mode(task, lock, site, |flags| AcquireFlags(flags.0 & !AcquireFlags::UPGRADABLE.0))
     }
-
-    /// An upgradable reader wants to become exclusive: sent before it waits for the other readers, or after a try succeeded.
-    /// The lock counts as exclusively held from here on; [`Validator::upgrade_failed`] undoes it.
-    pub fn upgrade(
-        &self,
-        _task: &mut TaskContext,
-        _lock: LockId,
-        _wait: Wait,
-        _site: Site,
-        _stacks: &dyn StackSource,
-    ) -> Outcome {
-        Outcome::CLEAN
-    }
-
-    /// An upgrade gave up.
-    pub fn upgrade_failed(&self, _task: &mut TaskContext, _lock: LockId) {}
 
     /// An exclusively held lock becomes an upgradable reader's.
     pub fn downgrade_to_upgradable(
         &self,
-        _task: &mut TaskContext,
-        _lock: LockId,
-        _site: Site,
+        task: &mut TaskContext,
+        lock: LockId,
+        site: Site,
         _stacks: &dyn StackSource,
     ) -> Outcome {
+        self.change_mode(task, lock, site, |flags| flags.union(AcquireFlags::UPGRADABLE))
+    }
+
+    fn change_mode(
+        &self,
+        task: &mut TaskContext,
+        lock: LockId,
+        site: Site,
+        flags_fn: impl Fn(AcquireFlags) -> AcquireFlags,
+    ) -> Outcome {
+        let Some(index) = task.position(lock) else {
+            return self.not_held(task, lock, site, "downgrade of a lock that is not held");
+        };
+        if task.held[index].mode != Mode::Exclusive {
+            return self.not_held(task, lock, site, "downgrade of a lock that is not held exclusively");
+        }
+        task.held[index].mode = Mode::Shared;
+        task.held[index].flags = flags_fn(task.held[index].flags);
+        task.held[index].is_first_sighting = false;
+        rechain(task, index);
         Outcome::CLEAN
     }
 
+    /// LD0007 with a sentence of its own.
+    fn not_held(&self, task: &TaskContext, lock: LockId, site: Site, message: &str) -> Outcome {
+        if task.is_unknown || fault::is(Fault::BadReleaseAccepted) {
+            return Outcome::CLEAN;
+        }
+        let mut findings = Findings::default();
+        let mut violation = self.view(task).violation(Code::BadRelease, Detail::Message(message.to_owned()));
+        violation.subject = Some(bare(lock, site));
+        violation.conflict = task.position(lock).map(|index| self.view(task).acquisition(index));
+        self.find(&mut findings, violation);
+        findings.into()
+    }
+
+    /// An upgradable reader wants to become exclusive: sent before it waits for the other readers, or after a try succeeded.
+    /// The lock counts as exclusively held from here on; [`Validator::upgrade_failed`] undoes it.
+    ///
+    /// The wait is a dependency of the lock on everything else that the task holds, whether it was acquired before or after. A plain
+    /// read of the same lock by the same task is what the upgrade waits for: it never returns.
+    pub fn upgrade(
+        &self,
+        task: &mut TaskContext,
+        lock: LockId,
+        wait: Wait,
+        site: Site,
+        stacks: &dyn StackSource,
+    ) -> Outcome {
+        let own = |held: &crate::state::held::HeldLock| {
+            held.lock == lock && held.flags.contains(AcquireFlags::UPGRADABLE)
+        };
+        let Some(index) = task.held.iter().rposition(own) else {
+            return self.not_held(task, lock, site, "upgrade of a lock that is not held as upgradable");
+        };
+        let held = task.held[index];
+        let event = Acquire {
+            lock,
+            address: held.address,
+            subclass: held.subclass,
+            mode: Mode::Exclusive,
+            wait,
+            flags: AcquireFlags(held.flags.0 & !AcquireFlags::UPGRADABLE.0),
+            nest: None,
+            site,
+        };
+        let class = self.view(task).class_of(&held);
+        let mut findings = Findings::default();
+        let other = task
+            .held
+            .iter()
+            .enumerate()
+            .find(|(other, held)| *other != index && held.lock == lock)
+            .map(|(other, _)| other);
+        let wanted = Wanted::new(&event, class, None);
+        if let Some(other) =
+            other.filter(|_| wait != Wait::Try && !event.flags.contains(AcquireFlags::REENTRANT))
+        {
+            let violation =
+                recursion::same_lock_violation(&self.view(task), &wanted, other, Again::SelfDeadlock);
+            let hangs = violation.is_self_deadlock();
+            self.find(&mut findings, violation);
+            if hangs {
+                return findings.into();
+            }
+        }
+        let wanted = Wanted::new(&event, class, stacks.capture());
+        Pass::new(self, task, &wanted, true, &mut findings).skipping(index).run();
+        task.held[index].mode = Mode::Exclusive;
+        task.held[index].is_first_sighting = false;
+        rechain(task, index);
+        findings.into()
+    }
+
+    /// An upgrade gave up.
+    pub fn upgrade_failed(&self, task: &mut TaskContext, lock: LockId) {
+        let own = |held: &crate::state::held::HeldLock| {
+            held.lock == lock && held.flags.contains(AcquireFlags::UPGRADABLE)
+        };
+        if let Some(index) = task.held.iter().rposition(own) {
+            task.held[index].mode = Mode::Shared;
+            rechain(task, index);
+        }
+    }
+
     /// Gives a held lock another class (the kernel's `lock_set_class`): `new` is the same object with another class part. What was
-    /// acquired after it is looked at again.
+    /// acquired after it is looked at again. LD0007 if it is not held.
     pub fn set_class(
         &self,
-        _task: &mut TaskContext,
-        _old: LockId,
-        _new: LockId,
-        _subclass: Subclass,
-        _site: Site,
-        _stacks: &dyn StackSource,
+        task: &mut TaskContext,
+        old: LockId,
+        new: LockId,
+        subclass: Subclass,
+        site: Site,
+        stacks: &dyn StackSource,
     ) -> Outcome {
-        Outcome::CLEAN
+        let Some(index) = task.position(old) else {
+            return self.not_held(task, old, site, "another class for a lock that is not held");
+        };
+        let start = task.context_start();
+        if index < start {
+            return self.not_held(task, old, site, "another class for a lock held outside this context");
+        }
+        task.held[index].lock = new;
+        task.held[index].subclass = subclass;
+        self.reacquire_from(task, index, stacks)
+    }
+
+    /// Takes the entries from `first` on off the stack and acquires them again, oldest first, with what they were acquired with.
+    fn reacquire_from(&self, task: &mut TaskContext, first: usize, stacks: &dyn StackSource) -> Outcome {
+        let again: Vec<_> = task.held.split_off(first);
+        let (kept, rare): (Vec<Rare>, Vec<Rare>) =
+            std::mem::take(&mut task.rare).into_iter().partition(|rare| rare.index < first);
+        task.rare = kept;
+        rechain(task, first);
+        let mut all = Findings::default();
+        for (offset, held) in again.into_iter().enumerate() {
+            let known = rare.iter().find(|rare| rare.index == first + offset);
+            let event = Acquire {
+                lock: held.lock,
+                address: held.address,
+                subclass: held.subclass,
+                mode: held.mode,
+                wait: held.wait,
+                flags: held.flags,
+                nest: known.and_then(|rare| rare.nest),
+                site: held.site,
+            };
+            let n_before = task.held.len();
+            if let Some(found) = self.acquire(task, &event, stacks).into_findings() {
+                all.violations.extend(found.violations);
+                all.dependencies.extend(found.dependencies);
+            }
+            if let Some(known) = known.filter(|_| task.held.len() > n_before) {
+                task.rare.retain(|rare| rare.index != n_before);
+                task.held[n_before].is_rare = true;
+                task.rare.push(Rare { index: n_before, ..known.clone() });
+            }
+        }
+        all.into()
     }
 
     /// Moves a held lock to another nesting level (the kernel's `lock_set_subclass`).
@@ -72,22 +217,60 @@ impl Validator {
 
     /// Pins a held lock: its release before [`Validator::unpin`] is a violation (LD0012). `None` if it is not held. For a
     /// callee that must not drop and re-take its caller's lock.
-    pub fn pin(&self, _task: &mut TaskContext, _lock: LockId) -> Option<PinCookie> {
-        None
+    pub fn pin(&self, task: &mut TaskContext, lock: LockId) -> Option<PinCookie> {
+        task.n_pins = task.n_pins.wrapping_add(1);
+        // Kernel: one plus sixteen bits of the clock; a count per task tells two pins apart just as well.
+        let cookie = PinCookie(1 + (task.n_pins & 0xffff));
+        self.repin(task, lock, cookie).then_some(cookie)
     }
 
-    /// Takes a pin back.
-    pub fn unpin(&self, _task: &mut TaskContext, _lock: LockId, _cookie: PinCookie, _site: Site) -> Outcome {
-        Outcome::CLEAN
+    /// Takes a pin back. LD0012 if the lock is not held, or not pinned so.
+    pub fn unpin(&self, task: &mut TaskContext, lock: LockId, cookie: PinCookie, site: Site) -> Outcome {
+        let index = task.position(lock);
+        if let Some(rare) = index.and_then(|index| task.rare.iter_mut().find(|rare| rare.index == index)) {
+            if let Some(left) = rare.pins.checked_sub(cookie.0) {
+                rare.pins = left;
+                return Outcome::CLEAN;
+            }
+        }
+        if task.is_unknown || fault::is(Fault::PinsIgnored) {
+            return Outcome::CLEAN;
+        }
+        let mut findings = Findings::default();
+        let message = if index.is_some() {
+            "unpin with a cookie of no pin"
+        } else {
+            "unpin of a lock that is not held"
+        };
+        let mut violation =
+            self.view(task).violation(Code::PinnedLockReleased, Detail::Message(message.to_owned()));
+        violation.subject =
+            Some(index.map_or_else(|| bare(lock, site), |index| self.view(task).acquisition(index)));
+        self.find(&mut findings, violation);
+        findings.into()
     }
 
     /// Puts a pin that was taken back into force again (after a wait that released and re-acquired the lock).
-    pub fn repin(&self, _task: &mut TaskContext, _lock: LockId, _cookie: PinCookie) -> bool {
-        false
+    pub fn repin(&self, task: &mut TaskContext, lock: LockId, cookie: PinCookie) -> bool {
+        let Some(index) = task.position(lock) else { return false };
+        if task.rare_of(index).is_none() {
+            task.held[index].is_rare = true;
+            task.rare.push(Rare { index, nest: None, references: 0, pins: 0 });
+        }
+        if let Some(rare) = task.rare.iter_mut().find(|rare| rare.index == index) {
+            rare.pins = rare.pins.saturating_add(cookie.0);
+        }
+        true
     }
 
-    /// How the task holds the lock, if it does: the oldest entry decides, as in the kernel.
+    /// How the task holds the lock, if it does: the oldest entry decides, as in the kernel. An entry merged from several
+    /// acquisitions stands for every lock of its class.
     pub(super) fn mode_of(&self, task: &TaskContext, lock: LockId) -> Option<Mode> {
-        task.held.iter().find(|held| held.lock == lock).map(|held| held.mode)
+        let is_merged = |index: usize| task.rare_of(index).is_some_and(|rare| rare.references > 0);
+        let mut held = task.held.iter().enumerate();
+        let found = held.find(|(index, held)| {
+            held.lock == lock || (held.is_rare && held.base_class() == lock.class() && is_merged(*index))
+        });
+        found.map(|(_, held)| held.mode)
     }
 }

@@ -13,17 +13,24 @@ mod contexts;
 mod held_modes;
 mod outcome;
 mod release;
+mod rules;
 mod tasks;
 mod wound_wait;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::base::id::{ClassId, StackId};
+use crate::check::knowledge::Knowledge;
+use crate::check::signature;
+use crate::check::view::View;
 use crate::check::violation::Violation;
 use crate::config::Config;
+use crate::graph::Graph;
 use crate::report::model::Counters;
 use crate::state::chains::Chains;
 use crate::state::class::LockClass;
+use crate::state::context::Contexts;
 use crate::state::registry::Registry;
 use crate::state::segment::Segments;
 
@@ -55,6 +62,12 @@ pub struct Validator {
     registry: Registry,
     chains: Chains,
     segments: Segments,
+    contexts: Contexts,
+    knowledge: Mutex<Knowledge>,
+    /// Whether `Knowledge::pending` holds anything.
+    has_pending: AtomicBool,
+    /// How many times classes became suspect.
+    n_suspects: AtomicU32,
     /// Grows when what was validated before must be looked at again; per-task caches of older epochs are void.
     epoch: AtomicU64,
     next_instance: AtomicU64,
@@ -66,6 +79,10 @@ impl Validator {
     /// An empty validator.
     pub fn new(config: Config) -> Self {
         Self {
+            knowledge: Mutex::new(Knowledge::new(config.max_reports)),
+            contexts: Contexts::default(),
+            has_pending: AtomicBool::new(false),
+            n_suspects: AtomicU32::new(0),
             config,
             registry: Registry::new(),
             chains: Chains::default(),
@@ -89,21 +106,52 @@ impl Validator {
 
     /// Marks a self-deadlock as reported, once the embedder is sure that the acquisition cannot return (it tried the real
     /// lock and failed). `true` the first time. Other violations are marked when they are found: always `true`.
-    pub fn confirm(&self, _violation: &Violation) -> bool {
-        true
+    pub fn confirm(&self, violation: &Violation) -> bool {
+        if !violation.is_self_deadlock() || !self.config.evidence {
+            return true;
+        }
+        let mut knowledge = self.knowledge.lock().unwrap_or_else(PoisonError::into_inner);
+        knowledge.admit(signature::signature(violation), violation.level)
     }
 
     /// How much was looked at, and what was not.
     pub fn counters(&self) -> Counters {
         // ORDERING: Relaxed: statistics.
         let [dropped, unseen] = [&self.n_dropped, &self.n_unseen].map(|count| count.load(Ordering::Relaxed));
+        let (dependencies, not_kept) = {
+            let knowledge = self.knowledge.lock().unwrap_or_else(PoisonError::into_inner);
+            let not_kept = knowledge.n_dropped
+                + knowledge.instances.n_dropped()
+                + knowledge.graph.n_abandoned_searches();
+            (knowledge.graph.n_dependencies() as u64, not_kept)
+        };
         Counters {
             classes: self.registry.n_classes() as u64,
-            dependencies: 0,
+            dependencies,
             chains: self.chains.n_chains(),
-            dropped,
+            dropped: dropped.saturating_add(not_kept),
             unseen,
         }
+    }
+
+    /// Calls `look_fn` with the dependency graph; no event is processed meanwhile. For exports.
+    pub fn with_graph<R>(&self, look_fn: impl FnOnce(&Graph) -> R) -> R {
+        look_fn(&self.knowledge.lock().unwrap_or_else(PoisonError::into_inner).graph)
+    }
+
+    fn view<'a>(&'a self, task: &'a TaskContext) -> View<'a> {
+        View { config: &self.config, registry: &self.registry, chains: &self.chains, task }
+    }
+
+    fn has_pending(&self) -> bool {
+        // ORDERING: Relaxed: a hint; who misses it now sees it at the next slow path.
+        self.has_pending.load(Ordering::Relaxed)
+    }
+
+    /// Makes every per-task cache void.
+    fn bump_epoch(&self) {
+        // ORDERING: Release pairs with the Acquire on the fast path: the facts noted before are seen with the new epoch.
+        self.epoch.fetch_add(1, Ordering::Release);
     }
 
     /// Counts an event that the embedder could not show to the engine (re-entered, thread state gone).

@@ -1,8 +1,19 @@
 //! Release, and everything else that takes a lock off the held stack.
 
-use super::{Outcome, TaskContext, Validator};
+use std::sync::PoisonError;
+
+use super::acquire::rechain;
+use super::{Findings, Outcome, TaskContext, Validator};
+use crate::base::acquisition::Acquisition;
 use crate::base::id::LockId;
+use crate::base::id::Subclass;
+use crate::base::mode::{Mode, Wait};
 use crate::base::site::Site;
+use crate::check::violation::{Code, Detail};
+use crate::config::SameClassPolicy;
+use crate::fault::{self, Fault};
+use crate::state::class::Validation;
+use crate::state::registry::fact;
 
 impl Validator {
     /// A release, in any order; sent before the real one. A lock that is not held is a bad release (LD0007).
@@ -20,9 +31,74 @@ impl Validator {
 
     #[cold]
     #[inline(never)]
-    fn release_slow(&self, task: &mut TaskContext, lock: LockId, _site: Site) -> Outcome {
-        self.drop_held(task, lock);
-        Outcome::CLEAN
+    fn release_slow(&self, task: &mut TaskContext, lock: LockId, site: Site) -> Outcome {
+        if fault::is(Fault::ReleasesNewest) {
+            if let Some(newest) = task.held.last().map(|held| held.lock) {
+                self.drop_held(task, newest);
+                return Outcome::CLEAN;
+            }
+        }
+        let Some(index) = self.releasable(task, lock) else {
+            return self.bad_release(task, lock, site);
+        };
+        let mut findings = Findings::default();
+        if let Some(rare) = task.rare.iter_mut().find(|rare| rare.index == index) {
+            if rare.references > 1 {
+                rare.references -= 1;
+                return Outcome::CLEAN;
+            }
+            if rare.pins != 0 && !fault::is(Fault::PinsIgnored) {
+                let mut violation = self.view(task).violation(Code::PinnedLockReleased, Detail::None);
+                violation.subject = Some(self.view(task).acquisition(index));
+                self.find(&mut findings, violation);
+            }
+        }
+        self.remove_held(task, index);
+        self.check_nested_under(task, lock, index, &mut findings);
+        findings.into()
+    }
+
+    /// The entry that a release of the lock takes: the newest of this context. An entry that was merged from several
+    /// acquisitions stands for any lock of its class.
+    fn releasable(&self, task: &TaskContext, lock: LockId) -> Option<usize> {
+        let start = task.context_start().min(task.held.len());
+        let exact = task.held[start..].iter().rposition(|held| held.lock == lock).map(|index| start + index);
+        exact.or_else(|| {
+            let merged = task.rare.iter().filter(|rare| rare.references > 0 && rare.index >= start);
+            merged.map(|rare| rare.index).find(|index| task.held[*index].base_class() == lock.class())
+        })
+    }
+
+    /// LD0011, seen from the other end: a lock is released while another one that it serialises is still held. Kernel: finds this
+    /// when it puts the later locks back onto its stack.
+    fn check_nested_under(&self, task: &TaskContext, lock: LockId, from: usize, findings: &mut Findings) {
+        if fault::is(Fault::NestNeedNotBeHeld) || task.position(lock).is_some() {
+            return;
+        }
+        let nested = task.rare.iter().find(|rare| rare.nest == Some(lock) && rare.index >= from);
+        if let Some(rare) = nested {
+            let view = self.view(task);
+            let violation = self.nest_violation(&view, view.acquisition(rare.index));
+            self.find(findings, violation);
+        }
+    }
+
+    /// LD0007.
+    fn bad_release(&self, task: &TaskContext, lock: LockId, site: Site) -> Outcome {
+        if self.registry.validation(lock.class()) == Validation::Untracked
+            || fault::is(Fault::BadReleaseAccepted)
+        {
+            return Outcome::CLEAN;
+        }
+        if task.is_unknown {
+            self.count_unseen();
+            return Outcome::CLEAN;
+        }
+        let mut findings = Findings::default();
+        let mut violation = self.view(task).violation(Code::BadRelease, Detail::None);
+        violation.subject = Some(bare(lock, site));
+        self.find(&mut findings, violation);
+        findings.into()
     }
 
     /// A release by a task that did not acquire the lock, where the program may do so (a guard that was sent, `force_unlock`):
@@ -40,19 +116,43 @@ impl Validator {
     }
 
     /// The memory of a lock object goes away, or another object takes its place. A violation if the task holds it (LD0008).
-    pub fn freed(&self, _task: &mut TaskContext, _lock: LockId, _site: Site) -> Outcome {
-        Outcome::CLEAN
+    /// The entry is dropped: nothing that holds the lock is left.
+    pub fn freed(&self, task: &mut TaskContext, lock: LockId, site: Site) -> Outcome {
+        let mut findings = Findings::default();
+        if let Some(index) = task.position(lock) {
+            self.freed_violation(task, index, site, &mut findings);
+            if self.config.same_class != SameClassPolicy::Kernel {
+                self.remove_held(task, index);
+            }
+        }
+        self.forget_instance(lock);
+        findings.into()
     }
 
     /// A range of memory goes away; addresses as given with the acquisitions.
-    pub fn freed_range(
-        &self,
-        _task: &mut TaskContext,
-        _start: usize,
-        _n_bytes: usize,
-        _site: Site,
-    ) -> Outcome {
-        Outcome::CLEAN
+    pub fn freed_range(&self, task: &mut TaskContext, start: usize, n_bytes: usize, site: Site) -> Outcome {
+        let mut findings = Findings::default();
+        let end = start.saturating_add(n_bytes);
+        while let Some(index) =
+            task.held.iter().position(|held| held.address != 0 && (start..end).contains(&held.address))
+        {
+            self.freed_violation(task, index, site, &mut findings);
+            self.forget_instance(task.held[index].lock);
+            self.remove_held(task, index);
+        }
+        findings.into()
+    }
+
+    fn freed_violation(&self, task: &TaskContext, index: usize, site: Site, findings: &mut Findings) {
+        if fault::is(Fault::FreedAccepted) {
+            return;
+        }
+        let view = self.view(task);
+        let held = view.acquisition(index);
+        let mut violation = view.violation(Code::HeldLockFreed, Detail::None);
+        violation.subject = Some(Acquisition { site, stack: None, ..held });
+        violation.conflict = Some(held);
+        self.find(findings, violation);
     }
 
     /// A lock object is initialised again (LD0008 if the task holds it).
@@ -60,13 +160,52 @@ impl Validator {
         self.freed(task, lock, site)
     }
 
+    /// Orders of a lock that is gone say nothing any more.
+    fn forget_instance(&self, lock: LockId) {
+        let is_ordered = self.registry.record(lock.class()).is_some_and(|record| record.has(fact::ORDERED));
+        if is_ordered {
+            self.knowledge.lock().unwrap_or_else(PoisonError::into_inner).forget(lock);
+        }
+    }
+
     /// Takes the newest entry of the lock off the stack; `false` if there is none.
     pub(super) fn drop_held(&self, task: &mut TaskContext, lock: LockId) -> bool {
-        let Some(index) = task.held.iter().rposition(|held| held.lock == lock) else { return false };
-        if index + 1 == task.held.len() {
-            task.chain = task.held[index].previous_chain;
-        }
-        task.held.remove(index);
+        let Some(index) = task.position(lock) else { return false };
+        self.remove_held(task, index);
         true
+    }
+
+    /// Takes one entry off the stack. The later ones keep their dependencies: whatever ran through the entry between them and
+    /// the older ones was recorded when they were acquired, so nothing needs to be looked at again.
+    pub(super) fn remove_held(&self, task: &mut TaskContext, index: usize) {
+        let held = task.held.remove(index);
+        if held.is_rare {
+            task.rare.retain(|rare| rare.index != index);
+        }
+        for rare in task.rare.iter_mut().filter(|rare| rare.index > index) {
+            rare.index -= 1;
+        }
+        for entered in task.entered.iter_mut().filter(|entered| entered.n_held > index) {
+            entered.n_held -= 1;
+        }
+        if index == task.held.len() && held.depth as usize == task.entered.len() {
+            task.chain = held.previous_chain;
+        } else {
+            rechain(task, index);
+        }
+    }
+}
+
+/// A lock of which nothing but its name is known.
+pub(super) fn bare(lock: LockId, site: Site) -> Acquisition {
+    Acquisition {
+        lock,
+        class: lock.class(),
+        subclass: Subclass::ZERO,
+        mode: Mode::Exclusive,
+        wait: Wait::Blocking,
+        address: 0,
+        site,
+        stack: None,
     }
 }

@@ -1,9 +1,14 @@
 //! Tasks: start, spawn, join, end.
 
-use super::{Outcome, StackSource, TaskContext, Validator};
+use super::acquire::rechain;
+use super::rules::Pass;
+use super::{Findings, Outcome, StackSource, TaskContext, Validator};
 use crate::base::acquisition::Acquisition;
+use crate::base::event::AcquireFlags;
 use crate::base::id::TaskId;
+use crate::base::mode::Wait;
 use crate::base::site::Site;
+use crate::check::view::Wanted;
 use crate::state::segment::Segment;
 
 impl Validator {
@@ -42,17 +47,42 @@ impl Validator {
     /// dependencies to them. Locks that it dropped inside the scope get none.
     pub fn joined_holding(
         &self,
-        _task: &mut TaskContext,
-        _acquired: &[Acquisition],
-        _site: Site,
-        _stacks: &dyn StackSource,
+        task: &mut TaskContext,
+        acquired: &[Acquisition],
+        site: Site,
+        stacks: &dyn StackSource,
     ) -> Outcome {
-        Outcome::CLEAN
+        let mut all = Findings::default();
+        if task.held.is_empty() || acquired.is_empty() {
+            return Outcome::CLEAN;
+        }
+        let stack = stacks.capture();
+        for child in acquired {
+            // What the parent holds itself, the children cannot have waited for: they got it.
+            if child.wait == Wait::Try || task.position(child.lock).is_some() {
+                continue;
+            }
+            let acquisition = Acquisition {
+                site: if child.site == Site::UNKNOWN { site } else { child.site },
+                stack: child.stack.or(stack),
+                ..*child
+            };
+            let wanted = Wanted { acquisition, flags: AcquireFlags::SYNC, nest: None };
+            Pass::new(self, task, &wanted, true, &mut all).only_dependencies().run();
+        }
+        all.into()
     }
 
-    /// The task ends. What it still holds is a violation (LD0009).
+    /// The task ends. What it still holds is a violation (LD0009), one for all of it.
     pub fn thread_exit(&self, task: &mut TaskContext, _site: Site) -> Outcome {
+        let mut findings = Findings::default();
+        if !task.held.is_empty() {
+            self.report_held_at_end(task, 0, &mut findings);
+        }
         task.held.clear();
-        Outcome::CLEAN
+        task.rare.clear();
+        task.entered.clear();
+        rechain(task, 0);
+        findings.into()
     }
 }

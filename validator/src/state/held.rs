@@ -28,6 +28,8 @@ pub(crate) struct HeldLock {
     pub(crate) depth: u8,
     /// INVARIANT: true exactly if the task's table of rare properties has an entry for this lock.
     pub(crate) is_rare: bool,
+    /// Whether its chain had never been seen before: the stack remembered for the chain is its own.
+    pub(crate) is_first_sighting: bool,
 }
 
 /// What few held locks have: kept aside, so that the others stay small.

@@ -22,8 +22,6 @@ pub type OrderFn = dyn Fn(&Acquisition, &Acquisition) -> Comparison + Send + Syn
 /// What is remembered about one class besides its dependencies.
 pub(crate) struct ClassRecord {
     pub(crate) class: LockClass,
-    /// The class of subclass zero; itself for most.
-    pub(crate) base: ClassId,
     /// What the class is for fingerprints: no line numbers.
     pub(crate) identity: u64,
     /// INVARIANT: only ever gains bits, but for `REMOVED`, which is final.
@@ -49,6 +47,8 @@ pub(crate) mod fact {
     pub(crate) const WRITER_SEEN: u32 = 8;
     /// A class whose only lock counted as gate somewhere.
     pub(crate) const GATE: u32 = 16;
+    /// Orders between its single locks are remembered.
+    pub(crate) const ORDERED: u32 = 32;
 }
 
 impl ClassRecord {
@@ -114,16 +114,6 @@ impl Registry {
         site: Site,
         attributes: ClassAttributes,
     ) -> Option<ClassId> {
-        self.register_as(key, site, attributes, None)
-    }
-
-    fn register_as(
-        &self,
-        key: &LockClassKey,
-        site: Site,
-        attributes: ClassAttributes,
-        base: Option<ClassId>,
-    ) -> Option<ClassId> {
         if let Some(id) = self.find(key) {
             return Some(id);
         }
@@ -138,7 +128,6 @@ impl Registry {
             ClassAttributes { declared: attributes.declared || key.name.is_some(), ..attributes };
         let record = ClassRecord {
             identity: identity(key),
-            base: base.unwrap_or(id),
             class: LockClass { key: key.clone(), hash: key.hash(), site, attributes },
             flags: AtomicU32::new(0),
             first_instance: AtomicU64::new(0),
@@ -175,7 +164,7 @@ impl Registry {
         }
         let class = &record.class;
         let key = LockClassKey { subclass, ..class.key.clone() };
-        let Some(id) = self.register_as(&key, class.site, class.attributes, Some(base)) else { return base };
+        let Some(id) = self.register(&key, class.site, class.attributes) else { return base };
         // ORDERING: Release publishes the record; two threads store the same id.
         cell.store(id.raw(), Ordering::Release);
         id
@@ -189,6 +178,14 @@ impl Registry {
         }
         self.by_key.remove_if(&record.class.key, |_, known| *known == id);
         true
+    }
+
+    /// A class and those of its nesting levels that were used.
+    pub(crate) fn levels(&self, base: ClassId) -> Vec<ClassId> {
+        let known = self.record(base).into_iter().flat_map(|record| &record.subclasses);
+        // ORDERING: Acquire pairs with the Release in `level`.
+        let levels = known.filter_map(|cell| (cell.load(Ordering::Acquire) as usize).checked_sub(1));
+        std::iter::once(base).chain(levels.filter_map(ClassId::from_index)).collect()
     }
 
     pub(crate) fn n_classes(&self) -> usize {
@@ -236,7 +233,6 @@ mod tests {
         assert_ne!(level, a);
         assert_eq!(registry.level(a, one), level);
         assert_eq!(registry.level(a, Subclass::ZERO), a);
-        assert_eq!(registry.record(level).expect("registered").base, a);
         assert_eq!(registry.n_classes(), 3);
     }
 

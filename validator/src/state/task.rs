@@ -130,9 +130,29 @@ impl TaskContext {
         mix(EMPTY_CHAIN, context.index() as u64 + 1)
     }
 
+    /// The contexts the task is in.
+    pub(crate) fn entered_contexts(&self) -> ContextSet {
+        self.entered.iter().fold(ContextSet::EMPTY, |set, entered| set.or(ContextSet::of(entered.context)))
+    }
+
     /// The first held lock of the current context.
     pub(crate) fn context_start(&self) -> usize {
         self.entered.last().map_or(0, |entered| entered.n_held)
+    }
+
+    /// The newest entry of a lock.
+    pub(crate) fn position(&self, lock: LockId) -> Option<usize> {
+        self.held.iter().rposition(|held| held.lock == lock)
+    }
+
+    /// The chain key after the held lock at `index` was acquired.
+    pub(crate) fn chain_after(&self, index: usize) -> u64 {
+        let next = self.held.get(index + 1).filter(|next| self.held[index].depth == next.depth);
+        if let Some(next) = next {
+            return next.previous_chain;
+        }
+        let depth = self.held[index].depth as usize;
+        self.entered.get(depth).map_or(self.chain, |entered| entered.chain)
     }
 
     pub(crate) fn rare_of(&self, index: usize) -> Option<&Rare> {

@@ -1,0 +1,131 @@
+//! New dependencies, and the cycles that they close.
+
+use super::judge::{self, FoundCycle};
+use super::knowledge::Knowledge;
+use super::view::{View, Wanted};
+use crate::base::mode::{Mode, Wait};
+use crate::config::Config;
+use crate::fault::{self, Fault};
+use crate::graph::{Added, Gates, Kind, PathStep};
+use crate::state::held::HeldLock;
+use crate::state::registry::fact;
+
+/// What recording one dependency led to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recorded {
+    pub(crate) step: PathStep,
+    /// Whether the kind was never seen before on this dependency.
+    pub(crate) is_new: bool,
+    /// Whether a cycle may have closed, or a known one may have become surer.
+    pub(crate) search: bool,
+}
+
+/// The holders that the wanted lock depends on directly, newest first.
+///
+/// The walk ends at the first holder through which the older ones are connected anyway: one that was waited for, and where
+/// whoever arrives waits for whoever leaves. Kernel: it ends at the first holder that is not a try, and so forgets what a recursive
+/// reader hides. With evidence a fair reader does not end it either, because the joint there counts fully only once a writer
+/// was seen, nor a timed acquisition, because the connection through it would be worth no more than a note.
+pub(crate) fn holders(view: &View<'_>, skip: Option<usize>) -> Vec<usize> {
+    let task = view.task;
+    let mut found = Vec::new();
+    for index in (task.context_start()..task.held.len()).rev() {
+        let held = &task.held[index];
+        if Some(index) == skip || !view.is_checked(held) {
+            continue;
+        }
+        found.push(index);
+        if ends_walk(view.config, held) {
+            break;
+        }
+    }
+    found
+}
+
+fn ends_walk(config: &Config, held: &HeldLock) -> bool {
+    if held.wait != Wait::Blocking {
+        return fault::is(Fault::WalkStopsAtTry);
+    }
+    match View::mode(held.mode) {
+        Mode::Exclusive => true,
+        Mode::Shared => !config.evidence,
+        Mode::SharedRecursive => fault::is(Fault::WalkStopsAtRecursiveReader),
+    }
+}
+
+/// Whether an acquisition that waits so can be waited for: a try never waits, and the kernel's policy knows no timed waits.
+pub(crate) fn can_wait(config: &Config, wait: Wait) -> bool {
+    match wait {
+        Wait::Blocking => true,
+        Wait::Timed => config.evidence,
+        Wait::Try => fault::is(Fault::TryBlocks),
+    }
+}
+
+/// Records the dependency of the wanted lock on one holder.
+pub(crate) fn record(
+    view: &View<'_>,
+    knowledge: &mut Knowledge,
+    holder: usize,
+    wanted: &Wanted,
+) -> Option<Recorded> {
+    let held = &view.task.held[holder];
+    let acquisition = wanted.acquisition;
+    let from = view.class_of(held);
+    if from == acquisition.class {
+        return None;
+    }
+    let kind: Kind = View::kind(held.mode, acquisition.mode, acquisition.wait);
+    let step = PathStep { from, to: acquisition.class, kind };
+    let gates = view.gates(holder);
+    let known = knowledge.graph.edge_mut(from, acquisition.class).and_then(|edge| edge.sighting_mut(kind));
+    if let Some(sighting) = known {
+        sighting.count = sighting.count.saturating_add(1);
+        let narrowed = sighting.gates.narrow(&gates);
+        return Some(Recorded { step, is_new: false, search: narrowed });
+    }
+    let is_first = knowledge.graph.edge(from, acquisition.class).is_none();
+    let witness = view.witness(holder, acquisition);
+    let added = knowledge.graph.add(from, acquisition.class, kind, &witness);
+    for gate in &gates {
+        if let Some(record) = view.record(gate.class()) {
+            record.note(fact::GATE);
+        }
+    }
+    if let Some(sighting) =
+        knowledge.graph.edge_mut(from, acquisition.class).and_then(|edge| edge.sighting_mut(kind))
+    {
+        sighting.gates = Gates::new(&gates);
+    }
+    let closes = matches!(added, Added::New { closes: true });
+    let skipped = fault::is(Fault::NewKindNotSearched) && !is_first;
+    Some(Recorded { step, is_new: true, search: closes && !skipped })
+}
+
+/// The surest cycle through a recorded dependency.
+pub(crate) fn find_cycle(
+    view: &View<'_>,
+    knowledge: &mut Knowledge,
+    recorded: &Recorded,
+) -> Option<FoundCycle> {
+    if !recorded.search || fault::is(Fault::NoCircular) {
+        return None;
+    }
+    judge::strongest_cycle(view, knowledge, recorded.step)
+}
+
+/// Of several cycles that one acquisition closes, those that say something of their own: not the ones that run through all the
+/// classes of another that is at least as sure.
+pub(crate) fn without_detours(mut found: Vec<FoundCycle>) -> Vec<FoundCycle> {
+    found.sort_by_key(|cycle| (std::cmp::Reverse(cycle.judged.level), cycle.path.len()));
+    let mut kept: Vec<FoundCycle> = Vec::new();
+    for cycle in found {
+        let is_detour = kept
+            .iter()
+            .any(|other| other.path.iter().all(|step| cycle.path.iter().any(|own| own.from == step.from)));
+        if !is_detour {
+            kept.push(cycle);
+        }
+    }
+    kept
+}

@@ -1,0 +1,121 @@
+//! From a path that a search found to a violation that a report can show.
+
+use super::judge::Judged;
+use super::knowledge::Knowledge;
+use super::view::View;
+use super::violation::{Code, CycleStep, Detail, Evidence, Ordered, Violation};
+use crate::base::id::LockId;
+use crate::graph::{Graph, Kind, PathStep, Witness};
+use crate::state::segment::{Segment, Segments};
+
+/// One dependency of a found cycle, with its sighting.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    pub(crate) kind: Kind,
+    pub(crate) witness: Witness,
+    pub(crate) count: u64,
+}
+
+/// The first sightings of the steps of a path, as far as the graph knows them.
+pub(crate) fn sightings(graph: &Graph, path: &[PathStep]) -> Vec<Seen> {
+    path.iter()
+        .filter_map(|step| {
+            let dependency = graph.edge(step.from, step.to)?;
+            let sighting = dependency.sighting(step.kind).unwrap_or_else(|| dependency.first());
+            Some(Seen { kind: step.kind, witness: sighting.witness, count: dependency.count() })
+        })
+        .collect()
+}
+
+/// The steps of a report; the closing one, if there is one, is last.
+pub(crate) fn steps(seen: &[Seen], closing: bool) -> Vec<CycleStep> {
+    let last = seen.len().saturating_sub(1);
+    seen.iter()
+        .enumerate()
+        .map(|(index, seen)| CycleStep {
+            from: seen.witness.from,
+            to: seen.witness.to,
+            kind: seen.kind.kernel_name(),
+            task: seen.witness.task,
+            segment: seen.witness.segment,
+            count: seen.count,
+            held_stack_exact: seen.witness.held_stack_exact,
+            closing: closing && index == last,
+        })
+        .collect()
+}
+
+/// The violation for a closed cycle whose last step closed it.
+pub(crate) fn violation(
+    view: &View<'_>,
+    segments: &Segments,
+    code: Code,
+    seen: &[Seen],
+    judged: &Judged,
+) -> Violation {
+    let mut violation = view.violation(code, Detail::None);
+    violation.level = judged.level;
+    violation.cycle = steps(seen, true);
+    if let Some(closing) = seen.last() {
+        violation.subject = Some(closing.witness.to);
+        violation.conflict = Some(closing.witness.from);
+        violation.task = closing.witness.task;
+    }
+    violation.evidence = Evidence {
+        sibling: is_sibling(seen),
+        n_tasks: n_tasks(seen),
+        ordered: ordered(segments, seen),
+        ..judged.evidence.clone()
+    };
+    violation
+}
+
+fn n_tasks(seen: &[Seen]) -> usize {
+    let mut tasks: Vec<u32> = seen.iter().map(|seen| seen.witness.task.0).collect();
+    tasks.sort_unstable();
+    tasks.dedup();
+    tasks.len()
+}
+
+/// How the closing side was ordered against the others in the observed run, if all of them were.
+fn ordered(segments: &Segments, seen: &[Seen]) -> Option<Ordered> {
+    let (closing, others) = seen.split_last()?;
+    let at = |seen: &Seen| Segment { task: seen.witness.task, number: seen.witness.segment };
+    let mut strongest = None;
+    for other in others {
+        let order = segments.order(at(other), at(closing))?;
+        strongest = match (strongest, order) {
+            (None | Some(Ordered::Program), order) => Some(order),
+            (known, _) => known,
+        };
+    }
+    strongest
+}
+
+/// Whether both orders of a cycle of two were seen between locks at the same distance in memory, as fields of one struct are.
+fn is_sibling(seen: &[Seen]) -> bool {
+    /// Fields of one struct are rarely farther apart.
+    const MAX_DISTANCE: usize = 1 << 16;
+    let [one, other] = seen else { return false };
+    let [from, to] = [one.witness.from.address, one.witness.to.address];
+    let [back_from, back_to] = [other.witness.from.address, other.witness.to.address];
+    let is_known = [from, to, back_from, back_to].iter().all(|address| *address != 0);
+    let is_same_pair = (from, to) == (back_to, back_from);
+    is_known
+        && (is_same_pair || to.wrapping_sub(from) == back_from.wrapping_sub(back_to))
+        && to.abs_diff(from) <= MAX_DISTANCE
+}
+
+/// The sighting of an order between two single locks: what is remembered of it, else what is known of their classes.
+pub(crate) fn instance_sighting(knowledge: &Knowledge, step: &PathStep<LockId>) -> Option<Seen> {
+    if let Some(pair) = knowledge.pair(step.from, step.to) {
+        return Some(Seen { kind: step.kind, witness: pair.witness, count: 1 });
+    }
+    let dependency = knowledge.graph.edge(step.from.class(), step.to.class())?;
+    let sighting = dependency.sighting(step.kind).unwrap_or_else(|| dependency.first());
+    let mut witness = sighting.witness;
+    witness.held_stack_exact = witness.held_stack_exact && witness.from.lock == step.from;
+    witness.from.lock = step.from;
+    witness.to.lock = step.to;
+    Some(Seen { kind: step.kind, witness, count: dependency.count() })
+}

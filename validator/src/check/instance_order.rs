@@ -1,0 +1,86 @@
+//! Orders between single locks: of one class, and of classes that lie on a reported cycle.
+
+use super::circular;
+use super::judge::{self, Judged};
+use super::knowledge::Knowledge;
+use super::recursion;
+use super::view::{View, Wanted};
+use crate::base::id::LockId;
+use crate::base::mix::mix;
+use crate::base::mode::{Mode, Wait};
+use crate::config::SameClassPolicy;
+use crate::fault::{self, Fault};
+use crate::graph::{Added, PathStep};
+use crate::state::registry::fact;
+use crate::state::task::TaskContext;
+
+/// What an acquisition is known by when the locks themselves matter: every lock in the stack, and the chain with its context.
+#[inline]
+pub(crate) fn instance_key(task: &TaskContext, wanted: LockId, validation_key: u64) -> u64 {
+    task.held.iter().fold(mix(validation_key, wanted.raw()), |key, held| mix(key, held.lock.raw()))
+}
+
+/// Whether the class's locks are told apart because it lies on a reported cycle.
+pub(crate) fn is_suspect(view: &View<'_>, lock: LockId) -> bool {
+    !fault::is(Fault::NoInstances) && view.has(lock.class(), fact::SUSPECT)
+}
+
+/// The holders whose order with the wanted lock is remembered lock by lock. Order functions may be called: no lock of the
+/// engine is held here.
+pub(crate) fn pairs(view: &View<'_>, wanted: &Wanted) -> Vec<usize> {
+    let task = view.task;
+    let lock = wanted.acquisition.lock;
+    let same_class = view.config.same_class == SameClassPolicy::Instance
+        && !fault::is(Fault::NoSameClass)
+        && !recursion::is_serialised(view, wanted);
+    let suspect = is_suspect(view, lock);
+    let mut pairs = Vec::new();
+    let mut nearest_found = false;
+    for index in (task.context_start()..task.held.len()).rev() {
+        let held = &task.held[index];
+        if held.lock == lock || !view.is_checked(held) {
+            continue;
+        }
+        let is_same = held.base_class() == lock.class();
+        let counts = if is_same {
+            same_class
+                && !nearest_found
+                && held.subclass == wanted.acquisition.subclass
+                && !recursion::is_ordered(view, index, wanted)
+        } else {
+            suspect && is_suspect(view, held.lock)
+        };
+        if counts {
+            pairs.push(index);
+        }
+        nearest_found |= is_same && held.wait == Wait::Blocking && held.mode == Mode::Exclusive;
+    }
+    pairs
+}
+
+/// Remembers one order; gives the surest cycle of single locks that it closes.
+pub(crate) fn record(
+    view: &View<'_>,
+    knowledge: &mut Knowledge,
+    holder: usize,
+    wanted: &Wanted,
+) -> Option<(Vec<PathStep<LockId>>, Judged)> {
+    let held = &view.task.held[holder];
+    let acquisition = wanted.acquisition;
+    if !circular::can_wait(view.config, acquisition.wait) {
+        return None;
+    }
+    let kind = View::kind(held.mode, acquisition.mode, acquisition.wait);
+    let added = knowledge.instances.add(held.lock, acquisition.lock, kind);
+    let lost_gate = knowledge.note_pair(&view.witness(holder, acquisition), &view.gates(holder));
+    for lock in [held.lock, acquisition.lock] {
+        if let Some(record) = view.record(lock.class()) {
+            record.note(fact::ORDERED);
+        }
+    }
+    if !lost_gate && !matches!(added, Added::New { closes: true }) {
+        return None;
+    }
+    let closing = PathStep { from: held.lock, to: acquisition.lock, kind };
+    judge::strongest_instance_cycle(view, knowledge, closing)
+}

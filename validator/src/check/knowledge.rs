@@ -1,0 +1,105 @@
+//! What the rules learn and remember, behind the validator's one lock.
+
+use rustc_hash::FxHashMap;
+
+use super::judge::Lowered;
+use super::violation::{Level, Violation};
+use crate::base::acquisition::Acquisition;
+use crate::base::id::{ClassId, LockId};
+use crate::fault::{self, Fault};
+use crate::graph::{Gates, Graph, Instances, Witness};
+use crate::state::context::ContextSet;
+
+/// How many locks the instance graph remembers.
+const MAX_INSTANCES: usize = 1 << 22;
+/// For how many pairs of instances the sites are remembered.
+const MAX_PAIR_SITES: usize = 1 << 12;
+
+/// The first sighting of an order between two locks, and what protected every one.
+#[derive(Clone, Debug)]
+pub(crate) struct PairSighting {
+    pub(crate) witness: Witness,
+    pub(crate) gates: Gates,
+}
+
+/// What the rules learn and remember.
+#[derive(Debug)]
+pub(crate) struct Knowledge {
+    pub(crate) graph: Graph,
+    pub(crate) instances: Instances,
+    /// The first sightings of orders between single locks; only for reports, bounded.
+    pair_sites: FxHashMap<(LockId, LockId), PairSighting>,
+    /// The first sighting of each usage bit of each class.
+    pub(crate) usage_sites: FxHashMap<(ClassId, u32), Acquisition>,
+    /// Contexts in which any class was used, and that were enabled while any was held.
+    pub(crate) used_in: ContextSet,
+    pub(crate) enabled: ContextSet,
+    /// What was reported, and at what level.
+    reported: FxHashMap<u64, Level>,
+    /// Violations below error whose reason may go away.
+    pub(crate) lowered: Vec<Lowered>,
+    /// Violations that no running event can carry; the next one does.
+    pub(crate) pending: Vec<Violation>,
+    max_reports: usize,
+    pub(crate) n_dropped: u64,
+}
+
+impl Knowledge {
+    pub(crate) fn new(max_reports: usize) -> Self {
+        Self {
+            graph: Graph::new(),
+            instances: Instances::new(MAX_INSTANCES),
+            pair_sites: FxHashMap::default(),
+            usage_sites: FxHashMap::default(),
+            used_in: ContextSet::EMPTY,
+            enabled: ContextSet::EMPTY,
+            reported: FxHashMap::default(),
+            lowered: Vec::new(),
+            pending: Vec::new(),
+            max_reports,
+            n_dropped: 0,
+        }
+    }
+
+    /// Whether a violation is to be reported: the first time, and again when its level has risen.
+    pub(crate) fn admit(&mut self, signature: u64, level: Level) -> bool {
+        if fault::is(Fault::NoReportOnce) {
+            return true;
+        }
+        if let Some(known) = self.reported.get_mut(&signature) {
+            let rises = level > *known;
+            *known = level.max(*known);
+            return rises;
+        }
+        if self.reported.len() >= self.max_reports {
+            self.n_dropped = self.n_dropped.saturating_add(1);
+            return false;
+        }
+        self.reported.insert(signature, level);
+        true
+    }
+
+    /// Remembers where an order between two locks was seen; `true` if it was known to have a gate and has none any more.
+    pub(crate) fn note_pair(&mut self, witness: &Witness, gates: &[LockId]) -> bool {
+        let key = (witness.from.lock, witness.to.lock);
+        if let Some(known) = self.pair_sites.get_mut(&key) {
+            return known.gates.narrow(gates) && known.gates.locks().is_empty();
+        }
+        if self.pair_sites.len() < MAX_PAIR_SITES {
+            self.pair_sites.insert(key, PairSighting { witness: *witness, gates: Gates::new(gates) });
+        }
+        false
+    }
+
+    pub(crate) fn pair(&self, from: LockId, to: LockId) -> Option<&PairSighting> {
+        self.pair_sites.get(&(from, to))
+    }
+
+    /// A lock object is gone.
+    pub(crate) fn forget(&mut self, lock: LockId) {
+        self.instances.forget(lock);
+        if !self.pair_sites.is_empty() && self.pair_sites.len() >= MAX_PAIR_SITES {
+            self.pair_sites.retain(|(from, to), _| *from != lock && *to != lock);
+        }
+    }
+}

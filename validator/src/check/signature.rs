@@ -1,0 +1,91 @@
+//! What makes two violations the same: in this process by classes, across runs by what the classes are called.
+
+use super::violation::{Code, Detail, Violation};
+use crate::base::id::ClassId;
+use crate::base::mix::mix;
+use crate::state::registry::Registry;
+
+/// The identity of a violation in this process: rule, classes, kinds. Each is reported once at each level.
+pub(crate) fn signature(violation: &Violation) -> u64 {
+    fold(violation, |class| u64::from(class.raw()))
+}
+
+/// The identity of a violation across runs and machines: rule, rotated cycle of (file, type, name, kind); no line numbers,
+/// so that an unrelated edit of the file does not make it another one.
+pub(crate) fn fingerprint(registry: &Registry, violation: &Violation) -> u64 {
+    fold(violation, |class| registry.record(class).map_or(0, |record| record.identity))
+}
+
+fn fold(violation: &Violation, class_fn: impl Fn(ClassId) -> u64) -> u64 {
+    let mut hash = mix(0, violation.code as u64);
+    if violation.code == Code::SameClassOrder {
+        // One class and one rule: how many locks the cycle runs through does not make it another defect.
+        hash = violation.subject.map_or(hash, |subject| mix(hash, class_fn(subject.class)));
+    } else if violation.cycle.is_empty() {
+        for end in [violation.subject, violation.conflict].into_iter().flatten() {
+            hash = mix(hash, class_fn(end.class));
+            hash = mix(hash, end.mode as u64);
+        }
+    } else {
+        let steps: Vec<u64> = violation
+            .cycle
+            .iter()
+            .map(|step| mix(class_fn(step.from.class), u64::from_le_bytes(kind_bytes(step.kind))))
+            .collect();
+        hash = mix(hash, rotated(period(&steps)));
+    }
+    if let Detail::Context { context, used_in, enabled } = &violation.detail {
+        for part in [text(context), class_fn(used_in.0), class_fn(enabled.0)] {
+            hash = mix(hash, part);
+        }
+    }
+    if let Detail::Message(message) = &violation.detail {
+        hash = mix(hash, text(message));
+    }
+    hash
+}
+
+fn kind_bytes(kind: &str) -> [u8; 8] {
+    let mut bytes = [0; 8];
+    for (to, from) in bytes.iter_mut().zip(kind.bytes()) {
+        *to = from;
+    }
+    bytes
+}
+
+fn text(text: &str) -> u64 {
+    text.bytes().fold(text.len() as u64, |hash, byte| mix(hash, u64::from(byte)))
+}
+
+/// A cycle of locks may run around its cycle of classes several times; that is the same cycle.
+fn period(steps: &[u64]) -> &[u64] {
+    let divisors = (1..=steps.len()).filter(|length| steps.len().is_multiple_of(*length));
+    let repeats = |length: &usize| steps.iter().zip(&steps[*length..]).all(|(one, other)| one == other);
+    let length = divisors.into_iter().find(repeats).unwrap_or(steps.len());
+    &steps[..length]
+}
+
+/// The smallest hash over all rotations: where a cycle starts does not matter.
+fn rotated(steps: &[u64]) -> u64 {
+    // Rotating to the smallest step first keeps this linear for all but cycles of equal steps.
+    let smallest = steps.iter().min().copied().unwrap_or_default();
+    let starts = steps.iter().enumerate().filter(|(_, step)| **step == smallest).map(|(start, _)| start);
+    let hash_from = |start: usize| {
+        steps.iter().cycle().skip(start).take(steps.len()).fold(0, |hash, step| mix(hash, *step))
+    };
+    starts.take(16).map(hash_from).min().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cycle_is_the_same_wherever_it_starts() {
+        assert_eq!(rotated(&[1, 2, 3]), rotated(&[3, 1, 2]));
+        assert_eq!(rotated(&[1, 1, 2]), rotated(&[1, 2, 1]));
+        assert_ne!(rotated(&[1, 2, 3]), rotated(&[1, 3, 2]));
+        assert_eq!(period(&[1, 2, 1, 2]), [1, 2]);
+        assert_eq!(period(&[1, 1, 2]), [1, 1, 2]);
+    }
+}

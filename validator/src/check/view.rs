@@ -1,0 +1,164 @@
+//! What a rule may look at: the running task, the classes, the chains.
+
+use super::violation::{Code, Detail, Evidence, Level, Violation};
+use crate::base::acquisition::Acquisition;
+use crate::base::event::{Acquire, AcquireFlags};
+use crate::base::id::{ClassId, LockId, StackId};
+use crate::base::mode::{Mode, Wait};
+use crate::config::Config;
+use crate::fault::{self, Fault};
+use crate::graph::{Kind, Witness};
+use crate::state::chains::Chains;
+use crate::state::class::Validation;
+use crate::state::held::HeldLock;
+use crate::state::registry::{ClassRecord, Registry, fact};
+use crate::state::task::TaskContext;
+
+/// What a rule may look at. Rules change nothing here; what they learn goes into the graph and the usage table.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) registry: &'a Registry,
+    pub(crate) chains: &'a Chains,
+    pub(crate) task: &'a TaskContext,
+}
+
+/// The acquisition that the rules are asked about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) acquisition: Acquisition,
+    pub(crate) flags: AcquireFlags,
+    pub(crate) nest: Option<LockId>,
+}
+
+impl Wanted {
+    pub(crate) fn new(event: &Acquire, class: ClassId, stack: Option<StackId>) -> Self {
+        let acquisition = Acquisition {
+            lock: event.lock,
+            class,
+            subclass: event.subclass,
+            mode: event.mode,
+            wait: event.wait,
+            address: event.address,
+            site: event.site,
+            stack,
+        };
+        Self { acquisition, flags: event.flags, nest: event.nest }
+    }
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn record(&self, class: ClassId) -> Option<&'a ClassRecord> {
+        self.registry.record(class)
+    }
+
+    pub(crate) fn has(&self, class: ClassId, wanted: u32) -> bool {
+        self.record(class).is_some_and(|record| record.has(wanted))
+    }
+
+    /// Whether a blocking writer of the class was seen; always under the kernel's policy.
+    pub(crate) fn writer_seen(&self, class: ClassId) -> bool {
+        !self.config.evidence || self.has(class, fact::WRITER_SEEN)
+    }
+
+    /// The class of a held lock, its nesting level included.
+    pub(crate) fn class_of(&self, held: &HeldLock) -> ClassId {
+        if fault::is(Fault::SubclassIgnored) {
+            return held.base_class();
+        }
+        self.registry.level(held.base_class(), held.subclass)
+    }
+
+    /// Whether a held lock takes part in ordering and usage.
+    pub(crate) fn is_checked(&self, held: &HeldLock) -> bool {
+        held.is_checked() && self.registry.validation(held.base_class()) == Validation::Full
+    }
+
+    /// The mode that counts for blocking.
+    pub(crate) fn mode(mode: Mode) -> Mode {
+        match mode {
+            Mode::SharedRecursive if fault::is(Fault::RecursiveIsFair) => Mode::Shared,
+            Mode::Shared if fault::is(Fault::FairIsRecursive) => Mode::SharedRecursive,
+            _ if fault::is(Fault::AllExclusive) => Mode::Exclusive,
+            mode => mode,
+        }
+    }
+
+    /// How a dependency from a held lock blocks.
+    pub(crate) fn kind(held: Mode, wanted: Mode, wait: Wait) -> Kind {
+        let wait = if wait == Wait::Timed && fault::is(Fault::TimedBlocks) { Wait::Blocking } else { wait };
+        Kind::new(Self::mode(held), Self::mode(wanted), wait)
+    }
+
+    /// A held lock as violations and witnesses name it.
+    pub(crate) fn acquisition(&self, index: usize) -> Acquisition {
+        let held = &self.task.held[index];
+        Acquisition {
+            lock: held.lock,
+            class: self.class_of(held),
+            subclass: held.subclass,
+            mode: held.mode,
+            wait: held.wait,
+            address: held.address,
+            site: held.site,
+            stack: self.chains.stack(self.task.chain_after(index)),
+        }
+    }
+
+    /// Everything held, oldest first.
+    pub(crate) fn held(&self) -> Vec<Acquisition> {
+        (0..self.task.held.len()).map(|index| self.acquisition(index)).collect()
+    }
+
+    /// The sighting of a dependency from a held lock.
+    pub(crate) fn witness(&self, from: usize, to: Acquisition) -> Witness {
+        Witness {
+            from: self.acquisition(from),
+            to,
+            task: self.task.id,
+            segment: self.task.segment,
+            held_stack_exact: self.task.held[from].is_first_sighting,
+        }
+    }
+
+    /// The locks held exclusively besides the one at `from`: whoever else holds one of them cannot be here.
+    ///
+    /// Only a class with one instance counts, because a known chain is not looked at again when another instance comes.
+    pub(crate) fn gates(&self, from: usize) -> Vec<LockId> {
+        if !self.config.evidence || fault::is(Fault::NoGates) {
+            return Vec::new();
+        }
+        let others = self.task.held.iter().enumerate().filter(|(index, _)| *index != from);
+        others
+            .filter(|(_, held)| held.mode == Mode::Exclusive && self.is_gate(held.lock))
+            .map(|(_, held)| held.lock)
+            .collect()
+    }
+
+    /// Whether a lock may count as a gate.
+    pub(crate) fn is_gate(&self, lock: LockId) -> bool {
+        let several = self.has(lock.class(), fact::SEVERAL_INSTANCES);
+        !several || fault::is(Fault::GateManyInstances)
+    }
+
+    /// Whether a lock is held, as the nest rule asks.
+    pub(crate) fn holds(&self, lock: LockId) -> bool {
+        self.task.position(lock).is_some()
+    }
+
+    /// A violation of the running task that points at nothing yet.
+    pub(crate) fn violation(&self, code: Code, detail: Detail) -> Violation {
+        Violation {
+            code,
+            level: Level::Error,
+            fingerprint: 0,
+            task: self.task.id,
+            subject: None,
+            conflict: None,
+            cycle: Vec::new(),
+            held: self.held(),
+            evidence: Evidence::default(),
+            detail,
+        }
+    }
+}

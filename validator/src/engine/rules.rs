@@ -1,0 +1,358 @@
+//! One pass of the rules over one acquisition, under the knowledge lock.
+
+use std::sync::PoisonError;
+
+use super::{Findings, NewDependency, Validator};
+use crate::base::event::AcquireFlags;
+use crate::base::mode::Wait;
+use crate::check::circular::{self, Recorded};
+use crate::check::judge::{self, Judged, Lowered};
+use crate::check::knowledge::Knowledge;
+use crate::check::recursion::{self, Again, Nesting};
+use crate::check::usage::{self, Usage};
+use crate::check::view::{View, Wanted};
+use crate::check::violation::{Code, Detail, Level, Violation};
+use crate::check::{cycle, instance_order, wait_type};
+use crate::fault::{self, Fault};
+use crate::state::registry::fact;
+use crate::state::task::TaskContext;
+
+/// One acquisition under the rules.
+pub(super) struct Pass<'a> {
+    validator: &'a Validator,
+    view: View<'a>,
+    wanted: &'a Wanted,
+    /// Whether the chain was never validated before.
+    is_new_chain: bool,
+    /// A held entry that the walk over holders passes over: the lock itself, on an upgrade.
+    skip: Option<usize>,
+    /// Whether the acquisition was made by another task: its usage and wait type were judged there.
+    only_dependencies: bool,
+    findings: &'a mut Findings,
+}
+
+impl<'a> Pass<'a> {
+    pub(super) fn new(
+        validator: &'a Validator,
+        task: &'a TaskContext,
+        wanted: &'a Wanted,
+        is_new_chain: bool,
+        findings: &'a mut Findings,
+    ) -> Self {
+        Self {
+            validator,
+            view: validator.view(task),
+            wanted,
+            is_new_chain,
+            skip: None,
+            only_dependencies: false,
+            findings,
+        }
+    }
+
+    pub(super) fn skipping(self, skip: usize) -> Self {
+        Self { skip: Some(skip), ..self }
+    }
+
+    pub(super) fn only_dependencies(self) -> Self {
+        Self { only_dependencies: true, ..self }
+    }
+
+    /// Runs every rule.
+    pub(super) fn run(mut self) {
+        let nesting = self.nesting();
+        let pairs = self.instance_pairs();
+        let knowledge = self.validator.knowledge.lock();
+        let mut knowledge = knowledge.unwrap_or_else(PoisonError::into_inner);
+        let knowledge = &mut *knowledge;
+        if self.validator.note_facts(self.wanted) {
+            self.validator.raise(&self.view, knowledge, self.findings);
+        }
+        self.findings.violations.append(&mut knowledge.pending);
+        // ORDERING: Relaxed: the flag only saves looking; the list itself is behind the lock that is held here.
+        self.validator.has_pending.store(false, std::sync::atomic::Ordering::Relaxed);
+        if self.is_new_chain && !self.only_dependencies {
+            if let Some(violation) = wait_type::check(&self.view, self.wanted) {
+                self.admit(knowledge, violation);
+            }
+            self.mark_usage(knowledge);
+        }
+        self.check_nest_lock(knowledge);
+        match nesting {
+            Nesting::Forbidden(index) => {
+                let violation = recursion::same_class_violation(&self.view, self.wanted, index);
+                self.admit(knowledge, violation);
+            }
+            Nesting::Serialised if !fault::is(Fault::NestAddsDependencies) => {}
+            Nesting::Fine | Nesting::Serialised => {
+                if self.is_new_chain {
+                    self.dependencies(knowledge);
+                }
+                for holder in pairs {
+                    self.instance_order(knowledge, holder);
+                }
+            }
+        }
+    }
+
+    fn is_ordered(&self) -> bool {
+        let Wanted { acquisition, flags, .. } = self.wanted;
+        let skip_sync = flags.contains(AcquireFlags::SYNC) && fault::is(Fault::SyncUnchecked);
+        !flags.contains(AcquireFlags::UNCHECKED)
+            && !skip_sync
+            && circular::can_wait(self.view.config, acquisition.wait)
+    }
+
+    /// The same-class rule; asks order functions, so it runs before the lock is taken.
+    fn nesting(&self) -> Nesting {
+        if !self.is_ordered() {
+            return Nesting::Fine;
+        }
+        if recursion::is_kernel_rule(&self.view) {
+            return recursion::same_class_kernel(&self.view, self.wanted);
+        }
+        if recursion::is_serialised(&self.view, self.wanted) { Nesting::Serialised } else { Nesting::Fine }
+    }
+
+    fn instance_pairs(&self) -> Vec<usize> {
+        let mut pairs = Vec::new();
+        if self.view.config.evidence && self.is_ordered() && !self.view.task.held.is_empty() {
+            pairs = instance_order::pairs(&self.view, self.wanted);
+            pairs.retain(|holder| Some(*holder) != self.skip);
+        }
+        pairs
+    }
+
+    fn admit(&mut self, knowledge: &mut Knowledge, violation: Violation) {
+        self.validator.admit(knowledge, self.findings, violation);
+    }
+
+    fn mark_usage(&mut self, knowledge: &mut Knowledge) {
+        let Wanted { acquisition, flags, .. } = self.wanted;
+        let contexts = &self.validator.contexts;
+        if flags.contains(AcquireFlags::UNCHECKED) || contexts.registered().is_empty() {
+            return;
+        }
+        let task = self.view.task;
+        let mut marks = Vec::new();
+        if acquisition.wait != Wait::Try {
+            marks.extend(task.entered_contexts().iter().map(|context| (context, Usage::UsedIn)));
+        }
+        if !flags.contains(AcquireFlags::SYNC) {
+            marks.extend(contexts.enabled(task.toggled).iter().map(|context| (context, Usage::Enabled)));
+        }
+        for mark in marks {
+            if let Some(violation) = usage::mark(&self.view, knowledge, contexts, mark, acquisition) {
+                self.admit(knowledge, violation);
+            }
+        }
+    }
+
+    /// LD0011.
+    fn check_nest_lock(&mut self, knowledge: &mut Knowledge) {
+        let Some(nest) = self.wanted.nest else { return };
+        if self.view.holds(nest) || fault::is(Fault::NestNeedNotBeHeld) || fault::is(Fault::NestIgnored) {
+            return;
+        }
+        let violation = self.validator.nest_violation(&self.view, self.wanted.acquisition);
+        self.admit(knowledge, violation);
+    }
+
+    fn dependencies(&mut self, knowledge: &mut Knowledge) {
+        if !self.is_ordered() {
+            return;
+        }
+        let mut found = Vec::new();
+        for holder in circular::holders(&self.view, self.skip) {
+            let Some(recorded) = circular::record(&self.view, knowledge, holder, self.wanted) else {
+                continue;
+            };
+            if recorded.is_new {
+                self.list(knowledge, &recorded);
+            }
+            found.extend(circular::find_cycle(&self.view, knowledge, &recorded));
+            if recorded.is_new {
+                let contexts = &self.validator.contexts;
+                let violation =
+                    usage::check_dependency(&self.view, knowledge, contexts, recorded.step, self.wanted);
+                if let Some(violation) = violation {
+                    self.admit(knowledge, violation);
+                }
+            }
+        }
+        for found in circular::without_detours(found) {
+            self.validator.report_cycle(&self.view, knowledge, self.findings, found.path, &found.judged);
+        }
+    }
+
+    /// Lists a new dependency for run records.
+    fn list(&mut self, knowledge: &Knowledge, recorded: &Recorded) {
+        if !self.view.config.list_dependencies {
+            return;
+        }
+        let step = recorded.step;
+        let sighting = knowledge.graph.edge(step.from, step.to).and_then(|edge| edge.sighting(step.kind));
+        if let Some(sighting) = sighting {
+            self.findings.dependencies.push(NewDependency {
+                kind: step.kind,
+                witness: sighting.witness,
+                gates: sighting.gates.locks().to_vec(),
+            });
+        }
+    }
+
+    fn instance_order(&mut self, knowledge: &mut Knowledge, holder: usize) {
+        let Some((path, judged)) = instance_order::record(&self.view, knowledge, holder, self.wanted) else {
+            return;
+        };
+        let is_one_class = path.iter().all(|step| step.from.class() == path[0].from.class());
+        // A cycle of several classes was reported when the classes closed it; here it can only become an error.
+        if !is_one_class && judged.level < Level::Error {
+            return;
+        }
+        if !is_one_class {
+            let gates = judge::gates_of(&self.view, &knowledge.graph, &judge::classes_of(&path));
+            if !gates.is_empty() {
+                return;
+            }
+        }
+        let code = if is_one_class { Code::SameClassOrder } else { Code::CircularDependency };
+        let seen: Vec<_> = path.iter().filter_map(|step| cycle::instance_sighting(knowledge, step)).collect();
+        let violation = cycle::violation(&self.view, &self.validator.segments, code, &seen, &judged);
+        let n_before = self.findings.violations.len();
+        self.admit(knowledge, violation);
+        if self.findings.violations.len() > n_before && judged.level < Level::Error {
+            knowledge.lowered.push(Lowered::Instances(path));
+        }
+    }
+}
+
+impl Validator {
+    /// LD0011.
+    pub(super) fn nest_violation(
+        &self,
+        view: &View<'_>,
+        subject: crate::base::acquisition::Acquisition,
+    ) -> Violation {
+        let mut violation = view.violation(Code::NestLockNotHeld, Detail::None);
+        violation.subject = Some(subject);
+        violation
+    }
+
+    /// Puts a violation into the findings unless it was reported before.
+    pub(super) fn admit(&self, knowledge: &mut Knowledge, findings: &mut Findings, mut violation: Violation) {
+        use crate::check::signature;
+        violation.fingerprint = signature::fingerprint(&self.registry, &violation);
+        // A self-deadlock counts as reported only when the embedder has tried the real lock.
+        let admitted = violation.is_self_deadlock() && self.config.evidence
+            || knowledge.admit(signature::signature(&violation), violation.level);
+        if admitted {
+            findings.violations.push(violation);
+        }
+    }
+
+    /// The same for rules that need nothing else from the knowledge.
+    pub(super) fn find(&self, findings: &mut Findings, violation: Violation) {
+        let mut knowledge = self.knowledge.lock().unwrap_or_else(PoisonError::into_inner);
+        self.admit(&mut knowledge, findings, violation);
+    }
+
+    /// LD0014: a fair read by a reader of the same lock.
+    pub(super) fn behind_writer(
+        &self,
+        task: &TaskContext,
+        wanted: &Wanted,
+        index: usize,
+        findings: &mut Findings,
+    ) {
+        if fault::is(Fault::NoRecursiveFairRead) {
+            return;
+        }
+        let violation = recursion::same_lock_violation(&self.view(task), wanted, index, Again::BehindWriter);
+        let mut knowledge = self.knowledge.lock().unwrap_or_else(PoisonError::into_inner);
+        let lowered = (violation.level == Level::Warning).then(|| Box::new(violation.clone()));
+        let n_before = findings.violations.len();
+        self.admit(&mut knowledge, findings, violation);
+        if findings.violations.len() > n_before {
+            let class = wanted.acquisition.class;
+            knowledge.lowered.extend(lowered.map(|violation| Lowered::FairRead(violation, class)));
+        }
+    }
+
+    /// Reports a cycle of classes, and has an eye on it from now on.
+    pub(super) fn report_cycle(
+        &self,
+        view: &View<'_>,
+        knowledge: &mut Knowledge,
+        findings: &mut Findings,
+        path: Vec<crate::graph::PathStep>,
+        judged: &Judged,
+    ) {
+        let seen = cycle::sightings(&knowledge.graph, &path);
+        let violation = cycle::violation(view, &self.segments, Code::CircularDependency, &seen, judged);
+        let n_before = findings.violations.len();
+        self.admit(knowledge, findings, violation);
+        if findings.violations.len() == n_before || judged.level == Level::Error {
+            return;
+        }
+        let mut is_new = false;
+        for step in &path {
+            if let Some(record) = self.registry.record(step.from) {
+                is_new |= record.note(fact::SUSPECT);
+            }
+        }
+        knowledge.lowered.push(Lowered::Cycle(path));
+        if is_new {
+            // ORDERING: Relaxed: published by the epoch below.
+            self.n_suspects.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.bump_epoch();
+        }
+    }
+
+    /// Looks again at everything that was lowered: a writer was seen, a gate lost. What rises is reported again.
+    pub(super) fn raise(&self, view: &View<'_>, knowledge: &mut Knowledge, findings: &mut Findings) {
+        let lowered = std::mem::take(&mut knowledge.lowered);
+        for entry in lowered {
+            let level = match &entry {
+                Lowered::Cycle(path) => self.raise_cycle(view, knowledge, findings, path),
+                Lowered::Instances(path) => {
+                    let judged = judge::judge_instances(view, knowledge, path);
+                    let seen: Vec<_> =
+                        path.iter().filter_map(|step| cycle::instance_sighting(knowledge, step)).collect();
+                    let violation =
+                        cycle::violation(view, &self.segments, Code::SameClassOrder, &seen, &judged);
+                    self.admit(knowledge, findings, violation);
+                    judged.level
+                }
+                Lowered::FairRead(violation, class) => {
+                    if view.writer_seen(*class) {
+                        let mut violation = violation.clone();
+                        violation.level = Level::Error;
+                        violation.evidence.writer_seen = true;
+                        self.admit(knowledge, findings, *violation);
+                        Level::Error
+                    } else {
+                        Level::Warning
+                    }
+                }
+            };
+            if level < Level::Error {
+                knowledge.lowered.push(entry);
+            }
+        }
+    }
+
+    fn raise_cycle(
+        &self,
+        view: &View<'_>,
+        knowledge: &mut Knowledge,
+        findings: &mut Findings,
+        path: &[crate::graph::PathStep],
+    ) -> Level {
+        let judged = judge::judge(view, knowledge, path);
+        let seen = cycle::sightings(&knowledge.graph, path);
+        let violation = cycle::violation(view, &self.segments, Code::CircularDependency, &seen, &judged);
+        self.admit(knowledge, findings, violation);
+        judged.level
+    }
+}
