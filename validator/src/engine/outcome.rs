@@ -1,9 +1,9 @@
 //! What one event led to.
 
-use crate::base::id::LockId;
+use crate::base::acquisition::Acquisition;
+use crate::base::id::{LockId, TaskId};
 use crate::base::mode::Mode;
 use crate::check::violation::Violation;
-use crate::graph::{Kind, Witness};
 
 /// What one event led to. Clean costs nothing.
 #[derive(Debug, Default)]
@@ -19,15 +19,23 @@ pub struct Findings {
     pub dependencies: Vec<NewDependency>,
 }
 
-/// The first sighting of one kind of one dependency. Its classes are those of the witness's two acquisitions.
+/// The first sighting of one kind of one dependency (and, of suspect classes, of one pair of instances).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NewDependency {
-    /// How it blocks.
-    pub kind: Kind,
-    /// Who, where, which locks.
-    pub witness: Witness,
+    /// The lock that was held.
+    pub from: Acquisition,
+    /// The lock that was acquired.
+    pub to: Acquisition,
+    /// The task that did both.
+    pub task: TaskId,
+    /// The segment of that task.
+    pub segment: u32,
+    /// The kind as the kernel names it: `ER`, `EN`, `SR` or `SN`.
+    pub kind: &'static str,
     /// Other locks held exclusively around it.
     pub gates: Vec<LockId>,
+    /// Whether `from.stack` is that of this very sighting.
+    pub held_stack_exact: bool,
 }
 
 impl Outcome {

@@ -194,8 +194,12 @@ impl<'a> Pass<'a> {
         let sighting = knowledge.graph.edge(step.from, step.to).and_then(|edge| edge.sighting(step.kind));
         if let Some(sighting) = sighting {
             self.findings.dependencies.push(NewDependency {
-                kind: step.kind,
-                witness: sighting.witness,
+                from: sighting.witness.from,
+                to: sighting.witness.to,
+                task: sighting.witness.task,
+                segment: sighting.witness.segment,
+                kind: step.kind.kernel_name(),
+                held_stack_exact: sighting.witness.held_stack_exact,
                 gates: sighting.gates.locks().to_vec(),
             });
         }
