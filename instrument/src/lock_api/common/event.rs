@@ -1,0 +1,176 @@
+//! In which order an operation on the real lock and its event happen: once, for every kind of acquisition.
+
+use core::mem::ManuallyDrop;
+
+use super::super::hook::{AcquireFlags, AcquireOptions, LockInfo, LockMap, Mode, Verdict, Wait};
+
+/// In which mode a lock is wanted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Want {
+    mode: Mode,
+    options: AcquireOptions,
+}
+
+impl Want {
+    /// The mode alone.
+    #[inline]
+    pub(crate) const fn mode(self) -> Mode {
+        self.mode
+    }
+
+    /// A mutex, or a writer.
+    pub(crate) const EXCLUSIVE: Self = Self { mode: Mode::Exclusive, options: AcquireOptions::new() };
+    /// A mutex that its holder may take again. Only the outermost acquisition is an event.
+    pub(crate) const REENTRANT: Self =
+        Self { mode: Mode::Exclusive, options: AcquireOptions::new().flags(AcquireFlags::REENTRANT) };
+    /// A reader that queues behind a waiting writer.
+    pub(crate) const SHARED: Self = Self { mode: Mode::Shared, options: AcquireOptions::new() };
+    /// A reader that waits for no reader.
+    pub(crate) const RECURSIVE: Self = Self { mode: Mode::SharedRecursive, options: AcquireOptions::new() };
+    /// A reader that may become the writer.
+    pub(crate) const UPGRADABLE: Self =
+        Self { mode: Mode::Shared, options: AcquireOptions::new().flags(AcquireFlags::UPGRADABLE) };
+}
+
+/// What `read()` of the raw lock `R` asks for.
+///
+/// Raw locks do not say whether their readers queue behind a waiting writer, and most do. Those that are known not to are
+/// told by name: a fair reader where there is none would be a false alarm.
+#[inline]
+pub(crate) fn read_want<R>() -> Want {
+    if super::super::hook::enabled() && reads_recursively(core::any::type_name::<R>()) { Want::RECURSIVE } else { Want::SHARED }
+}
+
+fn reads_recursively(raw_type: &str) -> bool {
+    raw_type == "parking_lot::raw_rwlock::RawRwLockRecursive" || raw_type.starts_with("spin::rwlock::RwLock<")
+}
+
+/// A blocking acquisition: the event, then `lock`.
+///
+/// # Panics
+///
+/// As [`LockMap::acquire`] and [`LockMap::self_deadlock`]; the real lock is then not taken.
+#[track_caller]
+#[inline]
+pub(crate) fn blocking<S>(
+    map: &LockMap,
+    info: &LockInfo,
+    want: Want,
+    lock: impl FnOnce() -> S,
+    try_lock: impl FnOnce() -> Option<S>,
+) -> S {
+    match map.acquire_with(info, want.mode, Wait::Blocking, &want.options) {
+        Verdict::Proceed => lock(),
+        Verdict::SelfDeadlock => own_lock(map, lock, try_lock),
+    }
+}
+
+/// The held stack says that this thread waits for itself. The real lock knows better.
+#[cold]
+#[track_caller]
+fn own_lock<S>(map: &LockMap, lock: impl FnOnce() -> S, try_lock: impl FnOnce() -> Option<S>) -> S {
+    if let Some(state) = try_lock() {
+        map.stale_holder();
+        return state;
+    }
+    map.self_deadlock();
+    lock()
+}
+
+/// An acquisition that gives up after a while: the event, then `attempt`, and the event is taken back if it failed.
+#[track_caller]
+#[inline]
+pub(crate) fn timed<S>(map: &LockMap, info: &LockInfo, want: Want, attempt: impl FnOnce() -> Option<S>) -> Option<S> {
+    match map.acquire_with(info, want.mode, Wait::Timed, &want.options) {
+        Verdict::Proceed => {
+            let taken = attempt();
+            if taken.is_none() {
+                map.acquire_failed();
+            }
+            taken
+        }
+        // It cannot hang for ever, so there is nothing to report; but if it succeeds, what was held is stale.
+        Verdict::SelfDeadlock => {
+            let taken = attempt();
+            if taken.is_some() {
+                map.stale_holder();
+            }
+            taken
+        }
+    }
+}
+
+/// A blocking acquisition for a guard that goes on living: `slot` is filled with the real lock's state on every way out,
+/// because the guard will be dropped, and give the lock up, on every way out.
+#[track_caller]
+#[inline]
+pub(crate) fn reacquire<S>(
+    map: &LockMap,
+    info: &LockInfo,
+    want: Want,
+    slot: &mut ManuallyDrop<S>,
+    lock: impl Fn() -> S,
+    try_lock: impl FnOnce() -> Option<S>,
+) {
+    let on_panic = OnDrop(|| {
+        *slot = ManuallyDrop::new(lock());
+        map.try_acquired_with(info, want.mode, &want.options);
+    });
+    let state = blocking(map, info, want, &lock, try_lock);
+    on_panic.dismiss();
+    *slot = ManuallyDrop::new(state);
+}
+
+/// The event of an acquisition that did not wait, after it succeeded.
+#[track_caller]
+#[inline]
+pub(crate) fn tried<S>(map: &LockMap, info: &LockInfo, want: Want, taken: Option<S>) -> Option<S> {
+    if taken.is_some() {
+        map.try_acquired_with(info, want.mode, &want.options);
+    }
+    taken
+}
+
+/// Gives the lock up for a moment: a release and a blocking acquisition, because others may take it in between.
+#[track_caller]
+#[inline]
+pub(crate) fn yielded(map: &LockMap, info: &LockInfo, want: Want, bump: impl FnOnce()) {
+    map.release();
+    // A panic of the event leaves the caller with a guard, and with the real lock.
+    let on_panic = OnDrop(|| map.try_acquired_with(info, want.mode, &want.options));
+    if let Verdict::SelfDeadlock = map.acquire_with(info, want.mode, Wait::Blocking, &want.options) {
+        // Just released: only a stale entry of the same lock can say so.
+        map.stale_holder();
+    }
+    on_panic.dismiss();
+    bump();
+}
+
+/// Runs its action at the end of the scope, also when the thread unwinds, unless it is dismissed before.
+pub(crate) struct OnDrop<F: FnMut()>(pub(crate) F);
+
+impl<F: FnMut()> OnDrop<F> {
+    /// The action is not needed.
+    #[inline]
+    pub(crate) fn dismiss(self) {
+        core::mem::forget(self);
+    }
+}
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reads_recursively;
+
+    #[test]
+    fn only_known_raw_locks_read_recursively() {
+        assert!(reads_recursively("parking_lot::raw_rwlock::RawRwLockRecursive"));
+        assert!(reads_recursively("spin::rwlock::RwLock<(), spin::relax::Spin>"));
+        assert!(!reads_recursively("parking_lot::raw_rwlock::RawRwLock"));
+    }
+}

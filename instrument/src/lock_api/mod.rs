@@ -1,0 +1,83 @@
+//! Locks around anyone's raw lock, for raw locks that implement the traits of `lock_api` 0.4.
+//!
+//! Write `lockdep::lock_api` where `lock_api` stood: the traits are `lock_api`'s own, the locks and guards are ours and
+//! have the same methods. A lock library then looks like this, with validation of every lock that it gives out:
+//!
+//! ```
+//! use lockdep::lock_api::{self, GuardSend, RawMutex};
+//! use std::sync::atomic::{AtomicBool, Ordering};
+//!
+//! pub struct RawSpin(AtomicBool);
+//!
+//! unsafe impl RawMutex for RawSpin {
+//!     const INIT: Self = Self(AtomicBool::new(false));
+//!     type GuardMarker = GuardSend;
+//!     fn lock(&self) { while !self.try_lock() { std::hint::spin_loop(); } }
+//!     fn try_lock(&self) -> bool { !self.0.swap(true, Ordering::Acquire) }
+//!     unsafe fn unlock(&self) { self.0.store(false, Ordering::Release) }
+//! }
+//!
+//! pub type SpinLock<T> = lock_api::Mutex<RawSpin, T>;
+//!
+//! static COUNTER: SpinLock<u32> = SpinLock::new(0);
+//! *COUNTER.lock() += 1;
+//! assert_eq!(*COUNTER.lock(), 1);
+//! ```
+//!
+//! What a lock here cannot see: the raw lock used behind its back ([`Mutex::raw`], [`RwLock::raw`]). Such a lock is
+//! *unverified* from then on.
+
+extern crate alloc;
+
+mod common;
+mod only_v0_4;
+#[path = "seam_v0_4.rs"]
+mod seam;
+
+pub use common::*;
+pub use raw::{
+    GetThreadId, GuardNoSend, GuardSend, RawMutex, RawMutexFair, RawMutexTimed, RawRwLock, RawRwLockDowngrade, RawRwLockFair,
+    RawRwLockRecursive, RawRwLockRecursiveTimed, RawRwLockTimed, RawRwLockUpgrade, RawRwLockUpgradeDowngrade,
+    RawRwLockUpgradeFair, RawRwLockUpgradeTimed,
+};
+
+mod raw {
+    pub use lock_api_0_4::{
+        GetThreadId, GuardNoSend, GuardSend, RawMutex, RawMutexFair, RawMutexTimed, RawRwLock, RawRwLockDowngrade,
+        RawRwLockFair, RawRwLockRecursive, RawRwLockRecursiveTimed, RawRwLockTimed, RawRwLockUpgrade,
+        RawRwLockUpgradeDowngrade, RawRwLockUpgradeFair, RawRwLockUpgradeTimed,
+    };
+
+    /// The raw mutex, kept as a `lock_api` mutex of nothing: parking_lot's condition variable wants one to wait with.
+    pub(crate) type RawCell<R> = lock_api_0_4::Mutex<R, ()>;
+
+    pub(crate) const fn raw_cell<R>(raw: R) -> RawCell<R> {
+        RawCell::from_raw(raw, ())
+    }
+
+    #[inline]
+    pub(crate) fn raw_of<R: RawMutex>(cell: &RawCell<R>) -> &R {
+        // SAFETY: every use of the raw mutex here is by a guard of ours, and the cell's own lock is never used.
+        unsafe { cell.raw() }
+    }
+}
+
+/// The event interface, and whether anyone listens.
+mod hook {
+    pub(crate) use crate::hook::{AcquireOptions, LockInfo, LockMap, LockRef, Tracked, Verdict};
+    pub(crate) use crate::{AcquireFlags, Mode, Wait};
+
+    #[inline]
+    pub(crate) fn enabled() -> bool {
+        #[cfg(not(lockdep_disabled))]
+        let on = crate::state::is_on();
+        #[cfg(lockdep_disabled)]
+        let on = false;
+        on
+    }
+}
+
+/// Somebody got at the raw mutex of `map`.
+fn raw_mutex_taken(map: &hook::LockMap, _info: &hook::LockInfo) {
+    map.unverified();
+}
