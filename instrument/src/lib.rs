@@ -3,6 +3,10 @@
 //! `LOCKDEP=1` turns it on; without that every lock costs one relaxed load more than its plain version.
 #![deny(missing_docs)]
 
+// The lock sources shared with the stand-ins for `lock_api`, which have no `std`, name it.
+#[cfg(feature = "lock_api")]
+extern crate alloc;
+
 pub mod assert;
 #[cfg(not(lockdep_disabled))]
 mod classes;
@@ -20,6 +24,8 @@ mod fault;
 mod fork;
 pub mod hook;
 mod inspect;
+#[cfg(feature = "lock_api_0_4")]
+pub mod lock_api;
 #[cfg(not(lockdep_disabled))]
 mod process_exit;
 #[cfg(not(lockdep_disabled))]

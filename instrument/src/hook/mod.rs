@@ -58,3 +58,13 @@ pub use tracked::{LockRef, Tracked};
 pub(crate) use class_key::sealed::AnyKey;
 #[cfg(not(lockdep_disabled))]
 pub(crate) use slot::Slot;
+
+/// Whether events are looked at, or may be: one relaxed load. For wrappers that must compute something to make an event.
+#[inline(always)]
+pub fn is_on() -> bool {
+    #[cfg(not(lockdep_disabled))]
+    let on = crate::state::is_on();
+    #[cfg(lockdep_disabled)]
+    let on = false;
+    on
+}

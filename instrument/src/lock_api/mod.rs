@@ -27,8 +27,6 @@
 //! What a lock here cannot see: the raw lock used behind its back ([`Mutex::raw`], [`RwLock::raw`]). Such a lock is
 //! *unverified* from then on.
 
-extern crate alloc;
-
 mod common;
 mod only_v0_4;
 #[path = "seam_v0_4.rs"]
@@ -36,16 +34,16 @@ mod seam;
 
 pub use common::*;
 pub use raw::{
-    GetThreadId, GuardNoSend, GuardSend, RawMutex, RawMutexFair, RawMutexTimed, RawRwLock, RawRwLockDowngrade, RawRwLockFair,
-    RawRwLockRecursive, RawRwLockRecursiveTimed, RawRwLockTimed, RawRwLockUpgrade, RawRwLockUpgradeDowngrade,
-    RawRwLockUpgradeFair, RawRwLockUpgradeTimed,
+    GetThreadId, GuardNoSend, GuardSend, RawMutex, RawMutexFair, RawMutexTimed, RawRwLock,
+    RawRwLockDowngrade, RawRwLockFair, RawRwLockRecursive, RawRwLockRecursiveTimed, RawRwLockTimed,
+    RawRwLockUpgrade, RawRwLockUpgradeDowngrade, RawRwLockUpgradeFair, RawRwLockUpgradeTimed,
 };
 
 mod raw {
     pub use lock_api_0_4::{
-        GetThreadId, GuardNoSend, GuardSend, RawMutex, RawMutexFair, RawMutexTimed, RawRwLock, RawRwLockDowngrade,
-        RawRwLockFair, RawRwLockRecursive, RawRwLockRecursiveTimed, RawRwLockTimed, RawRwLockUpgrade,
-        RawRwLockUpgradeDowngrade, RawRwLockUpgradeFair, RawRwLockUpgradeTimed,
+        GetThreadId, GuardNoSend, GuardSend, RawMutex, RawMutexFair, RawMutexTimed, RawRwLock,
+        RawRwLockDowngrade, RawRwLockFair, RawRwLockRecursive, RawRwLockRecursiveTimed, RawRwLockTimed,
+        RawRwLockUpgrade, RawRwLockUpgradeDowngrade, RawRwLockUpgradeFair, RawRwLockUpgradeTimed,
     };
 
     /// The raw mutex, kept as a `lock_api` mutex of nothing: parking_lot's condition variable wants one to wait with.
@@ -62,19 +60,10 @@ mod raw {
     }
 }
 
-/// The event interface, and whether anyone listens.
+/// The event interface.
 mod hook {
-    pub(crate) use crate::hook::{AcquireOptions, LockInfo, LockMap, LockRef, Tracked, Verdict};
+    pub(crate) use crate::hook::{AcquireOptions, LockInfo, LockMap, LockRef, Tracked, Verdict, is_on};
     pub(crate) use crate::{AcquireFlags, Mode, Wait};
-
-    #[inline]
-    pub(crate) fn enabled() -> bool {
-        #[cfg(not(lockdep_disabled))]
-        let on = crate::state::is_on();
-        #[cfg(lockdep_disabled)]
-        let on = false;
-        on
-    }
 }
 
 /// Somebody got at the raw mutex of `map`.

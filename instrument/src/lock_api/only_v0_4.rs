@@ -6,17 +6,19 @@ use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 
 use super::common::event::{self, Want};
-use super::common::{
-    MappedMutexGuard, MappedRwLockReadGuard, MappedRwLockWriteGuard, Mutex, MutexGuard, RwLock, RwLockReadGuard,
-    RwLockUpgradableReadGuard, RwLockWriteGuard,
-};
 #[cfg(feature = "arc_lock")]
 use super::common::{
-    ArcMutexGuard, ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard, ArcRwLockWriteGuard, rwlock::arc_acquisitions,
+    rwlock::arc_acquisitions, ArcMutexGuard, ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard,
+    ArcRwLockWriteGuard,
+};
+use super::common::{
+    MappedMutexGuard, MappedRwLockReadGuard, MappedRwLockWriteGuard, Mutex, MutexGuard, RwLock,
+    RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
 };
 use super::hook::LockMap;
 use super::raw::{
-    RawMutex, RawMutexFair, RawRwLock, RawRwLockFair, RawRwLockRecursive, RawRwLockRecursiveTimed, RawRwLockUpgrade, raw_cell,
+    raw_cell, RawMutex, RawMutexFair, RawRwLock, RawRwLockFair, RawRwLockRecursive, RawRwLockRecursiveTimed,
+    RawRwLockUpgrade,
 };
 use super::seam::SharedState;
 
@@ -277,7 +279,10 @@ impl<'a, R: RawRwLock + 'a, T: ?Sized + 'a> MappedRwLockReadGuard<'a, R, T> {
     ///
     /// The guard itself and the error of `f`.
     #[inline]
-    pub fn try_map_or_else<U: ?Sized, F, E>(s: Self, f: F) -> Result<MappedRwLockReadGuard<'a, R, U>, (Self, E)>
+    pub fn try_map_or_else<U: ?Sized, F, E>(
+        s: Self,
+        f: F,
+    ) -> Result<MappedRwLockReadGuard<'a, R, U>, (Self, E)>
     where
         F: FnOnce(&T) -> Result<&U, E>,
     {

@@ -38,7 +38,11 @@ impl Want {
 /// told by name: a fair reader where there is none would be a false alarm.
 #[inline]
 pub(crate) fn read_want<R>() -> Want {
-    if super::super::hook::enabled() && reads_recursively(core::any::type_name::<R>()) { Want::RECURSIVE } else { Want::SHARED }
+    if super::super::hook::is_on() && reads_recursively(core::any::type_name::<R>()) {
+        Want::RECURSIVE
+    } else {
+        Want::SHARED
+    }
 }
 
 fn reads_recursively(raw_type: &str) -> bool {
@@ -80,7 +84,12 @@ fn own_lock<S>(map: &LockMap, lock: impl FnOnce() -> S, try_lock: impl FnOnce() 
 /// An acquisition that gives up after a while: the event, then `attempt`, and the event is taken back if it failed.
 #[track_caller]
 #[inline]
-pub(crate) fn timed<S>(map: &LockMap, info: &LockInfo, want: Want, attempt: impl FnOnce() -> Option<S>) -> Option<S> {
+pub(crate) fn timed<S>(
+    map: &LockMap,
+    info: &LockInfo,
+    want: Want,
+    attempt: impl FnOnce() -> Option<S>,
+) -> Option<S> {
     match map.acquire_with(info, want.mode, Wait::Timed, &want.options) {
         Verdict::Proceed => {
             let taken = attempt();

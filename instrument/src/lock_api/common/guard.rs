@@ -186,6 +186,7 @@ macro_rules! impl_lock_guard {
 }
 
 /// A guard that shares its lock: getting the `Arc` back.
+#[cfg(feature = "arc_lock")]
 macro_rules! impl_arc_guard {
     ([$($generics:tt)*] [$($fair:tt)*] $guard:ty, $lock:ty, $accessor:ident, $release:ident, $release_fair:ident) => {
         impl<$($generics)*> $guard {
@@ -324,4 +325,6 @@ macro_rules! impl_map {
 
 #[cfg(feature = "arc_lock")]
 pub(crate) use impl_arc_guard;
-pub(crate) use {impl_deref, impl_deref_mut, impl_lock_guard, impl_map, impl_mapped_guard, impl_stable_address};
+pub(crate) use {
+    impl_deref, impl_deref_mut, impl_lock_guard, impl_map, impl_mapped_guard, impl_stable_address,
+};

@@ -6,7 +6,8 @@ use super::super::hook::LockMap;
 use super::super::raw::{RawMutex, RawMutexFair, RawRwLock, RawRwLockFair};
 use super::super::seam::{self, ExclusiveState, MutexState, SharedState};
 use super::guard::{
-    ExclusivePointer, SharedPointer, impl_deref, impl_deref_mut, impl_map, impl_mapped_guard, impl_stable_address,
+    impl_deref, impl_deref_mut, impl_map, impl_mapped_guard, impl_stable_address, ExclusivePointer,
+    SharedPointer,
 };
 use super::mutex::MutexGuard;
 use super::rwlock_guard::{RwLockReadGuard, RwLockWriteGuard};
@@ -14,7 +15,7 @@ use super::rwlock_guard::{RwLockReadGuard, RwLockWriteGuard};
 /// A mutex guard narrowed to a part of the data, from [`MutexGuard::map`].
 #[must_use = "a guard that is dropped at once protects nothing"]
 #[clippy::has_significant_drop]
-pub struct MappedMutexGuard<'a, R: RawMutex, T: ?Sized> {
+pub struct MappedMutexGuard<'a, R: RawMutex, T: ?Sized + 'a> {
     raw: &'a R,
     map: &'a LockMap,
     state: ManuallyDrop<MutexState<R>>,
@@ -24,7 +25,7 @@ pub struct MappedMutexGuard<'a, R: RawMutex, T: ?Sized> {
 /// A read guard narrowed to a part of the data, from [`RwLockReadGuard::map`].
 #[must_use = "a guard that is dropped at once protects nothing"]
 #[clippy::has_significant_drop]
-pub struct MappedRwLockReadGuard<'a, R: RawRwLock, T: ?Sized> {
+pub struct MappedRwLockReadGuard<'a, R: RawRwLock, T: ?Sized + 'a> {
     raw: &'a R,
     map: &'a LockMap,
     state: ManuallyDrop<SharedState<R>>,
@@ -34,7 +35,7 @@ pub struct MappedRwLockReadGuard<'a, R: RawRwLock, T: ?Sized> {
 /// A write guard narrowed to a part of the data, from [`RwLockWriteGuard::map`].
 #[must_use = "a guard that is dropped at once protects nothing"]
 #[clippy::has_significant_drop]
-pub struct MappedRwLockWriteGuard<'a, R: RawRwLock, T: ?Sized> {
+pub struct MappedRwLockWriteGuard<'a, R: RawRwLock, T: ?Sized + 'a> {
     raw: &'a R,
     map: &'a LockMap,
     state: ManuallyDrop<ExclusiveState<R>>,

@@ -8,7 +8,7 @@ use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 
 use super::super::hook::{LockInfo, LockMap, LockRef, Tracked};
-use super::super::raw::{RawCell, RawMutex, RawMutexFair, RawMutexTimed, raw_of};
+use super::super::raw::{raw_of, RawCell, RawMutex, RawMutexFair, RawMutexTimed};
 use super::super::seam::{self, MutexState};
 use super::event::{self, OnDrop, Want};
 #[cfg(feature = "arc_lock")]
@@ -63,7 +63,14 @@ impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
     #[inline]
     pub(crate) fn reacquire(&self, slot: &mut ManuallyDrop<MutexState<R>>) {
         let raw = self.raw_mutex();
-        event::reacquire(&self.map, &Self::INFO, Want::EXCLUSIVE, slot, || seam::lock(raw), || seam::try_lock(raw));
+        event::reacquire(
+            &self.map,
+            &Self::INFO,
+            Want::EXCLUSIVE,
+            slot,
+            || seam::lock(raw),
+            || seam::try_lock(raw),
+        );
     }
 
     #[track_caller]
@@ -151,7 +158,9 @@ impl<R: RawMutexFair, T: ?Sized> Mutex<R, T> {
     #[inline]
     unsafe fn bump(&self, state: &mut MutexState<R>) {
         // SAFETY: the caller's promise.
-        event::yielded(&self.map, &Self::INFO, Want::EXCLUSIVE, || unsafe { seam::bump(self.raw_mutex(), state) });
+        event::yielded(&self.map, &Self::INFO, Want::EXCLUSIVE, || unsafe {
+            seam::bump(self.raw_mutex(), state)
+        });
     }
 }
 
@@ -159,13 +168,17 @@ impl<R: RawMutexTimed, T: ?Sized> Mutex<R, T> {
     #[track_caller]
     #[inline]
     fn acquire_for(&self, timeout: R::Duration) -> Option<MutexState<R>> {
-        event::timed(&self.map, &Self::INFO, Want::EXCLUSIVE, || seam::try_lock_for(self.raw_mutex(), timeout))
+        event::timed(&self.map, &Self::INFO, Want::EXCLUSIVE, || {
+            seam::try_lock_for(self.raw_mutex(), timeout)
+        })
     }
 
     #[track_caller]
     #[inline]
     fn acquire_until(&self, timeout: R::Instant) -> Option<MutexState<R>> {
-        event::timed(&self.map, &Self::INFO, Want::EXCLUSIVE, || seam::try_lock_until(self.raw_mutex(), timeout))
+        event::timed(&self.map, &Self::INFO, Want::EXCLUSIVE, || {
+            seam::try_lock_until(self.raw_mutex(), timeout)
+        })
     }
 
     /// Takes the mutex, waiting at most `timeout`.
@@ -239,7 +252,8 @@ impl<'a, R: RawMutex + 'a, T: ?Sized + 'a> MutexGuard<'a, R, T> {
     pub fn leak(s: Self) -> &'a mut T {
         let (lock, state) = Self::into_parts(s);
         lock.map.handed_over();
-        core::mem::forget(state);
+        // Never given back: the mutex stays locked.
+        let _ = ManuallyDrop::new(state);
         // SAFETY: the mutex stays locked, so this is the only way to the data.
         unsafe { &mut *lock.data.get() }
     }

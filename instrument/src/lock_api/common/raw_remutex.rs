@@ -16,8 +16,8 @@ pub struct RawReentrantMutex<R: RawMutex, G> {
     depth: UnsafeCell<usize>,
     /// INVARIANT: only the holder touches it; written by the outermost acquisition, read by the outermost release.
     state: UnsafeCell<MaybeUninit<MutexState<R>>>,
-    mutex: R,
-    thread_ids: G,
+    pub(crate) mutex: R,
+    pub(crate) thread_ids: G,
 }
 
 // SAFETY: the cells are only touched by the holder, and the state in them only between its acquisition and its release.
@@ -37,16 +37,6 @@ impl<R: RawMutex, G> RawReentrantMutex<R, G> {
         }
     }
 
-    #[inline]
-    pub(crate) fn mutex(&self) -> &R {
-        &self.mutex
-    }
-
-    #[inline]
-    pub(crate) fn into_parts(self) -> (R, G) {
-        (self.mutex, self.thread_ids)
-    }
-
     /// How often the holder has taken the mutex.
     ///
     /// # Safety
@@ -61,7 +51,10 @@ impl<R: RawMutex, G> RawReentrantMutex<R, G> {
 
 impl<R: RawMutex, G: GetThreadId> RawReentrantMutex<R, G> {
     /// A mutex that nobody holds.
-    #[expect(clippy::declare_interior_mutable_const, reason = "an initial value, as in the traits of raw locks")]
+    #[expect(
+        clippy::declare_interior_mutable_const,
+        reason = "an initial value, as in the traits of raw locks"
+    )]
     pub const INIT: Self = Self::from_parts(R::INIT, G::INIT);
 
     #[inline]

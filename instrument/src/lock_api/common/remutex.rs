@@ -12,7 +12,7 @@ use super::super::raw::{GetThreadId, GuardNoSend, RawMutex, RawMutexFair, RawMut
 use super::event::{self, OnDrop, Want};
 #[cfg(feature = "arc_lock")]
 use super::guard::impl_arc_guard;
-use super::guard::{SharedPointer, impl_deref, impl_lock_guard, impl_map, impl_stable_address};
+use super::guard::{impl_deref, impl_lock_guard, impl_map, impl_stable_address, SharedPointer};
 use super::raw_remutex::RawReentrantMutex;
 
 /// A mutex that its holder may take again; it gives out shared access only.
@@ -67,7 +67,13 @@ impl<R: RawMutex, G: GetThreadId, T: ?Sized> ReentrantMutex<R, G, T> {
             self.raw.lock();
         } else {
             let raw = &self.raw;
-            event::blocking(&self.map, &Self::INFO, Want::REENTRANT, || raw.lock(), || raw.try_lock().then_some(()));
+            event::blocking(
+                &self.map,
+                &Self::INFO,
+                Want::REENTRANT,
+                || raw.lock(),
+                || raw.try_lock().then_some(()),
+            );
         }
     }
 
@@ -78,7 +84,14 @@ impl<R: RawMutex, G: GetThreadId, T: ?Sized> ReentrantMutex<R, G, T> {
             self.raw.lock();
         } else {
             let raw = &self.raw;
-            event::reacquire(&self.map, &Self::INFO, Want::REENTRANT, slot, || raw.lock(), || raw.try_lock().then_some(()));
+            event::reacquire(
+                &self.map,
+                &Self::INFO,
+                Want::REENTRANT,
+                slot,
+                || raw.lock(),
+                || raw.try_lock().then_some(()),
+            );
         }
     }
 
@@ -171,7 +184,7 @@ impl<R: RawMutex, G: GetThreadId, T: ?Sized> ReentrantMutex<R, G, T> {
     #[inline]
     pub unsafe fn raw(&self) -> &R {
         self.map.unverified();
-        self.raw.mutex()
+        &self.raw.mutex
     }
 
     /// Where the data is.
@@ -328,7 +341,7 @@ unsafe impl<'a, R: RawMutex + Sync + 'a, G: GetThreadId + Sync + 'a, T: ?Sized +
 /// A [`ReentrantMutexGuard`] narrowed to a part of the data, from [`ReentrantMutexGuard::map`].
 #[must_use = "a guard that is dropped at once protects nothing"]
 #[clippy::has_significant_drop]
-pub struct MappedReentrantMutexGuard<'a, R: RawMutex, G: GetThreadId, T: ?Sized> {
+pub struct MappedReentrantMutexGuard<'a, R: RawMutex, G: GetThreadId, T: ?Sized + 'a> {
     raw: &'a RawReentrantMutex<R, G>,
     map: &'a LockMap,
     data: SharedPointer<T>,
@@ -390,7 +403,9 @@ impl<'a, R: RawMutexFair + 'a, G: GetThreadId + 'a, T: ?Sized + 'a> MappedReentr
     }
 }
 
-impl<'a, R: RawMutex + 'a, G: GetThreadId + 'a, T: ?Sized + 'a> Drop for MappedReentrantMutexGuard<'a, R, G, T> {
+impl<'a, R: RawMutex + 'a, G: GetThreadId + 'a, T: ?Sized + 'a> Drop
+    for MappedReentrantMutexGuard<'a, R, G, T>
+{
     #[inline]
     fn drop(&mut self) {
         // SAFETY: the guard holds the mutex, and guards cannot leave their thread.

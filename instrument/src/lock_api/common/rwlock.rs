@@ -189,7 +189,8 @@ impl<R: RawRwLockUpgrade, T: ?Sized> RwLock<R, T> {
     #[inline]
     pub fn try_upgradable_read(&self) -> Option<RwLockUpgradableReadGuard<'_, R, T>> {
         // SAFETY: just taken.
-        self.acquire_upgradable_by_try().map(|state| unsafe { RwLockUpgradableReadGuard::assume(self, state) })
+        self.acquire_upgradable_by_try()
+            .map(|state| unsafe { RwLockUpgradableReadGuard::assume(self, state) })
     }
 }
 
@@ -197,17 +198,25 @@ impl<R: RawRwLockUpgradeTimed, T: ?Sized> RwLock<R, T> {
     /// Takes the lock for upgradable reading, waiting at most `timeout`.
     #[track_caller]
     #[inline]
-    pub fn try_upgradable_read_for(&self, timeout: R::Duration) -> Option<RwLockUpgradableReadGuard<'_, R, T>> {
+    pub fn try_upgradable_read_for(
+        &self,
+        timeout: R::Duration,
+    ) -> Option<RwLockUpgradableReadGuard<'_, R, T>> {
         // SAFETY: just taken.
-        self.acquire_upgradable_for(timeout).map(|state| unsafe { RwLockUpgradableReadGuard::assume(self, state) })
+        self.acquire_upgradable_for(timeout)
+            .map(|state| unsafe { RwLockUpgradableReadGuard::assume(self, state) })
     }
 
     /// Takes the lock for upgradable reading, waiting until `timeout` at the latest.
     #[track_caller]
     #[inline]
-    pub fn try_upgradable_read_until(&self, timeout: R::Instant) -> Option<RwLockUpgradableReadGuard<'_, R, T>> {
+    pub fn try_upgradable_read_until(
+        &self,
+        timeout: R::Instant,
+    ) -> Option<RwLockUpgradableReadGuard<'_, R, T>> {
         // SAFETY: just taken.
-        self.acquire_upgradable_until(timeout).map(|state| unsafe { RwLockUpgradableReadGuard::assume(self, state) })
+        self.acquire_upgradable_until(timeout)
+            .map(|state| unsafe { RwLockUpgradableReadGuard::assume(self, state) })
     }
 }
 
@@ -220,8 +229,9 @@ macro_rules! arc_acquisitions {
             #[track_caller]
             #[inline]
             pub fn $name(self: &Arc<Self> $(, timeout: R::$timeout)?) -> Option<$guard<R, T>> {
+                let taken = self.$acquire($({ let timeout: R::$timeout = timeout; timeout })?);
                 // SAFETY: just taken.
-                self.$acquire($({ let timeout: R::$timeout = timeout; timeout })?).map(|state| unsafe { $guard::assume(Arc::clone(self), state) })
+                taken.map(|state| unsafe { $guard::assume(Arc::clone(self), state) })
             }
         )*}
     };
@@ -243,6 +253,7 @@ macro_rules! arc_acquisitions {
         )*}
     };
 }
+#[cfg(feature = "arc_lock")]
 pub(crate) use arc_acquisitions;
 
 arc_acquisitions! { waiting RawRwLock:

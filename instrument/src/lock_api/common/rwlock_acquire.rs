@@ -5,11 +5,11 @@ use core::mem::ManuallyDrop;
 use super::super::hook::Verdict;
 use super::super::hook::Wait;
 use super::super::raw::{
-    RawRwLock, RawRwLockDowngrade, RawRwLockFair, RawRwLockTimed, RawRwLockUpgrade, RawRwLockUpgradeDowngrade,
-    RawRwLockUpgradeFair, RawRwLockUpgradeTimed,
+    RawRwLock, RawRwLockDowngrade, RawRwLockFair, RawRwLockTimed, RawRwLockUpgrade,
+    RawRwLockUpgradeDowngrade, RawRwLockUpgradeFair, RawRwLockUpgradeTimed,
 };
 use super::super::seam::{self, ExclusiveState, SharedState, UpgradableState};
-use super::event::{self, Want, read_want};
+use super::event::{self, read_want, Want};
 use super::rwlock::RwLock;
 
 /// Taking and giving up in one mode.
@@ -31,7 +31,14 @@ macro_rules! mode {
             #[inline]
             pub(crate) fn $reacquire(&self, slot: &mut ManuallyDrop<$state<R>>) {
                 let raw = &self.raw;
-                event::reacquire(&self.map, &Self::INFO, $want, slot, || seam::$lock(raw), || seam::$try_lock(raw));
+                event::reacquire(
+                    &self.map,
+                    &Self::INFO,
+                    $want,
+                    slot,
+                    || seam::$lock(raw),
+                    || seam::$try_lock(raw),
+                );
             }
 
             #[track_caller]
@@ -160,7 +167,10 @@ impl<R: RawRwLockUpgrade, T: ?Sized> RwLock<R, T> {
     /// this returns, and only then.
     #[track_caller]
     #[inline]
-    pub(crate) unsafe fn turn_exclusive(&self, slot: &mut ManuallyDrop<UpgradableState<R>>) -> ExclusiveState<R> {
+    pub(crate) unsafe fn turn_exclusive(
+        &self,
+        slot: &mut ManuallyDrop<UpgradableState<R>>,
+    ) -> ExclusiveState<R> {
         match self.map.upgrade(&Self::INFO, Wait::Blocking) {
             // SAFETY: the caller's promise.
             Verdict::Proceed => unsafe { seam::upgrade(&self.raw, ManuallyDrop::take(slot)) },

@@ -6,8 +6,8 @@ use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 
 use super::super::raw::{
-    RawRwLock, RawRwLockDowngrade, RawRwLockFair, RawRwLockUpgrade, RawRwLockUpgradeDowngrade, RawRwLockUpgradeFair,
-    RawRwLockUpgradeTimed,
+    RawRwLock, RawRwLockDowngrade, RawRwLockFair, RawRwLockUpgrade, RawRwLockUpgradeDowngrade,
+    RawRwLockUpgradeFair, RawRwLockUpgradeTimed,
 };
 use super::super::seam::{ExclusiveState, SharedState, UpgradableState};
 use super::event::OnDrop;

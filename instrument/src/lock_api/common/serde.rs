@@ -2,10 +2,10 @@
 
 use ::serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::super::raw::{RawMutex, RawRwLock};
-use super::mutex::Mutex;
 #[cfg(feature = "atomic_usize")]
 use super::super::raw::GetThreadId;
+use super::super::raw::{RawMutex, RawRwLock};
+use super::mutex::Mutex;
 #[cfg(feature = "atomic_usize")]
 use super::remutex::ReentrantMutex;
 use super::rwlock::RwLock;
