@@ -8,8 +8,8 @@ use core::marker::PhantomData;
 use super::common::event::{self, Want};
 #[cfg(feature = "arc_lock")]
 use super::common::{
-    rwlock::arc_acquisitions, ArcMutexGuard, ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard,
-    ArcRwLockWriteGuard,
+    ArcMutexGuard, ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard, ArcRwLockWriteGuard,
+    rwlock::arc_acquisitions,
 };
 use super::common::{
     MappedMutexGuard, MappedRwLockReadGuard, MappedRwLockWriteGuard, Mutex, MutexGuard, RwLock,
@@ -17,8 +17,8 @@ use super::common::{
 };
 use super::hook::LockMap;
 use super::raw::{
-    raw_cell, RawMutex, RawMutexFair, RawRwLock, RawRwLockFair, RawRwLockRecursive, RawRwLockRecursiveTimed,
-    RawRwLockUpgrade,
+    RawMutex, RawMutexFair, RawRwLock, RawRwLockFair, RawRwLockRecursive, RawRwLockRecursiveTimed,
+    RawRwLockUpgrade, raw_cell,
 };
 use super::seam::SharedState;
 

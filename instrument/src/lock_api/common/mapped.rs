@@ -6,8 +6,8 @@ use super::super::hook::LockMap;
 use super::super::raw::{RawMutex, RawMutexFair, RawRwLock, RawRwLockFair};
 use super::super::seam::{self, ExclusiveState, MutexState, SharedState};
 use super::guard::{
-    impl_deref, impl_deref_mut, impl_map, impl_mapped_guard, impl_stable_address, ExclusivePointer,
-    SharedPointer,
+    ExclusivePointer, SharedPointer, impl_deref, impl_deref_mut, impl_map, impl_mapped_guard,
+    impl_stable_address,
 };
 use super::mutex::MutexGuard;
 use super::rwlock_guard::{RwLockReadGuard, RwLockWriteGuard};

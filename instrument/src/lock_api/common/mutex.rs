@@ -8,7 +8,7 @@ use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 
 use super::super::hook::{LockInfo, LockMap, LockRef, Tracked};
-use super::super::raw::{raw_of, RawCell, RawMutex, RawMutexFair, RawMutexTimed};
+use super::super::raw::{RawCell, RawMutex, RawMutexFair, RawMutexTimed, raw_of};
 use super::super::seam::{self, MutexState};
 use super::event::{self, OnDrop, Want};
 #[cfg(feature = "arc_lock")]

@@ -12,7 +12,7 @@ use super::super::raw::{GetThreadId, GuardNoSend, RawMutex, RawMutexFair, RawMut
 use super::event::{self, OnDrop, Want};
 #[cfg(feature = "arc_lock")]
 use super::guard::impl_arc_guard;
-use super::guard::{impl_deref, impl_lock_guard, impl_map, impl_stable_address, SharedPointer};
+use super::guard::{SharedPointer, impl_deref, impl_lock_guard, impl_map, impl_stable_address};
 use super::raw_remutex::RawReentrantMutex;
 
 /// A mutex that its holder may take again; it gives out shared access only.

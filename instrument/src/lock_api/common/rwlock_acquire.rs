@@ -9,7 +9,7 @@ use super::super::raw::{
     RawRwLockUpgradeDowngrade, RawRwLockUpgradeFair, RawRwLockUpgradeTimed,
 };
 use super::super::seam::{self, ExclusiveState, SharedState, UpgradableState};
-use super::event::{self, read_want, Want};
+use super::event::{self, Want, read_want};
 use super::rwlock::RwLock;
 
 /// Taking and giving up in one mode.
