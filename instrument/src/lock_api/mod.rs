@@ -67,6 +67,6 @@ mod hook {
 }
 
 /// Somebody got at the raw mutex of `map`.
-fn raw_mutex_taken(map: &hook::LockMap, _info: &hook::LockInfo) {
-    map.unverified();
+fn raw_mutex_taken(map: &hook::LockMap, info: &hook::LockInfo) {
+    map.unverified(info);
 }

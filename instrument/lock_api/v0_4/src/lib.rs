@@ -46,7 +46,7 @@ fn raw_mutex_taken(map: &hook::LockMap, info: &hook::LockInfo) {
         if is_parking_lot_condvar(core::panic::Location::caller().file()) {
             common::event::yielded(map, info, common::event::Want::EXCLUSIVE, || ());
         } else {
-            map.unverified();
+            map.unverified(info);
         }
     }
 }

@@ -183,7 +183,7 @@ impl<R: RawMutex, G: GetThreadId, T: ?Sized> ReentrantMutex<R, G, T> {
     /// The raw mutex must not be given up while a guard of it is alive.
     #[inline]
     pub unsafe fn raw(&self) -> &R {
-        self.map.unverified();
+        self.map.unverified(&Self::INFO);
         &self.raw.mutex
     }
 

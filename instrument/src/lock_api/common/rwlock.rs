@@ -125,7 +125,7 @@ impl<R: RawRwLock, T: ?Sized> RwLock<R, T> {
     /// The raw lock must not be given up while a guard of it is alive.
     #[inline]
     pub unsafe fn raw(&self) -> &R {
-        self.map.unverified();
+        self.map.unverified(&Self::INFO);
         &self.raw
     }
 
