@@ -71,6 +71,7 @@ impl ExcludeReaders {
         if let Some(mm) = mm {
             mmap_assert_write_locked(mm);
         }
+        reached(Point::BeforeFlagAdded);
         if !vma.vm_refcnt.add_not_zero(VM_REFCNT_EXCLUDE_READERS_FLAG) {
             return Ok(None);
         }

@@ -77,11 +77,6 @@ macro_rules! for_each_fault {
         }
     };
 }
-#[cfg_attr(
-    not(vmalock_faults),
-    expect(unused_imports, reason = "the other user is the instrumented probe")
-)]
-pub(crate) use for_each_fault;
 
 macro_rules! declare {
     ($($name:ident $id:literal $what:literal,)*) => {

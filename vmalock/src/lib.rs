@@ -1,12 +1,14 @@
 //! The Linux kernel's per-VMA locks and mmap lock (v7.1), in Rust, instrumented for [`lockdep`].
 #![deny(missing_docs)]
 
+#[macro_use]
+mod fault;
+
 mod assert;
 mod attach;
 mod dep;
 mod exclude;
 mod expand;
-mod fault;
 mod find;
 mod held;
 mod lookup;
@@ -53,6 +55,12 @@ pub use task::{Interrupted, Task, TaskState};
 pub use tree::VmaIterator;
 pub use vma::{POISON, StableVma, Vma, VmaCache, VmaFields};
 pub use vma_guard::{VmaReadGuard, VmaWrite};
+
+/// Seeds the fault called `id` (`"H1"`, `"M13"` …), process-wide; says whether there is one.
+#[cfg(vmalock_faults)]
+pub fn seed_fault(id: &str) -> bool {
+    probe::seed(id)
+}
 
 /// The kernel's functions under the kernel's names, for those who port kernel code.
 ///

@@ -9,9 +9,11 @@ use std::ops::Deref;
 use std::sync::atomic::AtomicU64;
 
 use super::dep::DepMap;
+use super::probe::reached;
 use super::rcuwait::RcuWait;
 use super::rwsem::Rwsem;
 use super::seq::MmLockSeq;
+use super::step::Point;
 use super::sync::{AtomicU32, Ordering, RECYCLES};
 use super::tree::VmaTree;
 use super::warn::{WarningKind, warn_on};
@@ -129,6 +131,7 @@ impl Mm {
     /// by 9bbffee67ffd).
     #[track_caller]
     pub(crate) fn wake_vma_writer(&self) {
+        reached(Point::WakeWriter);
         if self.n_references() == 0 {
             warn_on(WarningKind::MmUsedAfterFree, self.address());
         }

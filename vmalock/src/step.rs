@@ -7,10 +7,16 @@
 pub(crate) enum Point {
     /// An RCU lookup found a VMA; no reference is held.
     AfterLookup,
+    /// The reader saw no write lock; it has not incremented.
+    AfterEarlyCheck,
     /// The reader's increment succeeded; nothing was rechecked.
     AfterIncrement,
     /// The count was decremented; the waiter was not yet looked for.
     BetweenPutAndWake,
+    /// A writer or detacher is about to add the exclude flag.
+    BeforeFlagAdded,
+    /// Somebody looks for the writer that waits, to wake it.
+    WakeWriter,
     /// The exclude flag was added; the wait has not begun.
     AfterFlagAdded,
     /// A wait is about to sleep: its condition was tested and does not hold.

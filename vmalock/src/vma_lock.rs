@@ -51,6 +51,7 @@ pub fn vma_start_read(rcu: RcuGuard, mm: &Mm, vma: &'static Vma) -> Result<RcuGu
     if !seeded(Fault::M2) && vma.vm_lock_seq() == mm.mm_lock_seq.read_relaxed() {
         return Err(fail(rcu, StartReadError::Locked));
     }
+    reached(Point::AfterEarlyCheck);
     if seeded(Fault::M27b) {
         vma.vmlock_dep_map.try_acquired(true);
     }

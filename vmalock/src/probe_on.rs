@@ -1,0 +1,71 @@
+//! The observation points of the protocol, switched on: see `probe.rs` for the build that users get.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::fault::Fault;
+use super::step::{Point, Step};
+
+macro_rules! list {
+    ($($name:ident $id:literal $what:literal,)*) => {
+        /// Every fault: what it is called and what it breaks.
+        pub(crate) const FAULTS: &[(Fault, &str, &str)] = &[$((Fault::$name, $id, $what),)*];
+    };
+}
+for_each_fault!(list);
+
+const NONE: u32 = u32::MAX;
+
+static SEEDED: AtomicU32 = AtomicU32::new(NONE);
+
+/// What a thread does when it reaches a point.
+type Hook = Rc<dyn Fn(Point)>;
+
+std::thread_local! {
+    static HOOK: RefCell<Option<Hook>> = const { RefCell::new(None) };
+    static LOG: RefCell<Option<Vec<Step>>> = const { RefCell::new(None) };
+}
+
+/// Seeds the fault called `id`, process-wide; says whether there is one.
+pub(crate) fn seed(id: &str) -> bool {
+    let found = FAULTS.iter().find(|(_, name, _)| *name == id);
+    // ORDERING: Relaxed; seeded before the threads of the test are made.
+    SEEDED.store(found.map_or(NONE, |(fault, ..)| *fault as u32), Ordering::Relaxed);
+    found.is_some()
+}
+
+pub(crate) fn seeded(fault: Fault) -> bool {
+    // ORDERING: Relaxed; see `seed`.
+    SEEDED.load(Ordering::Relaxed) == fault as u32
+}
+
+/// Calls `hook` at every point that this thread reaches from now on; `None` stops that.
+pub(crate) fn on_points(hook: Option<Hook>) {
+    HOOK.with_borrow_mut(|slot| *slot = hook);
+}
+
+pub(crate) fn reached(point: Point) {
+    // The hook is cloned out: it may reach points itself, or replace itself.
+    let hook = HOOK.try_with(|slot| slot.borrow().clone()).ok().flatten();
+    if let Some(hook) = hook {
+        hook(point);
+    }
+}
+
+/// Runs `body` and returns the steps that this thread made in it, in order.
+pub(crate) fn recorded<R>(body: impl FnOnce() -> R) -> (R, Vec<Step>) {
+    LOG.with_borrow_mut(|log| *log = Some(Vec::new()));
+    let result = body();
+    (result, LOG.with_borrow_mut(Option::take).unwrap_or_default())
+}
+
+pub(crate) fn record(step: Step) {
+    let _ = LOG.try_with(|log| {
+        if let Ok(mut log) = log.try_borrow_mut()
+            && let Some(log) = log.as_mut()
+        {
+            log.push(step);
+        }
+    });
+}

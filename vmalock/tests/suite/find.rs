@@ -1,0 +1,201 @@
+//! Group 11: `lock_mm_and_find_vma`; and the mmap lock's own queue.
+
+use std::sync::{Arc, mpsc};
+
+use super::fixture::{RW, page, space, vma_at};
+use super::harness::{Stages, eventually, expect_warnings, hold_at, once_at, spawn};
+use crate::build::find::{FaultOrigin, lock_mm_and_find_vma};
+use crate::build::mapping::{STACK_GUARD_GAP, flags};
+use crate::build::mm::MmRef;
+use crate::build::mmap_lock::{
+    mmap_lock_is_contended, mmap_read_lock, mmap_read_trylock, mmap_read_unlock, mmap_read_unlock_non_owner,
+    mmap_write_unlock,
+};
+use crate::build::space::AddressSpace;
+use crate::build::step::Point;
+use crate::build::task::{Interrupted, Task};
+use crate::build::warn::WarningKind;
+
+const STACK: usize = RW | flags::GROWSDOWN;
+
+/// Whether nobody holds the mmap lock; what every failure must leave behind.
+fn is_unlocked(space: &AddressSpace) -> bool {
+    !space.mm().mmap_lock.is_locked()
+}
+
+/// The page range of what was found at page `n`, under a read lock that is gone afterwards.
+fn find(space: &AddressSpace, n: usize) -> Option<(usize, usize)> {
+    let found = lock_mm_and_find_vma(space.mm(), page(n), FaultOrigin::User)?;
+    assert!(space.mm().mmap_lock.is_locked() && !space.mm().mmap_lock.is_write_locked(), "read-locked");
+    Some((found.vma().vm_start() / page(1), found.vma().vm_end() / page(1)))
+}
+
+pub(crate) fn hit_and_miss() {
+    let space = space(&[(4, 8)]);
+    assert_eq!(find(&space, 4), Some((4, 8)));
+    assert!(is_unlocked(&space));
+    assert_eq!(find(&space, 8), None, "behind it");
+    assert!(is_unlocked(&space));
+    assert_eq!(find(&space, 3), None, "below it, and it is no stack");
+    assert!(is_unlocked(&space));
+}
+
+pub(crate) fn grows_a_stack() {
+    let space = space(&[]);
+    space.map(page(1000), page(4), STACK).unwrap();
+    assert_eq!(find(&space, 990), Some((990, 1004)));
+    assert!(is_unlocked(&space));
+    assert_eq!(space.fault(page(990), crate::build::mapping::Access::Write).unwrap().pgoff, 990);
+    assert_eq!(space.map_count(), 1);
+}
+
+pub(crate) fn refuses_to_grow_into_a_neighbour() {
+    let space = space(&[(900, 910)]);
+    space.map(page(1000), page(4), STACK).unwrap();
+    let gap = STACK_GUARD_GAP / page(1);
+    assert_eq!(find(&space, 910 + gap - 1), None, "too near to what is below");
+    assert!(is_unlocked(&space));
+    assert_eq!(find(&space, 910 + gap), Some((910 + gap, 1004)));
+    assert!(is_unlocked(&space));
+}
+
+pub(crate) fn without_fixup_it_does_not_wait() {
+    let space = space(&[(4, 8)]);
+    let guard = space.mm().write();
+    let prober = {
+        let space = Arc::clone(&space);
+        spawn(move || lock_mm_and_find_vma(space.mm(), page(4), FaultOrigin::KernelWithoutFixup).is_some())
+    };
+    assert!(!prober.join(), "the lock is contended and the fault must not wait");
+    drop(guard);
+    let found = lock_mm_and_find_vma(space.mm(), page(4), FaultOrigin::KernelWithoutFixup);
+    assert!(found.is_some(), "uncontended it need not wait");
+    drop(found);
+    space.map(page(1000), page(4), STACK).unwrap();
+    let found = lock_mm_and_find_vma(space.mm(), page(990), FaultOrigin::KernelWithoutFixup);
+    assert!(found.is_none(), "growing takes the write lock, for which it must not wait");
+    assert!(is_unlocked(&space));
+    assert!(lock_mm_and_find_vma(space.mm(), page(990), FaultOrigin::KernelWithFixup).is_some());
+    assert!(is_unlocked(&space));
+}
+
+pub(crate) fn killed_it_holds_nothing() {
+    let space = space(&[(4, 8)]);
+    let guard = space.mm().write();
+    let prober = {
+        let space = Arc::clone(&space);
+        spawn(move || {
+            Task::current().kill();
+            lock_mm_and_find_vma(space.mm(), page(4), FaultOrigin::User).is_some()
+        })
+    };
+    assert!(!prober.join());
+    drop(guard);
+    assert!(is_unlocked(&space));
+}
+
+/// Between its two locks the stack is unmapped: it must not be grown.
+pub(crate) fn unmapped_during_the_upgrade() {
+    let space = space(&[]);
+    space.map(page(1000), page(4), STACK).unwrap();
+    let other = Arc::clone(&space);
+    once_at(Point::BetweenUpgradeLocks, move || {
+        other.unmap(page(1000), page(4)).unwrap();
+    });
+    assert_eq!(find(&space, 990), None);
+    assert!(is_unlocked(&space));
+    assert_eq!(space.map_count(), 0);
+    assert!(space.mm().mm_mt.ending_above(0).is_none(), "nothing came back into the tree");
+}
+
+/// A reader that comes after a writer queues behind it, though other readers are inside.
+pub(crate) fn readers_queue_behind_a_writer() {
+    let mm = MmRef::new();
+    let first = mm.read();
+    assert!(!mmap_lock_is_contended(&mm));
+    let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let writer = {
+        let (mm, order) = (mm.clone(), Arc::clone(&order));
+        spawn(move || {
+            let guard = mm.write();
+            order.lock().unwrap().push("writer");
+            drop(guard);
+        })
+    };
+    eventually("the writer's queueing", || mmap_lock_is_contended(&mm));
+    assert!(!mmap_read_trylock(&mm), "a try does not pass the queue");
+    let stages = Stages::new();
+    let reader = {
+        let (mm, order, stages) = (mm.clone(), Arc::clone(&order), stages.clone());
+        spawn(move || {
+            stages.signal(0);
+            let guard = mm.read();
+            order.lock().unwrap().push("reader");
+            drop(guard);
+        })
+    };
+    stages.wait_for(0);
+    drop(first);
+    writer.join();
+    reader.join();
+    // The reader may have asked after the writer was through; it must never have been first.
+    assert_eq!(*order.lock().unwrap(), ["writer", "reader"]);
+    assert!(!mmap_lock_is_contended(&mm));
+}
+
+pub(crate) fn a_killed_writer_lets_the_readers_in() {
+    let mm = MmRef::new();
+    let first = mm.read();
+    let (send_task, task) = mpsc::channel();
+    let writer = {
+        let mm = mm.clone();
+        spawn(move || {
+            send_task.send(Task::current()).unwrap();
+            mm.write_killable().map(drop)
+        })
+    };
+    let task = task.recv().unwrap();
+    eventually("the writer's queueing", || mmap_lock_is_contended(&mm));
+    let reader = {
+        let mm = mm.clone();
+        spawn(move || drop(mm.read()))
+    };
+    task.kill();
+    assert_eq!(writer.join(), Err(Interrupted));
+    reader.join();
+    drop(first);
+    assert!(!mm.mmap_lock.is_locked());
+    assert_eq!(mm.mm_lock_seq().read_relaxed(), 0, "a failed write lock leaves the sequence alone");
+}
+
+pub(crate) fn non_owner_unlock() {
+    let mm = MmRef::new();
+    mmap_read_lock(&mm);
+    crate::build::mmap_lock::mmap_read_disown(&mm);
+    let other = {
+        let mm = mm.clone();
+        spawn(move || mmap_read_unlock_non_owner(&mm))
+    };
+    other.join();
+    assert!(!mm.mmap_lock.is_locked());
+    let guard = mm.read().into_non_owner();
+    std::thread::scope(|scope| {
+        scope.spawn(|| drop(guard));
+    });
+    assert!(!mm.mmap_lock.is_locked());
+}
+
+pub(crate) fn release_too_many_is_refused() {
+    let space = space(&[(4, 8)]);
+    let mm = space.mm();
+    expect_warnings(&[WarningKind::MmapLockUnbalanced], || mmap_read_unlock(mm));
+    let guard = mm.read();
+    expect_warnings(&[WarningKind::MmapNotWriteLocked, WarningKind::MmapLockUnbalanced], || {
+        mmap_write_unlock(mm);
+    });
+    drop(guard);
+    assert!(is_unlocked(&space));
+    let stages = Stages::new();
+    hold_at(&stages, &[]);
+    assert!(vma_at(&space, 4).is_attached());
+}

@@ -1,0 +1,192 @@
+//! The address space on top of the locks: what it does, and that faults see each change whole or not at all.
+
+use std::sync::Arc;
+
+use super::fixture::{RW, page, raw_mm, space, vma_at};
+use super::harness::{Stages, expect_warnings, hold_at, spawn};
+use crate::build::lookup::lock_vma_under_rcu;
+use crate::build::mapping::{Access, SpaceError, flags};
+use crate::build::probe::recorded;
+use crate::build::space::AddressSpace;
+use crate::build::step::{Point, RwsemStep, Step};
+use crate::build::warn::WarningKind;
+
+fn ranges(space: &AddressSpace) -> Vec<(usize, usize, usize)> {
+    let in_pages = |mapping: &crate::build::mapping::Mapping| {
+        assert_eq!(mapping.pgoff, mapping.start / page(1), "every page keeps its offset");
+        (mapping.start / page(1), mapping.end / page(1), mapping.flags)
+    };
+    space.maps().unwrap().iter().map(in_pages).collect()
+}
+
+pub(crate) fn maps_splits_and_merges() {
+    let space = space(&[(10, 20)]);
+    assert_eq!(space.map(page(15), page(1), RW), Err(SpaceError::Occupied));
+    assert_eq!(space.map(page(15) + 1, page(1), RW), Err(SpaceError::BadRange));
+    assert_eq!(space.map(page(1), 0, RW), Err(SpaceError::BadRange));
+    assert_eq!(space.map(page(1), usize::MAX - page(1) + 1, RW), Err(SpaceError::BadRange));
+    assert_eq!(space.unmap(page(13), page(2)), Ok(1));
+    assert_eq!(ranges(&space), [(10, 13, RW), (15, 20, RW)]);
+    assert_eq!(space.protect(page(11), page(1), flags::READ), Ok(1));
+    assert_eq!(ranges(&space), [(10, 11, RW), (11, 12, flags::READ), (12, 13, RW), (15, 20, RW)]);
+    assert_eq!(space.map_count(), 4);
+    assert_eq!(space.fault(page(11), Access::Write), Err(SpaceError::AccessDenied));
+    assert_eq!(space.fault(page(11), Access::Read).unwrap().pgoff, 11);
+    assert_eq!(space.fault(page(13), Access::Read), Err(SpaceError::NotMapped));
+    assert_eq!(space.protect(page(10), page(10), RW), Ok(4));
+    assert_eq!(ranges(&space), [(10, 13, RW), (15, 20, RW)], "what is alike again is one again");
+    assert_eq!(space.protect(page(30), page(1), RW), Err(SpaceError::NotMapped));
+    assert_eq!(space.unmap(0, page(100)), Ok(2));
+    assert_eq!((space.map_count(), ranges(&space)), (0, vec![]));
+}
+
+/// Runs `change` on another thread while this one holds the read lock of the VMA at page `n`: it must wait.
+#[track_caller]
+fn must_wait_for_reader(
+    space: &Arc<AddressSpace>,
+    n: usize,
+    change: impl FnOnce(&AddressSpace) + Send + 'static,
+) {
+    let stages = Stages::new();
+    let guard = lock_vma_under_rcu(space.mm(), page(n)).expect("nobody writes");
+    let before = (guard.vm_start(), guard.vm_end(), guard.vm_flags());
+    let writer = {
+        let (space, stages) = (Arc::clone(space), stages.clone());
+        spawn(move || {
+            hold_at(&stages, &[(Point::BeforePark, 0, 1)]);
+            change(&space);
+        })
+    };
+    stages.wait_for(0);
+    assert_eq!((guard.vm_start(), guard.vm_end(), guard.vm_flags()), before);
+    drop(guard);
+    stages.signal(1);
+    writer.join();
+}
+
+pub(crate) fn protect_is_atomic_to_faults() {
+    let space = space(&[(4, 8)]);
+    must_wait_for_reader(&space, 4, |space| {
+        space.protect(page(4), page(4), flags::READ).unwrap();
+    });
+    assert_eq!(ranges(&space), [(4, 8, flags::READ)]);
+}
+
+pub(crate) fn growth_is_atomic_to_faults() {
+    let space = space(&[]);
+    space.map(page(1000), page(4), RW | flags::GROWSDOWN).unwrap();
+    must_wait_for_reader(&space, 1001, |space| {
+        space.fault(page(990), Access::Read).unwrap();
+    });
+    assert_eq!(ranges(&space), [(990, 1004, RW | flags::GROWSDOWN)]);
+}
+
+pub(crate) fn fork_copies_what_stands_still() {
+    let space = space(&[(4, 8), (12, 16)]);
+    let (send, child) = std::sync::mpsc::channel();
+    must_wait_for_reader(&space, 13, move |space| send.send(space.fork().unwrap()).unwrap());
+    let child = child.recv().unwrap();
+    assert_eq!(ranges(&child), ranges(&space));
+    assert_eq!(child.map_count(), 2);
+    child.unmap(page(4), page(4)).unwrap();
+    assert_eq!(ranges(&space).len(), 2, "the parent keeps its own");
+    // Killed while it waits for a reader of the parent: the half-made child is gone.
+    let guard = lock_vma_under_rcu(space.mm(), page(13)).unwrap();
+    let other = Arc::clone(&space);
+    let killed = spawn(move || {
+        crate::build::task::Task::current().kill();
+        other.fork().map(drop)
+    });
+    assert_eq!(killed.join(), Err(SpaceError::Interrupted));
+    drop(guard);
+}
+
+/// The flags that decide are those of the locked VMA, not what was read on the way to it.
+pub(crate) fn flags_are_read_under_the_lock() {
+    let space = space(&[(4, 8)]);
+    space.fault(page(4), Access::Write).unwrap();
+    let stages = Stages::new();
+    let faulter = {
+        let (space, stages) = (Arc::clone(&space), stages.clone());
+        spawn(move || {
+            hold_at(&stages, &[(Point::AfterLookup, 0, 1)]);
+            space.fault(page(4), Access::Write).map(drop)
+        })
+    };
+    stages.wait_for(0);
+    space.protect(page(4), page(4), flags::READ).unwrap();
+    stages.signal(1);
+    assert_eq!(faulter.join(), Err(SpaceError::AccessDenied));
+}
+
+pub(crate) fn unmap_keeps_its_locks() {
+    let space = space(&[(4, 8), (8, 12), (12, 16)]);
+    let mm = raw_mm(&space);
+    let stages = Stages::new();
+    let unmapper = {
+        let (space, stages) = (Arc::clone(&space), stages.clone());
+        spawn(move || {
+            hold_at(&stages, &[(Point::BetweenDetachAndClear, 0, 1)]);
+            space.unmap(page(4), page(12)).unwrap()
+        })
+    };
+    stages.wait_for(0);
+    assert_eq!(mm.mm_lock_seq().read_relaxed() & 1, 1, "the section has not ended");
+    stages.signal(1);
+    assert_eq!(unmapper.join(), 3);
+}
+
+/// The fault path never takes the mmap lock while it holds it: a writer in between would hang both.
+pub(crate) fn fault_takes_no_lock_twice() {
+    let space = space(&[(4, 8)]);
+    // Something that only the mmap path can answer.
+    let (result, steps) = recorded(|| space.fault(page(100), Access::Read));
+    assert_eq!(result, Err(SpaceError::NotMapped));
+    let mut n_held = 0;
+    for step in steps {
+        match step {
+            Step::Rwsem(RwsemStep::DownRead | RwsemStep::DownWrite) => n_held += 1,
+            Step::Rwsem(RwsemStep::UpRead | RwsemStep::UpWrite) => n_held -= 1,
+            _ => {}
+        }
+        assert!(n_held <= 1, "taken twice by one task");
+    }
+    assert_eq!(n_held, 0);
+}
+
+pub(crate) fn new_vma_is_locked_before_it_is_attached() {
+    let space = space(&[]);
+    let (result, steps) = recorded(|| space.map(page(4), page(4), RW));
+    result.unwrap();
+    let position = |wanted: &Step| steps.iter().position(|step| step == wanted);
+    let attach = position(&Step::Count(crate::build::step::CountStep::Attach));
+    assert!(position(&Step::Stamp) < attach, "stamped first: {steps:?}");
+    assert!(position(&Step::Stamp).is_some());
+}
+
+/// I5 at rest: one for being attached, and nothing else, whatever lookups failed.
+pub(crate) fn no_lookup_leaks() {
+    let space = space(&[(4, 8)]);
+    let vma = vma_at(&space, 4);
+    // A tree that is wrong about the bounds: the lock succeeds, the bounds check fails.
+    space.mm().mm_mt.edit(|edit| edit.store(page(4), page(9), vma));
+    assert!(lock_vma_under_rcu(space.mm(), page(8)).is_none());
+    assert_eq!(vma.vm_refcnt().read(), 1);
+    assert!(lock_vma_under_rcu(space.mm(), page(4)).is_some());
+    assert_eq!(vma.vm_refcnt().read(), 1);
+}
+
+pub(crate) fn leaked_guard_is_told() {
+    let space = space(&[(4, 8), (12, 16)]);
+    std::mem::forget(lock_vma_under_rcu(space.mm(), page(4)));
+    expect_warnings(
+        &[
+            // This thread still holds the lock as far as it knows, and now waits for the mmap lock.
+            #[cfg(debug_assertions)]
+            WarningKind::MmapLockUnderVmaLock,
+            WarningKind::ReadLockLeaked,
+            WarningKind::MapCountMismatch,
+        ],
+        || drop(Arc::into_inner(space)),
+    );
+}
