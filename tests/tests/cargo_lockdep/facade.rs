@@ -1,0 +1,89 @@
+//! Which crates see our locks, and under which settings of the user they still do.
+
+use lockdep_tests::child::Ended;
+
+use crate::harness::{assert_ended, command, finish, fixture, run};
+
+/// Each line `place: type` that the fixture printed.
+fn mutex_of(ended: &Ended, place: &str) -> String {
+    let prefix = format!("{place}: ");
+    let line = ended.stdout.lines().find_map(|line| line.strip_prefix(&prefix));
+    line.unwrap_or_else(|| panic!("no {place} in\n{}\n{}", ended.stdout, ended.stderr)).to_owned()
+}
+
+fn assert_watched(ended: &Ended) {
+    for place in ["app", "dep", "bare"] {
+        let mutex = mutex_of(ended, place);
+        assert!(mutex.starts_with("lockdep::sync::"), "{place} sees {mutex}");
+    }
+    for place in ["build script", "proc macro"] {
+        let mutex = mutex_of(ended, place);
+        assert!(mutex.starts_with("std::sync::"), "{place} sees {mutex}");
+    }
+}
+
+#[test]
+fn target_code_sees_our_locks_and_host_code_does_not() {
+    let ended = run(&fixture("cargo_graph"), &["run", "-p", "app", "--", "--", "x"]);
+    assert_ended(&ended, "exit 0");
+    assert_watched(&ended);
+    assert!(ended.stdout.contains("argument x"), "arguments reach the program: {}", ended.stdout);
+}
+
+#[test]
+fn unwinding_or_not_and_with_link_time_optimisation() {
+    for settings in [
+        &["--config", "profile.dev.panic='abort'"][..],
+        &["--config", "profile.dev.lto='thin'"][..],
+        &["--config", "profile.dev.lto='fat'", "--config", "profile.dev.panic='abort'"][..],
+    ] {
+        let mut args = vec!["run", "-p", "app"];
+        args.extend(settings);
+        let ended = run(&fixture("cargo_graph"), &args);
+        assert_ended(&ended, "exit 0");
+        assert_watched(&ended);
+    }
+}
+
+#[test]
+fn linking_std_dynamically_works() {
+    let mut command = command(&fixture("cargo_graph"), &["run", "-p", "app"]);
+    let ended = finish(command.env("RUSTFLAGS", "-C prefer-dynamic"));
+    assert_ended(&ended, "exit 0");
+    assert_watched(&ended);
+}
+
+#[test]
+fn flags_of_the_user_reach_the_compiler() {
+    let mut command = command(&fixture("cargo_graph"), &["run", "-p", "app"]);
+    let ended = finish(command.env("RUSTFLAGS", "--cfg users_own -D warnings"));
+    assert_ended(&ended, "exit 0");
+    assert_watched(&ended);
+}
+
+#[test]
+fn a_wrapper_that_the_user_has_is_called_with_the_compiler() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (log, wrapper) = (folder.path().join("log"), folder.path().join("wrapper.sh"));
+    std::fs::write(&wrapper, format!("#!/bin/sh\necho \"$1\" >> {}\nexec \"$@\"\n", log.display()))
+        .expect("written");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&wrapper, mode).expect("permitted");
+    // A profile of its own: what is compiled already calls no wrapper.
+    let mut command =
+        command(&fixture("cargo_graph"), &["run", "-p", "app", "--config", "profile.dev.debug=1"]);
+    let ended = finish(command.env("RUSTC_WRAPPER", &wrapper));
+    assert_ended(&ended, "exit 0");
+    assert_watched(&ended);
+    let log = std::fs::read_to_string(&log).expect("the wrapper was called");
+    assert!(log.lines().all(|line| line.ends_with("rustc")), "{log}");
+}
+
+#[test]
+fn doctests_and_tests_run_with_our_locks() {
+    let ended =
+        run(&fixture("cargo_graph"), &["test", "-p", "app", "--doc", "--", "--nocapture", "--show-output"]);
+    assert_ended(&ended, "exit 0");
+    assert!(ended.stdout.contains("1 passed"), "{}", ended.stdout);
+    // The explicit type in the doctest compiles only if it and the crate agree about what a mutex is.
+}

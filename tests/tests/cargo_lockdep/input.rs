@@ -1,0 +1,78 @@
+//! Bad input: one sentence that names the thing, exit code 2 or cargo's own, and nothing left that spoils the next run.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::harness::{assert_ended, command, finish, fixture, run};
+
+#[test]
+fn outside_a_project_cargo_says_so() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let ended = run(folder.path(), &["test"]);
+    assert_ended(&ended, "exit 2");
+    assert!(ended.stderr.contains("could not find `Cargo.toml`"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_version_or_name_that_cannot_be_is_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (spec, named) in [("in dicatif", "`in dicatif`"), ("indicatif@newest", "`newest`")] {
+        let ended = run(folder.path(), &["try", spec]);
+        assert_ended(&ended, "exit 2");
+        assert!(ended.stderr.contains(named) && ended.stdout.is_empty(), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn what_cannot_work_says_why() {
+    let project = fixture("cargo_graph");
+    for (args, named) in [
+        (&["test", "-Z", "build-std"][..], "build-std"),
+        (&["test", "--target", "my-board.json"][..], "my-board.json"),
+        (&["build", "--target", "a", "--target", "b"][..], "2 targets"),
+        (&["test", "--timeout", "soon"][..], "soon"),
+        (&["tset"][..], "tset"),
+    ] {
+        let ended = run(&project, args);
+        assert_ended(&ended, "exit 2");
+        assert!(ended.stderr.contains(named), "{args:?}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_target_without_std_names_the_remedy_and_leaves_nothing_half_built() {
+    let ended = run(&fixture("cargo_graph"), &["build", "--target", "riscv64gc-unknown-linux-gnu"]);
+    assert_ended(&ended, "exit 2");
+    assert!(ended.stderr.contains("rustup target add riscv64gc-unknown-linux-gnu"), "{}", ended.stderr);
+    let base = crate::harness::target_directory().join("lockdep");
+    let left = fs::read_dir(base).expect("it was created").flatten().map(|entry| entry.file_name());
+    let half: Vec<_> = left.filter(|name| name.to_string_lossy().ends_with(".building")).collect();
+    assert!(half.is_empty(), "{half:?}");
+}
+
+#[test]
+fn an_old_toolchain_is_told_before_anything_is_built() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let rustc = folder.path().join("rustc");
+    let version = "rustc 1.70.0\nhost: x86_64-unknown-linux-gnu\nrelease: 1.70.0\n";
+    fs::write(&rustc, format!("#!/bin/sh\nprintf '{}'\n", version.replace('\n', "\\n"))).expect("written");
+    fs::set_permissions(&rustc, fs::Permissions::from_mode(0o755)).expect("permitted");
+    let ended = finish(command(&fixture("cargo_graph"), &["build"]).env("RUSTC", &rustc));
+    assert_ended(&ended, "exit 2");
+    assert!(ended.stderr.contains("rustc 1.70.0 is too old"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_compile_error_is_cargos_and_the_next_run_is_well() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let write = |text: &str| fs::write(folder.path().join("main.rs"), text).expect("written");
+    let manifest =
+        "[package]\nname = \"broken\"\nedition = \"2024\"\n[[bin]]\nname = \"broken\"\npath = \"main.rs\"\n";
+    fs::write(folder.path().join("Cargo.toml"), manifest).expect("written");
+    write("fn main() { let x: u32 = \"\"; }");
+    let ended = run(folder.path(), &["run"]);
+    assert_ended(&ended, "exit 101");
+    assert!(ended.stderr.contains("mismatched types"), "{}", ended.stderr);
+    write("fn main() {}");
+    assert_ended(&run(folder.path(), &["run"]), "exit 0");
+}

@@ -1,0 +1,9 @@
+//! `cargo lockdep` on small workspaces, in child processes: what sees the façade, what the exit code says, what bad
+//! input is told.
+//!
+//! The runtime is built once into a target directory that all of these tests share.
+
+mod facade;
+mod harness;
+mod input;
+mod verdict;

@@ -1,0 +1,106 @@
+//! What a run came to: reports on stderr while it runs, and the exit code.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use lockdep_validator::report::model::Report;
+
+use crate::harness::{assert_ended, command, finish, fixture, run};
+
+/// The reports among lines that are JSON.
+fn reports(text: &str) -> Vec<Report> {
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+#[test]
+fn opposite_orders_are_reported_with_both_places_and_exit_3() {
+    let ended =
+        run(&fixture("cargo_graph"), &["run", "-q", "-p", "app", "--format", "json", "--", "write", "read"]);
+    assert_ended(&ended, "exit 3");
+    let reports = reports(&ended.stderr);
+    let [report] = &reports[..] else { panic!("one report expected:\n{}", ended.stderr) };
+    assert_eq!((&*report.code, &*report.level), ("LD0003", "error"));
+    let lines: Vec<u32> = report.cycle.iter().map(|dependency| dependency.acquire_site.line).collect();
+    let source = std::fs::read_to_string(fixture("cargo_graph/app/src/lib.rs")).expect("readable");
+    for acquired in ["self.right.lock().unwrap().push_str", "*self.left.lock().unwrap() +="] {
+        let line = source.lines().position(|line| line.contains(acquired)).expect("it is there") + 1;
+        assert!(lines.contains(&u32::try_from(line).expect("short")), "{acquired} in {lines:?}");
+    }
+}
+
+#[test]
+fn one_order_is_clean_and_the_programs_own_code_wins() {
+    let project = fixture("cargo_graph");
+    assert_ended(&run(&project, &["run", "-q", "-p", "app", "--", "write", "write"]), "exit 0");
+    assert_ended(&run(&project, &["run", "-q", "-p", "app", "--", "write", "fail"]), "exit 7");
+}
+
+#[test]
+fn a_denied_report_wins_over_the_programs_own_code() {
+    let ended = run(&fixture("cargo_graph"), &["run", "-q", "-p", "app", "--", "write", "read", "fail"]);
+    assert_ended(&ended, "exit 3");
+}
+
+#[test]
+fn a_report_names_the_tests_of_both_orders() {
+    let args = ["test", "-q", "-p", "app", "--test", "orders", "--format", "json", "--", "--test-threads=1"];
+    let ended = run(&fixture("cargo_graph"), &args);
+    assert_ended(&ended, "exit 3");
+    let reports = reports(&ended.stderr);
+    let mut threads: Vec<&str> =
+        reports.iter().flat_map(|report| &report.cycle).map(|dependency| &*dependency.thread).collect();
+    threads.sort_unstable();
+    assert_eq!(threads, ["reads", "writes"]);
+}
+
+#[test]
+fn nextest_runs_one_test_in_a_process_and_the_records_are_joined() {
+    let ended = run(&fixture("cargo_graph"), &["nextest", "run", "-p", "app", "--test", "orders"]);
+    assert_ended(&ended, "exit 3");
+    assert!(ended.stderr.contains("LD0003") && ended.stderr.contains("in 2 processes"), "{}", ended.stderr);
+}
+
+#[test]
+fn allowed_reports_are_printed_but_do_not_fail_the_run() {
+    let mut command = command(&fixture("cargo_graph"), &["run", "-q", "-p", "app", "--", "write", "read"]);
+    let ended = finish(command.env("LOCKDEP_ALLOW", "LD0003"));
+    assert_ended(&ended, "exit 0");
+    assert!(ended.stderr.contains("LD0003"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_hang_has_spoken_before_the_timeout_ends_it() {
+    let began = Instant::now();
+    let args = ["run", "-q", "-p", "app", "--timeout", "20", "--", "write", "read", "sleep"];
+    let ended = run(&fixture("cargo_graph"), &args);
+    assert_ended(&ended, "exit 3");
+    assert!(ended.stderr.contains("LD0003") && ended.stderr.contains("--timeout"), "{}", ended.stderr);
+    assert!(began.elapsed() < Duration::from_secs(600), "the program would have slept for ten minutes");
+    let clean = run(&fixture("cargo_graph"), &["run", "-q", "-p", "app", "--timeout", "5", "--", "sleep"]);
+    assert_ended(&clean, "exit 124");
+}
+
+#[test]
+fn taking_a_lock_again_is_reported_before_it_hangs() {
+    let ended = run(&fixture("cargo_graph"), &["run", "-q", "-p", "app", "--timeout", "60", "--", "again"]);
+    assert_ended(&ended, "exit 3");
+    assert!(ended.stderr.contains("LD0001") && !ended.stderr.contains("--timeout"), "{}", ended.stderr);
+}
+
+#[test]
+fn the_programs_streams_are_its_own() {
+    let mut command =
+        command(&fixture("cargo_graph"), &["run", "-q", "-p", "app", "--", "write", "read", "x"]);
+    command.stderr(Stdio::piped());
+    let ended = finish(&mut command);
+    assert!(!ended.stdout.contains("LD0003") && ended.stdout.ends_with("argument x\n"), "{}", ended.stdout);
+}
+
+#[test]
+fn a_run_that_watched_nothing_says_so() {
+    let ended = run(&fixture("cargo_graph"), &["build", "-q", "-p", "app"]);
+    assert_ended(&ended, "exit 0");
+    let ended = run(&fixture("cargo_graph"), &["test", "-q", "-p", "mac", "--lib"]);
+    assert_ended(&ended, "exit 0");
+    assert!(ended.stderr.contains("nothing was judged"), "{}", ended.stderr);
+}
