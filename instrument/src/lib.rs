@@ -26,6 +26,8 @@ pub mod hook;
 mod inspect;
 #[cfg(feature = "lock_api_0_4")]
 pub mod lock_api;
+#[cfg(feature = "parking_lot_0_12")]
+pub mod parking_lot;
 #[cfg(not(lockdep_disabled))]
 mod process_exit;
 #[cfg(not(lockdep_disabled))]

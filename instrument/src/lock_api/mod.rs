@@ -32,6 +32,8 @@ mod only_v0_4;
 #[path = "seam_v0_4.rs"]
 mod seam;
 
+#[cfg(feature = "parking_lot_0_12")]
+pub(crate) use common::identity::Identity;
 pub use common::*;
 pub use raw::{
     GetThreadId, GuardNoSend, GuardSend, RawMutex, RawMutexFair, RawMutexTimed, RawRwLock,
@@ -66,7 +68,28 @@ mod hook {
     pub(crate) use crate::{AcquireFlags, Mode, Wait};
 }
 
+impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
+    /// Lends the held mutex to `wait`, which gives it up and takes it again, as a condition variable does.
+    ///
+    /// Both events come before the wait: what the mutex is taken again under must be judged before the thread hangs on it.
+    ///
+    /// # Safety
+    ///
+    /// The running thread must hold the mutex; `wait` must return, or unwind, with the mutex held.
+    #[cfg(feature = "parking_lot_0_12")]
+    #[track_caller]
+    pub(crate) unsafe fn lend<Ret>(
+        &self,
+        wait: impl FnOnce(&mut lock_api_0_4::MutexGuard<'_, R, ()>) -> Ret,
+    ) -> Ret {
+        event::yielded(&self.map, &Self::INFO, event::Want::EXCLUSIVE, || ());
+        // SAFETY: the mutex is held, and the guard is never dropped.
+        let mut guard = core::mem::ManuallyDrop::new(unsafe { self.raw.make_guard_unchecked() });
+        wait(&mut guard)
+    }
+}
+
 /// Somebody got at the raw mutex of `map`.
 fn raw_mutex_taken(map: &hook::LockMap, info: &hook::LockInfo) {
-    map.unverified(info);
+    event::raw_taken(map, info);
 }

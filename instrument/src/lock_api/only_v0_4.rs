@@ -6,6 +6,7 @@ use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 
 use super::common::event::{self, Want};
+use super::common::identity::Identity;
 #[cfg(feature = "arc_lock")]
 use super::common::{
     ArcMutexGuard, ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard, ArcRwLockWriteGuard,
@@ -15,7 +16,6 @@ use super::common::{
     MappedMutexGuard, MappedRwLockReadGuard, MappedRwLockWriteGuard, Mutex, MutexGuard, RwLock,
     RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
 };
-use super::hook::LockMap;
 use super::raw::{
     RawMutex, RawMutexFair, RawRwLock, RawRwLockFair, RawRwLockRecursive, RawRwLockRecursiveTimed,
     RawRwLockUpgrade, raw_cell,
@@ -27,7 +27,7 @@ impl<R, T> Mutex<R, T> {
     #[track_caller]
     #[inline]
     pub const fn from_raw(raw_mutex: R, val: T) -> Self {
-        Self { map: LockMap::new(), raw: raw_cell(raw_mutex), data: UnsafeCell::new(val) }
+        Self { map: Identity::new(), raw: raw_cell(raw_mutex), data: UnsafeCell::new(val) }
     }
 
     /// [`from_raw`](Self::from_raw) under its older name.

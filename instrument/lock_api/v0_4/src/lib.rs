@@ -44,9 +44,9 @@ mod hook {
 fn raw_mutex_taken(map: &hook::LockMap, info: &hook::LockInfo) {
     if hook::is_on() {
         if is_parking_lot_condvar(core::panic::Location::caller().file()) {
-            common::event::yielded(map, info, common::event::Want::EXCLUSIVE, || ());
+            event::yielded(map, info, event::Want::EXCLUSIVE, || ());
         } else {
-            map.unverified(info);
+            event::raw_taken(map, info);
         }
     }
 }

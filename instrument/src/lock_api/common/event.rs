@@ -155,6 +155,14 @@ pub(crate) fn yielded(map: &LockMap, info: &LockInfo, want: Want, bump: impl FnO
     bump();
 }
 
+/// Somebody got at the raw lock, and may give it up behind the wrapper: it no longer counts as held here, and what is not
+/// known about it from now on is not held against it.
+#[cold]
+pub(crate) fn raw_taken(map: &LockMap, info: &LockInfo) {
+    map.unverified(info);
+    map.handed_over();
+}
+
 /// Runs its action at the end of the scope, also when the thread unwinds, unless it is dismissed before.
 pub(crate) struct OnDrop<F: FnMut()>(pub(crate) F);
 

@@ -9,6 +9,7 @@
 
 pub(super) mod event;
 mod guard;
+pub(super) mod identity;
 mod mapped;
 mod mutex;
 #[cfg(feature = "atomic_usize")]

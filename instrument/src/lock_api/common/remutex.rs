@@ -13,13 +13,14 @@ use super::event::{self, OnDrop, Want};
 #[cfg(feature = "arc_lock")]
 use super::guard::impl_arc_guard;
 use super::guard::{SharedPointer, impl_deref, impl_lock_guard, impl_map, impl_stable_address};
+use super::identity::Identity;
 use super::raw_remutex::RawReentrantMutex;
 
 /// A mutex that its holder may take again; it gives out shared access only.
 ///
 /// To the validator only the outermost acquisition is one: what is taken again cannot be waited for.
 pub struct ReentrantMutex<R: RawMutex, G, T: ?Sized> {
-    pub(crate) map: LockMap,
+    pub(crate) map: Identity,
     pub(crate) raw: RawReentrantMutex<R, G>,
     pub(crate) data: UnsafeCell<T>,
 }
@@ -52,7 +53,7 @@ impl<R: RawMutex, G, T> ReentrantMutex<R, G, T> {
     #[inline]
     pub const fn from_raw(raw_mutex: R, get_thread_id: G, val: T) -> Self {
         Self {
-            map: LockMap::new(),
+            map: Identity::new(),
             raw: RawReentrantMutex::from_parts(raw_mutex, get_thread_id),
             data: UnsafeCell::new(val),
         }
@@ -183,7 +184,7 @@ impl<R: RawMutex, G: GetThreadId, T: ?Sized> ReentrantMutex<R, G, T> {
     /// The raw mutex must not be given up while a guard of it is alive.
     #[inline]
     pub unsafe fn raw(&self) -> &R {
-        self.map.unverified(&Self::INFO);
+        event::raw_taken(&self.map, &Self::INFO);
         &self.raw.mutex
     }
 

@@ -5,8 +5,10 @@ use alloc::sync::Arc;
 use core::cell::UnsafeCell;
 use core::fmt;
 
-use super::super::hook::{LockInfo, LockMap, LockRef, Tracked};
+use super::super::hook::{LockInfo, LockRef, Tracked};
 use super::super::raw::{RawRwLock, RawRwLockTimed, RawRwLockUpgrade, RawRwLockUpgradeTimed};
+use super::event;
+use super::identity::Identity;
 #[cfg(feature = "arc_lock")]
 use super::rwlock_guard::{ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard, ArcRwLockWriteGuard};
 use super::rwlock_guard::{RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard};
@@ -16,7 +18,7 @@ use super::rwlock_guard::{RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWrit
 /// The class of the lock is the place where `new` is called, together with the name of `T`. `read()` counts as a fair
 /// reader, one that queues behind a waiting writer: a thread that reads twice hangs if a writer comes in between.
 pub struct RwLock<R, T: ?Sized> {
-    pub(crate) map: LockMap,
+    pub(crate) map: Identity,
     pub(crate) raw: R,
     pub(crate) data: UnsafeCell<T>,
 }
@@ -48,7 +50,7 @@ impl<R, T> RwLock<R, T> {
     #[track_caller]
     #[inline]
     pub const fn from_raw(raw_rwlock: R, val: T) -> Self {
-        Self { map: LockMap::new(), raw: raw_rwlock, data: UnsafeCell::new(val) }
+        Self { map: Identity::new(), raw: raw_rwlock, data: UnsafeCell::new(val) }
     }
 }
 
@@ -125,7 +127,7 @@ impl<R: RawRwLock, T: ?Sized> RwLock<R, T> {
     /// The raw lock must not be given up while a guard of it is alive.
     #[inline]
     pub unsafe fn raw(&self) -> &R {
-        self.map.unverified(&Self::INFO);
+        event::raw_taken(&self.map, &Self::INFO);
         &self.raw
     }
 
