@@ -88,10 +88,4 @@ impl Validator {
         }
         true
     }
-
-    /// The rest of the classes stay as they are; see [`Validator::remove_class`].
-    #[cfg(test)]
-    pub(super) fn n_dependencies(&self) -> usize {
-        self.with_graph(crate::graph::Graph::n_dependencies)
-    }
 }

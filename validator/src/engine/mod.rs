@@ -15,6 +15,8 @@ mod outcome;
 mod release;
 mod rules;
 mod tasks;
+#[cfg(test)]
+mod tests;
 mod wound_wait;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};

@@ -1,0 +1,99 @@
+//! Locks of one class, and classes whose locks are told apart.
+
+use super::Bench;
+use crate::base::id::LockId;
+use crate::check::violation::{Code, Level};
+
+const INVERTED: (Code, Level) = (Code::SameClassOrder, Level::Error);
+const CYCLE: (Code, Level) = (Code::CircularDependency, Level::Error);
+const MAYBE: (Code, Level) = (Code::CircularDependency, Level::Warning);
+
+fn user(script: &str) -> Vec<(Code, Level)> {
+    Bench::user().run(script).found()
+}
+
+#[test]
+fn one_class_is_judged_by_its_locks() {
+    assert_eq!(user("A1 A2 -- A1 A2 --"), []);
+    assert_eq!(user("A1 A2 -- A2 A1 --"), [INVERTED]);
+    assert_eq!(user("A1 A2 -- A2 A3 -- A3 A1 --"), [INVERTED]);
+    assert_eq!(user("A0 A1 -- A3 A2 --"), []);
+    assert_eq!(user("A1 A2 -- A2 A1 -- A3 A4 -- A4 A3 --"), [INVERTED], "one class, one report");
+    assert_eq!(user("A1 ?A2 -- A2 A1 --"), []);
+    assert_eq!(user("rA1 rA2 -- rA2 rA1 --"), [(Code::SameClassOrder, Level::Warning)]);
+    assert_eq!(user("RA1 RA2 -- RA2 RA1 --"), []);
+    assert_eq!(user("A1 ~A2 -- A2 A1 --"), [(Code::SameClassOrder, Level::Note)]);
+    assert_eq!(user("G A1 A2 -- G A2 A1 --"), [(Code::SameClassOrder, Level::Note)]);
+    assert_eq!(
+        user("G A1 A2 -- G A2 A1 -- A2 A1 -- A1 A2 --"),
+        [(Code::SameClassOrder, Level::Note), INVERTED]
+    );
+}
+
+#[test]
+fn a_pair_that_is_known_stays_known_and_others_are_looked_at() {
+    let mut bench = Bench::user();
+    for _ in 0..3 {
+        assert_eq!(bench.run("B A1 A2 --").found(), []);
+    }
+    assert_eq!(bench.run("B A2 A1 --").found(), [(Code::SameClassOrder, Level::Note)], "B is a gate");
+    assert_eq!(bench.run("A1 A2 -- A2 A1 --").found(), [INVERTED]);
+}
+
+#[test]
+fn hand_over_hand() {
+    let mut bench = Bench::user();
+    bench.run("A1");
+    for index in 1..500 {
+        bench.run(&format!("A{} -A{index}", index + 1));
+    }
+    assert_eq!(bench.found(), []);
+    bench.run("-- A500 A1 --");
+    assert_eq!(bench.found(), [INVERTED]);
+}
+
+#[test]
+fn classes_first_and_locks_decide() {
+    assert_eq!(user("A1 B1 -- B2 A2 --"), [MAYBE]);
+    assert_eq!(user("A1 B1 -- B1 A1 -- A2 B2 --"), [CYCLE], "A and B had one lock each");
+    assert_eq!(user("A1 B1 -- A2 B2 -- B2 A2 --"), [MAYBE], "the first sighting was of others");
+    assert_eq!(user("A1 B1 -- A2 B2 -- B2 A2 -- A2 B2 --"), [MAYBE, CYCLE], "suspects are told apart");
+    assert_eq!(user("A1 B1 -- A2 B2 -- B2 A2 -- A3 B3 -- B4 A4 --"), [MAYBE]);
+    assert_eq!(
+        user("A1 B1 -- B2 A2 -- A2 M B2 -- "),
+        [MAYBE, CYCLE, CYCLE],
+        "over a lock of no suspect class, and through it"
+    );
+}
+
+#[test]
+fn an_order_of_its_own() {
+    let mut bench = Bench::user();
+    let class = bench.class("A");
+    let by_number = |held: &crate::check::violation::Acquisition,
+                     wanted: &crate::check::violation::Acquisition| {
+        held.lock.instance().cmp(&wanted.lock.instance())
+    };
+    assert!(
+        bench.validator.set_order_fn(class, by_number) && !bench.validator.set_order_fn(class, by_number)
+    );
+    bench.lock("A1");
+    bench.lock("A2");
+    assert_eq!(bench.run("A1 A2 --").found(), []);
+    assert_eq!(bench.run("A2 A1 -- A1 A2 --").found(), [], "one order against the rule closes nothing");
+    let mut bench = Bench::kernel();
+    let class = bench.class("A");
+    assert!(bench.validator.set_order_fn(class, by_number));
+    bench.lock("A1");
+    assert_eq!(bench.run("A1 A2 --").found(), []);
+    assert_eq!(bench.run("A2 A1 --").found(), [INVERTED]);
+}
+
+#[test]
+fn a_lock_that_is_gone_takes_its_orders_along() {
+    let mut bench = Bench::user();
+    bench.run("A1 A2 --");
+    let lock: LockId = bench.lock("A1");
+    assert!(bench.validator.freed(&mut bench.task, lock, crate::base::site::Site(0)).is_clean());
+    assert_eq!(bench.run("A2 A1 --").found(), []);
+}

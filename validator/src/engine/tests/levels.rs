@@ -1,0 +1,128 @@
+//! Levels, and how they rise.
+
+use super::Bench;
+use crate::check::violation::{Code, Level, Ordered};
+use crate::config::Config;
+use crate::state::class::ClassAttributes;
+
+const NOTE: (Code, Level) = (Code::CircularDependency, Level::Note);
+const WARNING: (Code, Level) = (Code::CircularDependency, Level::Warning);
+const ERROR: (Code, Level) = (Code::CircularDependency, Level::Error);
+
+fn user(script: &str) -> Vec<(Code, Level)> {
+    Bench::user().run(script).found()
+}
+
+#[test]
+fn gates() {
+    assert_eq!(user("G A B -- G B A --"), [NOTE]);
+    assert_eq!(user("A G B -- B G A --"), [ERROR, ERROR], "the gate is on two cycles itself");
+    assert_eq!(user("rG A B -- rG B A --"), [ERROR], "readers exclude nobody");
+    assert_eq!(user("G A B -- H B A --"), [ERROR], "two gates");
+    assert_eq!(user("G A B -- G B A -- A B --"), [NOTE, ERROR], "seen without it");
+    assert_eq!(user("A B -- G A B -- G B A --"), [ERROR]);
+    assert_eq!(user("G1 A B -- G2 B A --"), [ERROR], "two locks of one class exclude nobody");
+    assert_eq!(user("G1 A B -- G1 B A -- G2 C --"), [NOTE, ERROR], "a second lock of the gate's class");
+}
+
+#[test]
+fn a_lowered_cycle_does_not_hide_a_surer_one() {
+    // A -> B only under G, but also A -> C -> B without.
+    assert_eq!(user("G A B -- A C -- C B -- G B A --"), [ERROR]);
+    // B -> A only timed, but B -> D -> A always.
+    assert_eq!(user("B ~A -- B D -- D A -- A B --"), [ERROR]);
+}
+
+#[test]
+fn timeouts() {
+    assert_eq!(user("A ~B -- B A --"), [NOTE]);
+    assert_eq!(user("A ~B -- B A -- A B --"), [NOTE, ERROR]);
+}
+
+#[test]
+fn readers_wait_for_a_queued_writer() {
+    assert_eq!(
+        user("rA rB -- rB rA -- A -- B --"),
+        [WARNING, ERROR],
+        "raised when both classes have writers"
+    );
+    assert_eq!(user("A -- B -- rA rB -- rB rA --"), [ERROR]);
+    assert_eq!(user("rA rB -- rB rA -- A --"), [WARNING], "one of two is not enough");
+    assert_eq!(user("rA rB -- rB rA -- ?A -- ?B --"), [WARNING], "a try never queues");
+}
+
+#[test]
+fn declared_classes_are_interchangeable() {
+    let mut bench = Bench::user();
+    let declared = ClassAttributes { declared: true, ..ClassAttributes::default() };
+    bench.class_with("A", declared);
+    bench.class_with("B", declared);
+    assert_eq!(bench.run("A1 B1 -- B2 A2 --").found(), [ERROR]);
+}
+
+#[test]
+fn evidence_is_told() {
+    let mut bench = Bench::user();
+    bench.run("A B --");
+    let (child, parent) = (crate::base::id::TaskId(2), &mut bench.task);
+    let segment = bench.validator.spawned(parent);
+    bench.task = bench.validator.start_task(child, Some(segment));
+    bench.run("B A --");
+    let evidence = bench.violations[0].evidence.clone();
+    assert_eq!((evidence.n_tasks, evidence.ordered), (2, Some(Ordered::Spawn)));
+    assert!(evidence.same_instances && evidence.declared && !evidence.timed);
+    let cycle = &bench.violations[0].cycle;
+    assert_eq!(
+        cycle.iter().map(|step| (step.kind, step.closing)).collect::<Vec<_>>(),
+        [("EN", false), ("EN", true)]
+    );
+}
+
+#[test]
+fn reports_are_capped_and_counted() {
+    let mut config = Config::user();
+    config.max_reports = 2;
+    let mut bench = Bench::new(config);
+    bench.run("A B -- B A -- C D -- D C -- E F -- F E --");
+    assert_eq!(bench.found().len(), 2);
+    assert_eq!(bench.validator.counters().dropped, 1);
+}
+
+#[test]
+fn what_children_acquired_depends_on_what_the_parent_holds_at_the_join() {
+    let mut bench = Bench::user();
+    bench.run("B A --");
+    let mut child = bench.validator.start_task(crate::base::id::TaskId(2), None);
+    bench.validator.record_acquired(&mut child);
+    std::mem::swap(&mut bench.task, &mut child);
+    bench.run("B --");
+    std::mem::swap(&mut bench.task, &mut child);
+    let acquired = bench.validator.take_acquired(&mut child);
+    assert_eq!(acquired.len(), 1);
+    bench.run("A");
+    let site = crate::base::site::Site(9);
+    let outcome = bench.validator.joined_holding(&mut bench.task, &acquired, site, &crate::engine::NoStacks);
+    bench.take(outcome);
+    assert_eq!(bench.found(), [ERROR]);
+}
+
+#[test]
+fn dependencies_are_listed_once() {
+    let mut config = Config::user();
+    config.list_dependencies = true;
+    let mut bench = Bench::new(config);
+    let mut n_listed = |script: &str| {
+        let mut n = 0;
+        for word in script.split_whitespace() {
+            let event =
+                bench.event(word, crate::base::mode::Mode::Exclusive, crate::base::mode::Wait::Blocking);
+            let outcome = bench.validator.acquire(&mut bench.task, &event, &crate::engine::NoStacks);
+            n += outcome.into_findings().map_or(0, |findings| findings.dependencies.len());
+        }
+        bench.run("--");
+        n
+    };
+    assert_eq!(n_listed("A B C"), 2);
+    assert_eq!(n_listed("A B C"), 0);
+    assert_eq!(n_listed("A C"), 1);
+}
