@@ -34,7 +34,7 @@ const BITS_PER_CONTEXT: u32 = 6;
 /// The position of a usage bit.
 pub(crate) fn bit(context: ContextId, usage: Usage, mode: Mode) -> u32 {
     let usage = if usage == Usage::UsedIn { 0 } else { 3 };
-    context.index() as u32 * BITS_PER_CONTEXT + usage + mode as u32
+    context.number() * BITS_PER_CONTEXT + usage + mode as u32
 }
 
 const MODES: [Mode; 3] = [Mode::Exclusive, Mode::Shared, Mode::SharedRecursive];

@@ -67,7 +67,7 @@ impl Validator {
             return Outcome::CLEAN;
         }
         match self.registry.validation(acquire.lock.class()) {
-            Validation::Untracked => return Outcome::CLEAN,
+            Validation::Untracked => Outcome::CLEAN,
             Validation::Simple => {
                 let unchecked = Acquire { flags: acquire.flags.union(AcquireFlags::UNCHECKED), ..*acquire };
                 self.acquire_checked(task, &unchecked, chain, stacks)

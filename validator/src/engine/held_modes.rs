@@ -227,11 +227,11 @@ impl Validator {
     /// Takes a pin back. LD0012 if the lock is not held, or not pinned so.
     pub fn unpin(&self, task: &mut TaskContext, lock: LockId, cookie: PinCookie, site: Site) -> Outcome {
         let index = task.position(lock);
-        if let Some(rare) = index.and_then(|index| task.rare.iter_mut().find(|rare| rare.index == index)) {
-            if let Some(left) = rare.pins.checked_sub(cookie.0) {
-                rare.pins = left;
-                return Outcome::CLEAN;
-            }
+        if let Some(rare) = index.and_then(|index| task.rare.iter_mut().find(|rare| rare.index == index))
+            && let Some(left) = rare.pins.checked_sub(cookie.0)
+        {
+            rare.pins = left;
+            return Outcome::CLEAN;
         }
         if task.is_unknown || fault::is(Fault::PinsIgnored) {
             return Outcome::CLEAN;

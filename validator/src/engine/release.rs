@@ -19,12 +19,14 @@ impl Validator {
     /// A release, in any order; sent before the real one. A lock that is not held is a bad release (LD0007).
     #[inline]
     pub fn release(&self, task: &mut TaskContext, lock: LockId, site: Site) -> Outcome {
-        if let Some(newest) = task.held.last() {
-            if newest.lock == lock && !newest.is_rare && newest.depth as usize == task.entered.len() {
-                task.chain = newest.previous_chain;
-                task.held.pop();
-                return Outcome::CLEAN;
-            }
+        if let Some(newest) = task.held.last()
+            && newest.lock == lock
+            && !newest.is_rare
+            && newest.depth as usize == task.entered.len()
+        {
+            task.chain = newest.previous_chain;
+            task.held.pop();
+            return Outcome::CLEAN;
         }
         self.release_slow(task, lock, site)
     }
@@ -32,11 +34,11 @@ impl Validator {
     #[cold]
     #[inline(never)]
     fn release_slow(&self, task: &mut TaskContext, lock: LockId, site: Site) -> Outcome {
-        if fault::is(Fault::ReleasesNewest) {
-            if let Some(newest) = task.held.last().map(|held| held.lock) {
-                self.drop_held(task, newest);
-                return Outcome::CLEAN;
-            }
+        if fault::is(Fault::ReleasesNewest)
+            && let Some(newest) = task.held.last().map(|held| held.lock)
+        {
+            self.drop_held(task, newest);
+            return Outcome::CLEAN;
         }
         let Some(index) = self.releasable(task, lock) else {
             return self.bad_release(task, lock, site);

@@ -23,6 +23,12 @@ impl ContextId {
     pub const fn index(self) -> usize {
         self.0 as usize
     }
+
+    /// The zero-based index, as a number to shift by.
+    #[inline]
+    pub(crate) const fn number(self) -> u32 {
+        self.0 as u32
+    }
 }
 
 /// A set of contexts.

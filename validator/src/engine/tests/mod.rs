@@ -69,10 +69,6 @@ impl Bench {
         lock
     }
 
-    pub(super) fn switch(&mut self, task: u32) {
-        self.task = TaskContext::new(TaskId(task));
-    }
-
     pub(super) fn event(&mut self, name: &str, mode: Mode, wait: Wait) -> Acquire {
         self.n_sites += 1;
         Acquire::new(self.lock(name), mode, wait, Site(self.n_sites))
