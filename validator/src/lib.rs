@@ -16,6 +16,7 @@ pub mod config;
 pub mod engine;
 pub mod fault;
 pub mod graph;
+mod json;
 pub mod record;
 pub mod report;
 pub mod state;

@@ -28,7 +28,9 @@ use crate::report::model::{Counters, Frames, Place, Report};
 
 mod line;
 
-pub use line::{RecordError, whole_lines};
+#[cfg(feature = "read")]
+pub use line::RecordError;
+pub use line::whole_lines;
 
 /// The version of the record format that this crate writes.
 pub const SCHEMA: u32 = 1;

@@ -1,14 +1,20 @@
 //! Lines: writing them, and reading what a crash, an older or a newer version left.
 
+#[cfg(feature = "read")]
+use serde::Deserialize;
+use serde::Serialize;
+#[cfg(feature = "read")]
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use super::Record;
+use crate::json;
 
+#[cfg(feature = "read")]
 /// Why a line could not be read.
 #[derive(Debug)]
 pub struct RecordError(RecordErrorKind);
 
+#[cfg(feature = "read")]
 #[derive(Debug)]
 enum RecordErrorKind {
     /// It ends in the middle.
@@ -17,6 +23,7 @@ enum RecordErrorKind {
     Malformed(serde_json::Error),
 }
 
+#[cfg(feature = "read")]
 impl RecordError {
     /// Whether the line merely ends too early: the writer was killed. Everything before it is good.
     pub fn is_truncated(&self) -> bool {
@@ -24,6 +31,7 @@ impl RecordError {
     }
 }
 
+#[cfg(feature = "read")]
 impl std::fmt::Display for RecordError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.0 {
@@ -33,6 +41,7 @@ impl std::fmt::Display for RecordError {
     }
 }
 
+#[cfg(feature = "read")]
 impl std::error::Error for RecordError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.0 {
@@ -57,12 +66,13 @@ impl Record {
         }
     }
 
-    /// Reads one line, with or without its newline.
+    /// Reads one line, with or without its newline. Behind the feature `read`.
     ///
     /// # Errors
     ///
     /// If it is cut short ([`RecordError::is_truncated`]) or is no line of a record. A line of an unknown kind is no
     /// error but [`Record::Unknown`].
+    #[cfg(feature = "read")]
     pub fn parse_line(line: &[u8]) -> Result<Self, RecordError> {
         #[derive(Deserialize)]
         struct Tag {
@@ -107,13 +117,14 @@ struct Empty {}
 
 /// Serialises `body` with `record` as its first field, without a second pass over the value.
 fn tagged<T: Serialize>(kind: &str, body: &T) -> String {
-    let body = serde_json::to_string(body).expect("records hold only strings, numbers and lists");
-    let kind = serde_json::to_string(kind).expect("a string can be written");
+    let body = json::to_string(body);
+    let kind = json::to_string(kind);
     let rest = body.strip_prefix('{').expect("every record is an object");
     let comma = if rest.starts_with('}') { "" } else { "," };
     format!("{{\"record\":{kind}{comma}{rest}\n")
 }
 
+#[cfg(feature = "read")]
 /// The kind, if the line begins as [`Record::to_line`] writes it; saves a pass over millions of lines.
 fn quick_tag(line: &[u8]) -> Option<&str> {
     let rest = line.strip_prefix(br#"{"record":""#)?;
@@ -122,6 +133,7 @@ fn quick_tag(line: &[u8]) -> Option<&str> {
     if tag.contains('\\') { None } else { Some(tag) }
 }
 
+#[cfg(feature = "read")]
 fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<T, RecordError> {
     serde_json::from_slice(line).map_err(|error| {
         RecordError(if error.is_eof() {
@@ -132,7 +144,7 @@ fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<T, RecordError> {
     })
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "read"))]
 mod tests {
     use super::*;
     use crate::base::id::ClassHash;
