@@ -5,8 +5,9 @@
 
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
-use lockdep_validator::{Acquire, HeldQuery, LockId, Mode, Outcome, Wait};
+use lockdep_validator::{Acquire, ContextId, HeldQuery, LockId, Mode, Outcome, Wait};
 
+use crate::deferred::{self, Aside};
 use crate::fault;
 use crate::hook::{AcquireOptions, Held, LockRef, Slot, Verdict};
 use crate::report;
@@ -17,7 +18,10 @@ use crate::task::{self, Entered, Pending, Task};
 #[track_caller]
 pub(crate) fn acquire(lock: LockRef<'_>, mode: Mode, wait: Wait, options: &AcquireOptions) -> Verdict {
     let caller = Location::caller();
-    let Some(mut entered) = task::enter() else { return Verdict::Proceed };
+    let Some(mut entered) = task::enter() else {
+        put_aside(&lock, mode, wait, options, caller);
+        return Verdict::Proceed;
+    };
     let task = entered.task();
     let Some(id) = id_of(task, &lock) else { return Verdict::Proceed };
     let event = event(&lock, id, mode, wait, options, caller);
@@ -116,7 +120,9 @@ fn take_pending(task: &mut Task, slot: &Slot) -> Option<Box<Pending>> {
 #[track_caller]
 pub(crate) fn try_acquired(lock: LockRef<'_>, mode: Mode, options: &AcquireOptions) {
     let caller = Location::caller();
-    let Some(mut entered) = task::enter() else { return };
+    let Some(mut entered) = task::enter() else {
+        return put_aside(&lock, mode, Wait::Try, options, caller);
+    };
     let task = entered.task();
     let Some(id) = id_of(task, &lock) else { return };
     let event = event(&lock, id, mode, Wait::Try, options, caller);
@@ -139,9 +145,62 @@ fn try_found(task: &mut Task, event: &Acquire, outcome: Outcome) {
     report::handle(task, outcome).defer(task);
 }
 
+/// An acquisition in a place where it cannot be looked at.
+#[cold]
+#[inline(never)]
+fn put_aside(
+    lock: &LockRef<'_>,
+    mode: Mode,
+    wait: Wait,
+    options: &AcquireOptions,
+    caller: &'static Location<'static>,
+) {
+    if let Some(task) = task::deferred_state() {
+        deferred::acquire(task, lock, |id| event(lock, id, mode, wait, options, caller));
+    }
+}
+
+/// Another event in such a place.
+#[cold]
+#[inline(never)]
+fn put_aside_of(slot: &Slot, make: impl FnOnce(LockId) -> Aside) {
+    if let (Some(_), Some(id)) = (task::deferred_state(), slot.id()) {
+        deferred::push(make(id));
+    }
+}
+
+/// Looks at an event that was put aside.
+#[cold]
+pub(crate) fn replay(task: &mut Task, aside: Aside) {
+    let (validator, stacks) = (&task.runtime.validator, &task.runtime.stacks);
+    let context = &mut task.context;
+    let outcome = judge(|| match aside {
+        Aside::Enter(entered) => {
+            validator.context_enter(context, entered, None);
+            Outcome::CLEAN
+        }
+        Aside::Exit(left, at) => validator.context_exit(context, left, at, stacks),
+        Aside::Acquire(acquire) => validator.acquire(context, &acquire, stacks),
+        Aside::Release(lock, at) => validator.release(context, lock, at),
+        Aside::Failed(lock) => {
+            validator.acquire_failed(context, lock);
+            Outcome::CLEAN
+        }
+        Aside::Unknown(key, info) => {
+            // Registers the class and keeps it in the thread's cache.
+            let _ = task.classes.find(task.runtime, key, &info);
+            Outcome::CLEAN
+        }
+    });
+    // A self-deadlock would have hung before it came here.
+    if !outcome.is_clean() && !outcome.is_self_deadlock() {
+        found(task, outcome);
+    }
+}
+
 /// An acquisition that gave up.
 pub(crate) fn acquire_failed(slot: &Slot) {
-    let Some(mut entered) = task::enter() else { return };
+    let Some(mut entered) = task::enter() else { return put_aside_of(slot, Aside::Failed) };
     let task = entered.task();
     if let Some(id) = slot.id() {
         task.runtime.validator.acquire_failed(&mut task.context, id);
@@ -152,7 +211,9 @@ pub(crate) fn acquire_failed(slot: &Slot) {
 #[track_caller]
 pub(crate) fn release(slot: &Slot) {
     let caller = Location::caller();
-    let Some(mut entered) = task::enter() else { return };
+    let Some(mut entered) = task::enter() else {
+        return put_aside_of(slot, |id| Aside::Release(id, site(caller)));
+    };
     let task = entered.task();
     // A lock without an id was never acquired with validation on: nothing to say about its release.
     let Some(id) = slot.id() else { return };
@@ -327,6 +388,56 @@ fn asserted(assertion: impl FnOnce(&mut Task, &'static Location<'static>) -> Out
     {
         drop(entered);
         panic!("{message}");
+    }
+}
+
+/// Enters a context that can be looked at where it is.
+pub(crate) fn context_enter(context: ContextId) -> bool {
+    let Some(mut entered) = task::enter() else { return false };
+    let task = entered.task();
+    fault::guard(|| task.runtime.validator.context_enter(&mut task.context, context, None)).is_some()
+}
+
+/// Leaves it.
+#[track_caller]
+pub(crate) fn context_exit(context: ContextId) {
+    in_context(|task, at| {
+        let stacks = &task.runtime.stacks;
+        task.runtime.validator.context_exit(&mut task.context, context, site(at), stacks)
+    });
+}
+
+/// The context cannot interrupt the thread from here on.
+pub(crate) fn context_mask(context: ContextId) -> bool {
+    let Some(mut entered) = task::enter() else { return false };
+    let task = entered.task();
+    let n_masks = &mut task.n_masks[context.index()];
+    *n_masks = n_masks.saturating_add(1);
+    fault::guard(|| task.runtime.validator.context_mask(&mut task.context, context)).is_some()
+}
+
+/// It may again, if this was the last mask.
+#[track_caller]
+pub(crate) fn context_unmask(context: ContextId) {
+    in_context(|task, at| {
+        let n_masks = &mut task.n_masks[context.index()];
+        *n_masks = n_masks.saturating_sub(1);
+        if *n_masks > 0 {
+            return Outcome::CLEAN;
+        }
+        let stacks = &task.runtime.stacks;
+        task.runtime.validator.context_unmask(&mut task.context, context, site(at), stacks)
+    });
+}
+
+#[track_caller]
+fn in_context(event: impl FnOnce(&mut Task, &'static Location<'static>) -> Outcome) {
+    let caller = Location::caller();
+    let Some(mut entered) = task::enter() else { return };
+    let task = entered.task();
+    let outcome = judge(|| event(task, caller));
+    if !outcome.is_clean() {
+        found(task, outcome);
     }
 }
 

@@ -12,6 +12,9 @@ pub mod assert;
 mod classes;
 #[cfg(not(lockdep_disabled))]
 mod config;
+pub mod context;
+#[cfg(not(lockdep_disabled))]
+mod deferred;
 #[cfg(not(lockdep_disabled))]
 mod env;
 #[cfg(not(lockdep_disabled))]

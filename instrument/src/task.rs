@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, compiler_fe
 
 use lockdep_validator::base::id::TaskId;
 use lockdep_validator::state::segment::Segment;
-use lockdep_validator::{Acquire, TaskContext, Violation};
+use lockdep_validator::{Acquire, ContextId, TaskContext, Violation};
 
 use crate::classes::ClassCache;
+use crate::deferred;
 use crate::runtime::{self, Runtime};
 
 /// Everything the runtime keeps for one thread.
@@ -28,6 +29,8 @@ pub(crate) struct Task {
     pub(crate) pending: Option<Box<Pending>>,
     /// A denied report was made where a panic was not possible; the next blocking acquisition panics with it.
     pub(crate) panic_due: Option<String>,
+    /// How many guards mask each context.
+    pub(crate) n_masks: [u16; ContextId::LIMIT as usize],
 }
 
 /// See [`Task::pending`].
@@ -41,16 +44,20 @@ thread_local! {
     /// [`NOT_STARTED`], [`BUSY`], [`DEFERRED`], or the thread's [`Task`].
     // Atomic because a signal handler may read it between any two instructions of its own thread; never shared.
     static TASK: AtomicPtr<Task> = const { AtomicPtr::new(ptr::null_mut()) };
+    /// The state while the word says [`DEFERRED`] or [`DRAIN`]; null if the context interrupted the validator itself.
+    static PARKED: AtomicPtr<Task> = const { AtomicPtr::new(ptr::null_mut()) };
 }
 
 /// No event of this thread was seen yet, or its state has been freed.
 const NOT_STARTED: usize = 0;
 /// The thread is inside the validator: events now come from an allocator, a signal handler or a callback below it.
 const BUSY: usize = 1;
-/// The thread is in a context where nothing may be allocated or locked: events go to its ring.
+/// The thread is in a context where nothing may be allocated or locked: events are put [aside](deferred).
 const DEFERRED: usize = 2;
+/// The thread has left such a context; its state is in [`PARKED`], and what was put aside must be looked at first.
+const DRAIN: usize = 3;
 
-const LAST_SENTINEL: usize = DEFERRED;
+const LAST_SENTINEL: usize = DRAIN;
 
 /// How many threads have a state; fork asks.
 static N_TASKS: AtomicUsize = AtomicUsize::new(0);
@@ -98,9 +105,15 @@ pub(crate) fn enter() -> Option<Entered> {
 #[cold]
 #[inline(never)]
 fn enter_slow(sentinel: usize) -> Option<Entered> {
-    if sentinel != NOT_STARTED {
-        runtime::count_unseen();
-        return None;
+    match sentinel {
+        NOT_STARTED => {}
+        // The caller puts the event aside.
+        DEFERRED => return None,
+        DRAIN => return Some(unpark()),
+        _ => {
+            runtime::count_unseen();
+            return None;
+        }
     }
     // Set before the environment, the lazy global or an allocator is touched: any of them may take a watched lock.
     // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
@@ -112,6 +125,69 @@ fn enter_slow(sentinel: usize) -> Option<Entered> {
         TASK.with(|word| word.store(ptr::null_mut(), Ordering::Relaxed));
     }
     entered
+}
+
+/// Takes the state back after a deferred context, and looks at what was put aside there.
+fn unpark() -> Entered {
+    // ORDERING: Relaxed: only this thread and its signal handlers touch the words.
+    let task = PARKED.with(|parked| parked.load(Ordering::Relaxed));
+    // ORDERING: Relaxed, as above.
+    TASK.with(|word| word.store(ptr::without_provenance_mut(BUSY), Ordering::Relaxed));
+    compiler_fence(Ordering::SeqCst);
+    let mut entered =
+        Entered(NonNull::new(task.cast()).expect("INVARIANT: DRAIN is only set with a state parked"));
+    deferred::drain(entered.task());
+    entered
+}
+
+/// Whether the running thread is in a deferred context; then its state, if the context did not interrupt the validator.
+pub(crate) fn deferred_state() -> Option<Option<&'static mut Task>> {
+    // ORDERING: Relaxed: only this thread and its signal handlers touch the words.
+    if TASK.with(|word| word.load(Ordering::Relaxed)).addr() != DEFERRED {
+        return None;
+    }
+    // ORDERING: Relaxed, as above.
+    let parked = PARKED.with(|parked| parked.load(Ordering::Relaxed));
+    // SAFETY: a parked state is used by nobody but the code in the deferred context, which is one thread, one event at a time:
+    // a nested context parks nothing (it finds DEFERRED), and only counts and puts aside.
+    Some(unsafe { parked.as_mut() })
+}
+
+/// What a deferred context found when it was entered, to be put back by [`leave_deferred`].
+#[derive(Debug)]
+pub(crate) struct Interrupted(*mut Task);
+
+/// Enters a deferred context; `None` if there is nobody to tell (the thread has no state, or validation is off).
+pub(crate) fn enter_deferred() -> Option<Interrupted> {
+    // ORDERING: Relaxed: only this thread and its signal handlers touch the words.
+    let found = TASK.with(|word| word.load(Ordering::Relaxed));
+    match found.addr() {
+        NOT_STARTED => return None,
+        // A context inside another: nothing is parked anew.
+        DEFERRED => return Some(Interrupted(found)),
+        DRAIN => {}
+        BUSY => PARKED.with(|parked| parked.store(ptr::null_mut(), Ordering::Relaxed)),
+        // ORDERING: Relaxed, as above, also in the line before.
+        _ => PARKED.with(|parked| parked.store(found, Ordering::Relaxed)),
+    }
+    // ORDERING: Relaxed, as above.
+    TASK.with(|word| word.store(ptr::without_provenance_mut(DEFERRED), Ordering::Relaxed));
+    compiler_fence(Ordering::SeqCst);
+    Some(Interrupted(found))
+}
+
+/// Leaves it. What was put aside is looked at by the thread's next event, or now if `now` and nothing was interrupted.
+pub(crate) fn leave_deferred(interrupted: &Interrupted, now: bool) {
+    compiler_fence(Ordering::SeqCst);
+    let next = match interrupted.0.addr() {
+        BUSY | DEFERRED | DRAIN => interrupted.0,
+        _ => ptr::without_provenance_mut(DRAIN),
+    };
+    // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
+    TASK.with(|word| word.store(next, Ordering::Relaxed));
+    if now && next.addr() == DRAIN {
+        drop(enter());
+    }
 }
 
 /// A number for a task that is about to start.
@@ -139,7 +215,9 @@ fn start(runtime: &'static Runtime, born: Option<(TaskId, Segment)>) -> Entered 
         classes: ClassCache::default(),
         pending: None,
         panic_due: None,
+        n_masks: [0; ContextId::LIMIT as usize],
     };
+    deferred::install();
     // ORDERING: Relaxed: a statistic that fork reads.
     N_TASKS.fetch_add(1, Ordering::Relaxed);
     let task = NonNull::from(Box::leak(Box::new(UnsafeCell::new(task))));
@@ -175,7 +253,9 @@ pub(crate) unsafe extern "C" fn finish(task: *mut std::ffi::c_void) {
     TASK.with(|word| word.store(ptr::without_provenance_mut(BUSY), Ordering::Relaxed));
     compiler_fence(Ordering::SeqCst);
     // SAFETY: the caller passes what `start` leaked, once; the word says BUSY, so nobody else has a way to it.
-    let task = unsafe { Box::from_raw(task.as_ptr()) };
+    let mut task = unsafe { Box::from_raw(task.as_ptr()) };
+    deferred::drain(task.get_mut());
+    deferred::uninstall();
     crate::event::thread_exit(task.into_inner());
     // ORDERING: Relaxed: a statistic.
     N_TASKS.fetch_sub(1, Ordering::Relaxed);

@@ -14,7 +14,8 @@ impl ContextId {
     /// How many contexts there can be.
     pub const LIMIT: u8 = 8;
 
-    pub(crate) fn from_index(index: usize) -> Option<Self> {
+    /// The context at `index` (zero-based), or `None` at [`ContextId::LIMIT`] and above.
+    pub fn from_index(index: usize) -> Option<Self> {
         u8::try_from(index).ok().filter(|index| *index < Self::LIMIT).map(Self)
     }
 
