@@ -86,13 +86,13 @@ pub(crate) fn self_deadlock(slot: &Slot) {
     if runtime.validator.confirm(&pending.violation) {
         report::deliver(task, &pending.violation);
     }
-    let must_die = report::deadlock_ends(runtime, &pending.violation);
-    // The entry is replaced, so that the release is still understood should the lock come after all.
-    runtime.validator.forget(&mut task.context, pending.acquire.lock);
-    if let Some(message) = must_die {
+    if let Some(message) = report::deadlock_ends(runtime, &pending.violation) {
+        // The lock stays held by its first acquisition, whose guard is about to be dropped.
         drop(entered);
         panic!("{message}");
     }
+    // The thread will hang. The entry is replaced, so that the release is still understood should the lock come after all.
+    runtime.validator.forget(&mut task.context, pending.acquire.lock);
     let outcome = judge(|| runtime.validator.acquire(&mut task.context, &pending.acquire, &runtime.stacks));
     report::handle(task, outcome).defer(task);
 }

@@ -42,15 +42,28 @@ impl Stacks {
         self.table.lock().unwrap_or_else(PoisonError::into_inner).intern(hash, frames)
     }
 
-    /// The frames of a stack, innermost first, inlined functions unfolded, nothing left out.
+    /// The frames of a stack, innermost first, inlined functions unfolded, without those between the event and its capture.
     pub(crate) fn frames(&self, stack: StackId) -> Vec<Frame> {
         let addresses = {
             let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
             table.stack(stack.0).to_vec()
         };
         let mut symbols = self.symbols.lock().unwrap_or_else(PoisonError::into_inner);
-        addresses.iter().flat_map(|&ip| symbols.entry(ip).or_insert_with(|| resolve(ip)).clone()).collect()
+        let frames =
+            addresses.iter().flat_map(|&ip| symbols.entry(ip).or_insert_with(|| resolve(ip)).clone());
+        without_event(frames.collect())
     }
+}
+
+/// Drops everything inside the call of the hook: the validator, and the library functions that it is made of.
+fn without_event(mut frames: Vec<Frame>) -> Vec<Frame> {
+    let is_event = |frame: &Frame| {
+        ["lockdep::hook::", "lockdep::event::"].iter().any(|prefix| frame.function.contains(prefix))
+    };
+    if let Some(last) = frames.iter().rposition(is_event) {
+        frames.drain(..=last);
+    }
+    frames
 }
 
 impl StackSource for Stacks {
@@ -152,6 +165,19 @@ mod tests {
         let one = table.intern(7, &[1, 2]).expect("room");
         let collided = table.intern(7, &[3]).expect("room");
         assert_eq!((table.stack(one.0), table.stack(collided.0)), (&[1, 2][..], &[3][..]));
+    }
+
+    #[test]
+    fn what_lies_inside_the_event_is_dropped() {
+        let stack = [
+            "core::panic::call_once",
+            "lockdep::event::acquire",
+            "lockdep::hook::lock_map::LockMap<K>::acquire",
+            "user::f",
+        ];
+        let frames = stack.map(|function| Frame { function: function.into(), ..Frame::default() });
+        assert_eq!(without_event(frames.to_vec()), frames[3..]);
+        assert_eq!(without_event(frames[3..].to_vec()), frames[3..]);
     }
 
     #[test]
