@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Context as _, Result};
 use crate::toolchain::Toolchain;
 
-pub(crate) use sources::SOURCES_HASH;
+pub(crate) use sources::{SOURCES_HASH, has_source};
 
 /// Where the parts of a built runtime are. Written last, so that its presence says the build was complete.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -10,6 +10,11 @@ include!(concat!(env!("OUT_DIR"), "/sources.rs"));
 /// Changes whenever the runtime or the wrapper changes.
 pub(crate) const SOURCES_HASH: u64 = HASH;
 
+/// Whether this file is among the sources.
+pub(crate) fn has_source(path: &str) -> bool {
+    FILES.iter().any(|(packed, _)| *packed == path)
+}
+
 /// Writes all sources below `folder`.
 ///
 /// # Errors

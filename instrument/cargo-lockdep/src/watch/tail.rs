@@ -17,7 +17,6 @@ use super::judge::Judge;
 pub(crate) struct NewReport {
     pub(crate) report: Report,
     pub(crate) run: RunRecord,
-    pub(crate) is_denied: bool,
 }
 
 /// The record of one process, as far as it was read.
@@ -67,7 +66,7 @@ impl Tail {
                     Ok(Record::Report(report)) => {
                         let is_denied = self.judge.is_denied(&report);
                         if self.tally.take(&report, is_denied) {
-                            news.push(NewReport { report: *report, run: follow.run.clone(), is_denied });
+                            news.push(NewReport { report: *report, run: follow.run.clone() });
                         }
                     }
                     Ok(record) => self.tally.count(&record),

@@ -19,7 +19,10 @@ pub(crate) struct RustcCall {
     pub(crate) input: Option<usize>,
     pub(crate) has_cap_lints: bool,
     pub(crate) prefers_dynamic: bool,
-    pub(crate) edition: Option<String>,
+    /// Where `--edition=…` stands among the arguments.
+    pub(crate) edition: Option<usize>,
+    /// Values of `--check-cfg`, which list the features that the package declares.
+    check_cfgs: Vec<String>,
 }
 
 impl RustcCall {
@@ -44,6 +47,12 @@ impl RustcCall {
         call
     }
 
+    /// Whether the package has this feature, on or off.
+    pub(crate) fn declares_feature(&self, feature: &str) -> bool {
+        let quoted = format!("\"{feature}\"");
+        self.check_cfgs.iter().any(|cfg| cfg.starts_with("cfg(feature") && cfg.contains(&quoted))
+    }
+
     fn note(&mut self, name: &str, value: String, index: usize) {
         match name {
             "--crate-name" => self.crate_name = value,
@@ -52,7 +61,8 @@ impl RustcCall {
             "--test" => self.is_test = true,
             "--print" | "-vV" | "-V" | "--version" => self.is_query = true,
             "--cap-lints" => self.has_cap_lints = true,
-            "--edition" => self.edition = Some(value),
+            "--edition" => self.edition = Some(index),
+            "--check-cfg" => self.check_cfgs.push(value),
             "--extern" => {
                 let name = value.split('=').next().unwrap_or_default();
                 // `noprelude:name`, `priv,noprelude:name`

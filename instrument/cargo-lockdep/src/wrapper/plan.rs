@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::args::RustcCall;
-use crate::runtime::Runtime;
+use crate::runtime::{self, Runtime};
 
 /// The crate that a call compiles, as cargo's environment names it.
 #[derive(Clone, Debug, Default)]
@@ -21,17 +21,47 @@ pub(crate) enum Plan {
     /// The crate sees our `std`.
     Facade,
     /// The crate is a lock library: it is compiled from our sources of the same interface, and sees our `std`.
-    Substitute(PathBuf),
+    Substitute {
+        /// Our source file.
+        source: PathBuf,
+        /// Its edition.
+        edition: &'static str,
+        /// Features to turn on besides those that cargo asks for.
+        features: Vec<&'static str>,
+    },
     /// The crate is one of ours: it becomes another name of the runtime's copy, so that there is one validator.
     Alias(&'static str),
     /// It cannot work, for this reason.
     Refuse(&'static str),
 }
 
-/// Lock libraries with sources of ours: crate, the version line, where our sources are.
-const SUBSTITUTES: [(&str, &str, &str); 2] = [
-    ("lock_api", "0.4.", "instrument/lock_api/v0_4/src/lib.rs"),
-    ("lock_api", "0.5.", "instrument/lock_api/v0_5/src/lib.rs"),
+/// A lock library with sources of ours.
+struct Substitute {
+    name: &'static str,
+    /// What its versions begin with.
+    line: &'static str,
+    source: &'static str,
+    /// The edition of our sources, whatever that of the package is.
+    edition: &'static str,
+    /// Features that earlier packages of this line do not declare, because what they gate was always there.
+    always_there: &'static [&'static str],
+}
+
+const SUBSTITUTES: [Substitute; 2] = [
+    Substitute {
+        name: "lock_api",
+        line: "0.4.",
+        source: "instrument/lock_api/v0_4/src/lib.rs",
+        edition: "2021",
+        always_there: &["atomic_usize"],
+    },
+    Substitute {
+        name: "lock_api",
+        line: "0.5.",
+        source: "instrument/lock_api/v0_5/src/lib.rs",
+        edition: "2021",
+        always_there: &[],
+    },
 ];
 
 /// Our own packages: they are the validator, and do not watch themselves.
@@ -63,17 +93,22 @@ impl Plan {
             // The crate renames a dependency to `std`; what it calls std is not std, and carries no lock of std's.
             return Self::LeaveAlone;
         }
-        for (name, line, sources) in SUBSTITUTES {
-            let source = runtime.sources.join(sources);
-            if call.crate_name == name
-                && package.version.starts_with(line)
+        let substitute = SUBSTITUTES.iter().find(|substitute| {
+            package.name == substitute.name
+                && call.crate_name == substitute.name
+                && package.version.starts_with(substitute.line)
                 && !call.is_test
-                && source.exists()
-            {
-                return Self::Substitute(source);
-            }
+                && runtime::has_source(substitute.source)
+        });
+        let Some(substitute) = substitute else {
+            return Self::Facade;
+        };
+        let undeclared = |feature: &&&str| !call.declares_feature(feature);
+        Self::Substitute {
+            source: runtime.sources.join(substitute.source),
+            edition: substitute.edition,
+            features: substitute.always_there.iter().filter(undeclared).copied().collect(),
         }
-        Self::Facade
     }
 
     /// The arguments with which the compiler is called; `alias` is the file that re-exports the runtime's crate.
@@ -86,9 +121,15 @@ impl Plan {
         match self {
             Self::LeaveAlone | Self::Refuse(_) => {}
             Self::Facade => args.extend(runtime.facade_flags().into_iter().map(OsString::from)),
-            Self::Substitute(source) => {
+            Self::Substitute { source, edition, features } => {
                 if let Some(input) = call.input {
                     args[input] = source.into();
+                }
+                if let Some(place) = call.edition {
+                    args[place] = format!("--edition={edition}").into();
+                }
+                for feature in features {
+                    args.extend(["--cfg".into(), format!("feature=\"{feature}\"").into()]);
                 }
                 args.extend(runtime.facade_flags().into_iter().map(OsString::from));
                 args.extend(extern_flag("lockdep", &runtime.lockdep));
@@ -162,6 +203,35 @@ mod tests {
         );
         // Someone else's crate may have a target of that name.
         assert_eq!(plan("--crate-name lockdep a.rs --crate-type bin --target x", "other"), Plan::Facade);
+    }
+
+    #[test]
+    fn lock_api_is_compiled_from_our_sources_of_its_line() {
+        let declared = "--check-cfg cfg(feature,values(\"atomic_usize\"))";
+        let line = "--crate-name lock_api --edition=2018 a.rs --crate-type lib --target x";
+        let args = |line: &str| -> Vec<OsString> { line.split(' ').map(OsString::from).collect() };
+        let after = |line: &str| {
+            let args = args(line);
+            let call = RustcCall::parse(&args);
+            plan(line, "lock_api")
+                .apply(args, &call, &runtime())
+                .join(" ".as_ref())
+                .into_string()
+                .expect("text")
+        };
+        let old = after(line);
+        assert!(old.contains("--edition=2021 /r/sources/instrument/lock_api/v0_4/src/lib.rs"), "{old}");
+        assert!(
+            old.contains("feature=\"atomic_usize\"") && old.contains("lockdep=/r/lib/liblockdep.rlib"),
+            "{old}"
+        );
+        let new = after(&format!("{line} {declared}"));
+        assert!(
+            !new.contains("--cfg feature=\"atomic_usize\""),
+            "cargo decides about declared features: {new}"
+        );
+        // Someone else's crate of that name is not lock_api.
+        assert_eq!(plan(line, "other"), Plan::Facade);
     }
 
     #[test]
