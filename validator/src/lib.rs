@@ -18,6 +18,7 @@ pub mod fault;
 pub mod graph;
 mod json;
 pub mod record;
+pub mod replay;
 pub mod report;
 pub mod state;
 

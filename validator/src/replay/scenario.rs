@@ -1,0 +1,170 @@
+//! Scenarios: cases of lock events in JSON, each with the verdict that a validator must reach.
+//!
+//! The form is that of the kernel self-test file in `tests/data`: `{"cases": [{"id", "ops": [{"op", "lock", "class", "mode",
+//! "flavour", …}]}]}`. A case is judged on its own, from an empty graph.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::ReplayError;
+use super::runner::Runner;
+use crate::check::violation::{Level, Violation};
+use crate::config::Config;
+
+/// A scenario file.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    cases: Vec<Case>,
+}
+
+/// One case, not looked into yet: a malformed case does not keep the others from running.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Its zero-based place in the file.
+    pub index: usize,
+    /// The case as it was read.
+    pub value: Value,
+}
+
+/// Whether the validator complained.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// At least one error or warning.
+    Report,
+    /// None.
+    Silent,
+}
+
+/// What a case led to.
+#[derive(Clone, Debug, Serialize)]
+pub struct CaseResult {
+    /// The case's own id.
+    pub id: String,
+    /// Whether the validator complained.
+    pub verdict: Verdict,
+    /// What it complained about, in firing order, by the names of the scenario file.
+    pub kinds: Vec<&'static str>,
+    /// The same as codes.
+    pub codes: Vec<&'static str>,
+    /// The zero-based index of the op at which it complained first.
+    pub first_op: Option<usize>,
+    /// Everything found, notes included, each with the index of its op.
+    #[serde(skip)]
+    pub found: Vec<(usize, Violation)>,
+}
+
+/// One op, as the file has it. What an op does not need is not looked at.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct Op {
+    pub(super) op: String,
+    pub(super) ctx: Option<String>,
+    pub(super) lock: Option<String>,
+    pub(super) class: Option<String>,
+    pub(super) flavour: Option<String>,
+    pub(super) mode: Option<String>,
+    pub(super) subclass: Option<u8>,
+    #[serde(default)]
+    pub(super) trylock: bool,
+    #[serde(default)]
+    pub(super) timed: bool,
+    pub(super) nest: Option<String>,
+    pub(super) which: Option<String>,
+    #[serde(default)]
+    pub(super) threaded: bool,
+    pub(super) wwctx: Option<String>,
+    pub(super) result: Option<String>,
+    #[serde(default)]
+    pub(super) slow: bool,
+    pub(super) what: Option<String>,
+    #[serde(default)]
+    pub(super) value: Value,
+    pub(super) source: Option<String>,
+    pub(super) task: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct RawCase {
+    id: Value,
+    ops: Vec<Value>,
+}
+
+impl Scenario {
+    /// Reads a file's text.
+    ///
+    /// # Errors
+    ///
+    /// If it is not JSON, or has no list named `cases`.
+    pub fn parse(text: &str) -> Result<Self, ReplayError> {
+        let mut file: Value = serde_json::from_str(text)
+            .map_err(|error| ReplayError::new(format_args!("not a scenario file: {error}")))?;
+        let Some(Value::Array(cases)) = file.get_mut("cases").map(Value::take) else {
+            return Err(ReplayError::new("not a scenario file: it has no list named \"cases\""));
+        };
+        let cases = cases.into_iter().enumerate().map(|(index, value)| Case { index, value }).collect();
+        Ok(Self { cases })
+    }
+
+    /// Its cases, in the order of the file.
+    pub fn cases(&self) -> &[Case] {
+        &self.cases
+    }
+}
+
+impl Case {
+    /// The case's own id, or its place in the file if it has none.
+    pub fn name(&self) -> String {
+        match self.value.get("id") {
+            Some(Value::String(id)) => id.clone(),
+            _ => format!("#{}", self.index),
+        }
+    }
+
+    /// Runs the case through an engine of its own.
+    ///
+    /// # Errors
+    ///
+    /// If the case is malformed; the error names it and the op.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lockdep_validator::{Config, replay::{Scenario, Verdict}};
+    ///
+    /// let text = r#"{"cases": [{"id": "twice", "ops": [
+    ///     {"op": "acquire", "lock": "a", "class": "A", "mode": "exclusive", "flavour": "mutex"},
+    ///     {"op": "acquire", "lock": "a", "class": "A", "mode": "exclusive", "flavour": "mutex"}]}]}"#;
+    /// let result = Scenario::parse(text)?.cases()[0].run(&Config::kernel())?;
+    /// assert_eq!((result.verdict, result.first_op), (Verdict::Report, Some(1)));
+    /// # Ok::<(), lockdep_validator::replay::ReplayError>(())
+    /// ```
+    pub fn run(&self, config: &Config) -> Result<CaseResult, ReplayError> {
+        let place = format!("case {}", self.name());
+        let raw: RawCase =
+            serde_json::from_value(self.value.clone()).map_err(|error| ReplayError::new(error).at(&place))?;
+        let Value::String(id) = raw.id else {
+            return Err(ReplayError::new("\"id\" is not a text").at(&place));
+        };
+        let mut runner = Runner::new(config);
+        for (index, op) in raw.ops.into_iter().enumerate() {
+            let at = || format!("case {id}, op {index}");
+            let op: Op = serde_json::from_value(op).map_err(|error| ReplayError::new(error).at(at()))?;
+            runner.step(index, &op).map_err(|error| error.at(at()))?;
+        }
+        Ok(CaseResult::new(id, runner.into_found()))
+    }
+}
+
+impl CaseResult {
+    fn new(id: String, found: Vec<(usize, Violation)>) -> Self {
+        let told = || found.iter().filter(|(_, violation)| violation.level >= Level::Warning);
+        Self {
+            id,
+            verdict: if told().next().is_some() { Verdict::Report } else { Verdict::Silent },
+            kinds: told().map(|(_, violation)| super::scenario_kind(violation)).collect(),
+            codes: told().map(|(_, violation)| violation.code.as_str()).collect(),
+            first_op: told().map(|(op, _)| *op).next(),
+            found,
+        }
+    }
+}
