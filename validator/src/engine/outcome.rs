@@ -48,6 +48,17 @@ impl Outcome {
         self.0.is_none()
     }
 
+    /// Adds what a later event of the same operation led to.
+    pub(crate) fn append(&mut self, later: Self) {
+        match (&mut self.0, later.0) {
+            (Some(all), Some(found)) => {
+                all.violations.extend(found.violations);
+                all.dependencies.extend(found.dependencies);
+            }
+            (all, found) => *all = all.take().or(found),
+        }
+    }
+
     /// What was found, if anything.
     pub fn into_findings(self) -> Option<Box<Findings>> {
         self.0

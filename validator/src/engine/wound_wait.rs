@@ -76,6 +76,9 @@ impl Validator {
         site: Site,
     ) -> Outcome {
         let mut all = Findings::default();
+        if transaction.first.class() != lock.class() {
+            self.broken(task, lock, site, "lock of another class than the transaction's", &mut all);
+        }
         if transaction.is_done {
             self.broken(task, lock, site, "lock taken after the acquire phase was closed", &mut all);
         }
@@ -87,6 +90,14 @@ impl Validator {
             }
         }
         transaction.n_acquired = transaction.n_acquired.saturating_add(1);
+        all.into()
+    }
+
+    /// The lock that was just acquired in a transaction still names another one as its owner: it was released by an ordinary
+    /// release, or its owner is gone.
+    pub fn ww_stale_owner(&self, task: &TaskContext, lock: LockId, site: Site) -> Outcome {
+        let mut all = Findings::default();
+        self.broken(task, lock, site, "lock still names another transaction as its owner", &mut all);
         all.into()
     }
 

@@ -37,7 +37,7 @@ pub(super) struct Runner {
     classes: FxHashMap<String, (ClassId, String)>,
     pub(super) locks: FxHashMap<String, Lock>,
     pins: FxHashMap<String, Vec<PinCookie>>,
-    transactions: Transactions,
+    pub(super) transactions: Transactions,
     found: Vec<(usize, Violation)>,
 }
 
@@ -138,10 +138,6 @@ impl Runner {
         (&self.validator, task)
     }
 
-    pub(super) fn transactions(&mut self) -> &mut Transactions {
-        &mut self.transactions
-    }
-
     fn switch_to(&mut self, name: &str) -> Result<(), ReplayError> {
         let number = name.strip_prefix("task").and_then(|number| number.parse::<u32>().ok());
         let Some(number) = number.and_then(|number| number.checked_add(1)) else {
@@ -214,6 +210,13 @@ impl Runner {
         Ok(lock)
     }
 
+    /// A lock object of a class, without a name of its own.
+    pub(super) fn new_lock(&mut self, class_name: &str, flavour_name: &str) -> Result<LockId, ReplayError> {
+        let (class, ..) = self.class(class_name, flavour_name)?;
+        let (validator, task) = self.parts();
+        Ok(validator.new_lock(task, class))
+    }
+
     fn with_lock(
         &mut self,
         op: &Op,
@@ -260,12 +263,7 @@ impl Runner {
         if let Some(lock) = self.locks.get(name) {
             return Ok(lock.id);
         }
-        let (class, base, subclass) = self.class(&format!("nest.{name}"), "mutex")?;
-        let (validator, task) = self.parts();
-        let id = validator.new_lock(task, class);
-        let lock = Lock { id, class: base, subclass, flags: AcquireFlags::NONE, n_hung: 0 };
-        self.locks.insert(name.to_owned(), lock);
-        Ok(id)
+        self.new_lock(&format!("nest.{name}"), "mutex")
     }
 
     fn release(&mut self, op: &Op, site: Site) -> Step {
