@@ -4,3 +4,4 @@
 
 pub mod child;
 pub mod reports;
+pub mod scenario_case;

@@ -138,6 +138,27 @@ pub(crate) fn is_ordered(view: &View<'_>, index: usize, wanted: &Wanted) -> bool
     order_fn.is_some_and(|order| order(&view.acquisition(index), &wanted.acquisition) == Ordering::Less)
 }
 
+/// A held lock of the same class that the class's own order puts behind the wanted one. Pairs that agree with the order
+/// are not remembered one by one, so one that does not is an inversion of all of them.
+pub(crate) fn against_order(view: &View<'_>, wanted: &Wanted) -> Option<usize> {
+    let class = wanted.acquisition.class;
+    let has_order =
+        view.record(wanted.acquisition.lock.class()).is_some_and(|record| record.order_fn.get().is_some());
+    if !has_order || fault::is(Fault::OrderFunctionIgnored) || view.config.same_class == SameClassPolicy::Off
+    {
+        return None;
+    }
+    let is_read = View::mode(wanted.acquisition.mode) == Mode::SharedRecursive;
+    (view.task.context_start()..view.task.held.len()).find(|&index| {
+        let held = &view.task.held[index];
+        view.class_of(held) == class
+            && held.lock != wanted.acquisition.lock
+            && view.is_checked(held)
+            && !(is_read && View::mode(held.mode).is_shared())
+            && !is_ordered(view, index, wanted)
+    })
+}
+
 /// The violation for nesting that the kernel's rule forbids.
 pub(crate) fn same_class_violation(view: &View<'_>, wanted: &Wanted, index: usize) -> Violation {
     let conflict = view.acquisition(index);

@@ -111,7 +111,10 @@ impl<'a> Pass<'a> {
         if recursion::is_kernel_rule(&self.view) {
             return recursion::same_class_kernel(&self.view, self.wanted);
         }
-        if recursion::is_serialised(&self.view, self.wanted) { Nesting::Serialised } else { Nesting::Fine }
+        if recursion::is_serialised(&self.view, self.wanted) {
+            return Nesting::Serialised;
+        }
+        recursion::against_order(&self.view, self.wanted).map_or(Nesting::Fine, Nesting::Forbidden)
     }
 
     fn instance_pairs(&self) -> Vec<usize> {

@@ -173,8 +173,9 @@ impl Runner {
                 flavour::FLAVOURS
             )));
         };
+        // Not by name: a named class declares its locks interchangeable, and a scenario tells them apart.
         let key = LockClassKey {
-            name: Some(base.to_owned()),
+            type_name: base.to_owned(),
             kind: flavour_name.to_owned(),
             ..LockClassKey::default()
         };
@@ -329,7 +330,7 @@ impl Runner {
     fn check_name(&mut self, op: &Op) -> Step {
         let lock = self.lock(op)?;
         let class = self.validator.class(lock.id.class());
-        let name = class.as_ref().and_then(|class| class.key.name.as_deref());
+        let name = class.as_ref().map(|class| class.key.type_name.as_str());
         if name == Some(lock.class.as_str()) {
             return Ok(Outcome::CLEAN);
         }
