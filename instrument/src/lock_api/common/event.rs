@@ -46,7 +46,9 @@ pub(crate) fn read_want<R>() -> Want {
 }
 
 fn reads_recursively(raw_type: &str) -> bool {
-    raw_type == "parking_lot::raw_rwlock::RawRwLockRecursive" || raw_type.starts_with("spin::rwlock::RwLock<")
+    // dashmap's own raw lock lets readers in whenever no writer holds it, parked ones or not.
+    matches!(raw_type, "parking_lot::raw_rwlock::RawRwLockRecursive" | "dashmap::lock::RawRwLock")
+        || raw_type.starts_with("spin::rwlock::RwLock<")
 }
 
 /// A blocking acquisition: the event, then `lock`.
