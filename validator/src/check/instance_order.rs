@@ -72,7 +72,8 @@ pub(crate) fn record(
     }
     let kind = View::kind(held.mode, acquisition.mode, acquisition.wait);
     let added = knowledge.instances.add(held.lock, acquisition.lock, kind);
-    let lost_gate = knowledge.note_pair(&view.witness(holder, acquisition), &view.gates(holder));
+    let lost_gate = knowledge
+        .note_pair((held.lock, acquisition.lock), &view.gates(holder), || view.witness(holder, acquisition));
     for lock in [held.lock, acquisition.lock] {
         if let Some(record) = view.record(lock.class()) {
             record.note(fact::ORDERED);

@@ -80,13 +80,17 @@ impl Knowledge {
     }
 
     /// Remembers where an order between two locks was seen; `true` if it was known to have a gate and has none any more.
-    pub(crate) fn note_pair(&mut self, witness: &Witness, gates: &[LockId]) -> bool {
-        let key = (witness.from.lock, witness.to.lock);
+    pub(crate) fn note_pair(
+        &mut self,
+        key: (LockId, LockId),
+        gates: &[LockId],
+        witness_fn: impl FnOnce() -> Witness,
+    ) -> bool {
         if let Some(known) = self.pair_sites.get_mut(&key) {
             return known.gates.narrow(gates) && known.gates.locks().is_empty();
         }
         if self.pair_sites.len() < MAX_PAIR_SITES {
-            self.pair_sites.insert(key, PairSighting { witness: *witness, gates: Gates::new(gates) });
+            self.pair_sites.insert(key, PairSighting { witness: witness_fn(), gates: Gates::new(gates) });
         }
         false
     }

@@ -62,9 +62,12 @@ impl Validator {
         }
         let key = task.validation_key(chain);
         let has_instance_key = acquire.nest.is_none() && !task.held.is_empty();
-        if has_instance_key && task.has_seen(instance_key(task, acquire.lock, key)) {
-            push(task, acquire, chain, false);
-            return Outcome::CLEAN;
+        if has_instance_key {
+            let known = instance_key(task, acquire.lock, key);
+            if task.has_seen(known) || self.recent.has(acquire.lock.instance(), known) {
+                push(task, acquire, chain, false);
+                return Outcome::CLEAN;
+            }
         }
         match self.registry.validation(acquire.lock.class()) {
             Validation::Untracked => Outcome::CLEAN,
@@ -153,9 +156,11 @@ impl Validator {
             is_first_sighting = stack.is_some();
             let wanted = Wanted::new(acquire, class, stack.or_else(|| self.chains.stack(chain)));
             Pass::new(self, task, &wanted, !is_known, &mut findings).run();
-            self.chains.insert(key, stack);
-            if key != chain {
-                self.chains.insert(chain, stack);
+            if !is_known {
+                self.chains.insert(key, stack);
+                if key != chain {
+                    self.chains.insert(chain, stack);
+                }
             }
         }
         if acquire.nest.is_none() {
@@ -164,6 +169,7 @@ impl Validator {
             } else if !task.held.iter().any(|held| held.lock == acquire.lock) {
                 let known = instance_key(task, acquire.lock, key);
                 task.remember(known);
+                self.recent.remember(acquire.lock.instance(), known);
             }
         }
         if !acquire.flags.contains(AcquireFlags::SYNC) {
@@ -228,7 +234,8 @@ impl Validator {
 
 #[inline]
 fn instance_key(task: &TaskContext, wanted: LockId, key: u64) -> u64 {
-    instance_order::instance_key(task, wanted, key ^ INSTANCE_CHAIN)
+    // Unlike the per-task cache, what all tasks share is not emptied by a new epoch.
+    instance_order::instance_key(task, wanted, (key ^ INSTANCE_CHAIN).wrapping_add(task.epoch))
 }
 
 /// What one acquisition adds to a chain key.

@@ -33,6 +33,7 @@ use crate::report::model::Counters;
 use crate::state::chains::Chains;
 use crate::state::class::LockClass;
 use crate::state::context::Contexts;
+use crate::state::recent::Recent;
 use crate::state::registry::Registry;
 use crate::state::segment::Segments;
 
@@ -63,6 +64,7 @@ pub struct Validator {
     config: Config,
     registry: Registry,
     chains: Chains,
+    recent: Recent,
     segments: Segments,
     contexts: Contexts,
     knowledge: Mutex<Knowledge>,
@@ -88,6 +90,7 @@ impl Validator {
             config,
             registry: Registry::new(),
             chains: Chains::default(),
+            recent: Recent::new(),
             segments: Segments::default(),
             epoch: AtomicU64::new(1),
             next_instance: AtomicU64::new(1),

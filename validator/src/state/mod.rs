@@ -4,6 +4,7 @@ pub(crate) mod chains;
 pub mod class;
 pub mod context;
 pub(crate) mod held;
+pub(crate) mod recent;
 pub(crate) mod registry;
 pub mod segment;
 pub(crate) mod table;
