@@ -10,12 +10,16 @@ use super::common::identity::Identity;
 #[cfg(feature = "arc_lock")]
 use super::common::{
     ArcMutexGuard, ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard, ArcRwLockWriteGuard,
-    rwlock::arc_acquisitions,
+    guard::arc_acquisitions,
 };
 use super::common::{
     MappedMutexGuard, MappedRwLockReadGuard, MappedRwLockWriteGuard, Mutex, MutexGuard, RwLock,
     RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
 };
+#[cfg(feature = "atomic_usize")]
+use super::common::{MappedReentrantMutexGuard, ReentrantMutexGuard};
+#[cfg(feature = "atomic_usize")]
+use super::raw::GetThreadId;
 use super::raw::{
     RawMutex, RawMutexFair, RawRwLock, RawRwLockFair, RawRwLockRecursive, RawRwLockRecursiveTimed,
     RawRwLockUpgrade, raw_cell,
@@ -306,6 +310,11 @@ sync_whatever_the_marker! {
     ['a, R: RawRwLockUpgrade + 'a, T: ?Sized + Sync + 'a] RwLockUpgradableReadGuard<'a, R, T>;
     ['a, R: RawRwLock + 'a, T: ?Sized + Sync + 'a] MappedRwLockReadGuard<'a, R, T>;
     ['a, R: RawRwLock + 'a, T: ?Sized + Sync + 'a] MappedRwLockWriteGuard<'a, R, T>;
+}
+#[cfg(feature = "atomic_usize")]
+sync_whatever_the_marker! {
+    ['a, R: RawMutex + Sync + 'a, G: GetThreadId + Sync + 'a, T: ?Sized + Sync + 'a] ReentrantMutexGuard<'a, R, G, T>;
+    ['a, R: RawMutex + Sync + 'a, G: GetThreadId + Sync + 'a, T: ?Sized + Sync + 'a] MappedReentrantMutexGuard<'a, R, G, T>;
 }
 #[cfg(feature = "arc_lock")]
 sync_whatever_the_marker! {

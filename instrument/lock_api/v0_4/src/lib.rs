@@ -30,7 +30,7 @@ pub use raw::{
 
 /// The event interface.
 mod hook {
-    pub(crate) use lockdep::hook::{is_on, AcquireOptions, LockInfo, LockMap, LockRef, Tracked, Verdict};
+    pub(crate) use lockdep::hook::{AcquireOptions, LockInfo, LockMap, LockRef, Tracked, Verdict, is_on};
     pub(crate) use lockdep::{AcquireFlags, Mode, Wait};
 }
 

@@ -66,21 +66,52 @@ pub(crate) fn blocking<S>(
     try_lock: impl FnOnce() -> Option<S>,
 ) -> S {
     match map.acquire_with(info, want.mode, Wait::Blocking, &want.options) {
-        Verdict::Proceed => lock(),
-        Verdict::SelfDeadlock => own_lock(map, lock, try_lock),
+        Verdict::Proceed => not_taken_on_panic(map, lock),
+        Verdict::SelfDeadlock => {
+            ask_real_lock(map, try_lock).unwrap_or_else(|| not_taken_on_panic(map, lock))
+        }
     }
 }
 
-/// The held stack says that this thread waits for itself. The real lock knows better.
+/// The held stack says that this thread waits for itself. The real lock knows better: `Some` if it could be had.
 #[cold]
 #[track_caller]
-fn own_lock<S>(map: &LockMap, lock: impl FnOnce() -> S, try_lock: impl FnOnce() -> Option<S>) -> S {
-    if let Some(state) = try_lock() {
+fn ask_real_lock<S>(map: &LockMap, try_lock: impl FnOnce() -> Option<S>) -> Option<S> {
+    let taken = try_lock();
+    if taken.is_some() {
         map.stale_holder();
-        return state;
+    } else {
+        map.self_deadlock();
     }
-    map.self_deadlock();
-    lock()
+    taken
+}
+
+/// Runs an operation that takes the lock, or panics without having taken it.
+#[inline]
+fn not_taken_on_panic<S>(map: &LockMap, lock: impl FnOnce() -> S) -> S {
+    let on_panic = OnDrop(|| map.acquire_failed());
+    let state = lock();
+    on_panic.dismiss();
+    state
+}
+
+/// Runs an operation that turns one mode into another, or panics and has then given the lock up.
+#[inline]
+pub(crate) fn released_on_panic<S>(map: &LockMap, turn: impl FnOnce() -> S) -> S {
+    let on_panic = OnDrop(|| map.release());
+    let state = turn();
+    on_panic.dismiss();
+    state
+}
+
+/// Runs an operation after whose panic a guard would be left without its lock: the process ends instead.
+#[inline]
+pub(crate) fn or_abort<S>(operation: impl FnOnce() -> S) -> S {
+    // A panic while a panic unwinds is an abort, which `core` has no function for.
+    let no_way_out = OnDrop(|| panic!("a raw lock panicked and left a guard without its lock"));
+    let result = operation();
+    no_way_out.dismiss();
+    result
 }
 
 /// An acquisition that gives up after a while: the event, then `attempt`, and the event is taken back if it failed.
@@ -94,7 +125,7 @@ pub(crate) fn timed<S>(
 ) -> Option<S> {
     match map.acquire_with(info, want.mode, Wait::Timed, &want.options) {
         Verdict::Proceed => {
-            let taken = attempt();
+            let taken = not_taken_on_panic(map, attempt);
             if taken.is_none() {
                 map.acquire_failed();
             }
@@ -124,12 +155,15 @@ pub(crate) fn reacquire<S>(
     try_lock: impl FnOnce() -> Option<S>,
 ) {
     let on_panic = OnDrop(|| {
-        *slot = ManuallyDrop::new(lock());
+        *slot = ManuallyDrop::new(or_abort(&lock));
         map.try_acquired_with(info, want.mode, &want.options);
     });
-    let state = blocking(map, info, want, &lock, try_lock);
+    let taken = match map.acquire_with(info, want.mode, Wait::Blocking, &want.options) {
+        Verdict::Proceed => None,
+        Verdict::SelfDeadlock => ask_real_lock(map, try_lock),
+    };
     on_panic.dismiss();
-    *slot = ManuallyDrop::new(state);
+    *slot = ManuallyDrop::new(taken.unwrap_or_else(|| or_abort(lock)));
 }
 
 /// The event of an acquisition that did not wait, after it succeeded.

@@ -127,9 +127,11 @@ macro_rules! impl_lock_guard {
             {
                 let lock = &*s.lock;
                 let state = &mut s.state;
-                // SAFETY: the guard holds the lock; the state is put back before anyone can look at it.
-                unsafe { lock.$release(core::mem::ManuallyDrop::take(state)) };
+                // SAFETY: the state is put back before anyone can look at it.
+                let taken = unsafe { core::mem::ManuallyDrop::take(state) };
                 let on_panic = OnDrop(|| lock.$reacquire(state));
+                // SAFETY: the guard holds the lock.
+                unsafe { lock.$release(taken) };
                 let result = f();
                 on_panic.dismiss();
                 s.lock.$reacquire(&mut s.state);
@@ -156,9 +158,11 @@ macro_rules! impl_lock_guard {
             {
                 let lock = &*s.lock;
                 let state = &mut s.state;
-                // SAFETY: the guard holds the lock; the state is put back before anyone can look at it.
-                unsafe { lock.$release_fair(core::mem::ManuallyDrop::take(state)) };
+                // SAFETY: the state is put back before anyone can look at it.
+                let taken = unsafe { core::mem::ManuallyDrop::take(state) };
                 let on_panic = OnDrop(|| lock.$reacquire(state));
+                // SAFETY: the guard holds the lock.
+                unsafe { lock.$release_fair(taken) };
                 let result = f();
                 on_panic.dismiss();
                 s.lock.$reacquire(&mut s.state);
@@ -323,8 +327,41 @@ macro_rules! impl_map {
     };
 }
 
+/// The same acquisitions with guards that share the lock.
 #[cfg(feature = "arc_lock")]
-pub(crate) use impl_arc_guard;
+macro_rules! arc_acquisitions {
+    ($bound:ident: $($name:ident $(($timeout:ident))? => $acquire:ident, $guard:ident, $plain:literal;)*) => {
+        impl<R: $bound, T: ?Sized> RwLock<R, T> {$(
+            #[doc = concat!("[`", $plain, "`](Self::", $plain, ") with a guard that shares the lock.")]
+            #[track_caller]
+            #[inline]
+            pub fn $name(self: &Arc<Self> $(, timeout: R::$timeout)?) -> Option<$guard<R, T>> {
+                let taken = self.$acquire($({ let timeout: R::$timeout = timeout; timeout })?);
+                // SAFETY: just taken.
+                taken.map(|state| unsafe { $guard::assume(Arc::clone(self), state) })
+            }
+        )*}
+    };
+    (waiting $bound:ident: $($name:ident => $acquire:ident, $guard:ident, $plain:literal;)*) => {
+        impl<R: $bound, T: ?Sized> RwLock<R, T> {$(
+            #[doc = concat!("[`", $plain, "`](Self::", $plain, ") with a guard that shares the lock.")]
+            ///
+            /// # Panics
+            ///
+            #[doc = concat!("As [`", $plain, "`](Self::", $plain, ").")]
+            #[track_caller]
+            #[inline]
+            pub fn $name(self: &Arc<Self>) -> $guard<R, T> {
+                let state = self.$acquire();
+                // SAFETY: just taken.
+                unsafe { $guard::assume(Arc::clone(self), state) }
+            }
+        )*}
+    };
+}
+
+#[cfg(feature = "arc_lock")]
+pub(crate) use {arc_acquisitions, impl_arc_guard};
 pub(crate) use {
     impl_deref, impl_deref_mut, impl_lock_guard, impl_map, impl_mapped_guard, impl_stable_address,
 };

@@ -8,7 +8,7 @@
 //! crate it replaces.
 
 pub(super) mod event;
-mod guard;
+pub(super) mod guard;
 pub(super) mod identity;
 mod mapped;
 mod mutex;
@@ -16,7 +16,7 @@ mod mutex;
 mod raw_remutex;
 #[cfg(feature = "atomic_usize")]
 mod remutex;
-pub(super) mod rwlock;
+mod rwlock;
 mod rwlock_acquire;
 mod rwlock_guard;
 #[cfg(feature = "serde")]

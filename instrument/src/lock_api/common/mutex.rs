@@ -275,6 +275,7 @@ impl_lock_guard!(
 pub struct ArcMutexGuard<R: RawMutex, T: ?Sized> {
     lock: Arc<Mutex<R, T>>,
     state: ManuallyDrop<MutexState<R>>,
+    marker: PhantomData<T>,
 }
 
 #[cfg(feature = "arc_lock")]
@@ -299,7 +300,7 @@ impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
     /// As [`guard`](Self::guard).
     #[inline]
     pub(crate) unsafe fn arc_guard(self: &Arc<Self>, state: MutexState<R>) -> ArcMutexGuard<R, T> {
-        ArcMutexGuard { lock: Arc::clone(self), state: ManuallyDrop::new(state) }
+        ArcMutexGuard { lock: Arc::clone(self), state: ManuallyDrop::new(state), marker: PhantomData }
     }
 
     /// [`lock`](Self::lock) with a guard that shares the mutex.

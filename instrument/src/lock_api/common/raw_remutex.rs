@@ -2,11 +2,12 @@
 
 use core::cell::UnsafeCell;
 use core::fmt;
-use core::mem::MaybeUninit;
+use core::mem::{ManuallyDrop, MaybeUninit};
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::super::raw::{GetThreadId, RawMutex, RawMutexFair, RawMutexTimed};
 use super::super::seam::{self, MutexState};
+use super::event::OnDrop;
 
 /// A raw mutex that its holder may take again, and must give up as often.
 pub struct RawReentrantMutex<R: RawMutex, G> {
@@ -168,14 +169,18 @@ impl<R: RawMutexFair, G: GetThreadId> RawReentrantMutex<R, G> {
                 return;
             }
             let me = self.thread_ids.nonzero_thread_id().get();
-            let mut state = (*self.state.get()).assume_init_read();
+            let mut state = ManuallyDrop::new((*self.state.get()).assume_init_read());
+            let state = &raw mut state;
             // ORDERING: Relaxed, as in `enter`.
             self.owner.store(0, Ordering::Relaxed);
-            seam::bump(&self.mutex, &mut state);
-            // ORDERING: Relaxed, as in `enter`.
-            self.owner.store(me, Ordering::Relaxed);
-            *self.depth.get() = 1;
-            (*self.state.get()).write(state);
+            // A bump returns, and unwinds, with the mutex held and the state of that acquisition.
+            let _again = OnDrop(move || {
+                // ORDERING: Relaxed, as in `enter`.
+                self.owner.store(me, Ordering::Relaxed);
+                *self.depth.get() = 1;
+                (*self.state.get()).write(ManuallyDrop::take(&mut *state));
+            });
+            seam::bump(&self.mutex, &mut *state);
         }
     }
 }

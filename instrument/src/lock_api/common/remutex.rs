@@ -333,12 +333,6 @@ pub struct ReentrantMutexGuard<'a, R: RawMutex, G: GetThreadId, T: ?Sized> {
     marker: PhantomData<(&'a T, GuardNoSend)>,
 }
 
-// SAFETY: a shared guard gives out `&T` and nothing else.
-unsafe impl<'a, R: RawMutex + Sync + 'a, G: GetThreadId + Sync + 'a, T: ?Sized + Sync + 'a> Sync
-    for ReentrantMutexGuard<'a, R, G, T>
-{
-}
-
 /// A [`ReentrantMutexGuard`] narrowed to a part of the data, from [`ReentrantMutexGuard::map`].
 #[must_use = "a guard that is dropped at once protects nothing"]
 #[clippy::has_significant_drop]
@@ -347,12 +341,6 @@ pub struct MappedReentrantMutexGuard<'a, R: RawMutex, G: GetThreadId, T: ?Sized 
     map: &'a LockMap,
     data: SharedPointer<T>,
     marker: PhantomData<GuardNoSend>,
-}
-
-// SAFETY: a shared guard gives out `&T` and nothing else.
-unsafe impl<'a, R: RawMutex + Sync + 'a, G: GetThreadId + Sync + 'a, T: ?Sized + Sync + 'a> Sync
-    for MappedReentrantMutexGuard<'a, R, G, T>
-{
 }
 
 impl<'a, R: RawMutex + 'a, G: GetThreadId + 'a, T: ?Sized + 'a> ReentrantMutexGuard<'a, R, G, T> {
@@ -433,7 +421,7 @@ impl_map!(
 pub struct ArcReentrantMutexGuard<R: RawMutex, G: GetThreadId, T: ?Sized> {
     lock: Arc<ReentrantMutex<R, G, T>>,
     state: ManuallyDrop<()>,
-    marker: PhantomData<GuardNoSend>,
+    marker: PhantomData<(GuardNoSend, PhantomData<T>)>,
 }
 
 #[cfg(feature = "arc_lock")]

@@ -8,6 +8,8 @@ use core::fmt;
 use super::super::hook::{LockInfo, LockRef, Tracked};
 use super::super::raw::{RawRwLock, RawRwLockTimed, RawRwLockUpgrade, RawRwLockUpgradeTimed};
 use super::event;
+#[cfg(feature = "arc_lock")]
+use super::guard::arc_acquisitions;
 use super::identity::Identity;
 #[cfg(feature = "arc_lock")]
 use super::rwlock_guard::{ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard, ArcRwLockWriteGuard};
@@ -222,62 +224,32 @@ impl<R: RawRwLockUpgradeTimed, T: ?Sized> RwLock<R, T> {
     }
 }
 
-/// The same acquisitions with guards that share the lock.
-macro_rules! arc_acquisitions {
-    ($bound:ident: $($name:ident $(($timeout:ident))? => $acquire:ident, $guard:ident, $plain:literal;)*) => {
-        #[cfg(feature = "arc_lock")]
-        impl<R: $bound, T: ?Sized> RwLock<R, T> {$(
-            #[doc = concat!("[`", $plain, "`](Self::", $plain, ") with a guard that shares the lock.")]
-            #[track_caller]
-            #[inline]
-            pub fn $name(self: &Arc<Self> $(, timeout: R::$timeout)?) -> Option<$guard<R, T>> {
-                let taken = self.$acquire($({ let timeout: R::$timeout = timeout; timeout })?);
-                // SAFETY: just taken.
-                taken.map(|state| unsafe { $guard::assume(Arc::clone(self), state) })
-            }
-        )*}
-    };
-    (waiting $bound:ident: $($name:ident => $acquire:ident, $guard:ident, $plain:literal;)*) => {
-        #[cfg(feature = "arc_lock")]
-        impl<R: $bound, T: ?Sized> RwLock<R, T> {$(
-            #[doc = concat!("[`", $plain, "`](Self::", $plain, ") with a guard that shares the lock.")]
-            ///
-            /// # Panics
-            ///
-            #[doc = concat!("As [`", $plain, "`](Self::", $plain, ").")]
-            #[track_caller]
-            #[inline]
-            pub fn $name(self: &Arc<Self>) -> $guard<R, T> {
-                let state = self.$acquire();
-                // SAFETY: just taken.
-                unsafe { $guard::assume(Arc::clone(self), state) }
-            }
-        )*}
-    };
-}
 #[cfg(feature = "arc_lock")]
-pub(crate) use arc_acquisitions;
-
 arc_acquisitions! { waiting RawRwLock:
     read_arc => acquire_shared, ArcRwLockReadGuard, "read";
     write_arc => acquire_exclusive, ArcRwLockWriteGuard, "write";
 }
+#[cfg(feature = "arc_lock")]
 arc_acquisitions! { waiting RawRwLockUpgrade:
     upgradable_read_arc => acquire_upgradable, ArcRwLockUpgradableReadGuard, "upgradable_read";
 }
+#[cfg(feature = "arc_lock")]
 arc_acquisitions! { RawRwLock:
     try_read_arc => acquire_shared_by_try, ArcRwLockReadGuard, "try_read";
     try_write_arc => acquire_exclusive_by_try, ArcRwLockWriteGuard, "try_write";
 }
+#[cfg(feature = "arc_lock")]
 arc_acquisitions! { RawRwLockUpgrade:
     try_upgradable_read_arc => acquire_upgradable_by_try, ArcRwLockUpgradableReadGuard, "try_upgradable_read";
 }
+#[cfg(feature = "arc_lock")]
 arc_acquisitions! { RawRwLockTimed:
     try_read_arc_for(Duration) => acquire_shared_for, ArcRwLockReadGuard, "try_read_for";
     try_read_arc_until(Instant) => acquire_shared_until, ArcRwLockReadGuard, "try_read_until";
     try_write_arc_for(Duration) => acquire_exclusive_for, ArcRwLockWriteGuard, "try_write_for";
     try_write_arc_until(Instant) => acquire_exclusive_until, ArcRwLockWriteGuard, "try_write_until";
 }
+#[cfg(feature = "arc_lock")]
 arc_acquisitions! { RawRwLockUpgradeTimed:
     try_upgradable_read_arc_for(Duration) => acquire_upgradable_for, ArcRwLockUpgradableReadGuard,
         "try_upgradable_read_for";

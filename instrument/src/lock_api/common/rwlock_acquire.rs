@@ -128,7 +128,7 @@ impl<R: RawRwLockDowngrade, T: ?Sized> RwLock<R, T> {
     pub(crate) unsafe fn turn_shared(&self, state: ExclusiveState<R>) -> SharedState<R> {
         self.map.downgrade_to(read_want::<R>().mode());
         // SAFETY: the caller's promise.
-        unsafe { seam::downgrade(&self.raw, state) }
+        event::released_on_panic(&self.map, || unsafe { seam::downgrade(&self.raw, state) })
     }
 }
 
@@ -141,7 +141,7 @@ impl<R: RawRwLockUpgradeDowngrade, T: ?Sized> RwLock<R, T> {
     pub(crate) unsafe fn turn_upgradable_shared(&self, state: UpgradableState<R>) -> SharedState<R> {
         self.map.downgrade_to(read_want::<R>().mode());
         // SAFETY: the caller's promise.
-        unsafe { seam::downgrade_upgradable(&self.raw, state) }
+        event::released_on_panic(&self.map, || unsafe { seam::downgrade_upgradable(&self.raw, state) })
     }
 
     /// # Safety
@@ -152,30 +152,27 @@ impl<R: RawRwLockUpgradeDowngrade, T: ?Sized> RwLock<R, T> {
     pub(crate) unsafe fn turn_upgradable(&self, state: ExclusiveState<R>) -> UpgradableState<R> {
         self.map.downgrade_to_upgradable();
         // SAFETY: the caller's promise.
-        unsafe { seam::downgrade_to_upgradable(&self.raw, state) }
+        event::released_on_panic(&self.map, || unsafe { seam::downgrade_to_upgradable(&self.raw, state) })
     }
 }
 
 impl<R: RawRwLockUpgrade, T: ?Sized> RwLock<R, T> {
-    /// Upgrades, waiting for the other readers to leave.
-    ///
-    /// The caller's guard must live until this returns: a panic leaves the lock held upgradable.
+    /// Announces an upgrade that waits for the other readers to leave. `Some` if it turned out to need no waiting.
     ///
     /// # Safety
     ///
     /// The lock must be held upgradable, by the acquisition that the state in `slot` came from. The state is moved out if
-    /// this returns, and only then.
+    /// this returns `Some`, and only then; a panic leaves the lock held upgradable.
     #[track_caller]
     #[inline]
-    pub(crate) unsafe fn turn_exclusive(
+    pub(crate) unsafe fn announce_upgrade(
         &self,
         slot: &mut ManuallyDrop<UpgradableState<R>>,
-    ) -> ExclusiveState<R> {
+    ) -> Option<ExclusiveState<R>> {
         match self.map.upgrade(&Self::INFO, Wait::Blocking) {
+            Verdict::Proceed => None,
             // SAFETY: the caller's promise.
-            Verdict::Proceed => unsafe { seam::upgrade(&self.raw, ManuallyDrop::take(slot)) },
-            // SAFETY: the caller's promise.
-            Verdict::SelfDeadlock => unsafe { self.turn_own_exclusive(slot) },
+            Verdict::SelfDeadlock => unsafe { self.ask_real_lock(slot) },
         }
     }
 
@@ -183,23 +180,33 @@ impl<R: RawRwLockUpgrade, T: ?Sized> RwLock<R, T> {
     ///
     /// # Safety
     ///
-    /// As [`turn_exclusive`](Self::turn_exclusive).
+    /// As [`announce_upgrade`](Self::announce_upgrade).
     #[cold]
     #[track_caller]
-    unsafe fn turn_own_exclusive(&self, slot: &mut ManuallyDrop<UpgradableState<R>>) -> ExclusiveState<R> {
+    unsafe fn ask_real_lock(&self, slot: &mut ManuallyDrop<UpgradableState<R>>) -> Option<ExclusiveState<R>> {
         // SAFETY: the caller's promise; if the try fails the state is put back.
-        match unsafe { seam::try_upgrade(&self.raw, ManuallyDrop::take(slot)) } {
+        match event::or_abort(|| unsafe { seam::try_upgrade(&self.raw, ManuallyDrop::take(slot)) }) {
             Ok(state) => {
                 self.map.stale_holder();
-                state
+                Some(state)
             }
             Err(state) => {
                 *slot = ManuallyDrop::new(state);
                 self.map.self_deadlock();
-                // SAFETY: the caller's promise.
-                unsafe { seam::upgrade(&self.raw, ManuallyDrop::take(slot)) }
+                None
             }
         }
+    }
+
+    /// The upgrade that was announced.
+    ///
+    /// # Safety
+    ///
+    /// The lock must be held upgradable, by the acquisition that `state` came from.
+    #[inline]
+    pub(crate) unsafe fn turn_exclusive(&self, state: UpgradableState<R>) -> ExclusiveState<R> {
+        // SAFETY: the caller's promise.
+        event::released_on_panic(&self.map, || unsafe { seam::upgrade(&self.raw, state) })
     }
 
     /// # Safety
@@ -212,7 +219,7 @@ impl<R: RawRwLockUpgrade, T: ?Sized> RwLock<R, T> {
         state: UpgradableState<R>,
     ) -> Result<ExclusiveState<R>, UpgradableState<R>> {
         // SAFETY: the caller's promise.
-        let turned = unsafe { seam::try_upgrade(&self.raw, state) };
+        let turned = event::released_on_panic(&self.map, || unsafe { seam::try_upgrade(&self.raw, state) });
         if turned.is_ok() {
             self.map.upgraded();
         }
@@ -220,40 +227,46 @@ impl<R: RawRwLockUpgrade, T: ?Sized> RwLock<R, T> {
     }
 }
 
+impl<R: RawRwLockUpgradeTimed, T: ?Sized> RwLock<R, T> {
+    /// Announces an upgrade that waits for the other readers for a while. A panic leaves the lock held upgradable.
+    #[track_caller]
+    #[inline]
+    pub(crate) fn announce_timed_upgrade(&self) -> Verdict {
+        self.map.upgrade(&Self::INFO, Wait::Timed)
+    }
+
+    #[track_caller]
+    #[inline]
+    fn upgrade_ended(&self, verdict: Verdict, upgraded: bool) {
+        match (verdict, upgraded) {
+            (Verdict::Proceed, true) | (Verdict::SelfDeadlock, false) => {}
+            (Verdict::Proceed, false) => self.map.upgrade_failed(),
+            (Verdict::SelfDeadlock, true) => self.map.stale_holder(),
+        }
+    }
+}
+
 /// Upgrades that give up after a while.
 macro_rules! timed_upgrade {
     ($($name:ident: $raw:ident $timeout:ident;)*) => {
         impl<R: RawRwLockUpgradeTimed, T: ?Sized> RwLock<R, T> {$(
-            /// The caller's guard must live until this returns: a panic leaves the lock held upgradable.
+            /// The upgrade that was announced, with what the validator thought of it.
             ///
             /// # Safety
             ///
-            /// The lock must be held upgradable, by the acquisition that the state in `slot` came from. The state is moved
-            /// out if this returns `Some`, and only then.
+            /// The lock must be held upgradable, by the acquisition that `state` came from.
             #[track_caller]
             #[inline]
             pub(crate) unsafe fn $name(
                 &self,
-                slot: &mut ManuallyDrop<UpgradableState<R>>,
+                state: UpgradableState<R>,
+                verdict: Verdict,
                 timeout: R::$timeout,
-            ) -> Option<ExclusiveState<R>> {
-                let verdict = self.map.upgrade(&Self::INFO, Wait::Timed);
-                // SAFETY: the caller's promise; if the try fails the state is put back.
-                match unsafe { seam::$raw(&self.raw, ManuallyDrop::take(slot), timeout) } {
-                    Ok(state) => {
-                        if let Verdict::SelfDeadlock = verdict {
-                            self.map.stale_holder();
-                        }
-                        Some(state)
-                    }
-                    Err(state) => {
-                        *slot = ManuallyDrop::new(state);
-                        if let Verdict::Proceed = verdict {
-                            self.map.upgrade_failed();
-                        }
-                        None
-                    }
-                }
+            ) -> Result<ExclusiveState<R>, UpgradableState<R>> {
+                // SAFETY: the caller's promise.
+                let turned = event::released_on_panic(&self.map, || unsafe { seam::$raw(&self.raw, state, timeout) });
+                self.upgrade_ended(verdict, turned.is_ok());
+                turned
             }
         )*}
     };

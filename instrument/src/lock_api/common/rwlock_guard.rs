@@ -10,7 +10,7 @@ use super::super::raw::{
     RawRwLockUpgradeFair, RawRwLockUpgradeTimed,
 };
 use super::super::seam::{ExclusiveState, SharedState, UpgradableState};
-use super::event::OnDrop;
+use super::event::{self, OnDrop};
 #[cfg(feature = "arc_lock")]
 use super::guard::impl_arc_guard;
 use super::guard::{impl_deref, impl_deref_mut, impl_lock_guard, impl_stable_address};
@@ -189,8 +189,13 @@ macro_rules! impl_turn {
             /// As [`upgrade`](Self::upgrade).
             #[track_caller]
             pub fn with_upgraded<Ret, F: FnOnce(&mut T) -> Ret>(&mut self, f: F) -> Ret {
-                // SAFETY: the guard holds the lock upgradable.
-                let state = unsafe { self.lock.turn_exclusive(&mut self.state) };
+                // SAFETY: the guard holds the lock upgradable; `as_writer` puts the state back.
+                let state = unsafe {
+                    match self.lock.announce_upgrade(&mut self.state) {
+                        Some(state) => state,
+                        None => event::or_abort(|| self.lock.turn_exclusive(ManuallyDrop::take(&mut self.state))),
+                    }
+                };
                 self.as_writer(state, f)
             }
 
@@ -198,7 +203,10 @@ macro_rules! impl_turn {
             #[track_caller]
             pub fn try_with_upgraded<Ret, F: FnOnce(&mut T) -> Ret>(&mut self, f: F) -> Option<Ret> {
                 // SAFETY: the guard holds the lock upgradable; the state is put back below, or by `as_writer`.
-                match unsafe { self.lock.turn_exclusive_by_try(ManuallyDrop::take(&mut self.state)) } {
+                let turned = event::or_abort(|| unsafe {
+                    self.lock.turn_exclusive_by_try(ManuallyDrop::take(&mut self.state))
+                });
+                match turned {
                     Ok(state) => Some(self.as_writer(state, f)),
                     Err(state) => {
                         self.state = ManuallyDrop::new(state);
@@ -216,7 +224,7 @@ macro_rules! impl_turn {
                 let _back = OnDrop(|| {
                     if let Some(state) = writer.take() {
                         // SAFETY: the lock is held exclusively since the upgrade.
-                        *slot = ManuallyDrop::new(unsafe { lock.turn_upgradable(state) });
+                        *slot = ManuallyDrop::new(event::or_abort(|| unsafe { lock.turn_upgradable(state) }));
                     }
                 });
                 // SAFETY: the lock is held exclusively, and the guard is borrowed mutably.
@@ -233,11 +241,16 @@ macro_rules! impl_turn {
             /// `LOCKDEP_ON_DEADLOCK=panic` (the default); without validation the call then never returns.
             #[track_caller]
             pub fn upgrade(mut s: Self) -> $write<$($with)* R, T> {
-                // SAFETY: the guard holds the lock upgradable. Its state is gone after this, so it must not be dropped.
+                // SAFETY: the guard holds the lock upgradable; the new one holds what becomes of it. If the announcement
+                // upgraded it, its state is gone, and nothing but its lock is used of it.
                 unsafe {
-                    let state = s.lock.turn_exclusive(&mut s.state);
-                    let s = ManuallyDrop::new(s);
-                    $write::assume(core::ptr::read(&s.lock), state)
+                    if let Some(state) = s.lock.announce_upgrade(&mut s.state) {
+                        let s = ManuallyDrop::new(s);
+                        return $write::assume(core::ptr::read(&s.lock), state);
+                    }
+                    let (lock, state) = Self::into_parts(s);
+                    let state = lock.turn_exclusive(state);
+                    $write::assume(lock, state)
                 }
             }
 
@@ -279,15 +292,14 @@ macro_rules! impl_turn_timed {
             ///
             /// The guard itself, if there still are other readers.
             #[track_caller]
-            pub fn $try_upgrade(mut s: Self, timeout: R::$timeout) -> Result<$write<$($with)* R, T>, Self> {
-                // SAFETY: the guard holds the lock upgradable. If it is upgraded the state is gone, so it is not dropped.
+            pub fn $try_upgrade(s: Self, timeout: R::$timeout) -> Result<$write<$($with)* R, T>, Self> {
+                let verdict = s.lock.announce_timed_upgrade();
+                let (lock, state) = Self::into_parts(s);
+                // SAFETY: the guard held the lock upgradable; the new one holds what becomes of it.
                 unsafe {
-                    match s.lock.$turn(&mut s.state, timeout) {
-                        Some(state) => {
-                            let s = ManuallyDrop::new(s);
-                            Ok($write::assume(core::ptr::read(&s.lock), state))
-                        }
-                        None => Err(s),
+                    match lock.$turn(state, verdict, timeout) {
+                        Ok(state) => Ok($write::assume(lock, state)),
+                        Err(state) => Err(Self::assume(lock, state)),
                     }
                 }
             }
@@ -297,9 +309,18 @@ macro_rules! impl_turn_timed {
             #[doc = concat!("[`with_upgraded`](Self::with_upgraded), waiting ", $how_long, "; `None` if that was not enough.")]
             #[track_caller]
             pub fn $try_with<Ret, F: FnOnce(&mut T) -> Ret>(&mut self, timeout: R::$timeout, f: F) -> Option<Ret> {
-                // SAFETY: the guard holds the lock upgradable; `as_writer` puts the state back.
-                let state = unsafe { self.lock.$turn(&mut self.state, timeout) }?;
-                Some(self.as_writer(state, f))
+                let verdict = self.lock.announce_timed_upgrade();
+                // SAFETY: the guard holds the lock upgradable; the state is put back below, or by `as_writer`.
+                let turned = event::or_abort(|| unsafe {
+                    self.lock.$turn(ManuallyDrop::take(&mut self.state), verdict, timeout)
+                });
+                match turned {
+                    Ok(state) => Some(self.as_writer(state, f)),
+                    Err(state) => {
+                        self.state = ManuallyDrop::new(state);
+                        None
+                    }
+                }
             }
         }
     };
