@@ -3,6 +3,7 @@
 //! Rooms, lowest first: `kind` ← `dependency` ← `adjacency`, `label` ← `order`, `search` ← `store`, `instances`.
 
 mod adjacency;
+mod component;
 pub mod dependency;
 pub mod instances;
 pub mod kind;

@@ -13,6 +13,7 @@ use std::collections::BinaryHeap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::adjacency::{Adjacency, Direction};
+use super::component::{Components, Left};
 use super::label::LabelList;
 
 /// The order of a growing graph.
@@ -20,10 +21,7 @@ use super::label::LabelList;
 pub struct Order {
     /// INVARIANT: holds exactly one node of each component, its representative.
     list: LabelList,
-    /// The representative of every node of a component of two nodes or more; any other node is its own.
-    representative: FxHashMap<u32, u32>,
-    /// The nodes of every component of two or more, by representative.
-    members: FxHashMap<u32, Vec<u32>>,
+    components: Components,
     search: TwoWaySearch,
 }
 
@@ -57,24 +55,12 @@ impl Order {
     /// The component that it leaves is not looked at again; it may be larger than need be from now on, which costs searches
     /// time and loses nothing.
     pub(crate) fn detach(&mut self, node: u32) {
-        let Some(representative) = self.representative.remove(&node) else {
-            return self.list.move_to_back(node);
-        };
-        let mut members = self.members.remove(&representative).expect("every representative has members");
-        members.retain(|member| *member != node);
-        let heir = if representative == node { members[0] } else { representative };
-        if heir != representative {
-            self.list.replace(node, heir);
+        match self.components.detach(node) {
+            Left::Nothing => return self.list.move_to_back(node),
+            Left::Heir(heir) => self.list.replace(node, heir),
+            Left::Unchanged => {}
         }
         self.list.push_back_again(node);
-        if members.len() == 1 {
-            self.representative.remove(&heir);
-            return;
-        }
-        for member in &members {
-            self.representative.insert(*member, heir);
-        }
-        self.members.insert(heir, members);
     }
 
     /// Whether a cycle runs through both nodes, kinds aside.
@@ -86,10 +72,7 @@ impl Order {
     /// The component of a node, named by one of its nodes.
     #[inline]
     pub(crate) fn component(&self, node: u32) -> u32 {
-        if self.representative.is_empty() {
-            return node;
-        }
-        self.representative.get(&node).copied().unwrap_or(node)
+        self.components.of(node)
     }
 
     /// Compares the places of two nodes; `Equal` within a component.
@@ -99,7 +82,7 @@ impl Order {
 
     /// The nodes of the component that `representative` stands for.
     fn members_of<'a>(&'a self, representative: &'a u32) -> &'a [u32] {
-        self.members.get(representative).map_or(std::slice::from_ref(representative), Vec::as_slice)
+        self.components.members(representative)
     }
 
     /// Makes one component of everything on a path from `head` to `tail`, at the place where the search met.
@@ -107,7 +90,7 @@ impl Order {
         let on_cycle = search.on_cycle(tail, head, meeting);
         search.ahead.retain(|node| !on_cycle.contains(node));
         search.behind.retain(|node| !on_cycle.contains(node));
-        let n_members = |node: &u32| self.members.get(node).map_or(1, Vec::len);
+        let n_members = |node: &u32| self.components.members(node).len();
         let new = on_cycle.iter().copied().max_by_key(|node| (n_members(node), *node));
         let new = new.expect("both ends of the new edge are on the cycle");
         // What leads to the cycle, the cycle, what it leads to.
@@ -122,20 +105,11 @@ impl Order {
             self.list.move_before(meeting, &[new]);
             self.list.move_before(meeting, &search.behind);
         }
-        let mut members = self.members.remove(&new).unwrap_or_else(|| vec![new]);
-        self.representative.insert(new, new);
-        for old in on_cycle.into_iter().filter(|old| *old != new) {
-            // The meeting point went out of the list when it was replaced.
-            if old != meeting {
-                self.list.unlink(old);
-            }
-            let moved = self.members.remove(&old).unwrap_or_else(|| vec![old]);
-            for node in &moved {
-                self.representative.insert(*node, new);
-            }
-            members.extend(moved);
+        // The meeting point went out of the list when it was replaced.
+        for old in on_cycle.iter().filter(|old| **old != new && **old != meeting) {
+            self.list.unlink(*old);
         }
-        self.members.insert(new, members);
+        self.components.merge(new, on_cycle.into_iter().filter(|old| *old != new));
     }
 }
 
