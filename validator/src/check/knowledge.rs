@@ -1,6 +1,6 @@
 //! What the rules learn and remember, behind the validator's one lock.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::judge::Lowered;
 use super::violation::{Level, Violation};
@@ -14,6 +14,9 @@ use crate::state::context::ContextSet;
 const MAX_INSTANCES: usize = 1 << 22;
 /// For how many pairs of instances the sites are remembered.
 const MAX_PAIR_SITES: usize = 1 << 12;
+
+/// How many locks may be under way between two tasks before the oldest story is forgotten.
+const MAX_HANDED_OVER: usize = 1 << 16;
 
 /// The first sighting of an order between two locks, and what protected every one.
 #[derive(Clone, Debug)]
@@ -40,6 +43,8 @@ pub(crate) struct Knowledge {
     pub(crate) lowered: Vec<Lowered>,
     /// Violations that no running event can carry; the next one does.
     pub(crate) pending: Vec<Violation>,
+    /// Locks that a task gave away while it held them: whoever releases one does no wrong. Bounded.
+    handed_over: FxHashSet<LockId>,
     max_reports: usize,
     pub(crate) n_dropped: u64,
 }
@@ -56,6 +61,7 @@ impl Knowledge {
             reported: FxHashMap::default(),
             lowered: Vec::new(),
             pending: Vec::new(),
+            handed_over: FxHashSet::default(),
             max_reports,
             n_dropped: 0,
         }
@@ -97,6 +103,20 @@ impl Knowledge {
 
     pub(crate) fn pair(&self, from: LockId, to: LockId) -> Option<&PairSighting> {
         self.pair_sites.get(&(from, to))
+    }
+
+    /// A task gave the lock away while it held it.
+    pub(crate) fn hand_over(&mut self, lock: LockId) {
+        if self.handed_over.len() >= MAX_HANDED_OVER {
+            self.handed_over.clear();
+            self.n_dropped += 1;
+        }
+        self.handed_over.insert(lock);
+    }
+
+    /// Whether the lock was given away by the task that held it; whoever asks has it now.
+    pub(crate) fn take_over(&mut self, lock: LockId) -> bool {
+        self.handed_over.remove(&lock)
     }
 
     /// A lock object is gone.

@@ -96,6 +96,9 @@ impl Validator {
             self.count_unseen();
             return Outcome::CLEAN;
         }
+        if self.knowledge.lock().unwrap_or_else(PoisonError::into_inner).take_over(lock) {
+            return Outcome::CLEAN;
+        }
         let mut findings = Findings::default();
         let mut violation = self.view(task).violation(Code::BadRelease, Detail::None);
         violation.subject = Some(bare(lock, site));
@@ -103,10 +106,12 @@ impl Validator {
         findings.into()
     }
 
-    /// A release by a task that did not acquire the lock, where the program may do so (a guard that was sent, `force_unlock`):
-    /// counted, not a violation.
+    /// A lock that changes hands. Sent by the task that holds it, its release by any other task is no violation; sent by
+    /// one that does not, it stands for a release that the program is allowed (a guard that was sent, `force_unlock`): counted.
     pub fn handed_over(&self, task: &mut TaskContext, lock: LockId) {
-        if !self.drop_held(task, lock) {
+        if self.drop_held(task, lock) {
+            self.knowledge.lock().unwrap_or_else(PoisonError::into_inner).hand_over(lock);
+        } else {
             self.count_unseen();
         }
     }

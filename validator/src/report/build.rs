@@ -1,5 +1,7 @@
 //! From a [`Violation`] to a [`Report`]: ids become names, sites become places, stacks become frames.
 
+use std::borrow::Cow;
+
 use crate::base::id::{ClassId, StackId, TaskId};
 use crate::base::mode::Mode;
 use crate::base::site::Site;
@@ -59,6 +61,8 @@ pub fn build(
     resolver: &dyn Resolver,
     counters: Counters,
 ) -> Report {
+    let (violation, left_out) = shortened(violation);
+    let violation = violation.as_ref();
     let ids = named_ids(violation);
     let builder = Builder { classes, resolver, names: Names::new(&ids, &|id| classes.class(id)) };
     let mut report = Report {
@@ -82,8 +86,35 @@ pub fn build(
     let detail = builder.detail_words(&violation.detail);
     report.title = words::title(violation.code, &report, &detail);
     report.notes = words::notes(violation.code, &report, &detail);
+    report.notes.extend(left_out);
     report.help = help::help(violation.code, &report, &detail);
     report
+}
+
+/// How many dependencies of a cycle, and how many held locks, a report shows at either end.
+const SHOWN: usize = 32;
+
+/// A violation without the middle of a list that nobody would read, and a sentence for each list that was cut.
+fn shortened(violation: &Violation) -> (Cow<'_, Violation>, Vec<String>) {
+    let (n_steps, n_held) = (violation.cycle.len(), violation.held.len());
+    if n_steps <= 2 * SHOWN && n_held <= 2 * SHOWN {
+        return (Cow::Borrowed(violation), Vec::new());
+    }
+    let mut short = violation.clone();
+    let mut sentences = Vec::new();
+    if n_steps > 2 * SHOWN {
+        short.cycle.drain(SHOWN..n_steps - SHOWN);
+        sentences.push(format!(
+            "the cycle has {n_steps} dependencies; {} in the middle are left out",
+            n_steps - 2 * SHOWN
+        ));
+    }
+    if n_held > 2 * SHOWN {
+        short.held.drain(SHOWN..n_held - SHOWN);
+        sentences
+            .push(format!("{n_held} locks were held; {} in the middle are left out", n_held - 2 * SHOWN));
+    }
+    (Cow::Owned(short), sentences)
 }
 
 /// A [`Detail`] whose classes have names.

@@ -3,7 +3,9 @@
 use super::model::Frame;
 
 /// Function prefixes of the validator and of what calls into it: the innermost frames, of no use to a reader.
-const INNER: [&str; 8] = [
+///
+/// The runtime catches its own panics, hence the frames of `catch_unwind` among them.
+const INNER: [&str; 13] = [
     "lockdep::",
     "lockdep_validator::",
     "backtrace::",
@@ -12,10 +14,16 @@ const INNER: [&str; 8] = [
     "std::sync::",
     "std::sys::",
     "core::ops::",
+    "core::panic::",
+    "std::panic::",
+    "std::panicking::",
+    "std::thread::local::",
+    "__rust_try",
 ];
 
 /// Functions that start a program, a thread or a test: everything outside them is of no use either.
-const OUTER: [&str; 10] = [
+const OUTER: [&str; 11] = [
+    "lockdep::thread::",
     "std::sys::backtrace::__rust_begin_short_backtrace",
     "std::rt::lang_start",
     "std::panicking::",
@@ -67,6 +75,21 @@ mod tests {
         let only_ours = stack(&["lockdep::hook::acquire", "std::sync::Once::call"]);
         assert_eq!(prune(only_ours.clone()), only_ours);
         assert_eq!(prune(Vec::new()), []);
+    }
+
+    #[test]
+    fn the_runtimes_own_catch_is_not_the_end_of_the_users_stack() {
+        let pruned = prune(stack(&[
+            "lockdep::stack::capture",
+            "<core::panic::unwind_safe::AssertUnwindSafe<F> as core::ops::function::FnOnce<()>>::call_once",
+            "std::panicking::catch_unwind",
+            "__rust_try",
+            "lockdep::event::acquire",
+            "app::nest",
+            "app::main",
+            "std::rt::lang_start",
+        ]));
+        assert_eq!(pruned, stack(&["app::nest", "app::main"]));
     }
 
     #[test]

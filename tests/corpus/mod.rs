@@ -1,0 +1,107 @@
+//! The corpus: small programs with a known verdict, each run in a process of its own.
+//!
+//! A case is a function. The harness (`tests/tests/corpus.rs`) runs `corpus NAME` with validation on and compares the
+//! reports with what the case wants; the matrix of `docs/src/matrix.md` is its output.
+
+mod condvar;
+mod instances;
+mod lifecycle;
+mod once;
+mod order;
+mod parking;
+mod readers;
+mod robustness;
+mod scale;
+mod support;
+mod trylock;
+
+/// What the reports of a case must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// No warning and no error; a note may be there.
+    Silent,
+    /// A note with this code, and nothing above it.
+    Note(&'static str),
+    /// A warning with this code, and no error.
+    Warning(&'static str),
+    /// An error with this code.
+    Error(&'static str),
+    /// An error or a warning with this code: the schedule decides which.
+    Report(&'static str),
+    /// Out of reach by design; the reports are shown and not judged.
+    Excepted,
+}
+
+/// How the program must end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// With this exit status.
+    Exit(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+/// One program of the corpus.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    /// What it is called on the command line.
+    pub name: &'static str,
+    /// What it must be told.
+    pub want: Want,
+    /// How it ends.
+    pub end: End,
+    /// Variables it runs under, besides `LOCKDEP=1`.
+    pub env: &'static [(&'static str, &'static str)],
+    /// Why that is the right verdict.
+    pub why: &'static str,
+    /// How many distinct reports of at least warning level there must be, if that is part of the case.
+    pub n_reports: Option<usize>,
+    /// The program.
+    pub run: fn(),
+}
+
+impl Case {
+    const fn new(name: &'static str, want: Want, why: &'static str, run: fn()) -> Self {
+        Self { name, want, end: End::Exit(0), env: &[], why, n_reports: None, run }
+    }
+
+    /// A case in which threads really block each other: it is ended by the report itself.
+    const fn really_hangs(mut self) -> Self {
+        self.end = End::Signal(6);
+        self.env = &[("LOCKDEP_ON_VIOLATION", "abort")];
+        self
+    }
+
+    const fn ends(mut self, end: End) -> Self {
+        self.end = end;
+        self
+    }
+
+    const fn with_env(mut self, env: &'static [(&'static str, &'static str)]) -> Self {
+        self.env = env;
+        self
+    }
+
+    const fn reports(mut self, n_reports: usize) -> Self {
+        self.n_reports = Some(n_reports);
+        self
+    }
+}
+
+/// Every case, by topic.
+pub fn cases() -> impl Iterator<Item = &'static Case> {
+    [
+        order::CASES,
+        readers::CASES,
+        trylock::CASES,
+        instances::CASES,
+        condvar::CASES,
+        once::CASES,
+        lifecycle::CASES,
+        parking::CASES,
+        scale::CASES,
+        robustness::CASES,
+    ]
+    .into_iter()
+    .flatten()
+}

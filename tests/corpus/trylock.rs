@@ -1,0 +1,59 @@
+//! Acquisitions that cannot block.
+
+use lockdep::sync::Mutex;
+
+use super::support::{nest, on_thread};
+use super::{Case, Want};
+
+pub(super) const CASES: &[Case] = &[
+    Case::new("try_inversion_succeeds", Want::Silent, "a try never waits", try_inversion_succeeds),
+    Case::new(
+        "try_inversion_would_block",
+        Want::Silent,
+        "a failed try leaves no trace",
+        try_inversion_would_block,
+    ),
+    Case::new(
+        "try_held_then_blocking",
+        Want::Error("LD0003"),
+        "a lock got by a try blocks others",
+        try_held_then_blocking,
+    ),
+    Case::new("try_own", Want::Silent, "a try on one's own lock fails and that is all", try_own),
+];
+
+fn try_inversion_succeeds() {
+    let a = Mutex::new('a');
+    let b = Mutex::new(1_u8);
+    nest(&a, &b);
+    let _b = b.lock();
+    let _a = a.try_lock().expect("free");
+}
+
+fn try_inversion_would_block() {
+    let a = std::sync::Arc::new(Mutex::new('a'));
+    let b = std::sync::Arc::new(Mutex::new(1_u8));
+    nest(&a, &b);
+    let _a = a.lock();
+    let (a, b) = (std::sync::Arc::clone(&a), std::sync::Arc::clone(&b));
+    on_thread(move || {
+        let _b = b.lock();
+        assert!(a.try_lock().is_err(), "held by the main thread");
+    });
+}
+
+fn try_held_then_blocking() {
+    let a = Mutex::new('a');
+    let b = Mutex::new(1_u8);
+    {
+        let _a = a.try_lock().expect("free");
+        let _b = b.lock();
+    }
+    nest(&b, &a);
+}
+
+fn try_own() {
+    let a = Mutex::new('a');
+    let _held = a.lock();
+    assert!(a.try_lock().is_err(), "held by this thread");
+}

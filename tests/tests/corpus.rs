@@ -1,0 +1,178 @@
+//! Runs every program of the corpus in a child process and compares its reports with what it wants.
+//!
+//! `cargo test -p lockdep-tests --test corpus -- --nocapture` prints the table.
+
+use std::fmt::Write as _;
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use lockdep_tests::child::{self, Ended};
+use lockdep_tests::reports;
+use lockdep_validator::report::model::Report;
+
+#[path = "../corpus/mod.rs"]
+mod corpus;
+
+use corpus::{Case, End, Want};
+
+/// How long a program may take before it counts as hung.
+const LIMIT: Duration = Duration::from_secs(120);
+
+struct Row {
+    case: &'static Case,
+    got: String,
+    wrong: Option<String>,
+}
+
+#[test]
+fn every_program_gets_its_verdict() {
+    let cases: Vec<&'static Case> = corpus::cases().collect();
+    let next = AtomicUsize::new(0);
+    let rows = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    // ORDERING: Relaxed; the counter only hands out indices, the rows travel through the mutex.
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(case) = cases.get(index) else { break };
+                    let row = run(case);
+                    rows.lock().expect("no row panics").push((index, row));
+                }
+            });
+        }
+    });
+    let mut rows = rows.into_inner().expect("no row panics");
+    rows.sort_by_key(|(index, _)| *index);
+    let wrong: Vec<&Row> = rows.iter().map(|(_, row)| row).filter(|row| row.wrong.is_some()).collect();
+    println!("{}", table(rows.iter().map(|(_, row)| row)));
+    println!("corpus: {} programs, {} right, {} wrong", rows.len(), rows.len() - wrong.len(), wrong.len());
+    let details: Vec<String> = wrong
+        .iter()
+        .map(|row| format!("{}: {}", row.case.name, row.wrong.as_deref().unwrap_or_default()))
+        .collect();
+    assert!(wrong.is_empty(), "wrong verdicts:\n{}", details.join("\n"));
+}
+
+#[test]
+fn names_are_unique() {
+    let mut names: Vec<&str> = corpus::cases().map(|case| case.name).collect();
+    let n_cases = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), n_cases);
+}
+
+#[test]
+fn off_is_silent() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_corpus"));
+    clear(&mut command);
+    let ended = child::run(command.arg("abba_one_thread"), LIMIT).expect("the corpus starts");
+    assert_eq!((ended.describe().as_str(), ended.stderr.as_str()), ("exit 0", ""));
+}
+
+fn clear(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("LOCKDEP") {
+            command.env_remove(name);
+        }
+    }
+}
+
+fn run(case: &'static Case) -> Row {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let output = dir.path().join("reports.jsonl");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_corpus"));
+    clear(&mut command);
+    command.arg(case.name).env("LOCKDEP", "1").env("LOCKDEP_FORMAT", "json").env("LOCKDEP_OUTPUT", &output);
+    command.envs(case.env.iter().copied());
+    let ended = match child::run(&mut command, LIMIT) {
+        Ok(ended) => ended,
+        Err(error) => {
+            return Row { case, got: String::new(), wrong: Some(format!("did not start: {error}")) };
+        }
+    };
+    let found = reports::read(&output);
+    let got = describe(&found, &ended);
+    let wrong = judge(case, &found, &ended);
+    Row { case, got, wrong }
+}
+
+fn describe(found: &[Report], ended: &Ended) -> String {
+    let mut list: Vec<(u8, String)> = found
+        .iter()
+        .map(|report| (reports::rank(report), format!("{} {}", report.level, report.code)))
+        .collect();
+    list.sort();
+    list.reverse();
+    list.dedup();
+    let list: Vec<String> = list.into_iter().map(|(_, text)| text).collect();
+    let verdict = if list.is_empty() { "silent".to_owned() } else { list.join(", ") };
+    format!("{verdict}; {}", ended.describe())
+}
+
+fn judge(case: &Case, found: &[Report], ended: &Ended) -> Option<String> {
+    let mut wrong = String::new();
+    let end = match case.end {
+        End::Exit(code) => format!("exit {code}"),
+        End::Signal(signal) => format!("signal {signal}"),
+    };
+    if ended.describe() != end {
+        let _ = write!(wrong, "ended with {} instead of {end}\n{}", ended.describe(), ended.stderr);
+    }
+    let worst = found.iter().map(reports::rank).max().unwrap_or(0);
+    let has = |code: &str, ranks: std::ops::RangeInclusive<u8>| {
+        found.iter().any(|report| report.code == code && ranks.contains(&reports::rank(report)))
+    };
+    let right = match case.want {
+        Want::Silent => worst <= 1,
+        Want::Note(code) => worst <= 1 && has(code, 1..=1),
+        Want::Warning(code) => worst == 2 && has(code, 2..=2),
+        Want::Error(code) => has(code, 3..=3),
+        Want::Report(code) => has(code, 2..=3),
+        Want::Excepted => true,
+    };
+    let wanted = match case.want {
+        Want::Note(code) | Want::Warning(code) | Want::Error(code) | Want::Report(code) => code,
+        Want::Silent | Want::Excepted => "",
+    };
+    let stray = found.iter().find(|report| reports::rank(report) >= 2 && report.code != wanted);
+    if let Some(stray) = stray.filter(|_| case.want != Want::Excepted) {
+        let _ = write!(wrong, " and, not asked for: {} {}", stray.level, stray.code);
+    }
+    if !right {
+        let _ = write!(wrong, " wants {:?}, got {}", case.want, describe(found, ended));
+    }
+    if let Some(n_reports) = case.n_reports {
+        let mut distinct: Vec<&str> = found
+            .iter()
+            .filter(|report| reports::rank(report) >= 2)
+            .map(|report| report.fingerprint.as_str())
+            .collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        if distinct.len() != n_reports {
+            let _ = write!(wrong, " wants {n_reports} distinct reports, got {}", distinct.len());
+        }
+    }
+    (!wrong.is_empty()).then_some(wrong)
+}
+
+fn table<'a>(rows: impl Iterator<Item = &'a Row>) -> String {
+    let mut text = String::from("| case | want | got | why |\n|---|---|---|---|\n");
+    for row in rows {
+        let mark = if row.wrong.is_some() { " **WRONG**" } else { "" };
+        let want = match row.case.want {
+            Want::Silent => "silent".to_owned(),
+            Want::Note(code) => format!("note {code}"),
+            Want::Warning(code) => format!("warning {code}"),
+            Want::Error(code) => format!("error {code}"),
+            Want::Report(code) => format!("warning or error {code}"),
+            Want::Excepted => "excepted".to_owned(),
+        };
+        let _ = writeln!(text, "| {} | {want} | {}{mark} | {} |", row.case.name, row.got, row.case.why);
+    }
+    text
+}
