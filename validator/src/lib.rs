@@ -17,6 +17,7 @@ pub mod engine;
 pub mod fault;
 pub mod graph;
 mod json;
+pub mod lock_order;
 pub mod record;
 pub mod replay;
 pub mod report;

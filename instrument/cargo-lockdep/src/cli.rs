@@ -82,6 +82,23 @@ pub(crate) fn say(message: impl Display) {
     eprintln!("lockdep: {message}");
 }
 
+/// Writes to stdout. A reader that has gone (`| head`) is no failure.
+///
+/// # Errors
+///
+/// If stdout cannot be written for another reason.
+pub(crate) fn print(text: &str) -> Result<()> {
+    use std::io::Write as _;
+
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(crate::error::Error::new(format_args!("stdout: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The arguments as clap wants them: without the `lockdep` that cargo puts in front when it starts
 /// `cargo-lockdep lockdep test …`, and with our options of a wrapping subcommand before those of cargo, so that
 /// `cargo lockdep test -p a --timeout 60` means what it looks like.

@@ -7,17 +7,23 @@
 #![deny(missing_docs)]
 
 mod cli;
+mod coverage;
 mod error;
 mod exit;
 mod explain;
+mod hint;
 mod order;
 mod package;
 mod project;
+mod records;
+mod render;
 mod replay;
 mod report;
 mod runtime;
 mod session;
+mod source;
 mod stat;
+mod suppress;
 mod toolchain;
 mod try_crate;
 mod watch;

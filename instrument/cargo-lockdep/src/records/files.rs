@@ -1,0 +1,141 @@
+//! Finding records and streaming their lines.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use lockdep_validator::record::{Record, SCHEMA};
+
+use super::Union;
+use super::problem::{Problem, ProblemKind};
+use crate::error::{Context as _, Error, Result};
+
+/// How deep records are looked for: CI keeps the directories of several jobs in one.
+const MAX_DEPTH: usize = 8;
+
+/// Every record below `paths`, sorted so that two runs of us say the same.
+///
+/// # Errors
+///
+/// If a path does not exist, or there is no record below any of them.
+pub(super) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for path in paths {
+        let metadata = fs::metadata(path).context(|| format!("records in {}", path.display()))?;
+        if metadata.is_dir() {
+            walk(path, MAX_DEPTH, &mut found).context(|| path.display().to_string())?;
+        } else {
+            found.push(path.clone());
+        }
+    }
+    found.sort();
+    found.dedup();
+    if found.is_empty() {
+        let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        return Err(Error::new(format_args!(
+            "no run record (*.jsonl) in {}: run the program with LOCKDEP=1 and LOCKDEP_DIR set, or under `cargo lockdep test`",
+            names.join(", ")
+        )));
+    }
+    Ok(found)
+}
+
+fn walk(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            if depth > 0 {
+                // A directory that may not be entered does not hide the others.
+                let _ = walk(&path, depth - 1, found);
+            }
+        } else if path.extension().is_some_and(|extension| extension == "jsonl") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Streams one record into `union`.
+pub(super) fn read_into(union: &mut Union, path: &Path, progress: &Progress) {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) => return union.problem(path, ProblemKind::Unreadable(error.to_string())),
+    };
+    let mut reader = BufReader::with_capacity(1 << 18, file);
+    let mut line = Vec::new();
+    let mut malformed: Option<(usize, usize, String)> = None;
+    union.begin(path);
+    for number in 1.. {
+        line.clear();
+        match reader.read_until(b'\n', &mut line) {
+            Ok(0) => break,
+            Ok(n_bytes) => progress.advance(n_bytes),
+            Err(error) => {
+                union.problem(path, ProblemKind::Unreadable(error.to_string()));
+                break;
+            }
+        }
+        if !line.ends_with(b"\n") {
+            union.problem(path, ProblemKind::Cut);
+            break;
+        }
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        match Record::parse_line(&line) {
+            Ok(Record::Run(run)) if run.schema > SCHEMA => {
+                union.problem(path, ProblemKind::Newer { schema: run.schema });
+                union.abandon();
+                return;
+            }
+            Ok(record) => union.take(record),
+            Err(error) => {
+                let (n_lines, ..) = malformed.get_or_insert_with(|| (0, number, error.to_string()));
+                *n_lines += 1;
+            }
+        }
+    }
+    if let Some((n_lines, first, why)) = malformed {
+        union.problem(path, ProblemKind::Malformed { n_lines, first, why });
+    }
+    union.finish(path);
+}
+
+impl Union {
+    pub(super) fn problem(&mut self, path: &Path, kind: ProblemKind) {
+        self.problems.push(Problem { path: path.to_owned(), kind });
+    }
+}
+
+/// A progress bar that nobody sees before a second has passed.
+pub(super) struct Progress {
+    bar: ProgressBar,
+    started: Instant,
+}
+
+impl Progress {
+    pub(super) fn new(files: &[PathBuf]) -> Self {
+        let n_bytes = files.iter().filter_map(|file| fs::metadata(file).ok()).map(|file| file.len()).sum();
+        let bar = ProgressBar::with_draw_target(Some(n_bytes), ProgressDrawTarget::hidden());
+        if let Ok(style) =
+            ProgressStyle::with_template("reading records {bar:30} {bytes}/{total_bytes} {eta}")
+        {
+            bar.set_style(style);
+        }
+        Self { bar, started: Instant::now() }
+    }
+
+    fn advance(&self, n_bytes: usize) {
+        self.bar.inc(n_bytes as u64);
+        if self.bar.is_hidden() && self.started.elapsed() > Duration::from_secs(1) {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+    }
+
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}

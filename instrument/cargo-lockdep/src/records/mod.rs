@@ -1,0 +1,33 @@
+//! Run records, read and joined: which classes, dependencies and reports any number of processes saw together.
+
+mod files;
+mod problem;
+mod recheck;
+mod union;
+
+#[cfg(test)]
+pub(crate) mod fixture;
+
+use std::path::PathBuf;
+
+use crate::error::Result;
+
+pub(crate) use recheck::recheck;
+pub(crate) use union::{Union, rank};
+
+/// Reads every record below `paths` and joins them; a progress bar appears if that takes longer than a second.
+///
+/// # Errors
+///
+/// If there is no record at all. What is wrong with single records is in [`Union::problems`].
+pub(crate) fn read(paths: &[PathBuf]) -> Result<Union> {
+    let files = files::find(paths)?;
+    let progress = files::Progress::new(&files);
+    let mut union = Union::default();
+    for file in &files {
+        files::read_into(&mut union, file, &progress);
+    }
+    progress.finish();
+    union.complete();
+    Ok(union)
+}

@@ -1,0 +1,226 @@
+//! The union, checked again by the engine: the cycles that no single process saw.
+//!
+//! Each distinct dependency is replayed as what it was: a task takes the gates and the outer lock, then the inner one.
+//! Locks of different processes are different locks, but for statics and classes whose author declared them
+//! interchangeable; so the level says for the union what it says for one process.
+
+use std::num::NonZeroU32;
+
+use lockdep_validator::base::id::Subclass;
+use lockdep_validator::engine::StackSource;
+use lockdep_validator::report::build::Resolver;
+use lockdep_validator::report::model::{Frame, Frames, Place};
+use lockdep_validator::state::class::{ClassAttributes, Validation};
+use lockdep_validator::{
+    Acquire, ClassHash, ClassId, Code, Config, LockClassKey, LockId, Mode, Site, StackId, TaskContext,
+    TaskId, Validator, Violation, Wait,
+};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::union::{DependencyKey, JoinedReport, Seen, Union, rank};
+
+/// Checks the union and adds what it finds to [`Union::reports`]. `is_static` says whether the locks of a class are statics,
+/// so that all processes mean the same lock.
+pub(crate) fn recheck(
+    union: &mut Union,
+    is_static: &dyn Fn(&lockdep_validator::record::ClassRecord) -> bool,
+) {
+    let mut replay = Replay::new(union, is_static);
+    let violations = replay.run(union);
+    let found: Vec<_> =
+        violations.iter().map(|violation| replay.validator.report(violation, &replay.tokens)).collect();
+    for mut report in found {
+        report.counters = union.counters();
+        let fingerprint = report.fingerprint.clone();
+        match union.reports.get_mut(&fingerprint) {
+            Some(known) if rank(&known.report.level) >= rank(&report.level) => {}
+            Some(known) => known.report = report,
+            None => {
+                union.reports.insert(fingerprint, JoinedReport { report, runs: Vec::new() });
+            }
+        }
+    }
+}
+
+/// The engine, and what its tokens mean.
+struct Replay {
+    validator: Validator,
+    classes: FxHashMap<ClassHash, ClassId>,
+    /// Classes whose lock is one and the same in every process: statics.
+    shared: FxHashSet<ClassHash>,
+    tokens: Tokens,
+    instances: FxHashMap<(ClassHash, usize, u64), u64>,
+    tasks: FxHashMap<(usize, u32, String), TaskId>,
+    edges: FxHashSet<(ClassHash, ClassHash)>,
+}
+
+/// What sites, stacks and tasks stand for.
+#[derive(Default)]
+struct Tokens {
+    places: Vec<Place>,
+    stacks: Vec<Vec<Frame>>,
+    /// Thread and process.
+    tasks: Vec<(String, String)>,
+}
+
+impl Resolver for Tokens {
+    fn place(&self, site: Site) -> Place {
+        let index = usize::try_from(site.0).ok().and_then(|number| number.checked_sub(1));
+        index.and_then(|index| self.places.get(index)).cloned().unwrap_or_default()
+    }
+
+    fn frames(&self, stack: StackId) -> Vec<Frame> {
+        self.stacks.get(stack.0.get() as usize - 1).cloned().unwrap_or_default()
+    }
+
+    fn task_name(&self, task: TaskId) -> String {
+        self.tasks.get(task.0 as usize).map(|(thread, _)| thread.clone()).unwrap_or_default()
+    }
+
+    fn process_name(&self, task: TaskId) -> String {
+        self.tasks.get(task.0 as usize).map(|(_, process)| process.clone()).unwrap_or_default()
+    }
+}
+
+impl Tokens {
+    fn site(&mut self, place: &Place) -> Site {
+        self.places.push(place.clone());
+        Site(self.places.len() as u64)
+    }
+}
+
+/// Gives the engine the stack that the record has for the acquisition at hand.
+struct Recorded(Option<StackId>);
+
+impl StackSource for Recorded {
+    fn capture(&self) -> Option<StackId> {
+        self.0
+    }
+}
+
+impl Replay {
+    fn new(union: &Union, is_static: &dyn Fn(&lockdep_validator::record::ClassRecord) -> bool) -> Self {
+        let mut config = Config::user();
+        config.max_reports = usize::MAX;
+        let validator = Validator::new(config);
+        let mut tokens = Tokens::default();
+        let mut classes = FxHashMap::default();
+        let mut shared = FxHashSet::default();
+        let mut known: Vec<_> = union.classes.values().collect();
+        known.sort_unstable_by_key(|class| class.hash);
+        for class in known {
+            if !union.several.contains(&class.hash) && is_static(class) {
+                shared.insert(class.hash);
+            }
+            let key = LockClassKey {
+                name: class.name.clone(),
+                kind: class.kind.clone(),
+                type_name: class.type_name.clone(),
+                file: class.file.clone(),
+                line: class.site.line,
+                column: class.site.column,
+                subclass: Subclass::new(class.subclass).unwrap_or_default(),
+            };
+            let attributes = ClassAttributes {
+                declared: class.declared,
+                validation: if class.ordered { Validation::Full } else { Validation::Simple },
+                ..ClassAttributes::default()
+            };
+            let site = tokens.site(&class.site);
+            if let Some(id) = validator.register_class(&key, site, attributes) {
+                classes.insert(class.hash, id);
+            }
+        }
+        let edges = union.dependencies.keys().map(|key| (key.from, key.to)).collect();
+        let (instances, tasks) = (FxHashMap::default(), FxHashMap::default());
+        Self { validator, classes, shared, tokens, instances, tasks, edges }
+    }
+
+    fn run(&mut self, union: &Union) -> Vec<Violation> {
+        let mut violations = Vec::new();
+        for (key, seen) in &union.dependencies {
+            // An order between two locks of one class is one of instances: only their own process can judge it.
+            if key.from != key.to {
+                self.replay(union, key, seen, &mut violations);
+            }
+        }
+        // A level that rose was reported again: the last word counts.
+        let mut last: FxHashMap<u64, Violation> = FxHashMap::default();
+        let mut order = Vec::new();
+        for violation in violations {
+            if last.insert(violation.fingerprint, violation.clone()).is_none() {
+                order.push(violation.fingerprint);
+            }
+        }
+        order.into_iter().filter_map(|fingerprint| last.remove(&fingerprint)).collect()
+    }
+
+    fn replay(&mut self, union: &Union, key: &DependencyKey, seen: &Seen, violations: &mut Vec<Violation>) {
+        let first = &seen.first;
+        let task = self.task(union, seen);
+        let mut context = TaskContext::new(task);
+        // A gate that was ever held when the outer lock was taken stood outside it; else it was taken in between.
+        let (outside, between): (Vec<_>, Vec<_>) =
+            key.gates.iter().partition(|gate| self.edges.contains(&(**gate, key.from)));
+        let nothing = Frames::default();
+        let gate =
+            |hash: &ClassHash| (*hash, Mode::Exclusive, Wait::Blocking, Place::default(), 0, nothing.clone());
+        let lock = |lock: &lockdep_validator::record::RecordedLock, frames: &Frames| {
+            (lock.class, lock.mode, lock.wait, lock.site.clone(), lock.instance, frames.clone())
+        };
+        let chain: Vec<_> = outside
+            .into_iter()
+            .map(gate)
+            .chain([lock(&first.from, &first.frames_held)])
+            .chain(between.into_iter().map(gate))
+            .chain([lock(&first.to, &first.frames_acquire)])
+            .collect();
+        let mut held = Vec::new();
+        for (class, mode, wait, place, instance, frames) in chain {
+            let Some(&id) = self.classes.get(&class) else { continue };
+            let lock = LockId::new(id, self.instance(class, seen.run, instance));
+            let site = self.tokens.site(&place);
+            let stack = self.stack(frames);
+            let acquire = Acquire::new(lock, mode, wait, site);
+            if let Some(findings) =
+                self.validator.acquire(&mut context, &acquire, &Recorded(stack)).into_findings()
+            {
+                violations
+                    .extend(findings.violations.into_iter().filter(|v| v.code == Code::CircularDependency));
+            }
+            held.push((lock, site));
+        }
+        for (lock, site) in held.into_iter().rev() {
+            // Nothing that a release could find is news: each was acquired just above.
+            let _ = self.validator.release(&mut context, lock, site);
+        }
+    }
+
+    fn task(&mut self, union: &Union, seen: &Seen) -> TaskId {
+        let key = (seen.run, seen.first.task, seen.first.thread.clone());
+        if let Some(&task) = self.tasks.get(&key) {
+            return task;
+        }
+        let task = TaskId(u32::try_from(self.tokens.tasks.len()).unwrap_or(u32::MAX));
+        self.tokens.tasks.push((seen.first.thread.clone(), union.run_label(seen.run)));
+        self.tasks.insert(key, task);
+        task
+    }
+
+    /// A number for a lock that no lock of another process has, unless they are the same.
+    fn instance(&mut self, class: ClassHash, run: usize, instance: u64) -> u64 {
+        if self.shared.contains(&class) {
+            return 1;
+        }
+        let next = self.instances.len() as u64 + 2;
+        *self.instances.entry((class, run, instance)).or_insert(next)
+    }
+
+    fn stack(&mut self, frames: Frames) -> Option<StackId> {
+        if frames.is_empty() {
+            return None;
+        }
+        self.tokens.stacks.push(frames.frames);
+        u32::try_from(self.tokens.stacks.len()).ok().and_then(NonZeroU32::new).map(StackId)
+    }
+}

@@ -1,0 +1,53 @@
+//! Workflow commands of GitHub Actions: annotations on the lines of a pull request.
+
+use super::{Findings, message, places};
+use crate::suppress::Judgement;
+
+/// One annotation a place: the report at its main place, a notice at each other one.
+pub(super) fn render(found: &Findings<'_>) -> String {
+    let mut out = String::new();
+    for one in &found.reports {
+        let report = &one.report;
+        // An annotation that fails nothing must not look as if it did.
+        let command = match (&one.judgement, report.level.as_str()) {
+            (Judgement::Excepted(_), _) => "notice",
+            (_, "error") => "error",
+            (_, "warning") => "warning",
+            _ => "notice",
+        };
+        let (main, others) = places(report);
+        let title = format!("{} {}", report.code, report.title);
+        annotate(&mut out, command, &main, &title, &message(report));
+        for (place, text) in others {
+            annotate(&mut out, "notice", &place, &format!("{}: the other side", report.code), &text);
+        }
+    }
+    out
+}
+
+fn annotate(
+    out: &mut String,
+    command: &str,
+    place: &lockdep_validator::report::model::Place,
+    title: &str,
+    message: &str,
+) {
+    let mut properties = Vec::new();
+    if place.is_known() {
+        properties.push(format!("file={}", property(&place.file)));
+        properties.push(format!("line={}", place.line));
+        properties.push(format!("col={}", place.column.max(1)));
+    }
+    properties.push(format!("title={}", property(title)));
+    out.push_str(&format!("::{command} {}::{}\n", properties.join(","), data(message)));
+}
+
+/// Escapes what would end a message.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// Escapes what would end a property as well.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

@@ -1,0 +1,293 @@
+//! One self-contained page: reports, their cycles and schedules, the lock-order graph, contention. No network, no other file.
+
+use lockdep_validator::report::model::{Frame, Report};
+use lockdep_validator::report::render::{Interleaving, interleaving, snippets};
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment};
+use serde::Serialize;
+
+use super::graph::Drawn;
+use super::{Finding, Findings, svg};
+use crate::coverage::Coverage;
+use crate::hint::Change;
+use crate::source::Sources;
+use crate::stat::{duration, rows, sparkline};
+use crate::suppress::Judgement;
+
+const TEMPLATE: &str = include_str!("page.html");
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+/// How many lines of source stand around each place.
+const N_AROUND: u32 = 2;
+
+/// The page.
+pub(super) fn render(found: &Findings<'_>) -> String {
+    let mut environment = Environment::new();
+    // Everything that is not ours is text: names of types and tests, paths, source lines.
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    let reports: Vec<Shown> =
+        found.reports.iter().enumerate().map(|(index, one)| Shown::new(index, one, found.sources)).collect();
+    let levels: Vec<Level<'_>> = ["error", "warning", "note"]
+        .into_iter()
+        .map(|name| Level { name, reports: reports.iter().filter(|shown| shown.level == name).collect() })
+        .collect();
+    let graph = Drawn::new(found);
+    let page = Page {
+        style: STYLE,
+        script: SCRIPT,
+        summary: found.summary(),
+        problems: found.union.problems.iter().map(ToString::to_string).collect(),
+        n_reports: reports.len(),
+        levels,
+        repair: &found.repair,
+        coverage: &found.coverage,
+        // `<` must not end the script element that the data stands in.
+        graph: serde_json::to_string(&graph).unwrap_or_default().replace('<', "\\u003c"),
+        n_nodes: graph.nodes.len(),
+        n_edges: graph.edges.len(),
+        stats: stats(found),
+    };
+    let page = environment.render_str(TEMPLATE, Serde(&page));
+    page.expect("the template and its values are ours; a test renders every branch")
+}
+
+/// Everything the template names.
+#[derive(Serialize)]
+struct Page<'a> {
+    style: &'static str,
+    script: &'static str,
+    summary: String,
+    problems: Vec<String>,
+    n_reports: usize,
+    levels: Vec<Level<'a>>,
+    repair: &'a [Change],
+    coverage: &'a Coverage,
+    graph: String,
+    n_nodes: usize,
+    n_edges: usize,
+    stats: Vec<StatLine>,
+}
+
+#[derive(Serialize)]
+struct Level<'a> {
+    name: &'static str,
+    reports: Vec<&'a Shown>,
+}
+
+/// A report as the page shows it.
+#[derive(Serialize)]
+struct Shown {
+    id: String,
+    code: String,
+    level: String,
+    title: String,
+    fingerprint: String,
+    runs: Vec<String>,
+    is_joined: bool,
+    excepted: Option<String>,
+    cycle: Option<String>,
+    schedule: Option<Schedule>,
+    excerpts: Vec<Excerpt>,
+    stacks: Vec<Stack>,
+    evidence: Vec<(&'static str, String)>,
+    notes: Vec<String>,
+    help: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Schedule {
+    columns: Vec<String>,
+    rows: Vec<Vec<Cell>>,
+}
+
+#[derive(Clone, Serialize, Default)]
+struct Cell {
+    text: String,
+    place: String,
+    waits: String,
+}
+
+#[derive(Serialize)]
+struct Excerpt {
+    heading: String,
+    files: Vec<ExcerptFile>,
+}
+
+#[derive(Serialize)]
+struct ExcerptFile {
+    address: String,
+    lines: Vec<ExcerptLine>,
+    remarks: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct ExcerptLine {
+    number: u32,
+    text: String,
+    label: String,
+    is_primary: bool,
+}
+
+#[derive(Serialize)]
+struct Stack {
+    what: String,
+    frames: Vec<Frame>,
+}
+
+impl Shown {
+    fn new(index: usize, one: &Finding, sources: &Sources) -> Self {
+        let report = &one.report;
+        let id = format!("r{index}");
+        Self {
+            cycle: (!report.cycle.is_empty()).then(|| svg::cycle(report, &id)),
+            id,
+            code: report.code.clone(),
+            level: report.level.clone(),
+            title: report.title.clone(),
+            fingerprint: report.fingerprint.clone(),
+            runs: one.runs.clone(),
+            is_joined: one.runs.is_empty(),
+            excepted: match &one.judgement {
+                Judgement::Excepted(reason) => Some(reason.clone()),
+                _ => None,
+            },
+            schedule: interleaving(report).as_ref().map(schedule),
+            excerpts: excerpts(report, sources),
+            stacks: stacks(report),
+            evidence: evidence(report),
+            notes: report.notes.clone(),
+            help: report.help.clone(),
+        }
+    }
+}
+
+fn schedule(interleaving: &Interleaving) -> Schedule {
+    let rows = interleaving.steps.iter().map(|step| {
+        let mut row = vec![Cell::default(); interleaving.columns.len()];
+        row[step.column] = Cell {
+            text: step.action.clone(),
+            place: if step.place.is_known() { step.place.to_string() } else { String::new() },
+            waits: step.waits_for.map_or_else(String::new, |column| {
+                if column == step.column {
+                    "waits for itself".to_owned()
+                } else {
+                    format!("waits for {}", interleaving.columns[column])
+                }
+            }),
+        };
+        row
+    });
+    Schedule { columns: interleaving.columns.clone(), rows: rows.collect() }
+}
+
+fn excerpts(report: &Report, sources: &Sources) -> Vec<Excerpt> {
+    let excerpt = |snippet: lockdep_validator::report::render::Snippet| {
+        let mut files: Vec<ExcerptFile> = Vec::new();
+        let mut labels = snippet.labels;
+        labels.sort_by(|a, b| (&a.place.file, a.place.line).cmp(&(&b.place.file, b.place.line)));
+        for label in labels {
+            let place = &label.place;
+            let same = files.iter().position(|file| file.address == place.file);
+            let at = same.unwrap_or_else(|| {
+                let address = place.file.clone();
+                files.push(ExcerptFile { address, lines: Vec::new(), remarks: Vec::new() });
+                files.len() - 1
+            });
+            let file = &mut files[at];
+            match sources.lines(&place.file) {
+                Some(lines) if place.line > 0 => add_lines(file, &lines, &label),
+                _ => file.remarks.push(format!("{place}: {}", label.text)),
+            }
+        }
+        Excerpt { heading: snippet.heading, files }
+    };
+    snippets(report).into_iter().map(excerpt).collect()
+}
+
+/// Adds the labelled line and those around it that are not there yet.
+fn add_lines(file: &mut ExcerptFile, lines: &[String], label: &lockdep_validator::report::render::Label) {
+    let line = label.place.line;
+    for number in line.saturating_sub(N_AROUND).max(1)..=line.saturating_add(N_AROUND) {
+        let Some(text) = lines.get(number as usize - 1) else { continue };
+        if let Some(known) = file.lines.iter_mut().find(|known| known.number == number) {
+            if number == line {
+                known.label = if known.label.is_empty() {
+                    label.text.clone()
+                } else {
+                    format!("{}; {}", known.label, label.text)
+                };
+                known.is_primary |= label.primary;
+            }
+            continue;
+        }
+        let (text, is_primary) = (text.clone(), number == line && label.primary);
+        let label = if number == line { label.text.clone() } else { String::new() };
+        file.lines.push(ExcerptLine { number, text, label, is_primary });
+    }
+    file.lines.sort_by_key(|line| line.number);
+}
+
+fn stacks(report: &Report) -> Vec<Stack> {
+    let of_cycle = report.cycle.iter().flat_map(|step| {
+        [
+            (format!("{} acquired, then held", step.from), &step.frames_held.frames),
+            (format!("{} acquired while {} was held", step.to, step.from), &step.frames_acquire.frames),
+        ]
+    });
+    let others =
+        [(&report.conflict, "acquired, then held"), (&report.subject, "here")].into_iter().filter_map(
+            |(lock, what)| lock.as_ref().map(|lock| (format!("{} {what}", lock.class), &lock.frames)),
+        );
+    of_cycle
+        .chain(others)
+        .filter(|(_, frames)| !frames.is_empty())
+        .map(|(what, frames)| Stack { what, frames: frames.clone() })
+        .collect()
+}
+
+fn evidence(report: &Report) -> Vec<(&'static str, String)> {
+    let evidence = &report.evidence;
+    let yes = |value: bool| if value { "yes" } else { "no" }.to_owned();
+    vec![
+        ("same lock objects", yes(evidence.same_instances)),
+        ("interchangeable classes", yes(evidence.declared)),
+        ("fields of one struct", yes(evidence.sibling)),
+        ("gate", evidence.gate.clone().unwrap_or_else(|| "none".to_owned())),
+        ("threads", evidence.threads.to_string()),
+        ("ordered by", evidence.ordered.clone().unwrap_or_else(|| "nothing".to_owned())),
+        ("writer seen", yes(evidence.writer_seen)),
+        ("needs a timeout", yes(evidence.timed)),
+    ]
+}
+
+/// A line of the contention table, as text and as numbers to sort by.
+#[derive(Serialize)]
+struct StatLine {
+    name: String,
+    n_acquisitions: u64,
+    n_contentions: u64,
+    wait_ns: u64,
+    wait: String,
+    max_ns: u64,
+    max: String,
+    hold_ns: u64,
+    hold: String,
+    histogram: String,
+}
+
+fn stats(found: &Findings<'_>) -> Vec<StatLine> {
+    let line = |row: crate::stat::Row| StatLine {
+        n_acquisitions: row.n_acquisitions,
+        n_contentions: row.n_contentions,
+        wait_ns: row.wait.total_ns,
+        wait: duration(row.wait.total_ns),
+        max_ns: row.wait.max_ns,
+        max: duration(row.wait.max_ns),
+        hold_ns: row.hold.total_ns,
+        hold: duration(row.hold.total_ns),
+        histogram: sparkline(&row.wait.buckets),
+        name: row.name,
+    };
+    rows(found.union, true).into_iter().map(line).collect()
+}

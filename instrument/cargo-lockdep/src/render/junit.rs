@@ -1,0 +1,47 @@
+//! JUnit XML: a test case for each report, so that a CI server lists them among the tests.
+
+use quick_junit::{NonSuccessKind, Report as Xml, TestCase, TestCaseStatus, TestSuite};
+
+use super::{Findings, message};
+use lockdep_validator::report::render::{TextOptions, text};
+
+use crate::suppress::Judgement;
+
+/// One suite; without any report, one case that passed, because an empty file looks like a job that did not run.
+pub(super) fn render(found: &Findings<'_>) -> String {
+    let mut suite = TestSuite::new("lockdep");
+    for one in &found.reports {
+        let report = &one.report;
+        let mut status = match &one.judgement {
+            Judgement::Denied => TestCaseStatus::non_success(NonSuccessKind::Failure),
+            Judgement::Tolerated | Judgement::Excepted(_) => TestCaseStatus::skipped(),
+        };
+        match &one.judgement {
+            Judgement::Denied => {
+                status.set_type(report.code.clone());
+                status.set_message(report.title.clone());
+                let options = TextOptions { n_frames: 0, ..TextOptions::default() };
+                status.set_description(text(report, &options, found.sources));
+            }
+            Judgement::Tolerated => {
+                status.set_message(format!("{}: {}", report.level, message(report)));
+            }
+            Judgement::Excepted(reason) => {
+                status.set_message(format!("excepted: {reason}"));
+            }
+        }
+        let name = format!("{} {} [{}]", report.code, report.title, report.fingerprint);
+        let mut case = TestCase::new(name, status);
+        case.set_classname(format!("lockdep.{}", report.code));
+        suite.add_test_case(case);
+    }
+    if found.reports.is_empty() {
+        suite.add_test_case(TestCase::new("no lock-order violation", TestCaseStatus::success()));
+    }
+    suite.set_system_out(found.summary());
+    let mut xml = Xml::new("lockdep");
+    xml.add_test_suite(suite);
+    let mut out = xml.to_string().unwrap_or_default();
+    out.push('\n');
+    out
+}

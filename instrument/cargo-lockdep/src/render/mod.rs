@@ -1,0 +1,185 @@
+//! Everything that was found, in every format. Each is a pure function of [`Findings`] and the source text.
+
+mod dot;
+mod github;
+mod graph;
+mod html;
+mod junit;
+mod rustc;
+mod sarif;
+mod svg;
+
+#[cfg(test)]
+mod tests;
+
+use lockdep_validator::report::model::{Place, Report};
+use lockdep_validator::report::render::{Styles, TextOptions, json_line, text};
+
+use crate::coverage::Coverage;
+use crate::hint::Change;
+use crate::records::Union;
+use crate::report::ReportFormat;
+use crate::source::Sources;
+use crate::suppress::Judgement;
+
+/// Everything that was found.
+#[derive(Debug)]
+pub(crate) struct Findings<'a> {
+    pub(crate) union: &'a Union,
+    pub(crate) sources: &'a Sources,
+    /// Surest first.
+    pub(crate) reports: Vec<Finding>,
+    /// The smallest set of changes without which no cycle is left.
+    pub(crate) repair: Vec<Change>,
+    pub(crate) coverage: Coverage,
+}
+
+/// One report, who made it, and what it means.
+#[derive(Debug)]
+pub(crate) struct Finding {
+    pub(crate) report: Report,
+    /// The processes that made it; empty if only all of them together show it.
+    pub(crate) runs: Vec<String>,
+    pub(crate) judgement: Judgement,
+}
+
+impl Findings<'_> {
+    /// What was found, in one line.
+    pub(crate) fn summary(&self) -> String {
+        let count = |level: &str| self.reports.iter().filter(|found| found.report.level == level).count();
+        let n_excepted =
+            self.reports.iter().filter(|found| matches!(found.judgement, Judgement::Excepted(_))).count();
+        let n_joined = self.reports.iter().filter(|found| found.runs.is_empty()).count();
+        let counters = self.union.counters();
+        format!(
+            "{} processes, {} classes, {} dependencies: {} errors, {} warnings, {} notes ({n_joined} seen only by joining, {n_excepted} excepted); {} leaf classes, {} locks never acquired, {} dropped, {} unseen",
+            self.union.runs.len(),
+            counters.classes,
+            counters.dependencies,
+            count("error"),
+            count("warning"),
+            count("note"),
+            self.coverage.leaves.len(),
+            self.coverage.never_ran.len(),
+            counters.dropped,
+            counters.unseen,
+        )
+    }
+}
+
+/// The whole, in one format.
+pub(crate) fn render(format: ReportFormat, found: &Findings<'_>) -> String {
+    match format {
+        ReportFormat::Text => plain(found, &styles()),
+        ReportFormat::Json => found.reports.iter().map(|one| json_line(&one.report)).collect(),
+        ReportFormat::Html => html::render(found),
+        ReportFormat::Dot => dot::render(found),
+        ReportFormat::Svg => svg::render(found),
+        ReportFormat::Sarif => sarif::render(found),
+        ReportFormat::Junit => junit::render(found),
+        ReportFormat::Github => github::render(found),
+        ReportFormat::Rustc => rustc::render(found),
+    }
+}
+
+fn styles() -> Styles {
+    use std::io::IsTerminal as _;
+
+    let is_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    if is_wanted && std::io::stdout().is_terminal() { Styles::COLOUR } else { Styles::PLAIN }
+}
+
+fn plain(found: &Findings<'_>, styles: &Styles) -> String {
+    let options = TextOptions { styles: *styles, ..TextOptions::default() };
+    let mut out = String::new();
+    for one in &found.reports {
+        let report = text(&one.report, &options, found.sources);
+        out.push_str(report.trim_end());
+        match one.runs.as_slice() {
+            [] => out.push_str("\n   = joined: no single process saw this; their records together do"),
+            runs => out.push_str(&format!("\n   = seen by: {}", shortened(runs))),
+        }
+        if let Judgement::Excepted(reason) = &one.judgement {
+            out.push_str(&format!("\n   = excepted: {reason}"));
+        }
+        out.push_str("\n\n");
+    }
+    out.push_str(&repair_text(found));
+    out.push_str(&coverage_text(&found.coverage));
+    out
+}
+
+/// The first few of a list, and how many more there are.
+fn shortened(list: &[String]) -> String {
+    const MAX_SHOWN: usize = 5;
+    let shown = list.iter().take(MAX_SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    if list.len() > MAX_SHOWN { format!("{shown} and {} more", list.len() - MAX_SHOWN) } else { shown }
+}
+
+fn repair_text(found: &Findings<'_>) -> String {
+    let mut out = String::new();
+    if found.repair.len() > 1 || found.reports.iter().filter(|one| !one.report.cycle.is_empty()).count() > 1 {
+        out.push_str("help: the smallest change after which no reported cycle is left:\n");
+        for change in &found.repair {
+            out.push_str(&format!(
+                "  take `{}` before `{}` at {}, or release `{}` (held since {}) first\n",
+                change.to, change.from, change.acquire_site, change.from, change.held_site
+            ));
+        }
+        out.push('\n');
+    }
+    out
+}
+
+fn coverage_text(coverage: &Coverage) -> String {
+    const MAX_SHOWN: usize = 20;
+    let mut out = String::new();
+    let mut list = |head: String, lines: &[String]| {
+        if lines.is_empty() {
+            return;
+        }
+        out.push_str(&head);
+        out.push('\n');
+        for line in lines.iter().take(MAX_SHOWN) {
+            out.push_str(&format!("  {line}\n"));
+        }
+        if lines.len() > MAX_SHOWN {
+            out.push_str(&format!("  … and {} more\n", lines.len() - MAX_SHOWN));
+        }
+    };
+    let n_files = coverage.n_files;
+    list(
+        format!("coverage: locks made here were acquired in no run ({n_files} source files looked at):"),
+        &coverage.never_ran,
+    );
+    list("coverage: these were never held while another lock was taken:".to_owned(), &coverage.leaves);
+    let unseen: Vec<String> =
+        coverage.unseen.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+    list("coverage: not looked at:".to_owned(), &unseen);
+    out
+}
+
+/// The place that a tool should point at, and the others with what happens there.
+fn places(report: &Report) -> (Place, Vec<(Place, String)>) {
+    let snippets = lockdep_validator::report::render::snippets(report);
+    let labels: Vec<_> = snippets.into_iter().flat_map(|snippet| snippet.labels).collect();
+    let primary = labels.iter().position(|label| label.primary && label.place.is_known()).unwrap_or(0);
+    let main = labels.get(primary).map_or_else(Place::default, |label| label.place.clone());
+    let others = labels
+        .into_iter()
+        .enumerate()
+        .filter(|(index, label)| *index != primary && label.place.is_known())
+        .map(|(_, label)| (label.place, label.text))
+        .collect();
+    (main, others)
+}
+
+/// What is said at the place of [`places`], title first, then notes and advice.
+fn message(report: &Report) -> String {
+    let mut out = report.title.clone();
+    let sentences = report.notes.iter().map(|note| ("note", note));
+    for (word, sentence) in sentences.chain(report.help.iter().map(|help| ("help", help))) {
+        out.push_str(&format!("\n{word}: {sentence}"));
+    }
+    out
+}

@@ -1,0 +1,88 @@
+//! Cargo's `compiler-message` lines: what an editor reads from its check command, so that it underlines both lock sites.
+
+use lockdep_validator::report::model::Place;
+use lockdep_validator::report::render::{TextOptions, text};
+use serde_json::{Value, json};
+
+use super::{Findings, places};
+use crate::source::Sources;
+use crate::suppress::Judgement;
+
+/// One message a report, and the line that tells cargo's reader that the build is over.
+pub(super) fn render(found: &Findings<'_>) -> String {
+    let mut out = String::new();
+    for one in found.reports.iter().filter(|one| !matches!(one.judgement, Judgement::Excepted(_))) {
+        let report = &one.report;
+        let (main, others) = places(report);
+        let mut spans = vec![span(&main, true, &report.title, found.sources)];
+        spans.extend(others.iter().map(|(place, label)| span(place, false, label, found.sources)));
+        spans.retain(|span| !span.is_null());
+        let child = |level: &str, sentence: &String| json!({ "message": sentence, "code": null, "level": level, "spans": [], "children": [], "rendered": null });
+        let children: Vec<Value> = others
+            .iter()
+            .map(|(place, label)| {
+                let span = span(place, true, label, found.sources);
+                let spans: Vec<Value> = if span.is_null() { Vec::new() } else { vec![span] };
+                json!({ "message": label, "code": null, "level": "note", "spans": spans, "children": [], "rendered": null })
+            })
+            .chain(report.notes.iter().map(|note| child("note", note)))
+            .chain(report.help.iter().map(|help| child("help", help)))
+            .collect();
+        let rendered = text(report, &TextOptions { n_frames: 0, ..TextOptions::default() }, found.sources);
+        let message = json!({
+            "reason": "compiler-message",
+            "package_id": "lockdep",
+            "manifest_path": "Cargo.toml",
+            "target": {
+                "kind": ["lib"], "crate_types": ["lib"], "name": "lockdep", "src_path": main.file,
+                "edition": "2024", "doc": false, "doctest": false, "test": false,
+            },
+            "message": {
+                "$message_type": "diagnostic",
+                "message": report.title,
+                "code": { "code": report.code, "explanation": null },
+                "level": report.level,
+                "spans": spans,
+                "children": children,
+                "rendered": rendered,
+            },
+        });
+        out.push_str(&message.to_string());
+        out.push('\n');
+    }
+    out.push_str(&json!({ "reason": "build-finished", "success": true }).to_string());
+    out.push('\n');
+    out
+}
+
+/// A span of the identifier at `place`; null if the place is not known.
+fn span(place: &Place, is_primary: bool, label: &str, sources: &Sources) -> Value {
+    if !place.is_known() {
+        return Value::Null;
+    }
+    let lines = sources.lines(&place.file);
+    let line =
+        lines.as_ref().and_then(|lines| lines.get(place.line as usize - 1)).cloned().unwrap_or_default();
+    let column = (place.column as usize).max(1);
+    let before: usize = line.chars().take(column - 1).map(char::len_utf8).sum();
+    let word = line.chars().skip(column - 1).take_while(|&c| c.is_alphanumeric() || c == '_').count().max(1);
+    // Byte offsets are from the start of the file; editors place the mark by line and column.
+    let start: usize = lines.as_ref().map_or(0, |lines| {
+        lines.iter().take(place.line as usize - 1).map(|line| line.len() + 1).sum::<usize>()
+    }) + before;
+    json!({
+        "file_name": place.file,
+        "byte_start": start,
+        "byte_end": start + word,
+        "line_start": place.line,
+        "line_end": place.line,
+        "column_start": column,
+        "column_end": column + word,
+        "is_primary": is_primary,
+        "text": [{ "text": line, "highlight_start": column, "highlight_end": column + word }],
+        "label": label,
+        "suggested_replacement": null,
+        "suggestion_applicability": null,
+        "expansion": null,
+    })
+}
