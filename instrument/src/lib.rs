@@ -29,8 +29,14 @@ pub mod hook;
 mod inspect;
 #[cfg(feature = "lock_api_0_4")]
 pub mod lock_api;
+#[cfg(feature = "lock_api_0_5")]
+#[path = "lock_api/v0_5.rs"]
+pub mod lock_api_0_5;
 #[cfg(feature = "parking_lot_0_12")]
 pub mod parking_lot;
+#[cfg(feature = "parking_lot_0_13")]
+#[path = "parking_lot/v0_13.rs"]
+pub mod parking_lot_0_13;
 #[cfg(not(lockdep_disabled))]
 mod process_exit;
 #[cfg(not(lockdep_disabled))]

@@ -8,7 +8,9 @@ use super::common::event;
 use super::common::identity::Identity;
 #[cfg(feature = "arc_lock")]
 use super::common::{ArcMutexGuard, ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard, ArcRwLockWriteGuard};
-use super::common::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard};
+use super::common::{
+    Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
+};
 use super::raw::{RawMutex, RawMutexFair, RawRwLock, RawRwLockFair, RawRwLockUpgrade, raw_cell};
 use super::seam::{ExclusiveState, MutexState, SharedState, UpgradableState};
 
