@@ -134,9 +134,10 @@ const BUGS: &[Bug] = &[
         what: "ends a thread that still holds a VMA read lock",
         code: "LD0009",
         run: |space| {
-            std::thread::scope(|scope| {
-                scope.spawn(|| std::mem::forget(lock_vma_under_rcu(space.mm(), SLOTS)));
-            });
+            // Joined, not scoped: a scope does not wait until its threads have really ended.
+            let mm = space.mm_ref();
+            let thread = std::thread::spawn(move || std::mem::forget(lock_vma_under_rcu(&mm, SLOTS)));
+            thread.join().expect("it only forgets");
             // Put it back by hand, so that the storm can go on.
             let mmap = space.mm().read();
             let vma = mmap.vma_lookup(SLOTS).expect("the first slot is mapped").as_raw();

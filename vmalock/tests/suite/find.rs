@@ -106,6 +106,17 @@ pub(crate) fn unmapped_during_the_upgrade() {
     assert!(is_unlocked(&space));
     assert_eq!(space.map_count(), 0);
     assert!(space.mm().mm_mt.ending_above(0).is_none(), "nothing came back into the tree");
+    // The same, and the object becomes something else, below.
+    space.map(page(1000), page(4), STACK).unwrap();
+    let stack = vma_at(&space, 1000);
+    let other = Arc::clone(&space);
+    once_at(Point::BetweenUpgradeLocks, move || {
+        other.unmap(page(1000), page(4)).unwrap();
+        other.map(page(100), page(4), RW).unwrap();
+        assert!(vma_at(&other, 100).is_same(stack));
+    });
+    assert_eq!(find(&space, 990), None, "what was seen under the first lock is another VMA now");
+    assert!(is_unlocked(&space));
 }
 
 /// A reader that comes after a writer queues behind it, though other readers are inside.

@@ -1,0 +1,217 @@
+//! Seeds every fault and looks which test notices: `cargo test --test faults -- --nocapture`.
+//!
+//! Each (fault, test) pair runs in a process of its own, which may hang: a watchdog ends it, and a hang is noticed.
+//! First every test runs without a fault and must pass, so that "noticed" means something.
+//!
+//! `-- --all` runs every test against every fault, and says which notice: the table in `docs/src/vmalock-faults.md`.
+//! `-- --markdown` prints tables for the documentation.
+#![expect(clippy::print_stdout, reason = "a program of its own, see Cargo.toml")]
+
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+#[path = "support/std_build.rs"]
+#[expect(
+    unreachable_pub,
+    dead_code,
+    unused_imports,
+    reason = "the crate's sources, of which the tests use a part"
+)]
+mod build;
+#[path = "support/child.rs"]
+mod child;
+#[path = "support/fault_rows.rs"]
+mod fault_rows;
+#[path = "support/loom_build.rs"]
+#[expect(
+    unreachable_pub,
+    dead_code,
+    unused_imports,
+    reason = "the crate's sources, of which the models use a part"
+)]
+mod loom_build;
+#[path = "support/models.rs"]
+mod models;
+mod suite;
+
+use fault_rows::{ROWS, Verdict};
+
+/// When a case counts as hanging: its own deadline, and the watchdog's behind it.
+const DEADLINE_MS: &str = "2000";
+const LIMIT: Duration = Duration::from_secs(30);
+const MODEL_LIMIT: Duration = Duration::from_secs(120);
+
+/// How many children run at a time.
+const N_WORKERS: usize = 2;
+
+/// One run: a test, under a fault or none.
+struct Run {
+    test: &'static str,
+    fault: Option<&'static str>,
+    result: Mutex<Result<(), String>>,
+}
+
+impl Run {
+    fn new(test: &'static str, fault: Option<&'static str>) -> Self {
+        Self { test, fault, result: Mutex::new(Ok(())) }
+    }
+
+    fn execute(&self) {
+        let result = match self.test.strip_prefix("model:") {
+            Some(model) => models::check_in_child(model, self.fault, MODEL_LIMIT),
+            None => {
+                let program = std::env::current_exe().expect("a running program has a path");
+                let mut command = std::process::Command::new(program);
+                command.args(["--case", self.test, self.fault.unwrap_or("-")]);
+                command
+                    .env("LOCKDEP", "0")
+                    .env("RUST_BACKTRACE", "0")
+                    .env("VMALOCK_TEST_DEADLINE_MS", DEADLINE_MS);
+                child::run(&mut command, LIMIT)
+            }
+        };
+        *self.result.lock().expect("no run panics") = result;
+    }
+
+    fn message(&self) -> Option<String> {
+        self.result.lock().expect("no run panics").clone().err()
+    }
+}
+
+fn execute_all(runs: &[Run]) {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..N_WORKERS {
+            scope.spawn(|| {
+                while let Some(run) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    run.execute();
+                }
+            });
+        }
+    });
+}
+
+/// The names of all tests.
+fn tests() -> Vec<&'static str> {
+    let models =
+        models::MODELS.iter().map(|model| &*Box::leak(format!("model:{}", model.name).into_boxed_str()));
+    suite::CASES.iter().map(|case| case.name).chain(models).collect()
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if models::is_child(&args) {
+        return ExitCode::SUCCESS;
+    }
+    if let [option, case, fault] = args.as_slice()
+        && option == "--case"
+    {
+        run_case(case, fault);
+        return ExitCode::SUCCESS;
+    }
+    if args.iter().any(|arg| arg == "--markdown") {
+        print_functions();
+        return ExitCode::SUCCESS;
+    }
+    let baseline: Vec<Run> = tests().into_iter().map(|test| Run::new(test, None)).collect();
+    execute_all(&baseline);
+    let broken: Vec<_> = baseline.iter().filter_map(|run| Some((run.test, run.message()?))).collect();
+    // The models say which invariants stand behind them.
+    for model in models::MODELS {
+        println!("model:{} checks {}", model.name, model.invariants);
+    }
+    for (test, message) in &broken {
+        println!("without a fault, {test} fails: {message}");
+    }
+    println!("{} tests pass without a fault", baseline.len() - broken.len());
+    let is_table_right = check_faults(args.iter().any(|arg| arg == "--all"));
+    if broken.is_empty() && is_table_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn run_case(name: &str, fault: &str) {
+    assert!(fault == "-" || build::probe::seed(fault), "no fault {fault}");
+    let case =
+        suite::CASES.iter().find(|case| case.name == name).expect("the parent took the name from the list");
+    suite::harness::run(case.run);
+}
+
+/// Runs the faults and prints the table; whether it is as expected.
+fn check_faults(all: bool) -> bool {
+    let mut runs = Vec::new();
+    for (fault, verdict) in ROWS {
+        match verdict {
+            Verdict::NoticedBy(catchers) if !all => {
+                runs.extend(catchers.iter().map(|test| Run::new(test, Some(fault))));
+            }
+            _ => runs.extend(tests().into_iter().map(|test| Run::new(test, Some(fault)))),
+        }
+    }
+    execute_all(&runs);
+    let mut is_right = true;
+    let (mut n_noticed, mut n_equivalent) = (0, 0);
+    for (fault, id, what) in build::probe::FAULTS {
+        let Some((_, verdict)) = ROWS.iter().find(|(row, _)| row == id) else {
+            println!("{id:<5} NOT IN THE TABLE ({fault:?})");
+            is_right = false;
+            continue;
+        };
+        let noticed: Vec<(&str, String)> = runs
+            .iter()
+            .filter(|run| run.fault == Some(id))
+            .filter_map(|run| Some((run.test, run.message()?)))
+            .collect();
+        println!("{id:<5} {what}");
+        match verdict {
+            Verdict::Equivalent(reason) if noticed.is_empty() => {
+                n_equivalent += 1;
+                println!("      equivalent: {reason}");
+            }
+            Verdict::Equivalent(_) => {
+                is_right = false;
+                println!("      CALLED EQUIVALENT, BUT NOTICED");
+            }
+            Verdict::NoticedBy(_) => n_noticed += usize::from(!noticed.is_empty()),
+        }
+        for (test, message) in &noticed {
+            println!("      noticed by {test}: {}", message.chars().take(110).collect::<String>());
+        }
+        if let Verdict::NoticedBy(catchers) = verdict {
+            for missing in catchers.iter().filter(|test| !noticed.iter().any(|(name, _)| name == *test)) {
+                is_right = false;
+                println!("      NOT NOTICED by {missing}");
+            }
+        }
+    }
+    println!("faults: {} seeded, {n_noticed} noticed, {n_equivalent} equivalent", build::probe::FAULTS.len());
+    is_right
+}
+
+/// The table tests × functions.
+fn print_functions() {
+    let mut functions: Vec<&str> =
+        suite::CASES.iter().flat_map(|case| case.functions.iter().copied()).collect();
+    functions.sort_unstable();
+    functions.dedup();
+    println!("| function | tests |\n|---|---|");
+    for function in functions {
+        let cases: Vec<String> = suite::CASES
+            .iter()
+            .filter(|case| case.functions.contains(&function))
+            .map(|case| format!("`{}`", case.name))
+            .collect();
+        println!("| `{function}` | {} |", cases.join(", "));
+    }
+    println!("\n| fault | what is broken | noticed by |\n|---|---|---|");
+    for (_, id, what) in build::probe::FAULTS {
+        let by = match ROWS.iter().find(|(row, _)| row == id).map(|(_, verdict)| verdict) {
+            Some(Verdict::NoticedBy(tests)) => {
+                tests.iter().map(|test| format!("`{test}`")).collect::<Vec<_>>().join(", ")
+            }
+            Some(Verdict::Equivalent(reason)) => format!("equivalent: {reason}"),
+            None => String::new(),
+        };
+        println!("| {id} | {what} | {by} |");
+    }
+}

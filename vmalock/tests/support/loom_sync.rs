@@ -1,0 +1,16 @@
+//! `sync.rs` over loom: every operation of the protocol is a point at which the checker may switch threads.
+
+pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+pub(crate) use loom::sync::{Mutex, MutexGuard};
+pub(crate) use loom::thread::{Thread, current, park};
+pub(crate) use loom::thread_local;
+
+/// No spinning: it only multiplies executions.
+pub(crate) const N_SPINS: usize = 0;
+
+/// Objects live for one execution.
+pub(crate) const RECYCLES: bool = false;
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
