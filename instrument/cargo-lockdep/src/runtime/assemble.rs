@@ -133,7 +133,9 @@ fn cargo(sources: &Path, build_folder: &Path, toolchain: &Toolchain, target: &st
         .env("CARGO_TERM_COLOR", "never")
         .args(["build", "--release", "--lib", "--message-format=json-render-diagnostics"])
         .args(["--config", "profile.release.opt-level=3", "--config", "profile.release.panic='unwind'"])
-        .args(["--package", "lockdep-validator", "--package", "lockdep", "--package", "lockdep-std"])
+        // Not the validator by name: that would turn its default features on, and what is linked into a program takes part
+        // in its type inference.
+        .args(["--package", "lockdep", "--package", "lockdep-std"])
         .arg("--manifest-path")
         .arg(sources.join("Cargo.toml"))
         .arg("--target-dir")
