@@ -25,6 +25,7 @@ impl Aftermath {
     pub(crate) fn defer(self, task: &mut Task) {
         if self.0.is_some() {
             task.panic_due = self.0;
+            task.context.look_again();
         }
     }
 

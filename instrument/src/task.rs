@@ -102,6 +102,40 @@ pub(crate) fn enter() -> Option<Entered> {
     NonNull::new(task.cast()).map(Entered)
 }
 
+/// Runs `run` on the thread's state, and gives back what it says; false if the state cannot be had just now.
+///
+/// `run` must not unwind: the state would count as taken for ever. It calls nothing, so that this costs no frame.
+#[inline(always)]
+pub(crate) fn quickly(run: impl FnOnce(&mut Task) -> bool) -> bool {
+    TASK.with(|word| {
+        // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
+        let task = word.load(Ordering::Relaxed);
+        if task.addr() <= LAST_SENTINEL {
+            return false;
+        }
+        // ORDERING: Relaxed, as above.
+        word.store(ptr::without_provenance_mut(BUSY), Ordering::Relaxed);
+        compiler_fence(Ordering::SeqCst);
+        // SAFETY: the word gave the pointer out to us alone (it holds BUSY until we put it back), and the state lives until the
+        // thread ends.
+        let is_done = run(unsafe { &mut *task });
+        compiler_fence(Ordering::SeqCst);
+        // ORDERING: Relaxed, as above.
+        word.store(task, Ordering::Relaxed);
+        is_done
+    })
+}
+
+/// Looks at the thread's state without taking it; false if it cannot be had just now.
+#[inline(always)]
+pub(crate) fn peek(look: impl FnOnce(&Task) -> bool) -> bool {
+    // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
+    let task = TASK.with(|word| word.load(Ordering::Relaxed));
+    // SAFETY: a state that is in the word is borrowed by nobody but us; a signal handler that takes it meanwhile leaves it as it
+    // found it, but for what `look` does not read (its caller decides nothing that a handler could change).
+    task.addr() > LAST_SENTINEL && look(unsafe { &*task })
+}
+
 #[cold]
 #[inline(never)]
 fn enter_slow(sentinel: usize) -> Option<Entered> {

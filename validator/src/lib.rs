@@ -19,6 +19,7 @@ pub mod graph;
 mod json;
 pub mod lock_order;
 pub mod record;
+#[cfg(feature = "read")]
 pub mod replay;
 pub mod report;
 pub mod state;

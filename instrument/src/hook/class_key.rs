@@ -167,7 +167,13 @@ impl ClassKey for CreationSite {}
 impl ClassKey for &'static LockClassKey {}
 
 pub(crate) mod sealed {
+    #[cfg(not(lockdep_disabled))]
+    use super::{ClassKey, LockInfo};
     use super::{CreationSite, LockClassKey};
+    #[cfg(not(lockdep_disabled))]
+    use crate::event;
+    #[cfg(not(lockdep_disabled))]
+    use crate::hook::{LockMap, Verdict};
 
     /// Either identity, by value.
     #[derive(Clone, Copy, Debug)]
@@ -179,9 +185,64 @@ pub(crate) mod sealed {
     }
 
     /// What the runtime asks of a key.
-    pub trait Identity {
+    ///
+    /// The acquisitions are here, and written out for each kind of key, so that they are compiled in this crate, with its
+    /// optimisation level, and not in the watched program.
+    pub trait Identity: Sized {
         /// The key as a value of one type.
         fn any(self) -> AnyKey;
+        #[cfg(not(lockdep_disabled))]
+        #[track_caller]
+        fn acquire_exclusive(map: &LockMap<Self>, info: &LockInfo) -> Verdict
+        where
+            Self: ClassKey;
+        #[cfg(not(lockdep_disabled))]
+        #[track_caller]
+        fn acquire_shared(map: &LockMap<Self>, info: &LockInfo) -> Verdict
+        where
+            Self: ClassKey;
+        #[cfg(not(lockdep_disabled))]
+        #[track_caller]
+        fn tried_exclusive(map: &LockMap<Self>, info: &LockInfo)
+        where
+            Self: ClassKey;
+        #[cfg(not(lockdep_disabled))]
+        #[track_caller]
+        fn tried_shared(map: &LockMap<Self>, info: &LockInfo)
+        where
+            Self: ClassKey;
+    }
+
+    macro_rules! acquisitions {
+        () => {
+            #[cfg(not(lockdep_disabled))]
+            #[track_caller]
+            fn acquire_exclusive(map: &LockMap<Self>, info: &LockInfo) -> Verdict {
+                event::acquire_plain::<Self, event::WantedExclusive>(map, info)
+            }
+
+            #[cfg(not(lockdep_disabled))]
+            #[track_caller]
+            fn acquire_shared(map: &LockMap<Self>, info: &LockInfo) -> Verdict {
+                event::acquire_plain::<Self, event::WantedShared>(map, info)
+            }
+
+            #[cfg(not(lockdep_disabled))]
+            #[track_caller]
+            fn tried_exclusive(map: &LockMap<Self>, info: &LockInfo) {
+                // A try that succeeded has nothing to wait for, whatever is held.
+                let (Verdict::Proceed | Verdict::SelfDeadlock) =
+                    event::acquire_plain::<Self, event::TriedExclusive>(map, info);
+            }
+
+            #[cfg(not(lockdep_disabled))]
+            #[track_caller]
+            fn tried_shared(map: &LockMap<Self>, info: &LockInfo) {
+                // A try that succeeded has nothing to wait for, whatever is held.
+                let (Verdict::Proceed | Verdict::SelfDeadlock) =
+                    event::acquire_plain::<Self, event::TriedShared>(map, info);
+            }
+        };
     }
 
     impl Identity for CreationSite {
@@ -189,6 +250,8 @@ pub(crate) mod sealed {
         fn any(self) -> AnyKey {
             AnyKey::Site(self)
         }
+
+        acquisitions!();
     }
 
     impl Identity for &'static LockClassKey {
@@ -196,5 +259,7 @@ pub(crate) mod sealed {
         fn any(self) -> AnyKey {
             AnyKey::Named(self)
         }
+
+        acquisitions!();
     }
 }

@@ -63,7 +63,11 @@ impl<K: ClassKey> LockMap<K> {
         if state::is_off() {
             return Verdict::Proceed;
         }
-        event::acquire(self.as_ref(info), mode, wait, &AcquireOptions::new())
+        match (mode, wait) {
+            (Mode::Exclusive, Wait::Blocking) => K::acquire_exclusive(self, info),
+            (Mode::Shared, Wait::Blocking) => K::acquire_shared(self, info),
+            _ => event::acquire(self.as_ref(info), mode, wait, &AcquireOptions::new()),
+        }
     }
 
     /// [`acquire`](Self::acquire) at a nesting level, under a nest lock, or with flags.
@@ -86,8 +90,13 @@ impl<K: ClassKey> LockMap<K> {
     #[track_caller]
     #[inline]
     pub fn try_acquired(&self, info: &LockInfo, mode: Mode) {
-        if state::is_on() {
-            event::try_acquired(self.as_ref(info), mode, &AcquireOptions::new());
+        if state::is_off() {
+            return;
+        }
+        match mode {
+            Mode::Exclusive => K::tried_exclusive(self, info),
+            Mode::Shared => K::tried_shared(self, info),
+            Mode::SharedRecursive => event::try_acquired(self.as_ref(info), mode, &AcquireOptions::new()),
         }
     }
 
@@ -269,6 +278,11 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn is_held_shared(&self) -> Held {
         self.held_in(Some(Mode::Shared))
+    }
+
+    #[inline(always)]
+    pub(crate) fn slot(&self) -> &Slot {
+        &self.slot
     }
 
     #[inline]

@@ -30,20 +30,31 @@ impl Validator {
     /// [`forget`](Validator::forget) and sends the acquisition again.
     #[inline]
     pub fn acquire(&self, task: &mut TaskContext, acquire: &Acquire, stacks: &dyn StackSource) -> Outcome {
+        if self.acquire_known(task, acquire) {
+            return Outcome::CLEAN;
+        }
+        self.acquire_slow(task, acquire, mix(task.chain, step(acquire)), stacks)
+    }
+
+    /// The fast half of [`acquire`](Validator::acquire): if this acquisition, under what the task holds, was validated before,
+    /// records it and returns true; otherwise does nothing, and `acquire` must be called.
+    ///
+    /// Calls nothing, allocates nothing and cannot panic, so that an embedder needs neither a frame nor a landing pad around it.
+    #[inline(always)]
+    pub fn acquire_known(&self, task: &mut TaskContext, acquire: &Acquire) -> bool {
         let chain = mix(task.chain, step(acquire));
         // ORDERING: Acquire pairs with the Release of every bump: whoever sees the new epoch sees the facts behind it
         // (a class became suspect), and so takes the slow path. Seeing the old one a moment longer is as if the
         // acquisition had come a moment earlier.
         let is_current = task.epoch == self.epoch.load(Ordering::Acquire);
-        if is_current
+        let is_known = is_current
             && task.has_seen(task.validation_key(chain))
             && acquire.nest.is_none()
-            && task.held.len() < task.held.capacity()
-        {
+            && task.held.len() < task.held.capacity();
+        if is_known {
             push(task, acquire, chain, false);
-            return Outcome::CLEAN;
         }
-        self.acquire_slow(task, acquire, chain, stacks)
+        is_known
     }
 
     #[cold]

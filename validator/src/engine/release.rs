@@ -19,13 +19,7 @@ impl Validator {
     /// A release, in any order; sent before the real one. A lock that is not held is a bad release (LD0007).
     #[inline]
     pub fn release(&self, task: &mut TaskContext, lock: LockId, site: Site) -> Outcome {
-        if let Some(newest) = task.held.last()
-            && newest.lock == lock
-            && !newest.is_rare
-            && newest.depth as usize == task.entered.len()
-        {
-            task.chain = newest.previous_chain;
-            task.held.pop();
+        if task.release_newest(lock) {
             return Outcome::CLEAN;
         }
         self.release_slow(task, lock, site)
@@ -134,6 +128,12 @@ impl Validator {
         }
         self.forget_instance(lock);
         findings.into()
+    }
+
+    /// Whether [`freed`](Validator::freed) has anything to do for the lock; few are held or ordered when they go away.
+    #[inline]
+    pub fn minds_freed(&self, task: &TaskContext, lock: LockId) -> bool {
+        task.holds(lock) || self.registry.record(lock.class()).is_some_and(|record| record.has(fact::ORDERED))
     }
 
     /// A range of memory goes away; addresses as given with the acquisitions.

@@ -91,6 +91,32 @@ impl TaskContext {
         self.held.iter().map(|held| held.lock)
     }
 
+    /// Whether it holds the lock in any mode.
+    #[inline]
+    pub fn holds(&self, lock: LockId) -> bool {
+        self.held.iter().any(|held| held.lock == lock)
+    }
+
+    /// The fast half of [`Validator::release`](crate::Validator::release): if the lock is the newest of the current context and
+    /// nothing about it is out of the ordinary, takes it off the stack and returns true; otherwise does nothing.
+    ///
+    /// Calls nothing and cannot panic.
+    #[inline(always)]
+    pub fn release_newest(&mut self, lock: LockId) -> bool {
+        let is_newest = self.held.last().is_some_and(|newest| {
+            newest.lock == lock && !newest.is_rare && newest.depth as usize == self.entered.len()
+        });
+        if is_newest && let Some(newest) = self.held.pop() {
+            self.chain = newest.previous_chain;
+        }
+        is_newest
+    }
+
+    /// Makes the next acquisition take the slow path, whatever is known.
+    pub fn look_again(&mut self) {
+        self.epoch = 0;
+    }
+
     /// The stretch of the task that is running.
     pub fn segment(&self) -> Segment {
         Segment { task: self.id, number: self.segment }

@@ -1,0 +1,59 @@
+//! Questions and demands about held locks.
+
+use std::panic::Location;
+
+use lockdep_validator::{Held, HeldQuery, Mode, Outcome};
+
+use super::{id_of, judge};
+use crate::hook::{LockRef, Slot};
+use crate::report;
+use crate::site::site;
+use crate::task::{self, Task};
+
+/// Whether the thread holds the lock.
+pub(crate) fn is_held(slot: &Slot, mode: Option<Mode>) -> Held {
+    let Some(mut entered) = task::enter() else { return Held::Unknown };
+    let task = entered.task();
+    let Some(id) = slot.id() else { return Held::No };
+    task.runtime.validator.is_held(&task.context, id, mode)
+}
+
+/// Demands that the thread holds the lock, or does not, as `query` says.
+#[track_caller]
+pub(crate) fn assert_held(lock: LockRef<'_>, query: HeldQuery) {
+    asserted(|task, at| match id_of(task, &lock) {
+        Some(id) => task.runtime.validator.assert_held(&mut task.context, id, query, site(at)),
+        None => Outcome::CLEAN,
+    });
+}
+
+/// Demands that the thread holds nothing.
+#[track_caller]
+pub(crate) fn assert_none_held() {
+    asserted(|task, at| task.runtime.validator.assert_none_held(&mut task.context, site(at)));
+}
+
+/// Demands that the thread may wait here.
+#[track_caller]
+pub(crate) fn assert_may_block() {
+    asserted(|task, at| task.runtime.validator.assert_may_block(&mut task.context, site(at)));
+}
+
+/// An assertion: as with std's, its failure may panic where it stands.
+#[track_caller]
+#[inline]
+fn asserted(assertion: impl FnOnce(&mut Task, &'static Location<'static>) -> Outcome) {
+    let caller = Location::caller();
+    let Some(mut entered) = task::enter() else { return };
+    let task = entered.task();
+    let outcome = judge(|| assertion(task, caller));
+    if outcome.is_clean() {
+        return;
+    }
+    if let Some(message) = report::handle(task, outcome).into_message()
+        && !std::thread::panicking()
+    {
+        drop(entered);
+        panic!("{message}");
+    }
+}

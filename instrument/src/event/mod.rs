@@ -1,0 +1,272 @@
+//! What happens when an event arrives and validation is not off.
+//!
+//! Nothing here is generic over types of the watched program, so that the code is compiled once, with this crate's optimisation
+//! level, however the program itself is built.
+
+mod aside;
+mod claims;
+mod contexts;
+mod fast;
+mod modes;
+mod self_deadlock;
+
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+
+use lockdep_validator::{Acquire, LockId, Mode, Outcome, Wait};
+
+use crate::deferred::Aside;
+use crate::fault;
+use crate::hook::{AcquireOptions, LockRef, Slot, Verdict};
+use crate::report;
+use crate::site::site;
+use crate::task::{self, Entered, Task};
+
+pub(crate) use aside::replay;
+pub(crate) use claims::{assert_held, assert_may_block, assert_none_held, is_held};
+pub(crate) use contexts::{context_enter, context_exit, context_mask, context_unmask};
+pub(crate) use fast::{
+    TriedExclusive, TriedShared, WantedExclusive, WantedShared, acquire_plain, dropped, release,
+};
+pub(crate) use modes::{downgrade, downgrade_to_upgradable, upgrade, upgrade_failed, upgraded};
+pub(crate) use self_deadlock::{self_deadlock, stale_holder};
+
+use aside::{put_aside, put_aside_of};
+use self_deadlock::self_deadlock_of;
+
+/// An acquisition, before it waits.
+#[track_caller]
+pub(crate) fn acquire(lock: LockRef<'_>, mode: Mode, wait: Wait, options: &AcquireOptions) -> Verdict {
+    let caller = Location::caller();
+    let Some(mut entered) = task::enter() else {
+        put_aside(&lock, mode, wait, options, caller);
+        return Verdict::Proceed;
+    };
+    let task = entered.task();
+    let Some(id) = id_of(task, &lock) else { return Verdict::Proceed };
+    let event = event(&lock, id, mode, wait, options, caller);
+    let outcome = judge(|| task.runtime.validator.acquire(&mut task.context, &event, &task.runtime.stacks));
+    if outcome.is_clean() && task.panic_due.is_none() {
+        return Verdict::Proceed;
+    }
+    acquire_found(entered, &event, outcome)
+}
+
+/// The acquisition found something, or an older finding is due.
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn acquire_found(mut entered: Entered, event: &Acquire, outcome: Outcome) -> Verdict {
+    let task = entered.task();
+    let outcome = match self_deadlock_of(task, event, outcome) {
+        Ok(outcome) => outcome,
+        Err(pending) => {
+            task.pending = Some(pending);
+            return Verdict::SelfDeadlock;
+        }
+    };
+    let due = report::handle(task, outcome).into_message().or_else(|| task.panic_due.take());
+    if let Some(message) = due
+        && !std::thread::panicking()
+    {
+        task.runtime.validator.acquire_failed(&mut task.context, event.lock);
+        drop(entered);
+        panic!("{message}");
+    }
+    Verdict::Proceed
+}
+
+/// A try that succeeded.
+#[track_caller]
+pub(crate) fn try_acquired(lock: LockRef<'_>, mode: Mode, options: &AcquireOptions) {
+    let caller = Location::caller();
+    let Some(mut entered) = task::enter() else {
+        return put_aside(&lock, mode, Wait::Try, options, caller);
+    };
+    let task = entered.task();
+    let Some(id) = id_of(task, &lock) else { return };
+    let event = event(&lock, id, mode, Wait::Try, options, caller);
+    let outcome = judge(|| task.runtime.validator.acquire(&mut task.context, &event, &task.runtime.stacks));
+    if !outcome.is_clean() {
+        try_found(task, &event, outcome);
+    }
+    if task.panic_due.is_some() {
+        // Not here, where the lock is held already: the next acquisition has to come this way again.
+        task.context.look_again();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn try_found(task: &mut Task, event: &Acquire, outcome: Outcome) {
+    // A try that succeeded on a lock that this thread seems to hold: the entry was stale.
+    let outcome = if outcome.is_self_deadlock() {
+        task.runtime.validator.forget(&mut task.context, event.lock);
+        judge(|| task.runtime.validator.acquire(&mut task.context, event, &task.runtime.stacks))
+    } else {
+        outcome
+    };
+    report::handle(task, outcome).defer(task);
+}
+
+/// An acquisition that gave up.
+pub(crate) fn acquire_failed(slot: &Slot) {
+    let Some(mut entered) = task::enter() else { return put_aside_of(slot, Aside::Failed) };
+    let task = entered.task();
+    if let Some(id) = slot.id() {
+        task.runtime.validator.acquire_failed(&mut task.context, id);
+    }
+}
+
+/// A release that is not the newest acquisition's, or whose thread is not in order. Never panics.
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn release_slow(slot: &Slot) {
+    let caller = Location::caller();
+    let Some(mut entered) = task::enter() else {
+        return put_aside_of(slot, |id| Aside::Release(id, site(caller)));
+    };
+    let task = entered.task();
+    // A lock without an id was never acquired with validation on: nothing to say about its release.
+    let Some(id) = slot.id() else { return };
+    let outcome = judge(|| task.runtime.validator.release(&mut task.context, id, site(caller)));
+    if !outcome.is_clean() {
+        found(task, outcome);
+    }
+}
+
+/// An event that cannot panic found something.
+#[cold]
+#[inline(never)]
+fn found(task: &mut Task, outcome: Outcome) {
+    report::handle(task, outcome).defer(task);
+}
+
+/// The caller waits for every section of the lock to end.
+#[track_caller]
+pub(crate) fn sync(lock: LockRef<'_>) {
+    let options = AcquireOptions::new().flags(lockdep_validator::AcquireFlags::SYNC);
+    // Never held, so there is no real lock to try: what the engine says goes.
+    if acquire(lock, Mode::Exclusive, Wait::Blocking, &options) == Verdict::SelfDeadlock {
+        self_deadlock(lock.slot);
+    }
+}
+
+/// The guard left this thread.
+#[track_caller]
+pub(crate) fn handed_over(slot: &Slot) {
+    on_held(slot, |task, id, _| {
+        task.runtime.validator.handed_over(&mut task.context, id);
+        Outcome::CLEAN
+    });
+}
+
+/// Somebody got at the raw lock.
+#[cold]
+pub(crate) fn unverified(lock: LockRef<'_>) {
+    let Some(mut entered) = task::enter() else { return };
+    let task = entered.task();
+    if let Some(id) = id_of(task, &lock) {
+        task.runtime.set_unverified(id);
+    }
+}
+
+/// The lock object goes away, and that means something.
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn dropped_slow(slot: &Slot) {
+    on_held(slot, |task, id, at| task.runtime.validator.freed(&mut task.context, id, site(at)));
+}
+
+/// The lock object is initialised again.
+#[track_caller]
+pub(crate) fn reinitialised(slot: &Slot) {
+    on_held(slot, |task, id, at| task.runtime.validator.reinitialised(&mut task.context, id, site(at)));
+}
+
+/// An event about a lock that has been acquired before, which cannot panic.
+#[track_caller]
+#[inline]
+fn on_held(slot: &Slot, event: impl FnOnce(&mut Task, LockId, &'static Location<'static>) -> Outcome) {
+    let caller = Location::caller();
+    // A lock without an id was never acquired with validation on, and is not held.
+    let Some(id) = slot.id() else { return };
+    let Some(mut entered) = task::enter() else { return };
+    let task = entered.task();
+    let outcome = judge(|| event(task, id, caller));
+    if !outcome.is_clean() {
+        found(task, outcome);
+    }
+}
+
+/// The lock's id, given out now if it has none.
+pub(crate) fn lock_id(lock: LockRef<'_>) -> Option<LockId> {
+    let mut entered = task::enter()?;
+    id_of(entered.task(), &lock)
+}
+
+/// The running thread ends.
+#[cold]
+pub(crate) fn thread_exit(mut task: Task) {
+    // No place in the program is at work here; the report names where each lock was acquired.
+    let outcome =
+        judge(|| task.runtime.validator.thread_exit(&mut task.context, lockdep_validator::Site::UNKNOWN));
+    if !outcome.is_clean() {
+        // The thread is past every place that could panic.
+        report::handle(&mut task, outcome).forget();
+    }
+}
+
+/// The lock's id; made now if this is its first acquisition. `None` if the table of classes is full.
+#[inline(always)]
+pub(crate) fn id_of(task: &mut Task, lock: &LockRef<'_>) -> Option<LockId> {
+    match lock.slot.id() {
+        Some(id) => Some(id),
+        None => first_use(task, lock),
+    }
+}
+
+#[inline(never)]
+fn first_use(task: &mut Task, lock: &LockRef<'_>) -> Option<LockId> {
+    let runtime = task.runtime;
+    let class = match task.classes.peek(lock.key, lock.info) {
+        Some(class) => class,
+        None => fault::guard(|| task.classes.find(runtime, lock.key, lock.info)).flatten()?,
+    };
+    let id = runtime.validator.new_lock(&mut task.context, class);
+    Some(lock.slot.fill(id))
+}
+
+#[inline(always)]
+fn event(
+    lock: &LockRef<'_>,
+    id: LockId,
+    mode: Mode,
+    wait: Wait,
+    options: &AcquireOptions,
+    caller: &'static Location<'static>,
+) -> Acquire {
+    Acquire {
+        lock: id,
+        address: std::ptr::from_ref(lock.slot).addr(),
+        subclass: options.subclass,
+        mode,
+        wait,
+        flags: options.flags,
+        nest: options.nest,
+        site: site(caller),
+    }
+}
+
+/// Runs the engine. A panic in it is a fault of ours: it turns validation off and never reaches the program.
+#[inline(always)]
+fn judge(run: impl FnOnce() -> Outcome) -> Outcome {
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(outcome) => outcome,
+        Err(payload) => {
+            fault::disable(&*payload);
+            Outcome::CLEAN
+        }
+    }
+}

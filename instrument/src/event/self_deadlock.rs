@@ -1,0 +1,72 @@
+//! A thread that waits for itself: the real lock is tried before anything is said.
+
+use lockdep_validator::{Acquire, Outcome};
+
+use super::judge;
+use crate::hook::Slot;
+use crate::report;
+use crate::task::{self, Pending, Task};
+
+/// Takes a self-deadlock out of the outcome. The rest of the outcome is made again when the wrapper has tried the real lock.
+pub(super) fn self_deadlock_of(
+    task: &mut Task,
+    event: &Acquire,
+    outcome: Outcome,
+) -> Result<Outcome, Box<Pending>> {
+    if !outcome.is_self_deadlock() {
+        return Ok(outcome);
+    }
+    if task.runtime.is_unverified(event.lock) {
+        // Somebody has the raw lock: the held entry proves nothing.
+        task.runtime.validator.forget(&mut task.context, event.lock);
+        return Ok(judge(|| task.runtime.validator.acquire(&mut task.context, event, &task.runtime.stacks)));
+    }
+    let mut findings = outcome.into_findings().unwrap_or_default();
+    let at = findings.violations.iter().position(lockdep_validator::Violation::is_self_deadlock);
+    let Some(at) = at else { return Ok(Outcome::from(*findings)) };
+    let violation = findings.violations.remove(at);
+    let aftermath = report::handle(task, Outcome::from(*findings));
+    aftermath.defer(task);
+    Err(Box::new(Pending { acquire: *event, violation }))
+}
+
+/// After [`Verdict::SelfDeadlock`], when the real lock could not be had.
+#[cold]
+#[track_caller]
+pub(crate) fn self_deadlock(slot: &Slot) {
+    let Some(mut entered) = task::enter() else { return };
+    let task = entered.task();
+    let Some(pending) = take_pending(task, slot) else { return };
+    let runtime = task.runtime;
+    if runtime.validator.confirm(&pending.violation) {
+        report::deliver(task, &pending.violation);
+    }
+    if let Some(message) = report::deadlock_ends(runtime, &pending.violation) {
+        // The lock stays held by its first acquisition, whose guard is about to be dropped.
+        drop(entered);
+        panic!("{message}");
+    }
+    // The thread will hang. The entry is replaced, so that the release is still understood should the lock come after all.
+    runtime.validator.forget(&mut task.context, pending.acquire.lock);
+    let outcome = judge(|| runtime.validator.acquire(&mut task.context, &pending.acquire, &runtime.stacks));
+    report::handle(task, outcome).defer(task);
+}
+
+/// After [`Verdict::SelfDeadlock`], when the real lock was had: the held entry was stale.
+#[cold]
+#[track_caller]
+pub(crate) fn stale_holder(slot: &Slot) {
+    let Some(mut entered) = task::enter() else { return };
+    let task = entered.task();
+    let Some(pending) = take_pending(task, slot) else { return };
+    let runtime = task.runtime;
+    runtime.validator.forget(&mut task.context, pending.acquire.lock);
+    let outcome = judge(|| runtime.validator.acquire(&mut task.context, &pending.acquire, &runtime.stacks));
+    // The lock is held by now, and no guard exists yet: a panic would leave it locked for ever.
+    report::handle(task, outcome).defer(task);
+}
+
+fn take_pending(task: &mut Task, slot: &Slot) -> Option<Box<Pending>> {
+    let id = slot.id()?;
+    task.pending.take_if(|pending| pending.acquire.lock == id)
+}
