@@ -111,11 +111,14 @@ pub(crate) fn instance_sighting(knowledge: &Knowledge, step: &PathStep<LockId>) 
     if let Some(pair) = knowledge.pair(step.from, step.to) {
         return Some(Seen { kind: step.kind, witness: pair.witness, count: 1 });
     }
-    let dependency = knowledge.graph.edge(step.from.class(), step.to.class())?;
-    let sighting = dependency.sighting(step.kind).unwrap_or_else(|| dependency.first());
-    let mut witness = sighting.witness;
+    let (mut witness, count) = if step.from.class() == step.to.class() {
+        (*knowledge.nesting(step.from.class())?, 1)
+    } else {
+        let dependency = knowledge.graph.edge(step.from.class(), step.to.class())?;
+        (dependency.sighting(step.kind).unwrap_or_else(|| dependency.first()).witness, dependency.count())
+    };
     witness.held_stack_exact = witness.held_stack_exact && witness.from.lock == step.from;
     witness.from.lock = step.from;
     witness.to.lock = step.to;
-    Some(Seen { kind: step.kind, witness, count: dependency.count() })
+    Some(Seen { kind: step.kind, witness, count })
 }

@@ -10,7 +10,7 @@ use crate::base::mix::mix;
 use crate::base::mode::{Mode, Wait};
 use crate::config::SameClassPolicy;
 use crate::fault::{self, Fault};
-use crate::graph::{Added, PathStep};
+use crate::graph::{Added, Kind, PathStep};
 use crate::state::registry::fact;
 use crate::state::task::TaskContext;
 
@@ -64,6 +64,7 @@ pub(crate) fn record(
     knowledge: &mut Knowledge,
     holder: usize,
     wanted: &Wanted,
+    new_fn: impl FnOnce(Kind),
 ) -> Option<(Vec<PathStep<LockId>>, Judged)> {
     let held = &view.task.held[holder];
     let acquisition = wanted.acquisition;
@@ -78,6 +79,9 @@ pub(crate) fn record(
         if let Some(record) = view.record(lock.class()) {
             record.note(fact::ORDERED);
         }
+    }
+    if matches!(added, Added::New { .. }) {
+        new_fn(kind);
     }
     if !lost_gate && !matches!(added, Added::New { closes: true }) {
         return None;

@@ -32,6 +32,8 @@ pub(crate) struct Knowledge {
     pub(crate) instances: Instances,
     /// The first sightings of orders between single locks; only for reports, bounded.
     pair_sites: FxHashMap<(LockId, LockId), PairSighting>,
+    /// The first sighting of a class nested in itself, for pairs that no longer fitted.
+    nesting: FxHashMap<ClassId, Witness>,
     /// The first sighting of each usage bit of each class.
     pub(crate) usage_sites: FxHashMap<(ClassId, u32), Acquisition>,
     /// Contexts in which any class was used, and that were enabled while any was held.
@@ -55,6 +57,7 @@ impl Knowledge {
             graph: Graph::new(),
             instances: Instances::new(MAX_INSTANCES),
             pair_sites: FxHashMap::default(),
+            nesting: FxHashMap::default(),
             usage_sites: FxHashMap::default(),
             used_in: ContextSet::EMPTY,
             enabled: ContextSet::EMPTY,
@@ -95,10 +98,23 @@ impl Knowledge {
         if let Some(known) = self.pair_sites.get_mut(&key) {
             return known.gates.narrow(gates) && known.gates.locks().is_empty();
         }
-        if self.pair_sites.len() < MAX_PAIR_SITES {
-            self.pair_sites.insert(key, PairSighting { witness: witness_fn(), gates: Gates::new(gates) });
+        let is_first = key.0.class() == key.1.class() && !self.nesting.contains_key(&key.0.class());
+        let has_room = self.pair_sites.len() < MAX_PAIR_SITES;
+        if is_first || has_room {
+            let witness = witness_fn();
+            if is_first {
+                self.nesting.insert(key.0.class(), witness);
+            }
+            if has_room {
+                self.pair_sites.insert(key, PairSighting { witness, gates: Gates::new(gates) });
+            }
         }
         false
+    }
+
+    /// Where locks of one class were first nested.
+    pub(crate) fn nesting(&self, class: ClassId) -> Option<&Witness> {
+        self.nesting.get(&class)
     }
 
     pub(crate) fn pair(&self, from: LockId, to: LockId) -> Option<&PairSighting> {

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::rules::Pass;
 use super::{Outcome, StackSource, TaskContext, Validator};
+use crate::base::acquisition::Acquisition;
 use crate::base::event::{Acquire, AcquireFlags};
 use crate::base::id::{ClassId, LockId};
 use crate::base::mix::mix;
@@ -132,6 +133,13 @@ impl Validator {
         // Forgetting a stale entry may have changed what is held.
         let chain =
             if matches!(again, Some((_, Again::Stale))) { mix(task.chain, step(acquire)) } else { chain };
+        if self.config.same_class != SameClassPolicy::Kernel && task.position(acquire.lock).is_some() {
+            // Whoever holds the lock already waits for nobody else: no dependency. (Kernel: knows classes only, records one.)
+            if !acquire.flags.contains(AcquireFlags::SYNC) {
+                push(task, acquire, chain, false);
+            }
+            return findings.into();
+        }
         self.validate_and_push(task, acquire, class, chain, stacks, findings)
     }
 
@@ -154,9 +162,7 @@ impl Validator {
     ) -> Outcome {
         let key = task.validation_key(chain);
         let base = acquire.lock.class();
-        if let Some(acquired) = &mut task.acquired {
-            acquired.push(Wanted::new(acquire, class, None).acquisition);
-        }
+        note_acquired(task, &Wanted::new(acquire, class, None).acquisition);
         let suspects = self.has_suspects() && instance_order::is_suspect(&self.view(task), acquire.lock);
         let by_instance = suspects || task.held.iter().any(|held| held.base_class() == base);
         let is_known =
@@ -240,6 +246,17 @@ impl Validator {
             acquisition.mode == Mode::Exclusive && acquisition.wait != crate::base::mode::Wait::Try;
         let first_writer = is_writer && !record.has(fact::WRITER_SEEN) && record.note(fact::WRITER_SEEN);
         several || (first_writer && !fault::is(Fault::WriterRaisesNothing))
+    }
+}
+
+/// Remembers what a child of a `thread::scope` acquires: each class once for each way in which it is wanted.
+fn note_acquired(task: &mut TaskContext, new: &Acquisition) {
+    /// More classes than this in one scope are not joined to what its parent holds.
+    const MAX_ACQUIRED: usize = 1 << 10;
+    let Some(acquired) = &mut task.acquired else { return };
+    let is_same = |old: &Acquisition| (old.class, old.mode, old.wait) == (new.class, new.mode, new.wait);
+    if acquired.len() < MAX_ACQUIRED && !acquired.iter().any(is_same) {
+        acquired.push(*new);
     }
 }
 

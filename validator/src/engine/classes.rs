@@ -74,6 +74,17 @@ impl Validator {
         self.registry.record(class).is_some_and(|record| record.order_fn.set(order).is_ok())
     }
 
+    /// Tells the locks of a class apart from the start, as if it lay on a reported cycle: for a second run that settles the levels
+    /// of what the first one found.
+    pub fn suspect(&self, class: ClassId) {
+        let is_new = self.registry.record(class).is_some_and(|record| record.note(fact::SUSPECT));
+        if is_new {
+            // ORDERING: Relaxed: published by the epoch below.
+            self.n_suspects.fetch_add(1, Ordering::Relaxed);
+            self.bump_epoch();
+        }
+    }
+
     /// Removes a class whose locks are gone (a dynamic key). What was concluded through it stays: its predecessors are
     /// joined to its successors wherever that is sound. Cheap: it waits for nobody. `false` if it was not there.
     pub fn remove_class(&self, class: ClassId) -> bool {

@@ -4,6 +4,7 @@ use std::sync::PoisonError;
 
 use super::{Findings, NewDependency, Validator};
 use crate::base::event::AcquireFlags;
+use crate::base::id::LockId;
 use crate::base::mode::Wait;
 use crate::check::circular::{self, Recorded};
 use crate::check::judge::{self, Judged, Lowered};
@@ -14,6 +15,7 @@ use crate::check::view::{View, Wanted};
 use crate::check::violation::{Code, Detail, Level, Violation};
 use crate::check::{cycle, instance_order, wait_type};
 use crate::fault::{self, Fault};
+use crate::graph::{Kind, PathStep, Witness};
 use crate::state::registry::fact;
 use crate::state::task::TaskContext;
 
@@ -196,20 +198,22 @@ impl<'a> Pass<'a> {
         let step = recorded.step;
         let sighting = knowledge.graph.edge(step.from, step.to).and_then(|edge| edge.sighting(step.kind));
         if let Some(sighting) = sighting {
-            self.findings.dependencies.push(NewDependency {
-                from: sighting.witness.from,
-                to: sighting.witness.to,
-                task: sighting.witness.task,
-                segment: sighting.witness.segment,
-                kind: step.kind.kernel_name(),
-                held_stack_exact: sighting.witness.held_stack_exact,
-                gates: sighting.gates.locks().to_vec(),
-            });
+            let new = listed_dependency(step.kind, &sighting.witness, sighting.gates.locks());
+            self.findings.dependencies.push(new);
         }
     }
 
     fn instance_order(&mut self, knowledge: &mut Knowledge, holder: usize) {
-        let Some((path, judged)) = instance_order::record(&self.view, knowledge, holder, self.wanted) else {
+        let (view, wanted) = (self.view, self.wanted);
+        let listed = &mut self.findings.dependencies;
+        let list = |kind: Kind| {
+            let is_one_class = view.task.held[holder].base_class() == wanted.acquisition.lock.class();
+            if view.config.list_dependencies && !is_one_class {
+                let witness = view.witness(holder, wanted.acquisition);
+                listed.push(listed_dependency(kind, &witness, &view.gates(holder)));
+            }
+        };
+        let Some((path, judged)) = instance_order::record(&view, knowledge, holder, wanted, list) else {
             return;
         };
         let is_one_class = path.iter().all(|step| step.from.class() == path[0].from.class());
@@ -231,6 +235,18 @@ impl<'a> Pass<'a> {
         if self.findings.violations.len() > n_before && judged.level < Level::Error {
             knowledge.lowered.push(Lowered::Instances(path));
         }
+    }
+}
+
+fn listed_dependency(kind: Kind, witness: &Witness, gates: &[LockId]) -> NewDependency {
+    NewDependency {
+        from: witness.from,
+        to: witness.to,
+        task: witness.task,
+        segment: witness.segment,
+        kind: kind.kernel_name(),
+        gates: gates.to_vec(),
+        held_stack_exact: witness.held_stack_exact,
     }
 }
 
@@ -292,7 +308,7 @@ impl Validator {
         view: &View<'_>,
         knowledge: &mut Knowledge,
         findings: &mut Findings,
-        path: Vec<crate::graph::PathStep>,
+        path: Vec<PathStep>,
         judged: &Judged,
     ) {
         let seen = cycle::sightings(&knowledge.graph, &path);
@@ -354,7 +370,7 @@ impl Validator {
         view: &View<'_>,
         knowledge: &mut Knowledge,
         findings: &mut Findings,
-        path: &[crate::graph::PathStep],
+        path: &[PathStep],
     ) -> Level {
         let judged = judge::judge(view, knowledge, path);
         let seen = cycle::sightings(&knowledge.graph, path);

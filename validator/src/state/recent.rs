@@ -4,9 +4,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const CHUNK: usize = 1 << 10;
-const N_CHUNKS: usize = 1 << 11;
+const N_CHUNKS: usize = 1 << 10;
 
-/// One key for each instance number (modulo two million), so that a traversal of a long list, or of a tree, finds each of its
+/// One key for each instance number (modulo a million), so that a traversal of a long list, or of a tree, finds each of its
 /// steps known on the second walk without a lock. A cache: losing an entry costs time only.
 ///
 /// Instance numbers are dense, hence so is the memory: eight bytes for each lock between the first and the last.

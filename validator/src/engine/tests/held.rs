@@ -226,3 +226,36 @@ fn a_removed_class_leaves_what_ran_through_it() {
         assert_eq!(bench.run("C A --").found().len(), expected, "{script}");
     }
 }
+
+#[test]
+fn a_lock_that_is_held_already_is_waited_for_by_nobody() {
+    let mut bench = Bench::user();
+    let again = |bench: &mut Bench, name: &str| {
+        let mut event = bench.event(name, Mode::Exclusive, Wait::Blocking);
+        event.flags = crate::base::event::AcquireFlags::REENTRANT;
+        bench.send(&event);
+    };
+    for _ in 0..2 {
+        again(&mut bench, "R");
+        bench.run("A");
+        again(&mut bench, "R");
+        assert_eq!(bench.task.n_held(), 3);
+        bench.run("--");
+    }
+    assert_eq!(bench.found(), []);
+    assert_eq!(Bench::user().run("RX B RX --").found(), []);
+}
+
+#[test]
+fn a_report_of_an_inverted_order_names_both_places() {
+    let mut bench = Bench::user();
+    bench.run("A1 A2 -- A2 A1 --");
+    let cycle = &bench.violations[0].cycle;
+    assert_eq!(cycle.len(), 2);
+    assert!(
+        cycle
+            .iter()
+            .all(|step| step.from.site.0 != 0 && step.to.site.0 != 0 && step.from.lock != step.to.lock)
+    );
+    assert!(!cycle[0].closing && cycle[1].closing);
+}
