@@ -12,6 +12,7 @@ mod parking;
 mod readers;
 mod robustness;
 mod scale;
+mod std_locks;
 mod support;
 mod trylock;
 
@@ -97,6 +98,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         instances::CASES,
         condvar::CASES,
         once::CASES,
+        std_locks::CASES,
         lifecycle::CASES,
         parking::CASES,
         scale::CASES,
