@@ -37,6 +37,8 @@ pub(crate) struct Task {
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub(crate) acquire: Acquire,
+    /// Whether an upgradable hold is to become exclusive, rather than a lock to be taken.
+    pub(crate) is_upgrade: bool,
     pub(crate) violation: Violation,
 }
 

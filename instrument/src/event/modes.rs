@@ -2,8 +2,9 @@
 
 use std::panic::Location;
 
-use lockdep_validator::{Mode, Outcome, Wait};
+use lockdep_validator::{Acquire, Mode, Outcome, Wait};
 
+use super::self_deadlock::set_aside;
 use super::{judge, on_held};
 use crate::hook::{LockRef, Slot, Verdict};
 use crate::report;
@@ -31,6 +32,18 @@ pub(crate) fn upgrade(lock: LockRef<'_>, wait: Wait) -> Verdict {
     if outcome.is_clean() {
         return Verdict::Proceed;
     }
+    let outcome = if outcome.is_self_deadlock() && !task.runtime.is_unverified(id) {
+        let event = Acquire::new(id, Mode::Exclusive, wait, site(caller));
+        match set_aside(task, &event, true, outcome) {
+            Ok(outcome) => outcome,
+            Err(pending) => {
+                task.pending = Some(pending);
+                return Verdict::SelfDeadlock;
+            }
+        }
+    } else {
+        outcome
+    };
     if let Some(message) = report::handle(task, outcome).into_message()
         && !std::thread::panicking()
     {

@@ -1,6 +1,6 @@
 //! A thread that waits for itself: the real lock is tried before anything is said.
 
-use lockdep_validator::{Acquire, Outcome};
+use lockdep_validator::{Acquire, Outcome, Wait};
 
 use super::judge;
 use crate::hook::Slot;
@@ -21,13 +21,23 @@ pub(super) fn self_deadlock_of(
         task.runtime.validator.forget(&mut task.context, event.lock);
         return Ok(judge(|| task.runtime.validator.acquire(&mut task.context, event, &task.runtime.stacks)));
     }
+    set_aside(task, event, false, outcome)
+}
+
+/// Keeps the self-deadlock of an outcome until the real lock was tried; what else was found is reported now.
+pub(super) fn set_aside(
+    task: &mut Task,
+    event: &Acquire,
+    is_upgrade: bool,
+    outcome: Outcome,
+) -> Result<Outcome, Box<Pending>> {
     let mut findings = outcome.into_findings().unwrap_or_default();
     let at = findings.violations.iter().position(lockdep_validator::Violation::is_self_deadlock);
     let Some(at) = at else { return Ok(Outcome::from(*findings)) };
     let violation = findings.violations.remove(at);
     let aftermath = report::handle(task, Outcome::from(*findings));
     aftermath.defer(task);
-    Err(Box::new(Pending { acquire: *event, violation }))
+    Err(Box::new(Pending { acquire: *event, is_upgrade, violation }))
 }
 
 /// After [`Verdict::SelfDeadlock`], when the real lock could not be had.
@@ -47,9 +57,7 @@ pub(crate) fn self_deadlock(slot: &Slot) {
         panic!("{message}");
     }
     // The thread will hang. The entry is replaced, so that the release is still understood should the lock come after all.
-    runtime.validator.forget(&mut task.context, pending.acquire.lock);
-    let outcome = judge(|| runtime.validator.acquire(&mut task.context, &pending.acquire, &runtime.stacks));
-    report::handle(task, outcome).defer(task);
+    record_anyway(task, &pending);
 }
 
 /// After [`Verdict::SelfDeadlock`], when the real lock was had: the held entry was stale.
@@ -59,9 +67,21 @@ pub(crate) fn stale_holder(slot: &Slot) {
     let Some(mut entered) = task::enter() else { return };
     let task = entered.task();
     let Some(pending) = take_pending(task, slot) else { return };
+    record_anyway(task, &pending);
+}
+
+/// Drops the entry that cannot be right and records what was wanted.
+fn record_anyway(task: &mut Task, pending: &Pending) {
     let runtime = task.runtime;
-    runtime.validator.forget(&mut task.context, pending.acquire.lock);
-    let outcome = judge(|| runtime.validator.acquire(&mut task.context, &pending.acquire, &runtime.stacks));
+    let (lock, site) = (pending.acquire.lock, pending.acquire.site);
+    let outcome = if pending.is_upgrade {
+        // Which of the two entries is stale cannot be told apart by the lock: nothing more is concluded from either.
+        runtime.set_unverified(lock);
+        judge(|| runtime.validator.upgrade(&mut task.context, lock, Wait::Try, site, &runtime.stacks))
+    } else {
+        runtime.validator.forget(&mut task.context, lock);
+        judge(|| runtime.validator.acquire(&mut task.context, &pending.acquire, &runtime.stacks))
+    };
     // The lock is held by now, and no guard exists yet: a panic would leave it locked for ever.
     report::handle(task, outcome).defer(task);
 }
