@@ -25,10 +25,19 @@ fn main() -> ExitCode {
     if models::is_child(&args) {
         return ExitCode::SUCCESS;
     }
-    let wanted: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
+    // A filter names models; none that fits, and the filter was meant for somebody else.
+    let names = models::MODELS.iter().map(|model| model.name).collect::<Vec<_>>().join(" ");
+    if args.iter().any(|arg| arg == "--list") {
+        let _ = child::is_wanted("models", &args);
+        return ExitCode::SUCCESS;
+    }
+    if !child::is_wanted(&format!("models {names}"), &args) {
+        return ExitCode::SUCCESS;
+    }
+    let filters: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-') && *arg != "models").collect();
     let (mut n_checked, mut n_failed) = (0, 0);
     for model in models::MODELS {
-        if !wanted.is_empty() && !wanted.iter().any(|name| model.name.contains(name.as_str())) {
+        if !filters.is_empty() && !filters.iter().any(|name| model.name.contains(name.as_str())) {
             continue;
         }
         let start = Instant::now();

@@ -7,7 +7,7 @@ pub(crate) enum Verdict {
     /// No test can: the program behaves the same. Checked by running everything.
     Equivalent(&'static str),
 }
-use Verdict::{Equivalent, NoticedBy};
+use Verdict::NoticedBy;
 
 /// Every fault.
 pub(crate) const ROWS: &[(&str, Verdict)] = &[
