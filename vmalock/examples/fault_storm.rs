@@ -134,12 +134,12 @@ pub(crate) const BUGS: &[Bug] = &[
         what: "write-locks a VMA of which the same thread holds the read lock",
         code: "LD0001",
         run: |space| {
-            let vma = lock_vma_under_rcu(space.mm(), SLOTS).expect("nobody writes yet");
             // Under LOCKDEP_ON_DEADLOCK=panic the report is made before the wait, and the wait does not happen.
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                let mmap = space.mm().try_read().map(drop).map(|()| space.mm().write());
+                let mmap = space.mm().write();
+                let vma = lock_vma_under_rcu(space.mm(), SLOTS).expect("not write-locked yet");
                 raw::vma_start_write(vma.as_raw());
-                drop(mmap);
+                drop((vma, mmap));
             }));
             println!("{}", if result.is_err() { "ended by a panic" } else { "went through" });
         },

@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     let mut n_failed = 0;
     let mut check = |name: &str, codes: &[&str], args: &[&str]| {
         let seen = codes_of(args);
-        let is_right = seen.as_deref() == Ok(codes);
+        let is_right = seen.as_ref().is_ok_and(|seen| seen == codes);
         n_failed += usize::from(!is_right);
         let verdict = if is_right { "ok" } else { "WRONG" };
         println!("storm {name:<20} want {codes:?}, got {seen:?}: {verdict}");
