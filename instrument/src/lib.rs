@@ -32,6 +32,8 @@ pub mod lock_api;
 #[cfg(feature = "lock_api_0_5")]
 #[path = "lock_api/v0_5.rs"]
 pub mod lock_api_0_5;
+#[cfg(not(lockdep_disabled))]
+mod order;
 #[cfg(feature = "parking_lot_0_12")]
 pub mod parking_lot;
 #[cfg(feature = "parking_lot_0_13")]

@@ -48,8 +48,12 @@ pub(crate) fn handle(task: &mut Task, outcome: Outcome) -> Aftermath {
             fault::guard(|| recorder.dependency(runtime, dependency));
         }
     }
+    let declared = runtime.order.as_ref().map_or_else(Vec::new, |order| {
+        let judge = |new| fault::guard(|| order.judge(&runtime.validator, new)).flatten();
+        findings.dependencies.iter().filter_map(judge).collect()
+    });
     let mut message = None;
-    for violation in &findings.violations {
+    for violation in findings.violations.iter().chain(&declared) {
         if is_doubtful(runtime, violation) {
             runtime.validator.count_unseen();
             continue;

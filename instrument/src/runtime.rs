@@ -15,6 +15,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::classes::Classes;
 use crate::config::Config;
 use crate::exit_key::ExitKey;
+use crate::order::DeclaredOrder;
 use crate::record::Recorder;
 use crate::sink::Sinks;
 use crate::spawn_order::Scopes;
@@ -41,6 +42,8 @@ pub(crate) struct Runtime {
     pub(crate) n_denied: AtomicU64,
     /// Locks whose raw form was taken: nothing certain can be said of them.
     pub(crate) unverified: Mutex<FxHashSet<LockId>>,
+    /// The declared lock order, if there is one.
+    pub(crate) order: Option<DeclaredOrder>,
     /// Running `thread::scope`s.
     pub(crate) scopes: Scopes,
     is_live: AtomicBool,
@@ -95,10 +98,14 @@ fn build() -> Option<&'static Runtime> {
 }
 
 impl Runtime {
-    fn new(config: Config, warnings: Vec<String>) -> Self {
+    fn new(config: Config, mut warnings: Vec<String>) -> Self {
+        let order = config
+            .order_file
+            .as_deref()
+            .and_then(|path| DeclaredOrder::read(path).map_err(|warning| warnings.push(warning)).ok());
         let mut engine = lockdep_validator::Config::user();
         engine.same_class = config.same_class;
-        engine.list_dependencies = config.record_dir.is_some();
+        engine.list_dependencies = config.record_dir.is_some() || order.is_some();
         let source_root = source_root(&config);
         Self {
             validator: Validator::new(engine),
@@ -115,6 +122,7 @@ impl Runtime {
             n_denied: AtomicU64::new(0),
             unverified: Mutex::default(),
             scopes: Scopes::default(),
+            order,
             is_live: AtomicBool::new(false),
             config,
         }

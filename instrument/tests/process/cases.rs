@@ -1,0 +1,272 @@
+//! What the child processes do.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use lockdep::context;
+use lockdep::hook::{LockInfo, LockMap, Verdict};
+use lockdep::sync::{Mutex, RwLock};
+use lockdep::{Mode, Wait};
+
+/// Counts allocations, and takes a watched lock in each if the case asks for it.
+struct Allocator;
+
+static N_ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+static LOCKS_IN_ALLOCATOR: AtomicUsize = AtomicUsize::new(0);
+static ALLOCATOR_LOCK: Mutex<()> = Mutex::new(());
+
+// SAFETY: everything is passed on to the system's allocator.
+unsafe impl GlobalAlloc for Allocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // ORDERING: Relaxed: a counter and a switch, both read by the thread that sets them.
+        N_ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // ORDERING: Relaxed, as above.
+        if LOCKS_IN_ALLOCATOR.load(Ordering::Relaxed) > 0 {
+            let _inside = context::allocator();
+            let _locked = ALLOCATOR_LOCK.try_lock();
+        }
+        // SAFETY: as the caller promised.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: as the caller promised.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
+
+static A: Mutex<u8> = Mutex::new(0);
+static B: Mutex<u16> = Mutex::new(0);
+
+pub(crate) fn run(name: &str) {
+    match name {
+        "inversion" => inversion(),
+        "clean" => drop((A.lock(), B.lock())),
+        "self_deadlock" => self_deadlock(),
+        "self_deadlock_unwinding" => self_deadlock_unwinding(),
+        "inversion_panics" => inversion_panics(),
+        "thread_local" => thread_local_destructor(),
+        "held_at_exit" => held_at_exit(),
+        "fork_alone" => fork_alone(),
+        "fork_threads" => fork_threads(),
+        "callback" => callback(),
+        "signal" => signal_context(),
+        "allocator" => allocator(),
+        "steady" => steady_state(),
+        "scope" => scope(),
+        "stale" => stale_holder(),
+        "assertions" => assertions(),
+        "at_exit" => at_exit(),
+        other => panic!("no case is called {other}"),
+    }
+}
+
+/// Both orders of two locks, one after the other.
+fn inversion() {
+    drop((A.lock(), B.lock()));
+    let b = B.lock();
+    let a = A.lock();
+    drop((a, b));
+}
+
+fn self_deadlock() {
+    let _first = A.lock();
+    let _second = A.lock();
+}
+
+struct LocksWhenDropped;
+
+impl Drop for LocksWhenDropped {
+    fn drop(&mut self) {
+        self_deadlock();
+    }
+}
+
+fn self_deadlock_unwinding() {
+    let _late = LocksWhenDropped;
+    panic!("the first panic");
+}
+
+fn inversion_panics() {
+    let caught = std::panic::catch_unwind(inversion);
+    println!("panicked: {}", caught.is_err());
+    // The lock whose acquisition panicked was never taken; the one that was held is poisoned by the panic, as in std.
+    println!("a free: {}, b poisoned: {}", A.try_lock().is_ok(), B.is_poisoned());
+}
+
+struct LocksAtThreadEnd;
+
+impl Drop for LocksAtThreadEnd {
+    fn drop(&mut self) {
+        inversion();
+    }
+}
+
+fn thread_local_destructor() {
+    thread_local!(static LATE: Cell<Option<LocksAtThreadEnd>> = const { Cell::new(None) });
+    // Registered before the validator has seen the thread, and run after everything else of it.
+    let worker = std::thread::spawn(|| LATE.set(Some(LocksAtThreadEnd)));
+    println!("joined: {}", worker.join().is_ok());
+}
+
+fn held_at_exit() {
+    let worker = std::thread::Builder::new().name("forgetful".to_owned());
+    let worker = worker.spawn(|| std::mem::forget(A.lock())).expect("a thread starts");
+    println!("joined: {}", worker.join().is_ok());
+}
+
+/// Forks; the child does `work` and exits, the parent waits for it.
+fn fork(work: impl FnOnce()) {
+    // SAFETY: the cases say how many threads there are; the child of one with several only takes locks of its own.
+    match unsafe { libc::fork() } {
+        0 => {
+            work();
+            std::process::exit(0);
+        }
+        child => {
+            let mut status = 0;
+            // SAFETY: `child` is a child of this process, and `status` a place for the result.
+            unsafe { libc::waitpid(child, &raw mut status, 0) };
+            println!("child: {status}");
+        }
+    }
+}
+
+fn fork_alone() {
+    drop((A.lock(), B.lock()));
+    fork(|| drop((B.lock(), A.lock())));
+}
+
+fn fork_threads() {
+    drop((A.lock(), B.lock()));
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let (ready, is_ready) = std::sync::mpsc::channel();
+    let other = std::thread::spawn(move || {
+        drop(A.lock());
+        ready.send(()).expect("main waits");
+        // Ends when the sender is dropped.
+        let _ = stopped.recv();
+    });
+    is_ready.recv().expect("the thread has locked");
+    fork(|| inversion());
+    drop(stop);
+    other.join().expect("it only locks");
+}
+
+fn callback() {
+    static SEEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    lockdep::set_report_callback(|report| {
+        SEEN.lock().expect("not poisoned").push(report.code.clone());
+        // Locks, and both orders of two, are not watched in here.
+        drop((A.try_lock(), B.try_lock()));
+        assert!(report.level != "error", "a panic in a callback stays there");
+    });
+    inversion();
+    println!("seen: {:?}", SEEN.lock().expect("not poisoned"));
+}
+
+extern "C" fn on_signal(signal: i32) {
+    let _inside = context::signal(signal).enter();
+    drop(A.try_lock());
+    let map = &HANDLER_LOCK;
+    let _ = map.acquire(&HANDLER_INFO, Mode::Exclusive, Wait::Blocking);
+    map.release();
+}
+
+static HANDLER_LOCK: LockMap = LockMap::new();
+const HANDLER_INFO: LockInfo = LockInfo::bare("SpinLock");
+
+fn signal_context() {
+    context::signal(libc::SIGUSR1).register();
+    // The class is known, and the lock held where the signal may arrive.
+    let _ = HANDLER_LOCK.acquire(&HANDLER_INFO, Mode::Exclusive, Wait::Blocking);
+    HANDLER_LOCK.release();
+    // SAFETY: the handler has the signature that `signal` wants; it is installed before the signal is raised.
+    unsafe {
+        libc::signal(libc::SIGUSR1, on_signal as *const () as libc::sighandler_t);
+        libc::raise(libc::SIGUSR1);
+    }
+    // What the handler did is looked at now.
+    drop(B.lock());
+}
+
+fn allocator() {
+    drop(A.lock());
+    // ORDERING: Relaxed: read by this thread.
+    LOCKS_IN_ALLOCATOR.store(1, Ordering::Relaxed);
+    inversion();
+    let many: Vec<Box<u64>> = (0..1000).map(Box::new).collect();
+    // ORDERING: Relaxed, as above.
+    LOCKS_IN_ALLOCATOR.store(0, Ordering::Relaxed);
+    println!("boxes: {}, classes: {}", many.len(), lockdep::counters().classes);
+}
+
+fn steady_state() {
+    let lock = RwLock::new(0_u32);
+    let round = || {
+        let a = A.lock();
+        let b = B.lock();
+        drop(lock.read());
+        drop(a);
+        drop(b);
+        drop(lock.write());
+        drop(lock.try_read());
+    };
+    (0..10).for_each(|_| round());
+    // ORDERING: Relaxed: there is one thread.
+    let before = N_ALLOCATIONS.load(Ordering::Relaxed);
+    (0..10_000).for_each(|_| round());
+    // ORDERING: Relaxed, as above.
+    println!("allocations: {}", N_ALLOCATIONS.load(Ordering::Relaxed) - before);
+}
+
+fn scope() {
+    drop((B.lock(), A.lock()));
+    let held = A.lock();
+    lockdep::thread::scope(|scope| {
+        scope.spawn(|| drop(B.lock()));
+    });
+    drop(held);
+}
+
+/// A home-made lock whose holder gives it up behind the validator's back.
+fn stale_holder() {
+    static MAP: LockMap = LockMap::new();
+    const INFO: LockInfo = LockInfo::bare("RawLock");
+    let _ = MAP.acquire(&INFO, Mode::Exclusive, Wait::Blocking);
+    // The real lock is released here without an event.
+    match MAP.acquire(&INFO, Mode::Exclusive, Wait::Blocking) {
+        Verdict::SelfDeadlock => MAP.stale_holder(),
+        Verdict::Proceed => println!("not noticed"),
+    }
+    MAP.release();
+    println!("held: {:?}, unseen: {}", MAP.is_held(), lockdep::counters().unseen);
+}
+
+fn assertions() {
+    let lock = RwLock::new(());
+    let read = lock.read();
+    lockdep::assert_held!(lock);
+    lockdep::assert_held_shared!(&lock);
+    lockdep::assert_held_exclusive!(lock);
+    drop(read);
+    lockdep::assert_not_held!(lock);
+    lockdep::assert_none_held!();
+}
+
+extern "C" fn locks_at_exit() {
+    inversion();
+}
+
+fn at_exit() {
+    // SAFETY: the handler is a function of the program's own life. Registered before the first lock, it runs after the
+    // validator's own handler.
+    unsafe {
+        libc::atexit(locks_at_exit);
+    }
+    drop(A.lock());
+}
