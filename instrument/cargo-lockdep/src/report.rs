@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use lockdep_validator::record::ClassRecord;
+use lockdep_validator::report::model::Report;
 
 use crate::cli::{print, say};
 use crate::error::{Context as _, Error, Result};
@@ -95,6 +96,23 @@ pub(crate) fn run(args: &ReportArgs) -> Result<u8> {
     let is_denied =
         args.baseline.is_none() && found.reports.iter().any(|one| one.judgement == Judgement::Denied);
     Ok(if is_denied { exit::DENIED } else { exit::CLEAN })
+}
+
+/// The reports of these records and of their union, with what their sources say; surest first.
+///
+/// # Errors
+///
+/// If there is no record among the files.
+pub(crate) fn joined(files: &[PathBuf]) -> Result<(Vec<Report>, Sources)> {
+    let mut union = records::read(files)?;
+    let sources = sources(&union, &[]);
+    records::recheck(&mut union, &|class| is_static(class, &sources));
+    let mut reports: Vec<Report> = union.reports.into_values().map(|joined| joined.report).collect();
+    for report in &mut reports {
+        hint::add(report, &sources);
+    }
+    reports.sort_by_key(|report| (std::cmp::Reverse(records::rank(&report.level)), report.code.clone()));
+    Ok((reports, sources))
 }
 
 /// The directories to read: the given ones, or that of `LOCKDEP_DIR`.

@@ -1,9 +1,7 @@
 //! Watching a run: reports are printed as the processes make them, and summed up in the end.
 
-mod judge;
 mod printer;
 mod process;
-mod source;
 mod tail;
 mod unseen;
 
@@ -12,12 +10,12 @@ use std::process::{Command, ExitStatus};
 
 use crate::cli::say;
 use crate::error::Result;
-use crate::exit;
+use crate::suppress::Policy;
 use crate::wrapped::WatchArgs;
+use crate::{exit, session};
 
 pub(crate) use unseen::unseen_locks;
 
-use judge::Judge;
 use process::Ended;
 use tail::Tail;
 
@@ -53,16 +51,20 @@ impl Verdict {
 ///
 /// If the command cannot be started, the policy in the environment is malformed, or the output cannot be written.
 pub(crate) fn watch(command: Command, records: &Path, args: &WatchArgs) -> Result<Verdict> {
-    let judge = Judge::from_environment()?;
+    // Exceptions lie where the user is, whichever directory the command runs in.
+    let policy = Policy::from_environment(&session::current_directory()?)?;
     let mut printer = printer::Printer::open(args)?;
-    let mut tail = Tail::new(records, judge);
+    let mut tail = Tail::new(records, policy);
     let ended = process::run(command, args.timeout, || {
         for report in tail.poll() {
             printer.print(&report)?;
         }
         Ok(())
     })?;
-    let tally = tail.finish();
+    let (tally, joined) = tail.finish()?;
+    for report in &joined {
+        printer.print(report)?;
+    }
     if let Ended::TimedOut(seconds) = ended {
         say(format_args!("the run was ended after {seconds} s (--timeout)"));
     }

@@ -2,13 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
-use std::path::PathBuf;
 
 use lockdep_validator::report::render::{Styles, TextOptions, json_line, text};
 
-use super::source::SourceFiles;
 use super::tail::NewReport;
 use crate::error::{Context as _, Result};
+use crate::suppress::Judgement;
 use crate::wrapped::{Format, WatchArgs};
 
 /// Where reports go, and in which form.
@@ -50,9 +49,12 @@ impl Printer {
         let text = match self.format {
             Format::Json => json_line(&new.report),
             Format::Text => {
-                let roots = [PathBuf::from(&new.run.source_root), PathBuf::from(&new.run.directory)];
-                let text = text(&new.report, &self.options, &SourceFiles::below(roots));
-                format!("lockdep: in {}\n{text}", new.run.label())
+                let text = text(&new.report, &self.options, &*new.sources);
+                let excepted = match &new.judgement {
+                    Judgement::Excepted(reason) => format!("   = excepted: {reason}\n"),
+                    _ => String::new(),
+                };
+                format!("lockdep: {}\n{}\n{excepted}\n", new.origin, text.trim_end())
             }
         };
         self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()).context(|| self.name.clone())

@@ -5,18 +5,25 @@ use std::fmt::{self, Display};
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-use lockdep_validator::record::{Record, RunRecord};
+use lockdep_validator::record::Record;
 use lockdep_validator::report::model::Report;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::judge::Judge;
+use crate::error::Result;
+use crate::source::Sources;
+use crate::suppress::{Day, Judgement, Policy};
+use crate::{hint, report};
 
-/// A report that is new, or whose level rose, and the process that made it.
-#[derive(Clone, Debug)]
-pub(crate) struct NewReport {
-    pub(crate) report: Report,
-    pub(crate) run: RunRecord,
+/// A report that is new, or whose level rose.
+#[derive(Debug)]
+pub(super) struct NewReport {
+    pub(super) report: Report,
+    pub(super) judgement: Judgement,
+    /// The process that made it, or how it came about otherwise.
+    pub(super) origin: String,
+    pub(super) sources: Rc<Sources>,
 }
 
 /// The record of one process, as far as it was read.
@@ -24,7 +31,8 @@ pub(crate) struct NewReport {
 struct Follow {
     /// Where the first line begins that is not complete yet.
     offset: u64,
-    run: RunRecord,
+    label: String,
+    sources: Rc<Sources>,
 }
 
 /// Follows every record in a directory.
@@ -34,16 +42,24 @@ pub(super) struct Tail {
     /// Records of earlier runs that lie in the same directory.
     older: FxHashSet<PathBuf>,
     followed: BTreeMap<PathBuf, Follow>,
-    judge: Judge,
+    policy: Policy,
+    today: Day,
     tally: Tally,
 }
 
 impl Tail {
     /// Follows what will be written to `directory` from now on.
-    pub(super) fn new(directory: &Path, judge: Judge) -> Self {
+    pub(super) fn new(directory: &Path, policy: Policy) -> Self {
         let older = record_files(directory).collect();
         let directory = directory.to_owned();
-        Self { directory, older, followed: BTreeMap::new(), judge, tally: Tally::default() }
+        Self {
+            directory,
+            older,
+            followed: BTreeMap::new(),
+            policy,
+            today: Day::today(),
+            tally: Tally::default(),
+        }
     }
 
     /// What was reported since the last call.
@@ -61,12 +77,18 @@ impl Tail {
                 match Record::parse_line(line) {
                     Ok(Record::Run(run)) => {
                         self.tally.n_processes += 1;
-                        follow.run = run;
+                        follow.label = run.label();
+                        let roots = [PathBuf::from(&run.source_root), PathBuf::from(&run.directory)];
+                        let roots = roots.into_iter().filter(|root| !root.as_os_str().is_empty());
+                        follow.sources = Rc::new(Sources::new(roots.collect()));
                     }
-                    Ok(Record::Report(report)) => {
-                        let is_denied = self.judge.is_denied(&report);
-                        if self.tally.take(&report, is_denied) {
-                            news.push(NewReport { report: *report, run: follow.run.clone() });
+                    Ok(Record::Report(mut report)) => {
+                        let judgement = self.policy.judge(&report, self.today);
+                        if self.tally.take(&report, judgement == Judgement::Denied) {
+                            let sources = Rc::clone(&follow.sources);
+                            hint::add(&mut report, &sources);
+                            let origin = format!("in {}", follow.label);
+                            news.push(NewReport { report: *report, judgement, origin, sources });
                         }
                     }
                     Ok(record) => self.tally.count(&record),
@@ -77,9 +99,28 @@ impl Tail {
         news
     }
 
-    /// What all records together say.
-    pub(super) fn finish(self) -> Tally {
-        self.tally
+    /// What all records together say, and the reports that only all of them together show.
+    ///
+    /// # Errors
+    ///
+    /// If a record can no longer be read.
+    pub(super) fn finish(mut self) -> Result<(Tally, Vec<NewReport>)> {
+        // What a single process knows it has reported by itself.
+        if self.tally.n_processes < 2 {
+            return Ok((self.tally, Vec::new()));
+        }
+        let files: Vec<PathBuf> = self.followed.keys().cloned().collect();
+        let (reports, sources) = report::joined(&files)?;
+        let sources = Rc::new(sources);
+        let mut news = Vec::new();
+        for report in reports {
+            let judgement = self.policy.judge(&report, self.today);
+            if self.tally.take(&report, judgement == Judgement::Denied) {
+                let origin = "no single process saw this; their records together show it".to_owned();
+                news.push(NewReport { report, judgement, origin, sources: Rc::clone(&sources) });
+            }
+        }
+        Ok((self.tally, news))
     }
 }
 

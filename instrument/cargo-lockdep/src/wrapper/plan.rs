@@ -59,7 +59,7 @@ const SUBSTITUTES: [Substitute; 2] = [
         name: "lock_api",
         line: "0.5.",
         source: "instrument/lock_api/v0_5/src/lib.rs",
-        edition: "2021",
+        edition: "2024",
         always_there: &[],
     },
 ];
