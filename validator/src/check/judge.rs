@@ -11,7 +11,6 @@ use super::view::View;
 use super::violation::{Evidence, Level, Violation};
 use crate::base::id::{ClassId, LockId};
 use crate::graph::{Graph, PathStep, QueuedWriter, SearchFilter};
-use crate::state::registry::ClassRecord;
 
 /// A level and why.
 #[derive(Clone, Debug)]
@@ -129,7 +128,7 @@ pub(crate) fn gates_of(view: &View<'_>, graph: &Graph, path: &[PathStep]) -> Vec
 /// The level of a cycle of classes and the reasons, from all that is known now.
 pub(crate) fn judge(view: &View<'_>, knowledge: &mut Knowledge, path: &[PathStep]) -> Judged {
     let seen = cycle::sightings(&knowledge.graph, path);
-    let declared = path.iter().all(|step| view.record(step.from).is_some_and(ClassRecord::is_exact));
+    let declared = path.iter().all(|step| view.is_exact(step.from));
     let same_instances = closes_by_instance(&seen) || instances_close(view, knowledge, &seen);
     let gate = gates_of(view, &knowledge.graph, path).first().map(|gate| gate.class());
     let timed = path.iter().any(|step| step.kind.timed);

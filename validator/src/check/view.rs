@@ -135,6 +135,13 @@ impl<'a> View<'a> {
             .collect()
     }
 
+    /// Whether the locks of a class are interchangeable by declaration, or there is only one, whatever its nesting level.
+    pub(crate) fn is_exact(&self, class: ClassId) -> bool {
+        self.record(class).is_some_and(|record| {
+            record.class.attributes.declared || !self.has(record.base, fact::SEVERAL_INSTANCES)
+        })
+    }
+
     /// Whether a lock may count as a gate.
     pub(crate) fn is_gate(&self, lock: LockId) -> bool {
         let several = self.has(lock.class(), fact::SEVERAL_INSTANCES);

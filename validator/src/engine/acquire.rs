@@ -136,6 +136,10 @@ impl Validator {
         if self.config.same_class != SameClassPolicy::Kernel && task.position(acquire.lock).is_some() {
             // Whoever holds the lock already waits for nobody else: no dependency. (Kernel: knows classes only, records one.)
             if !acquire.flags.contains(AcquireFlags::SYNC) {
+                if acquire.nest.is_none() {
+                    let known = instance_key(task, acquire.lock, task.validation_key(chain));
+                    task.remember(known);
+                }
                 push(task, acquire, chain, false);
             }
             return findings.into();
@@ -174,9 +178,10 @@ impl Validator {
             let wanted = Wanted::new(acquire, class, stack.or_else(|| self.chains.stack(chain)));
             Pass::new(self, task, &wanted, !is_known, &mut findings).run();
             if !is_known {
-                self.chains.insert(key, stack);
-                if key != chain {
-                    self.chains.insert(chain, stack);
+                let has_room =
+                    self.chains.insert(key, stack) && (key == chain || self.chains.insert(chain, stack));
+                if !has_room {
+                    self.count_dropped();
                 }
             }
         }
@@ -241,7 +246,8 @@ impl Validator {
     pub(super) fn note_facts(&self, wanted: &Wanted) -> bool {
         let acquisition = &wanted.acquisition;
         let Some(record) = self.registry.record(acquisition.class) else { return false };
-        let several = record.note_instance(acquisition.lock) && record.has(fact::GATE);
+        let base = self.registry.record(acquisition.lock.class()).unwrap_or(record);
+        let several = base.note_instance(acquisition.lock) && base.has(fact::GATE);
         let is_writer =
             acquisition.mode == Mode::Exclusive && acquisition.wait != crate::base::mode::Wait::Try;
         let first_writer = is_writer && !record.has(fact::WRITER_SEEN) && record.note(fact::WRITER_SEEN);

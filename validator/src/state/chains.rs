@@ -7,6 +7,9 @@ use rustc_hash::FxBuildHasher;
 
 use crate::base::id::StackId;
 
+/// A program with more distinct chains than this has a class too many for each of its locks.
+const MAX_CHAINS: u64 = 1 << 23;
+
 /// Every chain that was validated, by key, with the stack of its first sighting.
 ///
 /// A cache and no more: losing it costs time, never knowledge. A chain enters only *after* it was validated (the kernel
@@ -29,8 +32,11 @@ impl Chains {
         self.map.get(&key).and_then(|stack| *stack)
     }
 
-    /// Remembers a chain; the first stack stays.
-    pub(crate) fn insert(&self, key: u64, stack: Option<StackId>) {
+    /// Remembers a chain; the first stack stays. `false` if there was no room: the chain will be validated again each time.
+    pub(crate) fn insert(&self, key: u64, stack: Option<StackId>) -> bool {
+        if self.n_chains() >= MAX_CHAINS {
+            return false;
+        }
         let mut is_new = false;
         self.map.entry(key).or_insert_with(|| {
             is_new = true;
@@ -40,11 +46,14 @@ impl Chains {
             // ORDERING: Relaxed: a statistic.
             self.n_chains.fetch_add(1, Ordering::Relaxed);
         }
+        true
     }
 
     /// Forgets every chain; each is validated anew when it is seen again.
     pub(crate) fn clear(&self) {
         self.map.clear();
+        // ORDERING: Relaxed: a statistic, and a limit that need not be exact.
+        self.n_chains.store(0, Ordering::Relaxed);
     }
 
     /// How many distinct chains were validated.

@@ -22,6 +22,8 @@ pub type OrderFn = dyn Fn(&Acquisition, &Acquisition) -> Comparison + Send + Syn
 /// What is remembered about one class besides its dependencies.
 pub(crate) struct ClassRecord {
     pub(crate) class: LockClass,
+    /// The class of subclass zero, which counts the instances; itself for most.
+    pub(crate) base: ClassId,
     /// What the class is for fingerprints: no line numbers.
     pub(crate) identity: u64,
     /// INVARIANT: only ever gains bits, but for `REMOVED`, which is final.
@@ -75,11 +77,6 @@ impl ClassRecord {
             _ => false,
         }
     }
-
-    /// Whether all its locks are interchangeable by declaration, or there is only one.
-    pub(crate) fn is_exact(&self) -> bool {
-        self.class.attributes.declared || !self.has(fact::SEVERAL_INSTANCES)
-    }
 }
 
 impl fmt::Debug for ClassRecord {
@@ -114,6 +111,16 @@ impl Registry {
         site: Site,
         attributes: ClassAttributes,
     ) -> Option<ClassId> {
+        self.register_under(key, site, attributes, None)
+    }
+
+    fn register_under(
+        &self,
+        key: &LockClassKey,
+        site: Site,
+        attributes: ClassAttributes,
+        base: Option<ClassId>,
+    ) -> Option<ClassId> {
         if let Some(id) = self.find(key) {
             return Some(id);
         }
@@ -128,6 +135,7 @@ impl Registry {
             ClassAttributes { declared: attributes.declared || key.name.is_some(), ..attributes };
         let record = ClassRecord {
             identity: identity(key),
+            base: base.unwrap_or(id),
             class: LockClass { key: key.clone(), hash: key.hash(), site, attributes },
             flags: AtomicU32::new(0),
             first_instance: AtomicU64::new(0),
@@ -164,7 +172,9 @@ impl Registry {
         }
         let class = &record.class;
         let key = LockClassKey { subclass, ..class.key.clone() };
-        let Some(id) = self.register(&key, class.site, class.attributes) else { return base };
+        let Some(id) = self.register_under(&key, class.site, class.attributes, Some(base)) else {
+            return base;
+        };
         // ORDERING: Release publishes the record; two threads store the same id.
         cell.store(id.raw(), Ordering::Release);
         id
@@ -252,8 +262,8 @@ mod tests {
             registry.register(&LockClassKey::default(), Site(1), ClassAttributes::default()).expect("room");
         let record = registry.record(a).expect("registered");
         assert!(!record.note_instance(LockId::new(a, 1)) && !record.note_instance(LockId::new(a, 1)));
-        assert!(record.is_exact());
+        assert!(!record.has(fact::SEVERAL_INSTANCES));
         assert!(record.note_instance(LockId::new(a, 2)) && !record.note_instance(LockId::new(a, 3)));
-        assert!(!record.is_exact());
+        assert!(record.has(fact::SEVERAL_INSTANCES));
     }
 }

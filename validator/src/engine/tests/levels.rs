@@ -126,3 +126,9 @@ fn dependencies_are_listed_once() {
     assert_eq!(n_listed("A B C"), 0);
     assert_eq!(n_listed("A C"), 1);
 }
+
+#[test]
+fn a_level_of_a_class_with_several_locks_is_not_a_single_lock() {
+    assert_eq!(user("A1 -- A2 -- ^A1 B -- B ^A1 --"), [ERROR], "its locks close the cycle themselves");
+    assert_eq!(user("A1 -- A2 -- ^A1 B1 -- B1 ^A2 --"), [WARNING]);
+}
