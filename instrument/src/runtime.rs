@@ -103,6 +103,12 @@ impl Runtime {
             .order_file
             .as_deref()
             .and_then(|path| DeclaredOrder::read(path).map_err(|warning| warnings.push(warning)).ok());
+        if config.stat {
+            warnings.push(
+                "LOCKDEP_STAT=1: this version does not count contention yet; the run goes on without"
+                    .to_owned(),
+            );
+        }
         let mut engine = lockdep_validator::Config::user();
         engine.same_class = config.same_class;
         engine.list_dependencies = config.record_dir.is_some() || order.is_some();

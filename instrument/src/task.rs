@@ -109,23 +109,25 @@ pub(crate) fn enter() -> Option<Entered> {
 /// `run` must not unwind: the state would count as taken for ever. It calls nothing, so that this costs no frame.
 #[inline(always)]
 pub(crate) fn quickly(run: impl FnOnce(&mut Task) -> bool) -> bool {
-    TASK.with(|word| {
-        // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
-        let task = word.load(Ordering::Relaxed);
-        if task.addr() <= LAST_SENTINEL {
-            return false;
-        }
-        // ORDERING: Relaxed, as above.
-        word.store(ptr::without_provenance_mut(BUSY), Ordering::Relaxed);
-        compiler_fence(Ordering::SeqCst);
-        // SAFETY: the word gave the pointer out to us alone (it holds BUSY until we put it back), and the state lives until the
-        // thread ends.
-        let is_done = run(unsafe { &mut *task });
-        compiler_fence(Ordering::SeqCst);
-        // ORDERING: Relaxed, as above.
-        word.store(task, Ordering::Relaxed);
-        is_done
-    })
+    // Only the address goes through `with`: a larger closure would not be inlined.
+    let word = TASK.with(ptr::from_ref);
+    // SAFETY: a constant-initialised thread-local without a destructor is there for as long as the thread that asks.
+    let word = unsafe { &*word };
+    // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
+    let task = word.load(Ordering::Relaxed);
+    if task.addr() <= LAST_SENTINEL {
+        return false;
+    }
+    // ORDERING: Relaxed, as above.
+    word.store(ptr::without_provenance_mut(BUSY), Ordering::Relaxed);
+    compiler_fence(Ordering::SeqCst);
+    // SAFETY: the word gave the pointer out to us alone (it holds BUSY until we put it back), and the state lives until the
+    // thread ends.
+    let is_done = run(unsafe { &mut *task });
+    compiler_fence(Ordering::SeqCst);
+    // ORDERING: Relaxed, as above.
+    word.store(task, Ordering::Relaxed);
+    is_done
 }
 
 /// Looks at the thread's state without taking it; false if it cannot be had just now.
