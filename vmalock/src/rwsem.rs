@@ -19,7 +19,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::sync::{AtomicU64, AtomicUsize, Mutex, N_SPINS, Ordering, lock};
+use super::sync::{AtomicU64, AtomicUsize, Mutex, Ordering, lock, n_spins};
 use super::task::{Interrupted, Task, TaskState};
 use super::warn::{WarningKind, warn_on};
 
@@ -188,7 +188,7 @@ impl Rwsem {
 
     #[cold]
     fn down_slow(&self, mode: RwsemMode, state: TaskState) -> Result<(), Interrupted> {
-        for _ in 0..N_SPINS {
+        for _ in 0..n_spins() {
             std::hint::spin_loop();
             let is_taken = match mode {
                 RwsemMode::Read => self.down_read_trylock(),

@@ -12,7 +12,9 @@ pub(crate) use std::thread_local;
 /// How often a contended mmap lock is retried before its caller queues up.
 ///
 /// Long enough to outlast a short section on another core, short enough not to matter when there is only one.
-pub(crate) const N_SPINS: usize = 64;
+pub(crate) const fn n_spins() -> usize {
+    64
+}
 
 /// Whether pools hand objects out again. The model checker's atomics live for one execution only.
 pub(crate) const RECYCLES: bool = true;

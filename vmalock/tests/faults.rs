@@ -3,8 +3,7 @@
 //! Each (fault, test) pair runs in a process of its own, which may hang: a watchdog ends it, and a hang is noticed.
 //! First every test runs without a fault and must pass, so that "noticed" means something.
 //!
-//! `-- --all` runs every test against every fault, and says which notice: the table in `docs/src/vmalock-faults.md`.
-//! `-- --markdown` prints tables for the documentation.
+//! `-- --all` runs every test against every fault, not only those that must notice it.
 #![expect(clippy::print_stdout, reason = "a program of its own, see Cargo.toml")]
 #![expect(
     clippy::duplicate_mod,
@@ -38,9 +37,10 @@ mod fault_rows;
 mod loom_build;
 #[path = "support/models.rs"]
 mod models;
+#[expect(dead_code, reason = "shared with groups.rs")]
 mod suite;
 
-use fault_rows::{ROWS, Verdict};
+use fault_rows::{EQUIVALENT, ROWS};
 
 /// When a case counts as hanging: its own deadline, and the watchdog's behind it.
 const DEADLINE_MS: &str = "2000";
@@ -118,10 +118,6 @@ fn main() -> ExitCode {
     if !child::is_wanted("faults", &args) {
         return ExitCode::SUCCESS;
     }
-    if args.iter().any(|arg| arg == "--markdown") {
-        print_functions();
-        return ExitCode::SUCCESS;
-    }
     let baseline: Vec<Run> = tests().into_iter().map(|test| Run::new(test, None)).collect();
     execute_all(&baseline);
     let broken: Vec<_> = baseline.iter().filter_map(|run| Some((run.test, run.message()?))).collect();
@@ -144,81 +140,52 @@ fn run_case(name: &str, fault: &str) {
     suite::harness::run(case.run);
 }
 
+/// The tests that must notice `fault`.
+fn row(fault: &str) -> Option<&'static [&'static str]> {
+    ROWS.iter().find(|(id, _)| *id == fault).map(|(_, catchers)| *catchers)
+}
+
 /// Runs the faults and prints the table; whether it is as expected.
 fn check_faults(all: bool) -> bool {
     let mut runs = Vec::new();
-    for (fault, verdict) in ROWS {
-        match verdict {
-            Verdict::NoticedBy(catchers) if !all => {
-                runs.extend(catchers.iter().map(|test| Run::new(test, Some(fault))));
-            }
+    for &(_, fault, _) in build::probe::FAULTS {
+        match row(fault) {
+            Some(catchers) if !all => runs.extend(catchers.iter().map(|test| Run::new(test, Some(fault)))),
             _ => runs.extend(tests().into_iter().map(|test| Run::new(test, Some(fault)))),
         }
     }
     execute_all(&runs);
     let mut is_right = true;
     let (mut n_noticed, mut n_equivalent) = (0, 0);
-    for (fault, id, what) in build::probe::FAULTS {
-        let Some((_, verdict)) = ROWS.iter().find(|(row, _)| row == id) else {
-            println!("{id:<5} NOT IN THE TABLE ({fault:?})");
-            is_right = false;
-            continue;
-        };
+    for &(_, id, what) in build::probe::FAULTS {
         let noticed: Vec<(&str, String)> = runs
             .iter()
             .filter(|run| run.fault == Some(id))
             .filter_map(|run| Some((run.test, run.message()?)))
             .collect();
         println!("{id:<5} {what}");
-        match verdict {
-            Verdict::Equivalent(reason) if noticed.is_empty() => {
-                n_equivalent += 1;
-                println!("      equivalent: {reason}");
-            }
-            Verdict::Equivalent(_) => {
-                is_right = false;
-                println!("      CALLED EQUIVALENT, BUT NOTICED");
-            }
-            Verdict::NoticedBy(_) => n_noticed += usize::from(!noticed.is_empty()),
-        }
         for (test, message) in &noticed {
             println!("      noticed by {test}: {}", message.chars().take(110).collect::<String>());
         }
-        if let Verdict::NoticedBy(catchers) = verdict {
-            for missing in catchers.iter().filter(|test| !noticed.iter().any(|(name, _)| name == *test)) {
+        n_noticed += usize::from(!noticed.is_empty());
+        let equivalent = EQUIVALENT.iter().find(|(name, _)| *name == id);
+        match (row(id), equivalent) {
+            (Some(catchers), None) => {
+                for missing in catchers.iter().filter(|test| !noticed.iter().any(|(name, _)| name == *test)) {
+                    is_right = false;
+                    println!("      NOT NOTICED by {missing}");
+                }
+            }
+            (None, Some((_, reason))) if noticed.is_empty() => {
+                n_equivalent += 1;
+                println!("      equivalent: {reason}");
+            }
+            _ => {
                 is_right = false;
-                println!("      NOT NOTICED by {missing}");
+                println!("      NOT AS THE TABLE SAYS");
             }
         }
     }
     println!("faults: {} seeded, {n_noticed} noticed, {n_equivalent} equivalent", build::probe::FAULTS.len());
     is_right
-}
-
-/// The table tests × functions.
-fn print_functions() {
-    let mut functions: Vec<&str> =
-        suite::CASES.iter().flat_map(|case| case.functions.iter().copied()).collect();
-    functions.sort_unstable();
-    functions.dedup();
-    println!("| function | tests |\n|---|---|");
-    for function in functions {
-        let cases: Vec<String> = suite::CASES
-            .iter()
-            .filter(|case| case.functions.contains(&function))
-            .map(|case| format!("`{}`", case.name))
-            .collect();
-        println!("| `{function}` | {} |", cases.join(", "));
-    }
-    println!("\n| fault | what is broken | noticed by |\n|---|---|---|");
-    for (_, id, what) in build::probe::FAULTS {
-        let by = match ROWS.iter().find(|(row, _)| row == id).map(|(_, verdict)| verdict) {
-            Some(Verdict::NoticedBy(tests)) => {
-                tests.iter().map(|test| format!("`{test}`")).collect::<Vec<_>>().join(", ")
-            }
-            Some(Verdict::Equivalent(reason)) => format!("equivalent: {reason}"),
-            None => String::new(),
-        };
-        println!("| {id} | {what} | {by} |");
-    }
 }

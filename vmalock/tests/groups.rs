@@ -10,6 +10,8 @@
     reason = "the crate's sources, of which the tests use a part"
 )]
 mod build;
+#[path = "support/fault_rows.rs"]
+mod fault_rows;
 #[expect(dead_code, reason = "shared with faults.rs")]
 mod suite;
 
@@ -24,3 +26,8 @@ macro_rules! tests {
     };
 }
 for_each_case!(tests);
+
+#[test]
+fn tables_are_current() {
+    suite::tables::check();
+}

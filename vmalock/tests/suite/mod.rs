@@ -12,6 +12,7 @@ pub(crate) mod recycle;
 pub(crate) mod space;
 pub(crate) mod speculation;
 pub(crate) mod stress;
+pub(crate) mod tables;
 pub(crate) mod write;
 
 /// One test.

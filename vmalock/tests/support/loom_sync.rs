@@ -6,7 +6,9 @@ pub(crate) use loom::thread::{Thread, current, park};
 pub(crate) use loom::thread_local;
 
 /// No spinning: it only multiplies executions.
-pub(crate) const N_SPINS: usize = 0;
+pub(crate) const fn n_spins() -> usize {
+    0
+}
 
 /// Objects live for one execution.
 pub(crate) const RECYCLES: bool = false;
