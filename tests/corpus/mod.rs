@@ -9,6 +9,7 @@ mod lifecycle;
 mod once;
 mod order;
 mod parking;
+mod parking_events;
 mod readers;
 mod robustness;
 mod scale;
@@ -101,6 +102,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         std_locks::CASES,
         lifecycle::CASES,
         parking::CASES,
+        parking_events::CASES,
         scale::CASES,
         robustness::CASES,
     ]
