@@ -176,7 +176,14 @@ pub(crate) fn unverified(lock: LockRef<'_>) {
 #[inline(never)]
 #[track_caller]
 fn dropped_slow(slot: &Slot) {
-    on_held(slot, |task, id, at| task.runtime.validator.freed(&mut task.context, id, site(at)));
+    on_held(slot, |task, id, at| {
+        if task.runtime.is_unverified(id) {
+            // Somebody has the raw lock: the held entry proves nothing.
+            task.runtime.validator.forget(&mut task.context, id);
+            return Outcome::CLEAN;
+        }
+        task.runtime.validator.freed(&mut task.context, id, site(at))
+    });
 }
 
 /// The lock object is initialised again.

@@ -16,8 +16,8 @@ use crate::fault::{self, Fault};
 use crate::state::held::Rare;
 
 impl Validator {
-    /// An exclusively held lock becomes a fair reader's (the kernel's `lock_downgrade`). LD0007 if it is not held, or not
-    /// exclusively.
+    /// An exclusively held lock becomes a fair reader's (the kernel's `lock_downgrade`). LD0007 if it is not held, or neither
+    /// exclusively nor upgradable.
     ///
     /// What was acquired above it keeps its dependencies: they were recorded under the exclusive mode, which blocks more.
     pub fn downgrade(
@@ -51,12 +51,19 @@ impl Validator {
         site: Site,
         flags_fn: impl Fn(AcquireFlags) -> AcquireFlags,
     ) -> Outcome {
-        let Some(index) = task.position(lock) else {
-            return self.not_held(task, lock, site, "downgrade of a lock that is not held");
+        // An upgradable reader may become a plain one; plain reads of the same lock may be held above it.
+        let stronger = |held: &crate::state::held::HeldLock| {
+            held.lock == lock
+                && (held.mode == Mode::Exclusive || held.flags.contains(AcquireFlags::UPGRADABLE))
         };
-        if task.held[index].mode != Mode::Exclusive {
-            return self.not_held(task, lock, site, "downgrade of a lock that is not held exclusively");
-        }
+        let Some(index) = task.held.iter().rposition(stronger) else {
+            let message = if task.position(lock).is_none() {
+                "downgrade of a lock that is not held"
+            } else {
+                "downgrade of a lock that is not held exclusively"
+            };
+            return self.not_held(task, lock, site, message);
+        };
         task.held[index].mode = Mode::Shared;
         task.held[index].flags = flags_fn(task.held[index].flags);
         task.held[index].is_first_sighting = false;
