@@ -39,7 +39,7 @@ impl DeclaredOrder {
         let (from, to) = (validator.class(new.from.class)?, validator.class(new.to.class)?);
         let (held, wanted) = (label(&from.key), label(&to.key));
         // A try does not wait: it may go against any order.
-        if new.to.wait == Wait::Try || !self.forbids(&held, &wanted) {
+        if new.to.wait == Wait::Try || !self.order.forbids(&from.key, &to.key) {
             return None;
         }
         let is_first = self
@@ -60,10 +60,6 @@ impl DeclaredOrder {
             detail: Detail::None,
         })
     }
-
-    fn forbids(&self, held: &str, wanted: &str) -> bool {
-        self.order.contradicts(held, wanted) || self.order.leaves.contains(self.order.name(held))
-    }
 }
 
 fn fingerprint(held: &str, wanted: &str) -> u64 {
@@ -78,17 +74,6 @@ fn fingerprint(held: &str, wanted: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn leaves_and_declared_orders_forbid_and_accepted_dependencies_do_not() {
-        let order =
-            LockOrder::parse("a < b\nb -> c\nleaf src/l.rs:Mutex<u8>\nname d = src/d.rs:Mutex<u8>\nd < a\n");
-        let order = DeclaredOrder { order: order.expect("well formed"), reported: Mutex::default() };
-        assert!(order.forbids("b", "a"));
-        assert!(!order.forbids("a", "b") && !order.forbids("c", "b"));
-        assert!(order.forbids("src/l.rs:Mutex<u8>", "anything"));
-        assert!(order.forbids("b", "src/d.rs:Mutex<u8>"), "names stand for labels, and orders add up");
-    }
 
     #[test]
     fn a_file_that_cannot_be_read_is_named() {

@@ -41,6 +41,8 @@ pub struct LockOrder {
     pub declared: BTreeSet<(String, String)>,
     /// Classes that are only leaves.
     pub leaves: BTreeSet<String>,
+    /// Labels that several classes have: `label~2` is in the file too.
+    shared_labels: BTreeSet<String>,
 }
 
 /// A line that is not understood.
@@ -78,6 +80,9 @@ impl LockOrder {
             // A comment starts at a `#` that begins a word: a label may hold one (`{closure#0}`).
             let words: Vec<&str> =
                 line.split_whitespace().take_while(|word| !word.starts_with('#')).collect();
+            let numbered = words.iter().filter_map(|word| word.rsplit_once('~'));
+            let shared = numbered.filter(|(_, number)| number.bytes().all(|byte| byte.is_ascii_digit()));
+            order.shared_labels.extend(shared.map(|(label, _)| label.to_owned()));
             match words.as_slice() {
                 [] => {}
                 [section] if section.starts_with('[') && section.ends_with(']') => {}
@@ -120,6 +125,19 @@ impl LockOrder {
     /// labels or names.
     pub fn contradicts(&self, held: &str, wanted: &str) -> bool {
         self.is_declared(self.name(wanted), self.name(held))
+    }
+
+    /// Whether the file forbids acquiring a lock of class `wanted` while one of class `held` is held.
+    ///
+    /// A label that several classes have forbids nothing here: which of them is meant only shows when all are known. Name
+    /// such classes with [`LockClassKey::name`] to have their order enforced.
+    pub fn forbids(&self, held: &LockClassKey, wanted: &LockClassKey) -> bool {
+        if self.declared.is_empty() {
+            return false;
+        }
+        let [held, wanted] = [held, wanted].map(label);
+        let is_shared = |label: &str| self.shared_labels.contains(label);
+        held != wanted && !is_shared(&held) && !is_shared(&wanted) && self.contradicts(&held, &wanted)
     }
 
     /// Whether acquiring `to` while `from` is held is in the file, as accepted or declared. Both are labels or names.
@@ -209,6 +227,18 @@ mod tests {
         assert!(order.allows("src/x.rs:Mutex<u8>", "b") && order.allows("b", "c"));
         assert!(!order.allows("a", "c"), "accepted dependencies do not add up");
         assert!(order.leaves.contains("src/y.rs:Lock#0"));
+    }
+
+    #[test]
+    fn only_declared_orders_of_clear_labels_forbid() {
+        let key = |name: &str| LockClassKey { name: Some(name.to_owned()), ..LockClassKey::default() };
+        let order =
+            LockOrder::parse("name d = delta\nd < a\na < b\nb -> c\nleaf l\nx < y\nx~2 -> y").expect("fine");
+        assert!(order.forbids(&key("b"), &key("a")));
+        assert!(order.forbids(&key("b"), &key("delta")), "names stand for labels, and orders add up");
+        assert!(!order.forbids(&key("a"), &key("b")) && !order.forbids(&key("c"), &key("b")));
+        assert!(!order.forbids(&key("l"), &key("z")), "leaves are what was seen, not what was declared");
+        assert!(!order.forbids(&key("y"), &key("x")), "two classes are called x");
     }
 
     #[test]
