@@ -289,27 +289,24 @@ fn step_of(lock: LockId, subclass: u8, mode: Mode, wait: u8, flags: AcquireFlags
         | u64::from(flags.0) << 31
 }
 
+/// The chain key after a held lock.
+pub(super) fn chain_with(held: &HeldLock) -> u64 {
+    let step = step_of(held.lock, held.subclass.level(), held.mode, held.wait as u8, held.flags);
+    mix(held.previous_chain, step)
+}
+
 /// Recomputes the chain keys from the held lock at `first` on, after something below them changed.
 pub(super) fn rechain(task: &mut TaskContext, first: usize) {
     for index in first..task.held.len() {
         let previous = match index.checked_sub(1) {
-            Some(below) if task.held[below].depth == task.held[index].depth => {
-                let held = task.held[below];
-                mix(
-                    held.previous_chain,
-                    step_of(held.lock, held.subclass.level(), held.mode, held.wait as u8, held.flags),
-                )
-            }
+            Some(below) if task.held[below].depth == task.held[index].depth => chain_with(&task.held[below]),
             _ => start_of(task, task.held[index].depth),
         };
         task.held[index].previous_chain = previous;
     }
     let depth = task.entered.len();
     task.chain = match task.held.last() {
-        Some(held) if held.depth as usize == depth => mix(
-            held.previous_chain,
-            step_of(held.lock, held.subclass.level(), held.mode, held.wait as u8, held.flags),
-        ),
+        Some(held) if held.depth as usize == depth => chain_with(held),
         _ => start_of(task, u8::try_from(depth).unwrap_or(u8::MAX)),
     };
 }

@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use super::acquire::rechain;
+use super::acquire::{chain_with, rechain};
 use super::{Findings, Outcome, TaskContext, Validator};
 use crate::base::acquisition::Acquisition;
 use crate::base::id::LockId;
@@ -32,6 +32,9 @@ impl Validator {
             && let Some(newest) = task.held.last().map(|held| held.lock)
         {
             self.drop_held(task, newest);
+            return Outcome::CLEAN;
+        }
+        if release_below_newest(task, lock) {
             return Outcome::CLEAN;
         }
         let Some(index) = self.releasable(task, lock) else {
@@ -201,6 +204,20 @@ impl Validator {
             rechain(task, index);
         }
     }
+}
+
+/// Hand-over-hand: releases the lock right below the newest, if nothing about the stack is out of the ordinary.
+fn release_below_newest(task: &mut TaskContext, lock: LockId) -> bool {
+    let [.., below, newest] = task.held.as_mut_slice() else { return false };
+    if below.lock != lock || newest.lock == lock || !task.rare.is_empty() || !task.entered.is_empty() {
+        return false;
+    }
+    let previous_chain = below.previous_chain;
+    *below = *newest;
+    below.previous_chain = previous_chain;
+    task.chain = chain_with(below);
+    task.held.pop();
+    true
 }
 
 /// A lock of which nothing but its name is known.
