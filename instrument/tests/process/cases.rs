@@ -152,7 +152,7 @@ fn fork_threads() {
         let _ = stopped.recv();
     });
     is_ready.recv().expect("the thread has locked");
-    fork(|| inversion());
+    fork(inversion);
     drop(stop);
     other.join().expect("it only locks");
 }

@@ -2,6 +2,10 @@
 //!
 //! A harness of its own, because a case needs a process of its own: `cargo test -p lockdep --test process [NAME]`.
 #![cfg(unix)]
+#![expect(
+    clippy::print_stdout,
+    reason = "a harness of its own, and children that are checked by what they print"
+)]
 
 mod cases;
 mod checks;
