@@ -4,15 +4,18 @@
 //! caller is alone. At most one VMA of an address space is excluded at any moment, because only the owner of the mmap
 //! write lock does it, one after the other.
 
+use std::panic::Location;
+
 use super::assert::mmap_assert_write_locked;
 use super::dep::Entry;
 use super::fault::{Fault, seeded};
 use super::probe::{reached, record};
+use super::rcuwait::STALL;
 use super::refcnt::VM_REFCNT_EXCLUDE_READERS_FLAG;
 use super::step::{CountStep, Point, Step};
 use super::task::TaskState;
 use super::vma::Vma;
-use super::warn::{WarningKind, warn_on};
+use super::warn::{WarningKind, warn_at, warn_on};
 
 /// What the count is waited for to become, besides the flag.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -91,7 +94,13 @@ impl ExcludeReaders {
         reached(Point::AfterFlagAdded);
         let waited = match mm {
             Some(mm) if !seeded(Fault::M12) => {
-                mm.vma_writer_wait.wait_event(|| vma.vm_refcnt.read_acquire() == target, state)
+                let site = Location::caller();
+                mm.vma_writer_wait.wait_event_watched(
+                    || vma.vm_refcnt.read_acquire() == target,
+                    state,
+                    STALL,
+                    || warn_at(WarningKind::WriterStalled, vma.address(), site),
+                )
             }
             _ => Ok(()),
         };

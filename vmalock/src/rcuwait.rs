@@ -6,12 +6,17 @@
 //!
 //! Source: `include/linux/rcuwait.h`, `kernel/exit.c` (v7.1).
 
+use std::time::{Duration, Instant};
+
 use super::fault::{Fault, seeded};
 use super::probe::reached;
 use super::static_ref::StaticRef;
 use super::step::Point;
 use super::sync::{Ordering, fence};
 use super::task::{Interrupted, Task, TaskState};
+
+/// After this long a wait is worth a word: readers of a VMA leave within a fault.
+pub(crate) const STALL: Duration = Duration::from_secs(10);
 
 /// A place for one waiting task. In an address space the mmap write lock sees to it that there is only one.
 #[derive(Debug)]
@@ -35,7 +40,25 @@ impl RcuWait {
     ///
     /// [`Interrupted`] if `state` is killable, the task was killed, and the condition does not hold.
     pub fn wait_event(&self, condition: impl Fn() -> bool, state: TaskState) -> Result<(), Interrupted> {
+        self.wait_event_watched(condition, state, STALL, || {})
+    }
+
+    /// As [`wait_event`](Self::wait_event); calls `on_stall` once if it waits for longer than `limit`, and waits on.
+    ///
+    /// # Errors
+    ///
+    /// As `wait_event`.
+    pub(crate) fn wait_event_watched(
+        &self,
+        condition: impl Fn() -> bool,
+        state: TaskState,
+        limit: Duration,
+        on_stall: impl Fn(),
+    ) -> Result<(), Interrupted> {
         let task = Task::current();
+        // The clock is not looked at before the first sleep.
+        let mut since = None;
+        let mut is_told = false;
         if seeded(Fault::M9) {
             return self.wait_event_registering_late(condition, task);
         }
@@ -56,8 +79,14 @@ impl RcuWait {
             if state == TaskState::Killable && task.is_killed() {
                 break Err(Interrupted);
             }
+            let since = *since.get_or_insert_with(Instant::now);
+            if !is_told && since.elapsed() >= limit {
+                is_told = true;
+                on_stall();
+                continue;
+            }
             reached(Point::BeforePark);
-            Task::sleep();
+            Task::sleep_up_to(limit);
         };
         // ORDERING: Relaxed; a waker that still sees the task wakes it for nothing, which every wait tolerates.
         self.task.store(None, Ordering::Relaxed);
@@ -107,5 +136,31 @@ impl RcuWait {
 impl Default for RcuWait {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn a_stall_is_told_once_and_the_wait_goes_on() {
+        let n_told = Cell::new(0);
+        let n_tested = Cell::new(0);
+        let condition = || {
+            n_tested.set(n_tested.get() + 1);
+            n_told.get() == 1 && n_tested.get() > 8
+        };
+        let wait = RcuWait::new();
+        let result = wait.wait_event_watched(
+            condition,
+            TaskState::Uninterruptible,
+            Duration::from_micros(100),
+            || n_told.set(n_told.get() + 1),
+        );
+        assert_eq!((result, n_told.get()), (Ok(()), 1));
+        assert!(!wait.is_active());
     }
 }

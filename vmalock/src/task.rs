@@ -6,8 +6,9 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use super::sync::{Thread, current as current_thread, park, thread_local};
+use super::sync::{Thread, current as current_thread, park, park_timeout, thread_local};
 
 /// How a wait may end early (`TASK_UNINTERRUPTIBLE`, `TASK_KILLABLE`).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -105,6 +106,11 @@ impl Task {
     /// Sleeps until woken; may wake for no reason (`schedule`).
     pub(crate) fn sleep() {
         park();
+    }
+
+    /// Sleeps until woken, or for `limit`; may wake for no reason (`schedule_timeout`).
+    pub(crate) fn sleep_up_to(limit: Duration) {
+        park_timeout(limit);
     }
 
     fn take() -> &'static Self {

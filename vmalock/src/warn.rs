@@ -79,6 +79,8 @@ kinds! {
     TreeWriterRace => "two tasks changed the tree at once: change it under the mmap write lock only",
     /// The number of VMAs and the map count differ at exit.
     MapCountMismatch => "the number of VMAs in the tree differs from the map count",
+    /// A writer has been waiting for the readers of one VMA for ten seconds. It waits on.
+    WriterStalled => "a writer waits for readers of this VMA that do not leave: look for a read lock that is held across something slow, or leaked",
     /// A thread left an operation with read locks that it should have put.
     ReadLockLeaked => "a VMA read lock was not released: its guard leaked on some path",
 }
@@ -149,7 +151,13 @@ pub fn capture<R>(body: impl FnOnce() -> R) -> (R, Vec<Warning>) {
 #[cold]
 #[track_caller]
 pub(crate) fn warn_on(kind: WarningKind, subject: usize) {
-    let warning = Warning { kind, subject, site: Location::caller() };
+    warn_at(kind, subject, Location::caller());
+}
+
+/// Raises a warning about a call at `site`.
+#[cold]
+pub(crate) fn warn_at(kind: WarningKind, subject: usize, site: &'static Location<'static>) {
+    let warning = Warning { kind, subject, site };
     // ORDERING: Relaxed; a statistic.
     N_WARNINGS.fetch_add(1, Ordering::Relaxed);
     // A destroyed thread-local only means that nobody captures any more.
