@@ -56,7 +56,7 @@
 //! | lookup under RCU | a pin, a walk over an immutable B+tree, no writes |
 //! | VMA write lock without readers | two read-modify-writes and two full fences |
 //! | releasing *n* VMA write locks | one store |
-//! | storing in the tree | a copy of one path (three nodes for 30 000 VMAs) |
+//! | storing in the tree | a copy of one path (four nodes for 100 000 VMAs) |
 //! | validator compiled in, off | a relaxed load for each event |
 //!
 //! Memory of VMAs and address spaces is recycled at once and never given back to the allocator: the high-water mark stays.

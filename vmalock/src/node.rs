@@ -2,10 +2,16 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::vma::Vma;
 
-/// The largest number of entries or children of a node: some cache lines of keys, three levels for 30 000 VMAs.
-const N_MAX: usize = 32;
+/// The largest number of entries or children of a node: four levels hold 100 000 VMAs.
+const N_MAX: usize = 31;
+
+/// What a node holds lies in the node: a walk costs one cache miss a level less than with a vector. One more than the
+/// largest number, so that an insertion that splits needs no room elsewhere.
+type Inline<T> = SmallVec<[T; N_MAX + 1]>;
 
 /// One range of the tree.
 #[derive(Clone, Copy, Debug)]
@@ -17,12 +23,16 @@ pub(crate) struct Entry {
 
 /// A node; never empty.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nodes are allocated one by one, and a box would be one more miss a level"
+)]
 pub(crate) enum Node {
     // INVARIANT: sorted by start, not overlapping.
-    Leaf(Vec<Entry>),
+    Leaf(Inline<Entry>),
     // INVARIANT: sorted by key; all keys of a child lie between its own key and the next one. The first child takes
     // what is below its key, too.
-    Inner(Vec<Child>),
+    Inner(Inline<Child>),
 }
 
 #[derive(Clone, Debug)]
@@ -70,7 +80,7 @@ impl Node {
 
     /// A tree of one entry.
     pub(crate) fn of(entry: Entry) -> Self {
-        Self::Leaf(vec![entry])
+        Self::Leaf(SmallVec::from_iter([entry]))
     }
 
     /// The tree with `entry` added, or replaced if one starts at the same address.
@@ -79,7 +89,7 @@ impl Node {
             Inserted::One(node) => node,
             Inserted::Two(left, right) => {
                 let left = Child { key: left.first_key(), node: Arc::new(left) };
-                Self::Inner(vec![left, right])
+                Self::Inner(SmallVec::from_iter([left, right]))
             }
         }
     }
@@ -100,7 +110,7 @@ impl Node {
         match self {
             Self::Leaf(entries) => {
                 let index = entries.partition_point(|other| other.start < entry.start);
-                let mut entries = copy_with_room(entries);
+                let mut entries = entries.clone();
                 match entries.get_mut(index) {
                     Some(same) if same.start == entry.start => *same = entry,
                     _ => entries.insert(index, entry),
@@ -108,13 +118,13 @@ impl Node {
                 if entries.len() <= N_MAX {
                     return Inserted::One(Self::Leaf(entries));
                 }
-                let right = entries.split_off(N_MAX / 2);
+                let right: Inline<Entry> = entries.drain(N_MAX / 2..).collect();
                 let key = right[0].start;
                 Inserted::Two(Self::Leaf(entries), Child { key, node: Arc::new(Self::Leaf(right)) })
             }
             Self::Inner(children) => {
                 let index = child_index(children, entry.start);
-                let mut children = copy_with_room(children);
+                let mut children = children.clone();
                 match children[index].node.insert(entry) {
                     Inserted::One(node) => children[index].node = Arc::new(node),
                     Inserted::Two(left, right) => {
@@ -126,7 +136,7 @@ impl Node {
                 if children.len() <= N_MAX {
                     return Inserted::One(Self::Inner(children));
                 }
-                let right = children.split_off(N_MAX / 2);
+                let right: Inline<Child> = children.drain(N_MAX / 2..).collect();
                 let key = right[0].key;
                 Inserted::Two(Self::Inner(children), Child { key, node: Arc::new(Self::Inner(right)) })
             }
@@ -136,7 +146,7 @@ impl Node {
     fn remove(&self, start: usize) -> Option<Self> {
         match self {
             Self::Leaf(entries) => {
-                let entries: Vec<Entry> =
+                let entries: Inline<Entry> =
                     entries.iter().copied().filter(|entry| entry.start != start).collect();
                 (!entries.is_empty()).then_some(Self::Leaf(entries))
             }
@@ -178,7 +188,7 @@ fn child_index(children: &[Child], addr: usize) -> usize {
 }
 
 /// Merges a child that has become small with its right or left neighbour, if both fit in one node.
-fn merge_small(children: &mut Vec<Child>, index: usize) {
+fn merge_small(children: &mut Inline<Child>, index: usize) {
     if children[index].node.len() >= N_MAX / 4 || children.len() < 2 {
         return;
     }
@@ -187,18 +197,11 @@ fn merge_small(children: &mut Vec<Child>, index: usize) {
         return;
     }
     let merged = match (&*children[left].node, &*children[left + 1].node) {
-        (Node::Leaf(a), Node::Leaf(b)) => Node::Leaf([a.as_slice(), b.as_slice()].concat()),
-        (Node::Inner(a), Node::Inner(b)) => Node::Inner([a.as_slice(), b.as_slice()].concat()),
+        (Node::Leaf(a), Node::Leaf(b)) => Node::Leaf(a.iter().chain(b).copied().collect()),
+        (Node::Inner(a), Node::Inner(b)) => Node::Inner(a.iter().chain(b).cloned().collect()),
         // All leaves are at one depth.
         _ => return,
     };
     children[left].node = Arc::new(merged);
     children.remove(left + 1);
-}
-
-/// A copy that one more element fits in without a second allocation.
-fn copy_with_room<T: Clone>(items: &[T]) -> Vec<T> {
-    let mut copy = Vec::with_capacity(items.len() + 1);
-    copy.extend_from_slice(items);
-    copy
 }

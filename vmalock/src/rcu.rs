@@ -7,9 +7,15 @@ use std::marker::PhantomData;
 
 use crossbeam_epoch::{Guard, pin};
 
+/// How many sections of the thread are open, and the number of the newest outermost one.
+#[derive(Clone, Copy)]
+struct Sections {
+    n_open: u32,
+    newest: u64,
+}
+
 std::thread_local! {
-    static DEPTH: Cell<usize> = const { Cell::new(0) };
-    static N_SECTIONS: Cell<u64> = const { Cell::new(0) };
+    static SECTIONS: Cell<Sections> = const { Cell::new(Sections { n_open: 0, newest: 0 }) };
 }
 
 /// An open RCU read section (`rcu_read_lock` … `rcu_read_unlock`). May be nested; must not be kept while blocking.
@@ -17,7 +23,6 @@ std::thread_local! {
 #[must_use = "the section ends when this is dropped"]
 pub struct RcuGuard {
     pub(crate) guard: Guard,
-    section: u64,
     _not_send: PhantomData<*const ()>,
 }
 
@@ -25,35 +30,34 @@ pub struct RcuGuard {
 #[inline]
 pub fn rcu_read_lock() -> RcuGuard {
     let guard = pin();
-    // A thread whose thread-locals are gone gets section 0, which no iterator will continue.
-    let depth = DEPTH.try_with(|depth| depth.replace(depth.get() + 1)).unwrap_or(0);
-    let section = N_SECTIONS
-        .try_with(|n| {
-            if depth == 0 {
-                n.set(n.get() + 1);
-            }
-            n.get()
-        })
-        .unwrap_or(0);
-    RcuGuard { guard, section, _not_send: PhantomData }
+    SECTIONS.with(|cell| {
+        let Sections { n_open, newest } = cell.get();
+        cell.set(Sections { n_open: n_open + 1, newest: newest + u64::from(n_open == 0) });
+    });
+    RcuGuard { guard, _not_send: PhantomData }
 }
 
 /// Whether the calling thread is in an RCU read section (`rcu_read_lock_held`).
 #[must_use]
 pub fn rcu_read_lock_held() -> bool {
-    DEPTH.try_with(Cell::get).unwrap_or(0) != 0
+    SECTIONS.get().n_open != 0
 }
 
 impl RcuGuard {
     /// The number of the outermost section that is open: no two sections of a thread have the same one.
+    // An associated function of the guard, although the number is the thread's: only who is in a section has one.
+    #[expect(clippy::unused_self, reason = "the guard proves that a section of this thread is open")]
     pub(crate) fn section(&self) -> u64 {
-        self.section
+        SECTIONS.get().newest
     }
 }
 
 impl Drop for RcuGuard {
     #[inline]
     fn drop(&mut self) {
-        let _ = DEPTH.try_with(|depth| depth.set(depth.get().saturating_sub(1)));
+        SECTIONS.with(|cell| {
+            let Sections { n_open, newest } = cell.get();
+            cell.set(Sections { n_open: n_open.saturating_sub(1), newest });
+        });
     }
 }

@@ -171,7 +171,7 @@ impl<'mm> VmaIterator<'mm> {
     #[track_caller]
     fn snapshot<'r>(&mut self, rcu: &'r RcuGuard) -> Option<&'r Node> {
         match self.state {
-            Some((section, node)) if section == rcu.section() && section != 0 => {
+            Some((section, node)) if section == rcu.section() => {
                 // SAFETY: `node` was loaded in this very RCU section of this thread (neither the iterator nor the guard
                 // can change threads, and section numbers are not used twice), so its grace period has not ended.
                 Some(unsafe { &*node })

@@ -26,32 +26,21 @@ pub const POISON: usize = 0x6b6b_6b6b_6b6b_6b6b;
 ///
 /// Its memory is never freed, so a stale `&'static Vma` is harmless; what it still stands for is another question, which
 /// only a lock answers.
+// The first 64 bytes are all that a reader touches: it writes the count anyway, so whatever lies on the same cache line
+// comes for free. Two lines in all, because adjacent lines are fetched together.
+// Kernel: the count has a line of its own, because others read the fields under the mmap lock without writing the count.
 #[derive(Debug)]
-#[repr(C)]
+#[repr(C, align(128))]
 pub struct Vma {
-    /// Attach count, readers, exclusion. On a cache line of its own: every reader of the VMA writes it.
-    pub(crate) vm_refcnt: Padded<VmRefcnt>,
+    /// Attach count, readers, exclusion.
+    pub(crate) vm_refcnt: VmRefcnt,
     // INVARIANT: odd (stamps are taken while the sequence is odd). Written only under the mmap write lock with the
     // exclude flag set, or while the VMA is detached.
     vm_lock_seq: AtomicU64,
     // INVARIANT: constant from initialisation to free; rewritten by the next initialisation.
     vm_mm: StaticRef<Mm>,
-    pub(crate) vmlock_dep_map: DepMap,
     fields: VmaFields,
-}
-
-/// Keeps a value off its neighbours' cache lines (two of them: adjacent lines are fetched together).
-#[derive(Debug, Default)]
-#[repr(align(128))]
-pub(crate) struct Padded<T>(T);
-
-impl<T> Deref for Padded<T> {
-    type Target = T;
-
-    #[inline]
-    fn deref(&self) -> &T {
-        &self.0
-    }
+    pub(crate) vmlock_dep_map: DepMap,
 }
 
 /// What a VMA says about its range. Stable while the VMA is locked, or the mmap lock is held.
@@ -59,6 +48,7 @@ impl<T> Deref for Padded<T> {
 /// The members are atomics only because stale readers of the *object* may exist; they are read and written relaxed, and
 /// ordered by the locks.
 #[derive(Debug)]
+#[repr(C)]
 pub struct VmaFields {
     vm_start: AtomicUsize,
     vm_end: AtomicUsize,
@@ -130,11 +120,11 @@ impl VmaFields {
 impl Vma {
     pub(crate) fn new() -> Self {
         Self {
-            vm_refcnt: Padded(VmRefcnt::new()),
+            vm_refcnt: VmRefcnt::new(),
             vm_lock_seq: AtomicU64::new(u64::MAX),
             vm_mm: StaticRef::none(),
-            vmlock_dep_map: DepMap::vm_lock(),
             fields: VmaFields::new(),
+            vmlock_dep_map: DepMap::vm_lock(),
         }
     }
 
