@@ -4,6 +4,7 @@
 //! Each case file says `use super::{sync, thread}` and is included twice. `surface.rs` adds the other direction: what std
 //! documents as stable in this toolchain and the bodies do not name.
 
+mod layout;
 mod surface;
 
 #[expect(clippy::duplicate_mod, reason = "the same bodies against both libraries is the point")]
