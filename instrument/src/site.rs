@@ -74,7 +74,7 @@ fn is_absolute(file: &str) -> bool {
     file.starts_with('/') || file.as_bytes().get(1) == Some(&b':')
 }
 
-/// `/srv/build/store/src/a.rs` → `store/src/a.rs`: the last `src`, `tests`, `benches` or `examples` and the folder
+/// `/r/a/store/src/a.rs` → `store/src/a.rs`: the last `src`, `tests`, `benches` or `examples` and the folder
 /// above it; without one, the last two parts.
 fn from_crate_folder(file: &str) -> String {
     let parts: Vec<&str> = file.split('/').collect();
@@ -97,26 +97,26 @@ mod tests {
             ("src/lib.rs", "src/lib.rs"),
             ("store\\src\\lib.rs", "store/src/lib.rs"),
             (
-                "/srv/a/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/tokio-1.47.0/src/sync/m.rs",
+                "/r/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/tokio-1.47.0/src/sync/m.rs",
                 "tokio-1.47.0/src/sync/m.rs",
             ),
-            ("C:\\Users\\a\\.cargo\\registry\\src\\mirror-1\\moka-0.12.1\\src\\l.rs", "moka-0.12.1/src/l.rs"),
+            ("C:\\r\\.cargo\\registry\\src\\mirror-1\\moka-0.12.1\\src\\l.rs", "moka-0.12.1/src/l.rs"),
             (
-                "/srv/a/.cargo/git/checkouts/my-crate-0123456789abcdef/5f3a2b1/src/lib.rs",
+                "/r/.cargo/git/checkouts/my-crate-0123456789abcdef/5f3a2b1/src/lib.rs",
                 "my-crate-5f3a2b1/src/lib.rs",
             ),
             ("/rustc/59807616e1aaaa/library/std/src/sync/poison/mutex.rs", "std/src/sync/poison/mutex.rs"),
             (
-                "/srv/a/.rustup/toolchains/stable-x/lib/rustlib/src/rust/library/core/src/ops/function.rs",
+                "/r/.rustup/toolchains/stable-x/lib/rustlib/src/rust/library/core/src/ops/function.rs",
                 "core/src/ops/function.rs",
             ),
-            ("/srv/a/ws/store/src/b.rs", "store/src/b.rs"),
+            ("/r/ws/store/src/b.rs", "store/src/b.rs"),
             ("/elsewhere/deep/crate/src/m/b.rs", "crate/src/m/b.rs"),
             ("/elsewhere/main.rs", "elsewhere/main.rs"),
             ("/main.rs", "main.rs"),
         ];
         for (file, want) in cases {
-            assert_eq!(normalise(file, Some("/srv/a/ws/")), want, "{file}");
+            assert_eq!(normalise(file, Some("/r/ws/")), want, "{file}");
         }
     }
 

@@ -83,7 +83,7 @@ impl Entered {
 impl Drop for Entered {
     #[inline(always)]
     fn drop(&mut self) {
-        // A signal handler that sees the state again must also see it whole.
+        // ORDERING: a signal handler that sees the state again must also see it whole.
         compiler_fence(Ordering::SeqCst);
         // ORDERING: Relaxed: only this thread and its signal handlers read it.
         TASK.with(|word| word.store(self.0.as_ptr().cast(), Ordering::Relaxed));
