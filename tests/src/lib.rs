@@ -3,5 +3,7 @@
 #![deny(missing_docs)]
 
 pub mod child;
+pub mod faults;
+pub mod oracle;
 pub mod reports;
 pub mod scenario_case;

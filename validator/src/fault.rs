@@ -2,13 +2,28 @@
 //!
 //! Without `--cfg engine_faults` every switch is a constant `false` and leaves no trace in the code.
 
-/// One rule that can be broken on purpose.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[repr(u8)]
-#[non_exhaustive]
-pub enum Fault {
+macro_rules! faults {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// One rule that can be broken on purpose.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[repr(u8)]
+        #[non_exhaustive]
+        pub enum Fault {
+            /// None: every rule holds.
+            None,
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl Fault {
+            /// Every fault, in the order of the rules.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+        }
+    };
+}
+
+faults! {
     /// The chain key ignores the mode of an acquisition.
-    ChainKeyIgnoresMode = 1,
+    ChainKeyIgnoresMode,
     /// Every dependency counts as exclusive holder, exclusive acquisition.
     AllExclusive,
     /// A recursive reader counts as a fair one.
@@ -118,10 +133,10 @@ mod switch {
 
     static CURRENT: AtomicU8 = AtomicU8::new(0);
 
-    /// Switches `fault` on and every other off; `None` switches all off.
-    pub fn set(fault: Option<Fault>) {
+    /// Switches `fault` on and every other off.
+    pub fn set(fault: Fault) {
         // ORDERING: Relaxed: a test switches before it starts the engine, on the same thread; nothing is published by it.
-        CURRENT.store(fault.map_or(0, |fault| fault as u8), Ordering::Relaxed);
+        CURRENT.store(fault as u8, Ordering::Relaxed);
     }
 
     /// Whether `fault` is switched on.

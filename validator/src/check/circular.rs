@@ -25,7 +25,8 @@ pub(crate) struct Recorded {
 /// The walk ends at the first holder through which the older ones are connected anyway: one that was waited for, and where
 /// whoever arrives waits for whoever leaves. Kernel: it ends at the first holder that is not a try, and so forgets what a recursive
 /// reader hides. With evidence a fair reader does not end it either, because the joint there counts fully only once a writer
-/// was seen, nor a timed acquisition, because the connection through it would be worth no more than a note.
+/// was seen, nor a timed acquisition, because the connection through it would be worth no more than a note. Nor does a lock that was
+/// taken under a nest lock: it may have been given no dependency on what was taken in between (the kernel forgets that).
 pub(crate) fn holders(view: &View<'_>, skip: Option<usize>) -> Vec<usize> {
     let task = view.task;
     let mut found = Vec::new();
@@ -35,7 +36,8 @@ pub(crate) fn holders(view: &View<'_>, skip: Option<usize>) -> Vec<usize> {
             continue;
         }
         found.push(index);
-        if ends_walk(view.config, held) {
+        let is_nested = held.is_rare && task.rare_of(index).is_some_and(|rare| rare.nest.is_some());
+        if !is_nested && ends_walk(view.config, held) {
             break;
         }
     }
@@ -114,18 +116,13 @@ pub(crate) fn find_cycle(
     judge::strongest_cycle(view, knowledge, recorded.step)
 }
 
-/// Of several cycles that one acquisition closes, those that say something of their own: not the ones that run through all the
-/// classes of another that is at least as sure.
-pub(crate) fn without_detours(mut found: Vec<FoundCycle>) -> Vec<FoundCycle> {
+/// Puts the cycles that one acquisition closes in the order in which they are told: the surest first, then the shortest.
+pub(crate) fn surest_first(mut found: Vec<FoundCycle>) -> Vec<FoundCycle> {
     found.sort_by_key(|cycle| (std::cmp::Reverse(cycle.judged.level), cycle.path.len()));
-    let mut kept: Vec<FoundCycle> = Vec::new();
-    for cycle in found {
-        let is_detour = kept
-            .iter()
-            .any(|other| other.path.iter().all(|step| cycle.path.iter().any(|own| own.from == step.from)));
-        if !is_detour {
-            kept.push(cycle);
-        }
-    }
-    kept
+    found
+}
+
+/// Whether the cycle runs through all the classes of another: it says nothing of its own beside that one.
+pub(crate) fn is_detour(cycle: &FoundCycle, other: &FoundCycle) -> bool {
+    other.path.iter().all(|step| cycle.path.iter().any(|own| own.from == step.from))
 }

@@ -178,9 +178,10 @@ impl Validator {
             let wanted = Wanted::new(acquire, class, stack.or_else(|| self.chains.stack(chain)));
             Pass::new(self, task, &wanted, !is_known, &mut findings).run();
             if !is_known {
-                let has_room =
-                    self.chains.insert(key, stack) && (key == chain || self.chains.insert(chain, stack));
-                if !has_room {
+                if key != chain {
+                    self.chains.insert_stack(chain, stack);
+                }
+                if !self.chains.insert(key, stack) {
                     self.count_dropped();
                 }
             }

@@ -7,7 +7,7 @@ use crate::base::event::AcquireFlags;
 use crate::base::id::LockId;
 use crate::base::mode::Wait;
 use crate::check::circular::{self, Recorded};
-use crate::check::judge::{self, Judged, Lowered};
+use crate::check::judge::{self, FoundCycle, Judged, Lowered};
 use crate::check::knowledge::Knowledge;
 use crate::check::recursion::{self, Again, Nesting};
 use crate::check::usage::{self, Usage};
@@ -140,7 +140,8 @@ impl<'a> Pass<'a> {
         }
         let task = self.view.task;
         let mut marks = Vec::new();
-        if acquisition.wait != Wait::Try {
+        // Neither a try nor a wait with a timeout can hang the interrupted task for ever.
+        if acquisition.wait == Wait::Blocking {
             marks.extend(task.entered_contexts().iter().map(|context| (context, Usage::UsedIn)));
         }
         if !flags.contains(AcquireFlags::SYNC) {
@@ -185,8 +186,23 @@ impl<'a> Pass<'a> {
                 }
             }
         }
-        for found in circular::without_detours(found) {
-            self.validator.report_cycle(&self.view, knowledge, self.findings, found.path, &found.judged);
+        let mut told: Vec<FoundCycle> = Vec::new();
+        for cycle in circular::surest_first(found) {
+            if told.iter().any(|other| circular::is_detour(&cycle, other)) {
+                continue;
+            }
+            let n_before = self.findings.violations.len();
+            self.validator.report_cycle(
+                &self.view,
+                knowledge,
+                self.findings,
+                cycle.path.clone(),
+                &cycle.judged,
+            );
+            // A cycle that was reported long ago hides nothing: what runs around it now may be news.
+            if self.findings.violations.len() > n_before {
+                told.push(cycle);
+            }
         }
     }
 

@@ -13,6 +13,7 @@ use rustc_hash::FxHashSet;
 use super::adjacency::{Adjacency, Direction};
 use super::kind::{DependencyKinds, Held, Kind, Wanted};
 use crate::base::id::{ClassId, LockId};
+use crate::fault::{self, Fault};
 
 /// One edge of a path that a search found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -233,11 +234,15 @@ impl Query<'_> {
                 if !(self.enter)(end) {
                     continue;
                 }
+                // Kernel: stamps the class before it looks at the edge, so a weak first look hides every later one.
+                if fault::is(Fault::SearchShadows) && !scratch.enter(end, 0, false) {
+                    continue;
+                }
                 if gated {
                     self.expand_gated(graph, scratch, state, parent, edge);
                 } else if let Some((kinds, weak)) = self.step(graph.kinds(edge), weak, state.node, end) {
                     let flags = u8::from(weak) * WEAK;
-                    if scratch.enter(end, flags, false) {
+                    if fault::is(Fault::SearchShadows) || scratch.enter(end, flags, false) {
                         scratch.queue.push(State { node: end, flags, parent, edge, kinds });
                     }
                 }

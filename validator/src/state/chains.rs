@@ -9,6 +9,8 @@ use crate::base::id::StackId;
 
 /// A program with more distinct chains than this has a class too many for each of its locks.
 const MAX_CHAINS: u64 = 1 << 23;
+/// Keeps the stacks of chains apart from the chains themselves.
+const STACK_ONLY: u64 = 0x8422_2325_cbf2_9ce4;
 
 /// Every chain that was validated, by key, with the stack of its first sighting.
 ///
@@ -29,7 +31,16 @@ impl Chains {
 
     /// The stack of the chain's first sighting, if one was captured.
     pub(crate) fn stack(&self, key: u64) -> Option<StackId> {
-        self.map.get(&key).and_then(|stack| *stack)
+        let stack = |key| self.map.get(&key).and_then(|stack| *stack);
+        stack(key).or_else(|| stack(key ^ STACK_ONLY))
+    }
+
+    /// Remembers the stack of a chain that was validated in a context only: in a plain one it is still to be validated, because other
+    /// usages are marked there.
+    pub(crate) fn insert_stack(&self, key: u64, stack: Option<StackId>) {
+        if stack.is_some() && self.n_chains() < MAX_CHAINS {
+            self.map.entry(key ^ STACK_ONLY).or_insert(stack);
+        }
     }
 
     /// Remembers a chain; the first stack stays. `false` if there was no room: the chain will be validated again each time.
