@@ -9,6 +9,7 @@ use super::kind::{Held, Kind};
 use super::order::Order;
 use super::search::{End, PathStep, Query, QueuedWriter, RawPath, Scratch, SearchFilter, joint_is_strong};
 use crate::base::id::ClassId;
+use crate::fault::{self, Fault};
 
 /// What [`Graph::add`] did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -192,7 +193,7 @@ impl Graph {
         if before.len() * after.len() > MAX_BRIDGES {
             return Removed::Kept;
         }
-        for &pred in &before {
+        for &pred in before.iter().filter(|_| !fault::is(Fault::RemovalForgets)) {
             for &succ in &after {
                 self.bridge(pred, node, succ, fair_waits);
             }
