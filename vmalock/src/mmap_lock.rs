@@ -5,13 +5,13 @@
 //! | `mmap_write_lock` | [`mmap_write_lock`] | [`Mm::write`] |
 //! | `mmap_write_lock_nested` | [`mmap_write_lock_nested`] | [`Mm::write_nested`] |
 //! | `mmap_write_lock_killable` | [`mmap_write_lock_killable`] | [`Mm::write_killable`] |
-//! | `mmap_write_unlock` | [`mmap_write_unlock`] | drop [`MmapWriteGuard`] |
-//! | `mmap_write_downgrade` | [`mmap_write_downgrade`] | [`MmapWriteGuard::downgrade`] |
+//! | `mmap_write_unlock` | [`mmap_write_unlock`] | drop [`MmapWriteGuard`](super::mmap_guard::MmapWriteGuard) |
+//! | `mmap_write_downgrade` | [`mmap_write_downgrade`] | [`MmapWriteGuard::downgrade`](super::mmap_guard::MmapWriteGuard::downgrade) |
 //! | `mmap_read_lock` | [`mmap_read_lock`] | [`Mm::read`] |
 //! | `mmap_read_lock_killable` | [`mmap_read_lock_killable`] | [`Mm::read_killable`] |
 //! | `mmap_read_trylock` | [`mmap_read_trylock`] | [`Mm::try_read`] |
-//! | `mmap_read_unlock` | [`mmap_read_unlock`] | drop [`MmapReadGuard`] |
-//! | `mmap_read_unlock_non_owner` | [`mmap_read_unlock_non_owner`] | drop [`NonOwnerMmapRead`] |
+//! | `mmap_read_unlock` | [`mmap_read_unlock`] | drop [`MmapReadGuard`](super::mmap_guard::MmapReadGuard) |
+//! | `mmap_read_unlock_non_owner` | [`mmap_read_unlock_non_owner`] | drop [`NonOwnerMmapRead`](super::mmap_guard::NonOwnerMmapRead) |
 //! | `mmap_lock_is_contended` | [`mmap_lock_is_contended`] | the same |
 //! | `vma_end_write_all` | [`vma_end_write_all`] | part of unlock and downgrade |
 //!
