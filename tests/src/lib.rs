@@ -5,5 +5,6 @@
 pub mod child;
 pub mod faults;
 pub mod oracle;
+pub mod command_line;
 pub mod reports;
 pub mod scenario_case;

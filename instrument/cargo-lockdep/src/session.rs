@@ -14,8 +14,10 @@ use crate::watch;
 use crate::wrapped::{CargoCommand, WatchArgs};
 use crate::wrapper;
 
-/// How many runs keep their records; older ones are removed.
+/// How many runs keep their records whatever their age.
 const N_KEPT_RUNS: usize = 8;
+/// Records younger than this are kept as well: the run that writes them may still be going on.
+const KEPT_AGE_MS: u128 = 24 * 60 * 60 * 1000;
 
 /// Everything that is needed to start a cargo command under validation.
 #[derive(Debug)]
@@ -126,7 +128,7 @@ impl Session {
             None => (self.base.join("records"), true),
         };
         if is_ours {
-            prune(&parent);
+            prune(&parent, now_ms);
         }
         // Whoever names a directory wants the records in it, together with those of other runs.
         let records = if is_ours { parent.join(name) } else { parent };
@@ -144,16 +146,20 @@ impl Session {
     }
 }
 
-/// Removes the records of all but the newest runs. That is housekeeping: what cannot be removed stays.
-fn prune(parent: &Path) {
+/// Removes the records of old runs. That is housekeeping: what cannot be removed stays.
+fn prune(parent: &Path, now_ms: u128) {
     let Ok(entries) = fs::read_dir(parent) else {
         return;
     };
-    let mut runs: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    // Names begin with the time in milliseconds, of equal length for centuries.
+    let began_ms =
+        |path: &PathBuf| -> Option<u128> { path.file_name()?.to_str()?.split('-').next()?.parse().ok() };
+    let mut runs: Vec<(u128, PathBuf)> =
+        entries.flatten().filter_map(|entry| Some((began_ms(&entry.path())?, entry.path()))).collect();
     runs.sort();
-    for old in runs.iter().rev().skip(N_KEPT_RUNS - 1) {
-        let _ = fs::remove_dir_all(old);
+    for (began_ms, old) in runs.iter().rev().skip(N_KEPT_RUNS - 1) {
+        if now_ms.saturating_sub(*began_ms) > KEPT_AGE_MS {
+            let _ = fs::remove_dir_all(old);
+        }
     }
 }
 
@@ -212,6 +218,21 @@ mod tests {
             "test --target x --lib -- --target z"
         );
         assert_eq!(line(CargoCommand::Run, "--target-dir t --target=y -q"), "run --target x -q");
+    }
+
+    #[test]
+    fn records_of_a_run_that_may_still_go_on_are_kept() {
+        let parent = std::env::temp_dir().join(format!("lockdep-prune-{}", std::process::id()));
+        let now_ms = 10 * KEPT_AGE_MS;
+        for age in 0..20 {
+            fs::create_dir_all(parent.join(format!("{:020}-1", now_ms - 1000 * age)))
+                .expect("a temporary directory");
+            fs::create_dir_all(parent.join(format!("{:020}-2", now_ms - 2 * KEPT_AGE_MS - age)))
+                .expect("likewise");
+        }
+        prune(&parent, now_ms);
+        assert_eq!(fs::read_dir(&parent).expect("it is there").count(), 20);
+        fs::remove_dir_all(parent).expect("ours");
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub(crate) fn watch(command: Command, records: &Path, args: &WatchArgs) -> Resul
         }
         Ok(())
     })?;
-    let (tally, joined) = tail.finish()?;
+    let (tally, joined) = tail.finish();
     for report in &joined {
         printer.print(report)?;
     }

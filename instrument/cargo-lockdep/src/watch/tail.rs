@@ -11,7 +11,7 @@ use lockdep_validator::record::Record;
 use lockdep_validator::report::model::Report;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::error::Result;
+use crate::cli::say;
 use crate::source::Sources;
 use crate::suppress::{Day, Judgement, Policy};
 use crate::{hint, report};
@@ -100,17 +100,20 @@ impl Tail {
     }
 
     /// What all records together say, and the reports that only all of them together show.
-    ///
-    /// # Errors
-    ///
-    /// If a record can no longer be read.
-    pub(super) fn finish(mut self) -> Result<(Tally, Vec<NewReport>)> {
+    pub(super) fn finish(mut self) -> (Tally, Vec<NewReport>) {
         // What a single process knows it has reported by itself.
         if self.tally.n_processes < 2 {
-            return Ok((self.tally, Vec::new()));
+            return (self.tally, Vec::new());
         }
         let files: Vec<PathBuf> = self.followed.keys().cloned().collect();
-        let (reports, sources) = report::joined(&files)?;
+        let (reports, sources) = match report::joined(&files) {
+            Ok(joined) => joined,
+            // What the processes reported by themselves stands; the run is not undone by records that someone removed.
+            Err(error) => {
+                say(format_args!("the records could not be joined: {error}"));
+                return (self.tally, Vec::new());
+            }
+        };
         let sources = Rc::new(sources);
         let mut news = Vec::new();
         for report in reports {
@@ -120,7 +123,7 @@ impl Tail {
                 news.push(NewReport { report, judgement, origin, sources: Rc::clone(&sources) });
             }
         }
-        Ok((self.tally, news))
+        (self.tally, news)
     }
 }
 
