@@ -195,7 +195,7 @@ fn page(rows: &str) -> String {
          The tests of each crate as it comes from the registry: plain, with the façade but validation off, and with \
          validation on. *tests* says how many pass under validation, of those that pass without. *plain* is what the test \
          harness says the tests took (the fastest of {N_ROUNDS} runs); *off* and *on* are ratios to it, measured in turn with \
-         it. What is reported is judged one by one in [Reports in published crates](crate-reports.md).\n\n\
+         it.\n\n\
          Written by `cargo run -p lockdep-tests --bin crates_table`; the list is `tests/crates/crates.toml`.\n\n\
          | crate | cargo test | tests | lock classes | dependencies | reports | plain | off | on |\n\
          |---|---|---|---|---|---|---|---|---|\n{rows}"
