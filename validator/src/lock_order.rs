@@ -201,7 +201,9 @@ pub fn crate_version(file: &str) -> Option<(&str, &str)> {
     let first = file.split(['/', '\\']).next()?;
     let at = first.match_indices('-').map(|(at, _)| at).find(|at| {
         let rest = &first[at + 1..];
-        rest.starts_with(|c: char| c.is_ascii_digit()) && rest.contains('.')
+        // A version begins with a number and a point; `-2` alone is part of the name.
+        let after = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        after.len() < rest.len() && after.starts_with('.')
     })?;
     Some((&first[..at], &first[at + 1..]))
 }
