@@ -9,7 +9,7 @@ use std::num::NonZeroU32;
 use lockdep_validator::base::id::Subclass;
 use lockdep_validator::engine::StackSource;
 use lockdep_validator::report::build::Resolver;
-use lockdep_validator::report::model::{Frame, Frames, Place};
+use lockdep_validator::report::model::{Frame, Frames, Place, Report};
 use lockdep_validator::state::class::{ClassAttributes, Validation};
 use lockdep_validator::{
     Acquire, ClassHash, ClassId, Code, Config, LockClassKey, LockId, Mode, Site, StackId, TaskContext,
@@ -30,6 +30,7 @@ pub(crate) fn recheck(
     let found: Vec<_> =
         violations.iter().map(|violation| replay.validator.report(violation, &replay.tokens)).collect();
     for mut report in found {
+        lowered(&mut report, &replay.shared);
         report.counters = union.counters();
         let fingerprint = report.fingerprint.clone();
         match union.reports.get_mut(&fingerprint) {
@@ -42,16 +43,39 @@ pub(crate) fn recheck(
     }
 }
 
+/// Takes back that the objects are the same where they only are the one lock of their class in different processes.
+fn lowered(report: &mut Report, shared: &FxHashSet<ClassHash>) {
+    let is_shared = |hash: &str| ClassHash::parse(hash).is_some_and(|hash| shared.contains(&hash));
+    let is_one_process = report.cycle.windows(2).all(|pair| pair[0].process == pair[1].process);
+    if is_one_process || report.level != "error" || report.cycle.iter().all(|step| is_shared(&step.from_hash))
+    {
+        return;
+    }
+    report.level = "warning".to_owned();
+    report.evidence.same_instances = false;
+    report.evidence.declared = false;
+    let same = ["the very lock objects", "the locks of each class are interchangeable"];
+    report.notes.retain(|note| !same.iter().any(|start| note.starts_with(start)));
+    report.notes.insert(
+        0,
+        "each side was seen in a process of its own, with locks of its own: it hangs if one process runs both on the same locks"
+            .to_owned(),
+    );
+}
+
 /// The engine, and what its tokens mean.
 struct Replay {
     validator: Validator,
     classes: FxHashMap<ClassHash, ClassId>,
-    /// Classes whose lock is one and the same in every process: statics.
+    /// Classes whose locks are the same in every process, or as good as that: statics, and declared ones.
     shared: FxHashSet<ClassHash>,
     tokens: Tokens,
     instances: FxHashMap<(ClassHash, usize, u64), u64>,
     tasks: FxHashMap<(usize, u32, String), TaskId>,
-    edges: FxHashSet<(ClassHash, ClassHash)>,
+    /// Where each class was taken when it was held around another, for gates.
+    gate_places: FxHashMap<ClassHash, Place>,
+    /// Classes of which one process used several locks.
+    several: FxHashSet<ClassHash>,
 }
 
 /// What sites, stacks and tasks stand for.
@@ -109,7 +133,7 @@ impl Replay {
         let mut known: Vec<_> = union.classes.values().collect();
         known.sort_unstable_by_key(|class| class.hash);
         for class in known {
-            if !union.several.contains(&class.hash) && is_static(class) {
+            if class.declared || (!union.several.contains(&class.hash) && is_static(class)) {
                 shared.insert(class.hash);
             }
             let key = LockClassKey {
@@ -131,9 +155,11 @@ impl Replay {
                 classes.insert(class.hash, id);
             }
         }
-        let edges = union.dependencies.keys().map(|key| (key.from, key.to)).collect();
+        let held = union.dependencies.values().map(|seen| &seen.first.from);
+        let gate_places = held.map(|lock| (lock.class, lock.site.clone())).collect();
+        let several = union.several.clone();
         let (instances, tasks) = (FxHashMap::default(), FxHashMap::default());
-        Self { validator, classes, shared, tokens, instances, tasks, edges }
+        Self { validator, classes, shared, tokens, instances, tasks, gate_places, several }
     }
 
     fn run(&mut self, union: &Union) -> Vec<Violation> {
@@ -159,20 +185,19 @@ impl Replay {
         let first = &seen.first;
         let task = self.task(union, seen);
         let mut context = TaskContext::new(task);
-        // A gate that was ever held when the outer lock was taken stood outside it; else it was taken in between.
-        let (outside, between): (Vec<_>, Vec<_>) =
-            key.gates.iter().partition(|gate| self.edges.contains(&(**gate, key.from)));
+        // Where a gate was taken is not recorded, only that it was held in the end. A try adds no dependency *to* the gate, so
+        // that taken last it adds none that was not there.
         let nothing = Frames::default();
-        let gate =
-            |hash: &ClassHash| (*hash, Mode::Exclusive, Wait::Blocking, Place::default(), 0, nothing.clone());
+        let gate = |hash: &ClassHash| {
+            let place = self.gate_places.get(hash).cloned().unwrap_or_default();
+            (*hash, Mode::Exclusive, Wait::Try, place, 0, nothing.clone())
+        };
         let lock = |lock: &lockdep_validator::record::RecordedLock, frames: &Frames| {
             (lock.class, lock.mode, lock.wait, lock.site.clone(), lock.instance, frames.clone())
         };
-        let chain: Vec<_> = outside
+        let chain: Vec<_> = [lock(&first.from, &first.frames_held)]
             .into_iter()
-            .map(gate)
-            .chain([lock(&first.from, &first.frames_held)])
-            .chain(between.into_iter().map(gate))
+            .chain(key.gates.iter().map(gate))
             .chain([lock(&first.to, &first.frames_acquire)])
             .collect();
         let mut held = Vec::new();
@@ -207,9 +232,10 @@ impl Replay {
         task
     }
 
-    /// A number for a lock that no lock of another process has, unless they are the same.
+    /// A number for the lock. Classes of which every process used one lock keep one number, or no gate would ever count;
+    /// that these locks are not the same is put right in [`lowered`].
     fn instance(&mut self, class: ClassHash, run: usize, instance: u64) -> u64 {
-        if self.shared.contains(&class) {
+        if !self.several.contains(&class) {
             return 1;
         }
         let next = self.instances.len() as u64 + 2;
@@ -222,5 +248,72 @@ impl Replay {
         }
         self.tokens.stacks.push(frames.frames);
         u32::try_from(self.tokens.stacks.len()).ok().and_then(NonZeroU32::new).map(StackId)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lockdep_validator::record::{ClassRecord, Record};
+
+    use super::*;
+    use crate::records::fixture::{class, dependency, record, union_of};
+
+    fn classes() -> [ClassRecord; 4] {
+        [1, 2, 3, 4].map(|line| class(u64::from(line), "src/a.rs", line)).map(|mut class| {
+            let key = LockClassKey {
+                kind: class.kind.clone(),
+                type_name: class.type_name.clone(),
+                file: class.file.clone(),
+                line: class.site.line,
+                column: class.site.column,
+                ..LockClassKey::default()
+            };
+            class.hash = key.hash();
+            class
+        })
+    }
+
+    /// One process for each list of (held, taken, gate).
+    fn levels(processes: &[&[(usize, usize, Option<usize>)]], is_static: bool) -> Vec<String> {
+        let all = classes();
+        let records: Vec<String> = processes
+            .iter()
+            .enumerate()
+            .map(|(pid, steps)| {
+                let mut lines: Vec<Record> = all.iter().cloned().map(Record::Class).collect();
+                lines.extend(steps.iter().map(|&(from, to, gate)| {
+                    let mut line = dependency(&all[from], &all[to], 10, "t");
+                    line.gates = gate.map(|gate| all[gate].hash).into_iter().collect();
+                    Record::Dependency(line)
+                }));
+                record(u32::try_from(pid).expect("few"), "", lines, true)
+            })
+            .collect();
+        let mut union = union_of(&records);
+        recheck(&mut union, &|_| is_static);
+        union.reports.values().map(|joined| joined.report.level.clone()).collect()
+    }
+
+    #[test]
+    fn opposite_orders_of_two_processes_are_found() {
+        assert_eq!(
+            levels(&[&[(0, 1, None)], &[(1, 0, None)]], false),
+            ["warning"],
+            "other locks, the same classes"
+        );
+        assert_eq!(levels(&[&[(0, 1, None)], &[(1, 0, None)]], true), ["error"], "the same statics");
+        assert_eq!(levels(&[&[(0, 1, None)], &[(1, 2, None)], &[(2, 0, None)]], false), ["warning"]);
+        assert!(levels(&[&[(0, 1, None)], &[(0, 1, None)]], false).is_empty());
+    }
+
+    #[test]
+    fn a_gate_adds_no_dependency_of_its_own() {
+        // 0 -> 1 -> 2 -> 3 held at once: 0 is a gate of the last step, but nothing recorded that 2 was taken under it.
+        assert!(levels(&[&[(0, 1, None), (1, 2, Some(0)), (2, 3, Some(0))]], false).is_empty());
+        assert_eq!(
+            levels(&[&[(0, 1, Some(2))], &[(1, 0, Some(2))]], false),
+            ["note"],
+            "one gate around both"
+        );
     }
 }

@@ -126,3 +126,46 @@ fn hostile_names_stay_text() {
         serde_json::from_str::<serde_json::Value>(&render(ReportFormat::Sarif, &found)).expect("JSON");
     });
 }
+
+/// Runs a program that reads one of our formats; `None`, and a word about it, where it is not installed.
+fn consumer(programs: &[&str], args: &[&str]) -> Option<std::process::Output> {
+    let found =
+        programs.iter().find_map(|program| std::process::Command::new(program).args(args).output().ok());
+    if found.is_none() {
+        crate::cli::say(format_args!("skipped: none of {} is installed", programs.join(", ")));
+    }
+    found
+}
+
+fn scratch(name: &str, text: &str) -> std::path::PathBuf {
+    let path = std::env::temp_dir().join(format!("lockdep-{}-{name}", std::process::id()));
+    std::fs::write(&path, text).expect("a temporary file");
+    path
+}
+
+#[test]
+fn graphviz_reads_the_dot_file() {
+    let path = scratch("order.dot", &rendered(ReportFormat::Dot));
+    if let Some(output) = consumer(&["dot"], &["-Tplain", &path.to_string_lossy()]) {
+        let plain = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let count = |word: &str| plain.lines().filter(|line| line.starts_with(word)).count();
+        assert_eq!((count("node "), count("edge ")), (3, 3), "{plain}");
+    }
+    std::fs::remove_file(path).expect("ours");
+}
+
+#[test]
+fn a_browser_runs_the_page() {
+    let path = scratch("page.html", &rendered(ReportFormat::Html));
+    let address = format!("file://{}", path.display());
+    let args =
+        ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000", "--dump-dom", &address];
+    if let Some(output) = consumer(&["chromium", "chromium-browser", "google-chrome"], &args) {
+        let dom = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(dom.contains("3 of 3 classes"), "the script counted the classes: {dom}");
+        assert_eq!(dom.matches("<g class=\"n").count(), 2 + 3, "the cycle's two and the graph's three boxes");
+        assert!(dom.contains("aria-pressed=\"false\""), "the list of classes can be used from the keyboard");
+    }
+    std::fs::remove_file(path).expect("ours");
+}
