@@ -3,8 +3,8 @@
 #![deny(missing_docs)]
 
 pub mod child;
+pub mod command_line;
 pub mod faults;
 pub mod oracle;
-pub mod command_line;
 pub mod reports;
 pub mod scenario_case;
