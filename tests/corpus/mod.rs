@@ -19,7 +19,7 @@ mod trylock;
 
 /// What the reports of a case must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Want {
+pub(crate) enum Want {
     /// No warning and no error; a note may be there.
     Silent,
     /// A note with this code, and nothing above it.
@@ -36,7 +36,7 @@ pub enum Want {
 
 /// How the program must end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub(crate) enum End {
     /// With this exit status.
     Exit(i32),
     /// By this signal.
@@ -45,21 +45,22 @@ pub enum End {
 
 /// One program of the corpus.
 #[derive(Clone, Copy, Debug)]
-pub struct Case {
+#[expect(dead_code, reason = "the harness reads what a case wants, the program runs it")]
+pub(crate) struct Case {
     /// What it is called on the command line.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What it must be told.
-    pub want: Want,
+    pub(crate) want: Want,
     /// How it ends.
-    pub end: End,
+    pub(crate) end: End,
     /// Variables it runs under, besides `LOCKDEP=1`.
-    pub env: &'static [(&'static str, &'static str)],
+    pub(crate) env: &'static [(&'static str, &'static str)],
     /// Why that is the right verdict.
-    pub why: &'static str,
+    pub(crate) why: &'static str,
     /// How many distinct reports of at least warning level there must be, if that is part of the case.
-    pub n_reports: Option<usize>,
+    pub(crate) n_reports: Option<usize>,
     /// The program.
-    pub run: fn(),
+    pub(crate) run: fn(),
 }
 
 impl Case {
@@ -91,7 +92,7 @@ impl Case {
 }
 
 /// Every case, by topic.
-pub fn cases() -> impl Iterator<Item = &'static Case> {
+pub(crate) fn cases() -> impl Iterator<Item = &'static Case> {
     [
         order::CASES,
         readers::CASES,

@@ -1,6 +1,7 @@
 //! Runs every program of the corpus in a child process and compares its reports with what it wants.
 //!
 //! `cargo test -p lockdep-tests --test corpus -- --nocapture` prints the table.
+#![expect(clippy::print_stdout, reason = "the table is what people run this test for")]
 
 use std::fmt::Write as _;
 use std::process::Command;

@@ -40,7 +40,7 @@ pub(super) fn set_aside(
     Err(Box::new(Pending { acquire: *event, is_upgrade, violation }))
 }
 
-/// After [`Verdict::SelfDeadlock`], when the real lock could not be had.
+/// After [`Verdict::SelfDeadlock`](crate::hook::Verdict::SelfDeadlock), when the real lock could not be had.
 #[cold]
 #[track_caller]
 pub(crate) fn self_deadlock(slot: &Slot) {
@@ -60,7 +60,7 @@ pub(crate) fn self_deadlock(slot: &Slot) {
     record_anyway(task, &pending);
 }
 
-/// After [`Verdict::SelfDeadlock`], when the real lock was had: the held entry was stale.
+/// After [`Verdict::SelfDeadlock`](crate::hook::Verdict::SelfDeadlock), when the real lock was had: the held entry was stale.
 #[cold]
 #[track_caller]
 pub(crate) fn stale_holder(slot: &Slot) {

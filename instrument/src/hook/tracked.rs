@@ -4,7 +4,7 @@ use super::{ClassKey, LockInfo, LockMap};
 #[cfg(not(lockdep_disabled))]
 use super::{Slot, class_key::sealed::AnyKey};
 
-/// A lock that the validator knows: what the assertion macros and [`set_class`](LockRef::set_class) take.
+/// A lock that the validator knows: what the assertion macros take.
 ///
 /// Implemented by [`LockMap`] and by every lock type of this crate; implement it for a home-made lock by passing its map on.
 pub trait Tracked {

@@ -1,4 +1,5 @@
 //! Runs one program of the corpus: `corpus NAME`; without a name it lists them.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that people call by hand")]
 
 use std::process::ExitCode;
 

@@ -100,7 +100,7 @@ impl Union {
         }
         if !self.current.started {
             self.problem(path, ProblemKind::NoStart);
-        } else if !self.current.ended && !self.problems.last().is_some_and(|last| last.path == path) {
+        } else if !self.current.ended && self.problems.last().is_none_or(|last| last.path != path) {
             self.problem(path, ProblemKind::NoEnd);
         }
     }
