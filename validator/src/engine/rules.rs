@@ -84,6 +84,11 @@ impl<'a> Pass<'a> {
             Nesting::Forbidden(index) => {
                 let violation = recursion::same_class_violation(&self.view, self.wanted, index);
                 self.admit(knowledge, violation);
+                // The chain is not looked at again: what it says about other classes has to be learned now. Kernel: is off
+                // after this report.
+                if self.is_new_chain {
+                    self.dependencies(knowledge);
+                }
             }
             Nesting::Serialised if !fault::is(Fault::NestAddsDependencies) => {}
             Nesting::Fine | Nesting::Serialised => {

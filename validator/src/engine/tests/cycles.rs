@@ -64,6 +64,13 @@ fn levels_are_classes_of_their_own() {
 }
 
 #[test]
+fn a_forbidden_nesting_still_says_something_about_other_classes() {
+    let got: Vec<Code> =
+        super::Bench::kernel().run("A ?X1 X2 -- X1 A --").found().into_iter().map(|(code, _)| code).collect();
+    assert_eq!(got, [Code::SameClassOrder, Code::CircularDependency]);
+}
+
+#[test]
 fn long_cycles() {
     let mut script = String::new();
     for index in 0..300 {
