@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use lockdep_validator::report::build::build;
-use lockdep_validator::{Outcome, Violation};
+use lockdep_validator::{Code, Outcome, StackSource as _, Violation};
 
 use crate::config::{OnDeadlock, OnViolation};
 use crate::runtime::Runtime;
@@ -75,7 +75,6 @@ pub(crate) fn handle(task: &mut Task, outcome: Outcome) -> Aftermath {
 
 /// Whether the violation rests on a lock whose raw form was taken.
 fn is_doubtful(runtime: &Runtime, violation: &Violation) -> bool {
-    use lockdep_validator::Code;
     matches!(violation.code, Code::Recursion | Code::BadRelease | Code::HeldAtExit)
         && violation.subject.is_some_and(|subject| runtime.is_unverified(subject.lock))
 }
@@ -83,6 +82,15 @@ fn is_doubtful(runtime: &Runtime, violation: &Violation) -> bool {
 /// Writes the report of one violation; returns whether it is denied.
 pub(crate) fn deliver(task: &Task, violation: &Violation) -> bool {
     let runtime = task.runtime;
+    let mut violation = std::borrow::Cow::Borrowed(violation);
+    // What a thread still held is found where the thread ends: that stack leads nowhere.
+    if violation.code != Code::HeldAtExit && violation.subject.is_some_and(|subject| subject.stack.is_none())
+    {
+        let stack = runtime.stacks.capture();
+        if let Some(subject) = &mut violation.to_mut().subject {
+            subject.stack = stack;
+        }
+    }
     let is_denied = runtime.config.policy.is_denied(violation.code, violation.level, violation.fingerprint);
     // ORDERING: Relaxed: counters, read at the end of the process.
     runtime.n_reports.fetch_add(1, Ordering::Relaxed);
@@ -91,7 +99,7 @@ pub(crate) fn deliver(task: &Task, violation: &Violation) -> bool {
         runtime.n_denied.fetch_add(1, Ordering::Relaxed);
     }
     fault::guard(|| {
-        let report = build(violation, runtime, runtime, runtime.counters());
+        let report = build(&violation, runtime, runtime, runtime.counters());
         if let Some(recorder) = &runtime.recorder {
             recorder.report(runtime, &report);
         }

@@ -111,14 +111,9 @@ fn witness(from: ClassId, to: ClassId) -> Witness {
         address: 0,
         site: Site::UNKNOWN,
         stack: None,
+        stack_exact: true,
     };
-    Witness {
-        from: acquisition(from),
-        to: acquisition(to),
-        task: TaskId(1),
-        segment: 0,
-        held_stack_exact: true,
-    }
+    Witness { from: acquisition(from), to: acquisition(to), task: TaskId(1), segment: 0 }
 }
 
 /// What the process keeps in memory.

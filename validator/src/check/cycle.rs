@@ -39,7 +39,6 @@ pub(crate) fn steps(seen: &[Seen], closing: bool) -> Vec<CycleStep> {
             task: seen.witness.task,
             segment: seen.witness.segment,
             count: seen.count,
-            held_stack_exact: seen.witness.held_stack_exact,
             closing: closing && index == last,
         })
         .collect()
@@ -117,8 +116,9 @@ pub(crate) fn instance_sighting(knowledge: &Knowledge, step: &PathStep<LockId>) 
         let dependency = knowledge.graph.edge(step.from.class(), step.to.class())?;
         (dependency.sighting(step.kind).unwrap_or_else(|| dependency.first()).witness, dependency.count())
     };
-    witness.held_stack_exact = witness.held_stack_exact && witness.from.lock == step.from;
-    witness.from.lock = step.from;
-    witness.to.lock = step.to;
+    for (end, lock) in [(&mut witness.from, step.from), (&mut witness.to, step.to)] {
+        end.stack_exact &= end.lock == lock;
+        end.lock = lock;
+    }
     Some(Seen { kind: step.kind, witness, count })
 }

@@ -39,7 +39,7 @@ fn fold(violation: &Violation, class_fn: impl Fn(ClassId) -> u64) -> u64 {
             hash = mix(hash, part);
         }
     }
-    if let Detail::Message(message) = &violation.detail {
+    if let Detail::Assertion { message, .. } | Detail::Message(message) = &violation.detail {
         hash = mix(hash, text(message));
     }
     hash

@@ -42,6 +42,7 @@ impl Wanted {
             address: event.address,
             site: event.site,
             stack,
+            stack_exact: true,
         };
         Self { acquisition, flags: event.flags, nest: event.nest }
     }
@@ -102,6 +103,7 @@ impl<'a> View<'a> {
             address: held.address,
             site: held.site,
             stack: self.chains.stack(self.task.chain_after(index)),
+            stack_exact: held.is_first_sighting,
         }
     }
 
@@ -112,13 +114,7 @@ impl<'a> View<'a> {
 
     /// The sighting of a dependency from a held lock.
     pub(crate) fn witness(&self, from: usize, to: Acquisition) -> Witness {
-        Witness {
-            from: self.acquisition(from),
-            to,
-            task: self.task.id,
-            segment: self.task.segment,
-            held_stack_exact: self.task.held[from].is_first_sighting,
-        }
+        Witness { from: self.acquisition(from), to, task: self.task.id, segment: self.task.segment }
     }
 
     /// The locks held exclusively besides the one at `from`: whoever else holds one of them cannot be here.

@@ -127,8 +127,6 @@ pub struct CycleStep {
     pub segment: u32,
     /// How many distinct chains contained it.
     pub count: u64,
-    /// Whether `from.stack` is that of this very sighting, or of another path to the same chain.
-    pub held_stack_exact: bool,
     /// Whether this dependency is the one that closed the cycle.
     pub closing: bool,
 }
@@ -212,6 +210,13 @@ pub enum Detail {
         /// The held class that set the limit; `None` if the context itself did.
         limited_by: Option<ClassId>,
     },
-    /// A rule that explains itself in a sentence (assertions, wound/wait, pins, releases).
+    /// An assertion: what it demands and what is the case, and what to do about it.
+    Assertion {
+        /// The demand and what was found.
+        message: String,
+        /// What would satisfy it.
+        remedy: &'static str,
+    },
+    /// A rule that explains itself in a sentence (wound/wait, pins, releases).
     Message(String),
 }

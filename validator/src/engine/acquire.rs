@@ -85,9 +85,11 @@ impl Validator {
             Validation::Untracked => Outcome::CLEAN,
             Validation::Simple => {
                 let unchecked = Acquire { flags: acquire.flags.union(AcquireFlags::UNCHECKED), ..*acquire };
-                self.acquire_checked(task, &unchecked, chain, stacks)
+                seen_here(self.acquire_checked(task, &unchecked, chain, stacks), acquire, stacks)
             }
-            Validation::Full => self.acquire_checked(task, acquire, chain, stacks),
+            Validation::Full => {
+                seen_here(self.acquire_checked(task, acquire, chain, stacks), acquire, stacks)
+            }
         }
     }
 
@@ -175,7 +177,8 @@ impl Validator {
         if !is_known || by_instance || acquire.nest.is_some() || self.has_pending() {
             let stack = if is_known { None } else { stacks.capture() };
             is_first_sighting = stack.is_some();
-            let wanted = Wanted::new(acquire, class, stack.or_else(|| self.chains.stack(chain)));
+            let mut wanted = Wanted::new(acquire, class, stack.or_else(|| self.chains.stack(chain)));
+            wanted.acquisition.stack_exact = !is_known;
             Pass::new(self, task, &wanted, !is_known, &mut findings).run();
             if !is_known {
                 if key != chain {
@@ -254,6 +257,25 @@ impl Validator {
         let first_writer = is_writer && !record.has(fact::WRITER_SEEN) && record.note(fact::WRITER_SEEN);
         several || (first_writer && !fault::is(Fault::WriterRaisesNothing))
     }
+}
+
+/// Gives what was just found the stack that led to it: a known chain has only that of its first sighting, and the rules about
+/// one lock run before any is captured.
+fn seen_here(mut outcome: Outcome, acquire: &Acquire, stacks: &dyn StackSource) -> Outcome {
+    if outcome.violations().is_empty() {
+        return outcome;
+    }
+    let Some(stack) = stacks.capture() else { return outcome };
+    for violation in outcome.violations_mut() {
+        let closing = violation.cycle.iter_mut().filter(|step| step.closing).map(|step| &mut step.to);
+        for seen in closing.chain(&mut violation.subject) {
+            if seen.lock == acquire.lock && seen.site == acquire.site {
+                seen.stack = Some(stack);
+                seen.stack_exact = true;
+            }
+        }
+    }
+    outcome
 }
 
 /// Remembers what a child of a `thread::scope` acquires: each class once for each way in which it is wanted.

@@ -38,13 +38,25 @@ impl Validator {
             Some(Mode::Exclusive) => "it is held exclusively",
             Some(_) => "it is held shared",
         };
-        let demand = match query {
-            HeldQuery::Held => "the lock must be held here",
-            HeldQuery::HeldExclusive => "the lock must be held exclusively here",
-            HeldQuery::HeldShared => "the lock must be held shared here",
-            HeldQuery::NotHeld => "the lock must not be held here",
+        let (demand, remedy) = match query {
+            HeldQuery::Held => (
+                "the lock must be held here",
+                "acquire the lock before this point, or move the call to where it is held",
+            ),
+            HeldQuery::HeldExclusive => (
+                "the lock must be held exclusively here",
+                "acquire the lock exclusively before this point; holding it for reading is not enough",
+            ),
+            HeldQuery::HeldShared => (
+                "the lock must be held shared here",
+                "acquire the lock for reading before this point, or downgrade it",
+            ),
+            HeldQuery::NotHeld => (
+                "the lock must not be held here",
+                "release the lock before this point, or make the call before it is acquired",
+            ),
         };
-        let mut violation = self.assertion(task, format!("{demand}, and {found}"));
+        let mut violation = self.assertion(task, format!("{demand}, and {found}"), remedy);
         violation.subject = Some(bare(lock, site));
         violation.conflict = task.position(lock).map(|index| self.view(task).acquisition(index));
         self.assertion_failed(violation)
@@ -53,7 +65,8 @@ impl Validator {
     /// Demands that the task holds no lock at all.
     pub fn assert_none_held(&self, task: &mut TaskContext, site: Site) -> Outcome {
         let Some(newest) = task.held.len().checked_sub(1) else { return Outcome::CLEAN };
-        let mut violation = self.assertion(task, "no lock must be held here".to_owned());
+        let remedy = "release every lock before this point";
+        let mut violation = self.assertion(task, "no lock must be held here".to_owned(), remedy);
         let held = self.view(task).acquisition(newest);
         violation.subject = Some(bare(held.lock, site));
         violation.conflict = Some(held);
@@ -69,6 +82,7 @@ impl Validator {
         let mut violation = self.assertion(
             task,
             format!("the task must be allowed to sleep here, and the limit is {}", limit.as_str()),
+            "release what forbids sleeping before this point, or do not block here",
         );
         let view = self.view(task);
         let index =
@@ -78,8 +92,8 @@ impl Validator {
         self.assertion_failed(violation)
     }
 
-    fn assertion(&self, task: &TaskContext, message: String) -> Violation {
-        self.view(task).violation(Code::Assertion, Detail::Message(message))
+    fn assertion(&self, task: &TaskContext, message: String, remedy: &'static str) -> Violation {
+        self.view(task).violation(Code::Assertion, Detail::Assertion { message, remedy })
     }
 
     fn assertion_failed(&self, violation: Violation) -> Outcome {

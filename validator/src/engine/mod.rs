@@ -42,7 +42,8 @@ pub use crate::state::task::TaskContext;
 pub use outcome::{Findings, Held, HeldQuery, NewDependency, Outcome, PinCookie};
 pub use wound_wait::WoundWait;
 
-/// Captures the current stack for the engine; called at most once an event and with no lock of the engine held.
+/// Captures the current stack for the engine; called with no lock of the engine held, when
+/// something is seen for the first time or a violation was found.
 pub trait StackSource {
     /// Captures the stack of the running task, or `None` if stacks are off.
     fn capture(&self) -> Option<StackId>;

@@ -34,8 +34,6 @@ pub struct NewDependency {
     pub kind: &'static str,
     /// Other locks held exclusively around it.
     pub gates: Vec<LockId>,
-    /// Whether `from.stack` is that of this very sighting.
-    pub held_stack_exact: bool,
 }
 
 impl Outcome {
@@ -68,6 +66,11 @@ impl Outcome {
     /// The violations found.
     pub fn violations(&self) -> &[Violation] {
         self.0.as_deref().map_or(&[], |findings| &findings.violations)
+    }
+
+    /// The violations found, for what only the caller can add.
+    pub(crate) fn violations_mut(&mut self) -> &mut [Violation] {
+        self.0.as_deref_mut().map_or(&mut [], |findings| &mut findings.violations)
     }
 
     /// Whether the acquisition can never return; see [`Violation::is_self_deadlock`].

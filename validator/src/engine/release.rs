@@ -160,7 +160,7 @@ impl Validator {
         let view = self.view(task);
         let held = view.acquisition(index);
         let mut violation = view.violation(Code::HeldLockFreed, Detail::None);
-        violation.subject = Some(Acquisition { site, stack: None, ..held });
+        violation.subject = Some(Acquisition { site, stack: None, stack_exact: true, ..held });
         violation.conflict = Some(held);
         self.find(findings, violation);
     }
@@ -231,5 +231,6 @@ pub(super) fn bare(lock: LockId, site: Site) -> Acquisition {
         address: 0,
         site,
         stack: None,
+        stack_exact: true,
     }
 }

@@ -267,7 +267,6 @@ fn listed_dependency(kind: Kind, witness: &Witness, gates: &[LockId]) -> NewDepe
         segment: witness.segment,
         kind: kind.kernel_name(),
         gates: gates.to_vec(),
-        held_stack_exact: witness.held_stack_exact,
     }
 }
 

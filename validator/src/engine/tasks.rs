@@ -65,6 +65,7 @@ impl Validator {
             let acquisition = Acquisition {
                 site: if child.site == Site::UNKNOWN { site } else { child.site },
                 stack: child.stack.or(stack),
+                stack_exact: child.stack.is_none() || child.stack_exact,
                 ..*child
             };
             let wanted = Wanted { acquisition, flags: AcquireFlags::SYNC, nest: None };

@@ -15,8 +15,6 @@ pub struct Witness {
     pub task: TaskId,
     /// The segment of that task (it changes at every spawn and join).
     pub segment: u32,
-    /// Whether `from.stack` is that of this very sighting, or of another path to the same chain.
-    pub held_stack_exact: bool,
 }
 
 /// The locks held exclusively around every sighting so far.

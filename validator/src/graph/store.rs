@@ -8,6 +8,7 @@ use super::dependency::{Dependency, Witness};
 use super::kind::{Held, Kind};
 use super::order::Order;
 use super::search::{End, PathStep, Query, QueuedWriter, RawPath, Scratch, SearchFilter, joint_is_strong};
+use crate::base::acquisition::Acquisition;
 use crate::base::id::ClassId;
 use crate::fault::{self, Fault};
 
@@ -222,7 +223,8 @@ impl Graph {
                     wanted: second.kind.wanted,
                     timed: first.kind.timed || second.kind.timed,
                 };
-                let witness = Witness { from: first.witness.from, held_stack_exact: false, ..second.witness };
+                let from = Acquisition { stack_exact: false, ..first.witness.from };
+                let witness = Witness { from, ..second.witness };
                 self.add(class_of(pred), class_of(succ), kind, &witness);
             }
         }
@@ -337,8 +339,9 @@ mod tests {
             address: 0,
             site: Site::UNKNOWN,
             stack: None,
+            stack_exact: true,
         };
-        Witness { from: acquisition, to: acquisition, task: TaskId(1), segment: 0, held_stack_exact: true }
+        Witness { from: acquisition, to: acquisition, task: TaskId(1), segment: 0 }
     }
 
     fn kind(bits: u8) -> Kind {

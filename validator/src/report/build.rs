@@ -128,6 +128,8 @@ pub(super) enum DetailWords {
     Context { context: String, used_in: String, enabled: String },
     /// What was wanted, the limit, and the class that set it.
     WaitType { wanted: &'static str, limit: &'static str, limited_by: Option<String> },
+    /// What an assertion demands and what is the case, and what would satisfy it.
+    Assertion { message: String, remedy: &'static str },
     /// The rule's own sentence.
     Message(String),
 }
@@ -147,7 +149,7 @@ fn named_ids(violation: &Violation) -> Vec<ClassId> {
     match &violation.detail {
         Detail::Context { used_in, enabled, .. } => [used_in.0, enabled.0].into_iter().for_each(&mut add),
         Detail::WaitType { limited_by, .. } => limited_by.iter().copied().for_each(&mut add),
-        Detail::None | Detail::SelfDeadlock | Detail::Message(_) => {}
+        Detail::None | Detail::SelfDeadlock | Detail::Assertion { .. } | Detail::Message(_) => {}
     }
     ids
 }
@@ -196,31 +198,32 @@ impl Builder<'_> {
     }
 
     fn lock(&self, acquisition: &Acquisition) -> ReportLock {
-        let frames = self.stack(acquisition.stack);
+        let frames = self.stack(acquisition);
         ReportLock {
             class: self.name(acquisition.class),
             hash: self.hash(acquisition.class),
             mode: acquisition.mode.as_str().to_owned(),
             wait: acquisition.wait.as_str().to_owned(),
             instance: acquisition.lock.instance(),
-            site: with_frames(self.resolver.place(acquisition.site), &frames),
-            frames,
+            site: with_frames(self.resolver.place(acquisition.site), &frames.frames),
+            exact: frames.exact,
+            frames: frames.frames,
         }
     }
 
     fn dependency(&self, step: &CycleStep) -> ReportDependency {
-        let frames_held = self.stack(step.from.stack);
-        let frames_acquire = self.stack(step.to.stack);
+        let frames_held = self.stack(&step.from);
+        let frames_acquire = self.stack(&step.to);
         ReportDependency {
             from: self.name(step.from.class),
             to: self.name(step.to.class),
             kind: step.kind.to_owned(),
-            held_site: with_frames(self.resolver.place(step.from.site), &frames_held),
-            acquire_site: with_frames(self.resolver.place(step.to.site), &frames_acquire),
+            held_site: with_frames(self.resolver.place(step.from.site), &frames_held.frames),
+            acquire_site: with_frames(self.resolver.place(step.to.site), &frames_acquire.frames),
             thread: self.resolver.task_name(step.task),
             count: step.count,
-            frames_held: Frames { exact: step.held_stack_exact, frames: frames_held },
-            frames_acquire: Frames { exact: true, frames: frames_acquire },
+            frames_held,
+            frames_acquire,
             held_mode: mode_of(step.from.mode, step.kind, false),
             acquire_mode: mode_of(step.to.mode, step.kind, true),
             from_hash: self.hash(step.from.class),
@@ -232,8 +235,17 @@ impl Builder<'_> {
         }
     }
 
-    fn stack(&self, stack: Option<StackId>) -> Vec<super::model::Frame> {
-        stack.map_or_else(Vec::new, |stack| prune(self.resolver.frames(stack)))
+    /// The stack of an acquisition. That of another path to the same chain is shown only if it went through the same place: the
+    /// frames of another acquisition would be a wrong lead.
+    fn stack(&self, acquisition: &Acquisition) -> Frames {
+        let exact = acquisition.stack_exact;
+        let Some(stack) = acquisition.stack else { return Frames { exact, ..Frames::default() } };
+        let mut frames = prune(self.resolver.frames(stack));
+        let place = self.resolver.place(acquisition.site);
+        if !exact && !frames.iter().any(|frame| is_at(frame, &place)) {
+            frames.clear();
+        }
+        Frames { exact, frames }
     }
 
     fn places(&self, detail: &Detail) -> Vec<LabelledPlace> {
@@ -280,6 +292,9 @@ impl Builder<'_> {
             Detail::WaitType { wanted, limit, limited_by } => {
                 DetailWords::WaitType { wanted, limit, limited_by: limited_by.map(|id| self.name(id)) }
             }
+            Detail::Assertion { message, remedy } => {
+                DetailWords::Assertion { message: message.clone(), remedy }
+            }
             Detail::Message(message) => DetailWords::Message(message.clone()),
         }
     }
@@ -322,6 +337,11 @@ fn with_frames(mut place: Place, frames: &[super::model::Frame]) -> Place {
         });
     }
     place
+}
+
+/// Whether a frame stands at a place.
+fn is_at(frame: &super::model::Frame, place: &Place) -> bool {
+    frame.line == place.line && same_file(&frame.file, &place.file)
 }
 
 /// Whether two spellings name one file: debug information has absolute paths where the compiler's are relative.

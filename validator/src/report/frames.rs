@@ -53,7 +53,16 @@ pub fn prune(frames: Vec<Frame>) -> Vec<Frame> {
         .position(|frame| starts_with_any(&frame.function, &OUTER))
         .filter(|&length| length > 0)
         .unwrap_or(frames.len() - start);
-    frames.into_iter().skip(start).take(length).collect()
+    let mut kept: Vec<Frame> = frames.into_iter().skip(start).take(length).collect();
+    // libtest runs a test through a closure of the test's own name.
+    let is_test_wrapper = |frames: &[Frame]| {
+        let [.., test, wrapper] = frames else { return false };
+        wrapper.function.strip_suffix("::{{closure}}") == Some(&test.function)
+    };
+    if is_test_wrapper(&kept) {
+        kept.pop();
+    }
+    kept
 }
 
 /// Whether `function`, written `a::b` or `<a::b as c>::d`, begins with one of `prefixes`.

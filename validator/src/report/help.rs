@@ -29,9 +29,10 @@ pub(super) fn help(code: Code, report: &Report, detail: &DetailWords) -> Vec<Str
         ],
         Code::HeldLockFreed => vec!["release the lock before the object that contains it is freed or reused".to_owned()],
         Code::HeldAtExit => vec!["release the lock before its thread ends; a leaked guard (`mem::forget`) never does".to_owned()],
-        Code::Assertion => vec![
-            "acquire the lock before this point, or move the call to where it is held".to_owned(),
-        ],
+        Code::Assertion => match detail {
+            DetailWords::Assertion { remedy, .. } => vec![(*remedy).to_owned()],
+            _ => vec!["make the assertion true before this point".to_owned()],
+        },
         Code::NestLockNotHeld => vec!["acquire the nest lock first and hold it for as long as the nested locks".to_owned()],
         Code::PinnedLockReleased => vec!["unpin the lock before it is released, with the cookie that pinned it".to_owned()],
         Code::WoundWait => vec!["acquire every lock of one transaction with its own acquire context, and back off when told to".to_owned()],

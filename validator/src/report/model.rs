@@ -117,6 +117,13 @@ pub struct ReportLock {
     /// The stack there, pruned; may be empty.
     #[serde(default)]
     pub frames: Vec<Frame>,
+    /// False if `frames` may be another path to the same place.
+    #[serde(default = "is_exact")]
+    pub exact: bool,
+}
+
+const fn is_exact() -> bool {
+    true
 }
 
 /// One dependency of a cycle.

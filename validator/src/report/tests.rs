@@ -120,18 +120,18 @@ fn lock(index: usize, instance: u64, mode: Mode, line: u64) -> Acquisition {
         address: 0,
         site: Site(line),
         stack: u32::try_from(line).ok().and_then(NonZeroU32::new).map(StackId),
+        stack_exact: true,
     }
 }
 
 fn step(from: Acquisition, to: Acquisition, kind: &'static str, task: u32, count: u64) -> CycleStep {
     CycleStep {
-        from,
+        from: Acquisition { stack_exact: task == 2, ..from },
         to,
         kind,
         task: TaskId(task),
         segment: 0,
         count,
-        held_stack_exact: task == 2,
         closing: task == 2,
     }
 }
@@ -268,7 +268,10 @@ fn simple_rules() -> Vec<Violation> {
             Code::Assertion,
             held,
             None,
-            Detail::Message("`journal` must be held exclusively, but is held for reading".into()),
+            Detail::Assertion {
+                message: "the lock must be held exclusively here, and it is held shared".into(),
+                remedy: "acquire the lock exclusively before this point",
+            },
         ),
         with(Code::NestLockNotHeld, wanted, None, Detail::None),
         with(Code::PinnedLockReleased, held, None, Detail::None),

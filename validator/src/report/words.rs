@@ -9,7 +9,7 @@ use super::model::{Report, ReportDependency, ReportLock};
 pub(super) fn title(code: Code, report: &Report, detail: &DetailWords) -> String {
     let subject = report.subject.as_ref().map_or("a lock", |lock| lock.class.as_str());
     let message = match detail {
-        DetailWords::Message(message) => Some(message.clone()),
+        DetailWords::Assertion { message, .. } | DetailWords::Message(message) => Some(message.clone()),
         _ => None,
     };
     match code {

@@ -5,6 +5,7 @@ mod cycles;
 mod held;
 mod instances;
 mod levels;
+mod stacks;
 
 use rustc_hash::FxHashMap;
 

@@ -17,6 +17,10 @@ pub struct Label {
     pub text: String,
     /// Whether this is what the excerpt is about (`^^^`), or what it has to be seen with (`---`).
     pub primary: bool,
+    /// The class of the lock, for telling whose caller is named; may be empty.
+    pub class: String,
+    /// False if the caller of the place was seen on another path to it.
+    pub exact: bool,
 }
 
 /// One excerpt: a heading and the places it shows together.
@@ -73,11 +77,15 @@ fn dependency_labels(step: &ReportDependency) -> Vec<Label> {
             place: step.held_site.clone(),
             text: format!("`{}` is held {} since here", step.from, mode_word(&step.held_mode)),
             primary: false,
+            class: step.from.clone(),
+            exact: step.frames_held.exact,
         },
         Label {
             place: step.acquire_site.clone(),
             text: format!("`{}` is wanted {} here{wait}", step.to, mode_word(&step.acquire_mode)),
             primary: true,
+            class: step.to.clone(),
+            exact: step.frames_acquire.exact,
         },
     ]
 }
@@ -91,11 +99,15 @@ fn rule_snippet(report: &Report) -> Option<Snippet> {
         place: subject.site.clone(),
         text: subject_text(report, subject),
         primary: true,
+        class: subject.class.clone(),
+        exact: subject.exact,
     });
     let places = report.places.iter().map(|place| Label {
         place: place.place.clone(),
         text: place.label.clone(),
         primary: false,
+        class: String::new(),
+        exact: true,
     });
     let mut labels: Vec<Label> = held.chain(subject).chain(places).collect();
     if !labels.iter().any(|label| label.primary) {
@@ -110,7 +122,7 @@ fn same_spot(a: &Place, b: &Place) -> bool {
 
 fn held_label(held: &ReportLock) -> Label {
     let text = format!("`{}` is held {} since here", held.class, mode_words(held));
-    Label { place: held.site.clone(), text, primary: false }
+    Label { place: held.site.clone(), text, primary: false, class: held.class.clone(), exact: held.exact }
 }
 
 fn subject_text(report: &Report, subject: &ReportLock) -> String {
@@ -186,12 +198,32 @@ fn write_file(
         push(out, format_args!("{margin} {bar} {}{marked}", " ".repeat(column)));
         previous = Some(line);
     }
-    let mut callers: Vec<&Place> = labels.iter().filter_map(|label| label.place.caller.as_deref()).collect();
-    callers.dedup();
-    for caller in callers {
-        push(out, format_args!("{margin} {bar} called from {caller}{}", function_words(caller)));
+    for caller in callers(labels) {
+        push(out, format_args!("{margin} {bar} {caller}"));
     }
     push(out, format_args!("{margin} {bar}"));
+}
+
+/// Who called each place, if the place is in a file of its own, such as a wrapper's.
+fn callers(labels: &[&Label]) -> Vec<String> {
+    let mut known: Vec<(&Place, &Label)> = Vec::new();
+    for label in labels {
+        let Some(caller) = label.place.caller.as_deref() else { continue };
+        match known.iter_mut().find(|(place, _)| *place == caller) {
+            // One of them is sure of it.
+            Some((_, first)) if label.exact => *first = label,
+            Some(_) => {}
+            None => known.push((caller, label)),
+        }
+    }
+    let is_one = known.len() == 1;
+    let line = |(caller, label): (&Place, &Label)| {
+        let class = &label.class;
+        let whose = if is_one || class.is_empty() { String::new() } else { format!("`{class}`: ") };
+        let sure = if label.exact { "called from" } else { "called, on one path, from" };
+        format!("{whose}{sure} {caller}{}", function_words(caller))
+    };
+    known.into_iter().map(line).collect()
 }
 
 fn function_words(place: &Place) -> String {

@@ -162,17 +162,17 @@ impl Parts<'_> {
             return;
         }
         for step in &report.cycle {
-            let inexact = if step.frames_held.exact { "" } else { " (perhaps on another path)" };
-            self.stack(&format!("`{}` acquired, then held{inexact}", step.from), &step.frames_held.frames);
-            self.stack(
-                &format!("`{}` acquired while `{}` was held", step.to, step.from),
-                &step.frames_acquire.frames,
-            );
+            let (held, acquire) = (&step.frames_held, &step.frames_acquire);
+            let what = format!("`{}` acquired, then held{}", step.from, doubt(held.exact));
+            self.stack(&what, &held.frames);
+            let what =
+                format!("`{}` acquired while `{}` was held{}", step.to, step.from, doubt(acquire.exact));
+            self.stack(&what, &acquire.frames);
         }
         if report.cycle.is_empty() {
             for (lock, what) in [(&report.conflict, "acquired, then held"), (&report.subject, "here")] {
                 if let Some(lock) = lock {
-                    self.stack(&format!("`{}` {what}", lock.class), &lock.frames);
+                    self.stack(&format!("`{}` {what}{}", lock.class, doubt(lock.exact)), &lock.frames);
                 }
             }
         }
@@ -204,6 +204,11 @@ impl Parts<'_> {
         );
         self.line("more", &silence);
     }
+}
+
+/// What is said of a stack that may be another path to the same place.
+const fn doubt(exact: bool) -> &'static str {
+    if exact { "" } else { " (perhaps on another path)" }
 }
 
 /// How many other held locks are listed.

@@ -1,0 +1,70 @@
+//! Which stack a violation carries.
+
+use std::cell::Cell;
+use std::num::NonZeroU32;
+
+use super::Bench;
+use crate::base::id::StackId;
+use crate::base::mode::{Mode, Wait};
+use crate::check::violation::{Code, Violation};
+use crate::engine::StackSource;
+
+/// Every capture is another stack.
+#[derive(Default)]
+struct Numbered(Cell<u32>);
+
+impl Numbered {
+    fn newest(&self) -> Option<StackId> {
+        NonZeroU32::new(self.0.get()).map(StackId)
+    }
+}
+
+impl StackSource for Numbered {
+    fn capture(&self) -> Option<StackId> {
+        self.0.set(self.0.get() + 1);
+        self.newest()
+    }
+}
+
+/// Takes the locks in turn, lets them all go, and returns what the last acquisition found.
+fn nest(bench: &mut Bench, stacks: &Numbered, names: [&str; 2], mode: Mode) -> Vec<Violation> {
+    let mut found = Vec::new();
+    for name in names {
+        let event = bench.event(name, mode, Wait::Blocking);
+        let outcome = bench.validator.acquire(&mut bench.task, &event, stacks);
+        found = outcome.into_findings().map(|findings| findings.violations).unwrap_or_default();
+    }
+    for name in names {
+        bench.run(&format!("-{name}"));
+    }
+    found
+}
+
+#[test]
+fn the_same_lock_again_shows_where_it_is_wanted() {
+    for (mode, code) in [(Mode::Exclusive, Code::Recursion), (Mode::Shared, Code::RecursiveFairRead)] {
+        let (mut bench, stacks) = (Bench::user(), Numbered::default());
+        let event = bench.event("A1", mode, Wait::Blocking);
+        for _ in 0..2 {
+            let outcome = bench.validator.acquire(&mut bench.task, &event, &stacks);
+            let Some(findings) = outcome.into_findings() else { continue };
+            let violation = &findings.violations[0];
+            assert_eq!(violation.code, code);
+            let (wanted, held) = (violation.subject.expect("wanted"), violation.conflict.expect("held"));
+            assert_eq!((wanted.stack, wanted.stack_exact), (stacks.newest(), true));
+            assert_ne!(held.stack, wanted.stack);
+            assert!(held.stack_exact);
+        }
+    }
+}
+
+#[test]
+fn a_known_chain_does_not_lend_its_stack_to_what_closes_a_cycle_of_locks() {
+    let (mut bench, stacks) = (Bench::user(), Numbered::default());
+    assert_eq!(nest(&mut bench, &stacks, ["A1", "A2"], Mode::Exclusive), []);
+    let found = nest(&mut bench, &stacks, ["A2", "A1"], Mode::Exclusive);
+    assert_eq!(found[0].code, Code::SameClassOrder);
+    let closing = found[0].cycle.iter().find(|step| step.closing).expect("closed");
+    assert_eq!((closing.to.stack, closing.to.stack_exact), (stacks.newest(), true));
+    assert!(!closing.from.stack_exact, "the outer lock's chain was known, so nobody looked at its stack");
+}
