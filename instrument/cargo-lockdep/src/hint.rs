@@ -4,6 +4,7 @@
 //! lives are those of temporaries. A gate lock is never advised: it is the repair that makes new deadlocks.
 
 use lockdep_validator::report::model::{Place, Report};
+use lockdep_validator::report::render::index_of_column;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
@@ -35,10 +36,14 @@ pub(crate) fn add(report: &mut Report, sources: &Sources) {
 
 /// Says so if the guard made at `place` lives longer than its statement's first line suggests.
 fn long_life(place: &Place, class: &str, sources: &Sources) -> Option<String> {
+    if place.caller.is_some() {
+        // The guard left the function that made it: what its statement looks like decides nothing.
+        return None;
+    }
     let lines = sources.lines(&place.file)?;
     let index = (place.line as usize).checked_sub(1)?;
     let line = lines.get(index)?;
-    let before: String = line.chars().take((place.column as usize).saturating_sub(1)).collect();
+    let before: String = line.chars().take(index_of_column(line, place.column)).collect();
     let (head, at) = statement_head(&lines, index, &before)?;
     let keyword = ["if let", "while let", "match", "for"]
         .into_iter()

@@ -1,25 +1,31 @@
 //! Runs the tests of published crates plain, under the façade with validation off, and with validation on.
 //!
-//! `cargo run -p lockdep-tests --bin crates_table [NAME…]` prints a table; without names all of `tests/crates/crates.toml`
-//! are run and the table is written to `docs/src/crates.md`. Needs the registry. Exits 1 if a crate's tests do not pass
-//! exactly as they pass without us.
+//! `cargo run -p lockdep-tests --bin crates_table [--run | --time] [NAME…]` prints a table; without names all of
+//! `tests/crates/crates.toml` are meant. `--run` only runs the tests and compares what passes, `--time` only measures what
+//! `--run` has built, on a machine that should do nothing else; both keep what they found, and the page `docs/src/crates.md`
+//! is written anew once all crates have been through both. Needs the registry. Exits 1 if a crate's tests do not pass exactly
+//! as they pass without us.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
-use std::time::Duration;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
 
 use lockdep_tests::{child, command_line};
 use lockdep_validator::record::Record;
 use lockdep_validator::report::model::Report;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Covers compiling a crate and its dependencies on a slow machine.
 const LIMIT: Duration = Duration::from_secs(1800);
 /// Each way is run so often, in turn, and the fastest run counts.
-const N_ROUNDS: usize = 3;
+const N_ROUNDS: usize = 5;
+/// A suite that takes long is run less often than that.
+const MAX_TIME: Duration = Duration::from_secs(60);
+/// A test program that takes longer than this waits most of the time, and is not timed.
+const MAX_PROGRAM: f64 = 15.0;
 
 #[derive(Deserialize)]
 struct List {
@@ -32,44 +38,68 @@ struct Entry {
     name: String,
     version: String,
     args: Vec<String>,
+    /// What its reports come to, for people; empty if there are none.
+    #[serde(default)]
+    judgement: String,
 }
 
-/// One run of a crate's tests.
-#[derive(Clone, Default, Debug)]
-struct Run {
+/// What is known of a crate, kept between calls.
+#[derive(Default, Serialize, Deserialize)]
+struct Known {
+    run: Option<Seen>,
+    /// Seconds: plain, façade off, façade on.
+    times: Option<[f64; 3]>,
+}
+
+/// What came of running the tests with and without us.
+#[derive(Default, Serialize, Deserialize)]
+struct Seen {
+    plain: Counts,
+    watched: Counts,
+    n_classes: usize,
+    n_dependencies: usize,
+    /// Level and code of each report.
+    reports: BTreeSet<String>,
+    /// What the summary names as not seen.
+    unseen: String,
+    /// The programs, plain and watched.
+    programs: [Vec<PathBuf>; 2],
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Counts {
     n_passed: u32,
     n_failed: u32,
-    /// What the test harnesses say they took, summed.
-    took_s: f64,
-    output: String,
-}
-
-/// What validation saw in one run.
-#[derive(Default)]
-struct Seen {
-    classes: BTreeSet<String>,
-    dependencies: BTreeSet<(String, String)>,
-    reports: Vec<Report>,
 }
 
 fn main() -> ExitCode {
-    let names: Vec<String> = std::env::args().skip(1).collect();
+    let (options, names): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|argument| argument.starts_with("--"));
+    let wants = |option: &str| options.is_empty() || options.iter().any(|given| given == option);
     let path = command_line::root().join("tests/crates/crates.toml");
     let list = fs::read_to_string(path).expect("tests/crates/crates.toml is readable");
     let list: List = toml::from_str(&list).expect("tests/crates/crates.toml is well-formed");
-    let mut rows = String::new();
-    let mut n_wrong = 0;
+    let mut is_right = true;
     for entry in list.crates.iter().filter(|entry| names.is_empty() || names.contains(&entry.name)) {
-        let (row, is_right) = row(entry);
-        n_wrong += u32::from(!is_right);
-        tell(&row);
-        writeln!(rows, "{row}").expect("a string takes it");
+        let mut known = entry.known();
+        if wants("--run") {
+            known.run = Some(entry.run());
+            known.times = None;
+        }
+        if wants("--time") {
+            known.times = known.run.as_ref().map(|seen| entry.times(seen));
+        }
+        entry.keep(&known);
+        is_right &= known.run.as_ref().is_some_and(|seen| seen.plain == seen.watched);
+        tell(&entry.row(&known));
     }
-    if names.is_empty() {
-        fs::write(command_line::root().join("docs/src/crates.md"), page(&rows))
-            .expect("docs/src is writable");
+    let all: Vec<Known> = list.crates.iter().map(Entry::known).collect();
+    if all.iter().all(|known| known.run.is_some() && known.times.is_some()) {
+        let rows: Vec<String> = list.crates.iter().zip(&all).map(|(entry, known)| entry.row(known)).collect();
+        let page = page(&rows, &list.crates);
+        fs::write(command_line::root().join("docs/src/crates.md"), page).expect("docs/src is writable");
     }
-    if n_wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 #[expect(clippy::print_stdout, reason = "the table is this program's output")]
@@ -77,127 +107,206 @@ fn tell(line: &str) {
     println!("{line}");
 }
 
-fn row(entry: &Entry) -> (String, bool) {
-    let scratch = command_line::target_directory().join("crates-table").join(&entry.name);
-    let _ = fs::remove_dir_all(&scratch);
-    fs::create_dir_all(&scratch).expect("the target directory is writable");
-    // The first round compiles; it is not counted.
-    let (first, seen) = watched(entry, &scratch.join("first"), "1");
-    let unpacked = unpacked(entry);
-    plain(entry, &unpacked);
-    let mut best: [Option<Run>; 3] = Default::default();
-    for round in 0..N_ROUNDS {
-        let off = watched(entry, &scratch.join(format!("off-{round}")), "0").0;
-        let on = watched(entry, &scratch.join(format!("on-{round}")), "1").0;
-        for (best, run) in best.iter_mut().zip([plain(entry, &unpacked), off, on]) {
-            if best.as_ref().is_none_or(|known| run.took_s < known.took_s) {
-                *best = Some(run);
+impl Entry {
+    fn folder(&self) -> PathBuf {
+        command_line::target_directory().join("crates-table").join(&self.name)
+    }
+
+    fn known(&self) -> Known {
+        let text = fs::read_to_string(self.folder().join("known.json")).unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    fn keep(&self, known: &Known) {
+        let text = serde_json::to_string_pretty(known).expect("it is plain data");
+        fs::create_dir_all(self.folder()).expect("the target directory is writable");
+        fs::write(self.folder().join("known.json"), text).expect("the target directory is writable");
+    }
+
+    fn unpacked(&self) -> PathBuf {
+        let folder = format!("{}-{}", self.name, self.version);
+        command_line::target_directory().join("lockdep/try").join(folder)
+    }
+
+    /// `cargo lockdep try`.
+    fn try_command(&self, more: &[&str]) -> Command {
+        let spec = format!("{}@{}", self.name, self.version);
+        let mut command = command_line::command(command_line::root(), &["try", &spec]);
+        command.args(more).arg("--").args(&self.args);
+        command
+    }
+
+    /// `cargo test` on the very sources that `try` unpacked.
+    fn plain_command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO"));
+        command.arg("test").args(&self.args).args(["--config", "build.rustflags=['--cap-lints=warn']"]);
+        command.current_dir(self.unpacked());
+        command.env("CARGO_TARGET_DIR", command_line::target_directory().join("plain"));
+        command
+    }
+
+    fn run(&self) -> Seen {
+        let records = self.folder().join("records");
+        let _ = fs::remove_dir_all(&records);
+        fs::create_dir_all(&records).expect("the target directory is writable");
+        let found = self.folder().join("reports.json");
+        let output = found.to_str().expect("a path that is text");
+        let mut command = self.try_command(&["--format", "json", "--output", output]);
+        command.arg("--no-fail-fast").env("LOCKDEP_DIR", &records);
+        let watched = ended(&mut command);
+        let plain = ended(self.plain_command().arg("--no-fail-fast"));
+        let mut seen = Seen { plain: counts(&plain), watched: counts(&watched), ..Seen::default() };
+        if seen.plain != seen.watched || seen.plain.n_passed == 0 {
+            tell(&format!("{}: not as without us\n{plain}\n{watched}", self.name));
+        }
+        let text = fs::read_to_string(&found).unwrap_or_default();
+        let reports = text.lines().filter_map(|line| serde_json::from_str::<Report>(line).ok());
+        seen.reports = reports.map(|report| format!("{} {}", report.level, report.code)).collect();
+        let unseen = watched.lines().find_map(|line| line.strip_prefix("lockdep: not seen here: "));
+        seen.unseen = unseen.unwrap_or_default().to_owned();
+        (seen.n_classes, seen.n_dependencies) = seen_in(&records);
+        seen.programs = [
+            programs(&ended(self.plain_command().arg("--no-run")), &self.unpacked()),
+            programs(&ended(self.try_command(&[]).arg("--no-run")), &self.unpacked()),
+        ];
+        seen
+    }
+
+    /// The programs of the tests, run in turn: plain, with the façade and validation off, with the façade and validation on.
+    fn times(&self, seen: &Seen) -> [f64; 3] {
+        let began = Instant::now();
+        let [plain, watched] = &seen.programs;
+        let pairs = plain.iter().zip(watched).filter(|(plain, _)| self.time(plain, "") < MAX_PROGRAM);
+        let (plain, watched): (Vec<&Path>, Vec<&Path>) =
+            pairs.map(|(plain, watched)| (plain.as_path(), watched.as_path())).unzip();
+        let mut best = [f64::INFINITY; 3];
+        for round in 0..N_ROUNDS {
+            if round > 0 && began.elapsed() > MAX_TIME {
+                break;
+            }
+            let ways = [(&plain, ""), (&watched, "0"), (&watched, "1")];
+            for (best, (programs, lockdep)) in best.iter_mut().zip(ways) {
+                let took: f64 = programs.iter().map(|program| self.time(program, lockdep)).sum();
+                *best = best.min(took);
             }
         }
+        best
     }
-    let [plain, off, on] = best.map(Option::unwrap_or_default);
-    let is_right = plain.n_passed > 0
-        && [&off, &on].iter().all(|run| (run.n_passed, run.n_failed) == (plain.n_passed, plain.n_failed));
-    if !is_right {
-        tell(&format!("{}: not as without us\n{}\n{}", entry.name, plain.output, first.output));
+
+    fn time(&self, program: &Path, lockdep: &str) -> f64 {
+        let records = self.folder().join("timed");
+        let mut command = Command::new(program);
+        command.current_dir(self.unpacked()).stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null());
+        command.env("CARGO_MANIFEST_DIR", self.unpacked());
+        for name in std::env::vars_os().map(|(name, _)| name).filter(|name| is_lockdep_variable(name)) {
+            command.env_remove(name);
+        }
+        if !lockdep.is_empty() {
+            // As `cargo lockdep` sets them.
+            command.env("LOCKDEP", lockdep).env("LOCKDEP_DIR", &records);
+            command.env("LOCKDEP_OUTPUT", self.folder().join("timed.txt"));
+        }
+        let began = Instant::now();
+        // How it ends was compared before.
+        let _ = command.status().expect("it was built");
+        let took = began.elapsed().as_secs_f64();
+        let _ = fs::remove_dir_all(&records);
+        took
     }
-    let ratio = |run: &Run| run.took_s / plain.took_s.max(0.01);
-    let row = format!(
-        "| {} {} | `{}` | {} of {} | {} | {} | {} | {:.2} s | {:.2} | {:.2} |",
-        entry.name,
-        entry.version,
-        entry.args.join(" "),
-        on.n_passed,
-        plain.n_passed,
-        seen.classes.len(),
-        seen.dependencies.len(),
-        reports(&seen),
-        plain.took_s,
-        ratio(&off),
-        ratio(&on),
-    );
-    (row, is_right)
+
+    fn row(&self, known: &Known) -> String {
+        let Some(seen) = &known.run else { return format!("| {} {} | not run |", self.name, self.version) };
+        let times = match known.times {
+            Some([plain, off, on]) => format!("{plain:.2} s | {:.2} | {:.2}", off / plain, on / plain),
+            None => "| | ".to_owned(),
+        };
+        let reports = match seen.reports.len() {
+            0 => "none".to_owned(),
+            _ => seen.reports.iter().cloned().collect::<Vec<_>>().join(", "),
+        };
+        format!(
+            "| {} {} | `{}` | {} of {} | {} | {} | {reports} | {times} |",
+            self.name,
+            self.version,
+            self.args.join(" "),
+            seen.watched.n_passed,
+            seen.plain.n_passed,
+            seen.n_classes,
+            seen.n_dependencies,
+        )
+    }
 }
 
-fn reports(seen: &Seen) -> String {
-    let said: BTreeSet<String> =
-        seen.reports.iter().map(|report| format!("{} {}", report.level, report.code)).collect();
-    if said.is_empty() { "none".to_owned() } else { said.into_iter().collect::<Vec<_>>().join(", ") }
+fn is_lockdep_variable(name: &std::ffi::OsStr) -> bool {
+    name.to_string_lossy().starts_with("LOCKDEP")
 }
 
-/// `cargo lockdep try`, with records and reports in files of their own.
-fn watched(entry: &Entry, records: &Path, lockdep: &str) -> (Run, Seen) {
-    fs::create_dir_all(records).expect("the target directory is writable");
-    let spec = format!("{}@{}", entry.name, entry.version);
-    let found = records.join("reports.json");
-    let mut command = command_line::command(command_line::root(), &["try", &spec, "--format", "json"]);
-    command.arg("--output").arg(&found).arg("--").args(&entry.args).arg("--no-fail-fast");
-    command.env("LOCKDEP_DIR", records).env("LOCKDEP", lockdep);
-    let run = run(&mut command);
-    let mut seen = Seen::default();
-    let text = fs::read_to_string(&found).unwrap_or_default();
-    seen.reports = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+/// What a command says.
+fn ended(command: &mut Command) -> String {
+    let ended = child::run(command, LIMIT).expect("cargo can be run");
+    ended.stdout + &ended.stderr
+}
+
+/// `test result: ok. 5 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.18s`, summed.
+fn counts(output: &str) -> Counts {
+    let mut counts = Counts::default();
+    for line in output.lines().filter(|line| line.starts_with("test result:")) {
+        let number = |word: &str| -> u32 {
+            let before = line.split(word).next().unwrap_or_default();
+            before.rsplit(' ').next().and_then(|text| text.parse().ok()).unwrap_or(0)
+        };
+        counts.n_passed += number(" passed");
+        counts.n_failed += number(" failed");
+    }
+    counts
+}
+
+/// `  Executable unittests src/lib.rs (/target/debug/deps/a-0123)`, each.
+fn programs(output: &str, directory: &Path) -> Vec<PathBuf> {
+    let lines = output.lines().filter(|line| line.trim_start().starts_with("Executable "));
+    let paths = lines.filter_map(|line| line.rsplit_once('(')?.1.strip_suffix(')'));
+    paths.map(|path| directory.join(path)).collect()
+}
+
+/// Classes and dependencies in the records.
+fn seen_in(records: &Path) -> (usize, usize) {
+    let (mut classes, mut dependencies) = (BTreeSet::new(), BTreeSet::new());
     for file in fs::read_dir(records).expect("it was created").flatten() {
         let text = fs::read(file.path()).unwrap_or_default();
         for line in text.split(|byte| *byte == b'\n') {
             match Record::parse_line(line) {
                 Ok(Record::Class(class)) => {
-                    seen.classes.insert(class.hash.to_string());
+                    classes.insert(class.hash.to_string());
                 }
                 Ok(Record::Dependency(dependency)) => {
-                    seen.dependencies
+                    dependencies
                         .insert((dependency.from.class.to_string(), dependency.to.class.to_string()));
                 }
                 _ => {}
             }
         }
     }
-    (run, seen)
+    (classes.len(), dependencies.len())
 }
 
-/// `cargo test` on the very sources that `try` unpacked.
-fn plain(entry: &Entry, unpacked: &Path) -> Run {
-    let mut command = Command::new(env!("CARGO"));
-    command.arg("test").args(&entry.args).args([
-        "--no-fail-fast",
-        "--config",
-        "build.rustflags=['--cap-lints=warn']",
-    ]);
-    command.current_dir(unpacked).env("CARGO_TARGET_DIR", command_line::target_directory().join("plain"));
-    run(&mut command)
-}
-
-fn unpacked(entry: &Entry) -> PathBuf {
-    let folder = format!("{}-{}", entry.name, entry.version);
-    command_line::target_directory().join("lockdep/try").join(folder)
-}
-
-fn run(command: &mut Command) -> Run {
-    let ended = child::run(command, LIMIT).expect("cargo can be run");
-    let mut run = Run { output: ended.stdout + &ended.stderr, ..Run::default() };
-    // test result: ok. 5 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.18s
-    for line in run.output.lines().filter(|line| line.starts_with("test result:")) {
-        let number = |word: &str| -> u32 {
-            let before = line.split(word).next().unwrap_or_default();
-            before.rsplit(' ').next().and_then(|text| text.parse().ok()).unwrap_or(0)
-        };
-        run.n_passed += number(" passed");
-        run.n_failed += number(" failed");
-        let took = line.rsplit(' ').next().and_then(|text| text.strip_suffix('s'));
-        run.took_s += took.and_then(|text| text.parse().ok()).unwrap_or(0.0);
-    }
-    run
-}
-
-fn page(rows: &str) -> String {
-    format!(
+fn page(rows: &[String], crates: &[Entry]) -> String {
+    let mut page = format!(
         "# Published crates under validation\n\n\
          The tests of each crate as it comes from the registry: plain, with the façade but validation off, and with \
-         validation on. *tests* says how many pass under validation, of those that pass without. *plain* is what the test \
-         harness says the tests took (the fastest of {N_ROUNDS} runs); *off* and *on* are ratios to it, measured in turn with \
-         it.\n\n\
+         validation on. *tests* says how many pass under validation, of those that pass without. *plain* is the wall time \
+         of the test programs (the fastest of up to {N_ROUNDS} runs; without programs that take longer than {MAX_PROGRAM} s, \
+         which wait most of the time); *off* and *on* are ratios to it, measured in turn with it.\n\n\
          Written by `cargo run -p lockdep-tests --bin crates_table`; the list is `tests/crates/crates.toml`.\n\n\
          | crate | cargo test | tests | lock classes | dependencies | reports | plain | off | on |\n\
-         |---|---|---|---|---|---|---|---|---|\n{rows}"
-    )
+         |---|---|---|---|---|---|---|---|---|\n"
+    );
+    for row in rows {
+        writeln!(page, "{row}").expect("a string takes it");
+    }
+    page.push_str("\n## The reports, judged\n");
+    for entry in crates.iter().filter(|entry| !entry.judgement.is_empty()) {
+        write!(page, "\n**{} {}.** {}\n", entry.name, entry.version, entry.judgement.trim())
+            .expect("a string takes it");
+    }
+    page
 }

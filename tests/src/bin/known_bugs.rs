@@ -95,6 +95,11 @@ fn drive(folder: &Path, bug: &Bug, side: &str) -> Verdict {
     let driver = fs::read_to_string(driver).expect("each bug has a driver");
     fs::write(project.join("Cargo.toml"), manifest).expect("the target directory is writable");
     fs::write(project.join("main.rs"), driver).expect("the target directory is writable");
+    let lock = project.join("Cargo.lock");
+    if fs::copy(from.join(format!("{side}.lock")), &lock).is_err() {
+        // Without one of its own, a side takes the newest versions of what it does not pin.
+        let _ = fs::remove_file(&lock);
+    }
     let args = ["run", "--quiet", "--timeout", "1500", "--format", "json"];
     let ended = child::run(&mut command_line::command(&project, &args), LIMIT).expect("cargo lockdep runs");
     let reports = ended.stderr.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();

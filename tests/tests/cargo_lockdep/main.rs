@@ -6,4 +6,5 @@
 mod facade;
 mod harness;
 mod input;
+mod stand_ins;
 mod verdict;

@@ -1,7 +1,7 @@
 //! Cargo's `compiler-message` lines: what an editor reads from its check command, so that it underlines both lock sites.
 
 use lockdep_validator::report::model::Place;
-use lockdep_validator::report::render::{TextOptions, text};
+use lockdep_validator::report::render::{TextOptions, index_of_column, text};
 use serde_json::{Value, json};
 
 use super::{Findings, places};
@@ -63,9 +63,10 @@ fn span(place: &Place, is_primary: bool, label: &str, sources: &Sources) -> Valu
     let lines = sources.lines(&place.file);
     let line =
         lines.as_ref().and_then(|lines| lines.get(place.line as usize - 1)).cloned().unwrap_or_default();
-    let column = (place.column as usize).max(1);
-    let before: usize = line.chars().take(column - 1).map(char::len_utf8).sum();
-    let word = line.chars().skip(column - 1).take_while(|&c| c.is_alphanumeric() || c == '_').count().max(1);
+    let index = index_of_column(&line, place.column);
+    let column = index + 1;
+    let before: usize = line.chars().take(index).map(char::len_utf8).sum();
+    let word = line.chars().skip(index).take_while(|&c| c.is_alphanumeric() || c == '_').count().max(1);
     // Byte offsets are from the start of the file; editors place the mark by line and column.
     let start: usize = lines.as_ref().map_or(0, |lines| {
         lines.iter().take(place.line as usize - 1).map(|line| line.len() + 1).sum::<usize>()

@@ -1,22 +1,28 @@
 //! Locks that are in the crate graph and that no façade reaches: said, not hidden.
 
-/// Packages whose own locks we do not see: name, the start of the versions it is true for, what is in them.
-const UNSEEN: [(&str, &str, &str); 15] = [
-    ("tokio", "", "tokio::sync (async)"),
-    ("async-lock", "", "async-lock (async)"),
-    ("async-std", "", "async-std::sync (async)"),
-    ("futures-util", "", "futures::lock (async)"),
-    ("event-listener", "", "event-listener (waits)"),
-    ("crossbeam-channel", "", "crossbeam-channel (waits)"),
-    ("flume", "", "flume (waits)"),
-    ("parking_lot_core", "", "parking_lot_core (Condvar, Once, raw parking)"),
-    ("lock_api", "0.3.", "lock_api 0.3"),
-    ("lock_api", "0.2.", "lock_api 0.2"),
-    ("lock_api", "0.1.", "lock_api 0.1"),
-    ("spin", "", "spin's own types (those through lock_api are seen)"),
-    ("once_cell", "", "once_cell::sync"),
-    ("atomic-wait", "", "atomic-wait (raw futexes)"),
-    ("antidote", "", "antidote"),
+/// Packages whose own locks we do not see: name, what the versions begin with that it is true for (all, if nothing is
+/// given), what is in them.
+const UNSEEN: [(&str, &[&str], &str); 13] = [
+    ("tokio", &[], "tokio::sync (async)"),
+    ("async-lock", &[], "async-lock (async)"),
+    ("async-std", &[], "async-std::sync (async)"),
+    ("futures-util", &[], "futures::lock (async)"),
+    ("event-listener", &[], "event-listener (waits)"),
+    ("crossbeam-channel", &[], "crossbeam-channel (waits)"),
+    ("flume", &[], "flume (waits)"),
+    ("parking_lot_core", &[], "parking_lot_core (Condvar, Once, raw parking)"),
+    ("lock_api", &["0.1.", "0.2."], "lock_api before 0.3"),
+    ("spin", &[], "spin's own types (those through lock_api are seen)"),
+    (
+        "once_cell",
+        &[
+            "0.", "1.0.", "1.1.", "1.2.", "1.3.", "1.4.", "1.5.", "1.6.", "1.7.", "1.8.", "1.9.", "1.10.", "1.11.",
+            "1.12.", "1.13.",
+        ],
+        "once_cell::sync before 1.14",
+    ),
+    ("atomic-wait", &[], "atomic-wait (raw futexes)"),
+    ("antidote", &[], "antidote"),
 ];
 
 /// What of it is in this output of `cargo tree --prefix none --format '{p}'`.
@@ -30,8 +36,10 @@ pub(crate) fn unseen_locks(tree: &str) -> Vec<&'static str> {
         .collect();
     UNSEEN
         .iter()
-        .filter(|(name, line, _)| {
-            packages.iter().any(|(package, version)| package == name && version.starts_with(line))
+        .filter(|(name, lines, _)| {
+            let is_meant =
+                |version: &str| lines.is_empty() || lines.iter().any(|line| version.starts_with(line));
+            packages.iter().any(|(package, version)| package == name && is_meant(version))
         })
         .map(|(_, _, words)| *words)
         .collect()
@@ -45,6 +53,8 @@ mod tests {
     fn only_what_is_there_is_named() {
         let tree = "a v1.0.0 (/p)\nlock_api v0.4.1\ntokio v1.2.3 (*)\n";
         assert_eq!(unseen_locks(tree), ["tokio::sync (async)"]);
-        assert_eq!(unseen_locks("lock_api v0.3.4"), ["lock_api 0.3"]);
+        assert_eq!(unseen_locks("lock_api v0.2.0"), ["lock_api before 0.3"]);
+        assert_eq!(unseen_locks("once_cell v1.13.1"), ["once_cell::sync before 1.14"]);
+        assert!(unseen_locks("once_cell v1.21.3\nlock_api v0.3.4").is_empty());
     }
 }

@@ -21,8 +21,16 @@ pub(crate) struct RustcCall {
     pub(crate) prefers_dynamic: bool,
     /// Where `--edition=…` stands among the arguments.
     pub(crate) edition: Option<usize>,
+    /// Where the result goes.
+    pub(crate) out_dir: String,
+    /// What cargo adds to the name of the result, to tell it from others of the same crate.
+    pub(crate) extra_filename: String,
+    /// Whether the result is a library that can be linked, not only its metadata.
+    pub(crate) emits_link: bool,
     /// Values of `--check-cfg`, which list the features that the package declares.
     check_cfgs: Vec<String>,
+    /// Values of `--cfg`.
+    cfgs: Vec<String>,
 }
 
 impl RustcCall {
@@ -53,6 +61,11 @@ impl RustcCall {
         self.check_cfgs.iter().any(|cfg| cfg.starts_with("cfg(feature") && cfg.contains(&quoted))
     }
 
+    /// Whether the feature is on.
+    pub(crate) fn has_feature(&self, feature: &str) -> bool {
+        self.cfgs.iter().any(|cfg| *cfg == format!("feature=\"{feature}\""))
+    }
+
     fn note(&mut self, name: &str, value: String, index: usize) {
         match name {
             "--crate-name" => self.crate_name = value,
@@ -62,13 +75,21 @@ impl RustcCall {
             "--print" | "-vV" | "-V" | "--version" => self.is_query = true,
             "--cap-lints" => self.has_cap_lints = true,
             "--edition" => self.edition = Some(index),
+            "--cfg" => self.cfgs.push(value),
             "--check-cfg" => self.check_cfgs.push(value),
             "--extern" => {
                 let name = value.split('=').next().unwrap_or_default();
                 // `noprelude:name`, `priv,noprelude:name`
                 self.externs.push(name.rsplit(':').next().unwrap_or_default().to_owned());
             }
-            "-C" | "--codegen" => self.prefers_dynamic |= is_prefer_dynamic(&value),
+            "--out-dir" => self.out_dir = value,
+            "--emit" => self.emits_link |= value.split(',').any(|kind| kind.split('=').next() == Some("link")),
+            "-C" | "--codegen" => {
+                self.prefers_dynamic |= is_prefer_dynamic(&value);
+                if let Some(extra) = value.strip_prefix("extra-filename=") {
+                    self.extra_filename = extra.to_owned();
+                }
+            }
             _ if name.starts_with("-Cprefer-dynamic") => {
                 self.prefers_dynamic |= is_prefer_dynamic(&name[2..])
             }

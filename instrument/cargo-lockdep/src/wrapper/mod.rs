@@ -4,7 +4,7 @@ mod args;
 mod plan;
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -53,22 +53,37 @@ pub(crate) fn run() -> Result<u8> {
     if let Plan::Refuse(reason) = plan {
         return Err(Error::new(reason));
     }
+    let inner = env::var_os(INNER_VARIABLE);
+    if let Some(before) = plan.before(&args, &call) {
+        let mut command = compiler(inner.as_deref(), &words);
+        let status = command.args(before).status();
+        let status = status.context(|| format!("cannot run {}", command.get_program().display()))?;
+        if !status.success() {
+            return Ok(crate::exit::of_status(status));
+        }
+    }
     let mut args = plan.apply(args, &call, &runtime);
     if env::var_os(FOREIGN_VARIABLE).is_some() && !call.has_cap_lints && !call.is_query {
         args.extend(["--cap-lints".into(), "warn".into()]);
     }
-    if let Some(inner) = env::var_os(INNER_VARIABLE) {
-        words.insert(0, inner);
-    }
-    let mut command = Command::new(&words[0]);
-    command.args(&words[1..]).args(&args);
+    let mut command = compiler(inner.as_deref(), &words);
+    command.args(&args);
     if !call.is_query
         && call.has_target
         && (call.prefers_dynamic || call.crate_types.iter().any(|t| t == "dylib"))
     {
         return run_and_explain(command);
     }
-    Err(Error::new(format_args!("cannot run {}: {}", words[0].display(), command.exec())))
+    let error = command.exec();
+    Err(Error::new(format_args!("cannot run {}: {error}", command.get_program().display())))
+}
+
+/// The compiler, behind the wrapper that the user had before us.
+fn compiler(inner: Option<&OsStr>, words: &[OsString]) -> Command {
+    let mut all = inner.into_iter().chain(words.iter().map(OsString::as_os_str));
+    let mut command = Command::new(all.next().unwrap_or_default());
+    command.args(all);
+    command
 }
 
 /// Splits what precedes the compiler's options (a workspace wrapper is followed by the compiler) from the options, and

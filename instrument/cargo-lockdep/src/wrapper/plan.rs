@@ -29,6 +29,15 @@ pub(crate) enum Plan {
         /// Features to turn on besides those that cargo asks for.
         features: Vec<&'static str>,
     },
+    /// The crate is compiled under another name, and then our source that wraps it.
+    Wrap {
+        /// Our source file.
+        source: PathBuf,
+        /// Its edition.
+        edition: &'static str,
+        /// What the crate itself is called from then on.
+        real_name: &'static str,
+    },
     /// The crate is one of ours: it becomes another name of the runtime's copy, so that there is one validator.
     Alias(&'static str),
     /// It cannot work, for this reason.
@@ -47,7 +56,14 @@ struct Substitute {
     always_there: &'static [&'static str],
 }
 
-const SUBSTITUTES: [Substitute; 2] = [
+const SUBSTITUTES: [Substitute; 3] = [
+    Substitute {
+        name: "lock_api",
+        line: "0.3.",
+        source: "instrument/lock_api/v0_3/src/lib.rs",
+        edition: "2021",
+        always_there: &["atomic_usize"],
+    },
     Substitute {
         name: "lock_api",
         line: "0.4.",
@@ -63,6 +79,39 @@ const SUBSTITUTES: [Substitute; 2] = [
         always_there: &[],
     },
 ];
+
+/// A crate whose types ours wrap: what it does is too much its own to be written again.
+struct Wrapped {
+    name: &'static str,
+    /// The versions that have everything that is wrapped: `1.` and at least this.
+    least_minor: u32,
+    /// Without this feature there is nothing to wrap.
+    feature: &'static str,
+    source: &'static str,
+    edition: &'static str,
+    real_name: &'static str,
+}
+
+const WRAPPED: [Wrapped; 1] = [Wrapped {
+    name: "once_cell",
+    least_minor: 14,
+    feature: "std",
+    source: "instrument/once_cell/src/lib.rs",
+    edition: "2021",
+    real_name: "real_once_cell",
+}];
+
+impl Wrapped {
+    fn is_meant(&self, call: &RustcCall, package: &Package) -> bool {
+        let minor = package.version.strip_prefix("1.").and_then(|rest| rest.split('.').next());
+        package.name == self.name
+            && call.crate_name == self.name
+            && minor.and_then(|minor| minor.parse().ok()).is_some_and(|minor: u32| minor >= self.least_minor)
+            && call.has_feature(self.feature)
+            && !call.is_test
+            && runtime::has_source(self.source)
+    }
+}
 
 /// Our own packages: they are the validator, and do not watch themselves.
 const OURS: [&str; 6] =
@@ -100,6 +149,13 @@ impl Plan {
                 && !call.is_test
                 && runtime::has_source(substitute.source)
         });
+        if let Some(wrapped) = WRAPPED.iter().find(|wrapped| wrapped.is_meant(call, package)) {
+            return Self::Wrap {
+                source: runtime.sources.join(wrapped.source),
+                edition: wrapped.edition,
+                real_name: wrapped.real_name,
+            };
+        }
         let Some(substitute) = substitute else {
             return Self::Facade;
         };
@@ -134,6 +190,19 @@ impl Plan {
                 args.extend(runtime.facade_flags().into_iter().map(OsString::from));
                 args.extend(extern_flag("lockdep", &runtime.lockdep));
             }
+            Self::Wrap { source, edition, real_name } => {
+                if let Some(input) = call.input {
+                    args[input] = source.into();
+                }
+                if let Some(place) = call.edition {
+                    args[place] = format!("--edition={edition}").into();
+                }
+                args.extend(runtime.facade_flags().into_iter().map(OsString::from));
+                args.extend(extern_flag("lockdep", &runtime.lockdep));
+                let suffix = if call.emits_link { "rlib" } else { "rmeta" };
+                let file = format!("lib{real_name}{}.{suffix}", call.extra_filename);
+                args.extend(extern_flag(real_name, &PathBuf::from(&call.out_dir).join(file)));
+            }
             Self::Alias(name) => {
                 if let Some(input) = call.input {
                     args[input] = runtime.alias_source(name).into();
@@ -144,6 +213,29 @@ impl Plan {
             }
         }
         args
+    }
+
+    /// The arguments of the call that has to come first, if there is one: it compiles the real crate under its other name.
+    ///
+    /// Cargo waits for the messages of the second call: this one says nothing unless it fails.
+    pub(crate) fn before(&self, args: &[OsString], call: &RustcCall) -> Option<Vec<OsString>> {
+        let Self::Wrap { real_name, .. } = self else {
+            return None;
+        };
+        let is_for_cargo = |arg: &&OsString| {
+            let text = arg.to_string_lossy();
+            !text.starts_with("--json=") && !text.starts_with("--error-format=")
+        };
+        let mut args: Vec<OsString> = args.iter().filter(is_for_cargo).cloned().collect();
+        for index in 1..args.len() {
+            if args[index - 1] == "--crate-name" && args[index] == *call.crate_name {
+                args[index] = real_name.into();
+            }
+        }
+        if !call.has_cap_lints {
+            args.extend(["--cap-lints".into(), "allow".into()]);
+        }
+        Some(args)
     }
 }
 
@@ -206,6 +298,18 @@ mod tests {
     }
 
     #[test]
+    fn each_line_of_lock_api_has_its_sources() {
+        let line = "--crate-name lock_api --edition=2018 a.rs --crate-type lib --target x";
+        let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        for (version, folder) in [("0.3.4", "v0_3"), ("0.4.14", "v0_4"), ("0.5.0", "v0_5")] {
+            let package = Package { name: "lock_api".into(), version: version.into() };
+            let plan = Plan::of(&RustcCall::parse(&args), &package, &runtime());
+            let Plan::Substitute { source, .. } = plan else { panic!("{version}: {plan:?}") };
+            assert!(source.ends_with(format!("lock_api/{folder}/src/lib.rs")), "{}", source.display());
+        }
+    }
+
+    #[test]
     fn lock_api_is_compiled_from_our_sources_of_its_line() {
         let declared = "--check-cfg cfg(feature,values(\"atomic_usize\"))";
         let line = "--crate-name lock_api --edition=2018 a.rs --crate-type lib --target x";
@@ -232,6 +336,30 @@ mod tests {
         );
         // Someone else's crate of that name is not lock_api.
         assert_eq!(plan(line, "other"), Plan::Facade);
+    }
+
+    #[test]
+    fn once_cell_is_compiled_under_another_name_and_then_wrapped() {
+        let line = "--crate-name once_cell --edition=2021 a.rs --crate-type lib --emit=dep-info,metadata,link \
+                    --cfg feature=\"std\" -C extra-filename=-0a --out-dir /d --json=artifacts --target x";
+        let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        let call = RustcCall::parse(&args);
+        let of = |version: &str| {
+            let package = Package { name: "once_cell".into(), version: version.into() };
+            Plan::of(&call, &package, &runtime())
+        };
+        let plan = of("1.21.3");
+        let text = |args: Vec<OsString>| args.join(" ".as_ref()).into_string().expect("text");
+        let before = text(plan.before(&args, &call).expect("the real crate comes first"));
+        assert!(before.contains("--crate-name real_once_cell --edition=2021 a.rs"), "{before}");
+        assert!(!before.contains("--json") && before.contains("--cap-lints allow"), "{before}");
+        let after = text(plan.apply(args.clone(), &call, &runtime()));
+        assert!(after.contains("--crate-name once_cell --edition=2021 /r/sources/instrument/once_cell/src/lib.rs"));
+        assert!(after.contains("real_once_cell=/d/libreal_once_cell-0a.rlib"), "{after}");
+        assert!(after.contains("lockdep=/r/lib/liblockdep.rlib") && after.contains("--json"), "{after}");
+        // Versions that lack what is wrapped stay as they are, and are named as unseen.
+        assert_eq!((of("1.9.0"), of("2.0.0")), (Plan::Facade, Plan::Facade));
+        assert!(of("1.9.0").before(&args, &call).is_none());
     }
 
     #[test]

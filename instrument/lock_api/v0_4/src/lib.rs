@@ -16,9 +16,11 @@ mod common;
 #[path = "../../../src/lock_api/only_v0_4.rs"]
 mod only_v0_4;
 mod raw;
+mod raw_taken;
 #[path = "../../../src/lock_api/seam_v0_4.rs"]
 mod seam;
 
+use common::event;
 pub use common::*;
 #[cfg(feature = "atomic_usize")]
 pub use raw::GetThreadId;
@@ -27,42 +29,10 @@ pub use raw::{
     RawRwLockFair, RawRwLockRecursive, RawRwLockRecursiveTimed, RawRwLockTimed, RawRwLockUpgrade,
     RawRwLockUpgradeDowngrade, RawRwLockUpgradeFair, RawRwLockUpgradeTimed,
 };
+use raw_taken::raw_mutex_taken;
 
 /// The event interface.
 mod hook {
     pub(crate) use lockdep::hook::{AcquireOptions, LockInfo, LockMap, LockRef, Tracked, Verdict, is_on};
     pub(crate) use lockdep::{AcquireFlags, Mode, Wait};
-}
-
-/// Somebody got at the raw mutex of `map`.
-///
-/// `parking_lot`'s condition variable does, each time it waits: it gives the raw mutex up and takes it again, while the
-/// caller keeps the guard. That is a release and a blocking acquisition, and nothing about the mutex becomes uncertain, so it
-/// is told from all other callers by where the call is.
-#[track_caller]
-#[inline]
-fn raw_mutex_taken(map: &hook::LockMap, info: &hook::LockInfo) {
-    if hook::is_on() {
-        if is_parking_lot_condvar(core::panic::Location::caller().file()) {
-            event::yielded(map, info, event::Want::EXCLUSIVE, || ());
-        } else {
-            event::raw_taken(map, info);
-        }
-    }
-}
-
-/// Whether `file` is `condvar.rs` of `parking_lot`, from a registry (`…/parking_lot-0.12.5/src/condvar.rs`) or a checkout
-/// of it.
-fn is_parking_lot_condvar(file: &str) -> bool {
-    let Some(root) = file.strip_suffix("condvar.rs").and_then(|rest| rest.strip_suffix(['/', '\\'])) else {
-        return false;
-    };
-    let Some(package) = root.strip_suffix("src").and_then(|rest| rest.strip_suffix(['/', '\\'])) else {
-        return root == "src";
-    };
-    let folder = package.rsplit(['/', '\\']).next().unwrap_or(package);
-    folder == "parking_lot"
-        || folder
-            .strip_prefix("parking_lot-")
-            .is_some_and(|version| version.starts_with(|c: char| c.is_ascii_digit()))
 }

@@ -8,7 +8,7 @@ mod text;
 
 pub use interleave::{Interleaving, Step, interleaving};
 pub use json::json_line;
-pub use snippet::{Label, Snippet, snippets};
+pub use snippet::{Label, Snippet, index_of_column, snippets};
 pub use style::Styles;
 pub use text::{TextOptions, text};
 

@@ -184,7 +184,7 @@ fn write_file(
             push(out, format_args!("{margin} {bar} {mark} {}: {}", label.place, label.text));
             continue;
         };
-        let (text, column) = printable(&text, label.place.column);
+        let (text, index, column) = printable(&text, label.place.column);
         if previous.is_some_and(|previous| line > previous + 1) {
             push(out, format_args!("{}", styles.paint(styles.frame, "...")));
         }
@@ -192,7 +192,7 @@ fn write_file(
             let number = styles.paint(styles.frame, &format!("{line:<gutter$} |"));
             push(out, format_args!("{number} {text}"));
         }
-        let length = identifier_length(&text, column);
+        let length = identifier_length(&text, index);
         let marks = if label.primary { "^" } else { "-" }.repeat(length);
         let marked = styles.paint(mark_style(styles, label), &format!("{marks} {}", label.text));
         push(out, format_args!("{margin} {bar} {}{marked}", " ".repeat(column)));
@@ -234,39 +234,69 @@ fn mark_style<'a>(styles: &'a Styles, label: &Label) -> &'a str {
     if label.primary { styles.error } else { styles.frame }
 }
 
-/// The line as it can be printed, and the zero-based column that belongs to `column` in it.
+/// The index, among the characters of `line`, of the one that stands in `column`.
+///
+/// The compiler counts the columns that a reader sees: a tab is four wide, a wide character two. Behind the end of the line
+/// every column has an index of its own.
+#[must_use]
+pub fn index_of_column(line: &str, column: u32) -> usize {
+    let wanted = (column as usize).saturating_sub(1);
+    let mut passed = 0;
+    for (index, character) in line.chars().enumerate() {
+        if passed >= wanted {
+            return index;
+        }
+        passed += width(character);
+    }
+    line.chars().count() + wanted.saturating_sub(passed)
+}
+
+/// How many columns a character takes.
+fn width(character: char) -> usize {
+    match character {
+        '\t' => 4,
+        '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200f}' | '\u{fe00}'..='\u{fe0f}' => 0,
+        '\u{1100}'..='\u{115f}'
+        | '\u{2e80}'..='\u{a4cf}'
+        | '\u{ac00}'..='\u{d7a3}'
+        | '\u{f900}'..='\u{faff}'
+        | '\u{fe30}'..='\u{fe6f}'
+        | '\u{ff00}'..='\u{ff60}'
+        | '\u{ffe0}'..='\u{ffe6}'
+        | '\u{1f300}'..='\u{1faff}'
+        | '\u{20000}'..='\u{3fffd}' => 2,
+        _ => 1,
+    }
+}
+
+/// The line as it can be printed; the index in it of the character in `column`; and how far that is from the left.
 ///
 /// Tabs become four spaces; control characters, which could steer the terminal, become a replacement mark.
-fn printable(line: &str, column: u32) -> (String, usize) {
-    let wanted = (column as usize).saturating_sub(1);
+fn printable(line: &str, column: u32) -> (String, usize, usize) {
+    let wanted = index_of_column(line, column);
     let mut text = String::with_capacity(line.len());
-    let mut n_printed = 0;
+    let (mut n_characters, mut n_columns) = (0, 0);
     let mut at = None;
     for (index, character) in line.chars().enumerate() {
         if index == wanted {
-            at = Some(n_printed);
+            at = Some((n_characters, n_columns));
         }
-        match character {
-            '\t' => {
-                text.push_str("    ");
-                n_printed += 4;
-            }
-            control if control.is_control() => {
-                text.push('\u{fffd}');
-                n_printed += 1;
-            }
-            other => {
-                text.push(other);
-                n_printed += 1;
-            }
-        }
+        let shown = match character {
+            '\t' => "    ".to_owned(),
+            control if control.is_control() => '\u{fffd}'.to_string(),
+            other => other.to_string(),
+        };
+        n_characters += shown.chars().count();
+        n_columns += width(character);
+        text.push_str(&shown);
     }
-    (text, at.unwrap_or(n_printed))
+    let (index, columns) = at.unwrap_or((n_characters, n_columns));
+    (text, index, columns)
 }
 
-/// How many characters of the identifier at `column` to mark; at least one.
-fn identifier_length(line: &str, column: usize) -> usize {
-    line.chars().skip(column).take_while(|&c| c.is_alphanumeric() || c == '_').count().max(1)
+/// How many characters of the identifier at `index` to mark; at least one.
+fn identifier_length(line: &str, index: usize) -> usize {
+    line.chars().skip(index).take_while(|&c| c.is_alphanumeric() || c == '_').count().max(1)
 }
 
 /// How wide the column of line numbers is.
@@ -290,7 +320,11 @@ mod tests {
 
     #[test]
     fn tabs_move_the_column_and_escapes_cannot_reach_the_terminal() {
-        assert_eq!(printable("\ta.lock()", 4), ("    a.lock()".to_owned(), 6));
+        // What `Location::column` says of `lock` in these lines.
+        assert_eq!(printable("\ta.lock()", 7), ("    a.lock()".to_owned(), 6, 6));
+        assert_eq!(printable("\u{65e5}.lock()", 4), ("\u{65e5}.lock()".to_owned(), 2, 3));
+        assert_eq!(index_of_column("\t\tlet a = b.lock();", 19), 12);
+        assert_eq!((index_of_column("", 7), index_of_column("ab", 7)), (6, 6));
         assert_eq!(printable("x\x1b[2J", 9).0, "x\u{fffd}[2J");
         assert_eq!(printable("ab", 40).1, 2, "a column past the end stays on the line");
         assert_eq!(identifier_length("    a.lock()", 6), 4);

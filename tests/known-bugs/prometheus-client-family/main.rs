@@ -1,0 +1,20 @@
+//! Takes two metrics of one family in one statement.
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+
+struct Counters {
+    inbound: Counter,
+    outbound: Counter,
+}
+
+fn main() {
+    let family = Family::<Vec<(String, String)>, Counter>::default();
+    let label = |way: &str| vec![("way".to_owned(), way.to_owned())];
+    let counters = Counters {
+        inbound: family.get_or_create(&label("in")).clone(),
+        outbound: family.get_or_create(&label("out")).clone(),
+    };
+    counters.inbound.inc();
+    counters.outbound.inc();
+}

@@ -1,0 +1,53 @@
+//! Crates that a stand-in is compiled for: `lock_api` 0.3, below parking_lot 0.9 and 0.10, and `once_cell`.
+
+use lockdep_tests::child::Ended;
+use lockdep_validator::report::model::Report;
+
+use crate::harness::{assert_ended, fixture, run};
+
+fn do_it(what: &[&str]) -> (Ended, Vec<Report>) {
+    let mut args = vec!["run", "-q", "--format", "json", "--"];
+    args.extend(what);
+    let ended = run(&fixture("lock_crates"), &args);
+    let reports = ended.stderr.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    (ended, reports)
+}
+
+fn codes(reports: &[Report]) -> Vec<(&str, &str)> {
+    reports.iter().map(|report| (&*report.code, &*report.level)).collect()
+}
+
+#[test]
+fn they_do_what_the_crates_promise_and_say_nothing() {
+    let (ended, reports) = do_it(&["as-documented"]);
+    assert_ended(&ended, "exit 0");
+    assert!(reports.is_empty(), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("lock_api") && !ended.stderr.contains("once_cell"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_lazy_that_needs_itself_is_reported_before_it_hangs() {
+    let (ended, reports) = do_it(&["lazy-in-itself"]);
+    assert_ended(&ended, "exit 3");
+    assert_eq!(codes(&reports), [("LD0001", "error")]);
+    let class = &reports[0].classes[0];
+    assert!(class.site.file.ends_with("src/main.rs"), "the class is where the cell is made: {class:?}");
+}
+
+#[test]
+fn a_cell_that_is_being_filled_is_a_lock() {
+    let (ended, reports) = do_it(&["cell-and-mutex"]);
+    assert_ended(&ended, "exit 3");
+    // Two cells: no two objects close the cycle.
+    assert_eq!(codes(&reports), [("LD0003", "warning")]);
+}
+
+#[test]
+fn locks_of_parking_lot_0_10_are_seen() {
+    let (ended, reports) = do_it(&["old-mutexes"]);
+    assert_ended(&ended, "exit 3");
+    assert_eq!(codes(&reports), [("LD0003", "error")]);
+    let (ended, reports) = do_it(&["old-mutex-again"]);
+    assert_ended(&ended, "exit 3");
+    assert_eq!(codes(&reports), [("LD0001", "error")]);
+}
