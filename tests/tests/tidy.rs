@@ -156,9 +156,16 @@ fn without_tests(text: &str) -> Vec<&str> {
 }
 
 fn is_product(name: &str) -> bool {
-    ["validator/src/", "instrument/src/", "instrument/std/", "instrument/lock_api/", "vmalock/src/"]
-        .iter()
-        .any(|prefix| name.starts_with(prefix))
+    [
+        "validator/src/",
+        "instrument/src/",
+        "instrument/std/",
+        "instrument/lock_api/",
+        "instrument/once_cell/",
+        "vmalock/src/",
+    ]
+    .iter()
+    .any(|prefix| name.starts_with(prefix))
         && !name.contains("/tests/")
         && !name.ends_with("/tests.rs")
 }

@@ -12,7 +12,10 @@ impl AssetIo for NoFiles {
         Box::pin(async move { Err(AssetIoError::NotFound(path.to_owned())) })
     }
 
-    fn read_directory(&self, path: &Path) -> Result<Box<dyn Iterator<Item = std::path::PathBuf>>, AssetIoError> {
+    fn read_directory(
+        &self,
+        path: &Path,
+    ) -> Result<Box<dyn Iterator<Item = std::path::PathBuf>>, AssetIoError> {
         Err(AssetIoError::NotFound(path.to_owned()))
     }
 
@@ -32,11 +35,7 @@ impl AssetIo for NoFiles {
 struct Texts;
 
 impl AssetLoader for Texts {
-    fn load<'a>(
-        &'a self,
-        _: &'a [u8],
-        _: &'a mut LoadContext,
-    ) -> BoxedFuture<'a, Result<(), anyhow::Error>> {
+    fn load<'a>(&'a self, _: &'a [u8], _: &'a mut LoadContext) -> BoxedFuture<'a, Result<(), anyhow::Error>> {
         Box::pin(async { Ok(()) })
     }
 

@@ -3,7 +3,7 @@
 //! `cargo run -p lockdep-tests --bin crates_table [--run | --time] [NAME…]` prints a table; without names all of
 //! `tests/crates/crates.toml` are meant. `--run` only runs the tests and compares what passes, `--time` only measures what
 //! `--run` has built, on a machine that should do nothing else; both keep what they found, and the page `docs/src/crates.md`
-//! is written anew once all crates have been through both. Needs the registry. Exits 1 if a crate's tests do not pass exactly
+//! is written anew once the tests of all crates have been run. Needs the registry. Exits 1 if a crate's tests do not pass exactly
 //! as they pass without us.
 
 use std::collections::BTreeSet;
@@ -23,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(1800);
 /// Each way is run so often, in turn, and the fastest run counts.
 const N_ROUNDS: usize = 5;
 /// A suite that takes long is run less often than that.
-const MAX_TIME: Duration = Duration::from_secs(60);
+const MAX_TIME: Duration = Duration::from_secs(20);
 /// A test program that takes longer than this waits most of the time, and is not timed.
 const MAX_PROGRAM: f64 = 15.0;
 
@@ -94,7 +94,7 @@ fn main() -> ExitCode {
         tell(&entry.row(&known));
     }
     let all: Vec<Known> = list.crates.iter().map(Entry::known).collect();
-    if all.iter().all(|known| known.run.is_some() && known.times.is_some()) {
+    if all.iter().all(|known| known.run.is_some()) {
         let rows: Vec<String> = list.crates.iter().zip(&all).map(|(entry, known)| entry.row(known)).collect();
         let page = page(&rows, &list.crates);
         fs::write(command_line::root().join("docs/src/crates.md"), page).expect("docs/src is writable");
@@ -279,8 +279,7 @@ fn seen_in(records: &Path) -> (usize, usize) {
                     classes.insert(class.hash.to_string());
                 }
                 Ok(Record::Dependency(dependency)) => {
-                    dependencies
-                        .insert((dependency.from.class.to_string(), dependency.to.class.to_string()));
+                    dependencies.insert((dependency.from.class.to_string(), dependency.to.class.to_string()));
                 }
                 _ => {}
             }

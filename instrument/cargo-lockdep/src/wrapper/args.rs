@@ -83,7 +83,9 @@ impl RustcCall {
                 self.externs.push(name.rsplit(':').next().unwrap_or_default().to_owned());
             }
             "--out-dir" => self.out_dir = value,
-            "--emit" => self.emits_link |= value.split(',').any(|kind| kind.split('=').next() == Some("link")),
+            "--emit" => {
+                self.emits_link |= value.split(',').any(|kind| kind.split('=').next() == Some("link"))
+            }
             "-C" | "--codegen" => {
                 self.prefers_dynamic |= is_prefer_dynamic(&value);
                 if let Some(extra) = value.strip_prefix("extra-filename=") {

@@ -354,7 +354,10 @@ mod tests {
         assert!(before.contains("--crate-name real_once_cell --edition=2021 a.rs"), "{before}");
         assert!(!before.contains("--json") && before.contains("--cap-lints allow"), "{before}");
         let after = text(plan.apply(args.clone(), &call, &runtime()));
-        assert!(after.contains("--crate-name once_cell --edition=2021 /r/sources/instrument/once_cell/src/lib.rs"));
+        assert!(
+            after
+                .contains("--crate-name once_cell --edition=2021 /r/sources/instrument/once_cell/src/lib.rs")
+        );
         assert!(after.contains("real_once_cell=/d/libreal_once_cell-0a.rlib"), "{after}");
         assert!(after.contains("lockdep=/r/lib/liblockdep.rlib") && after.contains("--json"), "{after}");
         // Versions that lack what is wrapped stay as they are, and are named as unseen.
