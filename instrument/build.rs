@@ -10,6 +10,7 @@ const GAINED: [(&str, u32); 3] =
 fn main() {
     // A build script that reads no file; `tests` uses it too.
     println!("cargo::rerun-if-env-changed=RUSTC");
+    println!("cargo::rustc-env=LOCKDEP_BUILD={}", build());
     let minor = minor_version();
     for (cfg, since) in GAINED {
         println!("cargo::rustc-check-cfg=cfg({cfg})");
@@ -22,6 +23,14 @@ fn main() {
             "cargo::warning=lockdep: the version of rustc was not understood; methods of std::sync newer than 1.88 are left out"
         );
     }
+}
+
+/// What tells two builds of this crate apart that may end up in one program: cargo's own hash, which is in the folder's name.
+/// For the name of the one symbol that the compiler does not name for us.
+fn build() -> String {
+    let out = env::var("OUT_DIR").unwrap_or_default();
+    let folders: Vec<&str> = out.rsplit(['/', '\\']).skip(1).take(2).collect();
+    folders.concat().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
 }
 
 /// The `95` of `rustc 1.95.0 (…)`.

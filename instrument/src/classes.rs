@@ -47,11 +47,19 @@ const N_SLOTS: usize = 64;
 
 /// The classes that one thread has used lately. A fresh lock of a known class costs one look here.
 #[derive(Debug)]
-pub(crate) struct ClassCache(Box<[(Token, Option<ClassId>); N_SLOTS]>);
+pub(crate) struct ClassCache(Box<[Cached; N_SLOTS]>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Cached {
+    token: Token,
+    class: Option<ClassId>,
+    /// Whether the class is known to have several locks: nothing is to be noted about another one.
+    is_plural: bool,
+}
 
 impl Default for ClassCache {
     fn default() -> Self {
-        Self(Box::new([(Token::default(), None); N_SLOTS]))
+        Self(Box::new([Cached::default(); N_SLOTS]))
     }
 }
 
@@ -60,8 +68,23 @@ impl ClassCache {
     #[inline]
     pub(crate) fn peek(&self, key: AnyKey, info: &LockInfo) -> Option<ClassId> {
         let token = Token::new(key, info);
-        let (cached, class) = self.0[token.slot()];
-        if cached == token { class } else { None }
+        let cached = &self.0[token.slot()];
+        if cached.token == token { cached.class } else { None }
+    }
+
+    /// The class, if this thread has used it lately and it is known to have several locks.
+    #[inline(always)]
+    pub(crate) fn peek_plural(&self, key: AnyKey, info: &LockInfo) -> Option<ClassId> {
+        let token = Token::new(key, info);
+        let cached = &self.0[token.slot()];
+        if cached.is_plural && cached.token == token { cached.class } else { None }
+    }
+
+    /// Notes that the class was found to have several locks.
+    pub(crate) fn note_plural(&mut self, key: AnyKey, info: &LockInfo) {
+        let token = Token::new(key, info);
+        let cached = &mut self.0[token.slot()];
+        cached.is_plural |= cached.token == token;
     }
 
     /// The class, registered now if it is new; `None` if the table of classes is full.
@@ -71,7 +94,7 @@ impl ClassCache {
         }
         let token = Token::new(key, info);
         let class = runtime.classes.find(runtime, token, key, info)?;
-        self.0[token.slot()] = (token, Some(class));
+        self.0[token.slot()] = Cached { token, class: Some(class), is_plural: false };
         Some(class)
     }
 }

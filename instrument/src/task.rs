@@ -4,6 +4,8 @@
 //! instruction, and so that it works before main, in other thread-locals' destructors and after main. The state behind it is
 //! freed by a pthread-key destructor, which runs after Rust's own thread-local destructors.
 
+mod word;
+
 use std::cell::UnsafeCell;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, compiler_fence};
@@ -15,6 +17,7 @@ use lockdep_validator::{Acquire, ContextId, TaskContext, Violation};
 use crate::classes::ClassCache;
 use crate::deferred;
 use crate::runtime::{self, Runtime};
+use word::Word;
 
 /// Everything the runtime keeps for one thread.
 #[derive(Debug)]
@@ -43,9 +46,6 @@ pub(crate) struct Pending {
 }
 
 thread_local! {
-    /// [`NOT_STARTED`], [`BUSY`], [`DEFERRED`], or the thread's [`Task`].
-    // Atomic because a signal handler may read it between any two instructions of its own thread; never shared.
-    static TASK: AtomicPtr<Task> = const { AtomicPtr::new(ptr::null_mut()) };
     /// The state while the word says [`DEFERRED`] or [`DRAIN`]; null if the context interrupted the validator itself.
     static PARKED: AtomicPtr<Task> = const { AtomicPtr::new(ptr::null_mut()) };
 }
@@ -60,6 +60,14 @@ const DEFERRED: usize = 2;
 const DRAIN: usize = 3;
 
 const LAST_SENTINEL: usize = DRAIN;
+
+/// Keeps the compiler from moving what is done to the state across the word that says who has it.
+#[inline(always)]
+fn fence() {
+    // ORDERING: SeqCst, for the compiler only: a signal handler of this thread sees the state as the word says it is. The processor
+    // shows a thread its own stores in order.
+    compiler_fence(Ordering::SeqCst);
+}
 
 /// How many threads have a state; fork asks.
 static N_TASKS: AtomicUsize = AtomicUsize::new(0);
@@ -83,58 +91,47 @@ impl Entered {
 impl Drop for Entered {
     #[inline(always)]
     fn drop(&mut self) {
-        // ORDERING: a signal handler that sees the state again must also see it whole.
-        compiler_fence(Ordering::SeqCst);
-        // ORDERING: Relaxed: only this thread and its signal handlers read it.
-        TASK.with(|word| word.store(self.0.as_ptr().cast(), Ordering::Relaxed));
+        fence();
+        Word::of_this_thread().store(self.0.as_ptr().cast());
     }
 }
 
 /// Takes the thread's state; `None` if the event cannot be looked at now (it is counted) or if validation is off.
 #[inline(always)]
 pub(crate) fn enter() -> Option<Entered> {
-    // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
-    let task = TASK.with(|word| word.load(Ordering::Relaxed));
+    let task = Word::of_this_thread().load();
     if task.addr() <= LAST_SENTINEL {
         return enter_slow(task.addr());
     }
-    // ORDERING: Relaxed, as above.
-    TASK.with(|word| word.store(ptr::without_provenance_mut(BUSY), Ordering::Relaxed));
-    compiler_fence(Ordering::SeqCst);
+    Word::of_this_thread().mark::<BUSY>();
+    fence();
     NonNull::new(task.cast()).map(Entered)
 }
 
 /// Runs `run` on the thread's state, and gives back what it says; false if the state cannot be had just now.
 ///
-/// `run` must not unwind: the state would count as taken for ever. It calls nothing, so that this costs no frame.
+/// `run` must not unwind: the state would count as taken for ever. On the fast path it calls nothing, so that this costs no frame.
 #[inline(always)]
 pub(crate) fn quickly(run: impl FnOnce(&mut Task) -> bool) -> bool {
-    // Only the address goes through `with`: a larger closure would not be inlined.
-    let word = TASK.with(ptr::from_ref);
-    // SAFETY: a constant-initialised thread-local without a destructor is there for as long as the thread that asks.
-    let word = unsafe { &*word };
-    // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
-    let task = word.load(Ordering::Relaxed);
+    let word = Word::of_this_thread();
+    let task = word.load();
     if task.addr() <= LAST_SENTINEL {
         return false;
     }
-    // ORDERING: Relaxed, as above.
-    word.store(ptr::without_provenance_mut(BUSY), Ordering::Relaxed);
-    compiler_fence(Ordering::SeqCst);
+    word.mark::<BUSY>();
+    fence();
     // SAFETY: the word gave the pointer out to us alone (it holds BUSY until we put it back), and the state lives until the
     // thread ends.
     let is_done = run(unsafe { &mut *task });
-    compiler_fence(Ordering::SeqCst);
-    // ORDERING: Relaxed, as above.
-    word.store(task, Ordering::Relaxed);
+    fence();
+    word.store(task);
     is_done
 }
 
 /// Looks at the thread's state without taking it; false if it cannot be had just now.
 #[inline(always)]
 pub(crate) fn peek(look: impl FnOnce(&Task) -> bool) -> bool {
-    // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
-    let task = TASK.with(|word| word.load(Ordering::Relaxed));
+    let task = Word::of_this_thread().load();
     // SAFETY: a state that is in the word is borrowed by nobody but us; a signal handler that takes it meanwhile leaves it as it
     // found it, but for what `look` does not read (its caller decides nothing that a handler could change).
     task.addr() > LAST_SENTINEL && look(unsafe { &*task })
@@ -154,24 +151,21 @@ fn enter_slow(sentinel: usize) -> Option<Entered> {
         }
     }
     // Set before the environment, the lazy global or an allocator is touched: any of them may take a watched lock.
-    // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
-    TASK.with(|word| word.store(ptr::without_provenance_mut(BUSY), Ordering::Relaxed));
-    compiler_fence(Ordering::SeqCst);
+    Word::of_this_thread().mark::<BUSY>();
+    fence();
     let entered = runtime::start().map(|runtime| start(runtime, None));
     if entered.is_none() {
-        // ORDERING: Relaxed, as above.
-        TASK.with(|word| word.store(ptr::null_mut(), Ordering::Relaxed));
+        Word::of_this_thread().mark::<NOT_STARTED>();
     }
     entered
 }
 
 /// Takes the state back after a deferred context, and looks at what was put aside there.
 fn unpark() -> Entered {
-    // ORDERING: Relaxed: only this thread and its signal handlers touch the words.
+    // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
     let task = PARKED.with(|parked| parked.load(Ordering::Relaxed));
-    // ORDERING: Relaxed, as above.
-    TASK.with(|word| word.store(ptr::without_provenance_mut(BUSY), Ordering::Relaxed));
-    compiler_fence(Ordering::SeqCst);
+    Word::of_this_thread().mark::<BUSY>();
+    fence();
     let mut entered =
         Entered(NonNull::new(task.cast()).expect("INVARIANT: DRAIN is only set with a state parked"));
     deferred::drain(entered.task());
@@ -180,11 +174,10 @@ fn unpark() -> Entered {
 
 /// Whether the running thread is in a deferred context; then its state, if the context did not interrupt the validator.
 pub(crate) fn deferred_state() -> Option<Option<&'static mut Task>> {
-    // ORDERING: Relaxed: only this thread and its signal handlers touch the words.
-    if TASK.with(|word| word.load(Ordering::Relaxed)).addr() != DEFERRED {
+    if Word::of_this_thread().load().addr() != DEFERRED {
         return None;
     }
-    // ORDERING: Relaxed, as above.
+    // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
     let parked = PARKED.with(|parked| parked.load(Ordering::Relaxed));
     // SAFETY: a parked state is used by nobody but the code in the deferred context, which is one thread, one event at a time:
     // a nested context parks nothing (it finds DEFERRED), and only counts and puts aside.
@@ -197,32 +190,30 @@ pub(crate) struct Interrupted(*mut Task);
 
 /// Enters a deferred context; `None` if there is nobody to tell (the thread has no state, or validation is off).
 pub(crate) fn enter_deferred() -> Option<Interrupted> {
-    // ORDERING: Relaxed: only this thread and its signal handlers touch the words.
-    let found = TASK.with(|word| word.load(Ordering::Relaxed));
+    let found = Word::of_this_thread().load();
     match found.addr() {
         NOT_STARTED => return None,
         // A context inside another: nothing is parked anew.
         DEFERRED => return Some(Interrupted(found)),
         DRAIN => {}
+        // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
         BUSY => PARKED.with(|parked| parked.store(ptr::null_mut(), Ordering::Relaxed)),
-        // ORDERING: Relaxed, as above, also in the line before.
+        // ORDERING: Relaxed, as above.
         _ => PARKED.with(|parked| parked.store(found, Ordering::Relaxed)),
     }
-    // ORDERING: Relaxed, as above.
-    TASK.with(|word| word.store(ptr::without_provenance_mut(DEFERRED), Ordering::Relaxed));
-    compiler_fence(Ordering::SeqCst);
+    Word::of_this_thread().mark::<DEFERRED>();
+    fence();
     Some(Interrupted(found))
 }
 
 /// Leaves it. What was put aside is looked at by the thread's next event, or now if `now` and nothing was interrupted.
 pub(crate) fn leave_deferred(interrupted: &Interrupted, now: bool) {
-    compiler_fence(Ordering::SeqCst);
+    fence();
     let next = match interrupted.0.addr() {
         BUSY | DEFERRED | DRAIN => interrupted.0,
         _ => ptr::without_provenance_mut(DRAIN),
     };
-    // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
-    TASK.with(|word| word.store(next, Ordering::Relaxed));
+    Word::of_this_thread().store(next);
     if now && next.addr() == DRAIN {
         drop(enter());
     }
@@ -265,17 +256,14 @@ fn start(runtime: &'static Runtime, born: Option<(TaskId, Segment)>) -> Entered 
 
 /// Gives the running thread the number its parent chose for it, if it has no state yet.
 pub(crate) fn start_spawned(id: TaskId, spawned_by: Segment) {
-    // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
-    if TASK.with(|word| word.load(Ordering::Relaxed)).addr() != NOT_STARTED {
+    if Word::of_this_thread().load().addr() != NOT_STARTED {
         return;
     }
-    // ORDERING: Relaxed, as above.
-    TASK.with(|word| word.store(ptr::without_provenance_mut(BUSY), Ordering::Relaxed));
-    compiler_fence(Ordering::SeqCst);
+    Word::of_this_thread().mark::<BUSY>();
+    fence();
     match runtime::start() {
         Some(runtime) => drop(start(runtime, Some((id, spawned_by)))),
-        // ORDERING: Relaxed, as above.
-        None => TASK.with(|word| word.store(ptr::null_mut(), Ordering::Relaxed)),
+        None => Word::of_this_thread().mark::<NOT_STARTED>(),
     }
 }
 
@@ -287,9 +275,8 @@ pub(crate) fn start_spawned(id: TaskId, spawned_by: Segment) {
 /// `task` is the pointer that [`start`] armed the exit key with, on this thread, and has not been passed before.
 pub(crate) unsafe extern "C" fn finish(task: *mut std::ffi::c_void) {
     let Some(task) = NonNull::new(task.cast::<UnsafeCell<Task>>()) else { return };
-    // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
-    TASK.with(|word| word.store(ptr::without_provenance_mut(BUSY), Ordering::Relaxed));
-    compiler_fence(Ordering::SeqCst);
+    Word::of_this_thread().mark::<BUSY>();
+    fence();
     // SAFETY: the caller passes what `start` leaked, once; the word says BUSY, so nobody else has a way to it.
     let mut task = unsafe { Box::from_raw(task.as_ptr()) };
     deferred::drain(task.get_mut());
@@ -297,12 +284,10 @@ pub(crate) unsafe extern "C" fn finish(task: *mut std::ffi::c_void) {
     crate::event::thread_exit(task.into_inner());
     // ORDERING: Relaxed: a statistic.
     N_TASKS.fetch_sub(1, Ordering::Relaxed);
-    // ORDERING: Relaxed, as above.
-    TASK.with(|word| word.store(ptr::null_mut(), Ordering::Relaxed));
+    Word::of_this_thread().mark::<NOT_STARTED>();
 }
 
 /// Forgets the running thread's state without looking at it: in the child of a fork, where it belongs to the parent.
 pub(crate) fn abandon() {
-    // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
-    TASK.with(|word| word.store(ptr::null_mut(), Ordering::Relaxed));
+    Word::of_this_thread().mark::<NOT_STARTED>();
 }

@@ -6,11 +6,11 @@
 
 use std::panic::Location;
 
-use lockdep_validator::{Acquire, AcquireFlags, Mode, Subclass, Wait};
+use lockdep_validator::{Acquire, AcquireFlags, LockId, Mode, Subclass, Wait};
 
 use crate::hook::{ClassKey, LockInfo, LockMap, Slot, Verdict};
 use crate::site::site;
-use crate::task;
+use crate::task::{self, Task};
 
 /// A way to acquire that is common enough to have code of its own.
 pub(crate) trait How {
@@ -59,51 +59,105 @@ impl How for TriedShared {
 pub(crate) fn acquire_plain<K: ClassKey, H: How>(map: &LockMap<K>, info: &LockInfo) -> Verdict {
     let caller = Location::caller();
     let slot = map.slot();
+    let Some(lock) = slot.id() else { return acquire_fresh::<K, H>(map, info) };
     let is_known = task::quickly(|task| {
-        let Some(lock) = slot.id() else { return false };
-        let acquire = Acquire {
-            lock,
-            address: std::ptr::from_ref(slot).addr(),
-            subclass: Subclass::ZERO,
-            mode: H::MODE,
-            wait: H::WAIT,
-            flags: AcquireFlags::NONE,
-            nest: None,
-            site: site(caller),
-        };
+        let acquire = plain(slot, lock, H::MODE, H::WAIT, caller);
         task.runtime.validator.acquire_known(&mut task.context, &acquire)
     });
     if is_known { Verdict::Proceed } else { acquire_unknown::<K, H>(map, info) }
 }
 
-/// An acquisition that is new, or the first of its lock, or by a thread that is not in order.
-#[cold]
+#[inline(always)]
+fn plain(slot: &Slot, lock: LockId, mode: Mode, wait: Wait, caller: &'static Location<'static>) -> Acquire {
+    Acquire {
+        lock,
+        address: std::ptr::from_ref(slot).addr(),
+        subclass: Subclass::ZERO,
+        mode,
+        wait,
+        flags: AcquireFlags::NONE,
+        nest: None,
+        site: site(caller),
+    }
+}
+
+/// The first acquisition of a lock. If its class is one that this thread has used lately, and is known to have several locks, the
+/// lock gets its id here, and the order is looked up as for any other.
+#[inline(never)]
+#[track_caller]
+fn acquire_fresh<K: ClassKey, H: How>(map: &LockMap<K>, info: &LockInfo) -> Verdict {
+    let caller = Location::caller();
+    let slot = map.slot();
+    let is_known = task::quickly(|task| {
+        let Task { runtime, context, classes, .. } = task;
+        let Some(class) = classes.peek_plural(map.key().any(), info) else { return false };
+        let lock = slot.fill(runtime.validator.another_lock(context, class));
+        runtime.validator.acquire_known(context, &plain(slot, lock, H::MODE, H::WAIT, caller))
+    });
+    if is_known { Verdict::Proceed } else { acquire_unknown::<K, H>(map, info) }
+}
+
+/// An acquisition that the fast path does not know: locks of one class nested, something new, or a thread that is not in order.
 #[inline(never)]
 #[track_caller]
 fn acquire_unknown<K: ClassKey, H: How>(map: &LockMap<K>, info: &LockInfo) -> Verdict {
+    if knows_instances(map.slot(), H::MODE, H::WAIT, Location::caller()) {
+        return Verdict::Proceed;
+    }
+    let lock = map.as_ref(info);
     let options = crate::hook::AcquireOptions::new();
     match H::WAIT {
         Wait::Try => {
-            super::try_acquired(map.as_ref(info), H::MODE, &options);
+            super::try_acquired(lock, H::MODE, &options);
             Verdict::Proceed
         }
-        wait => super::acquire(map.as_ref(info), H::MODE, wait, &options),
+        wait => super::acquire(lock, H::MODE, wait, &options),
     }
+}
+
+/// The second fast path: an order that the single locks decide. Allocates nothing and takes no lock, like the first one.
+#[inline(never)]
+fn knows_instances(slot: &Slot, mode: Mode, wait: Wait, caller: &'static Location<'static>) -> bool {
+    task::quickly(|task| {
+        let Some(lock) = slot.id() else { return false };
+        let acquire = plain(slot, lock, mode, wait, caller);
+        task.runtime.validator.acquire_known_instances(&mut task.context, &acquire)
+    })
 }
 
 /// A release. Never panics.
 #[track_caller]
 pub(crate) fn release(slot: &Slot) {
-    let is_done = task::quickly(|task| slot.id().is_some_and(|lock| task.context.release_newest(lock)));
+    if !release_newest(slot) {
+        release_unknown(slot);
+    }
+}
+
+/// A release by the end of a guard, which has no place in the program that could be told.
+pub(crate) fn release_by_guard(slot: &Slot) {
+    if !release_newest(slot) {
+        release_unknown(slot);
+    }
+}
+
+#[inline(always)]
+fn release_newest(slot: &Slot) -> bool {
+    task::quickly(|task| task.context.release_newest(std::ptr::from_ref(slot).addr()))
+}
+
+/// A release that is not the newest acquisition's: hand over hand, or one that has to be looked at.
+#[inline(never)]
+#[track_caller]
+fn release_unknown(slot: &Slot) {
+    let is_done = task::quickly(|task| slot.id().is_some_and(|lock| task.context.release_below_newest(lock)));
     if !is_done {
         super::release_slow(slot);
     }
 }
 
-/// The lock object goes away.
+/// The lock object goes away. It has an id.
 #[track_caller]
 pub(crate) fn dropped(slot: &Slot) {
-    // A lock without an id was never acquired with validation on.
     let Some(lock) = slot.id() else { return };
     if !task::peek(|task| !task.runtime.validator.minds_freed(&task.context, lock)) {
         super::dropped_slow(slot);

@@ -26,6 +26,7 @@ pub(crate) use claims::{assert_held, assert_may_block, assert_none_held, is_held
 pub(crate) use contexts::{context_enter, context_exit, context_mask, context_unmask};
 pub(crate) use fast::{
     TriedExclusive, TriedShared, WantedExclusive, WantedShared, acquire_plain, dropped, release,
+    release_by_guard,
 };
 pub(crate) use modes::{downgrade, downgrade_to_upgradable, upgrade, upgrade_failed, upgraded};
 pub(crate) use self_deadlock::{self_deadlock, stale_holder};
@@ -242,6 +243,9 @@ fn first_use(task: &mut Task, lock: &LockRef<'_>) -> Option<LockId> {
         None => fault::guard(|| task.classes.find(runtime, lock.key, lock.info)).flatten()?,
     };
     let id = runtime.validator.new_lock(&mut task.context, class);
+    if runtime.validator.has_several_locks(class) {
+        task.classes.note_plural(lock.key, lock.info);
+    }
     Some(lock.slot.fill(id))
 }
 

@@ -72,6 +72,9 @@ impl<K: ClassKey> LockMap<K> {
     pub fn release(&self) {}
 
     #[inline(always)]
+    pub(crate) fn release_by_guard(&self) {}
+
+    #[inline(always)]
     pub fn downgrade(&self) {}
 
     #[inline(always)]

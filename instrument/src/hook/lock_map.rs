@@ -121,8 +121,18 @@ impl<K: ClassKey> LockMap<K> {
     #[track_caller]
     #[inline]
     pub fn release(&self) {
-        if state::is_on() {
+        // A lock without an id was never acquired with validation on: nobody knows that it is held. Its own word is nearer than
+        // the process's.
+        if self.slot.is_used() {
             event::release(&self.slot);
+        }
+    }
+
+    /// [`release`](Self::release) by the end of a guard: the place of the call says nothing.
+    #[inline(always)]
+    pub(crate) fn release_by_guard(&self) {
+        if self.slot.is_used() {
+            event::release_by_guard(&self.slot);
         }
     }
 
@@ -248,7 +258,8 @@ impl<K: ClassKey> LockMap<K> {
     #[track_caller]
     #[inline]
     pub fn dropped(&self) {
-        if state::is_on() {
+        // As in `release`.
+        if self.slot.is_used() {
             event::dropped(&self.slot);
         }
     }
@@ -283,6 +294,11 @@ impl<K: ClassKey> LockMap<K> {
     #[inline(always)]
     pub(crate) fn slot(&self) -> &Slot {
         &self.slot
+    }
+
+    #[inline(always)]
+    pub(crate) fn key(&self) -> K {
+        self.key
     }
 
     #[inline]

@@ -29,6 +29,13 @@ impl Slot {
         self.0.get().and_then(|word| LockId::from_raw(word.get() as u64))
     }
 
+    /// Whether the lock was ever acquired with validation on.
+    // ORDERING: `OnceNonZeroUsize::get` is an Acquire load; whoever releases a lock or ends it knows of its acquisition anyway.
+    #[inline(always)]
+    pub(crate) fn is_used(&self) -> bool {
+        self.0.get().is_some()
+    }
+
     /// Fills the slot, or gives back what another thread filled it with first.
     #[cold]
     pub(crate) fn fill(&self, id: LockId) -> LockId {

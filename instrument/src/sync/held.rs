@@ -61,31 +61,13 @@ impl<'a> Held<'a> {
         try_lock: impl FnOnce() -> Option<G>,
     ) -> (Self, G) {
         let map = identity.map();
-        match map.acquire(info, mode, Wait::Blocking) {
-            Verdict::Proceed => {
-                // Made before the real operation: should that panic, the acquisition is taken back.
-                let held = Self(map);
-                let guard = lock();
-                (held, guard)
-            }
-            Verdict::SelfDeadlock => Self::lock_again(map, lock, try_lock),
+        if map.acquire(info, mode, Wait::Blocking) == Verdict::SelfDeadlock {
+            ask_the_lock(map, || try_lock().is_some());
         }
-    }
-
-    #[track_caller]
-    #[cold]
-    fn lock_again<G>(
-        map: &'a LockMap,
-        lock: impl FnOnce() -> G,
-        try_lock: impl FnOnce() -> Option<G>,
-    ) -> (Self, G) {
-        if let Some(guard) = try_lock() {
-            map.stale_holder();
-            return (Self(map), guard);
-        }
-        map.self_deadlock();
+        // Made before the real operation: should that panic, the acquisition is taken back.
+        let held = Self(map);
         let guard = lock();
-        (Self(map), guard)
+        (held, guard)
     }
 
     /// Tells of a try that succeeded.
@@ -147,13 +129,28 @@ impl<'a> Held<'a> {
 impl Drop for Held<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.0.release();
+        self.0.release_by_guard();
     }
 }
 
 impl fmt::Debug for Held<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Held")
+    }
+}
+
+/// The validator believes that this thread waits for itself: asks the real lock whether it does.
+///
+/// A lock that could be had is given back at once and taken again by the caller like any other. So the guard has one origin only,
+/// and the common way carries nothing for the sake of this one.
+#[track_caller]
+#[cold]
+#[inline(never)]
+fn ask_the_lock(map: &LockMap, try_lock: impl FnOnce() -> bool) {
+    if try_lock() {
+        map.stale_holder();
+    } else {
+        map.self_deadlock();
     }
 }
 

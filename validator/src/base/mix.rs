@@ -13,6 +13,16 @@ pub(crate) const fn mix(state: u64, value: u64) -> u64 {
     }
 }
 
+/// [`mix`] for a `state` that is never zero and has no pattern: a constant such as the empty chain, and its successors.
+#[inline(always)]
+pub(crate) const fn extend(state: u64, value: u64) -> u64 {
+    let product = state as u128 * (value ^ 0xd1b5_4a32_d192_ed03) as u128;
+    #[expect(clippy::cast_possible_truncation, reason = "the halves are joined")]
+    {
+        (product as u64) ^ ((product >> 64) as u64)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use rustc_hash::FxHashSet;
@@ -25,6 +35,19 @@ mod tests {
         for first in 0..300_u64 {
             for second in 0..300_u64 {
                 assert!(seen.insert(mix(mix(0, first << 40 | 1), second << 24)), "{first} {second}");
+            }
+        }
+        // The steps of chain keys: class numbers from one on, and a mode.
+        let start = 0x5bd1_e995_9d1d_6ab3;
+        let mut seen = FxHashSet::default();
+        for first in 1..400_u64 {
+            assert!(seen.insert(extend(start, first)), "{first}");
+            for second in 1..400_u64 {
+                let both = extend(extend(start, first), second | 1 << 27);
+                assert!(seen.insert(both), "{first} {second}");
+                if second < 20 {
+                    assert!((1..20).all(|third| seen.insert(extend(both, third))), "{first} {second}");
+                }
             }
         }
     }

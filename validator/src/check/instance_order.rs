@@ -6,7 +6,7 @@ use super::knowledge::Knowledge;
 use super::recursion;
 use super::view::{View, Wanted};
 use crate::base::id::LockId;
-use crate::base::mix::mix;
+use crate::base::mix::extend;
 use crate::base::mode::{Mode, Wait};
 use crate::config::SameClassPolicy;
 use crate::fault::{self, Fault};
@@ -17,7 +17,7 @@ use crate::state::task::TaskContext;
 /// What an acquisition is known by when the locks themselves matter: every lock in the stack, and the chain with its context.
 #[inline]
 pub(crate) fn instance_key(task: &TaskContext, wanted: LockId, validation_key: u64) -> u64 {
-    task.held.iter().fold(mix(validation_key, wanted.raw()), |key, held| mix(key, held.lock.raw()))
+    task.held.iter().fold(extend(validation_key, wanted.raw()), |key, held| extend(key, held.lock.raw()))
 }
 
 /// Whether the class's locks are told apart because it lies on a reported cycle.
@@ -76,9 +76,7 @@ pub(crate) fn record(
     let lost_gate = knowledge
         .note_pair((held.lock, acquisition.lock), &view.gates(holder), || view.witness(holder, acquisition));
     for lock in [held.lock, acquisition.lock] {
-        if let Some(record) = view.record(lock.class()) {
-            record.note(fact::ORDERED);
-        }
+        view.registry.note_ordered(lock.class());
     }
     if matches!(added, Added::New { .. }) {
         new_fn(kind);

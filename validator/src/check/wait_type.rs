@@ -14,7 +14,7 @@ use crate::state::class::{ClassAttributes, LockType, WaitType};
 /// The limit, and the held class that set it.
 pub(crate) fn limit(view: &View<'_>) -> (WaitType, Option<ClassId>) {
     let task = view.task;
-    let mut limit = task.entered.last().map_or(WaitType::Max, |entered| entered.limit);
+    let mut limit = task.entered().last().map_or(WaitType::Max, |entered| entered.limit);
     let mut limited_by = None;
     let mut first = task.context_start();
     if fault::is(Fault::WaitTypeNewestOnly) {

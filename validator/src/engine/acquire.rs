@@ -9,7 +9,7 @@ use super::{Outcome, StackSource, TaskContext, Validator};
 use crate::base::acquisition::Acquisition;
 use crate::base::event::{Acquire, AcquireFlags};
 use crate::base::id::{ClassId, LockId};
-use crate::base::mix::mix;
+use crate::base::mix::extend;
 use crate::base::mode::Mode;
 use crate::check::instance_order;
 use crate::check::recursion::{self, Again};
@@ -34,7 +34,7 @@ impl Validator {
         if self.acquire_known(task, acquire) {
             return Outcome::CLEAN;
         }
-        self.acquire_slow(task, acquire, mix(task.chain, step(acquire)), stacks)
+        self.acquire_slow(task, acquire, extend(task.chain, step(acquire)), stacks)
     }
 
     /// The fast half of [`acquire`](Validator::acquire): if this acquisition, under what the task holds, was validated before,
@@ -43,19 +43,45 @@ impl Validator {
     /// Calls nothing, allocates nothing and cannot panic, so that an embedder needs neither a frame nor a landing pad around it.
     #[inline(always)]
     pub fn acquire_known(&self, task: &mut TaskContext, acquire: &Acquire) -> bool {
-        let chain = mix(task.chain, step(acquire));
-        // ORDERING: Acquire pairs with the Release of every bump: whoever sees the new epoch sees the facts behind it
-        // (a class became suspect), and so takes the slow path. Seeing the old one a moment longer is as if the
-        // acquisition had come a moment earlier.
-        let is_current = task.epoch == self.epoch.load(Ordering::Acquire);
-        let is_known = is_current
-            && task.has_seen(task.validation_key(chain))
+        let chain = extend(task.chain, step(acquire));
+        // ORDERING: Acquire pairs with the Release of every bump: whoever sees the new epoch finds no key of an older one, takes
+        // the slow path, and sees the facts behind the bump (a class became suspect). Seeing the old one a moment longer is as
+        // if the acquisition had come a moment earlier.
+        let epoch = self.epoch.load(Ordering::Acquire);
+        let is_known = task.has_seen(task.validation_key(chain), epoch)
             && acquire.nest.is_none()
             && task.held.len() < task.held.capacity();
         if is_known {
             push(task, acquire, chain, false);
         }
         is_known
+    }
+
+    /// The same for an acquisition whose order the single locks decide (locks of one class nested, a class on a reported cycle):
+    /// whether these very locks were validated before. Allocates nothing and cannot panic either.
+    #[inline]
+    pub fn acquire_known_instances(&self, task: &mut TaskContext, acquire: &Acquire) -> bool {
+        // ORDERING: Acquire: as in `acquire_known`.
+        let epoch = self.epoch.load(Ordering::Acquire);
+        if task.epoch != epoch
+            || acquire.nest.is_some()
+            || task.held.is_empty()
+            || task.held.len() == task.held.capacity()
+        {
+            return false;
+        }
+        let chain = extend(task.chain, step(acquire));
+        let is_known = self.knows_instances(task, acquire, chain);
+        if is_known {
+            push(task, acquire, chain, false);
+        }
+        is_known
+    }
+
+    #[inline]
+    fn knows_instances(&self, task: &TaskContext, acquire: &Acquire, chain: u64) -> bool {
+        let known = instance_key(task, acquire.lock, task.validation_key(chain));
+        task.has_seen(known, task.epoch) || self.recent.has(acquire.lock.instance(), known)
     }
 
     #[cold]
@@ -72,14 +98,10 @@ impl Validator {
         if task.epoch != epoch {
             task.forget_all(epoch);
         }
-        let key = task.validation_key(chain);
         let has_instance_key = acquire.nest.is_none() && !task.held.is_empty();
-        if has_instance_key {
-            let known = instance_key(task, acquire.lock, key);
-            if task.has_seen(known) || self.recent.has(acquire.lock.instance(), known) {
-                push(task, acquire, chain, false);
-                return Outcome::CLEAN;
-            }
+        if has_instance_key && self.knows_instances(task, acquire, chain) {
+            push(task, acquire, chain, false);
+            return Outcome::CLEAN;
         }
         match self.registry.validation(acquire.lock.class()) {
             Validation::Untracked => Outcome::CLEAN,
@@ -134,7 +156,7 @@ impl Validator {
         }
         // Forgetting a stale entry may have changed what is held.
         let chain =
-            if matches!(again, Some((_, Again::Stale))) { mix(task.chain, step(acquire)) } else { chain };
+            if matches!(again, Some((_, Again::Stale))) { extend(task.chain, step(acquire)) } else { chain };
         if self.config.same_class != SameClassPolicy::Kernel && task.position(acquire.lock).is_some() {
             // Whoever holds the lock already waits for nobody else: no dependency. (Kernel: knows classes only, records one.)
             if !acquire.flags.contains(AcquireFlags::SYNC) {
@@ -202,8 +224,7 @@ impl Validator {
             push(task, acquire, chain, is_first_sighting);
             if let Some(nest) = acquire.nest {
                 let index = task.held.len() - 1;
-                task.held[index].is_rare = true;
-                task.rare.push(Rare { index, nest: Some(nest), references: 0, pins: 0 });
+                task.set_rare(Rare { index, nest: Some(nest), references: 0, pins: 0 });
             }
         }
         findings.into()
@@ -219,15 +240,14 @@ impl Validator {
             return false;
         }
         let Some(newest) = task.held.last() else { return false };
-        if newest.depth as usize != task.entered.len() || self.view(task).class_of(newest) != class {
+        let index = task.held.len() - 1;
+        if index < task.context_start() || self.view(task).class_of(newest) != class {
             return false;
         }
-        let index = task.held.len() - 1;
         if task.rare_of(index).is_none() {
-            task.held[index].is_rare = true;
-            task.rare.push(Rare { index, nest: None, references: 0, pins: 0 });
+            task.set_rare(Rare { index, nest: None, references: 0, pins: 0 });
         }
-        if let Some(rare) = task.rare.iter_mut().find(|rare| rare.index == index) {
+        if let Some(rare) = task.rare_of_mut(index) {
             rare.references = if rare.references == 0 { 2 } else { rare.references.saturating_add(1) };
         }
         true
@@ -315,28 +335,28 @@ fn step_of(lock: LockId, subclass: u8, mode: Mode, wait: u8, flags: AcquireFlags
 /// The chain key after a held lock.
 pub(super) fn chain_with(held: &HeldLock) -> u64 {
     let step = step_of(held.lock, held.subclass.level(), held.mode, held.wait as u8, held.flags);
-    mix(held.previous_chain, step)
+    extend(held.previous_chain, step)
 }
 
 /// Recomputes the chain keys from the held lock at `first` on, after something below them changed.
 pub(super) fn rechain(task: &mut TaskContext, first: usize) {
     for index in first..task.held.len() {
-        let previous = match index.checked_sub(1) {
-            Some(below) if task.held[below].depth == task.held[index].depth => chain_with(&task.held[below]),
-            _ => start_of(task, task.held[index].depth),
+        let depth = task.depth_of(index);
+        task.held[index].previous_chain = match index.checked_sub(1) {
+            Some(below) if task.depth_of(below) == depth => chain_with(&task.held[below]),
+            _ => start_of(task, depth),
         };
-        task.held[index].previous_chain = previous;
     }
-    let depth = task.entered.len();
+    let depth = task.entered().len();
     task.chain = match task.held.last() {
-        Some(held) if held.depth as usize == depth => chain_with(held),
-        _ => start_of(task, u8::try_from(depth).unwrap_or(u8::MAX)),
+        Some(held) if task.held.len() > task.context_start() => chain_with(held),
+        _ => start_of(task, depth),
     };
 }
 
 /// The chain key with which the context at `depth` began.
-fn start_of(task: &TaskContext, depth: u8) -> u64 {
-    match (depth as usize).checked_sub(1).and_then(|below| task.entered.get(below)) {
+fn start_of(task: &TaskContext, depth: usize) -> u64 {
+    match depth.checked_sub(1).and_then(|below| task.entered().get(below)) {
         Some(entered) => TaskContext::chain_of_context(entered.context),
         None => crate::state::task::EMPTY_CHAIN,
     }
@@ -344,11 +364,6 @@ fn start_of(task: &TaskContext, depth: u8) -> u64 {
 
 #[inline(always)]
 fn push(task: &mut TaskContext, acquire: &Acquire, chain: u64, is_first_sighting: bool) {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "contexts nest at most 255 deep, see `context_enter`"
-    )]
-    let depth = task.entered.len() as u8;
     task.held.push(HeldLock {
         lock: acquire.lock,
         address: acquire.address,
@@ -358,9 +373,9 @@ fn push(task: &mut TaskContext, acquire: &Acquire, chain: u64, is_first_sighting
         wait: acquire.wait,
         subclass: acquire.subclass,
         flags: acquire.flags,
-        depth,
         is_rare: false,
         is_first_sighting,
+        padding: [0; 2],
     });
     task.chain = chain;
 }

@@ -32,15 +32,28 @@ impl Validator {
     /// Makes the id of a lock object that is used for the first time. The embedder stores it in the lock; if another thread
     /// was faster, that thread's id counts and this one is lost without harm.
     pub fn new_lock(&self, task: &mut TaskContext, class: ClassId) -> LockId {
+        let lock = self.another_lock(task, class);
+        self.note_instance(task, lock);
+        lock
+    }
+
+    /// [`new_lock`](Validator::new_lock) for a class that is known to [have several](Validator::has_several_locks): nothing about
+    /// the class can change by it. Allocates nothing and cannot panic.
+    #[inline(always)]
+    pub fn another_lock(&self, task: &mut TaskContext, class: ClassId) -> LockId {
         if task.instances.is_empty() {
             // ORDERING: Relaxed: the numbers need to be distinct, nothing else.
             let start = self.next_instance.fetch_add(INSTANCE_BLOCK, Ordering::Relaxed);
             task.instances = start..start + INSTANCE_BLOCK;
         }
-        let number = task.instances.next().unwrap_or_default();
-        let lock = LockId::new(class, number);
-        self.note_instance(task, lock);
-        lock
+        let number = task.instances.start;
+        task.instances.start += 1;
+        LockId::new(class, number)
+    }
+
+    /// Whether more than one lock of the class was seen; once so, it stays so.
+    pub fn has_several_locks(&self, class: ClassId) -> bool {
+        self.registry.record(class).is_some_and(|record| record.has(fact::SEVERAL_INSTANCES))
     }
 
     /// A class that has a second lock is no gate any more: what was lowered by it may rise.

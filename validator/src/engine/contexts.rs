@@ -43,17 +43,18 @@ impl Validator {
         let Some(attributes) = self.contexts.context(context).map(|context| context.attributes) else {
             return;
         };
-        if task.entered.len() >= MAX_DEPTH {
+        if task.entered().len() >= MAX_DEPTH {
             self.count_dropped();
             return;
         }
-        task.entered.push(Entered {
+        let entered = Entered {
             context,
             limit: limit.unwrap_or(attributes.wait_limit),
             chain: task.chain,
             toggled: task.toggled,
             n_held: task.held.len(),
-        });
+        };
+        task.enter(entered);
         let mut masks = attributes.masks;
         if attributes.masks_itself {
             masks = masks.or(ContextSet::of(context));
@@ -73,7 +74,7 @@ impl Validator {
         site: Site,
         stacks: &dyn StackSource,
     ) -> Outcome {
-        if task.entered.last().is_none_or(|entered| entered.context != context) {
+        if task.entered().last().is_none_or(|entered| entered.context != context) {
             return Outcome::CLEAN;
         }
         let mut findings = Findings::default();
@@ -84,7 +85,7 @@ impl Validator {
         while task.held.len() > first {
             self.remove_held(task, task.held.len() - 1);
         }
-        let Some(entered) = task.entered.pop() else { return findings.into() };
+        let Some(entered) = task.leave() else { return findings.into() };
         let before = self.contexts.enabled(task.toggled);
         task.toggled = entered.toggled;
         rechain(task, first);
@@ -159,12 +160,12 @@ impl Validator {
 
     /// The context part of validation keys: where the task is, what may interrupt it, and what may be waited for.
     fn update_state(&self, task: &mut TaskContext) {
-        if task.entered.is_empty() && task.toggled.is_empty() {
+        if task.entered().is_empty() && task.toggled.is_empty() {
             task.state = 0;
             return;
         }
         let mut state = mix(1, u64::from(task.toggled.bits()));
-        for entered in &task.entered {
+        for entered in task.entered() {
             state = mix(state, (entered.context.index() as u64) << 8 | entered.limit as u64);
         }
         task.state = state;

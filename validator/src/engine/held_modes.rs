@@ -179,9 +179,7 @@ impl Validator {
     /// Takes the entries from `first` on off the stack and acquires them again, oldest first, with what they were acquired with.
     fn reacquire_from(&self, task: &mut TaskContext, first: usize, stacks: &dyn StackSource) -> Outcome {
         let again: Vec<_> = task.held.split_off(first);
-        let (kept, rare): (Vec<Rare>, Vec<Rare>) =
-            std::mem::take(&mut task.rare).into_iter().partition(|rare| rare.index < first);
-        task.rare = kept;
+        let rare = task.take_rare_from(first);
         rechain(task, first);
         let mut all = Findings::default();
         for (offset, held) in again.into_iter().enumerate() {
@@ -202,9 +200,7 @@ impl Validator {
                 all.dependencies.extend(found.dependencies);
             }
             if let Some(known) = known.filter(|_| task.held.len() > n_before) {
-                task.rare.retain(|rare| rare.index != n_before);
-                task.held[n_before].is_rare = true;
-                task.rare.push(Rare { index: n_before, ..known.clone() });
+                task.set_rare(Rare { index: n_before, ..known.clone() });
             }
         }
         all.into()
@@ -234,7 +230,7 @@ impl Validator {
     /// Takes a pin back. LD0012 if the lock is not held, or not pinned so.
     pub fn unpin(&self, task: &mut TaskContext, lock: LockId, cookie: PinCookie, site: Site) -> Outcome {
         let index = task.position(lock);
-        if let Some(rare) = index.and_then(|index| task.rare.iter_mut().find(|rare| rare.index == index))
+        if let Some(rare) = index.and_then(|index| task.rare_of_mut(index))
             && let Some(left) = rare.pins.checked_sub(cookie.0)
         {
             rare.pins = left;
@@ -261,10 +257,9 @@ impl Validator {
     pub fn repin(&self, task: &mut TaskContext, lock: LockId, cookie: PinCookie) -> bool {
         let Some(index) = task.position(lock) else { return false };
         if task.rare_of(index).is_none() {
-            task.held[index].is_rare = true;
-            task.rare.push(Rare { index, nest: None, references: 0, pins: 0 });
+            task.set_rare(Rare { index, nest: None, references: 0, pins: 0 });
         }
-        if let Some(rare) = task.rare.iter_mut().find(|rare| rare.index == index) {
+        if let Some(rare) = task.rare_of_mut(index) {
             rare.pins = rare.pins.saturating_add(cookie.0);
         }
         true

@@ -13,13 +13,14 @@ use crate::check::violation::{Code, Detail};
 use crate::config::SameClassPolicy;
 use crate::fault::{self, Fault};
 use crate::state::class::Validation;
+use crate::state::held::HeldLock;
 use crate::state::registry::fact;
 
 impl Validator {
     /// A release, in any order; sent before the real one. A lock that is not held is a bad release (LD0007).
     #[inline]
     pub fn release(&self, task: &mut TaskContext, lock: LockId, site: Site) -> Outcome {
-        if task.release_newest(lock) {
+        if task.pop_newest(|newest| newest.lock == lock) {
             return Outcome::CLEAN;
         }
         self.release_slow(task, lock, site)
@@ -34,14 +35,14 @@ impl Validator {
             self.drop_held(task, newest);
             return Outcome::CLEAN;
         }
-        if release_below_newest(task, lock) {
+        if task.release_below_newest(lock) {
             return Outcome::CLEAN;
         }
         let Some(index) = self.releasable(task, lock) else {
             return self.bad_release(task, lock, site);
         };
         let mut findings = Findings::default();
-        if let Some(rare) = task.rare.iter_mut().find(|rare| rare.index == index) {
+        if let Some(rare) = task.rare_of_mut(index) {
             if rare.references > 1 {
                 rare.references -= 1;
                 return Outcome::CLEAN;
@@ -63,7 +64,7 @@ impl Validator {
         let start = task.context_start().min(task.held.len());
         let exact = task.held[start..].iter().rposition(|held| held.lock == lock).map(|index| start + index);
         exact.or_else(|| {
-            let merged = task.rare.iter().filter(|rare| rare.references > 0 && rare.index >= start);
+            let merged = task.rare().iter().filter(|rare| rare.references > 0 && rare.index >= start);
             merged.map(|rare| rare.index).find(|index| task.held[*index].base_class() == lock.class())
         })
     }
@@ -74,7 +75,7 @@ impl Validator {
         if fault::is(Fault::NestNeedNotBeHeld) || task.position(lock).is_some() {
             return;
         }
-        let nested = task.rare.iter().find(|rare| rare.nest == Some(lock) && rare.index >= from);
+        let nested = task.rare().iter().find(|rare| rare.nest == Some(lock) && rare.index >= from);
         if let Some(rare) = nested {
             let view = self.view(task);
             let violation = self.nest_violation(&view, view.acquisition(rare.index));
@@ -136,7 +137,14 @@ impl Validator {
     /// Whether [`freed`](Validator::freed) has anything to do for the lock; few are held or ordered when they go away.
     #[inline]
     pub fn minds_freed(&self, task: &TaskContext, lock: LockId) -> bool {
-        task.holds(lock) || self.registry.record(lock.class()).is_some_and(|record| record.has(fact::ORDERED))
+        task.holds(lock) || self.is_ordered(lock)
+    }
+
+    /// Whether orders between the locks of its class are remembered.
+    #[inline]
+    fn is_ordered(&self, lock: LockId) -> bool {
+        self.registry.has_ordered()
+            && self.registry.record(lock.class()).is_some_and(|record| record.has(fact::ORDERED))
     }
 
     /// A range of memory goes away; addresses as given with the acquisitions.
@@ -172,8 +180,7 @@ impl Validator {
 
     /// Orders of a lock that is gone say nothing any more.
     fn forget_instance(&self, lock: LockId) {
-        let is_ordered = self.registry.record(lock.class()).is_some_and(|record| record.has(fact::ORDERED));
-        if is_ordered {
+        if self.is_ordered(lock) {
             self.knowledge.lock().unwrap_or_else(PoisonError::into_inner).forget(lock);
         }
     }
@@ -188,17 +195,9 @@ impl Validator {
     /// Takes one entry off the stack. The later ones keep their dependencies: whatever ran through the entry between them and
     /// the older ones was recorded when they were acquired, so nothing needs to be looked at again.
     pub(super) fn remove_held(&self, task: &mut TaskContext, index: usize) {
-        let held = task.held.remove(index);
-        if held.is_rare {
-            task.rare.retain(|rare| rare.index != index);
-        }
-        for rare in task.rare.iter_mut().filter(|rare| rare.index > index) {
-            rare.index -= 1;
-        }
-        for entered in task.entered.iter_mut().filter(|entered| entered.n_held > index) {
-            entered.n_held -= 1;
-        }
-        if index == task.held.len() && held.depth as usize == task.entered.len() {
+        let is_current = index >= task.context_start();
+        let held = task.remove(index);
+        if index == task.held.len() && is_current {
             task.chain = held.previous_chain;
         } else {
             rechain(task, index);
@@ -206,18 +205,23 @@ impl Validator {
     }
 }
 
-/// Hand-over-hand: releases the lock right below the newest, if nothing about the stack is out of the ordinary.
-fn release_below_newest(task: &mut TaskContext, lock: LockId) -> bool {
-    let [.., below, newest] = task.held.as_mut_slice() else { return false };
-    if below.lock != lock || newest.lock == lock || !task.rare.is_empty() || !task.entered.is_empty() {
-        return false;
+impl TaskContext {
+    /// Hand over hand: releases the lock right below the newest, if nothing about what is held is out of the ordinary; otherwise
+    /// does nothing. Allocates nothing and cannot panic.
+    #[inline]
+    pub fn release_below_newest(&mut self, lock: LockId) -> bool {
+        if self.is_plain()
+            && let [.., below, newest] = self.held.as_mut_slice()
+            && below.lock == lock
+            && newest.lock != lock
+        {
+            *below = HeldLock { previous_chain: below.previous_chain, ..*newest };
+            self.chain = chain_with(below);
+            self.held.pop();
+            return true;
+        }
+        false
     }
-    let previous_chain = below.previous_chain;
-    *below = *newest;
-    below.previous_chain = previous_chain;
-    task.chain = chain_with(below);
-    task.held.pop();
-    true
 }
 
 /// A lock of which nothing but its name is known.

@@ -80,9 +80,7 @@ impl Validator {
         if !task.held.is_empty() {
             self.report_held_at_end(task, 0, &mut findings);
         }
-        task.held.clear();
-        task.rare.clear();
-        task.entered.clear();
+        task.clear();
         rechain(task, 0);
         findings.into()
     }

@@ -7,6 +7,7 @@ use crate::base::site::Site;
 
 /// A lock that a task holds. Small and plain: one is written on every acquisition.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub(crate) struct HeldLock {
     /// The lock object.
     pub(crate) lock: LockId,
@@ -24,12 +25,12 @@ pub(crate) struct HeldLock {
     pub(crate) subclass: Subclass,
     /// Properties of the acquisition.
     pub(crate) flags: AcquireFlags,
-    /// How many contexts had been entered; a chain begins anew where it changes.
-    pub(crate) depth: u8,
     /// INVARIANT: true exactly if the task's table of rare properties has an entry for this lock.
     pub(crate) is_rare: bool,
     /// Whether its chain had never been seen before: the stack remembered for the chain is its own.
     pub(crate) is_first_sighting: bool,
+    /// INVARIANT: zero. Here so that the bytes above, mostly constants, are stored as one word.
+    pub(crate) padding: [u8; 2],
 }
 
 /// What few held locks have: kept aside, so that the others stay small.
@@ -63,6 +64,6 @@ mod tests {
 
     #[test]
     fn an_entry_stays_small() {
-        assert!(size_of::<HeldLock>() <= 48, "{}", size_of::<HeldLock>());
+        assert!(size_of::<HeldLock>() == 40, "{}", size_of::<HeldLock>());
     }
 }

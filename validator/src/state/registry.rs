@@ -3,7 +3,7 @@
 use std::cmp::Ordering as Comparison;
 use std::fmt;
 use std::hash::Hasher;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use dashmap::DashMap;
@@ -92,6 +92,8 @@ pub(crate) struct Registry {
     table: Table<ClassRecord>,
     registering: Mutex<()>,
     n_classes: AtomicUsize,
+    /// Whether any class is ordered by its single locks; saves the look at the class of each lock that goes away.
+    has_ordered: AtomicBool,
 }
 
 impl Registry {
@@ -101,7 +103,23 @@ impl Registry {
             table: Table::new(),
             registering: Mutex::new(()),
             n_classes: AtomicUsize::new(0),
+            has_ordered: AtomicBool::new(false),
         }
+    }
+
+    /// Notes that orders between the locks of a class are remembered.
+    pub(crate) fn note_ordered(&self, id: ClassId) {
+        if self.record(id).is_some_and(|record| record.note(fact::ORDERED)) {
+            // ORDERING: Relaxed: it matters to whoever drops a lock of the class, and a lock gets to whoever drops it by way of
+            // synchronisation of the program's.
+            self.has_ordered.store(true, Ordering::Relaxed);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn has_ordered(&self) -> bool {
+        // ORDERING: Relaxed: see `note_ordered`.
+        self.has_ordered.load(Ordering::Relaxed)
     }
 
     /// Registers a class, or finds it. `None` when the table is full.

@@ -5,7 +5,7 @@ use super::held::{HeldLock, Rare};
 use super::segment::Segment;
 use crate::base::acquisition::Acquisition;
 use crate::base::id::{LockId, TaskId};
-use crate::base::mix::mix;
+use crate::base::mix::extend;
 use crate::state::class::WaitType;
 
 /// Slots of the per-task cache; a power of two.
@@ -37,11 +37,12 @@ pub struct TaskContext {
     pub(crate) state: u64,
     /// INVARIANT: every key in `seen` was validated in this epoch.
     pub(crate) epoch: u64,
-    /// A direct-mapped cache of validated keys. INVARIANT: no key in it is zero.
-    seen: Box<[u64; N_SLOTS]>,
+    /// How many of the oldest held locks the fast release must leave alone: those of interrupted contexts; all of them while
+    /// anything about any is out of the ordinary. INVARIANT: as `settle` computes it.
+    floor: usize,
     pub(crate) held: Vec<HeldLock>,
-    pub(crate) rare: Vec<Rare>,
-    pub(crate) entered: Vec<Entered>,
+    rare: Vec<Rare>,
+    entered: Vec<Entered>,
     /// Contexts whose mask differs from what it was at the start.
     pub(crate) toggled: ContextSet,
     /// Whether locks were held that are no longer on the stack: questions about held locks have no answer then.
@@ -53,6 +54,9 @@ pub struct TaskContext {
     /// The next instance number of this task's block, and the end of the block.
     pub(crate) instances: std::ops::Range<u64>,
     pub(crate) n_pins: u64,
+    /// A direct-mapped cache of validated keys, each with the epoch folded in. INVARIANT: no key in it is zero. In place, not
+    /// behind a pointer: it is looked at in every acquisition.
+    seen: [u64; N_SLOTS],
 }
 
 impl TaskContext {
@@ -62,7 +66,7 @@ impl TaskContext {
             chain: EMPTY_CHAIN,
             state: 0,
             epoch: 0,
-            seen: Box::new([0; N_SLOTS]),
+            floor: 0,
             held: Vec::with_capacity(16),
             rare: Vec::new(),
             entered: Vec::new(),
@@ -73,6 +77,7 @@ impl TaskContext {
             acquired: None,
             instances: 0..0,
             n_pins: 0,
+            seen: [0; N_SLOTS],
         }
     }
 
@@ -97,15 +102,19 @@ impl TaskContext {
         self.held.iter().any(|held| held.lock == lock)
     }
 
-    /// The fast half of [`Validator::release`](crate::Validator::release): if the lock is the newest of the current context and
-    /// nothing about it is out of the ordinary, takes it off the stack and returns true; otherwise does nothing.
+    /// The fast half of [`Validator::release`](crate::Validator::release): if the lock at `address`, as given with its
+    /// acquisition, is the newest of the current context and nothing about what is held is out of the ordinary, takes it off the
+    /// stack and returns true; otherwise does nothing. A held lock cannot move, so its address names it.
     ///
     /// Calls nothing and cannot panic.
     #[inline(always)]
-    pub fn release_newest(&mut self, lock: LockId) -> bool {
-        let is_newest = self.held.last().is_some_and(|newest| {
-            newest.lock == lock && !newest.is_rare && newest.depth as usize == self.entered.len()
-        });
+    pub fn release_newest(&mut self, address: usize) -> bool {
+        self.pop_newest(|newest| newest.address == address)
+    }
+
+    #[inline(always)]
+    pub(crate) fn pop_newest(&mut self, is_it: impl FnOnce(&HeldLock) -> bool) -> bool {
+        let is_newest = self.held.len() > self.floor && self.held.last().is_some_and(is_it);
         if is_newest && let Some(newest) = self.held.pop() {
             self.chain = newest.previous_chain;
         }
@@ -114,7 +123,7 @@ impl TaskContext {
 
     /// Makes the next acquisition take the slow path, whatever is known.
     pub fn look_again(&mut self) {
-        self.epoch = 0;
+        self.seen.fill(0);
     }
 
     /// The stretch of the task that is running.
@@ -129,11 +138,14 @@ impl TaskContext {
 
     /// Whether the key was validated by this task in this epoch.
     #[inline(always)]
-    pub(crate) fn has_seen(&self, key: u64) -> bool {
+    pub(crate) fn has_seen(&self, key: u64, epoch: u64) -> bool {
+        let key = key ^ epoch;
         self.seen[slot(key)] == key
     }
 
+    /// Remembers a key that was validated in the current epoch.
     pub(crate) fn remember(&mut self, key: u64) {
+        let key = key ^ self.epoch;
         if key != 0 {
             self.seen[slot(key)] = key;
         }
@@ -153,7 +165,7 @@ impl TaskContext {
 
     /// The chain key with which a new context starts.
     pub(crate) fn chain_of_context(context: ContextId) -> u64 {
-        mix(EMPTY_CHAIN, context.index() as u64 + 1)
+        extend(EMPTY_CHAIN, (context.index() as u64 + 1) << 56)
     }
 
     /// The contexts the task is in.
@@ -173,16 +185,95 @@ impl TaskContext {
 
     /// The chain key after the held lock at `index` was acquired.
     pub(crate) fn chain_after(&self, index: usize) -> u64 {
-        let next = self.held.get(index + 1).filter(|next| self.held[index].depth == next.depth);
-        if let Some(next) = next {
-            return next.previous_chain;
+        let depth = self.depth_of(index);
+        match self.held.get(index + 1) {
+            Some(next) if self.depth_of(index + 1) == depth => next.previous_chain,
+            _ => self.entered.get(depth).map_or(self.chain, |entered| entered.chain),
         }
-        let depth = self.held[index].depth as usize;
-        self.entered.get(depth).map_or(self.chain, |entered| entered.chain)
+    }
+
+    /// How many contexts had been entered when the held lock at `index` was acquired; a chain begins anew where it changes.
+    pub(crate) fn depth_of(&self, index: usize) -> usize {
+        self.entered.iter().filter(|entered| entered.n_held <= index).count()
+    }
+
+    /// The contexts that the task is in, innermost last.
+    pub(crate) fn entered(&self) -> &[Entered] {
+        &self.entered
+    }
+
+    pub(crate) fn enter(&mut self, entered: Entered) {
+        self.entered.push(entered);
+        self.settle();
+    }
+
+    pub(crate) fn leave(&mut self) -> Option<Entered> {
+        let left = self.entered.pop();
+        self.settle();
+        left
+    }
+
+    /// What few held locks have.
+    pub(crate) fn rare(&self) -> &[Rare] {
+        &self.rare
     }
 
     pub(crate) fn rare_of(&self, index: usize) -> Option<&Rare> {
         self.rare.iter().find(|rare| rare.index == index)
+    }
+
+    /// The rare properties of a held lock, to be changed; an index never changes so.
+    pub(crate) fn rare_of_mut(&mut self, index: usize) -> Option<&mut Rare> {
+        self.rare.iter_mut().find(|rare| rare.index == index)
+    }
+
+    /// Gives a held lock rare properties in the place of those it had.
+    pub(crate) fn set_rare(&mut self, rare: Rare) {
+        self.rare.retain(|known| known.index != rare.index);
+        self.held[rare.index].is_rare = true;
+        self.rare.push(rare);
+        self.settle();
+    }
+
+    /// Takes out the rare properties of the held locks from `first` on.
+    pub(crate) fn take_rare_from(&mut self, first: usize) -> Vec<Rare> {
+        let (taken, kept) =
+            std::mem::take(&mut self.rare).into_iter().partition(|rare: &Rare| rare.index >= first);
+        self.rare = kept;
+        self.settle();
+        taken
+    }
+
+    /// Takes one entry off the stack; the caller sees to the chain keys.
+    pub(crate) fn remove(&mut self, index: usize) -> HeldLock {
+        let held = self.held.remove(index);
+        self.rare.retain(|rare| rare.index != index);
+        for rare in self.rare.iter_mut().filter(|rare| rare.index > index) {
+            rare.index -= 1;
+        }
+        for entered in self.entered.iter_mut().filter(|entered| entered.n_held > index) {
+            entered.n_held -= 1;
+        }
+        self.settle();
+        held
+    }
+
+    /// Takes everything off the stack, and the task out of every context.
+    pub(crate) fn clear(&mut self) {
+        self.held.clear();
+        self.rare.clear();
+        self.entered.clear();
+        self.settle();
+    }
+
+    /// Whether the task is in no context and nothing about its held locks is rare.
+    #[inline(always)]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.rare.is_empty() && self.entered.is_empty()
+    }
+
+    fn settle(&mut self) {
+        self.floor = if self.rare.is_empty() { self.context_start() } else { usize::MAX };
     }
 }
 
