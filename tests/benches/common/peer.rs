@@ -290,11 +290,7 @@ fn tree_walk(n: u64) -> u64 {
 
 /// Resident bytes per lock: after creating `n`, after locking each once, after nesting each in one outer lock.
 fn memory(n: usize) -> String {
-    let resident = || -> usize {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default().to_owned();
-        line.split_whitespace().nth(1).and_then(|text| text.parse::<usize>().ok()).unwrap_or(0) * 1024
-    };
+    use crate::edges::resident;
     let before = resident();
     let outer = imp::Mutex::new('o');
     let locks: Vec<imp::Mutex<u64>> = (0..n as u64).map(imp::Mutex::new).collect();

@@ -15,17 +15,25 @@ pub struct Kind {
     on: bool,
     /// Whether it is built by `cargo lockdep build`.
     facade: bool,
+    /// Whether stacks are captured where an order is seen for the first time.
+    stacks: bool,
     /// Scenarios it cannot run in reasonable time, by prefix.
     skips: &'static [&'static str],
 }
 
+/// What stacks have no part in.
+const TIMED: &[&str] = &[
+    "single", "nested", "two_threads", "rwlock", "shared", "new", "outer", "hand", "sorted", "tree", "size", "memory",
+];
+
 /// All configurations, in the order of the columns.
 pub fn kinds(facade: bool) -> Vec<Kind> {
-    let plain = |name, folder, on, skips| Kind { name, folder, on, facade: false, skips };
+    let plain = |name, folder, on, skips| Kind { name, folder, on, facade: false, stacks: true, skips };
     let mut kinds = vec![
         plain("std", "std", false, &[]),
         plain("lockdep off", "lockdep", false, &["edges_"]),
         plain("lockdep on", "lockdep", true, &[]),
+        Kind { stacks: false, ..plain("lockdep on, no stacks", "lockdep", true, TIMED) },
         plain("parking_lot", "parking_lot", false, &[]),
         plain("parking_lot deadlock_detection", "parking_lot_deadlock_detection", false, &[]),
         plain(
@@ -56,12 +64,9 @@ pub fn kinds(facade: bool) -> Vec<Kind> {
         plain("no_deadlocks", "no_deadlocks", false, &["edges_", "hand_over_hand", "tree_walk", "memory"]),
     ];
     if facade {
-        kinds.insert(
-            3,
-            Kind { name: "facade off", folder: "std", on: false, facade: true, skips: &["edges_"] },
-        );
-        kinds
-            .insert(4, Kind { name: "facade on", folder: "std", on: true, facade: true, skips: &["edges_"] });
+        for (name, on) in [("façade on", true), ("façade off", false)] {
+            kinds.insert(4, Kind { facade: true, ..plain(name, "std", on, &["edges_"]) });
+        }
     }
     kinds
 }
@@ -81,6 +86,10 @@ impl Peer {
     /// Builds the package and starts its program.
     pub fn start(kind: Kind, dev: bool) -> Result<Self, String> {
         let binary = build(kind, dev)?;
+        Self::run(kind, binary)
+    }
+
+    fn run(kind: Kind, binary: PathBuf) -> Result<Self, String> {
         let mut command = Command::new(&binary);
         configure(&mut command, kind);
         let mut child = command
@@ -118,6 +127,12 @@ impl Peer {
         }
     }
 
+    /// Asks for one measurement in a process of its own, which knows nothing from before.
+    pub fn ask_afresh(&self, scenario: &str, count: u64) -> Option<String> {
+        let mut fresh = Self::run(self.kind, self.binary.clone()).ok()?;
+        fresh.ask(scenario, count)
+    }
+
     /// A command that starts the program, takes one lock and ends.
     pub fn startup(&self) -> Command {
         let mut command = Command::new(&self.binary);
@@ -141,7 +156,7 @@ fn configure(command: &mut Command, kind: Kind) {
         }
     }
     if kind.on {
-        command.env("LOCKDEP", "1");
+        command.env("LOCKDEP", "1").env("LOCKDEP_BACKTRACE", if kind.stacks { "1" } else { "0" });
     }
     command.env_remove("RUST_BACKTRACE");
 }
@@ -151,7 +166,7 @@ fn build(kind: Kind, dev: bool) -> Result<PathBuf, String> {
     let folder = benches.join(kind.folder);
     let target = benches.join("target");
     let profile = if dev { "debug" } else { "release" };
-    let mut command = Command::new("cargo");
+    let mut command = if kind.facade { Command::new(cargo_lockdep(benches)?) } else { Command::new("cargo") };
     command.current_dir(&folder).env_remove("CARGO_TARGET_DIR");
     if kind.facade {
         command.args(["lockdep", "build", "--quiet"]);
@@ -171,6 +186,23 @@ fn build(kind: Kind, dev: bool) -> Result<PathBuf, String> {
     }
     find(&folder.join("target").join("lockdep"), &file, profile)
         .ok_or_else(|| format!("cargo lockdep build left no {file} below {}", folder.display()))
+}
+
+/// The command line of this checkout, built now.
+pub fn cargo_lockdep(benches: &Path) -> Result<PathBuf, String> {
+    let root = benches.ancestors().nth(2).ok_or("the benches lie in tests/benches")?;
+    let target = benches.join("target").join("cargo-lockdep");
+    let status = Command::new("cargo")
+        .args(["build", "--quiet", "--release", "--package", "cargo-lockdep", "--target-dir"])
+        .arg(&target)
+        .current_dir(root)
+        .env_remove("CARGO_TARGET_DIR")
+        .status()
+        .map_err(|error| format!("cargo does not start: {error}"))?;
+    if !status.success() {
+        return Err("cargo-lockdep does not build".to_owned());
+    }
+    Ok(target.join("release").join("cargo-lockdep"))
 }
 
 /// The newest file called `name` below a folder called `profile`.

@@ -46,6 +46,7 @@ pub fn edges(quick: bool) -> Vec<(&'static str, u64)> {
             list.push((shape, size));
         }
     }
+    list.extend([("chain_deep", 1_000), ("classes", if quick { 1_000 } else { 100_000 })]);
     list
 }
 
@@ -101,6 +102,17 @@ pub fn asked(peers: &mut [Peer], scenario: &str, count: u64, separator: &str) ->
     peers
         .iter_mut()
         .map(|peer| match peer.ask(scenario, count) {
+            Some(answer) => answer.split_whitespace().collect::<Vec<_>>().join(separator),
+            None => "–".to_owned(),
+        })
+        .collect()
+}
+
+/// Asks every peer one question, each in a new process.
+pub fn asked_afresh(peers: &[Peer], scenario: &str, count: u64, separator: &str) -> Vec<String> {
+    peers
+        .iter()
+        .map(|peer| match peer.ask_afresh(scenario, count) {
             Some(answer) => answer.split_whitespace().collect::<Vec<_>>().join(separator),
             None => "–".to_owned(),
         })

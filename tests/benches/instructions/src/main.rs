@@ -81,7 +81,7 @@ fn check() -> Result<(), String> {
     let now = measure()?;
     println!("{:<22} {:>10} {:>10} {:>8}", "path", "recorded", "now", "growth");
     let comparable = recorded.rustc == now.rustc;
-    let mut grown = Vec::new();
+    let (mut grown, mut shrunk) = (Vec::new(), Vec::new());
     for (name, count) in &now.counts {
         let Some(before) = recorded.of(name) else {
             grown.push(format!("{name} is not in the record"));
@@ -91,14 +91,22 @@ fn check() -> Result<(), String> {
         println!("{name:<22} {before:>10.1} {count:>10.1} {growth:>7.1}%");
         if growth > TOLERANCE {
             grown.push(format!("{name} grew from {before:.1} to {count:.1} instructions"));
+        } else if growth < -TOLERANCE {
+            shrunk.push(name.as_str());
         }
     }
     for (name, n_extra, limit) in paths::extra_off(&now) {
         println!("{name}: {n_extra:.1} more than std (at most {limit})");
+        if n_extra > f64::from(limit) {
+            grown.push(format!("{name}: {n_extra:.1} instructions more than std, {limit} are allowed"));
+        }
     }
     if !comparable {
         println!("not compared: the record was made with {}, this is {}", recorded.rustc, now.rustc);
         return Ok(());
+    }
+    if !shrunk.is_empty() {
+        println!("shorter than recorded: {}; `bless` keeps it so", shrunk.join(", "));
     }
     if grown.is_empty() {
         return Ok(());

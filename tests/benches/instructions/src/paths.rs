@@ -24,9 +24,15 @@ pub const PATHS: &[Path] = &[
     Path { name: "on_nested2", on: true, run: nested },
     Path { name: "std_rwlock_read", on: false, run: std_read },
     Path { name: "on_rwlock_read", on: true, run: read },
+    Path { name: "off_nested2", on: false, run: nested },
+    Path { name: "off_rwlock_read", on: false, run: read },
+    Path { name: "std_new_lock_drop", on: false, run: std_new_lock_drop },
+    Path { name: "off_new_lock_drop", on: false, run: new_lock_drop },
+    Path { name: "on_new_lock_drop", on: true, run: new_lock_drop },
     Path { name: "std_outer_new", on: false, run: std_outer_new },
     Path { name: "on_outer_new", on: true, run: outer_new },
     Path { name: "on_same_class_pair", on: true, run: same_class },
+    Path { name: "on_hand_over_hand", on: true, run: hand_over_hand },
 ];
 
 /// Runs one path, as callgrind sees it.
@@ -40,31 +46,34 @@ pub fn run(name: &str, count: &str) -> Result<(), String> {
 
 /// What a pair costs more than std's while validation is off.
 pub fn extra_off(record: &Record) -> Vec<(&'static str, f64, u32)> {
-    match (record.of("off_single"), record.of("std_single")) {
-        (Some(off), Some(std)) => vec![("off, one pair", off - std, 8)],
-        _ => Vec::new(),
-    }
+    [("off, one Mutex pair", "off_single", "std_single"), ("off, one read", "off_rwlock_read", "std_rwlock_read")]
+        .into_iter()
+        .filter_map(|(name, off, std)| Some((name, record.of(off)? - record.of(std)?, 8)))
+        .collect()
 }
 
 fn std_single(n: u64) {
     let lock = std::sync::Mutex::new(0_u64);
+    let lock = black_box(&lock);
     for _ in 0..n {
-        *black_box(&lock).lock().expect("nothing panics") += 1;
+        *lock.lock().expect("nothing panics") += 1;
     }
 }
 
 fn single(n: u64) {
     let lock = Mutex::new(0_u64);
+    let lock = black_box(&lock);
     for _ in 0..n {
-        *black_box(&lock).lock().expect("nothing panics") += 1;
+        *lock.lock().expect("nothing panics") += 1;
     }
 }
 
 fn std_nested(n: u64) {
     let (a, b) = (std::sync::Mutex::new(0_u64), std::sync::Mutex::new(0_u32));
+    let (a, b) = black_box((&a, &b));
     for _ in 0..n {
-        let mut first = black_box(&a).lock().expect("nothing panics");
-        let mut second = black_box(&b).lock().expect("nothing panics");
+        let mut first = a.lock().expect("nothing panics");
+        let mut second = b.lock().expect("nothing panics");
         *first += 1;
         *second += 1;
     }
@@ -72,9 +81,10 @@ fn std_nested(n: u64) {
 
 fn nested(n: u64) {
     let (a, b) = (Mutex::new(0_u64), Mutex::new(0_u32));
+    let (a, b) = black_box((&a, &b));
     for _ in 0..n {
-        let mut first = black_box(&a).lock().expect("nothing panics");
-        let mut second = black_box(&b).lock().expect("nothing panics");
+        let mut first = a.lock().expect("nothing panics");
+        let mut second = b.lock().expect("nothing panics");
         *first += 1;
         *second += 1;
     }
@@ -82,15 +92,17 @@ fn nested(n: u64) {
 
 fn std_read(n: u64) {
     let lock = std::sync::RwLock::new(0_u64);
+    let lock = black_box(&lock);
     for _ in 0..n {
-        black_box(*black_box(&lock).read().expect("nothing panics"));
+        black_box(*lock.read().expect("nothing panics"));
     }
 }
 
 fn read(n: u64) {
     let lock = RwLock::new(0_u64);
+    let lock = black_box(&lock);
     for _ in 0..n {
-        black_box(*black_box(&lock).read().expect("nothing panics"));
+        black_box(*lock.read().expect("nothing panics"));
     }
 }
 
@@ -114,10 +126,45 @@ fn outer_new(n: u64) {
 
 fn same_class(n: u64) {
     let pair: Vec<Mutex<u64>> = (0..2).map(Mutex::new).collect();
+    let (a, b) = black_box((&pair[0], &pair[1]));
     for _ in 0..n {
-        let mut first = black_box(&pair[0]).lock().expect("nothing panics");
-        let mut second = black_box(&pair[1]).lock().expect("nothing panics");
+        let mut first = a.lock().expect("nothing panics");
+        let mut second = b.lock().expect("nothing panics");
         *first += 1;
         *second += 1;
+    }
+}
+
+fn std_new_lock_drop(n: u64) {
+    for i in 0..n {
+        let fresh = black_box(std::sync::Mutex::new(i));
+        *fresh.lock().expect("nothing panics") += 1;
+    }
+}
+
+fn new_lock_drop(n: u64) {
+    for i in 0..n {
+        let fresh = black_box(Mutex::new(i));
+        *fresh.lock().expect("nothing panics") += 1;
+    }
+}
+
+/// One step along a ring of sixteen locks of one class.
+fn hand_over_hand(n: u64) {
+    let ring: Vec<Mutex<u64>> = (0..16).map(Mutex::new).collect();
+    let ring = black_box(&ring[..]);
+    let mut held = ring[0].lock().expect("nothing panics");
+    // From the front to the back and, with nothing held, again from the front.
+    let mut at = 0;
+    for _ in 0..n {
+        at += 1;
+        if at == ring.len() {
+            drop(held);
+            at = 0;
+            held = ring[0].lock().expect("nothing panics");
+        } else {
+            held = ring[at].lock().expect("nothing panics");
+        }
+        *held += 1;
     }
 }

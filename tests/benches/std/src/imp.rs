@@ -19,7 +19,7 @@ pub fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
 pub fn edges(shape: &str, n: usize) -> String {
     let Some(pairs) = crate::edges::pairs(shape, n) else { return "unknown".to_owned() };
     let locks: Vec<Mutex<u64>> = (0..n as u64).map(Mutex::new).collect();
-    crate::edges::measure(&pairs, |outer, inner| {
+    crate::edges::measure(shape, &pairs, |outer, inner| {
         let _outer = lock(&locks[outer]);
         let _inner = lock(&locks[inner]);
     })
