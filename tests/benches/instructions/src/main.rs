@@ -97,7 +97,8 @@ fn check() -> Result<(), String> {
     }
     for (name, n_extra, limit) in paths::extra_off(&now) {
         println!("{name}: {n_extra:.1} more than std (at most {limit})");
-        if n_extra > f64::from(limit) {
+        // Start-up does not cancel out to the last instruction; a tenth of one is no instruction.
+        if n_extra > f64::from(limit) + 0.5 {
             grown.push(format!("{name}: {n_extra:.1} instructions more than std, {limit} are allowed"));
         }
     }
