@@ -120,6 +120,9 @@ impl Classes {
         }
         let (engine_key, site, attributes) = self.describe(key, info);
         let class = runtime.validator.register_class(&engine_key, site, attributes)?;
+        if runtime.suspects.contains(&engine_key) {
+            runtime.validator.suspect(class);
+        }
         self.known.write().unwrap_or_else(PoisonError::into_inner).insert(token, class);
         if let Some(recorder) = &runtime.recorder {
             recorder.class(runtime, class);

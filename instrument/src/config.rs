@@ -26,6 +26,8 @@ pub(crate) struct Config {
     pub(crate) policy: Policy,
     /// `LOCKDEP_ORDER`: the declared lock order.
     pub(crate) order_file: Option<PathBuf>,
+    /// `LOCKDEP_SUSPECTS`: the classes whose locks are told apart from the start.
+    pub(crate) suspects_file: Option<PathBuf>,
     /// `LOCKDEP_STAT`: whether contention is counted.
     pub(crate) stat: bool,
     /// `LOCKDEP_SAME_CLASS`: how nesting two locks of one class is judged.
@@ -48,6 +50,7 @@ impl Default for Config {
             backtrace: true,
             policy: Policy::default(),
             order_file: None,
+            suspects_file: None,
             stat: false,
             same_class: SameClassPolicy::Instance,
             exit_code: None,

@@ -105,6 +105,11 @@ const VARIABLES: &[Variable] = &[
         set: |config, value| set(&mut config.order_file, Some(Some(value.into()))),
     },
     Variable {
+        name: "LOCKDEP_SUSPECTS",
+        accepts: "the path of a file with the hash of a class on each line",
+        set: |config, value| set(&mut config.suspects_file, Some(Some(value.into()))),
+    },
+    Variable {
         name: "LOCKDEP_STAT",
         accepts: "`1` or `0`",
         set: |config, value| set(&mut config.stat, switch(value)),

@@ -57,6 +57,8 @@ mod spawn_order;
 mod stack;
 #[cfg(not(lockdep_disabled))]
 mod state;
+#[cfg(not(lockdep_disabled))]
+mod suspects;
 pub mod sync;
 #[cfg(not(lockdep_disabled))]
 mod task;

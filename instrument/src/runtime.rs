@@ -20,6 +20,7 @@ use crate::record::Recorder;
 use crate::sink::Sinks;
 use crate::spawn_order::Scopes;
 use crate::stack::Stacks;
+use crate::suspects::Suspects;
 use crate::{env, fork, process_exit, site, state, task};
 
 /// Built by whichever thread comes first. Two may build at once: a thread that waited for another's first steps could hold the
@@ -44,6 +45,8 @@ pub(crate) struct Runtime {
     pub(crate) unverified: Mutex<FxHashSet<LockId>>,
     /// The declared lock order, if there is one.
     pub(crate) order: Option<DeclaredOrder>,
+    /// The classes whose locks are told apart from the start.
+    pub(crate) suspects: Suspects,
     /// Running `thread::scope`s.
     pub(crate) scopes: Scopes,
     is_live: AtomicBool,
@@ -103,6 +106,12 @@ impl Runtime {
             .order_file
             .as_deref()
             .and_then(|path| DeclaredOrder::read(path).map_err(|warning| warnings.push(warning)).ok());
+        let suspects =
+            config.suspects_file.as_deref().map(Suspects::read).unwrap_or_else(|| Ok(Suspects::default()));
+        let suspects = suspects.unwrap_or_else(|warning| {
+            warnings.push(warning);
+            Suspects::default()
+        });
         if config.stat {
             warnings.push(
                 "LOCKDEP_STAT=1: this version does not count contention yet; the run goes on without"
@@ -127,6 +136,7 @@ impl Runtime {
             n_reports: AtomicU64::new(0),
             n_denied: AtomicU64::new(0),
             unverified: Mutex::default(),
+            suspects,
             scopes: Scopes::default(),
             order,
             is_live: AtomicBool::new(false),

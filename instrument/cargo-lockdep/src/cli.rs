@@ -42,7 +42,7 @@ enum Command {
     Stat(stat::StatArgs),
     /// Run scenarios or traces through the engine.
     Replay(replay::ReplayArgs),
-    /// Explain a code such as LD0003.
+    /// Explain a code such as LD0003, or list the codes.
     Explain(explain::ExplainArgs),
 }
 

@@ -11,7 +11,7 @@ use crate::exit;
 pub(crate) struct ExplainArgs {
     /// The code, such as LD0003.
     #[arg(value_name = "CODE")]
-    pub(crate) code: String,
+    pub(crate) code: Option<String>,
 }
 
 macro_rules! page {
@@ -39,14 +39,23 @@ const PAGES: [(&str, &str); 15] = [
     ("LD0015", page!("LD0015")),
 ];
 
-/// Explains a code on stdout.
+/// Explains a code on stdout; without one, lists them all.
 ///
 /// # Errors
 ///
 /// If there is no such code.
 pub(crate) fn run(args: &ExplainArgs) -> Result<u8> {
-    crate::cli::print(page(&args.code)?)?;
+    match &args.code {
+        Some(code) => crate::cli::print(page(code)?)?,
+        None => crate::cli::print(&list())?,
+    }
     Ok(exit::CLEAN)
+}
+
+/// One line for each code.
+fn list() -> String {
+    let line = |code: Code| format!("{}  {}\n", code.as_str(), summary(code));
+    Code::ALL.into_iter().map(line).collect()
 }
 
 /// The page of a code, as people write it.
@@ -59,7 +68,9 @@ fn page(code: &str) -> Result<&'static str> {
     let found = wanted.and_then(|wanted| PAGES.iter().find(|(name, _)| *name == wanted.as_str()));
     found.map(|(_, page)| *page).ok_or_else(|| {
         let (first, last) = (PAGES[0].0, PAGES[PAGES.len() - 1].0);
-        Error::new(format_args!("`{code}` is no code; they run from {first} to {last}"))
+        Error::new(format_args!(
+            "`{code}` is no code; they run from {first} to {last} (`cargo lockdep explain` lists them)"
+        ))
     })
 }
 
@@ -87,7 +98,17 @@ mod tests {
     #[test]
     fn an_unknown_code_is_a_clear_error() {
         let error = page("LD0099").expect_err("there is none");
-        assert_eq!(error.to_string(), "`LD0099` is no code; they run from LD0001 to LD0015");
+        assert_eq!(
+            error.to_string(),
+            "`LD0099` is no code; they run from LD0001 to LD0015 (`cargo lockdep explain` lists them)"
+        );
         assert!(page(" ld0003 ").is_ok());
+    }
+
+    #[test]
+    fn the_list_has_a_line_with_a_title_for_each_code() {
+        let list = list();
+        assert_eq!(list.lines().count(), PAGES.len());
+        assert!(list.lines().all(|line| line.starts_with("LD00") && line.len() > 20), "{list}");
     }
 }

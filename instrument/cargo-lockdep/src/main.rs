@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod cargo_config;
 mod cli;
 mod coverage;
 mod error;

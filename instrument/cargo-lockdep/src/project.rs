@@ -58,91 +58,6 @@ fn build_std() -> Error {
     )
 }
 
-/// What cargo's configuration files say, nearest first.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct CargoConfig {
-    files: Vec<toml::Table>,
-}
-
-impl CargoConfig {
-    /// Reads the files that cargo would read in `directory`.
-    ///
-    /// Broken files are left for cargo to complain about.
-    pub(crate) fn read(directory: &Path, cargo_home: Option<&Path>) -> Self {
-        let folders = directory.ancestors().map(|folder| folder.join(".cargo"));
-        let mut seen = Vec::new();
-        let mut files = Vec::new();
-        for folder in folders.chain(cargo_home.map(Path::to_owned)) {
-            if seen.contains(&folder) {
-                continue;
-            }
-            let text = std::fs::read_to_string(folder.join("config.toml"))
-                .or_else(|_| std::fs::read_to_string(folder.join("config")));
-            files.extend(text.ok().and_then(|text| text.parse::<toml::Table>().ok()));
-            seen.push(folder);
-        }
-        Self { files }
-    }
-
-    fn values<'a>(&'a self, path: &'a [&str]) -> impl Iterator<Item = &'a toml::Value> {
-        self.files.iter().filter_map(move |file| {
-            let (first, rest) = path.split_first()?;
-            rest.iter().try_fold(file.get(*first)?, |value, key| value.get(key))
-        })
-    }
-
-    /// `build.target`, or what the environment says instead.
-    pub(crate) fn targets(&self) -> Vec<String> {
-        if let Ok(target) = std::env::var("CARGO_BUILD_TARGET") {
-            return vec![target];
-        }
-        self.values(&["build", "target"]).next().map(words).unwrap_or_default()
-    }
-
-    /// The wrapper that the user already has, such as sccache.
-    pub(crate) fn rustc_wrapper(&self) -> Option<OsString> {
-        let variable = ["RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER"].into_iter().find_map(std::env::var_os);
-        let wrapper = variable.or_else(|| {
-            let value = self.values(&["build", "rustc-wrapper"]).next()?;
-            value.as_str().map(OsString::from)
-        });
-        wrapper.filter(|wrapper| !wrapper.is_empty())
-    }
-
-    /// The flags of rustdoc, from the one place cargo would take them.
-    pub(crate) fn rustdoc_flags(&self, target: &str) -> Vec<String> {
-        if let Ok(encoded) = std::env::var("CARGO_ENCODED_RUSTDOCFLAGS") {
-            return encoded.split('\x1f').filter(|flag| !flag.is_empty()).map(String::from).collect();
-        }
-        if let Ok(flags) = std::env::var("RUSTDOCFLAGS") {
-            return flags.split_whitespace().map(String::from).collect();
-        }
-        let of_target: Vec<String> =
-            self.values(&["target", target, "rustdocflags"]).flat_map(words).collect();
-        if of_target.is_empty() {
-            self.values(&["build", "rustdocflags"]).flat_map(words).collect()
-        } else {
-            of_target
-        }
-    }
-
-    /// Whether `[unstable] build-std` is set.
-    pub(crate) fn builds_std(&self) -> bool {
-        self.values(&["unstable", "build-std"]).next().is_some()
-    }
-}
-
-/// A list, or a string of words.
-fn words(value: &toml::Value) -> Vec<String> {
-    match value {
-        toml::Value::String(text) => text.split_whitespace().map(String::from).collect(),
-        toml::Value::Array(items) => {
-            items.iter().filter_map(|item| item.as_str().map(String::from)).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
 /// A cargo project as far as we need to know it.
 #[derive(Clone, Debug)]
 pub(crate) struct Project {
@@ -150,12 +65,14 @@ pub(crate) struct Project {
     pub(crate) target: String,
     /// Where everything of ours goes: `target/lockdep`.
     pub(crate) base: PathBuf,
-    pub(crate) config: CargoConfig,
+    /// Where the compiler's relative paths start.
+    pub(crate) workspace_root: PathBuf,
 }
 
 #[derive(Deserialize)]
 struct Metadata {
     target_directory: PathBuf,
+    workspace_root: PathBuf,
 }
 
 impl Project {
@@ -165,8 +82,7 @@ impl Project {
     ///
     /// If there is none (cargo has said why), or its configuration cannot work under validation.
     pub(crate) fn find(directory: &Path, options: &CargoOptions, toolchain: &Toolchain) -> Result<Self> {
-        let config = CargoConfig::read(directory, toolchain.cargo_home().as_deref());
-        if config.builds_std() {
+        if toolchain.config.builds_std() {
             return Err(build_std());
         }
         let mut cargo = toolchain.cargo_command();
@@ -189,13 +105,15 @@ impl Project {
             Some(given) => directory.join(given),
             None => metadata.target_directory,
         };
-        let target = one_target(options, &config, toolchain)?;
-        Ok(Self { target, base: target_directory.join("lockdep"), config })
+        let target = one_target(options, toolchain)?;
+        let workspace_root = metadata.workspace_root;
+        Ok(Self { target, base: target_directory.join("lockdep"), workspace_root })
     }
 }
 
-fn one_target(options: &CargoOptions, config: &CargoConfig, toolchain: &Toolchain) -> Result<String> {
-    let targets = if options.targets.is_empty() { config.targets() } else { options.targets.clone() };
+fn one_target(options: &CargoOptions, toolchain: &Toolchain) -> Result<String> {
+    let targets =
+        if options.targets.is_empty() { toolchain.config.targets() } else { options.targets.clone() };
     match &targets[..] {
         [] => Ok(toolchain.host.clone()),
         [target] if target.ends_with(".json") => Err(Error::new(format_args!(
@@ -234,15 +152,5 @@ mod tests {
             let error = parse(line).expect_err("it cannot work").to_string();
             assert!(error.contains("build-std"), "{error}");
         }
-    }
-
-    #[test]
-    fn nearer_configuration_wins_and_flags_may_be_words_or_a_list() {
-        let near: toml::Table =
-            "[build]\ntarget = 'a'\nrustdocflags = ['--x', '--y z']".parse().expect("valid");
-        let far: toml::Table = "[build]\ntarget = 'b'\nrustdocflags = '--far off'".parse().expect("valid");
-        let config = CargoConfig { files: vec![near, far] };
-        assert_eq!(config.values(&["build", "target"]).next().and_then(toml::Value::as_str), Some("a"));
-        assert_eq!(config.rustdoc_flags("a"), ["--x", "--y z", "--far", "off"]);
     }
 }

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::cli::say;
 use crate::error::{Context as _, Error, Result};
-use crate::project::{CargoConfig, CargoOptions, Project};
+use crate::project::{CargoOptions, Project};
 use crate::runtime::Runtime;
 use crate::toolchain::Toolchain;
-use crate::watch;
+use crate::watch::{self, Verdict, Watch};
 use crate::wrapped::{CargoCommand, WatchArgs};
-use crate::wrapper;
+use crate::{exit, wrapper};
 
 /// How many runs keep their records whatever their age.
 const N_KEPT_RUNS: usize = 8;
@@ -23,12 +24,14 @@ const KEPT_AGE_MS: u128 = 24 * 60 * 60 * 1000;
 #[derive(Debug)]
 pub(crate) struct Session {
     toolchain: Toolchain,
-    config: CargoConfig,
     target: String,
     /// Where runtime, compiled crates and records are.
     base: PathBuf,
     runtime: Runtime,
     directory: PathBuf,
+    workspace_root: PathBuf,
+    /// What the user gave with `--manifest-path`.
+    manifest_path: Option<PathBuf>,
     /// Whether the code is somebody else's, so that its lints must not stop the build.
     foreign: bool,
 }
@@ -69,10 +72,20 @@ impl Session {
         directory: &Path,
         options: &CargoOptions,
     ) -> Result<Self> {
-        let Project { target, base, config } = project;
+        let Project { target, base, workspace_root } = project;
         let runtime = Runtime::ready(&base, &toolchain, &target, options.offline)?;
         let directory = directory.to_owned();
-        Ok(Self { toolchain, config, target, base, runtime, directory, foreign: false })
+        let manifest_path = options.manifest_path.clone();
+        Ok(Self {
+            toolchain,
+            target,
+            base,
+            runtime,
+            directory,
+            manifest_path,
+            workspace_root,
+            foreign: false,
+        })
     }
 
     /// Runs the cargo command and judges what it did; the exit code of the whole.
@@ -82,20 +95,55 @@ impl Session {
     /// If cargo cannot be started or the records cannot be written.
     pub(crate) fn run(&self, command: CargoCommand, cargo_args: &[OsString], args: &WatchArgs) -> Result<u8> {
         let records = self.new_record_directory()?;
-        let cargo = self.cargo(command, cargo_args, &records);
-        let verdict = watch::watch(cargo, &records, args)?;
-        watch::summarise(&verdict, &records, command != CargoCommand::Build, &self.unseen_locks());
+        let mut watch = Watch::open(&records, args)?;
+        let mut verdict = watch.run(self.cargo(command, cargo_args, &records), None)?;
+        if args.settle {
+            self.settle(command, cargo_args, &mut watch, &mut verdict)?;
+        }
+        let unseen = if verdict.has_watched() { self.unseen_locks() } else { Vec::new() };
+        watch::summarise(&verdict, &records, runs_programs(command, cargo_args), &unseen);
+        if command == CargoCommand::Build && verdict.exit_code() == exit::CLEAN && !is_quiet(cargo_args) {
+            say(format_args!(
+                "built below {}; the programs validate when they are started with LOCKDEP=1",
+                self.crates_directory().join(&self.target).display()
+            ));
+        }
         Ok(verdict.exit_code())
+    }
+
+    /// Runs the same once more, with the suspects of the first run told apart from the start.
+    fn settle(
+        &self,
+        command: CargoCommand,
+        cargo_args: &[OsString],
+        watch: &mut Watch<'_>,
+        verdict: &mut Verdict,
+    ) -> Result<()> {
+        let suspects: Vec<&str> = verdict.suspects().into_iter().collect();
+        if suspects.is_empty() {
+            say("nothing to settle: no warning rests on lock classes alone");
+            return Ok(());
+        }
+        say(format_args!(
+            "settling: once more, with the locks of {} classes told apart from the start",
+            suspects.len()
+        ));
+        let path = watch.records().join("suspects");
+        fs::write(&path, suspects.join("\n") + "\n").context(|| path.display().to_string())?;
+        let mut cargo = self.cargo(command, cargo_args, watch.records());
+        cargo.env("LOCKDEP_SUSPECTS", &path);
+        let second = watch.run(cargo, Some(verdict))?;
+        verdict.settle(second);
+        Ok(())
     }
 
     /// The call of cargo, with the façade, the records and a target directory of its own.
     fn cargo(&self, command: CargoCommand, cargo_args: &[OsString], records: &Path) -> Command {
-        let key = Runtime::key(&self.toolchain, &self.target);
         let mut cargo = self.toolchain.cargo_command();
         cargo
             .current_dir(&self.directory)
             .args(command_line(command, cargo_args, &self.target))
-            .env("CARGO_TARGET_DIR", self.base.join(format!("crates-{key}")))
+            .env("CARGO_TARGET_DIR", self.crates_directory())
             .env("RUSTC_WRAPPER", std::env::current_exe().unwrap_or_else(|_| "cargo-lockdep".into()))
             .env(wrapper::RUNTIME_VARIABLE, Runtime::manifest(&self.base, &self.toolchain, &self.target))
             .env("LOCKDEP_DIR", records)
@@ -106,17 +154,28 @@ impl Session {
         if std::env::var_os("LOCKDEP").is_none() {
             cargo.env("LOCKDEP", "1");
         }
-        match self.config.rustc_wrapper() {
+        if std::env::var_os("LOCKDEP_SOURCE_ROOT").is_none() {
+            cargo.env("LOCKDEP_SOURCE_ROOT", &self.workspace_root);
+        }
+        let inner = self.toolchain.config.rustc_wrapper(&self.directory);
+        match inner.filter(|inner| !wrapper::is_ours(inner)) {
             Some(inner) => cargo.env(wrapper::INNER_VARIABLE, inner),
+            // Started by a program that is watched itself: the wrapper below us is that run's, and its own is handed on.
+            None if std::env::var_os(wrapper::RUNTIME_VARIABLE).is_some() => &mut cargo,
             None => cargo.env_remove(wrapper::INNER_VARIABLE),
         };
         if self.foreign {
             cargo.env(wrapper::FOREIGN_VARIABLE, "1");
         }
-        let mut rustdoc_flags = self.config.rustdoc_flags(&self.target);
+        let mut rustdoc_flags = self.toolchain.config.rustdoc_flags(&self.target);
         rustdoc_flags.extend(self.runtime.facade_flags());
         cargo.env("CARGO_ENCODED_RUSTDOCFLAGS", rustdoc_flags.join("\x1f"));
         cargo
+    }
+
+    /// The target directory of cargo: of its own for each runtime, so that nothing is linked with another one.
+    fn crates_directory(&self) -> PathBuf {
+        self.base.join(format!("crates-{}", Runtime::key(&self.toolchain, &self.target)))
     }
 
     /// A new directory for the records of this run, inside `LOCKDEP_DIR` if that is set.
@@ -141,6 +200,9 @@ impl Session {
         let mut tree = self.toolchain.cargo_command();
         tree.args(["tree", "--workspace", "--edges", "normal,dev", "--prefix", "none", "--format", "{p}"]);
         tree.args(["--target", &self.target, "--offline", "--quiet"]).current_dir(&self.directory);
+        if let Some(manifest) = &self.manifest_path {
+            tree.arg("--manifest-path").arg(manifest);
+        }
         let output = tree.output().map(|output| output.stdout).unwrap_or_default();
         watch::unseen_locks(&String::from_utf8_lossy(&output))
     }
@@ -161,6 +223,25 @@ fn prune(parent: &Path, now_ms: u128) {
             let _ = fs::remove_dir_all(old);
         }
     }
+}
+
+/// Whether the command is one that runs programs, so that a run without a record is worth a word.
+fn runs_programs(command: CargoCommand, cargo_args: &[OsString]) -> bool {
+    let mut options = cargo_args.iter().take_while(|arg| *arg != "--");
+    let builds_only = |arg: &OsString| arg == "--no-run" || arg == "--help";
+    match command {
+        CargoCommand::Build => false,
+        // `nextest list`, `archive`, `show-config` run no test.
+        CargoCommand::Nextest => {
+            options.next().is_some_and(|word| word == "run" || word == "r") && !options.any(builds_only)
+        }
+        CargoCommand::Test | CargoCommand::Run | CargoCommand::Bench => !options.any(builds_only),
+    }
+}
+
+/// Whether cargo was asked to say nothing but errors.
+fn is_quiet(cargo_args: &[OsString]) -> bool {
+    cargo_args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "-q" || arg == "--quiet")
 }
 
 /// Cargo's arguments with an explicit target, which is what tells host code from target code, and without a target

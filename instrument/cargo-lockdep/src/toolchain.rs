@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::cargo_config::CargoConfig;
 use crate::error::{Context as _, Error, Result};
 
 /// The oldest rustc that compiles the runtime: its minor version.
@@ -21,6 +22,8 @@ pub(crate) struct Toolchain {
     pub(crate) release: String,
     /// The triple of this machine.
     pub(crate) host: String,
+    /// What the user's configuration files say.
+    pub(crate) config: CargoConfig,
     sysroot: PathBuf,
 }
 
@@ -31,7 +34,8 @@ impl Toolchain {
     ///
     /// If there is none, or it is too old.
     pub(crate) fn in_directory(directory: &Path) -> Result<Self> {
-        let chosen = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+        let config = CargoConfig::read(directory);
+        let chosen = config.rustc(directory).unwrap_or_else(|| "rustc".into());
         let ask = |args: &[&str]| -> Result<String> {
             let output = Command::new(&chosen)
                 .args(args)
@@ -57,7 +61,7 @@ impl Toolchain {
         let beside = sysroot.join("bin").join("cargo");
         let cargo = std::env::var_os("CARGO").map(PathBuf::from);
         let cargo = cargo.unwrap_or_else(|| if beside.exists() { beside } else { "cargo".into() });
-        Ok(Self { rustc, cargo, verbose_version, release, host, sysroot })
+        Ok(Self { rustc, cargo, verbose_version, release, host, config, sysroot })
     }
 
     /// A call of cargo.
@@ -68,14 +72,6 @@ impl Toolchain {
             cargo.env("RUSTUP_TOOLCHAIN", &self.sysroot);
         }
         cargo
-    }
-
-    /// Where cargo keeps its registry and the user's configuration.
-    pub(crate) fn cargo_home(&self) -> Option<PathBuf> {
-        let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-        let home =
-            home.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")))?;
-        home.is_dir().then_some(home)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Which crates see our locks, and under which settings of the user they still do.
 
+use std::path::Path;
+
 use lockdep_tests::child::Ended;
 
 use crate::harness::{assert_ended, command, finish, fixture, run};
@@ -65,16 +67,47 @@ fn flags_of_the_user_reach_the_compiler() {
 fn a_wrapper_that_the_user_has_is_called_with_the_compiler() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (log, wrapper) = (folder.path().join("log"), folder.path().join("wrapper.sh"));
-    std::fs::write(&wrapper, format!("#!/bin/sh\necho \"$1\" >> {}\nexec \"$@\"\n", log.display()))
-        .expect("written");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(&wrapper, mode).expect("permitted");
+    write_wrapper(&wrapper, &log);
     // A profile of its own: what is compiled already calls no wrapper.
     let mut command =
         command(&fixture("cargo_graph"), &["run", "-p", "app", "--config", "profile.dev.debug=1"]);
     let ended = finish(command.env("RUSTC_WRAPPER", &wrapper));
     assert_ended(&ended, "exit 0");
     assert_watched(&ended);
+    let log = std::fs::read_to_string(&log).expect("the wrapper was called");
+    assert!(log.lines().all(|line| line.ends_with("rustc")), "{log}");
+}
+
+/// A shell script that cargo can call as a wrapper: it notes the compiler it was given.
+fn write_wrapper(wrapper: &Path, log: &Path) {
+    std::fs::write(wrapper, format!("#!/bin/sh\necho \"$1\" >> {}\nexec \"$@\"\n", log.display()))
+        .expect("written");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(wrapper, mode).expect("permitted");
+}
+
+#[test]
+fn configuration_files_of_the_user_are_followed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (root, log) = (folder.path(), folder.path().join("log"));
+    // Cargo finds the program from the folder around `.cargo`, wherever the compiler is started.
+    let package = root.join("inner place");
+    std::fs::create_dir_all(root.join(".cargo")).expect("created");
+    std::fs::create_dir_all(package.join("src")).expect("created");
+    write_wrapper(&root.join("wrapper.sh"), &log);
+    let write = |path: &str, text: &str| std::fs::write(root.join(path), text).expect("written");
+    write(
+        ".cargo/config.toml",
+        "[build]\nrustc-wrapper = './wrapper.sh'\nrustflags = ['--cfg', 'users_own']\ntarget = ['host-tuple']\n",
+    );
+    write("inner place/Cargo.toml", "[package]\nname = 'configured'\nedition = '2024'\n");
+    write(
+        "inner place/src/main.rs",
+        "fn main() { println!(\"{} {}\", cfg!(users_own), std::any::type_name::<std::sync::Mutex<()>>()) }",
+    );
+    let ended = run(&package, &["run", "-q"]);
+    assert_ended(&ended, "exit 0");
+    assert!(ended.stdout.starts_with("true lockdep::sync::"), "{}", ended.stdout);
     let log = std::fs::read_to_string(&log).expect("the wrapper was called");
     assert!(log.lines().all(|line| line.ends_with("rustc")), "{log}");
 }

@@ -6,5 +6,6 @@
 mod facade;
 mod harness;
 mod input;
+mod settle;
 mod stand_ins;
 mod verdict;

@@ -100,6 +100,12 @@ fn the_programs_streams_are_its_own() {
 fn a_run_that_watched_nothing_says_so() {
     let ended = run(&fixture("cargo_graph"), &["build", "-q", "-p", "app"]);
     assert_ended(&ended, "exit 0");
+    assert!(!ended.stderr.contains("lockdep: "), "nothing was asked: {}", ended.stderr);
+    let ended = run(&fixture("cargo_graph"), &["build", "-p", "app"]);
+    assert!(ended.stderr.contains("lockdep: built below "), "{}", ended.stderr);
+    let ended = run(&fixture("cargo_graph"), &["test", "-q", "-p", "mac", "--lib", "--no-run"]);
+    assert_ended(&ended, "exit 0");
+    assert!(!ended.stderr.contains("nothing was judged"), "nothing was to run: {}", ended.stderr);
     let ended = run(&fixture("cargo_graph"), &["test", "-q", "-p", "mac", "--lib"]);
     assert_ended(&ended, "exit 0");
     assert!(ended.stderr.contains("nothing was judged"), "{}", ended.stderr);

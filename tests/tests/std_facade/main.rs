@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use lockdep_tests::child;
 
+mod surface;
+
 const EDITIONS: &[&str] = &["2015", "2018", "2021", "2024"];
 
 /// Where the façade's rlib and everything it needs lie.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 
 use super::{MANIFEST, Runtime, sources};
+use crate::cargo_config::cargo_home;
 use crate::cli::say;
 use crate::error::{Context as _, Error, Result};
 use crate::toolchain::Toolchain;
@@ -87,7 +88,12 @@ fn build(temporary: &Path, folder: &Path, toolchain: &Toolchain, target: &str, o
         sources: folder.join("sources"),
     };
     let manifest = temporary.join(MANIFEST);
-    let text = serde_json::to_string_pretty(&runtime).expect("paths given as text");
+    let text = serde_json::to_string_pretty(&runtime).map_err(|_| {
+        Error::new(format_args!(
+            "{}: cargo and rustc need a path that is UTF-8; choose another with --target-dir or CARGO_TARGET_DIR",
+            folder.display()
+        ))
+    })?;
     fs::write(&manifest, text).context(|| manifest.display().to_string())?;
     say(format_args!("runtime ready after {:.0} s", began.elapsed().as_secs_f64()));
     Ok(())
@@ -123,7 +129,7 @@ fn cargo(sources: &Path, build_folder: &Path, toolchain: &Toolchain, target: &st
         }
     }
     // Cargo reads configuration from the working directory upwards: only that of the user's home is wanted.
-    if let Some(home) = toolchain.cargo_home() {
+    if let Some(home) = cargo_home() {
         cargo.current_dir(home);
     }
     cargo

@@ -3,10 +3,12 @@
 mod printer;
 mod process;
 mod tail;
+mod tally;
 mod unseen;
 
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::{Command, ExitStatus};
+use std::process::Command;
 
 use crate::cli::say;
 use crate::error::Result;
@@ -16,14 +18,16 @@ use crate::{exit, session};
 
 pub(crate) use unseen::unseen_locks;
 
+use printer::Printer;
 use process::Ended;
 use tail::Tail;
+use tally::Tally;
 
 /// What a watched run came to.
 #[derive(Debug)]
 pub(crate) struct Verdict {
     ended: Ended,
-    tally: tail::Tally,
+    tally: Tally,
 }
 
 impl Verdict {
@@ -36,47 +40,91 @@ impl Verdict {
         }
     }
 
-    /// How the wrapped command ended, unless `--timeout` ended it.
-    pub(crate) fn status(&self) -> Option<ExitStatus> {
+    /// The classes, by hash, whose locks a second run should tell apart from the start; none if the run was cut short.
+    pub(crate) fn suspects(&self) -> BTreeSet<&str> {
         match self.ended {
-            Ended::Itself(status) => Some(status),
-            Ended::TimedOut(_) => None,
+            Ended::Itself(status) if status.code().is_some() => self.tally.suspects(),
+            _ => BTreeSet::new(),
         }
+    }
+
+    /// Adds what a second run came to, in which the suspects of this one were told apart from the start.
+    pub(crate) fn settle(&mut self, second: Self) {
+        for sentence in self.tally.settle(second.tally) {
+            say(sentence);
+        }
+        if self.succeeded() {
+            self.ended = second.ended;
+        }
+    }
+
+    /// Whether any watched program left a record.
+    pub(crate) fn has_watched(&self) -> bool {
+        self.tally.n_processes > 0
+    }
+
+    fn succeeded(&self) -> bool {
+        matches!(self.ended, Ended::Itself(status) if status.success())
     }
 }
 
-/// Runs the command to its end, or to the timeout, and prints each new report as soon as a record holds it.
-///
-/// # Errors
-///
-/// If the command cannot be started, the policy in the environment is malformed, or the output cannot be written.
-pub(crate) fn watch(command: Command, records: &Path, args: &WatchArgs) -> Result<Verdict> {
-    // Exceptions lie where the user is, whichever directory the command runs in.
-    let policy = Policy::from_environment(&session::current_directory()?)?;
-    let mut printer = printer::Printer::open(args)?;
-    let mut tail = Tail::new(records, policy);
-    let ended = process::run(command, args.timeout, || {
-        for report in tail.poll() {
-            printer.print(&report)?;
+/// What stays the same from the first run to the one that settles: where the records are, what is denied, where reports go.
+pub(crate) struct Watch<'a> {
+    records: &'a Path,
+    timeout_s: Option<u64>,
+    policy: Policy,
+    printer: Printer,
+}
+
+impl<'a> Watch<'a> {
+    /// Opens the output.
+    ///
+    /// # Errors
+    ///
+    /// If the policy in the environment is malformed, or the output cannot be written.
+    pub(crate) fn open(records: &'a Path, args: &WatchArgs) -> Result<Self> {
+        // Exceptions lie where the user is, whichever directory the command runs in.
+        let policy = Policy::from_environment(&session::current_directory()?)?;
+        Ok(Self { records, timeout_s: args.timeout, policy, printer: Printer::open(args)? })
+    }
+
+    /// The directory of the records.
+    pub(crate) fn records(&self) -> &'a Path {
+        self.records
+    }
+
+    /// Runs the command to its end, or to the timeout, and prints each report as soon as a record holds it, unless `first` (an
+    /// earlier run of the same) has told it.
+    ///
+    /// # Errors
+    ///
+    /// If the command cannot be started, or a report cannot be written.
+    pub(crate) fn run(&mut self, command: Command, first: Option<&Verdict>) -> Result<Verdict> {
+        let Self { records, timeout_s, policy, printer } = self;
+        let mut tail = Tail::new(records, policy, first.map(|first| &first.tally));
+        let ended = process::run(command, *timeout_s, || {
+            for report in tail.poll() {
+                printer.print(&report)?;
+            }
+            Ok(())
+        })?;
+        let (tally, joined) = tail.finish();
+        for report in &joined {
+            printer.print(report)?;
         }
-        Ok(())
-    })?;
-    let (tally, joined) = tail.finish();
-    for report in &joined {
-        printer.print(report)?;
+        if let Ended::TimedOut(seconds) = ended {
+            say(format_args!("the run was ended after {seconds} s (--timeout)"));
+        }
+        Ok(Verdict { ended, tally })
     }
-    if let Ended::TimedOut(seconds) = ended {
-        say(format_args!("the run was ended after {seconds} s (--timeout)"));
-    }
-    Ok(Verdict { ended, tally })
 }
 
 /// Says in a few lines what was watched, what was found, and what could not be seen.
 pub(crate) fn summarise(verdict: &Verdict, records: &Path, expects_processes: bool, unseen: &[&str]) {
     let tally = &verdict.tally;
-    if tally.n_processes() == 0 {
-        if expects_processes && verdict.status().is_some_and(|status| status.success()) {
-            say("no watched program ran, so nothing was judged");
+    if tally.n_processes == 0 {
+        if expects_processes && verdict.succeeded() {
+            say("no watched program took a lock, so nothing was judged");
         }
         return;
     }

@@ -1,7 +1,6 @@
 //! Reading run records while they grow, and telling each report once however many processes make it.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Display};
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -9,8 +8,9 @@ use std::rc::Rc;
 
 use lockdep_validator::record::Record;
 use lockdep_validator::report::model::Report;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
+use super::tally::Tally;
 use crate::cli::say;
 use crate::source::Sources;
 use crate::suppress::{Day, Judgement, Policy};
@@ -37,19 +37,21 @@ struct Follow {
 
 /// Follows every record in a directory.
 #[derive(Debug)]
-pub(super) struct Tail {
+pub(super) struct Tail<'w> {
     directory: PathBuf,
     /// Records of earlier runs that lie in the same directory.
     older: FxHashSet<PathBuf>,
     followed: BTreeMap<PathBuf, Follow>,
-    policy: Policy,
+    policy: &'w mut Policy,
     today: Day,
+    /// What an earlier run has told already.
+    told: Option<&'w Tally>,
     tally: Tally,
 }
 
-impl Tail {
-    /// Follows what will be written to `directory` from now on.
-    pub(super) fn new(directory: &Path, policy: Policy) -> Self {
+impl<'w> Tail<'w> {
+    /// Follows what will be written to `directory` from now on, and passes over reports that `told` has at that level.
+    pub(super) fn new(directory: &Path, policy: &'w mut Policy, told: Option<&'w Tally>) -> Self {
         let older = record_files(directory).collect();
         let directory = directory.to_owned();
         Self {
@@ -58,6 +60,7 @@ impl Tail {
             followed: BTreeMap::new(),
             policy,
             today: Day::today(),
+            told,
             tally: Tally::default(),
         }
     }
@@ -84,7 +87,7 @@ impl Tail {
                     }
                     Ok(Record::Report(mut report)) => {
                         let judgement = self.policy.judge(&report, self.today);
-                        if self.tally.take(&report, judgement == Judgement::Denied) {
+                        if is_news(&mut self.tally, self.told, &report, &judgement) {
                             let sources = Rc::clone(&follow.sources);
                             hint::add(&mut report, &sources);
                             let origin = format!("in {}", follow.label);
@@ -118,13 +121,18 @@ impl Tail {
         let mut news = Vec::new();
         for report in reports {
             let judgement = self.policy.judge(&report, self.today);
-            if self.tally.take(&report, judgement == Judgement::Denied) {
+            if is_news(&mut self.tally, self.told, &report, &judgement) {
                 let origin = "no single process saw this; their records together show it".to_owned();
                 news.push(NewReport { report, judgement, origin, sources: Rc::clone(&sources) });
             }
         }
         (self.tally, news)
     }
+}
+
+/// Whether the report is to be printed; it is counted in any case.
+fn is_news(tally: &mut Tally, told: Option<&Tally>, report: &Report, judgement: &Judgement) -> bool {
+    tally.take(report, *judgement == Judgement::Denied) && !told.is_some_and(|told| told.has(report))
 }
 
 fn record_files(directory: &Path) -> impl Iterator<Item = PathBuf> {
@@ -140,104 +148,4 @@ fn read_from(path: &Path, offset: u64) -> std::io::Result<Vec<u8>> {
         file.read_to_end(&mut text)?;
     }
     Ok(text)
-}
-
-/// What a whole run saw.
-#[derive(Debug, Default)]
-pub(super) struct Tally {
-    n_processes: usize,
-    n_unreadable: usize,
-    classes: FxHashSet<u64>,
-    dependencies: FxHashSet<(u64, u64)>,
-    /// By fingerprint: the highest level so far, and whether that is denied.
-    reports: FxHashMap<String, (u8, bool)>,
-    n_dropped: u64,
-}
-
-impl Tally {
-    /// Notes a report; true if it is new or its level rose.
-    fn take(&mut self, report: &Report, is_denied: bool) -> bool {
-        let rank = rank(&report.level);
-        match self.reports.get_mut(&report.fingerprint) {
-            Some((known, denied)) if *known < rank => {
-                *known = rank;
-                *denied |= is_denied;
-                true
-            }
-            Some(_) => false,
-            None => {
-                self.reports.insert(report.fingerprint.clone(), (rank, is_denied));
-                true
-            }
-        }
-    }
-
-    fn count(&mut self, record: &Record) {
-        match record {
-            Record::Class(class) => {
-                self.classes.insert(class.hash.0);
-            }
-            Record::Dependency(dependency) => {
-                self.dependencies.insert((dependency.from.class.0, dependency.to.class.0));
-            }
-            Record::End(end) => self.n_dropped += end.counters.dropped,
-            _ => {}
-        }
-    }
-
-    pub(super) fn n_processes(&self) -> usize {
-        self.n_processes
-    }
-
-    pub(super) fn n_reports(&self) -> usize {
-        self.reports.len()
-    }
-
-    pub(super) fn n_denied(&self) -> usize {
-        self.reports.values().filter(|(_, denied)| *denied).count()
-    }
-}
-
-fn rank(level: &str) -> u8 {
-    match level {
-        "error" => 2,
-        "warning" => 1,
-        _ => 0,
-    }
-}
-
-impl Display for Tally {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let of_level = |wanted| self.reports.values().filter(|(rank, _)| *rank == wanted).count();
-        if self.reports.is_empty() {
-            f.write_str("nothing to report")?;
-        } else {
-            let levels = [(2, "error"), (1, "warning"), (0, "note")];
-            let counts = levels.into_iter().map(|(rank, name)| (of_level(rank), name));
-            let counts: Vec<_> =
-                counts.filter(|(n, _)| *n > 0).map(|(n, name)| format!("{n} {}", plural(n, name))).collect();
-            write!(f, "{} ({} denied)", counts.join(", "), self.n_denied())?;
-        }
-        write!(
-            f,
-            "; {} lock {}, {} {} in {} {}",
-            self.classes.len(),
-            if self.classes.len() == 1 { "class" } else { "classes" },
-            self.dependencies.len(),
-            if self.dependencies.len() == 1 { "dependency" } else { "dependencies" },
-            self.n_processes,
-            if self.n_processes == 1 { "process" } else { "processes" },
-        )?;
-        if self.n_dropped > 0 {
-            write!(f, "; {} dropped", self.n_dropped)?;
-        }
-        if self.n_unreadable > 0 {
-            write!(f, "; {} record lines could not be read", self.n_unreadable)?;
-        }
-        Ok(())
-    }
-}
-
-fn plural(n: usize, word: &str) -> String {
-    if n == 1 { word.to_owned() } else { format!("{word}s") }
 }

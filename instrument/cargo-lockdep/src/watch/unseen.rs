@@ -2,7 +2,7 @@
 
 /// Packages whose own locks we do not see: name, what the versions begin with that it is true for (all, if nothing is
 /// given), what is in them.
-const UNSEEN: [(&str, &[&str], &str); 13] = [
+const UNSEEN: [(&str, &[&str], &str); 15] = [
     ("tokio", &[], "tokio::sync (async)"),
     ("async-lock", &[], "async-lock (async)"),
     ("async-std", &[], "async-std::sync (async)"),
@@ -10,7 +10,7 @@ const UNSEEN: [(&str, &[&str], &str); 13] = [
     ("event-listener", &[], "event-listener (waits)"),
     ("crossbeam-channel", &[], "crossbeam-channel (waits)"),
     ("flume", &[], "flume (waits)"),
-    ("parking_lot_core", &[], "parking_lot_core (Condvar, Once, raw parking)"),
+    ("parking_lot_core", &[], "parking_lot_core (Once, raw parking, what a Condvar waits for)"),
     ("lock_api", &["0.1.", "0.2."], "lock_api before 0.3"),
     ("spin", &[], "spin's own types (those through lock_api are seen)"),
     (
@@ -22,6 +22,8 @@ const UNSEEN: [(&str, &[&str], &str); 13] = [
         "once_cell::sync before 1.14",
     ),
     ("atomic-wait", &[], "atomic-wait (raw futexes)"),
+    ("usync", &[], "usync"),
+    ("scc", &[], "scc (locks of its own)"),
     ("antidote", &[], "antidote"),
 ];
 

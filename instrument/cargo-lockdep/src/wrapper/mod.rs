@@ -32,6 +32,11 @@ pub(crate) fn is_wanted() -> bool {
         })
 }
 
+/// Whether a wrapper is this program.
+pub(crate) fn is_ours(wrapper: &OsStr) -> bool {
+    Path::new(wrapper).file_stem().is_some_and(|stem| stem == "cargo-lockdep")
+}
+
 /// Runs the compiler in our place; returns only if that fails.
 ///
 /// # Errors
@@ -63,7 +68,8 @@ pub(crate) fn run() -> Result<u8> {
         }
     }
     let mut args = plan.apply(args, &call, &runtime);
-    if env::var_os(FOREIGN_VARIABLE).is_some() && !call.has_cap_lints && !call.is_query {
+    let is_foreign = env::var_os(FOREIGN_VARIABLE).is_some();
+    if is_foreign && plan.keeps_lints() && !call.has_cap_lints && !call.is_query {
         args.extend(["--cap-lints".into(), "warn".into()]);
     }
     let mut command = compiler(inner.as_deref(), &words);

@@ -167,6 +167,11 @@ impl Plan {
         }
     }
 
+    /// Whether the lints that the package asks for apply to what is compiled.
+    pub(crate) fn keeps_lints(&self) -> bool {
+        !matches!(self, Self::Substitute { .. } | Self::Alias(_))
+    }
+
     /// The arguments with which the compiler is called; `alias` is the file that re-exports the runtime's crate.
     pub(crate) fn apply(
         &self,
@@ -189,6 +194,7 @@ impl Plan {
                 }
                 args.extend(runtime.facade_flags().into_iter().map(OsString::from));
                 args.extend(extern_flag("lockdep", &runtime.lockdep));
+                args.extend(without_lints(call));
             }
             Self::Wrap { source, edition, real_name } => {
                 if let Some(input) = call.input {
@@ -210,6 +216,7 @@ impl Plan {
                 let library = if *name == "lockdep" { &runtime.lockdep } else { &runtime.validator };
                 args.extend(extern_flag("lockdep_of_runtime", library));
                 args.extend(runtime.search_flags().map(OsString::from));
+                args.extend(without_lints(call));
             }
         }
         args
@@ -237,6 +244,12 @@ impl Plan {
         }
         Some(args)
     }
+}
+
+/// The sources are ours, the lints those of the package they stand in for: nobody can act on what the two have to say.
+fn without_lints(call: &RustcCall) -> impl Iterator<Item = OsString> {
+    let is_capped = call.has_cap_lints;
+    ["--cap-lints", "allow"].into_iter().filter(move |_| !is_capped).map(OsString::from)
 }
 
 fn extern_flag(name: &str, library: &std::path::Path) -> [OsString; 2] {
@@ -280,6 +293,17 @@ mod tests {
     fn a_feature_named_proc_macro_changes_nothing() {
         let line = "--crate-name a src/lib.rs --crate-type lib --cfg feature=\"proc-macro\" --target x";
         assert_eq!(plan(line, "a"), Plan::Facade);
+    }
+
+    #[test]
+    fn lints_of_a_package_do_not_judge_our_sources() {
+        let args: Vec<OsString> = "--crate-name lockdep a.rs --crate-type lib --target x -W missing-docs"
+            .split(' ')
+            .map(OsString::from)
+            .collect();
+        let call = RustcCall::parse(&args);
+        let after = Plan::Alias("lockdep").apply(args, &call, &runtime());
+        assert!(after.ends_with(&["--cap-lints".into(), "allow".into()]), "{after:?}");
     }
 
     #[test]

@@ -1,0 +1,177 @@
+//! What a run saw, counted: each report once, at its highest level.
+
+use std::collections::BTreeSet;
+use std::fmt::{self, Display};
+
+use lockdep_validator::record::Record;
+use lockdep_validator::report::model::Report;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// What a whole run saw.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) n_processes: usize,
+    pub(super) n_unreadable: usize,
+    classes: FxHashSet<u64>,
+    dependencies: FxHashSet<(u64, u64)>,
+    /// By fingerprint.
+    reports: FxHashMap<String, Known>,
+    n_dropped: u64,
+}
+
+/// A report at the highest level that it was made at.
+#[derive(Debug, Default)]
+struct Known {
+    rank: u8,
+    is_denied: bool,
+    /// The classes of a cycle that no single locks close, by hash; empty for everything else.
+    open_classes: Vec<String>,
+    /// What [`Tally::settled`] calls it.
+    title: String,
+}
+
+impl Tally {
+    /// Notes a report; true if it is new or its level rose.
+    pub(super) fn take(&mut self, report: &Report, is_denied: bool) -> bool {
+        let rank = rank(&report.level);
+        let known = self.reports.entry(report.fingerprint.clone());
+        let is_first = matches!(known, std::collections::hash_map::Entry::Vacant(_));
+        let known = known.or_default();
+        if !is_first && rank <= known.rank {
+            return false;
+        }
+        known.rank = rank;
+        known.is_denied |= is_denied;
+        known.title.clone_from(&report.title);
+        known.open_classes = if is_open(report) {
+            report.cycle.iter().map(|dependency| dependency.from_hash.clone()).collect()
+        } else {
+            Vec::new()
+        };
+        true
+    }
+
+    pub(super) fn count(&mut self, record: &Record) {
+        match record {
+            Record::Class(class) => {
+                self.classes.insert(class.hash.0);
+            }
+            Record::Dependency(dependency) => {
+                self.dependencies.insert((dependency.from.class.0, dependency.to.class.0));
+            }
+            Record::End(end) => self.n_dropped += end.counters.dropped,
+            _ => {}
+        }
+    }
+
+    pub(super) fn n_reports(&self) -> usize {
+        self.reports.len()
+    }
+
+    pub(super) fn n_denied(&self) -> usize {
+        self.reports.values().filter(|known| known.is_denied).count()
+    }
+
+    /// The classes, by hash, whose locks a second run should tell apart from the start.
+    pub(super) fn suspects(&self) -> BTreeSet<&str> {
+        self.reports.values().flat_map(|known| &known.open_classes).map(String::as_str).collect()
+    }
+
+    /// Takes in what a second run saw, for which the suspects of this one were told apart from the start. One sentence for
+    /// each report that was open, on what became of it.
+    pub(super) fn settle(&mut self, second: Self) -> Vec<String> {
+        let mut sentences = Vec::new();
+        for (fingerprint, known) in self.reports.iter().filter(|(_, known)| !known.open_classes.is_empty()) {
+            let became = match second.reports.get(fingerprint) {
+                Some(again) if again.open_classes.is_empty() && again.rank > known.rank => {
+                    format!("is an {} now: the locks themselves close the cycle", name_of(again.rank))
+                }
+                Some(again) if again.open_classes.is_empty() => {
+                    format!("stays a {}, for the reason that its report gives", name_of(again.rank))
+                }
+                Some(again) => format!(
+                    "stays a {}: every order of these locks was looked at, and no locks closed the cycle",
+                    name_of(again.rank)
+                ),
+                None => "was not seen again, so its level stays as it was".to_owned(),
+            };
+            sentences.push(format!("settled: {fingerprint} {became} ({})", known.title));
+        }
+        sentences.sort();
+        self.n_processes += second.n_processes;
+        self.n_unreadable += second.n_unreadable;
+        self.n_dropped += second.n_dropped;
+        self.classes.extend(second.classes);
+        self.dependencies.extend(second.dependencies);
+        for (fingerprint, again) in second.reports {
+            let known = self.reports.entry(fingerprint).or_default();
+            let is_denied = known.is_denied | again.is_denied;
+            if again.rank >= known.rank {
+                *known = again;
+            }
+            known.is_denied = is_denied;
+        }
+        sentences
+    }
+
+    /// Whether the other run has told this report already.
+    pub(super) fn has(&self, report: &Report) -> bool {
+        self.reports.get(&report.fingerprint).is_some_and(|known| known.rank >= rank(&report.level))
+    }
+}
+
+/// Whether only classes close the cycle so far: the locks may do so when more of their orders are known.
+fn is_open(report: &Report) -> bool {
+    let evidence = &report.evidence;
+    report.level == "warning" && !report.cycle.is_empty() && !evidence.same_instances && !evidence.declared
+}
+
+fn rank(level: &str) -> u8 {
+    match level {
+        "error" => 2,
+        "warning" => 1,
+        _ => 0,
+    }
+}
+
+fn name_of(rank: u8) -> &'static str {
+    ["note", "warning", "error"][usize::from(rank.min(2))]
+}
+
+impl Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of_level = |wanted| self.reports.values().filter(|known| known.rank == wanted).count();
+        if self.reports.is_empty() {
+            f.write_str("nothing to report")?;
+        } else {
+            let counts = [2, 1, 0].map(|rank| (of_level(rank), name_of(rank)));
+            let counts: Vec<_> = counts
+                .into_iter()
+                .filter(|(n, _)| *n > 0)
+                .map(|(n, name)| format!("{n} {}", plural(n, name)))
+                .collect();
+            write!(f, "{} ({} denied)", counts.join(", "), self.n_denied())?;
+        }
+        write!(
+            f,
+            "; {} lock {}, {} {} in {} {}",
+            self.classes.len(),
+            if self.classes.len() == 1 { "class" } else { "classes" },
+            self.dependencies.len(),
+            if self.dependencies.len() == 1 { "dependency" } else { "dependencies" },
+            self.n_processes,
+            if self.n_processes == 1 { "process" } else { "processes" },
+        )?;
+        if self.n_dropped > 0 {
+            write!(f, "; {} dropped", self.n_dropped)?;
+        }
+        if self.n_unreadable > 0 {
+            write!(f, "; {} record lines could not be read", self.n_unreadable)?;
+        }
+        Ok(())
+    }
+}
+
+fn plural(n: usize, word: &str) -> String {
+    if n == 1 { word.to_owned() } else { format!("{word}s") }
+}

@@ -1,0 +1,54 @@
+//! `--settle`: a second run in which the suspects are told apart from the start.
+
+use crate::harness::{assert_ended, fixture, run};
+
+/// Asserts that `stderr` has each of these in this order.
+fn assert_in_order(stderr: &str, wanted: &[&str]) {
+    let mut rest = stderr;
+    for text in wanted {
+        let Some((_, after)) = rest.split_once(text) else {
+            panic!("no `{text}`, or not there, in\n{stderr}")
+        };
+        rest = after;
+    }
+}
+
+#[test]
+fn a_warning_becomes_an_error_when_the_locks_themselves_close_the_cycle() {
+    let project = fixture("cargo_graph");
+    let alone = run(&project, &["run", "-q", "-p", "app", "--", "crowd"]);
+    assert_ended(&alone, "exit 3");
+    assert!(alone.stderr.contains("warning[LD0003]") && !alone.stderr.contains("error["), "{}", alone.stderr);
+
+    let settled = run(&project, &["run", "-q", "-p", "app", "--settle", "--", "crowd"]);
+    assert_ended(&settled, "exit 3");
+    assert_in_order(
+        &settled.stderr,
+        &[
+            "warning[LD0003]",
+            "settling: once more, with the locks of 2 classes",
+            "error[LD0003]",
+            "is an error now",
+            "1 error (1 denied)",
+        ],
+    );
+}
+
+#[test]
+fn a_warning_that_no_locks_confirm_stays_one_and_is_not_printed_twice() {
+    let ended = run(&fixture("cargo_graph"), &["run", "-q", "-p", "app", "--settle", "--", "strangers"]);
+    assert_ended(&ended, "exit 3");
+    assert_in_order(
+        &ended.stderr,
+        &["warning[LD0003]", "settling: ", "stays a warning", "1 warning (1 denied)"],
+    );
+    assert_eq!(ended.stderr.matches("warning[LD0003]").count(), 1, "{}", ended.stderr);
+}
+
+#[test]
+fn nothing_runs_twice_without_a_suspect() {
+    let ended = run(&fixture("cargo_graph"), &["run", "-q", "-p", "app", "--settle", "--", "write", "once"]);
+    assert_ended(&ended, "exit 0");
+    assert!(ended.stderr.contains("nothing to settle"), "{}", ended.stderr);
+    assert_eq!(ended.stdout.matches("argument once").count(), 1, "{}", ended.stdout);
+}
