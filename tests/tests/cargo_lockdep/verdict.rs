@@ -58,6 +58,7 @@ fn nextest_runs_one_test_in_a_process_and_the_records_are_joined() {
     let ended = run(&fixture("cargo_graph"), &["nextest", "run", "-p", "app", "--test", "orders"]);
     assert_ended(&ended, "exit 3");
     assert!(ended.stderr.contains("LD0003") && ended.stderr.contains("in 2 processes"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("no single process saw this"), "{}", ended.stderr);
 }
 
 #[test]

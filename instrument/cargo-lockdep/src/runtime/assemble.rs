@@ -26,7 +26,12 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
 /// If a file cannot be written or a crate of the runtime does not compile.
 pub(super) fn assemble(folder: &Path, toolchain: &Toolchain, target: &str, offline: bool) -> Result<()> {
     let base = folder.parent().expect("it was joined to a base");
-    fs::create_dir_all(base).context(|| base.display().to_string())?;
+    fs::create_dir_all(base).map_err(|error| {
+        Error::new(format_args!(
+            "{}: {error}; name a place that can be written with --target-dir or CARGO_TARGET_DIR",
+            base.display()
+        ))
+    })?;
     // One build at a time; who waited finds it done. The kernel drops the lock of a killed process.
     let lock_path = base.join(".runtime-lock");
     let lock = File::create(&lock_path).context(|| lock_path.display().to_string())?;
@@ -203,15 +208,22 @@ fn watch(child: &mut Child, toolchain: &Toolchain, target: &str) -> Result<Vec<A
     if status.success() {
         return Ok(artifacts);
     }
-    let remedy =
-        if told.contains("can't find crate for `core`") || told.contains("can't find crate for `std`") {
-            format!("\nthe standard library for {target} is missing: rustup target add {target}")
-        } else if told.contains("--offline") || told.contains("download") || told.contains("resolve host") {
-            "\nits dependencies are not on this machine yet: run once with a network connection".to_owned()
-        } else {
-            String::new()
-        };
+    let remedy = remedy(&told, target).map(|remedy| format!("\n{remedy}")).unwrap_or_default();
     Err(Error::new(format_args!("the runtime cannot be built:\n{}{remedy}", told.trim_end())))
+}
+
+/// What to do about a build that failed with these words.
+fn remedy(told: &str, target: &str) -> Option<String> {
+    let says = |words: &[&str]| words.iter().any(|word| told.contains(word));
+    if says(&["can't find crate for `core`", "can't find crate for `std`"]) {
+        Some(format!("the standard library for {target} is missing: rustup target add {target}"))
+    } else if says(&["No space left on device"]) {
+        Some("the disk is full; nothing half built is left in the way: run again when there is room".to_owned())
+    } else if says(&["--offline", "download", "resolve host"]) {
+        Some("its dependencies are not on this machine yet: run once with a network connection".to_owned())
+    } else {
+        None
+    }
 }
 
 /// Copies the compiled crates to where rustc will look for them.
@@ -223,4 +235,18 @@ fn copy_libraries(artifacts: &[Artifact], to: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_be_done_about_a_failure_is_said() {
+        let of = |told| remedy(told, "riscv").unwrap_or_default();
+        assert!(of("error[E0463]: can't find crate for `core`").contains("rustup target add riscv"));
+        assert!(of("Could not resolve hostname; download of config.json failed").contains("network"));
+        assert!(of("write: No space left on device (os error 28)").contains("disk is full"));
+        assert_eq!(remedy("error[E0308]: mismatched types", "riscv"), None);
+    }
 }
