@@ -218,7 +218,10 @@ fn remedy(told: &str, target: &str) -> Option<String> {
     if says(&["can't find crate for `core`", "can't find crate for `std`"]) {
         Some(format!("the standard library for {target} is missing: rustup target add {target}"))
     } else if says(&["No space left on device"]) {
-        Some("the disk is full; nothing half built is left in the way: run again when there is room".to_owned())
+        Some(
+            "the disk is full; nothing half built is left in the way: run again when there is room"
+                .to_owned(),
+        )
     } else if says(&["--offline", "download", "resolve host"]) {
         Some("its dependencies are not on this machine yet: run once with a network connection".to_owned())
     } else {
