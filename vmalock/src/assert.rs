@@ -69,7 +69,7 @@ pub fn vma_assert_write_locked(vma: &Vma) -> bool {
     let is_locked = vma.vm_lock_seq() == mm.mm_lock_seq.read_relaxed();
     if !is_locked {
         // Lockdep does not track VMA write locks, but it can say that this one is not held, and where.
-        vma.vmlock_dep_map.report_not_held(true);
+        vma.vmlock_dep_map().report_not_held(true);
         warn_on(WarningKind::VmaNotWriteLocked, vma.address());
     }
     is_locked
@@ -78,7 +78,7 @@ pub fn vma_assert_write_locked(vma: &Vma) -> bool {
 /// Asserts that the VMA is locked, for reading or writing, and attached.
 #[track_caller]
 pub fn vma_assert_locked(vma: &Vma) -> bool {
-    match vma.vmlock_dep_map.is_held() {
+    match vma.vmlock_dep_map().is_held() {
         Held::Yes => return true,
         Held::No => {}
         Held::Unknown => {
@@ -95,7 +95,7 @@ pub fn vma_assert_locked(vma: &Vma) -> bool {
     }
     let is_locked = is_vma_write_locked_quietly(vma);
     if !is_locked {
-        vma.vmlock_dep_map.report_not_held(false);
+        vma.vmlock_dep_map().report_not_held(false);
         warn_on(WarningKind::VmaNotLocked, vma.address());
     }
     is_locked

@@ -15,7 +15,10 @@
 //!
 //! Source: the `__vma_lockdep_*` wrappers of `include/linux/mmap_lock.h` (v7.0), `kernel/locking/rwsem.c`.
 
-use lockdep::hook::{AcquireOptions, LockClassKey, LockInfo, LockMap, Verdict};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use lockdep::hook::{AcquireOptions, LockClassKey, LockInfo, LockMap, Verdict, is_on};
 pub(crate) use lockdep::hook::{Held, Verdict as Entry};
 use lockdep::{Mode, Subclass, Wait};
 
@@ -162,5 +165,59 @@ impl DepMap {
     #[inline]
     fn log(&self, event: LockdepEvent) {
         record(Step::Lockdep { class: self.class, event });
+    }
+}
+
+/// The number of the [`DepMap`] of one VMA, which lies in a table of its own: a VMA is one cache line without it, and a
+/// process that does not validate never makes the table.
+#[derive(Debug)]
+pub(crate) struct DepSlot(u32);
+
+/// How many maps the first block of the table has; each further one has twice as many as the one before.
+const N_FIRST: u32 = 64;
+/// Enough blocks for every number.
+const N_BLOCKS: usize = 27;
+
+static N_SLOTS: AtomicU32 = AtomicU32::new(0);
+static MAPS: [OnceLock<Box<[DepMap]>>; N_BLOCKS] = [const { OnceLock::new() }; N_BLOCKS];
+
+/// What every VMA has while nobody validates: nothing is ever written to it.
+static NO_MAP: DepMap = DepMap::vm_lock();
+
+impl DepSlot {
+    /// A number that no other VMA of the process has. VMAs are recycled, so there are as many as were live at once.
+    pub(crate) fn new() -> Self {
+        // ORDERING: Relaxed; only uniqueness matters.
+        Self(N_SLOTS.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The map.
+    #[inline]
+    pub(crate) fn map(&self) -> &'static DepMap {
+        // Validation never begins again once it is off, so no event of one lock goes to two maps.
+        if is_on() { self.map_in_table() } else { &NO_MAP }
+    }
+
+    fn map_in_table(&self) -> &'static DepMap {
+        // Block b begins at 64 * (2^b - 1).
+        let block = (self.0 / N_FIRST + 1).ilog2();
+        let first = N_FIRST * ((1 << block) - 1);
+        let maps = MAPS[block as usize]
+            .get_or_init(|| (0..(N_FIRST as usize) << block).map(|_| DepMap::vm_lock()).collect());
+        &maps[(self.0 - first) as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_slot_has_a_map_of_its_own() {
+        let mut seen: Vec<usize> =
+            (0..1000).map(|slot| std::ptr::from_ref(DepSlot(slot).map_in_table()).addr()).collect();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), 1000);
     }
 }

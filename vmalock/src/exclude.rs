@@ -82,13 +82,13 @@ impl ExcludeReaders {
         // From here on the flag is gone when this is dropped, also if the report of a self-deadlock unwinds.
         let mut excluded = Self { vma, is_announced: false };
         let target = target.refcnt();
-        match vma.vmlock_dep_map.acquire(false, 0) {
+        match vma.vmlock_dep_map().acquire(false, 0) {
             Entry::Proceed => {}
             // The task waits for a read lock of its own, unless that lock is gone without lockdep having heard.
             Entry::SelfDeadlock if vma.vm_refcnt.read_acquire() == target => {
-                vma.vmlock_dep_map.stale_holder()
+                vma.vmlock_dep_map().stale_holder()
             }
-            Entry::SelfDeadlock => vma.vmlock_dep_map.self_deadlock(),
+            Entry::SelfDeadlock => vma.vmlock_dep_map().self_deadlock(),
         }
         excluded.is_announced = true;
         reached(Point::AfterFlagAdded);
@@ -106,11 +106,11 @@ impl ExcludeReaders {
         };
         match waited {
             Ok(()) => {
-                vma.vmlock_dep_map.acquired();
+                vma.vmlock_dep_map().acquired();
                 Ok(Some(excluded))
             }
             Err(_) if seeded(Fault::H1) => {
-                vma.vmlock_dep_map.release();
+                vma.vmlock_dep_map().release();
                 std::mem::forget(excluded);
                 Err(ExcludeInterrupted { is_detached: false })
             }
@@ -136,7 +136,7 @@ impl ExcludeReaders {
         let is_detached = self.vma.vm_refcnt.sub_and_test(VM_REFCNT_EXCLUDE_READERS_FLAG);
         record(Step::Count(CountStep::SubtractFlag));
         if self.is_announced {
-            self.vma.vmlock_dep_map.release();
+            self.vma.vmlock_dep_map().release();
         }
         is_detached
     }

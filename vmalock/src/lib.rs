@@ -53,10 +53,11 @@
 //! | operation | cost |
 //! |---|---|
 //! | uncontended VMA read lock / unlock | one acquire read-modify-write and two loads / one release read-modify-write |
-//! | lookup under RCU | a pin, a walk over an immutable B+tree, no writes |
+//! | lookup under RCU | a pin (one full fence), a walk over an immutable B+tree, no writes |
 //! | VMA write lock without readers | two read-modify-writes and two full fences |
 //! | releasing *n* VMA write locks | one store |
-//! | storing in the tree | a copy of one path (four nodes for 100 000 VMAs) |
+//! | storing in the tree | a copy of one path (four nodes of 448 bytes for 100 000 VMAs) |
+//! | memory | 64 bytes for a VMA, 25 in the tree, 24 more when the validator runs |
 //! | validator compiled in, off | a relaxed load for each event |
 //!
 //! Memory of VMAs and address spaces is recycled at once and never given back to the allocator: the high-water mark stays.
@@ -64,7 +65,8 @@
 //! # Where it differs from the kernel
 //!
 //! Marked `// Kernel:` in the sources: a 64-bit sequence, an acquire load in the wait condition, memory that is never freed,
-//! attach and detach that refuse to be done twice, a fair rwsem without stealing, a yield in the lookup's retry loop.
+//! attach and detach that refuse to be done twice, waits that spin for a moment before they sleep, a yield in the lookup's
+//! retry loop.
 #![deny(missing_docs)]
 
 #[macro_use]
@@ -83,6 +85,7 @@ mod mm;
 mod mmap_guard;
 mod mmap_lock;
 mod node;
+mod node_edit;
 #[cfg_attr(vmalock_faults, path = "probe_on.rs")]
 mod probe;
 mod rcu;

@@ -19,19 +19,28 @@ use super::tree::VmaTree;
 use super::warn::{WarningKind, warn_on};
 
 /// An address space. Obtained through [`MmRef`].
+// What a lookup reads lies apart from what only takers of the mmap lock write: a reader that falls back to the mmap lock,
+// or a failing lookup that counts itself, does not slow down those that need neither.
 #[derive(Debug)]
+#[repr(C, align(128))]
 pub struct Mm {
+    pub(crate) mm_lock_seq: MmLockSeq,
+    pub(crate) mm_mt: VmaTree,
+    id: AtomicU64,
+    _apart: Apart,
     // INVARIANT: 0 exactly while the structure lies in the pool.
     mm_count: AtomicU32,
-    id: AtomicU64,
     pub(crate) mmap_lock: Rwsem,
     pub(crate) dep_map: DepMap,
-    pub(crate) mm_lock_seq: MmLockSeq,
     // INVARIANT: has a waiter only while that waiter owns the mmap write lock (I11).
     pub(crate) vma_writer_wait: RcuWait,
-    pub(crate) mm_mt: VmaTree,
     pub(crate) events: VmaLockEvents,
 }
+
+/// Begins new cache lines; two, because adjacent ones are fetched together.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Apart;
 
 /// How often the VMA lock could not be used (`VMA_LOCK_MISS`, `VMA_LOCK_ABORT` of `/proc/vmstat`).
 ///
@@ -78,13 +87,14 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 impl Mm {
     fn fresh() -> Self {
         Self {
-            mm_count: AtomicU32::new(0),
+            mm_lock_seq: MmLockSeq::new(),
+            mm_mt: VmaTree::new(),
             id: AtomicU64::new(0),
+            _apart: Apart,
+            mm_count: AtomicU32::new(0),
             mmap_lock: Rwsem::new(),
             dep_map: DepMap::mmap_lock(),
-            mm_lock_seq: MmLockSeq::new(),
             vma_writer_wait: RcuWait::new(),
-            mm_mt: VmaTree::new(),
             events: VmaLockEvents::default(),
         }
     }
@@ -107,6 +117,12 @@ impl Mm {
     #[must_use]
     pub fn vma_lock_events(&self) -> &VmaLockEvents {
         &self.events
+    }
+
+    /// How many tasks queue for the mmap lock; for reports and tests.
+    #[must_use]
+    pub fn n_queued(&self) -> usize {
+        self.mmap_lock.n_queued()
     }
 
     /// Whether a writer waits for readers of one of the VMAs to leave.

@@ -1,17 +1,37 @@
-//! The nodes of the VMA tree: an immutable B+tree. An edit copies the path that it changes and shares the rest.
+//! The nodes of the VMA tree: a B+tree whose published nodes never change.
+//!
+//! An edit copies the path that it changes and shares the rest; what it copied for itself it then changes in place, so an
+//! edit of many ranges copies each node at most once. The copied originals stay for readers that are on their way, and
+//! are handed back by the edit, to be destroyed after a grace period.
+//!
+//! The shape serves the reader, who walks a large tree cold. A node is seven cache lines. Its keys are scanned without a
+//! branch to mispredict and without one load waiting for another, so the lines of a node arrive together: a level costs one
+//! memory latency, not one for each step of a binary search. In a leaf, what belongs to a key lies beside it and came along.
 
-use std::sync::Arc;
-
-use smallvec::SmallVec;
+use std::ptr::NonNull;
 
 use super::vma::Vma;
 
-/// The largest number of entries or children of a node: four levels hold 100 000 VMAs.
-const N_MAX: usize = 31;
+/// The largest number of ranges of a leaf.
+pub(super) const N_ENTRIES: usize = 18;
+/// The largest number of children of an inner node. The two kinds of node have the same size.
+pub(super) const N_CHILDREN: usize = 26;
 
-/// What a node holds lies in the node: a walk costs one cache miss a level less than with a vector. One more than the
-/// largest number, so that an insertion that splits needs no room elsewhere.
-type Inline<T> = SmallVec<[T; N_MAX + 1]>;
+/// Above every address: what an empty place reads.
+pub(super) const ABOVE_ALL: usize = isize::MAX.cast_unsigned();
+
+/// 1 if `key` is above `addr`, else 0: the borrow of a subtraction, which the compiler does for several keys at a time.
+/// Both are at most `isize::MAX`.
+#[inline(always)]
+fn is_above(key: usize, addr: usize) -> usize {
+    addr.wrapping_sub(key) >> (usize::BITS - 1)
+}
+
+/// `addr` as something to compare keys with: nothing is mapped up there.
+#[inline(always)]
+fn comparable(addr: usize) -> usize {
+    addr.min(ABOVE_ALL - 1)
+}
 
 /// One range of the tree.
 #[derive(Clone, Copy, Debug)]
@@ -21,187 +41,188 @@ pub(crate) struct Entry {
     pub(crate) vma: &'static Vma,
 }
 
-/// A node; never empty.
-#[derive(Clone, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nodes are allocated one by one, and a box would be one more miss a level"
-)]
-pub(crate) enum Node {
-    // INVARIANT: sorted by start, not overlapping.
-    Leaf(Inline<Entry>),
-    // INVARIANT: sorted by key; all keys of a child lie between its own key and the next one. The first child takes
-    // what is below its key, too.
-    Inner(Inline<Child>),
+/// The place of an [`Entry`] in a leaf. An empty one is above every address.
+#[derive(Clone, Copy)]
+pub(super) struct Slot {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) vma: Option<&'static Vma>,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct Child {
-    key: usize,
-    node: Arc<Node>,
+/// A subtree and the lowest key that it was made for.
+#[derive(Clone, Copy)]
+pub(super) struct Child {
+    pub(super) key: usize,
+    pub(super) link: Link,
 }
 
-/// What an insertion made of a node.
-enum Inserted {
-    One(Node),
-    Two(Node, Child),
+/// The children of an inner node. The keys of empty places are above every address.
+#[derive(Clone, Copy)]
+pub(super) struct Children {
+    pub(super) keys: [usize; N_CHILDREN],
+    pub(super) links: [Option<Link>; N_CHILDREN],
+}
+
+/// A pointer to a node.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Link(pub(super) NonNull<Node>);
+
+/// The subtree under a root. Owned: made with [`Edit`], given up with [`destroy`](Self::destroy).
+#[repr(C, align(64))]
+pub(crate) struct Node {
+    /// The edit that made the node: the only one that may change it, and only before it publishes.
+    pub(super) edit: u64,
+    /// How many places are taken.
+    // INVARIANT: at least 1 in a published node, and the taken places come first, in ascending order.
+    pub(super) len: u32,
+    pub(super) body: Body,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Body {
+    // INVARIANT: sorted, not overlapping.
+    Leaf([Slot; N_ENTRIES]),
+    // INVARIANT: all keys of a child lie between its own key and the next one; the first child takes what is below its
+    // key, too. All leaves are at one depth.
+    Inner(Children),
+}
+
+pub(super) const EMPTY: Slot = Slot { start: ABOVE_ALL, end: ABOVE_ALL, vma: None };
+
+// SAFETY: a published node is immutable, and what it points to is `Sync`; an unpublished one belongs to one edit.
+unsafe impl Send for Node {}
+// SAFETY: as above.
+unsafe impl Sync for Node {}
+
+/// How many slots start at `addr` or below.
+#[inline(always)]
+fn n_starting_at(slots: &[Slot; N_ENTRIES], addr: usize) -> usize {
+    N_ENTRIES - slots.iter().fold(0, |n, slot| n + is_above(slot.start, addr))
+}
+
+/// How many slots end at `addr` or below.
+#[inline(always)]
+fn n_ending_at(slots: &[Slot; N_ENTRIES], addr: usize) -> usize {
+    N_ENTRIES - slots.iter().fold(0, |n, slot| n + is_above(slot.end, addr))
+}
+
+/// Where a slot that starts at `start` is, or would be.
+pub(super) fn position(slots: &[Slot; N_ENTRIES], start: usize) -> usize {
+    start.checked_sub(1).map_or(0, |below| n_starting_at(slots, below))
+}
+
+impl Children {
+    pub(super) const NONE: Self = Self { keys: [ABOVE_ALL; N_CHILDREN], links: [None; N_CHILDREN] };
+
+    /// The child in whose key range `addr` lies.
+    #[inline(always)]
+    pub(super) fn index(&self, addr: usize) -> usize {
+        let n_above = self.keys.iter().fold(0, |n, &key| n + is_above(key, addr));
+        (N_CHILDREN - n_above).saturating_sub(1)
+    }
+
+    pub(super) fn open(&mut self, index: usize, child: Child) {
+        open(&mut self.keys, index, child.key);
+        open(&mut self.links, index, Some(child.link));
+    }
+
+    pub(super) fn close(&mut self, index: usize) {
+        close(&mut self.keys, index, ABOVE_ALL);
+        close(&mut self.links, index, None);
+    }
 }
 
 impl Node {
+    pub(super) fn boxed(edit: u64, len: u32, body: Body) -> Link {
+        Link(NonNull::from(Box::leak(Box::new(Self { edit, len, body }))))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len as usize
+    }
+
     /// The entry that covers `addr`.
+    #[inline]
     pub(crate) fn covering(&self, addr: usize) -> Option<Entry> {
+        let addr = comparable(addr);
         let mut node = self;
         loop {
-            match node {
-                Self::Leaf(entries) => {
-                    let index = entries.partition_point(|entry| entry.start <= addr);
-                    return index.checked_sub(1).map(|index| entries[index]).filter(|entry| addr < entry.end);
+            match &node.body {
+                Body::Leaf(slots) => {
+                    let slot = slots[n_starting_at(slots, addr).checked_sub(1)?];
+                    return if addr < slot.end { slot.entry() } else { None };
                 }
-                Self::Inner(children) => node = &children[child_index(children, addr)].node,
+                Body::Inner(children) => node = node.child(children, children.index(addr))?,
             }
         }
     }
 
     /// The first entry that ends above `addr`.
     pub(crate) fn ending_above(&self, addr: usize) -> Option<Entry> {
-        match self {
-            Self::Leaf(entries) => {
-                let index = entries.partition_point(|entry| entry.end <= addr);
-                entries.get(index).copied()
-            }
-            Self::Inner(children) => {
-                let index = child_index(children, addr);
+        let addr = comparable(addr);
+        match &self.body {
+            Body::Leaf(slots) => slots.get(n_ending_at(slots, addr))?.entry(),
+            Body::Inner(children) => {
+                let index = children.index(addr);
                 // The child may hold `addr` in its key range and still end below it; then it is the next one's first.
                 // The depth of the recursion is the height of the tree.
-                children[index..].iter().take(2).find_map(|child| child.node.ending_above(addr))
+                (index..self.len()).take(2).find_map(|index| self.child(children, index)?.ending_above(addr))
             }
         }
     }
 
-    /// A tree of one entry.
-    pub(crate) fn of(entry: Entry) -> Self {
-        Self::Leaf(SmallVec::from_iter([entry]))
+    /// The child at `index`, living as long as this node.
+    #[inline(always)]
+    fn child<'n>(&'n self, children: &'n Children, index: usize) -> Option<&'n Self> {
+        // SAFETY: a node's children are destroyed after it, whoever keeps it: readers pin the epoch in which they found the
+        // root, and an edit gives a child up only together with, or after, every node that points to it.
+        children.links[index].map(|link| unsafe { link.0.as_ref() })
     }
 
-    /// The tree with `entry` added, or replaced if one starts at the same address.
-    pub(crate) fn with(&self, entry: Entry) -> Self {
-        match self.insert(entry) {
-            Inserted::One(node) => node,
-            Inserted::Two(left, right) => {
-                let left = Child { key: left.first_key(), node: Arc::new(left) };
-                Self::Inner(SmallVec::from_iter([left, right]))
-            }
+    /// The lowest key.
+    pub(super) fn first_key(&self) -> usize {
+        match &self.body {
+            Body::Leaf(slots) => slots[0].start,
+            Body::Inner(children) => children.keys[0],
         }
     }
 
-    /// The tree without the entry that starts at `start`; `None` when nothing is left.
-    pub(crate) fn without(&self, start: usize) -> Option<Self> {
-        let node = self.remove(start)?;
-        // A root with a single child is a level too many.
-        match node {
-            Self::Inner(mut children) if children.len() == 1 => {
-                children.pop().map(|child| Arc::unwrap_or_clone(child.node))
+    /// Destroys a subtree. Recursive; the depth is the height of the tree.
+    ///
+    /// # Safety
+    ///
+    /// `root` was made by an [`Edit`], and nobody can reach it, now or later.
+    pub(crate) unsafe fn destroy(root: *mut Self) {
+        // SAFETY: the caller vouches that the node is its own; every node came from a box.
+        let node = unsafe { Box::from_raw(root) };
+        if let Body::Inner(children) = &node.body {
+            for link in children.links.iter().flatten() {
+                // SAFETY: a child has one parent in the tree of one root, and that is gone.
+                unsafe { Self::destroy(link.0.as_ptr()) };
             }
-            node => Some(node),
-        }
-    }
-
-    fn insert(&self, entry: Entry) -> Inserted {
-        match self {
-            Self::Leaf(entries) => {
-                let index = entries.partition_point(|other| other.start < entry.start);
-                let mut entries = entries.clone();
-                match entries.get_mut(index) {
-                    Some(same) if same.start == entry.start => *same = entry,
-                    _ => entries.insert(index, entry),
-                }
-                if entries.len() <= N_MAX {
-                    return Inserted::One(Self::Leaf(entries));
-                }
-                let right: Inline<Entry> = entries.drain(N_MAX / 2..).collect();
-                let key = right[0].start;
-                Inserted::Two(Self::Leaf(entries), Child { key, node: Arc::new(Self::Leaf(right)) })
-            }
-            Self::Inner(children) => {
-                let index = child_index(children, entry.start);
-                let mut children = children.clone();
-                match children[index].node.insert(entry) {
-                    Inserted::One(node) => children[index].node = Arc::new(node),
-                    Inserted::Two(left, right) => {
-                        children[index].node = Arc::new(left);
-                        children.insert(index + 1, right);
-                    }
-                }
-                children[index].key = children[index].key.min(entry.start);
-                if children.len() <= N_MAX {
-                    return Inserted::One(Self::Inner(children));
-                }
-                let right: Inline<Child> = children.drain(N_MAX / 2..).collect();
-                let key = right[0].key;
-                Inserted::Two(Self::Inner(children), Child { key, node: Arc::new(Self::Inner(right)) })
-            }
-        }
-    }
-
-    fn remove(&self, start: usize) -> Option<Self> {
-        match self {
-            Self::Leaf(entries) => {
-                let entries: Inline<Entry> =
-                    entries.iter().copied().filter(|entry| entry.start != start).collect();
-                (!entries.is_empty()).then_some(Self::Leaf(entries))
-            }
-            Self::Inner(children) => {
-                let index = child_index(children, start);
-                let mut children = children.clone();
-                match children[index].node.remove(start) {
-                    Some(node) => {
-                        children[index].node = Arc::new(node);
-                        merge_small(&mut children, index);
-                    }
-                    None => {
-                        children.remove(index);
-                    }
-                }
-                (!children.is_empty()).then_some(Self::Inner(children))
-            }
-        }
-    }
-
-    fn first_key(&self) -> usize {
-        match self {
-            Self::Leaf(entries) => entries.first().map_or(0, |entry| entry.start),
-            Self::Inner(children) => children.first().map_or(0, |child| child.key),
-        }
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Self::Leaf(entries) => entries.len(),
-            Self::Inner(children) => children.len(),
         }
     }
 }
 
-/// The child in whose key range `addr` lies.
-fn child_index(children: &[Child], addr: usize) -> usize {
-    children.partition_point(|child| child.key <= addr).saturating_sub(1)
+impl Slot {
+    #[inline]
+    fn entry(self) -> Option<Entry> {
+        let Self { start, end, vma } = self;
+        vma.map(|vma| Entry { start, end, vma })
+    }
 }
 
-/// Merges a child that has become small with its right or left neighbour, if both fit in one node.
-fn merge_small(children: &mut Inline<Child>, index: usize) {
-    if children[index].node.len() >= N_MAX / 4 || children.len() < 2 {
-        return;
+/// Opens a place at `index`; what was last falls out.
+pub(super) fn open<T: Copy>(places: &mut [T], index: usize, place: T) {
+    let end = places.len() - 1;
+    places.copy_within(index..end, index + 1);
+    places[index] = place;
+}
+
+/// Closes the place at `index`; the last one becomes empty.
+pub(super) fn close<T: Copy>(places: &mut [T], index: usize, empty: T) {
+    places.copy_within(index + 1.., index);
+    if let Some(last) = places.last_mut() {
+        *last = empty;
     }
-    let left = if index + 1 < children.len() { index } else { index - 1 };
-    if children[left].node.len() + children[left + 1].node.len() > N_MAX / 2 {
-        return;
-    }
-    let merged = match (&*children[left].node, &*children[left + 1].node) {
-        (Node::Leaf(a), Node::Leaf(b)) => Node::Leaf(a.iter().chain(b).copied().collect()),
-        (Node::Inner(a), Node::Inner(b)) => Node::Inner(a.iter().chain(b).cloned().collect()),
-        // All leaves are at one depth.
-        _ => return,
-    };
-    children[left].node = Arc::new(merged);
-    children.remove(left + 1);
 }

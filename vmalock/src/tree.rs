@@ -8,44 +8,29 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crossbeam_epoch::{Atomic, Owned, Shared};
+use crossbeam_epoch::{Atomic, Shared};
 
 use super::mm::Mm;
-use super::node::{Entry, Node};
+use super::node::Node;
+use super::node_edit::Edit;
 use super::probe::reached;
 use super::rcu::{RcuGuard, rcu_read_lock};
 use super::step::Point;
-use super::sync::Ordering;
+use super::sync::{AtomicU64, Ordering};
 use super::vma::Vma;
 use super::warn::{WarningKind, warn_on};
 
 /// The tree.
 pub(crate) struct VmaTree {
-    // INVARIANT: null (empty) or an `Owned<Node>` that is replaced, never changed, and destroyed after a grace period.
+    // INVARIANT: null (empty), or the root that the last edit published; destroyed after a grace period.
     root: Atomic<Node>,
-}
-
-/// Edits of the tree that become visible together.
-pub(crate) struct Edit {
-    root: Option<Node>,
-}
-
-impl Edit {
-    /// Maps `vma` at `start..end`.
-    pub(crate) fn store(&mut self, start: usize, end: usize, vma: &'static Vma) {
-        let entry = Entry { start, end, vma };
-        self.root = Some(self.root.as_ref().map_or_else(|| Node::of(entry), |root| root.with(entry)));
-    }
-
-    /// Clears what starts at `start`.
-    pub(crate) fn clear(&mut self, start: usize) {
-        self.root = self.root.as_ref().and_then(|root| root.without(start));
-    }
+    /// How many edits were begun.
+    n_edits: AtomicU64,
 }
 
 impl VmaTree {
     pub(crate) fn new() -> Self {
-        Self { root: Atomic::null() }
+        Self { root: Atomic::null(), n_edits: AtomicU64::new(0) }
     }
 
     /// Runs `edit` and publishes its result (`vma_iter_store`, `vma_iter_clear`). The caller holds the mmap write lock.
@@ -54,35 +39,49 @@ impl VmaTree {
         let rcu = rcu_read_lock();
         // ORDERING: Acquire; pairs with the Release below: the nodes of the last edit.
         let old = self.root.load(Ordering::Acquire, &rcu.guard);
-        // SAFETY: the root is null or was published by this function, and is destroyed only after `rcu` ends.
-        let root = unsafe { old.as_ref() }.cloned();
-        let mut next = Edit { root };
+        // ORDERING: Relaxed; only uniqueness matters, and nodes of this edit are not shared before it publishes.
+        let id = self.n_edits.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the root was published by this function and is destroyed only after `rcu` ends; the number is new.
+        let mut next = unsafe { Edit::new(id, old.as_raw().cast_mut()) };
         edit(&mut next);
-        let outcome = match next.root {
-            // ORDERING: Release on success; pairs with the Acquire loads of readers: they see whole nodes. Relaxed on
-            // failure: nothing is read.
-            Some(root) => self
-                .root
-                .compare_exchange(old, Owned::new(root), Ordering::Release, Ordering::Relaxed, &rcu.guard)
-                .is_ok(),
-            None => self
-                .root
-                // ORDERING: as above.
-                .compare_exchange(old, Shared::null(), Ordering::Release, Ordering::Relaxed, &rcu.guard)
-                .is_ok(),
-        };
-        if !outcome {
+        let (root, replaced) = next.finish();
+        if std::ptr::eq(root, old.as_raw()) {
+            return;
+        }
+        // ORDERING: Release on success; pairs with the Acquire loads of readers: they see whole nodes. Relaxed on failure:
+        // nothing is read.
+        let published = self.root.compare_exchange(
+            old,
+            Shared::from(root.cast_const()),
+            Ordering::Release,
+            Ordering::Relaxed,
+            &rcu.guard,
+        );
+        if published.is_err() {
             // Two writers: one edit is lost, which is the callers' bug; the tree stays whole.
             warn_on(WarningKind::TreeWriterRace, std::ptr::from_ref(self).addr());
-        } else if !old.is_null() {
-            // SAFETY: the exchange removed `old` from the only place where readers find it, exactly once.
-            unsafe { rcu.guard.defer_destroy(old) };
+            // SAFETY: where the edit ended, and it was not published; `rcu` keeps what it shares with the tree.
+            unsafe { Edit::abandon(id, root) };
+            return;
+        }
+        for node in replaced {
+            // SAFETY: the exchange removed the node from what readers find, and an edit names each node once. It runs when
+            // every reader that was on its way has left.
+            unsafe { rcu.guard.defer_unchecked(move || Edit::destroy_replaced(node)) };
         }
     }
 
     /// Removes everything.
     pub(crate) fn clear_all(&self) {
-        self.edit(|edit| edit.root = None);
+        let rcu = rcu_read_lock();
+        // ORDERING: AcqRel; Acquire pairs with the Release in `edit`, for whoever destroys the nodes; Release keeps this
+        // edit in the order of the others.
+        let old = self.root.swap(Shared::null(), Ordering::AcqRel, &rcu.guard);
+        if !old.is_null() {
+            let root = old.as_raw().cast_mut();
+            // SAFETY: the swap removed the tree from the only place where readers find it, exactly once.
+            unsafe { rcu.guard.defer_unchecked(move || Node::destroy(root)) };
+        }
     }
 
     /// The VMA that the present snapshot has at `addr`.
@@ -204,23 +203,73 @@ mod tests {
         let tree = VmaTree::new();
         let mut model = std::collections::BTreeMap::new();
         let mut state = 12345_usize;
-        for round in 0..20_000 {
+        // Miri is a thousand times slower.
+        let n_rounds = if cfg!(miri) { 1_500 } else { 20_000 };
+        let n_starts = if cfg!(miri) { 600 } else { 3_000 };
+        for round in 0..n_rounds {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let start = (state >> 33) % 3000 * 20;
+            let start = (state >> 33) % n_starts * 20;
             // Grows for the first half, shrinks in the second.
-            if (state >> 20) % 8 < if round < 10_000 { 6 } else { 2 } {
+            if (state >> 20) % 8 < if round < n_rounds / 2 { 6 } else { 2 } {
                 let (start, end, vma) = entry(start);
                 tree.edit(|edit| edit.store(start, end, vma));
                 model.insert(start, vma);
             } else if model.remove(&start).is_some() {
                 tree.edit(|edit| edit.clear(start));
             }
-            let probe = (state >> 13) % 60_100;
+            let probe = (state >> 13) % (n_starts * 20 + 100);
             let floor = model.range(..=probe).next_back().filter(|(start, _)| probe < **start + 10);
             assert!(same(tree.covering(probe), floor.map(|(_, vma)| *vma)), "covering {probe}");
             let above = floor.or_else(|| model.range(probe..).next());
             assert!(same(tree.ending_above(probe), above.map(|(_, vma)| *vma)), "ending above {probe}");
         }
+    }
+
+    /// Many changes in one edit, which copies each node once and then changes it in place.
+    #[test]
+    fn an_edit_of_many_ranges_is_one_step() {
+        let tree = VmaTree::new();
+        let vmas: Vec<_> = (0..700).map(|n| entry(n * 20)).collect();
+        tree.edit(|edit| vmas.iter().for_each(|&(start, end, vma)| edit.store(start, end, vma)));
+        let rcu = rcu_read_lock();
+        let before = tree.snapshot(&rcu).expect("not empty");
+        tree.edit(|edit| {
+            // Downwards, so that the first keys change; the last one twice, so that what the edit made goes again.
+            vmas.iter().rev().skip(1).for_each(|&(start, ..)| edit.clear(start));
+            edit.store(5, 7, vmas[0].2);
+            edit.clear(5);
+            edit.clear(12345);
+        });
+        for (n, &(start, _, vma)) in vmas.iter().enumerate() {
+            assert!(
+                before.covering(start).is_some_and(|found| found.vma.is_same(vma)),
+                "the old tree stays whole"
+            );
+            assert_eq!(tree.covering(start).is_some(), n == 699);
+        }
+        tree.edit(|edit| edit.clear(699 * 20));
+        assert!(tree.snapshot(&rcu).is_none(), "an empty tree has no root");
+    }
+
+    /// Two tasks that change the tree at once break a rule; one edit is lost, and nothing else.
+    #[test]
+    fn racing_writers_leave_the_tree_whole() {
+        let tree = VmaTree::new();
+        let vmas: Vec<_> = (0..100).map(|n| entry(n * 20)).collect();
+        tree.edit(|edit| vmas.iter().for_each(|&(start, end, vma)| edit.store(start, end, vma)));
+        let ((), warnings) = super::super::warn::capture(|| {
+            tree.edit(|outer| {
+                outer.clear(0);
+                outer.store(3, 5, vmas[1].2);
+                tree.edit(|inner| inner.clear(40));
+            });
+        });
+        assert_eq!(warnings.len(), 1);
+        assert_eq!(warnings[0].kind, WarningKind::TreeWriterRace);
+        let missing: Vec<usize> = (0..100)
+            .filter(|n| tree.covering(n * 20).is_none_or(|found| !found.is_same(vmas[*n].2)))
+            .collect();
+        assert_eq!(missing, [2], "the inner edit was first");
     }
 
     fn same(a: Option<&'static Vma>, b: Option<&'static Vma>) -> bool {

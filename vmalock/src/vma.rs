@@ -12,7 +12,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 
 use super::assert::vma_assert_detached;
-use super::dep::DepMap;
+use super::dep::{DepMap, DepSlot};
 use super::mm::Mm;
 use super::refcnt::VmRefcnt;
 use super::static_ref::StaticRef;
@@ -26,21 +26,22 @@ pub const POISON: usize = 0x6b6b_6b6b_6b6b_6b6b;
 ///
 /// Its memory is never freed, so a stale `&'static Vma` is harmless; what it still stands for is another question, which
 /// only a lock answers.
-// The first 64 bytes are all that a reader touches: it writes the count anyway, so whatever lies on the same cache line
-// comes for free. Two lines in all, because adjacent lines are fetched together.
+// One cache line: a reader writes the count anyway, so whatever lies beside it comes for free, and a walk over many VMAs
+// touches as little memory as can be. The validator's part lies elsewhere (`DepSlot`).
 // Kernel: the count has a line of its own, because others read the fields under the mmap lock without writing the count.
 #[derive(Debug)]
-#[repr(C, align(128))]
+#[repr(C, align(64))]
 pub struct Vma {
     /// Attach count, readers, exclusion.
     pub(crate) vm_refcnt: VmRefcnt,
+    /// Where the validator's part of the lock is.
+    dep_slot: DepSlot,
     // INVARIANT: odd (stamps are taken while the sequence is odd). Written only under the mmap write lock with the
     // exclude flag set, or while the VMA is detached.
     vm_lock_seq: AtomicU64,
     // INVARIANT: constant from initialisation to free; rewritten by the next initialisation.
     vm_mm: StaticRef<Mm>,
     fields: VmaFields,
-    pub(crate) vmlock_dep_map: DepMap,
 }
 
 /// What a VMA says about its range. Stable while the VMA is locked, or the mmap lock is held.
@@ -121,11 +122,17 @@ impl Vma {
     pub(crate) fn new() -> Self {
         Self {
             vm_refcnt: VmRefcnt::new(),
+            dep_slot: DepSlot::new(),
             vm_lock_seq: AtomicU64::new(u64::MAX),
             vm_mm: StaticRef::none(),
             fields: VmaFields::new(),
-            vmlock_dep_map: DepMap::vm_lock(),
         }
+    }
+
+    /// The validator's part of the lock (`vmlock_dep_map`, `__vma_lockdep_map`).
+    #[inline]
+    pub(crate) fn vmlock_dep_map(&self) -> &'static DepMap {
+        self.dep_slot.map()
     }
 
     /// Begins a new life of the object, in `mm` (`vma_init`, `vma_lock_init`). It is detached.
@@ -136,7 +143,7 @@ impl Vma {
             // Whoever holds the reference would put it on somebody else's VMA.
             warn_on(WarningKind::VmaAttached, self.address());
         }
-        self.vmlock_dep_map.init();
+        self.vmlock_dep_map().init();
         self.vm_refcnt.reset();
         // ORDERING: Relaxed; the Release in `VmRefcnt::attach` publishes it together with the fields.
         self.vm_lock_seq.store(u64::MAX, Ordering::Relaxed);

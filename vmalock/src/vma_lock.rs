@@ -47,13 +47,14 @@ pub enum StartReadError {
 #[track_caller]
 #[inline]
 pub fn vma_start_read(rcu: RcuGuard, mm: &Mm, vma: &'static Vma) -> Result<RcuGuard, StartReadError> {
+    vma.vm_refcnt.prefetch_for_write();
     // 1. A guess that saves the write to the count. Removing it changes nothing but speed (fault M2).
     if !seeded(Fault::M2) && vma.vm_lock_seq() == mm.mm_lock_seq.read_relaxed() {
         return Err(fail(rcu, StartReadError::Locked));
     }
     reached(Point::AfterEarlyCheck);
     if seeded(Fault::M27b) {
-        vma.vmlock_dep_map.try_acquired(true);
+        vma.vmlock_dep_map().try_acquired(true);
     }
     // 2. The reference.
     if let Err(refused) = vma.vm_refcnt.inc_not_zero_limited_acquire(VM_REFCNT_LIMIT) {
@@ -62,7 +63,7 @@ pub fn vma_start_read(rcu: RcuGuard, mm: &Mm, vma: &'static Vma) -> Result<RcuGu
     record(Step::Count(CountStep::Increment));
     // 3. Lockdep hears of it after the fact: a try creates no order towards this lock.
     if !seeded(Fault::M27b) {
-        vma.vmlock_dep_map.try_acquired(true);
+        vma.vmlock_dep_map().try_acquired(true);
     }
     held::acquired(mm, vma);
     reached(Point::AfterIncrement);
@@ -145,7 +146,7 @@ pub fn vma_start_read_locked_nested(vma: &'static Vma, subclass: u8) -> bool {
         return false;
     }
     record(Step::Count(CountStep::Increment));
-    vma.vmlock_dep_map.try_acquired(true);
+    vma.vmlock_dep_map().try_acquired(true);
     true
 }
 
@@ -166,13 +167,13 @@ pub(crate) fn vma_refcount_put(vma: &'static Vma) {
     // Copied before the decrement: the VMA may be somebody else's the instant after.
     let mm = vma.vm_mm();
     if !seeded(Fault::M27a) {
-        vma.vmlock_dep_map.release();
+        vma.vmlock_dep_map().release();
     }
     held::released(vma);
     let left = vma.vm_refcnt.dec_return();
     record(Step::Count(CountStep::Decrement));
     if seeded(Fault::M27a) {
-        vma.vmlock_dep_map.release();
+        vma.vmlock_dep_map().release();
     }
     reached(Point::BetweenPutAndWake);
     if left == 0 || !wakes(left) || seeded(Fault::M6) {

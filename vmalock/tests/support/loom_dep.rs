@@ -57,3 +57,16 @@ impl DepMap {
         Held::Unknown
     }
 }
+
+#[derive(Debug)]
+pub(crate) struct DepSlot;
+
+impl DepSlot {
+    pub(crate) const fn new() -> Self {
+        Self
+    }
+
+    pub(crate) fn map(&self) -> &'static DepMap {
+        &DepMap
+    }
+}

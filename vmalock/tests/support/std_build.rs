@@ -26,6 +26,7 @@ sources! {
     mmap_guard = "../../src/mmap_guard.rs";
     mmap_lock = "../../src/mmap_lock.rs";
     node = "../../src/node.rs";
+    node_edit = "../../src/node_edit.rs";
     probe = "../../src/probe_on.rs";
     rcu = "../../src/rcu.rs";
     rcuwait = "../../src/rcuwait.rs";
