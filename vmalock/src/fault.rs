@@ -22,6 +22,7 @@ macro_rules! for_each_fault {
             H7a "H7a" "mprotect changes a VMA without vma_start_write",
             H7b "H7b" "stack growth changes a VMA without vma_start_write",
             H7c "H7c" "fork copies a VMA without vma_start_write on the parent's",
+            H7d "H7d" "a new VMA is attached and stored without vma_start_write",
             H8 "H8" "munmap ends all VMA write locks in the middle of its section",
             H9 "H9" "lock_mm_and_find_vma ignores that the killable lock failed",
             H10 "H10" "the fault path takes the mmap read lock recursively",

@@ -12,7 +12,7 @@ use super::fault::{Fault, seeded};
 use super::probe::reached;
 use super::static_ref::StaticRef;
 use super::step::Point;
-use super::sync::{Ordering, fence};
+use super::sync::{Ordering, fence, has_passed, n_spins};
 use super::task::{Interrupted, Task, TaskState};
 
 /// After this long a wait is worth a word: readers of a VMA leave within a fault.
@@ -79,8 +79,12 @@ impl RcuWait {
             if state == TaskState::Killable && task.is_killed() {
                 break Err(Interrupted);
             }
+            // Kernel: sleeps at once. What it waits for mostly takes nanoseconds, a sleep and its end microseconds.
+            if spin_until(&condition) {
+                break Ok(());
+            }
             let since = *since.get_or_insert_with(Instant::now);
-            if !is_told && since.elapsed() >= limit {
+            if !is_told && has_passed(since, limit) {
                 is_told = true;
                 on_stall();
                 continue;
@@ -131,6 +135,14 @@ impl RcuWait {
         self.task.store(None, Ordering::Relaxed);
         Ok(())
     }
+}
+
+/// Looks for a moment whether `condition` comes true.
+fn spin_until(condition: impl Fn() -> bool) -> bool {
+    (0..n_spins()).any(|_| {
+        std::hint::spin_loop();
+        condition()
+    })
 }
 
 impl Default for RcuWait {

@@ -1,31 +1,40 @@
-//! The reader-writer semaphore under the mmap lock: fair, killable, aware of its owner.
+//! The reader-writer semaphore under the mmap lock: killable, aware of its owner, fair in the long run.
 //!
 //! | bits | meaning |
 //! |---|---|
 //! | 0 | held for writing |
-//! | 1 | somebody queues: newcomers must queue behind them, readers too |
+//! | 1 | somebody queues |
+//! | 2 | the head of the queue has waited long enough: the lock is for nobody else |
 //! | 8 … | number of readers |
 //!
-//! First come, first served: who releases hands the lock to the head of the queue, a writer alone or all the readers
-//! up to the next writer. A reader that arrives while a writer queues waits behind it; hence a task that takes the
-//! read lock a second time can deadlock with a writer in between, as on Linux, and lockdep reports it.
+//! A release wakes the head of the queue; a writer among the waiters then takes the lock itself, readers are handed it, all
+//! up to the next writer. Until the head has run, somebody who runs already may take a *free* lock before it: a lock
+//! that is passed from sleeper to sleeper spends its time in the scheduler. After [`HANDOFF`] the head forbids that.
+//!
+//! A reader never joins other readers past a queue. Hence a task that takes the read lock a second time can deadlock with
+//! a writer in between, as on Linux, and lockdep reports it.
 //!
 //! No lockdep events are sent from here: `mmap_lock.rs` sends them, at the kernel's points.
 //!
 //! Source of the behaviour: `kernel/locking/rwsem.c`. The implementation is our own.
-// Kernel: no optimistic spinning on a running owner and no lock stealing; a contended lock is always handed over.
+// Kernel: spins as long as the owner runs, which a thread cannot know of another; we spin for a fixed number of times.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
-use super::sync::{AtomicU64, AtomicUsize, Mutex, Ordering, lock, n_spins};
+use super::sync::{AtomicU64, AtomicUsize, Mutex, Ordering, has_passed, lock, n_spins};
 use super::task::{Interrupted, Task, TaskState};
 use super::warn::{WarningKind, warn_on};
 
 const WRITER: usize = 1;
 const WAITERS: usize = 1 << 1;
+const FOR_HEAD: usize = 1 << 2;
 const READER: usize = 1 << 8;
+
+/// How long the head of the queue lets others go first (`RWSEM_WAIT_TIMEOUT`).
+const HANDOFF: Duration = Duration::from_millis(4);
 
 /// Read or write.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -37,8 +46,8 @@ pub(crate) enum RwsemMode {
 /// The semaphore.
 #[derive(Debug)]
 pub(crate) struct Rwsem {
-    // INVARIANT: the bits of the table above. WAITERS is set and cleared under the queue's lock, and is set exactly
-    // when the queue is not empty.
+    // INVARIANT: the bits of the table above. WAITERS and FOR_HEAD are set and cleared under the queue's lock; WAITERS is
+    // set exactly when the queue is not empty, FOR_HEAD only then.
     count: AtomicUsize,
     // INVARIANT: the id of the task that holds it for writing, 0 if none does.
     owner: AtomicU64,
@@ -49,8 +58,10 @@ pub(crate) struct Rwsem {
 struct Waiter {
     mode: RwsemMode,
     task: &'static Task,
-    // Published with the queue's lock held; std's, since the queue's lock orders what the model checker must see.
+    // Both are read and written under the queue's lock, which orders them; std's, so that the model checker need not look.
     is_granted: AtomicBool,
+    /// It was woken and has not looked yet: another wake would tell it nothing.
+    is_woken: AtomicBool,
 }
 
 impl Rwsem {
@@ -69,7 +80,7 @@ impl Rwsem {
     pub(crate) fn down_read_trylock(&self) -> bool {
         // ORDERING: Relaxed; only a guess for the compare-exchange below.
         let mut count = self.count.load(Ordering::Relaxed);
-        while count & (WRITER | WAITERS) == 0 {
+        while count & (WRITER | WAITERS | FOR_HEAD) == 0 {
             // ORDERING: Acquire; pairs with the Release of the last writer's `up_write` or `downgrade`.
             match self.count.compare_exchange_weak(
                 count,
@@ -109,6 +120,18 @@ impl Rwsem {
     fn down_write_trylock(&self) -> bool {
         // ORDERING: Acquire; pairs with the Release of `up_read`, `up_write`. Relaxed on failure: a guess.
         self.count.compare_exchange(0, WRITER, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    /// Takes a free lock although others queue, unless their head forbids it.
+    fn steal(&self, mode: RwsemMode) -> bool {
+        // ORDERING: Acquire on success; pairs with the Release of whoever held it last. Relaxed on failure: a guess.
+        let taken = self.count.fetch_update(Ordering::Acquire, Ordering::Relaxed, |count| match mode {
+            RwsemMode::Write => (count & !WAITERS == 0).then_some(count | WRITER),
+            // Readers that hold it are joined only if nobody queues.
+            RwsemMode::Read if count & WAITERS == 0 => (count & WRITER == 0).then_some(count + READER),
+            RwsemMode::Read => (count == WAITERS).then_some(count + READER),
+        });
+        taken.is_ok()
     }
 
     /// `up_read`. Warns and does nothing if no reader holds the lock.
@@ -165,7 +188,7 @@ impl Rwsem {
     /// Whether anybody holds it (`rwsem_is_locked`).
     pub(crate) fn is_locked(&self) -> bool {
         // ORDERING: Relaxed; for assertions. A holder sees its own acquisition in any case.
-        self.count.load(Ordering::Relaxed) & !WAITERS != 0
+        self.count.load(Ordering::Relaxed) & !(WAITERS | FOR_HEAD) != 0
     }
 
     /// Whether anybody holds it for writing.
@@ -186,80 +209,127 @@ impl Rwsem {
         self.count.load(Ordering::Relaxed) & WAITERS != 0
     }
 
+    /// How many tasks queue.
+    pub(crate) fn n_queued(&self) -> usize {
+        lock(&self.queue).len()
+    }
+
     #[cold]
     fn down_slow(&self, mode: RwsemMode, state: TaskState) -> Result<(), Interrupted> {
         for _ in 0..n_spins() {
-            std::hint::spin_loop();
-            let is_taken = match mode {
-                RwsemMode::Read => self.down_read_trylock(),
-                RwsemMode::Write => self.down_write_trylock(),
-            };
-            if is_taken {
+            if self.steal(mode) {
                 return Ok(());
             }
+            std::hint::spin_loop();
         }
-        let waiter = Arc::new(Waiter { mode, task: Task::current(), is_granted: AtomicBool::new(false) });
+        let waiter = Arc::new(Waiter {
+            mode,
+            task: Task::current(),
+            is_granted: AtomicBool::new(false),
+            is_woken: AtomicBool::new(false),
+        });
         {
             let mut queue = lock(&self.queue);
             queue.push_back(Arc::clone(&waiter));
-            // ORDERING: AcqRel; from here on newcomers queue, and releasers see the bit or were seen by the grant.
+            // ORDERING: AcqRel; from here on newcomers queue, and releasers see the bit or were seen by the look below.
             self.count.fetch_or(WAITERS, Ordering::AcqRel);
             // The holder may have left before the bit was set, and then does not know about us.
-            self.grant(&mut queue);
+            self.serve(&mut queue);
         }
+        let since = Instant::now();
         loop {
-            // ORDERING: Acquire; pairs with the Release in `grant`, so that the grant's view of the last holder's
-            // section is ours too.
-            if waiter.is_granted.load(Ordering::Acquire) {
-                return Ok(());
+            match self.look(&waiter, state, since) {
+                Some(result) => return result,
+                None => Task::sleep_up_to(HANDOFF),
             }
-            if state == TaskState::Killable && waiter.task.is_killed() {
-                return self.give_up(&waiter);
-            }
-            Task::sleep();
         }
     }
 
-    /// Leaves the queue after a kill, unless the lock came first.
-    fn give_up(&self, waiter: &Arc<Waiter>) -> Result<(), Interrupted> {
+    /// One look of a waiter at the lock: whether it has it now, or was killed.
+    fn look(
+        &self,
+        waiter: &Arc<Waiter>,
+        state: TaskState,
+        since: Instant,
+    ) -> Option<Result<(), Interrupted>> {
         let mut queue = lock(&self.queue);
-        // ORDERING: Acquire; as in `down_slow`.
-        if waiter.is_granted.load(Ordering::Acquire) {
-            return Ok(());
+        // ORDERING: Relaxed, here and for `is_granted`; the queue's lock orders it.
+        waiter.is_woken.store(false, Ordering::Relaxed);
+        if waiter.is_granted.load(Ordering::Relaxed) {
+            return Some(Ok(()));
         }
-        queue.retain(|other| !Arc::ptr_eq(other, waiter));
-        self.clear_waiters_if_empty(&queue);
-        // We may have been the writer that kept readers from joining the present ones.
-        self.grant(&mut queue);
-        Err(Interrupted)
+        let is_head = queue.front().is_some_and(|head| Arc::ptr_eq(head, waiter));
+        if is_head && waiter.mode == RwsemMode::Write && self.take_as_head(&mut queue) {
+            return Some(Ok(()));
+        }
+        if state == TaskState::Killable && waiter.task.is_killed() {
+            queue.retain(|other| !Arc::ptr_eq(other, waiter));
+            if is_head {
+                // ORDERING: Relaxed; the bit only keeps others out, what it protects is ordered by the lock itself.
+                self.count.fetch_and(!FOR_HEAD, Ordering::Relaxed);
+            }
+            self.clear_waiters_if_empty(&queue);
+            // We may have been the writer that kept readers from joining the present ones.
+            self.serve(&mut queue);
+            return Some(Err(Interrupted));
+        }
+        if is_head && has_passed(since, HANDOFF) {
+            // ORDERING: AcqRel; whoever holds the lock now sees the bit or has released before, which the look below sees.
+            self.count.fetch_or(FOR_HEAD, Ordering::AcqRel);
+            if waiter.mode == RwsemMode::Write && self.take_as_head(&mut queue) {
+                return Some(Ok(()));
+            }
+            self.serve(&mut queue);
+            // ORDERING: Relaxed; as above.
+            if waiter.is_granted.load(Ordering::Relaxed) {
+                return Some(Ok(()));
+            }
+        }
+        None
+    }
+
+    /// The writer at the head takes the lock, if it is free.
+    fn take_as_head(&self, queue: &mut VecDeque<Arc<Waiter>>) -> bool {
+        // ORDERING: Acquire; pairs with the Release of whoever held it last.
+        let taken = self.count.fetch_update(Ordering::Acquire, Ordering::Relaxed, |count| {
+            (count & !(WAITERS | FOR_HEAD) == 0).then_some((count | WRITER) & !FOR_HEAD)
+        });
+        if taken.is_ok() {
+            queue.pop_front();
+            self.clear_waiters_if_empty(queue);
+        }
+        taken.is_ok()
     }
 
     #[cold]
     fn hand_over(&self) {
         let mut queue = lock(&self.queue);
-        self.grant(&mut queue);
+        self.serve(&mut queue);
     }
 
-    /// Gives the lock to the head of the queue, as far as it is free. While WAITERS is set nobody else can take it.
-    fn grant(&self, queue: &mut VecDeque<Arc<Waiter>>) {
+    /// Wakes the writer at the head of the queue, or gives the lock to the readers there, as far as it is free.
+    fn serve(&self, queue: &mut VecDeque<Arc<Waiter>>) {
         while let Some(head) = queue.front() {
-            let (forbidden, add) = match head.mode {
-                RwsemMode::Read => (WRITER, READER),
-                RwsemMode::Write => (!WAITERS, WRITER),
-            };
-            // ORDERING: Acquire; pairs with the Release of the holders that left. Only releases can interfere, and
-            // those make it more free: a failed exchange is tried again.
+            if head.mode == RwsemMode::Write {
+                // ORDERING: Relaxed; a guess: it looks itself, and every release comes by here again.
+                if self.count.load(Ordering::Relaxed) & !(WAITERS | FOR_HEAD) == 0 {
+                    wake(head);
+                }
+                break;
+            }
+            // ORDERING: AcqRel; pairs with the Release of the writer that left, for the reader that is woken under the
+            // queue's lock.
             let taken = self.count.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |count| {
-                (count & forbidden == 0).then_some(count + add)
+                (count & WRITER == 0).then_some((count + READER) & !FOR_HEAD)
             });
             if taken.is_err() {
                 break;
             }
             let head = queue.pop_front().expect("the front was just looked at under the same lock");
             self.clear_waiters_if_empty(queue);
-            // ORDERING: Release; pairs with the Acquire in `down_slow`.
-            head.is_granted.store(true, Ordering::Release);
-            head.task.wake();
+            // ORDERING: Relaxed; the queue's lock orders it.
+            head.is_granted.store(true, Ordering::Relaxed);
+            wake(&head);
         }
     }
 
@@ -268,5 +338,13 @@ impl Rwsem {
             // ORDERING: Relaxed; the bit only says whether to look at the queue, whose lock orders the rest.
             self.count.fetch_and(!WAITERS, Ordering::Relaxed);
         }
+    }
+}
+
+/// Wakes `waiter`, whose queue the caller has locked.
+fn wake(waiter: &Waiter) {
+    // ORDERING: Relaxed; the queue's lock orders it.
+    if !waiter.is_woken.swap(true, Ordering::Relaxed) {
+        waiter.task.wake();
     }
 }

@@ -100,7 +100,9 @@ impl AddressSpace {
             vma_mark_attached(vma);
             vma_start_write(vma);
         } else {
-            vma_start_write(vma);
+            if !seeded(Fault::H7d) {
+                vma_start_write(vma);
+            }
             vma_mark_attached(vma);
         }
         // ORDERING: Relaxed; changed under the mmap write lock only.

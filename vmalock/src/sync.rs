@@ -9,11 +9,17 @@ pub(crate) use std::sync::{Mutex, MutexGuard};
 pub(crate) use std::thread::{Thread, current, park, park_timeout, yield_now};
 pub(crate) use std::thread_local;
 
-/// How often a contended mmap lock is retried before its caller queues up.
+/// How often a wait looks again before it sleeps.
 ///
-/// Long enough to outlast a short section on another core, short enough not to matter when there is only one.
+/// Sections of both locks are far shorter than a sleep and its wake-up; long enough to outlast one on another core, short
+/// enough not to matter when there is only one.
 pub(crate) const fn n_spins() -> usize {
-    64
+    128
+}
+
+/// Whether `limit` has passed since `start`.
+pub(crate) fn has_passed(start: std::time::Instant, limit: std::time::Duration) -> bool {
+    start.elapsed() >= limit
 }
 
 /// Whether pools hand objects out again. The model checker's atomics live for one execution only.

@@ -94,6 +94,25 @@ pub(crate) fn killed_it_holds_nothing() {
     assert!(is_unlocked(&space));
 }
 
+/// Killed where it waits for its second lock, which a reader keeps from it.
+pub(crate) fn killed_during_the_upgrade() {
+    let space = space(&[]);
+    space.map(page(1000), page(4), STACK).unwrap();
+    let guard = space.mm().read();
+    let prober = {
+        let space = Arc::clone(&space);
+        spawn(move || {
+            once_at(Point::BetweenUpgradeLocks, || Task::current().kill());
+            lock_mm_and_find_vma(space.mm(), page(990), FaultOrigin::User).is_some()
+        })
+    };
+    assert!(!prober.join());
+    drop(guard);
+    assert!(is_unlocked(&space));
+    assert_eq!(space.mm().n_queued(), 0);
+    assert_eq!(vma_at(&space, 1000).fields_unchecked().vm_start(), page(1000), "it did not grow");
+}
+
 /// Between its two locks the stack is unmapped: it must not be grown.
 pub(crate) fn unmapped_during_the_upgrade() {
     let space = space(&[]);
@@ -135,21 +154,19 @@ pub(crate) fn readers_queue_behind_a_writer() {
     };
     eventually("the writer's queueing", || mmap_lock_is_contended(&mm));
     assert!(!mmap_read_trylock(&mm), "a try does not pass the queue");
-    let stages = Stages::new();
     let reader = {
-        let (mm, order, stages) = (mm.clone(), Arc::clone(&order), stages.clone());
+        let (mm, order) = (mm.clone(), Arc::clone(&order));
         spawn(move || {
-            stages.signal(0);
             let guard = mm.read();
             order.lock().unwrap().push("reader");
             drop(guard);
         })
     };
-    stages.wait_for(0);
+    eventually("the reader's queueing", || mm.n_queued() == 2);
+    assert!(order.lock().unwrap().is_empty(), "the reader joined the first one past the queue");
     drop(first);
     writer.join();
     reader.join();
-    // The reader may have asked after the writer was through; it must never have been first.
     assert_eq!(*order.lock().unwrap(), ["writer", "reader"]);
     assert!(!mmap_lock_is_contended(&mm));
 }
