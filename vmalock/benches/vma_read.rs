@@ -18,16 +18,18 @@ use support::{MmapLock, ParkingLot, PerVma, Random, Space, Std, address, median,
 const N_ROUNDS: usize = 31;
 const N_PER_ROUND: usize = 20_000;
 
-/// One candidate: its name, and one operation.
-type Candidate<'a> = (String, Box<dyn FnMut() + 'a>);
+/// One candidate: its name, and what does its operation a number of times.
+type Candidate<'a> = (String, Box<dyn FnMut(usize) + 'a>);
 
-/// Medians in nanoseconds, in the order of the candidates.
-fn measure(candidates: &mut [Candidate<'_>]) -> Vec<f64> {
+/// Medians in nanoseconds, in the order of the candidates. Each runs `n_warm_up` times before the clock starts, or it would
+/// measure what the others left in the caches.
+fn measure(candidates: &mut [Candidate<'_>], n_warm_up: usize) -> Vec<f64> {
     let mut samples = vec![Vec::new(); candidates.len()];
     for _ in 0..N_ROUNDS {
         for ((_, operation), samples) in candidates.iter_mut().zip(&mut samples) {
+            operation(n_warm_up);
             let start = Instant::now();
-            operation();
+            operation(N_PER_ROUND);
             samples.push(start.elapsed().as_secs_f64() * 1e9 / N_PER_ROUND as f64);
         }
     }
@@ -55,8 +57,8 @@ fn lock_and_unlock() {
     let mut candidates: Vec<Candidate<'_>> = vec![
         (
             "two atomic RMWs".to_owned(),
-            Box::new(|| {
-                for _ in 0..N_PER_ROUND {
+            Box::new(|n| {
+                for _ in 0..n {
                     // ORDERING: those of the lock that they stand for.
                     black_box(&count).fetch_add(1, Ordering::Acquire);
                     black_box(&count).fetch_sub(1, Ordering::Release);
@@ -65,20 +67,21 @@ fn lock_and_unlock() {
         ),
         (
             "a compare-exchange loop and an RMW".to_owned(),
-            Box::new(|| {
-                for _ in 0..N_PER_ROUND {
+            Box::new(|n| {
+                for _ in 0..n {
                     // ORDERING: those of the lock that they stand for.
-                    let _ = black_box(&count)
-                        .fetch_update(Ordering::Acquire, Ordering::Relaxed, |n| (n != 0).then_some(n + 1));
+                    let _ = black_box(&count).fetch_update(Ordering::Acquire, Ordering::Relaxed, |count| {
+                        (count != 0).then_some(count + 1)
+                    });
                     black_box(&count).fetch_sub(1, Ordering::Release);
                 }
             }),
         ),
         (
             "vma_start_read + vma_end_read".to_owned(),
-            Box::new(|| {
+            Box::new(|n| {
                 let mut rcu = rcu_read_lock();
-                for _ in 0..N_PER_ROUND {
+                for _ in 0..n {
                     rcu = raw::vma_start_read(rcu, mm, black_box(vma)).expect("nobody writes");
                     raw::vma_end_read(vma);
                 }
@@ -86,14 +89,17 @@ fn lock_and_unlock() {
         ),
         (
             "lock_vma_under_rcu, same address".to_owned(),
-            Box::new(|| {
-                for _ in 0..N_PER_ROUND {
+            Box::new(|n| {
+                for _ in 0..n {
                     drop(black_box(lock_vma_under_rcu(mm, black_box(address(3)))));
                 }
             }),
         ),
     ];
-    print(&candidates.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>(), &measure(&mut candidates));
+    print(
+        &candidates.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>(),
+        &measure(&mut candidates, 1000),
+    );
 }
 
 /// A random VMA of many, found and locked.
@@ -111,19 +117,31 @@ fn lookups(n_vmas: usize) {
         .iter()
         .map(|&(name, space)| {
             let mut random = Random(42);
-            let operation = move || {
-                for _ in 0..N_PER_ROUND {
+            let operation = move |n: usize| {
+                for _ in 0..n {
                     read_one(space, &mut random, n_vmas);
                 }
             };
-            (format!("{name}, {n_vmas} VMAs"), Box::new(operation) as Box<dyn FnMut()>)
+            (format!("{name}, {n_vmas} VMAs"), Box::new(operation) as Box<dyn FnMut(usize)>)
         })
         .collect();
-    print(&candidates.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>(), &measure(&mut candidates));
+    print(
+        &candidates.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>(),
+        &measure(&mut candidates, n_vmas),
+    );
 }
 
-/// A random VMA of many, found and changed.
+/// A random VMA of many, found and changed, or replaced by a new one.
 fn changes(n_vmas: usize) {
+    for (what, change) in [
+        ("changing", (|space, addr| space.write(addr, vmalock::flags::WRITE)) as fn(&dyn Space, usize)),
+        ("replacing", |space, addr| space.replace(addr)),
+    ] {
+        change_one(n_vmas, what, change);
+    }
+}
+
+fn change_one(n_vmas: usize, what: &str, change: fn(&dyn Space, usize)) {
     let (per_vma, std, parking_lot) = (PerVma::new(n_vmas), Std::new(n_vmas), ParkingLot::new(n_vmas));
     let spaces: [(&str, &dyn Space); 3] =
         [("mmap + VMA write lock", &per_vma), ("std RwLock", &std), ("parking_lot RwLock", &parking_lot)];
@@ -131,15 +149,18 @@ fn changes(n_vmas: usize) {
         .iter()
         .map(|&(name, space)| {
             let mut random = Random(42);
-            let operation = move || {
-                for _ in 0..N_PER_ROUND {
-                    space.write(address(random.below(n_vmas)), vmalock::flags::WRITE);
+            let operation = move |n: usize| {
+                for _ in 0..n {
+                    change(space, address(random.below(n_vmas)));
                 }
             };
-            (format!("changing one of {n_vmas}: {name}"), Box::new(operation) as Box<dyn FnMut()>)
+            (format!("{what} one of {n_vmas}: {name}"), Box::new(operation) as Box<dyn FnMut(usize)>)
         })
         .collect();
-    print(&candidates.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>(), &measure(&mut candidates));
+    print(
+        &candidates.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>(),
+        &measure(&mut candidates, n_vmas),
+    );
 }
 
 fn print(names: &[String], medians: &[f64]) {

@@ -196,9 +196,6 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
     let mut options =
         Options { n_threads: 4, n_vmas: 2000, limit: Limit::Time(Duration::from_secs(2)), bug: None };
     while let Some(arg) = args.next() {
-        if arg == "--help" || arg == "-h" {
-            return Err(USAGE.to_owned());
-        }
         let value = args.next().ok_or_else(|| format!("{arg} needs a value\n{USAGE}"))?;
         let number = || match value.parse::<u32>() {
             Ok(number) if number > 0 => Ok(number),
@@ -232,7 +229,12 @@ fn main() -> ExitCode {
 
 /// The program, for its own `main` and for the test that runs it with every bug.
 pub(crate) fn run(args: impl Iterator<Item = String>) -> ExitCode {
-    let options = match parse(args) {
+    let args: Vec<String> = args.collect();
+    if args.iter().any(|arg| arg == "--help" || arg == "-h") {
+        print_help();
+        return ExitCode::SUCCESS;
+    }
+    let options = match parse(args.into_iter()) {
         Ok(options) => options,
         Err(message) => {
             eprintln!("{message}");
@@ -262,6 +264,22 @@ pub(crate) fn run(args: impl Iterator<Item = String>) -> ExitCode {
     });
     print_counters(&space, &counters, start.elapsed());
     ExitCode::SUCCESS
+}
+
+fn print_help() {
+    println!("{USAGE}\n");
+    println!(
+        "Faults, changes, forks and lists one address space from several threads, and checks every answer."
+    );
+    println!("With LOCKDEP=1 the lock validator watches; without a bug it has nothing to say.\n");
+    println!("  --threads N   how many threads (4)");
+    println!("  --vmas N      how many mappings to begin with (2000)");
+    println!("  --seconds S   how long (2), or");
+    println!("  --ops N       how many operations each thread does");
+    println!("  --bug NAME    first does one thing wrong; what LOCKDEP=1 reports it as stands behind:\n");
+    for bug in BUGS {
+        println!("  {:<20} {}  {}", bug.name, bug.code, bug.what);
+    }
 }
 
 fn slot_start(slot: usize) -> usize {

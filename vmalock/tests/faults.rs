@@ -25,6 +25,8 @@ use std::time::Duration;
 mod build;
 #[path = "support/child.rs"]
 mod child;
+#[path = "support/fault_reports.rs"]
+mod fault_reports;
 #[path = "support/fault_rows.rs"]
 mod fault_rows;
 #[path = "support/loom_build.rs"]
@@ -37,6 +39,8 @@ mod fault_rows;
 mod loom_build;
 #[path = "support/models.rs"]
 mod models;
+#[path = "support/reports.rs"]
+mod reports;
 #[expect(dead_code, reason = "shared with groups.rs")]
 mod suite;
 
@@ -131,8 +135,13 @@ fn main() -> ExitCode {
         println!("without a fault, {test} fails: {message}");
     }
     println!("{} tests pass without a fault", baseline.len() - broken.len());
+    let are_reports_right = fault_reports::check(LIMIT);
     let is_table_right = check_faults(args.iter().any(|arg| arg == "--all"));
-    if broken.is_empty() && is_table_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if broken.is_empty() && are_reports_right && is_table_right {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn run_case(name: &str, fault: &str) {

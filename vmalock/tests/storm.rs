@@ -1,5 +1,6 @@
-//! Runs `fault_storm` in children with the validator on: without a bug it must be clean, and each bug must be reported
-//! with its code, once, and with no other. Then the matrix of assertions with the validator on.
+//! Runs `fault_storm` in children with the validator on: without a bug it must be clean with any number of threads, and
+//! each bug must be reported with its code, once, with no other, and with the places where it happened. Then the matrix of
+//! assertions with the validator on.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program of its own, see Cargo.toml")]
 
 use std::process::{Command, ExitCode};
@@ -12,6 +13,32 @@ mod child;
 #[path = "../examples/fault_storm.rs"]
 #[expect(dead_code, reason = "its main is the example's")]
 mod fault_storm;
+#[path = "support/reports.rs"]
+#[expect(dead_code, reason = "shared with the other programs")]
+mod reports;
+
+/// The lines that the report of each bug must name: what was held, and what was wrong about it.
+const SITES: &[(&str, &[&str])] = &[
+    ("seqnum", &["let _ = space.mm().raw_mm_seqnum();"]),
+    (
+        "inversion",
+        &["lock_vma_under_rcu(space.mm(), SLOTS).expect(\"nobody writes yet\")", "drop(space.mm().read());"],
+    ),
+    ("unbalanced", &["raw::mmap_read_unlock(space.mm());"]),
+    ("missing-write-lock", &["raw::vm_flags_reset(vma.as_raw(), flags::READ);"]),
+    ("early-end", &["vma.set_vm_flags(flags::READ | flags::WRITE);"]),
+    ("ignored-interrupt", &["raw::mmap_read_unlock(space.mm());"]),
+    ("recursive-read", &["let outer = space.mm().read();", "drop(space.mm().read());"]),
+    ("no-mmap-lock", &["raw::vma_start_write(vma);"]),
+    (
+        "self-deadlock",
+        &[
+            "lock_vma_under_rcu(space.mm(), SLOTS).expect(\"not write-locked yet\")",
+            "raw::vma_start_write(vma.as_raw());",
+        ],
+    ),
+    ("leaked-guard", &["std::mem::forget(lock_vma_under_rcu(&mm, SLOTS))"]),
+];
 
 fn main() -> ExitCode {
     let mut args: Vec<String> = std::env::args().skip(1).collect();
@@ -27,19 +54,25 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let mut n_failed = 0;
-    let mut check = |name: &str, codes: &[&str], args: &[&str]| {
-        let seen = codes_of(args);
-        let is_right = seen.as_ref().is_ok_and(|seen| seen == codes);
-        n_failed += usize::from(!is_right);
-        let verdict = if is_right { "ok" } else { "WRONG" };
-        println!("storm {name:<20} want {codes:?}, got {seen:?}: {verdict}");
-    };
-    check("without a bug", &[], &["--as-storm", "--ops", "2000"]);
+    for n_threads in ["1", "2", "3", "8"] {
+        let said = run(&["--as-storm", "--ops", "600", "--threads", n_threads]);
+        n_failed += usize::from(!verdict(&format!("clean, {n_threads} threads"), &said, &[], &[]));
+    }
     for bug in fault_storm::BUGS {
-        check(bug.name, &[bug.code], &["--as-storm", "--ops", "50", "--vmas", "20", "--bug", bug.name]);
+        let said = run(&["--as-storm", "--ops", "50", "--vmas", "20", "--bug", bug.name]);
+        let sites =
+            SITES.iter().find(|(name, _)| *name == bug.name).map_or(&[] as &[&str], |(_, sites)| sites);
+        let is_right = !sites.is_empty() && verdict(bug.name, &said, &[bug.code], sites);
+        n_failed += usize::from(!is_right);
+    }
+    for (args, status, words) in MISUSED {
+        let said = run(args);
+        let is_right = matches!(&said, Err((code, said)) if *code == *status && words.iter().all(|word| said.contains(word)));
+        n_failed += usize::from(!is_right);
+        println!("storm {args:?}: {}", if is_right { "ok" } else { "WRONG" });
     }
     // Its failures are LD0010, each place once: five assertions over three states without the lock they need.
-    let matrix = codes_of(&["--matrix"]);
+    let matrix = run(&["--matrix"]).map(|said| codes(&said));
     let is_right =
         matrix.as_ref().is_ok_and(|codes| codes.iter().all(|code| code == "LD0010") && !codes.is_empty());
     n_failed += usize::from(!is_right);
@@ -48,9 +81,35 @@ fn main() -> ExitCode {
     if n_failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The codes that a child reported, in order; `Err` if it failed.
-fn codes_of(args: &[&str]) -> Result<Vec<String>, String> {
-    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+/// What a wrong command line must be answered with: the status, and what the message must name.
+const MISUSED: &[(&[&str], i32, &[&str])] = &[
+    (&["--as-storm", "--bug", "no-such"], 2, &["no-such", "seqnum", "inversion"]),
+    (&["--as-storm", "--threads", "0"], 2, &["--threads 0", "not a positive number"]),
+    (&["--as-storm", "--threads"], 2, &["--threads needs a value"]),
+    (&["--as-storm", "--frobnicate", "1"], 2, &["unknown option --frobnicate", "usage"]),
+];
+
+/// Whether a child said what it should: the codes in order, and the lines that its reports name. Says so.
+fn verdict(name: &str, said: &Result<String, (i32, String)>, want: &[&str], sites: &[&str]) -> bool {
+    let (seen, missing) = match said {
+        Err((status, said)) => (vec![format!("status {status}: {said}")], Vec::new()),
+        Ok(said) => {
+            let named =
+                reports::named_lines(said, "fault_storm.rs", include_str!("../examples/fault_storm.rs"));
+            let missing = sites.iter().filter(|site| !named.iter().any(|line| line.contains(**site)));
+            (codes(said), missing.collect())
+        }
+    };
+    let is_right = seen == want && missing.is_empty();
+    let what =
+        if is_right { "ok".to_owned() } else { format!("WRONG, not named: {missing:?}, said {said:?}") };
+    println!("storm {name:<20} want {want:?}, got {seen:?}: {what}");
+    is_right
+}
+
+/// Runs this program again with the validator on; what it said on stderr, or its status and what it said.
+fn run(args: &[&str]) -> Result<String, (i32, String)> {
+    let program = std::env::current_exe().map_err(|error| (-1, error.to_string()))?;
     let output = Command::new(program)
         .args(args)
         .env("LOCKDEP", "1")
@@ -61,16 +120,18 @@ fn codes_of(args: &[&str]) -> Result<Vec<String>, String> {
         .env_remove("LOCKDEP_OUTPUT")
         .env_remove("LOCKDEP_FORMAT")
         .output()
-        .map_err(|error| error.to_string())?;
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    if !output.status.success() {
-        return Err(format!("{}: {stderr}", output.status));
-    }
+        .map_err(|error| (-1, error.to_string()))?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if output.status.success() { Ok(said) } else { Err((output.status.code().unwrap_or(-1), said)) }
+}
+
+/// The codes of the reports in `said`, in order.
+fn codes(said: &str) -> Vec<String> {
     let code = |line: &str| {
         let rest = line.strip_prefix("error[").or_else(|| line.strip_prefix("warning["))?;
         Some(rest.split(']').next()?.to_owned())
     };
-    Ok(stderr.lines().filter_map(code).collect())
+    said.lines().filter_map(code).collect()
 }
 
 /// The matrix of section 4.11 with the validator on: "held" means held by *this* task.

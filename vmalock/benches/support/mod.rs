@@ -10,11 +10,18 @@ pub(crate) fn address(n: usize) -> usize {
     (1 + n * 3) * PAGE_SIZE
 }
 
-/// Something that finds the flags of a VMA, and changes them.
+/// Something that finds the flags of a VMA, changes them, and replaces the VMA. All do the same job: find the range that
+/// covers the address, make sure that it cannot change, read or change it, let go.
 pub(crate) trait Space: Sync {
-    fn read(&self, addr: usize) -> usize;
+    /// The flags of the range at `addr`; `None` while it is being replaced.
+    fn read(&self, addr: usize) -> Option<usize>;
+    /// Adds flags to the range at `addr` (mprotect); nothing while it is being replaced.
     fn write(&self, addr: usize, vm_flags: usize);
+    /// Removes the range that starts at `addr`, and puts a new one there (munmap, mmap: two write sections).
+    fn replace(&self, addr: usize);
 }
+
+const LEN: usize = 2 * PAGE_SIZE;
 
 /// The per-VMA path: RCU lookup, VMA read lock, and the mmap lock only when that fails.
 pub(crate) struct PerVma(pub(crate) AddressSpace);
@@ -23,28 +30,36 @@ impl PerVma {
     pub(crate) fn new(n_vmas: usize) -> Self {
         let space = AddressSpace::new();
         for n in 0..n_vmas {
-            space.map(address(n), 2 * PAGE_SIZE, flags::READ).expect("the ranges do not overlap");
+            space.map(address(n), LEN, flags::READ).expect("the ranges do not overlap");
         }
         Self(space)
     }
 }
 
-fn read_under_mmap_lock(guard: &MmapReadGuard<'_>, addr: usize) -> usize {
-    guard.vma_lookup(addr).expect("every VMA stays").vm_flags()
+fn read_under_mmap_lock(guard: &MmapReadGuard<'_>, addr: usize) -> Option<usize> {
+    guard.vma_lookup(addr).map(|vma| vma.vm_flags())
 }
 
 impl Space for PerVma {
-    fn read(&self, addr: usize) -> usize {
+    fn read(&self, addr: usize) -> Option<usize> {
         match lock_vma_under_rcu(self.0.mm(), addr) {
-            Some(vma) => vma.vm_flags(),
+            Some(vma) => Some(vma.vm_flags()),
             None => read_under_mmap_lock(&self.0.mm().read(), addr),
         }
     }
 
     fn write(&self, addr: usize, vm_flags: usize) {
         let guard = self.0.mm().write();
-        let vma = guard.vma_lookup(addr).expect("every VMA stays");
-        raw::vm_flags_set(vma.as_raw(), vm_flags);
+        if let Some(vma) = guard.vma_lookup(addr) {
+            raw::vm_flags_set(vma.as_raw(), vm_flags);
+        }
+    }
+
+    fn replace(&self, addr: usize) {
+        // Another thread may be in the middle of the same: then it is that one's.
+        if self.0.unmap(addr, LEN) == Ok(1) {
+            self.0.map(addr, LEN, flags::READ).expect("it was just unmapped");
+        }
     }
 }
 
@@ -52,31 +67,36 @@ impl Space for PerVma {
 pub(crate) struct MmapLock(pub(crate) PerVma);
 
 impl Space for MmapLock {
-    fn read(&self, addr: usize) -> usize {
+    fn read(&self, addr: usize) -> Option<usize> {
         read_under_mmap_lock(&self.0.0.mm().read(), addr)
     }
 
     fn write(&self, addr: usize, vm_flags: usize) {
         self.0.write(addr, vm_flags);
     }
+
+    fn replace(&self, addr: usize) {
+        self.0.replace(addr);
+    }
 }
 
 type Map = BTreeMap<usize, (usize, usize)>;
 
 fn map(n_vmas: usize) -> Map {
-    (0..n_vmas).map(|n| (address(n), (address(n) + 2 * PAGE_SIZE, flags::READ))).collect()
+    (0..n_vmas).map(|n| (address(n), (address(n) + LEN, flags::READ))).collect()
 }
 
-fn find(map: &Map, addr: usize) -> usize {
-    let (_, &(end, vm_flags)) = map.range(..=addr).next_back().expect("every VMA stays");
-    assert!(addr < end);
-    vm_flags
+fn find(map: &Map, addr: usize) -> Option<usize> {
+    let (_, &(end, vm_flags)) = map.range(..=addr).next_back()?;
+    (addr < end).then_some(vm_flags)
 }
 
 fn set(map: &mut Map, addr: usize, vm_flags: usize) {
-    let (_, (end, old)) = map.range_mut(..=addr).next_back().expect("every VMA stays");
-    assert!(addr < *end);
-    *old |= vm_flags;
+    if let Some((_, (end, old))) = map.range_mut(..=addr).next_back()
+        && addr < *end
+    {
+        *old |= vm_flags;
+    }
 }
 
 /// `std::sync::RwLock<BTreeMap>`.
@@ -89,12 +109,19 @@ impl Std {
 }
 
 impl Space for Std {
-    fn read(&self, addr: usize) -> usize {
+    fn read(&self, addr: usize) -> Option<usize> {
         find(&self.0.read().expect("no panics"), addr)
     }
 
     fn write(&self, addr: usize, vm_flags: usize) {
         set(&mut self.0.write().expect("no panics"), addr, vm_flags);
+    }
+
+    fn replace(&self, addr: usize) {
+        let removed = self.0.write().expect("no panics").remove(&addr);
+        if removed.is_some() {
+            self.0.write().expect("no panics").insert(addr, (addr + LEN, flags::READ));
+        }
     }
 }
 
@@ -108,12 +135,19 @@ impl ParkingLot {
 }
 
 impl Space for ParkingLot {
-    fn read(&self, addr: usize) -> usize {
+    fn read(&self, addr: usize) -> Option<usize> {
         find(&self.0.read(), addr)
     }
 
     fn write(&self, addr: usize, vm_flags: usize) {
         set(&mut self.0.write(), addr, vm_flags);
+    }
+
+    fn replace(&self, addr: usize) {
+        let removed = self.0.write().remove(&addr);
+        if removed.is_some() {
+            self.0.write().insert(addr, (addr + LEN, flags::READ));
+        }
     }
 }
 
@@ -147,6 +181,7 @@ pub(crate) fn run_again_validated() -> bool {
     }
     let program = std::env::current_exe().expect("a running program has a path");
     let status = std::process::Command::new(program)
+        .args(std::env::args().skip(1))
         .env("VMALOCK_BENCH_CHILD", "1")
         .env("LOCKDEP", "1")
         .status()

@@ -8,6 +8,7 @@ pub(crate) mod fixture;
 pub(crate) mod golden;
 pub(crate) mod harness;
 pub(crate) mod next;
+pub(crate) mod perturbed;
 pub(crate) mod recycle;
 pub(crate) mod space;
 pub(crate) mod speculation;
@@ -49,6 +50,7 @@ macro_rules! for_each_case {
             write::readers_are_turned_away_by_the_stamp: "vma_start_read" "vma_start_write",
             write::waits_for_the_reader_inside: "vma_start_write" "vma_end_read" "rcuwait_wait_event",
             write::flag_keeps_readers_out_until_the_stamp: "vma_start_write" "vma_start_read" "exclude_readers",
+            write::releasing_many_is_one_store: "mmap_write_unlock" "vma_end_write_all",
             write::wakes_exactly_once: "vma_end_read" "rcuwait_wake_up",
             // Group 7
             recycle::into_another_mm: "vma_start_read" "mmgrab" "mmdrop" "vma_refcount_put",
@@ -78,6 +80,7 @@ macro_rules! for_each_case {
             find::refuses_to_grow_into_a_neighbour: "lock_mm_and_find_vma" "expand_stack_locked",
             find::without_fixup_it_does_not_wait: "lock_mm_and_find_vma" "mmap_read_trylock",
             find::killed_it_holds_nothing: "lock_mm_and_find_vma" "mmap_read_lock_killable",
+            find::killed_during_the_upgrade: "lock_mm_and_find_vma" "mmap_write_lock_killable",
             find::unmapped_during_the_upgrade: "lock_mm_and_find_vma",
             // Group 12
             asserts::matrix: "mmap_assert_locked" "mmap_assert_write_locked" "vma_assert_write_locked" "vma_assert_locked" "vma_assert_stabilised",
@@ -110,6 +113,9 @@ macro_rules! for_each_case {
             space::new_vma_is_locked_before_it_is_attached: "map" "vma_mark_attached",
             space::no_lookup_leaks: "lock_vma_under_rcu" "vma_end_read",
             space::leaked_guard_is_told: "exit_mmap",
+            space::every_wait_ends_with_a_kill: "map" "unmap" "protect" "fork" "fault",
+            space::fault_waits_behind_no_writer: "fault" "lock_mm_and_find_vma",
+            perturbed::everything_at_once: "lock_vma_under_rcu" "lock_next_vma" "lock_mm_and_find_vma" "map" "unmap" "protect" "fault" "fork" "maps" "vma_start_write_killable" "mmap_write_lock_killable",
             stress::torn_reads_and_counts: "map" "unmap" "protect" "fault" "fork" "maps",
             stress::recycling_between_spaces: "vma_start_read" "vma_mark_detached" "lock_vma_under_rcu",
             stress::shrink_and_fill_is_never_a_gap: "lock_next_vma",

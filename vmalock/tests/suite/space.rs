@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::fixture::{RW, page, raw_mm, space, vma_at};
-use super::harness::{Stages, expect_warnings, hold_at, spawn};
+use super::harness::{Stages, eventually, expect_warnings, hold_at, once_at, spawn};
 use crate::build::lookup::lock_vma_under_rcu;
 use crate::build::mapping::{Access, SpaceError, flags};
 use crate::build::probe::recorded;
 use crate::build::space::AddressSpace;
 use crate::build::step::{Point, RwsemStep, Step};
+use crate::build::task::Task;
 use crate::build::warn::WarningKind;
 
 fn ranges(space: &AddressSpace) -> Vec<(usize, usize, usize)> {
@@ -94,7 +95,7 @@ pub(crate) fn fork_copies_what_stands_still() {
     let guard = lock_vma_under_rcu(space.mm(), page(13)).unwrap();
     let other = Arc::clone(&space);
     let killed = spawn(move || {
-        crate::build::task::Task::current().kill();
+        Task::current().kill();
         other.fork().map(drop)
     });
     assert_eq!(killed.join(), Err(SpaceError::Interrupted));
@@ -152,6 +153,58 @@ pub(crate) fn fault_takes_no_lock_twice() {
         assert!(n_held <= 1, "taken twice by one task");
     }
     assert_eq!(n_held, 0);
+}
+
+/// Every operation that waits for the mmap lock ends with the kill of its task, and has changed nothing.
+pub(crate) fn every_wait_ends_with_a_kill() {
+    let space = space(&[(4, 8)]);
+    let before = ranges(&space);
+    let writer = space.mm().write();
+    let other = Arc::clone(&space);
+    let killed = spawn(move || {
+        Task::current().kill();
+        [
+            other.map(page(20), page(1), RW),
+            other.unmap(page(4), page(4)).map(drop),
+            other.protect(page(4), page(4), flags::READ).map(drop),
+            other.fork().map(drop),
+            // What the fault handler calls SIGSEGV or a retry: it holds nothing, and the caller dies anyway.
+            other.fault(page(20), Access::Read).map(drop),
+        ]
+    });
+    let interrupted = Err(SpaceError::Interrupted);
+    assert_eq!(
+        killed.join(),
+        [interrupted, interrupted, interrupted, interrupted, Err(SpaceError::NotMapped)]
+    );
+    drop(writer);
+    assert!(!space.mm().mmap_lock.is_locked());
+    assert_eq!((ranges(&space), space.mm().n_queued()), (before, 0));
+}
+
+/// The fault path holds nothing when it waits for the mmap lock: a writer that queued before it must get through.
+///
+/// ```text
+/// fault    (H10: read lock) |                  | waits behind the writer, who waits for the fault
+/// writer                    | write lock: queues |
+/// ```
+pub(crate) fn fault_waits_behind_no_writer() {
+    let space = space(&[(4, 8)]);
+    let other = Arc::clone(&space);
+    // Reached only where the fault path is about to ask for a second lock.
+    once_at(Point::BetweenUpgradeLocks, move || {
+        let (send, writer) = std::sync::mpsc::channel();
+        let queued = Arc::clone(&other);
+        std::thread::spawn(move || {
+            drop(queued.mm().write());
+            let _ = send.send(());
+        });
+        eventually("the writer's queueing", || other.mm().n_queued() == 1 || writer.try_recv().is_ok());
+    });
+    assert_eq!(space.fault(page(100), Access::Read), Err(SpaceError::NotMapped));
+    // The same with a stack that grows, where it is reached, with nothing held.
+    space.map(page(1000), page(4), RW | flags::GROWSDOWN).unwrap();
+    assert_eq!(space.fault(page(990), Access::Read).map(|resolved| resolved.pgoff), Ok(990));
 }
 
 pub(crate) fn new_vma_is_locked_before_it_is_attached() {

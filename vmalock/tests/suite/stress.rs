@@ -14,10 +14,10 @@ use crate::build::tree::VmaIterator;
 const N_OPS: usize = 4000;
 
 /// xorshift64*, the same in every run.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -26,7 +26,7 @@ impl Random {
 }
 
 /// At rest: parity even, nobody waits, every count 1, as many VMAs as counted.
-fn check_at_rest(space: &AddressSpace) {
+pub(crate) fn check_at_rest(space: &AddressSpace) {
     let mm = space.mm();
     assert_eq!(mm.mm_lock_seq().read_relaxed() & 1, 0, "I1");
     assert!(!mm.has_waiting_writer(), "I11");

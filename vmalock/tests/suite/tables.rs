@@ -17,7 +17,7 @@ fn functions() -> String {
     names.dedup();
     let mut page = format!(
         "{HEAD}\n# vmalock: which test judges which function\n\n\
-         {} tests (the last three are stress) over {} functions: `cargo test -p vmalock --test groups`. Names are those of the kernel \
+         {} tests (the last four are stress) over {} functions: `cargo test -p vmalock --test groups`. Names are those of the kernel \
          where it has the function.\n\n| function | tests |\n|---|---|\n",
         CASES.len(),
         names.len()

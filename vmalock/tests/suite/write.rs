@@ -242,3 +242,19 @@ pub(crate) fn wakes_exactly_once() {
     writer.join();
     assert_eq!(*n_wakes.borrow(), [0, 0, 1]);
 }
+
+/// However many VMAs are write-locked, the unlock touches one word of the sequence and none of theirs.
+pub(crate) fn releasing_many_is_one_store() {
+    let ranges: Vec<_> = (0..100).map(|n| (10 * n + 1, 10 * n + 3)).collect();
+    let space = space(&ranges);
+    let guard = space.mm().write();
+    for &(start, _) in &ranges {
+        guard.start_write(guard.vma_lookup(page(start)).unwrap());
+    }
+    let ((), steps) = recorded(|| drop(guard));
+    let n_stores =
+        steps.iter().filter(|step| matches!(step, Step::SeqEnd | Step::Stamp | Step::Count(_))).count();
+    assert_eq!((n_stores, steps.len()), (1, 4), "released, seq end, lockdep, up_write: {steps:?}");
+    assert!(lock_vma_under_rcu(space.mm(), page(1)).is_some(), "and all of them are released");
+    assert!(lock_vma_under_rcu(space.mm(), page(991)).is_some());
+}
