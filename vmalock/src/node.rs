@@ -67,7 +67,7 @@ pub(super) struct Children {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Link(pub(super) NonNull<Node>);
 
-/// The subtree under a root. Owned: made with [`Edit`], given up with [`destroy`](Self::destroy).
+/// The subtree under a root. Owned: made by an edit, given up with [`destroy`](Self::destroy).
 #[repr(C, align(64))]
 pub(crate) struct Node {
     /// The edit that made the node: the only one that may change it, and only before it publishes.
@@ -191,7 +191,7 @@ impl Node {
     ///
     /// # Safety
     ///
-    /// `root` was made by an [`Edit`], and nobody can reach it, now or later.
+    /// `root` was made by an edit, and nobody can reach it, now or later.
     pub(crate) unsafe fn destroy(root: *mut Self) {
         // SAFETY: the caller vouches that the node is its own; every node came from a box.
         let node = unsafe { Box::from_raw(root) };
