@@ -23,7 +23,18 @@ pub struct Kind {
 
 /// What stacks have no part in.
 const TIMED: &[&str] = &[
-    "single", "nested", "two_threads", "rwlock", "shared", "new", "outer", "hand", "sorted", "tree", "size", "memory",
+    "single",
+    "nested",
+    "two_threads",
+    "rwlock",
+    "shared",
+    "new",
+    "outer",
+    "hand",
+    "sorted",
+    "tree",
+    "size",
+    "memory",
 ];
 
 /// All configurations, in the order of the columns.
@@ -125,6 +136,11 @@ impl Peer {
                 return Some(line.to_owned());
             }
         }
+    }
+
+    /// Whether it has a column among the timed scenarios; what differs in stacks only has none.
+    pub fn is_timed(&self) -> bool {
+        self.kind.stacks
     }
 
     /// Asks for one measurement in a process of its own, which knows nothing from before.

@@ -46,10 +46,13 @@ pub fn run(name: &str, count: &str) -> Result<(), String> {
 
 /// What a pair costs more than std's while validation is off.
 pub fn extra_off(record: &Record) -> Vec<(&'static str, f64, u32)> {
-    [("off, one Mutex pair", "off_single", "std_single"), ("off, one read", "off_rwlock_read", "std_rwlock_read")]
-        .into_iter()
-        .filter_map(|(name, off, std)| Some((name, record.of(off)? - record.of(std)?, 8)))
-        .collect()
+    [
+        ("off, one Mutex pair", "off_single", "std_single"),
+        ("off, one read", "off_rwlock_read", "std_rwlock_read"),
+    ]
+    .into_iter()
+    .filter_map(|(name, off, std)| Some((name, record.of(off)? - record.of(std)?, 8)))
+    .collect()
 }
 
 fn std_single(n: u64) {
