@@ -2,6 +2,7 @@
 
 mod contexts;
 mod cycles;
+mod fast;
 mod held;
 mod instances;
 mod levels;

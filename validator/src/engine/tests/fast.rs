@@ -1,0 +1,69 @@
+//! The fast halves of acquisition and release, as an embedder calls them.
+
+use super::Bench;
+use crate::base::event::Acquire;
+use crate::base::mode::{Mode, Wait};
+use crate::base::site::Site;
+use crate::engine::NoStacks;
+use crate::state::context::ContextAttributes;
+
+#[test]
+fn the_fast_release_takes_nothing_that_is_out_of_the_ordinary() {
+    let mut bench = Bench::user();
+    let context = bench.validator.register_context("signal", ContextAttributes::default()).expect("room");
+    let [a, b, c] = [("A", 0x100), ("B", 0x200), ("C", 0x300)].map(|(name, address)| {
+        let event = bench.event(name, Mode::Exclusive, Wait::Blocking);
+        Acquire { address, ..event }
+    });
+    for _ in 0..2 {
+        bench.send(&a);
+        bench.send(&b);
+        assert!(!bench.task.release_newest(0x100), "not the newest");
+        assert!(bench.task.release_newest(0x200) && bench.task.release_newest(0x100));
+        assert!(!bench.task.release_newest(0x100), "nothing is held");
+    }
+    // An interrupted context's lock is not the handler's to release.
+    bench.send(&a);
+    bench.validator.context_enter(&mut bench.task, context, None);
+    assert!(!bench.task.release_newest(0x100));
+    bench.send(&c);
+    assert!(bench.task.release_newest(0x300));
+    let left = bench.validator.context_exit(&mut bench.task, context, Site(1), &NoStacks);
+    bench.take(left);
+    // Pinned: whoever releases it has to be told.
+    let cookie = bench.validator.pin(&mut bench.task, a.lock).expect("held");
+    assert!(!bench.task.release_newest(0x100));
+    bench.send(&b);
+    assert!(!bench.task.release_below_newest(a.lock), "not hand over hand either");
+    let released = bench.validator.release(&mut bench.task, b.lock, Site(1));
+    bench.take(released);
+    let unpinned = bench.validator.unpin(&mut bench.task, a.lock, cookie, Site(1));
+    bench.take(unpinned);
+    let released = bench.validator.release(&mut bench.task, a.lock, Site(1));
+    bench.take(released);
+    bench.send(&a);
+    assert!(bench.task.release_newest(0x100), "nothing is rare any more");
+    assert_eq!(bench.found(), []);
+}
+
+#[test]
+fn what_was_validated_before_is_known_until_the_epoch_changes() {
+    let mut bench = Bench::user();
+    let [a, b] = ["A", "B"].map(|name| bench.event(name, Mode::Exclusive, Wait::Blocking));
+    assert!(!bench.validator.acquire_known(&mut bench.task, &a), "new");
+    bench.send(&a);
+    bench.run("--");
+    assert!(bench.validator.acquire_known(&mut bench.task, &a));
+    assert!(!bench.validator.acquire_known(&mut bench.task, &b), "known alone is not known under A");
+    bench.send(&b);
+    bench.run("--");
+    assert!(bench.validator.acquire_known(&mut bench.task, &a));
+    assert!(bench.validator.acquire_known(&mut bench.task, &b));
+    bench.run("--");
+    bench.validator.suspect(b.lock.class());
+    assert!(!bench.validator.acquire_known(&mut bench.task, &a), "an older epoch");
+    bench.send(&a);
+    bench.run("--");
+    bench.task.look_again();
+    assert!(!bench.validator.acquire_known(&mut bench.task, &a));
+}
