@@ -1,24 +1,33 @@
-//! Switching a fault of the engine on, where it was built with them.
+//! Switching faults of the engine on, where it was built with them.
+
+use std::path::PathBuf;
 
 use lockdep_validator::fault::Fault;
 
-/// Breaks one rule of the engine for the rest of the process.
+/// Breaks rules of the engine, exactly these, for the rest of the process.
 ///
 /// # Errors
 ///
-/// If the engine was built without `--cfg engine_faults`, or has no fault of that name.
-pub fn switch_on(name: &str) -> Result<(), String> {
-    let fault = Fault::ALL.iter().find(|fault| format!("{fault:?}") == name);
-    switch(*fault.ok_or_else(|| format!("no fault is called {name}"))?)
-}
-
+/// If the engine was built without `--cfg engine_faults`.
 #[cfg(engine_faults)]
-fn switch(fault: Fault) -> Result<(), String> {
-    lockdep_validator::fault::set(fault);
+pub fn switch_on(faults: &[Fault]) -> Result<(), String> {
+    lockdep_validator::fault::set(faults);
     Ok(())
 }
 
+/// Breaks rules of the engine, exactly these, for the rest of the process.
+///
+/// # Errors
+///
+/// If the engine was built without `--cfg engine_faults`.
 #[cfg(not(engine_faults))]
-fn switch(_fault: Fault) -> Result<(), String> {
+pub fn switch_on(_faults: &[Fault]) -> Result<(), String> {
     Err("the engine was built without its faults: set RUSTFLAGS=\"--cfg engine_faults\"".to_owned())
+}
+
+/// Where a build with faults goes: apart from the ordinary one, which it would make stale.
+pub fn target_directory() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from);
+    target.join("engine_faults")
 }

@@ -9,8 +9,6 @@ macro_rules! faults {
         #[repr(u8)]
         #[non_exhaustive]
         pub enum Fault {
-            /// None: every rule holds.
-            None,
             $($(#[doc = $doc])+ $name,)+
         }
 
@@ -24,6 +22,26 @@ macro_rules! faults {
 faults! {
     /// The chain key ignores the mode of an acquisition.
     ChainKeyIgnoresMode,
+    /// The chain key ignores how an acquisition waited.
+    ChainKeyIgnoresWait,
+    /// The chain key ignores the nesting level of an acquisition.
+    ChainKeyIgnoresSubclass,
+    /// The chain key ignores whether an acquisition is only a wait, or unchecked.
+    ChainKeyIgnoresFlags,
+    /// The chain key ignores which contexts are masked.
+    ChainKeyIgnoresMasks,
+    /// What lies above an upgraded lock hides it.
+    UpgradeHidden,
+    /// A context's locks depend on what it interrupted.
+    ContextNotSplit,
+    /// A lock that readers and a writer held is no gate.
+    SharedGateIgnored,
+    /// A class is suspect without its levels.
+    SuspectWithoutLevels,
+    /// The chain key ignores the nest lock of an acquisition.
+    ChainKeyIgnoresNest,
+    /// The chain key of a context ignores what it interrupted.
+    ChainKeyIgnoresInterrupted,
     /// Every dependency counts as exclusive holder, exclusive acquisition.
     AllExclusive,
     /// A recursive reader counts as a fair one.
@@ -127,22 +145,25 @@ pub const fn is(_fault: Fault) -> bool {
 
 #[cfg(engine_faults)]
 mod switch {
-    use std::sync::atomic::{AtomicU8, Ordering};
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::Fault;
 
-    static CURRENT: AtomicU8 = AtomicU8::new(0);
+    /// One bit for each fault.
+    static CURRENT: AtomicU64 = AtomicU64::new(0);
+    const _: () = assert!(Fault::ALL.len() < u64::BITS as usize, "a bit for each fault");
 
-    /// Switches `fault` on and every other off.
-    pub fn set(fault: Fault) {
-        // ORDERING: Relaxed: a test switches before it starts the engine, on the same thread; nothing is published by it.
-        CURRENT.store(fault as u8, Ordering::Relaxed);
+    /// Switches these faults on and every other off.
+    pub fn set(faults: &[Fault]) {
+        let bits = faults.iter().fold(0, |bits, fault| bits | 1 << *fault as u8);
+        // ORDERING: Relaxed: a test switches before it starts the engine, or the threads that run it; nothing is published by it.
+        CURRENT.store(bits, Ordering::Relaxed);
     }
 
     /// Whether `fault` is switched on.
     pub fn is(fault: Fault) -> bool {
         // ORDERING: Relaxed: see `set`.
-        CURRENT.load(Ordering::Relaxed) == fault as u8
+        CURRENT.load(Ordering::Relaxed) & 1 << fault as u8 != 0
     }
 }
 

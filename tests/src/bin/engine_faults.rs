@@ -1,4 +1,5 @@
-//! Breaks one rule of the engine after the other, and shows who notices: the kernel's cases, ours, or the oracle.
+//! Breaks one rule of the engine after the other, and shows who notices: the kernel's cases, the rest of their families, ours, the
+//! oracle of histories, or the one of schedules.
 //!
 //! Works only where the engine was built with `--cfg engine_faults`; `cargo test --test engine_faults` does that.
 
@@ -6,22 +7,72 @@ use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
 use lockdep_tests::faults;
-use lockdep_tests::oracle::compare;
 use lockdep_tests::oracle::history::{self, Seed, Shape};
+use lockdep_tests::oracle::{compare, schedule};
 use lockdep_tests::scenario_case::Expected;
-use lockdep_validator::Config;
 use lockdep_validator::fault::Fault;
 use lockdep_validator::replay::{Case, Scenario};
+use lockdep_validator::{Code, Config};
 
 /// Faults that change no verdict, and why.
 const EQUIVALENT: &[(Fault, &str)] = &[];
 
+/// Which fault takes the rule behind a code away.
+const CODES: [(Code, Fault); 14] = [
+    (Code::Recursion, Fault::NoRecursion),
+    (Code::SameClassOrder, Fault::NoSameClass),
+    (Code::CircularDependency, Fault::NoCircular),
+    (Code::InconsistentContext, Fault::NoInconsistentContext),
+    (Code::ContextInversion, Fault::NoContextOnDependency),
+    (Code::WaitType, Fault::NoWaitTypes),
+    (Code::BadRelease, Fault::BadReleaseAccepted),
+    (Code::HeldLockFreed, Fault::FreedAccepted),
+    (Code::HeldAtExit, Fault::ExitAccepted),
+    (Code::Assertion, Fault::AssertionsAccepted),
+    (Code::NestLockNotHeld, Fault::NestNeedNotBeHeld),
+    (Code::PinnedLockReleased, Fault::PinsIgnored),
+    (Code::WoundWait, Fault::NoWoundWait),
+    (Code::RecursiveFairRead, Fault::NoRecursiveFairRead),
+];
+
 const SHAPES: [(usize, u64, usize); 4] = [(8, 85, 2), (8, 50, 3), (10, 75, 4), (8, 85, 4)];
 const N_SEEDS: u64 = 24;
 
+/// How many programs are tried in every interleaving.
+const N_PROGRAMS: u64 = 120;
+
 struct Cases {
     kernel: Vec<Case>,
+    family: Vec<Case>,
     own: Vec<Case>,
+}
+
+/// Who notices.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+struct Noticed {
+    kernel: usize,
+    family: usize,
+    own: usize,
+    histories: bool,
+    schedules: bool,
+}
+
+impl Noticed {
+    fn by_anyone(self) -> bool {
+        self != Self::default()
+    }
+}
+
+impl Cases {
+    fn run(&self) -> Noticed {
+        Noticed {
+            kernel: n_wrong(&self.kernel),
+            family: n_wrong(&self.family),
+            own: n_wrong(&self.own),
+            histories: oracle_differs(),
+            schedules: schedules_differ(),
+        }
+    }
 }
 
 fn read(name: &str) -> Vec<Case> {
@@ -61,26 +112,45 @@ fn oracle_differs() -> bool {
     })
 }
 
+/// Whether the levels and the interleavings of some small program part.
+fn schedules_differ() -> bool {
+    (0..N_PROGRAMS).any(|seed| {
+        let program = schedule::make(&mut Seed(0x5c4e_d01e_0000 + seed));
+        let n_copies = if program.len() == 2 { 2 } else { 1 };
+        let result =
+            panic::catch_unwind(AssertUnwindSafe(|| schedule::compare(&program, seed % 2 == 0, n_copies)));
+        !matches!(result, Ok(Ok(_)))
+    })
+}
+
 #[expect(clippy::print_stdout, reason = "a command that prints a table")]
 fn main() -> ExitCode {
-    if let Err(message) = faults::switch_on("None") {
+    if let Err(message) = faults::switch_on(&[]) {
         println!("{message}");
         return ExitCode::from(2);
     }
     // A fault may make the engine panic; that is one way to be noticed, and not worth a backtrace each.
     panic::set_hook(Box::new(|_| {}));
-    let cases = Cases { kernel: read("selftest_cases.json"), own: read("own_cases.json") };
-    println!("{:28} {:>12} {:>9} {:>7}", "rule broken", "kernel cases", "own cases", "oracle");
-    let healthy = (n_wrong(&cases.kernel), n_wrong(&cases.own), oracle_differs());
-    println!("{:28} {:>12} {:>9} {:>7}", "none", healthy.0, healthy.1, word(healthy.2));
+    let cases = Cases {
+        kernel: read("selftest_cases.json"),
+        family: read("family_cases.json"),
+        own: read("own_cases.json"),
+    };
+    println!(
+        "{:28} {:>6} {:>6} {:>5} {:>9} {:>9}  code",
+        "rule broken", "kernel", "family", "own", "histories", "schedules"
+    );
+    let healthy = cases.run();
+    print_row("none", healthy, "");
     let (mut n_noticed, mut n_equivalent, mut unnoticed) = (0, 0, Vec::new());
     for fault in Fault::ALL {
         let name = format!("{fault:?}");
-        faults::switch_on(&name).expect("every fault can be switched on");
-        let (kernel, own, oracle) = (n_wrong(&cases.kernel), n_wrong(&cases.own), oracle_differs());
+        faults::switch_on(&[*fault]).expect("switched on before");
+        let noticed = cases.run();
         let reason = EQUIVALENT.iter().find(|(other, _)| other == fault).map(|(_, reason)| *reason);
-        println!("{name:28} {kernel:>12} {own:>9} {:>7}  {}", word(oracle), reason.unwrap_or_default());
-        match (kernel + own > 0 || oracle, reason) {
+        let code = CODES.iter().find(|(_, other)| other == fault).map(|(code, _)| code.as_str());
+        print_row(&name, noticed, reason.or(code).unwrap_or_default());
+        match (noticed.by_anyone(), reason) {
             (true, _) => n_noticed += 1,
             (false, Some(_)) => n_equivalent += 1,
             (false, None) => unnoticed.push(name),
@@ -90,8 +160,15 @@ fn main() -> ExitCode {
         println!("nothing notices: {}", unnoticed.join(" "));
     }
     println!("engine faults: {} seeded, {n_noticed} noticed, {n_equivalent} equivalent", Fault::ALL.len());
-    let is_right = healthy == (0, 0, false) && unnoticed.is_empty();
+    let is_right = !healthy.by_anyone() && unnoticed.is_empty();
     if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+#[expect(clippy::print_stdout, reason = "a command that prints a table")]
+fn print_row(name: &str, noticed: Noticed, remark: &str) {
+    let Noticed { kernel, family, own, histories, schedules } = noticed;
+    let (histories, schedules) = (word(histories), word(schedules));
+    println!("{name:28} {kernel:>6} {family:>6} {own:>5} {histories:>9} {schedules:>9}  {remark}");
 }
 
 fn word(noticed: bool) -> &'static str {

@@ -26,18 +26,24 @@ pub(crate) struct Recorded {
 /// whoever arrives waits for whoever leaves. Kernel: it ends at the first holder that is not a try, and so forgets what a recursive
 /// reader hides. With evidence a fair reader does not end it either, because the joint there counts fully only once a writer
 /// was seen, nor a timed acquisition, because the connection through it would be worth no more than a note. Nor does a lock that was
-/// taken under a nest lock: it may have been given no dependency on what was taken in between (the kernel forgets that).
+/// taken under a nest lock: it may have been given no dependency on what was taken in between (the kernel forgets that); nor
+/// what lies above a lock that was upgraded since.
 pub(crate) fn holders(view: &View<'_>, skip: Option<usize>) -> Vec<usize> {
     let task = view.task;
+    // Down to the oldest upgraded lock nothing is connected through what lies above it.
+    let upgraded = task.rare().iter().filter(|rare| rare.is_upgraded).map(|rare| rare.index).min();
     let mut found = Vec::new();
-    for index in (task.context_start()..task.held.len()).rev() {
+    let start = if fault::is(Fault::ContextNotSplit) { 0 } else { task.context_start() };
+    for index in (start..task.held.len()).rev() {
         let held = &task.held[index];
         if Some(index) == skip || !view.is_checked(held) {
             continue;
         }
         found.push(index);
         let is_nested = held.is_rare && task.rare_of(index).is_some_and(|rare| rare.nest.is_some());
-        if !is_nested && ends_walk(view.config, held) {
+        let hides_upgraded =
+            upgraded.is_some_and(|upgraded| upgraded < index) && !fault::is(Fault::UpgradeHidden);
+        if !is_nested && !hides_upgraded && ends_walk(view.config, held) {
             break;
         }
     }
@@ -90,7 +96,7 @@ pub(crate) fn record(
     let witness = view.witness(holder, acquisition);
     let added = knowledge.graph.add(from, acquisition.class, kind, &witness);
     for gate in &gates {
-        if let Some(record) = view.record(gate.class()) {
+        if let Some(record) = view.record(gate.lock.class()) {
             record.note(fact::GATE);
         }
     }

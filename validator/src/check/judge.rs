@@ -2,15 +2,15 @@
 //!
 //! A cycle of classes is an *error* if its locks close it themselves, or if its classes are interchangeable by declaration
 //! or have one lock each; else a *warning*. It is at most a warning if it needs a writer that was never seen to queue
-//! between two readers, and a *note* if it needs an acquisition with a timeout, or if one lock was held exclusively around
-//! every sighting of every dependency. Each reason can only go away, so levels only rise.
+//! between two readers, and a *note* if it needs an acquisition with a timeout, or if two of its dependencies were only seen
+//! under one lock that keeps them apart. Each reason can only go away, so levels only rise.
 
 use super::cycle::{self, Seen};
 use super::knowledge::Knowledge;
 use super::view::View;
 use super::violation::{Evidence, Level, Violation};
 use crate::base::id::{ClassId, LockId};
-use crate::graph::{Graph, PathStep, QueuedWriter, SearchFilter};
+use crate::graph::{Gate, Graph, PathStep, QueuedWriter, SearchFilter};
 
 /// A level and why.
 #[derive(Clone, Debug)]
@@ -72,7 +72,7 @@ pub(crate) fn strongest_cycle(
     best
 }
 
-/// A cycle that escapes every gate if there is one, else any.
+/// A cycle without two dependencies that exclude each other if there is one, else any.
 fn ungated_cycle(
     view: &View<'_>,
     knowledge: &mut Knowledge,
@@ -109,20 +109,29 @@ fn closed_path(graph: &mut Graph, closing: PathStep, filter: &SearchFilter<'_>) 
     Some(path)
 }
 
-/// The locks held exclusively around every sighting of every dependency of the path, as far as they still count.
+/// The locks by which two dependencies of the path exclude each other, as far as they still count.
 pub(crate) fn gates_of(view: &View<'_>, graph: &Graph, path: &[PathStep]) -> Vec<LockId> {
-    let mut common: Option<Vec<LockId>> = None;
-    for step in path {
-        let gates = graph
-            .edge(step.from, step.to)
-            .and_then(|dependency| dependency.sighting(step.kind))
-            .map_or(&[] as &[LockId], |sighting| sighting.gates.locks());
-        match &mut common {
-            None => common = Some(gates.iter().copied().filter(|gate| view.is_gate(*gate)).collect()),
-            Some(common) => common.retain(|gate| gates.contains(gate)),
+    let gates = path.iter().map(|step| {
+        let dependency = graph.edge(step.from, step.to);
+        let sighting = dependency.and_then(|dependency| dependency.sighting(step.kind));
+        sighting.map_or(&[] as &[Gate], |sighting| sighting.gates.all())
+    });
+    excluding(view, &gates.collect::<Vec<_>>())
+}
+
+/// The locks that two of the dependencies were only seen under, at least one of the two exclusively.
+fn excluding(view: &View<'_>, steps: &[&[Gate]]) -> Vec<LockId> {
+    let mut found = Vec::new();
+    for (index, gates) in steps.iter().enumerate() {
+        for gate in gates.iter().filter(|gate| view.is_gate(gate.lock)) {
+            let others = steps[index + 1..].iter().flat_map(|gates| gates.iter());
+            let mut same = others.filter(|other| other.lock == gate.lock);
+            if !found.contains(&gate.lock) && same.any(|other| gate.exclusive || other.exclusive) {
+                found.push(gate.lock);
+            }
         }
     }
-    common.unwrap_or_default()
+    found
 }
 
 /// The level of a cycle of classes and the reasons, from all that is known now.
@@ -223,15 +232,8 @@ pub(crate) fn judge_instances(view: &View<'_>, knowledge: &Knowledge, path: &[Pa
 }
 
 fn instance_gates(view: &View<'_>, knowledge: &Knowledge, path: &[PathStep<LockId>]) -> Vec<LockId> {
-    let mut common: Option<Vec<LockId>> = None;
-    for step in path {
-        let gates = knowledge.pair(step.from, step.to).map_or(&[] as &[LockId], |pair| pair.gates.locks());
-        match &mut common {
-            None => common = Some(gates.iter().copied().filter(|gate| view.is_gate(*gate)).collect()),
-            Some(common) => common.retain(|gate| gates.contains(gate)),
-        }
-    }
-    common.unwrap_or_default()
+    let gates = path.iter().map(|step| knowledge.pair_gates(step.from, step.to));
+    excluding(view, &gates.collect::<Vec<_>>())
 }
 
 /// The path of classes behind a path of locks.

@@ -1,5 +1,7 @@
 //! What the rules learn and remember, behind the validator's one lock.
 
+use std::collections::hash_map::Entry;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::judge::Lowered;
@@ -7,7 +9,7 @@ use super::violation::{Level, Violation};
 use crate::base::acquisition::Acquisition;
 use crate::base::id::{ClassId, LockId};
 use crate::fault::{self, Fault};
-use crate::graph::{Gates, Graph, Instances, Witness};
+use crate::graph::{Gate, Gates, Graph, Instances, Witness};
 use crate::state::context::ContextSet;
 
 /// How many locks the instance graph remembers.
@@ -34,6 +36,8 @@ pub(crate) struct Knowledge {
     pair_sites: FxHashMap<(LockId, LockId), PairSighting>,
     /// The first sighting of a class nested in itself, for pairs that no longer fitted.
     nesting: FxHashMap<ClassId, Witness>,
+    /// What protected every sighting of every pair, of these classes, that no longer fitted.
+    crowd_gates: FxHashMap<(ClassId, ClassId), Gates>,
     /// The first sighting of each usage bit of each class.
     pub(crate) usage_sites: FxHashMap<(ClassId, u32), Acquisition>,
     /// Contexts in which any class was used, and that were enabled while any was held.
@@ -58,6 +62,7 @@ impl Knowledge {
             instances: Instances::new(MAX_INSTANCES),
             pair_sites: FxHashMap::default(),
             nesting: FxHashMap::default(),
+            crowd_gates: FxHashMap::default(),
             usage_sites: FxHashMap::default(),
             used_in: ContextSet::EMPTY,
             enabled: ContextSet::EMPTY,
@@ -88,15 +93,15 @@ impl Knowledge {
         true
     }
 
-    /// Remembers where an order between two locks was seen; `true` if it was known to have a gate and has none any more.
+    /// Remembers where an order between two locks was seen; `true` if it was known to be better protected.
     pub(crate) fn note_pair(
         &mut self,
         key: (LockId, LockId),
-        gates: &[LockId],
+        gates: &[Gate],
         witness_fn: impl FnOnce() -> Witness,
     ) -> bool {
         if let Some(known) = self.pair_sites.get_mut(&key) {
-            return known.gates.narrow(gates) && known.gates.locks().is_empty();
+            return known.gates.narrow(gates);
         }
         let is_first = key.0.class() == key.1.class() && !self.nesting.contains_key(&key.0.class());
         let has_room = self.pair_sites.len() < MAX_PAIR_SITES;
@@ -106,10 +111,33 @@ impl Knowledge {
                 self.nesting.insert(key.0.class(), witness);
             }
             if has_room {
-                self.pair_sites.insert(key, PairSighting { witness, gates: Gates::new(gates) });
+                let mut gates = Gates::new(gates);
+                // It may have been seen before, when there was no room.
+                if let Some(crowd) = self.crowd_gates.get(&(key.0.class(), key.1.class())) {
+                    gates.narrow(crowd.all());
+                }
+                self.pair_sites.insert(key, PairSighting { witness, gates });
             }
         }
-        false
+        !has_room && self.narrow_crowd((key.0.class(), key.1.class()), gates)
+    }
+
+    /// Keeps what protected every order between locks of two classes that no longer fitted; `true` if that is less than before.
+    fn narrow_crowd(&mut self, classes: (ClassId, ClassId), gates: &[Gate]) -> bool {
+        match self.crowd_gates.entry(classes) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(Gates::new(gates));
+                false
+            }
+            Entry::Occupied(mut crowd) => crowd.get_mut().narrow(gates),
+        }
+    }
+
+    /// The locks held around every sighting of an order between two locks, or of all orders between their classes.
+    pub(crate) fn pair_gates(&self, from: LockId, to: LockId) -> &[Gate] {
+        let known = self.pair(from, to).map(|pair| &pair.gates);
+        let gates = known.or_else(|| self.crowd_gates.get(&(from.class(), to.class())));
+        gates.map_or(&[], Gates::all)
     }
 
     /// Where locks of one class were first nested.

@@ -95,15 +95,15 @@ pub(crate) enum Nesting {
 }
 
 /// The kernel's `check_deadlock`, oldest entry first. The nest lock must have been taken *before* the lock of the same
-/// class.
-pub(crate) fn same_class_kernel(view: &View<'_>, wanted: &Wanted) -> Nesting {
+/// class. `skip` is passed over: the lock itself, on an upgrade.
+pub(crate) fn same_class_kernel(view: &View<'_>, wanted: &Wanted, skip: Option<usize>) -> Nesting {
     if fault::is(Fault::NoSameClass) {
         return Nesting::Fine;
     }
     let mut nest_passed = false;
     for (index, held) in view.task.held.iter().enumerate() {
         nest_passed |= wanted.nest == Some(held.lock) && !fault::is(Fault::NestIgnored);
-        if view.class_of(held) != wanted.acquisition.class {
+        if Some(index) == skip || view.class_of(held) != wanted.acquisition.class {
             continue;
         }
         if View::mode(wanted.acquisition.mode) == Mode::SharedRecursive && View::mode(held.mode).is_shared() {

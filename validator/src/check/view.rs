@@ -7,7 +7,7 @@ use crate::base::id::{ClassId, LockId, StackId};
 use crate::base::mode::{Mode, Wait};
 use crate::config::Config;
 use crate::fault::{self, Fault};
-use crate::graph::{Kind, Witness};
+use crate::graph::{Gate, Kind, Witness};
 use crate::state::chains::Chains;
 use crate::state::class::Validation;
 use crate::state::held::HeldLock;
@@ -117,17 +117,18 @@ impl<'a> View<'a> {
         Witness { from: self.acquisition(from), to, task: self.task.id, segment: self.task.segment }
     }
 
-    /// The locks held exclusively besides the one at `from`: whoever else holds one of them cannot be here.
+    /// The locks held besides the one at `from`: whoever else holds one of them, either of the two exclusively, cannot be here.
     ///
     /// Only a class with one instance counts, because a known chain is not looked at again when another instance comes.
-    pub(crate) fn gates(&self, from: usize) -> Vec<LockId> {
+    pub(crate) fn gates(&self, from: usize) -> Vec<Gate> {
         if !self.config.evidence || fault::is(Fault::NoGates) {
             return Vec::new();
         }
         let others = self.task.held.iter().enumerate().filter(|(index, _)| *index != from);
         others
-            .filter(|(_, held)| held.mode == Mode::Exclusive && self.is_gate(held.lock))
-            .map(|(_, held)| held.lock)
+            .filter(|(_, held)| self.is_gate(held.lock))
+            .filter(|(_, held)| held.mode == Mode::Exclusive || !fault::is(Fault::SharedGateIgnored))
+            .map(|(_, held)| Gate { lock: held.lock, exclusive: held.mode == Mode::Exclusive })
             .collect()
     }
 

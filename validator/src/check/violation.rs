@@ -93,7 +93,7 @@ impl Code {
 /// How sure it is that the program can hang; ordered, a level only rises.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Level {
-    /// Worth knowing: every sighting was under one gate lock, or a timed acquisition is needed.
+    /// Worth knowing: two dependencies were only seen under one gate lock, or a timed acquisition is needed.
     Note,
     /// The classes can hang; the instances seen so far do not.
     Warning,
@@ -138,7 +138,7 @@ pub struct Evidence {
     pub same_instances: bool,
     /// Whether the locks lie at the same distance in memory in both orders: fields of one struct.
     pub sibling: bool,
-    /// A class held exclusively around every sighting of every dependency of the cycle.
+    /// The class of a lock by which two dependencies of the cycle exclude each other: both were only seen under it.
     pub gate: Option<ClassId>,
     /// How many tasks took part.
     pub n_tasks: usize,

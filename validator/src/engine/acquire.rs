@@ -9,8 +9,8 @@ use super::{Outcome, StackSource, TaskContext, Validator};
 use crate::base::acquisition::Acquisition;
 use crate::base::event::{Acquire, AcquireFlags};
 use crate::base::id::{ClassId, LockId};
-use crate::base::mix::extend;
-use crate::base::mode::Mode;
+use crate::base::mix::{extend, mix};
+use crate::base::mode::{Mode, Wait};
 use crate::check::instance_order;
 use crate::check::recursion::{self, Again};
 use crate::check::view::Wanted;
@@ -22,6 +22,8 @@ use crate::state::registry::fact;
 
 /// Keeps keys of instance chains apart from keys of class chains in the per-task cache.
 const INSTANCE_CHAIN: u64 = 0x1f83_d9ab_fb41_bd6b;
+/// Keeps chains through an acquisition under a nest lock apart from those without.
+const NESTED_CHAIN: u64 = 0x510e_527f_ade6_82d1;
 
 impl Validator {
     /// An acquisition: before it waits, or after a try succeeded.
@@ -34,7 +36,7 @@ impl Validator {
         if self.acquire_known(task, acquire) {
             return Outcome::CLEAN;
         }
-        self.acquire_slow(task, acquire, extend(task.chain, step(acquire)), stacks)
+        self.acquire_slow(task, acquire, chain_of(task, acquire), stacks)
     }
 
     /// The fast half of [`acquire`](Validator::acquire): if this acquisition, under what the task holds, was validated before,
@@ -80,6 +82,10 @@ impl Validator {
 
     #[inline]
     fn knows_instances(&self, task: &TaskContext, acquire: &Acquire, chain: u64) -> bool {
+        // A child of a scope tells its parent what it acquires: known or not, it is noted on the slow path.
+        if task.acquired.is_some() {
+            return false;
+        }
         let known = instance_key(task, acquire.lock, task.validation_key(chain));
         task.has_seen(known, task.epoch) || self.recent.has(acquire.lock.instance(), known)
     }
@@ -134,7 +140,8 @@ impl Validator {
         }
         let wanted = Wanted::new(acquire, class, None);
         let mut again = None;
-        if self.config.same_class != SameClassPolicy::Kernel && !fault::is(Fault::NoRecursion) {
+        let is_kernel = self.config.same_class == SameClassPolicy::Kernel;
+        if !is_kernel && !fault::is(Fault::NoRecursion) {
             again = recursion::same_lock(&self.view(task), &wanted);
         }
         let mut findings = super::Findings::default();
@@ -155,9 +162,13 @@ impl Validator {
             Some((_, Again::Fine)) | None => {}
         }
         // Forgetting a stale entry may have changed what is held.
-        let chain =
-            if matches!(again, Some((_, Again::Stale))) { extend(task.chain, step(acquire)) } else { chain };
-        if self.config.same_class != SameClassPolicy::Kernel && task.position(acquire.lock).is_some() {
+        let chain = if matches!(again, Some((_, Again::Stale))) { chain_of(task, acquire) } else { chain };
+        let held_already = task.position(acquire.lock).filter(|_| !is_kernel);
+        if let Some(index) = held_already {
+            if index < task.context_start() {
+                // What a context does to what it interrupted counts as its use, although it waits for nobody.
+                Pass::new(self, task, &wanted, true, &mut findings).only_usage().run();
+            }
             // Whoever holds the lock already waits for nobody else: no dependency. (Kernel: knows classes only, records one.)
             if !acquire.flags.contains(AcquireFlags::SYNC) {
                 if acquire.nest.is_none() {
@@ -224,7 +235,7 @@ impl Validator {
             push(task, acquire, chain, is_first_sighting);
             if let Some(nest) = acquire.nest {
                 let index = task.held.len() - 1;
-                task.set_rare(Rare { index, nest: Some(nest), references: 0, pins: 0 });
+                task.set_rare(Rare { nest: Some(nest), ..Rare::at(index) });
             }
         }
         findings.into()
@@ -245,7 +256,7 @@ impl Validator {
             return false;
         }
         if task.rare_of(index).is_none() {
-            task.set_rare(Rare { index, nest: None, references: 0, pins: 0 });
+            task.set_rare(Rare::at(index));
         }
         if let Some(rare) = task.rare_of_mut(index) {
             rare.references = if rare.references == 0 { 2 } else { rare.references.saturating_add(1) };
@@ -272,8 +283,8 @@ impl Validator {
         let Some(record) = self.registry.record(acquisition.class) else { return false };
         let base = self.registry.record(acquisition.lock.class()).unwrap_or(record);
         let several = base.note_instance(acquisition.lock) && base.has(fact::GATE);
-        let is_writer =
-            acquisition.mode == Mode::Exclusive && acquisition.wait != crate::base::mode::Wait::Try;
+        // A writer with a timeout does not queue for ever, so readers do not wait behind it for ever.
+        let is_writer = acquisition.mode == Mode::Exclusive && acquisition.wait == Wait::Blocking;
         let first_writer = is_writer && !record.has(fact::WRITER_SEEN) && record.note(fact::WRITER_SEEN);
         several || (first_writer && !fault::is(Fault::WriterRaisesNothing))
     }
@@ -315,6 +326,21 @@ fn instance_key(task: &TaskContext, wanted: LockId, key: u64) -> u64 {
     instance_order::instance_key(task, wanted, (key ^ INSTANCE_CHAIN).wrapping_add(task.epoch))
 }
 
+/// The chain key after an acquisition.
+///
+/// A nest lock is part of it: an acquisition that one excuses gets no dependencies, and one that goes through the same classes
+/// without it must not be taken for known.
+fn chain_of(task: &TaskContext, acquire: &Acquire) -> u64 {
+    nested(&task.held, extend(task.chain, step(acquire)), acquire.nest)
+}
+
+fn nested(below: &[HeldLock], chain: u64, nest: Option<LockId>) -> u64 {
+    let Some(nest) = nest.filter(|_| !fault::is(Fault::ChainKeyIgnoresNest)) else { return chain };
+    // Which of the held locks it is: only what lies above it is excused.
+    let place = below.iter().position(|held| held.lock == nest).map_or(0, |index| index as u64 + 1);
+    mix(chain, NESTED_CHAIN ^ place)
+}
+
 /// What one acquisition adds to a chain key.
 #[inline(always)]
 fn step(acquire: &Acquire) -> u64 {
@@ -324,6 +350,9 @@ fn step(acquire: &Acquire) -> u64 {
 #[inline(always)]
 fn step_of(lock: LockId, subclass: u8, mode: Mode, wait: u8, flags: AcquireFlags) -> u64 {
     let mode = if fault::is(Fault::ChainKeyIgnoresMode) { Mode::Exclusive } else { mode };
+    let subclass = if fault::is(Fault::ChainKeyIgnoresSubclass) { 0 } else { subclass };
+    let wait = if fault::is(Fault::ChainKeyIgnoresWait) { 0 } else { wait };
+    let flags = if fault::is(Fault::ChainKeyIgnoresFlags) { AcquireFlags::NONE } else { flags };
     // INVARIANT: 24 + 3 + 2 + 2 + 8 bits that do not overlap.
     (lock.raw() >> LockId::INSTANCE_BITS)
         | u64::from(subclass) << 24
@@ -332,10 +361,17 @@ fn step_of(lock: LockId, subclass: u8, mode: Mode, wait: u8, flags: AcquireFlags
         | u64::from(flags.0) << 31
 }
 
-/// The chain key after a held lock.
+/// The chain key after a held lock that is not rare.
 pub(super) fn chain_with(held: &HeldLock) -> u64 {
     let step = step_of(held.lock, held.subclass.level(), held.mode, held.wait as u8, held.flags);
     extend(held.previous_chain, step)
+}
+
+/// The chain key after the held lock at `index`.
+fn chain_at(task: &TaskContext, index: usize) -> u64 {
+    let held = &task.held[index];
+    let nest = task.rare_of(index).filter(|_| held.is_rare).and_then(|rare| rare.nest);
+    nested(&task.held[..index], chain_with(held), nest)
 }
 
 /// Recomputes the chain keys from the held lock at `first` on, after something below them changed.
@@ -343,13 +379,13 @@ pub(super) fn rechain(task: &mut TaskContext, first: usize) {
     for index in first..task.held.len() {
         let depth = task.depth_of(index);
         task.held[index].previous_chain = match index.checked_sub(1) {
-            Some(below) if task.depth_of(below) == depth => chain_with(&task.held[below]),
+            Some(below) if task.depth_of(below) == depth => chain_at(task, below),
             _ => start_of(task, depth),
         };
     }
     let depth = task.entered().len();
     task.chain = match task.held.last() {
-        Some(held) if task.held.len() > task.context_start() => chain_with(held),
+        Some(_) if task.held.len() > task.context_start() => chain_at(task, task.held.len() - 1),
         _ => start_of(task, depth),
     };
 }

@@ -57,7 +57,7 @@ impl Validator {
     }
 
     /// A class that has a second lock is no gate any more: what was lowered by it may rise.
-    fn note_instance(&self, task: &TaskContext, lock: LockId) {
+    pub(super) fn note_instance(&self, task: &TaskContext, lock: LockId) {
         let Some(record) = self.registry.record(lock.class()) else { return };
         if !record.note_instance(lock) || !record.has(fact::GATE) {
             return;
@@ -84,7 +84,12 @@ impl Validator {
         order: impl Fn(&Acquisition, &Acquisition) -> Comparison + Send + Sync + 'static,
     ) -> bool {
         let order: Arc<OrderFn> = Arc::new(order);
-        self.registry.record(class).is_some_and(|record| record.order_fn.set(order).is_ok())
+        let is_set = self.registry.record(class).is_some_and(|record| record.order_fn.set(order).is_ok());
+        if is_set {
+            // What was fine without an order may be against it.
+            self.bump_epoch();
+        }
+        is_set
     }
 
     /// Tells the locks of a class apart from the start, as if it lay on a reported cycle: for a second run that settles the levels

@@ -66,6 +66,9 @@ impl Validator {
         };
         task.held[index].mode = Mode::Shared;
         task.held[index].flags = flags_fn(task.held[index].flags);
+        if let Some(rare) = task.rare_of_mut(index) {
+            rare.is_upgraded = false;
+        }
         task.held[index].is_first_sighting = false;
         rechain(task, index);
         Outcome::CLEAN
@@ -138,6 +141,8 @@ impl Validator {
         Pass::new(self, task, &wanted, true, &mut findings).skipping(index).run();
         task.held[index].mode = Mode::Exclusive;
         task.held[index].is_first_sighting = false;
+        // The locks above it do not connect it to what comes: they were acquired while others could still read.
+        change_rare(task, index, |rare| rare.is_upgraded = true);
         rechain(task, index);
         findings.into()
     }
@@ -149,6 +154,7 @@ impl Validator {
         };
         if let Some(index) = task.held.iter().rposition(own) {
             task.held[index].mode = Mode::Shared;
+            change_rare(task, index, |rare| rare.is_upgraded = false);
             rechain(task, index);
         }
     }
@@ -171,6 +177,7 @@ impl Validator {
         if index < start {
             return self.not_held(task, old, site, "another class for a lock held outside this context");
         }
+        self.note_instance(task, new);
         task.held[index].lock = new;
         task.held[index].subclass = subclass;
         self.reacquire_from(task, index, stacks)
@@ -256,12 +263,7 @@ impl Validator {
     /// Puts a pin that was taken back into force again (after a wait that released and re-acquired the lock).
     pub fn repin(&self, task: &mut TaskContext, lock: LockId, cookie: PinCookie) -> bool {
         let Some(index) = task.position(lock) else { return false };
-        if task.rare_of(index).is_none() {
-            task.set_rare(Rare { index, nest: None, references: 0, pins: 0 });
-        }
-        if let Some(rare) = task.rare_of_mut(index) {
-            rare.pins = rare.pins.saturating_add(cookie.0);
-        }
+        change_rare(task, index, |rare| rare.pins = rare.pins.saturating_add(cookie.0));
         true
     }
 
@@ -275,4 +277,11 @@ impl Validator {
         });
         found.map(|(_, held)| held.mode)
     }
+}
+
+/// Changes the rare properties of a held lock, and gives it some if it has none.
+fn change_rare(task: &mut TaskContext, index: usize, change_fn: impl FnOnce(&mut Rare)) {
+    let mut rare = task.rare_of(index).cloned().unwrap_or_else(|| Rare::at(index));
+    change_fn(&mut rare);
+    task.set_rare(rare);
 }

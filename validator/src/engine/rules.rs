@@ -4,7 +4,6 @@ use std::sync::PoisonError;
 
 use super::{Findings, NewDependency, Validator};
 use crate::base::event::AcquireFlags;
-use crate::base::id::LockId;
 use crate::base::mode::Wait;
 use crate::check::circular::{self, Recorded};
 use crate::check::judge::{self, FoundCycle, Judged, Lowered};
@@ -15,9 +14,19 @@ use crate::check::view::{View, Wanted};
 use crate::check::violation::{Code, Detail, Level, Violation};
 use crate::check::{cycle, instance_order, wait_type};
 use crate::fault::{self, Fault};
-use crate::graph::{Kind, PathStep, Witness};
+use crate::graph::{Gate, Kind, PathStep, Witness};
 use crate::state::registry::fact;
 use crate::state::task::TaskContext;
+
+/// Which rules a pass runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Scope {
+    All,
+    /// The acquisition was made by another task: its usage and wait type were judged there.
+    Dependencies,
+    /// The task holds the lock already, outside the context it is in: it waits for nobody, but uses the lock.
+    Usage,
+}
 
 /// One acquisition under the rules.
 pub(super) struct Pass<'a> {
@@ -28,8 +37,7 @@ pub(super) struct Pass<'a> {
     is_new_chain: bool,
     /// A held entry that the walk over holders passes over: the lock itself, on an upgrade.
     skip: Option<usize>,
-    /// Whether the acquisition was made by another task: its usage and wait type were judged there.
-    only_dependencies: bool,
+    scope: Scope,
     findings: &'a mut Findings,
 }
 
@@ -47,7 +55,7 @@ impl<'a> Pass<'a> {
             wanted,
             is_new_chain,
             skip: None,
-            only_dependencies: false,
+            scope: Scope::All,
             findings,
         }
     }
@@ -57,13 +65,18 @@ impl<'a> Pass<'a> {
     }
 
     pub(super) fn only_dependencies(self) -> Self {
-        Self { only_dependencies: true, ..self }
+        Self { scope: Scope::Dependencies, ..self }
+    }
+
+    pub(super) fn only_usage(self) -> Self {
+        Self { scope: Scope::Usage, ..self }
     }
 
     /// Runs every rule.
     pub(super) fn run(mut self) {
-        let nesting = self.nesting();
-        let pairs = self.instance_pairs();
+        let orders = self.scope != Scope::Usage;
+        let nesting = if orders { self.nesting() } else { Nesting::Fine };
+        let pairs = if orders { self.instance_pairs() } else { Vec::new() };
         let knowledge = self.validator.knowledge.lock();
         let mut knowledge = knowledge.unwrap_or_else(PoisonError::into_inner);
         let knowledge = &mut *knowledge;
@@ -73,11 +86,14 @@ impl<'a> Pass<'a> {
         self.findings.violations.append(&mut knowledge.pending);
         // ORDERING: Relaxed: the flag only saves looking; the list itself is behind the lock that is held here.
         self.validator.has_pending.store(false, std::sync::atomic::Ordering::Relaxed);
-        if self.is_new_chain && !self.only_dependencies {
+        if self.is_new_chain && self.scope != Scope::Dependencies {
             if let Some(violation) = wait_type::check(&self.view, self.wanted) {
                 self.admit(knowledge, violation);
             }
             self.mark_usage(knowledge);
+        }
+        if !orders {
+            return;
         }
         self.check_nest_lock(knowledge);
         match nesting {
@@ -116,7 +132,7 @@ impl<'a> Pass<'a> {
             return Nesting::Fine;
         }
         if recursion::is_kernel_rule(&self.view) {
-            return recursion::same_class_kernel(&self.view, self.wanted);
+            return recursion::same_class_kernel(&self.view, self.wanted, self.skip);
         }
         if recursion::is_serialised(&self.view, self.wanted) {
             return Nesting::Serialised;
@@ -219,7 +235,7 @@ impl<'a> Pass<'a> {
         let step = recorded.step;
         let sighting = knowledge.graph.edge(step.from, step.to).and_then(|edge| edge.sighting(step.kind));
         if let Some(sighting) = sighting {
-            let new = listed_dependency(step.kind, &sighting.witness, sighting.gates.locks());
+            let new = listed_dependency(step.kind, &sighting.witness, sighting.gates.all());
             self.findings.dependencies.push(new);
         }
     }
@@ -259,14 +275,14 @@ impl<'a> Pass<'a> {
     }
 }
 
-fn listed_dependency(kind: Kind, witness: &Witness, gates: &[LockId]) -> NewDependency {
+fn listed_dependency(kind: Kind, witness: &Witness, gates: &[Gate]) -> NewDependency {
     NewDependency {
         from: witness.from,
         to: witness.to,
         task: witness.task,
         segment: witness.segment,
         kind: kind.kernel_name(),
-        gates: gates.to_vec(),
+        gates: gates.iter().filter(|gate| gate.exclusive).map(|gate| gate.lock).collect(),
     }
 }
 
@@ -340,7 +356,12 @@ impl Validator {
         }
         let mut is_new = false;
         for step in &path {
-            if let Some(record) = self.registry.record(step.from) {
+            // Locks know their class, not the level they are taken at: the class is suspect with all its levels.
+            let mut base = self.registry.record(step.from).map_or(step.from, |record| record.base);
+            if fault::is(Fault::SuspectWithoutLevels) {
+                base = step.from;
+            }
+            if let Some(record) = self.registry.record(base) {
                 is_new |= record.note(fact::SUSPECT);
             }
         }

@@ -2,9 +2,8 @@
 
 use petgraph::graph::{EdgeIndex, NodeIndex};
 
-use super::dependency::Dependency;
+use super::dependency::{Dependency, Gate};
 use super::kind::{DependencyKinds, Kind};
-use crate::base::id::LockId;
 
 /// Which way an edge is walked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,7 +25,7 @@ pub(crate) trait Adjacency {
     /// What was seen along an edge.
     fn kinds(&self, edge: u32) -> DependencyKinds;
     /// The gates around every sighting of one kind along an edge.
-    fn gates(&self, edge: u32, kind: Kind) -> &[LockId];
+    fn gates(&self, edge: u32, kind: Kind) -> &[Gate];
 }
 
 /// What an edge of a graph carries.
@@ -34,7 +33,7 @@ pub(crate) trait EdgeWeight {
     /// What was seen along the edge.
     fn kinds(&self) -> DependencyKinds;
     /// The gates around every sighting of one kind.
-    fn gates(&self, kind: Kind) -> &[LockId];
+    fn gates(&self, kind: Kind) -> &[Gate];
 }
 
 impl EdgeWeight for Dependency {
@@ -43,8 +42,8 @@ impl EdgeWeight for Dependency {
         Self::kinds(self)
     }
 
-    fn gates(&self, kind: Kind) -> &[LockId] {
-        self.sighting(kind).map_or(&[], |sighting| sighting.gates.locks())
+    fn gates(&self, kind: Kind) -> &[Gate] {
+        self.sighting(kind).map_or(&[], |sighting| sighting.gates.all())
     }
 }
 
@@ -54,7 +53,7 @@ impl EdgeWeight for DependencyKinds {
         *self
     }
 
-    fn gates(&self, _kind: Kind) -> &[LockId] {
+    fn gates(&self, _kind: Kind) -> &[Gate] {
         &[]
     }
 }
@@ -84,7 +83,7 @@ impl<N, E: EdgeWeight> Adjacency for petgraph::Graph<N, E> {
         self[EdgeIndex::from(edge)].kinds()
     }
 
-    fn gates(&self, edge: u32, kind: Kind) -> &[LockId] {
+    fn gates(&self, edge: u32, kind: Kind) -> &[Gate] {
         self[EdgeIndex::from(edge)].gates(kind)
     }
 }

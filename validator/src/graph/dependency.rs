@@ -17,45 +17,49 @@ pub struct Witness {
     pub segment: u32,
 }
 
-/// The locks held exclusively around every sighting so far.
+/// A lock held around every sighting of a dependency so far.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Gate {
+    /// The lock.
+    pub lock: LockId,
+    /// Whether it was held exclusively each time. Two dependencies exclude each other if one of them has it so.
+    pub exclusive: bool,
+}
+
+/// The locks held around every sighting so far.
 ///
-/// A dependency that was only ever seen under a gate cannot meet another one under the same gate: the two exclude each
-/// other. The set only shrinks.
+/// Two dependencies that were only ever seen under one lock, one of them under it exclusively, cannot meet: whoever does the
+/// one keeps out whoever does the other. The set only shrinks.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Gates(Box<[LockId]>);
+pub struct Gates(Box<[Gate]>);
 
 impl Gates {
-    /// No gate: the dependency was seen with nothing else held exclusively.
+    /// No gate: the dependency was seen with nothing else held.
     pub fn none() -> Self {
         Self::default()
     }
 
     /// The gates of a first sighting.
-    pub fn new(locks: &[LockId]) -> Self {
-        Self(locks.into())
+    pub fn new(gates: &[Gate]) -> Self {
+        Self(gates.into())
     }
 
-    /// Keeps the gates that were held at another sighting too; `true` if one was lost.
-    pub fn narrow(&mut self, held: &[LockId]) -> bool {
-        let before = self.0.len();
-        if self.0.iter().all(|gate| held.contains(gate)) {
+    /// Keeps what was held at another sighting too, and exclusively only if it was so there; `true` if that is less than before.
+    pub fn narrow(&mut self, held: &[Gate]) -> bool {
+        let at = |gate: &Gate| held.iter().find(|other| other.lock == gate.lock);
+        let stays = |gate: &Gate| at(gate).is_some_and(|other| other.exclusive || !gate.exclusive);
+        if self.0.iter().all(stays) {
             return false;
         }
-        self.0 = self.0.iter().copied().filter(|gate| held.contains(gate)).collect();
-        self.0.len() < before
+        let both = |gate: &Gate| {
+            at(gate).map(|other| Gate { exclusive: gate.exclusive && other.exclusive, ..*gate })
+        };
+        self.0 = self.0.iter().filter_map(both).collect();
+        true
     }
 
-    /// Drops gates for which `keep_fn` says no; `true` if one was dropped.
-    pub fn retain(&mut self, keep_fn: impl Fn(LockId) -> bool) -> bool {
-        let before = self.0.len();
-        if !self.0.iter().all(|gate| keep_fn(*gate)) {
-            self.0 = self.0.iter().copied().filter(|gate| keep_fn(*gate)).collect();
-        }
-        self.0.len() < before
-    }
-
-    /// The locks themselves.
-    pub fn locks(&self) -> &[LockId] {
+    /// The gates themselves.
+    pub fn all(&self) -> &[Gate] {
         &self.0
     }
 }
@@ -144,11 +148,13 @@ mod tests {
     #[test]
     fn gates_only_shrink() {
         let lock = |n: u64| LockId::from_raw((1 << LockId::INSTANCE_BITS) | n).expect("class one");
-        let mut gates = Gates::new(&[lock(1), lock(2)]);
-        assert!(!gates.narrow(&[lock(3), lock(2), lock(1)]), "all held: nothing lost");
-        assert!(gates.narrow(&[lock(2)]));
-        assert_eq!(gates.locks(), [lock(2)]);
-        assert!(gates.retain(|gate| gate != lock(2)));
-        assert!(gates.locks().is_empty());
+        let gate = |n: u64, exclusive: bool| Gate { lock: lock(n), exclusive };
+        let mut gates = Gates::new(&[gate(1, true), gate(2, true)]);
+        assert!(!gates.narrow(&[gate(3, true), gate(2, true), gate(1, true)]), "all held: nothing lost");
+        assert!(gates.narrow(&[gate(2, false)]), "held by a reader");
+        assert_eq!(gates.all(), [gate(2, false)]);
+        assert!(!gates.narrow(&[gate(2, true)]), "it stays a reader's");
+        assert!(gates.narrow(&[]));
+        assert!(gates.all().is_empty());
     }
 }

@@ -120,6 +120,7 @@ impl Instances {
             timed: filter.timed,
             fair_waits: &fair_waits,
             escaping: &[],
+            root_gates: &[],
             enter: &|node| order.component(node) == component,
         };
         let mut goal = |end: End| end.node == tail && (kind.held == Held::Exclusive || !end.weak);

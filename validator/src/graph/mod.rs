@@ -12,7 +12,7 @@ pub mod order;
 pub mod search;
 pub mod store;
 
-pub use dependency::{Dependency, Gates, Sighting, Witness};
+pub use dependency::{Dependency, Gate, Gates, Sighting, Witness};
 pub use instances::Instances;
 pub use kind::{DependencyKinds, Held, Kind, Wanted};
 pub use search::{PathStep, QueuedWriter, SearchFilter};

@@ -11,6 +11,7 @@
 use rustc_hash::FxHashSet;
 
 use super::adjacency::{Adjacency, Direction};
+use super::dependency::Gate;
 use super::kind::{DependencyKinds, Held, Kind, Wanted};
 use crate::base::id::{ClassId, LockId};
 use crate::fault::{self, Fault};
@@ -54,8 +55,8 @@ pub struct SearchFilter<'a> {
     pub timed: bool,
     /// Whether a queued writer counts between two readers.
     pub queued_writer: QueuedWriter<'a>,
-    /// For each of these gates at least one dependency of the path must have been seen without it. With more than
-    /// seven gates nothing is found.
+    /// No two dependencies of the cycle may exclude each other by one of these gates. With more than seven gates nothing is
+    /// found.
     pub escaping: &'a [LockId],
 }
 
@@ -78,6 +79,8 @@ pub(crate) struct Query<'a> {
     /// Whether a fair read arriving at this node waits even for readers.
     pub(crate) fair_waits: &'a dyn Fn(u32) -> bool,
     pub(crate) escaping: &'a [LockId],
+    /// What protects the dependency that the path is to close.
+    pub(crate) root_gates: &'a [Gate],
     /// Whether a node may be entered.
     pub(crate) enter: &'a dyn Fn(u32) -> bool,
 }
@@ -88,23 +91,23 @@ pub(crate) struct End {
     pub(crate) node: u32,
     /// Forward: reached as a recursive reader only. Backward: left by a reader only.
     pub(crate) weak: bool,
-    /// Whether the path escapes every gate.
-    pub(crate) escaped: bool,
 }
 
 /// A found path as (from, to, kind), in the direction of the dependencies.
 pub(crate) type RawPath = Vec<PathStep<u32>>;
 
 const NO_PARENT: u32 = u32::MAX;
-const WEAK: u8 = 1;
-/// Bits left for gates in the flags of a state.
+const WEAK: u16 = 1;
+/// Two bits for each gate are left in the flags of a state: a dependency under it was passed, and one under it exclusively.
 const MAX_GATES: usize = 7;
+const UNDER: u16 = 2;
+const UNDER_EXCLUSIVELY: u16 = 4;
 
 #[derive(Clone, Copy, Debug)]
 struct State {
     node: u32,
-    /// [`WEAK`], and one bit for each escaped gate.
-    flags: u8,
+    /// [`WEAK`], and two bits for each gate that must be escaped.
+    flags: u16,
     parent: u32,
     edge: u32,
     /// The kinds over which the state was entered.
@@ -124,7 +127,7 @@ pub(crate) struct Scratch {
     marks: Vec<Mark>,
     generation: u32,
     queue: Vec<State>,
-    gated: FxHashSet<(u32, u8)>,
+    gated: FxHashSet<(u32, u16)>,
     /// Searches for a simple path that ran out of steps; their cycles are not reported.
     n_abandoned: u64,
 }
@@ -148,7 +151,7 @@ impl Scratch {
     }
 
     /// Marks a state as entered; `false` if it, or a state that can do all it can, was entered before.
-    fn enter(&mut self, node: u32, flags: u8, gated: bool) -> bool {
+    fn enter(&mut self, node: u32, flags: u16, gated: bool) -> bool {
         if gated {
             return self.gated.insert((node, flags));
         }
@@ -169,8 +172,18 @@ impl Scratch {
 }
 
 impl Query<'_> {
-    fn gate_mask(&self) -> u8 {
-        self.escaping.iter().fold(0, |mask, _| mask << 1 | 2)
+    /// The flags after another dependency, or `None` if it and one that was passed before exclude each other.
+    fn pass(&self, flags: u16, seen_under: &[Gate]) -> Option<u16> {
+        let mut after = flags;
+        for (index, gate) in self.escaping.iter().enumerate() {
+            let Some(gate) = seen_under.iter().find(|seen| seen.lock == *gate) else { continue };
+            let (under, exclusively) = (UNDER << (2 * index), UNDER_EXCLUSIVELY << (2 * index));
+            if flags & exclusively != 0 || (gate.exclusive && flags & under != 0) {
+                return None;
+            }
+            after |= if gate.exclusive { under | exclusively } else { under };
+        }
+        Some(after)
     }
 
     /// The kinds that a path in state `weak` at `node` may take over an edge, and whether it then is weak at `end`.
@@ -213,17 +226,15 @@ impl Query<'_> {
             return None;
         }
         let gated = !self.escaping.is_empty();
-        let all_escaped = self.gate_mask();
         scratch.reset(n_nodes);
-        let root_flags = u8::from(self.root_weak) * WEAK;
+        let root_flags = self.pass(u16::from(self.root_weak) * WEAK, self.root_gates)?;
         scratch.enter(self.root, root_flags, gated);
         let kinds = DependencyKinds::EMPTY;
         scratch.queue.push(State { node: self.root, flags: root_flags, parent: NO_PARENT, edge: 0, kinds });
         let mut next = 0;
         while let Some(&state) = scratch.queue.get(next) {
             let weak = state.flags & WEAK != 0;
-            let escaped = state.flags & all_escaped == all_escaped;
-            if goal_fn(End { node: state.node, weak, escaped }) {
+            if goal_fn(End { node: state.node, weak }) {
                 return self.finish(graph, scratch, next, goal_fn);
             }
             let parent = u32::try_from(next).expect("two states a node, and node numbers are u32");
@@ -241,7 +252,7 @@ impl Query<'_> {
                 if gated {
                     self.expand_gated(graph, scratch, state, parent, edge);
                 } else if let Some((kinds, weak)) = self.step(graph.kinds(edge), weak, state.node, end) {
-                    let flags = u8::from(weak) * WEAK;
+                    let flags = u16::from(weak) * WEAK;
                     if fault::is(Fault::SearchShadows) || scratch.enter(end, flags, false) {
                         scratch.queue.push(State { node: end, flags, parent, edge, kinds });
                     }
@@ -267,13 +278,8 @@ impl Query<'_> {
             let Some((kinds, weak)) = self.step(one, state.flags & WEAK != 0, state.node, end) else {
                 continue;
             };
-            let seen_under = graph.gates(edge, kind);
-            let mut flags = (state.flags & !WEAK) | (u8::from(weak) * WEAK);
-            for (bit, gate) in self.escaping.iter().enumerate() {
-                if !seen_under.contains(gate) {
-                    flags |= 2 << bit;
-                }
-            }
+            let Some(passed) = self.pass(state.flags & !WEAK, graph.gates(edge, kind)) else { continue };
+            let flags = passed | (u16::from(weak) * WEAK);
             if scratch.enter(end, flags, true) {
                 scratch.queue.push(State { node: end, flags, parent, edge, kinds });
             }
@@ -329,7 +335,7 @@ impl Query<'_> {
         let mut stack: Vec<(State, Option<u32>)> = Vec::new();
         let root = State {
             node: self.root,
-            flags: u8::from(self.root_weak) * WEAK,
+            flags: u16::from(self.root_weak) * WEAK,
             parent: NO_PARENT,
             edge: 0,
             kinds: DependencyKinds::EMPTY,
@@ -353,10 +359,10 @@ impl Query<'_> {
                 continue;
             }
             let Some((kinds, weak)) = self.step(graph.kinds(edge), weak, node, end) else { continue };
-            let flags = u8::from(weak) * WEAK;
+            let flags = u16::from(weak) * WEAK;
             let state = State { node: end, flags, parent: 0, edge, kinds };
             stack.push((state, graph.first(end, self.direction)));
-            if goal_fn(End { node: end, weak, escaped: true }) {
+            if goal_fn(End { node: end, weak }) {
                 let steps =
                     stack[1..].iter().map(|(state, _)| self.path_step(graph, state.edge, state.kinds));
                 let mut steps: RawPath = steps.collect();

@@ -110,6 +110,8 @@ impl Graph {
             return None;
         }
         let component = self.order.component(head);
+        let closing = self.edge(from, to).and_then(|edge| edge.sighting(kind));
+        let root_gates = closing.map_or(&[] as &[_], |sighting| sighting.gates.all()).to_vec();
         let fair_waits = fair_waits_fn(filter.queued_writer);
         let order = &self.order;
         let query = Query {
@@ -119,10 +121,10 @@ impl Graph {
             timed: filter.timed,
             fair_waits: &fair_waits,
             escaping: filter.escaping,
+            root_gates: &root_gates,
             enter: &|node| order.component(node) == component,
         };
-        let mut goal =
-            |end: End| end.node == tail && end.escaped && (kind.held == Held::Exclusive || !end.weak);
+        let mut goal = |end: End| end.node == tail && (kind.held == Held::Exclusive || !end.weak);
         query.run(&self.graph, known, &mut self.scratch, &mut goal).map(named)
     }
 
@@ -170,12 +172,13 @@ impl Graph {
             timed: filter.timed,
             fair_waits: &fair_waits,
             escaping: filter.escaping,
+            root_gates: &[],
             enter: &|node| !skip_fn(class(node)),
         };
         if skip_fn(root) {
             return None;
         }
-        let mut goal = |end: End| end.escaped && match_fn(class(end.node), end.weak);
+        let mut goal = |end: End| match_fn(class(end.node), end.weak);
         query.run(&self.graph, self.graph.node_count(), &mut self.scratch, &mut goal).map(named)
     }
 
@@ -480,7 +483,8 @@ mod tests {
         let gated = |graph: &mut Graph, from, to| {
             graph.add(from, to, plain, &witness());
             let edge = graph.edge_mut(from, to).expect("just added");
-            edge.sighting_mut(plain).expect("just added").gates = crate::graph::Gates::new(&[gate]);
+            let under = crate::graph::Gate { lock: gate, exclusive: true };
+            edge.sighting_mut(plain).expect("just added").gates = crate::graph::Gates::new(&[under]);
         };
         gated(&mut graph, a, b);
         gated(&mut graph, b, a);
@@ -489,8 +493,12 @@ mod tests {
         assert!(graph.strong_cycle(b, a, plain, &escaping).is_none());
         gated(&mut graph, a, c);
         graph.add(c, b, plain, &witness());
-        let path = graph.strong_cycle(b, a, plain, &escaping).expect("C -> B was seen without the gate");
-        assert_eq!(path.len(), 2);
+        assert!(graph.strong_cycle(b, a, plain, &escaping).is_none(), "A -> C and B -> A exclude each other");
+        let d = class_number(3);
+        graph.add(a, d, plain, &witness());
+        graph.add(d, b, plain, &witness());
+        let path = graph.strong_cycle(b, a, plain, &escaping).expect("A -> D -> B was seen without the gate");
+        assert_eq!(path.iter().map(|step| step.to).collect::<Vec<_>>(), [d, b]);
     }
 
     #[test]

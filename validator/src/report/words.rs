@@ -148,7 +148,7 @@ fn cycle_notes(report: &Report, notes: &mut Vec<String>) {
     }
     if let Some(gate) = &evidence.gate {
         notes.push(format!(
-            "every sighting was under `{gate}`, held exclusively: nothing can hang as long as that is always so"
+            "`{gate}` was held around every sighting of two of the dependencies and keeps them apart: nothing can hang as long as that is so"
         ));
     }
     if evidence.timed {

@@ -44,6 +44,15 @@ pub(crate) struct Rare {
     pub(crate) references: u32,
     /// The sum of the cookies of its pins.
     pub(crate) pins: u64,
+    /// Whether it became exclusive after later ones had been acquired: these know it as a reader's.
+    pub(crate) is_upgraded: bool,
+}
+
+impl Rare {
+    /// An entry about the held lock at `index` that says nothing yet.
+    pub(crate) fn at(index: usize) -> Self {
+        Self { index, nest: None, references: 0, pins: 0, is_upgraded: false }
+    }
 }
 
 impl HeldLock {
