@@ -76,3 +76,31 @@ fn a_compile_error_is_cargos_and_the_next_run_is_well() {
     write("fn main() {}");
     assert_ended(&run(folder.path(), &["run"]), "exit 0");
 }
+
+#[test]
+fn a_scenario_that_cannot_be_run_leaves_the_others_running() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let twice = r#"{"op": "acquire", "lock": "mutex.A", "mode": "exclusive", "colour": "red"}"#;
+    let text = format!(
+        r#"{{"cases": [{{"id": "first", "ops": [{twice}, {{"op": "frobnicate", "lock": "mutex.A"}}]}},
+            {{"id": "second", "ops": [{twice}, {twice}]}}, {{"ops": []}}, {{"id": "third", "ops": [{twice}]}}]}}"#
+    );
+    fs::write(folder.path().join("cases.json"), text).expect("written");
+    let ended = run(folder.path(), &["replay", "cases.json"]);
+    assert_ended(&ended, "exit 2");
+    for named in ["cases.json", "case first, op 1", "frobnicate", "case #2"] {
+        assert!(ended.stderr.contains(named), "{named}: {}", ended.stderr);
+    }
+    let lines: Vec<&str> = ended.stdout.lines().collect();
+    assert_eq!(lines.len(), 2, "{}", ended.stdout);
+    assert!(lines[0].contains(r#""id":"second""#) && lines[0].contains(r#""first_op":1"#), "{}", lines[0]);
+    assert!(
+        lines[1].contains(r#""id":"third""#) && lines[1].contains(r#""verdict":"silent""#),
+        "{}",
+        lines[1]
+    );
+    fs::write(folder.path().join("no.json"), "{\"cases\": ").expect("written");
+    let ended = run(folder.path(), &["replay", "no.json"]);
+    assert_ended(&ended, "exit 2");
+    assert!(ended.stderr.contains("no.json") && ended.stdout.is_empty(), "{}", ended.stderr);
+}

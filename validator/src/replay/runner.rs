@@ -188,18 +188,28 @@ impl Runner {
     /// The lock of an op, made if its name, or its class, is new.
     pub(super) fn lock(&mut self, op: &Op) -> Result<Lock, ReplayError> {
         let name = field(&op.lock, "lock", op)?;
-        let Some(class_name) = &op.class else {
-            let known = self.locks.get(name).cloned();
-            return known.ok_or_else(|| {
-                ReplayError::new(format_args!("lock \"{name}\" is new here, but the op has no \"class\""))
-            });
+        let class_name = match (&op.class, self.locks.get(name)) {
+            (Some(class_name), _) => class_name.clone(),
+            (None, Some(known)) => return Ok(known.clone()),
+            (None, None) if op.op.starts_with("ww_") => super::wound_wait::CLASS.to_owned(),
+            (None, None) if takes(op) => class_of(name).to_owned(),
+            (None, None) => {
+                return Err(ReplayError::new(format_args!(
+                    "lock \"{name}\" was never acquired, and the op has no \"class\""
+                )));
+            }
         };
         let flavour_name = match (&op.flavour, self.locks.get(name)) {
             (Some(flavour_name), _) => flavour_name.clone(),
             (None, Some(known)) => self.classes[&known.class].1.clone(),
-            (None, None) => return Err(missing("flavour", op)),
+            (None, None) if op.op.starts_with("ww_") => "ww".to_owned(),
+            // Most names begin with it.
+            (None, None) => match name.split_once('.') {
+                Some((prefix, _)) if flavour::attributes(prefix).is_some() => prefix.to_owned(),
+                _ => return Err(missing("flavour", op)),
+            },
         };
-        let (class, base, subclass) = self.class(class_name, &flavour_name)?;
+        let (class, base, subclass) = self.class(&class_name, &flavour_name)?;
         if let Some(known) = self.locks.get(name).filter(|known| known.class == base) {
             return Ok(known.clone());
         }
@@ -233,6 +243,9 @@ impl Runner {
         let mut event = Acquire::new(lock.id, mode(op)?, wait(op), site);
         event.subclass = level(op)?.unwrap_or(lock.subclass);
         event.flags = lock.flags.union(flags);
+        if op.upgradable {
+            event.flags = event.flags.union(AcquireFlags::UPGRADABLE);
+        }
         event.nest = match &op.nest {
             None => None,
             Some(name) => Some(self.nest(name)?),
@@ -415,6 +428,18 @@ impl Runner {
         }
         Ok(Outcome::CLEAN)
     }
+}
+
+/// Whether the op may be the first to name a lock.
+fn takes(op: &Op) -> bool {
+    matches!(op.op.as_str(), "acquire" | "sync" | "init" | "trylock_fails")
+}
+
+/// The class of a lock that names none: X1 and X2, Y1 and Y2, Z1 and Z2 are of one class each, any other is its own.
+fn class_of(name: &str) -> &str {
+    let last = name.rsplit_once('.').map_or(name, |(_, last)| last);
+    let is_pair = matches!(last, "X1" | "X2" | "Y1" | "Y2" | "Z1" | "Z2");
+    if is_pair { &name[..name.len() - 1] } else { name }
 }
 
 fn missing(name: &str, op: &Op) -> ReplayError {

@@ -3,7 +3,7 @@
 //! The form is that of the kernel self-test file in `tests/data`: `{"cases": [{"id", "ops": [{"op", "lock", "class", "mode",
 //! "flavour", …}]}]}`. A case is judged on its own, from an empty graph.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::ReplayError;
@@ -64,23 +64,30 @@ pub(super) struct Op {
     pub(super) flavour: Option<String>,
     pub(super) mode: Option<String>,
     pub(super) subclass: Option<u8>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "flag")]
     pub(super) trylock: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "flag")]
     pub(super) timed: bool,
+    #[serde(default, deserialize_with = "flag")]
+    pub(super) upgradable: bool,
     pub(super) nest: Option<String>,
     pub(super) which: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "flag")]
     pub(super) threaded: bool,
     pub(super) wwctx: Option<String>,
     pub(super) result: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "flag")]
     pub(super) slow: bool,
     pub(super) what: Option<String>,
     #[serde(default)]
     pub(super) value: Value,
     pub(super) source: Option<String>,
     pub(super) task: Option<String>,
+}
+
+/// A flag that is `null` is off.
+fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 #[derive(Deserialize)]
@@ -116,6 +123,7 @@ impl Case {
     pub fn name(&self) -> String {
         match self.value.get("id") {
             Some(Value::String(id)) => id.clone(),
+            Some(Value::Number(id)) => id.to_string(),
             _ => format!("#{}", self.index),
         }
     }
@@ -142,9 +150,10 @@ impl Case {
         let place = format!("case {}", self.name());
         let raw: RawCase =
             serde_json::from_value(self.value.clone()).map_err(|error| ReplayError::new(error).at(&place))?;
-        let Value::String(id) = raw.id else {
-            return Err(ReplayError::new("\"id\" is not a text").at(&place));
+        let (Value::String(_) | Value::Number(_)) = raw.id else {
+            return Err(ReplayError::new("\"id\" is neither a text nor a number").at(&place));
         };
+        let id = self.name();
         let mut runner = Runner::new(config);
         for (index, op) in raw.ops.into_iter().enumerate() {
             let at = || format!("case {id}, op {index}");

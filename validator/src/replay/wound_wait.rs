@@ -20,7 +20,7 @@ pub(super) struct Transactions {
 }
 
 /// The class of wound/wait locks if an op names none.
-const CLASS: &str = "ww.mutex";
+pub(super) const CLASS: &str = "ww.mutex";
 
 impl Transactions {
     /// The pseudo-lock of a transaction.
@@ -152,13 +152,26 @@ impl Runner {
                     None => self.transactions.owners.remove(&lock),
                 };
             }
+            "ctx.contending_lock" => {
+                let contended = match op.value.as_str().or(op.lock.as_deref()) {
+                    Some(name) => Some(self.locks.get(name).map(|lock| lock.id).ok_or_else(|| {
+                        ReplayError::new(format_args!("lock \"{name}\" was never acquired"))
+                    })?),
+                    None => None,
+                };
+                self.transactions.named(op)?.contended = contended;
+            }
+            "ctx.done_acquire" => {
+                self.transactions.named(op)?.is_done = op.value.as_u64().unwrap_or_default() != 0;
+            }
             "ctx.ww_class" | "ctx.class" => {
                 let foreign = self.new_lock(op.value.as_str().unwrap_or("ww.foreign"), "ww")?;
                 self.transactions.named(op)?.first = foreign;
             }
             other => {
                 return Err(ReplayError::new(format_args!(
-                    "\"what\" is \"{other}\"; known are ctx.acquired ctx.ww_class object.ctx"
+                    "\"what\" is \"{other}\"; known are ctx.acquired ctx.contending_lock ctx.done_acquire \
+                     ctx.ww_class object.ctx"
                 )));
             }
         }
