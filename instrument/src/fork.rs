@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::{state, task};
+use crate::{ending, state, task};
 
 /// Whether the process had several threads when it last forked.
 static SEVERAL_THREADS: AtomicBool = AtomicBool::new(false);
@@ -54,6 +54,7 @@ fn n_threads() -> Option<u64> {
 
 #[cfg(unix)]
 extern "C" fn in_child() {
+    ending::reset();
     // ORDERING: Relaxed: written by this thread, in the parent.
     if state::is_off() || !SEVERAL_THREADS.load(Ordering::Relaxed) {
         return;

@@ -16,6 +16,8 @@ pub mod context;
 #[cfg(not(lockdep_disabled))]
 mod deferred;
 #[cfg(not(lockdep_disabled))]
+mod ending;
+#[cfg(not(lockdep_disabled))]
 mod env;
 #[cfg(not(lockdep_disabled))]
 mod event;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::{fork, runtime, state};
+use crate::{ending, fork, runtime, state, task};
 
 /// Has the end of the process tell us.
 pub(crate) fn install() {
@@ -19,6 +19,7 @@ extern "C" fn at_exit() {
         return;
     }
     let Some(runtime) = runtime::running() else { return };
+    ending::wait(task::is_busy());
     crate::flush();
     if let Some(recorder) = &runtime.recorder {
         recorder.close(runtime);

@@ -8,7 +8,7 @@ use lockdep_validator::{Code, Outcome, StackSource as _, Violation};
 use crate::config::{OnDeadlock, OnViolation};
 use crate::runtime::Runtime;
 use crate::task::Task;
-use crate::{fault, sink};
+use crate::{ending, fault, sink};
 
 /// What the program must still suffer for what was found: nothing, or a panic with this message.
 #[derive(Debug)]
@@ -42,6 +42,7 @@ impl Aftermath {
 #[inline(never)]
 pub(crate) fn handle(task: &mut Task, outcome: Outcome) -> Aftermath {
     let Some(findings) = outcome.into_findings() else { return Aftermath(None) };
+    let _reporting = ending::Reporting::begin();
     let runtime = task.runtime;
     if let Some(recorder) = &runtime.recorder {
         for dependency in &findings.dependencies {

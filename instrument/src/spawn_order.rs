@@ -8,7 +8,7 @@ use lockdep_validator::{Outcome, Segment, TaskId};
 use rustc_hash::FxHashMap;
 
 use crate::site::site;
-use crate::{fault, report, state, task};
+use crate::{ending, fault, report, state, task};
 
 /// What the threads of each running scope acquired, by the address of the scope. A leaf lock.
 #[derive(Debug, Default)]
@@ -70,9 +70,13 @@ pub(crate) struct Child(Parent);
 
 impl Drop for Child {
     fn drop(&mut self) {
-        let Some(scope) = self.0.scope else { return };
         let Some(mut entered) = task::enter() else { return };
         let task = entered.task();
+        if !task.is_ending {
+            task.is_ending = true;
+            ending::begin();
+        }
+        let Some(scope) = self.0.scope else { return };
         let Some(acquired) = fault::guard(|| task.runtime.validator.take_acquired(&mut task.context)) else {
             return;
         };

@@ -15,8 +15,8 @@ use lockdep_validator::state::segment::Segment;
 use lockdep_validator::{Acquire, ContextId, TaskContext, Violation};
 
 use crate::classes::ClassCache;
-use crate::deferred;
 use crate::runtime::{self, Runtime};
+use crate::{deferred, ending};
 use word::Word;
 
 /// Everything the runtime keeps for one thread.
@@ -34,6 +34,8 @@ pub(crate) struct Task {
     pub(crate) panic_due: Option<String>,
     /// How many guards mask each context.
     pub(crate) n_masks: [u16; ContextId::LIMIT as usize],
+    /// Whether the thread's function is over: the end of the process waits for what its end has to say.
+    pub(crate) is_ending: bool,
 }
 
 /// See [`Task::pending`].
@@ -245,6 +247,7 @@ fn start(runtime: &'static Runtime, born: Option<(TaskId, Segment)>) -> Entered 
         pending: None,
         panic_due: None,
         n_masks: [0; ContextId::LIMIT as usize],
+        is_ending: false,
     };
     deferred::install();
     // ORDERING: Relaxed: a statistic that fork reads.
@@ -281,10 +284,19 @@ pub(crate) unsafe extern "C" fn finish(task: *mut std::ffi::c_void) {
     let mut task = unsafe { Box::from_raw(task.as_ptr()) };
     deferred::drain(task.get_mut());
     deferred::uninstall();
+    let is_ending = task.get_mut().is_ending;
     crate::event::thread_exit(task.into_inner());
+    if is_ending {
+        ending::end();
+    }
     // ORDERING: Relaxed: a statistic.
     N_TASKS.fetch_sub(1, Ordering::Relaxed);
     Word::of_this_thread().mark::<NOT_STARTED>();
+}
+
+/// Whether the running thread is inside the validator.
+pub(crate) fn is_busy() -> bool {
+    Word::of_this_thread().load().addr() == BUSY
 }
 
 /// Forgets the running thread's state without looking at it: in the child of a fork, where it belongs to the parent.

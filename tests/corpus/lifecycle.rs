@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use lockdep::sync::Mutex;
 
@@ -36,6 +37,12 @@ pub(super) const CASES: &[Case] = &[
         Want::Error("LD0009"),
         "a thread ended with a lock held",
         leaked_guard_at_exit,
+    ),
+    Case::new(
+        "leaked_guard_while_main_returns",
+        Want::Error("LD0009"),
+        "a thread that ends while main returns is heard",
+        leaked_guard_while_main_returns,
     ),
     Case::new(
         "leaked_guard_dropped_lock",
@@ -145,6 +152,39 @@ fn atexit_violation() {
 
 fn leaked_guard_at_exit() {
     on_thread(|| std::mem::forget(TLS_A.lock()));
+}
+
+static MAIN_RETURNED: AtomicBool = AtomicBool::new(false);
+
+struct EndsAfterMain;
+
+impl Drop for EndsAfterMain {
+    fn drop(&mut self) {
+        while !MAIN_RETURNED.load(Ordering::Acquire) {
+            std::thread::yield_now();
+        }
+    }
+}
+
+thread_local! {
+    static LATE: EndsAfterMain = const { EndsAfterMain };
+}
+
+extern "C" fn main_returned() {
+    MAIN_RETURNED.store(true, Ordering::Release);
+}
+
+fn leaked_guard_while_main_returns() {
+    // The validator's handler is there first, so it runs last: after the thread was let go.
+    drop(TLS_A.lock());
+    super::support::at_exit(main_returned);
+    // The scope waits for the function, not for the destructors behind it.
+    lockdep::thread::scope(|scope| {
+        scope.spawn(|| {
+            LATE.with(|_| {});
+            std::mem::forget(TLS_B.lock());
+        });
+    });
 }
 
 fn leaked_guard_dropped() {
