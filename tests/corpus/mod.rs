@@ -3,6 +3,7 @@
 //! A case is a function. The harness (`tests/tests/corpus.rs`) runs `corpus NAME` with validation on and compares the
 //! reports with what the case wants; the matrix of `docs/src/matrix.md` is its output.
 
+mod codes;
 mod condvar;
 mod instances;
 mod lifecycle;
@@ -106,6 +107,7 @@ pub(crate) fn cases() -> impl Iterator<Item = &'static Case> {
         parking_events::CASES,
         scale::CASES,
         robustness::CASES,
+        codes::CASES,
     ]
     .into_iter()
     .flatten()

@@ -27,6 +27,12 @@ pub(super) const CASES: &[Case] = &[
         "a violation closed inside a signal handler",
         signal_handler,
     ),
+    Case::new(
+        "allocator_context",
+        Want::Error("LD0003"),
+        "a violation closed inside an allocator is told when it is left",
+        allocator_context,
+    ),
     Case::new("panic_on_violation", Want::Error("LD0003"), "LOCKDEP_ON_VIOLATION=panic", panic_on_violation)
         .ends(End::Exit(101))
         .with_env(&[("LOCKDEP_ON_VIOLATION", "panic")]),
@@ -142,6 +148,13 @@ fn signal_handler() {
         libc::signal(libc::SIGUSR1, on_signal as *const () as libc::sighandler_t);
         libc::raise(libc::SIGUSR1);
     }
+}
+
+fn allocator_context() {
+    nest(&A, &B);
+    let inside = lockdep::context::allocator();
+    nest(&B, &A);
+    drop(inside);
 }
 
 fn panic_on_violation() {

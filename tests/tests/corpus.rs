@@ -158,6 +158,11 @@ fn judge(case: &Case, found: &[Report], ended: &Ended) -> Option<String> {
             let _ = write!(wrong, " wants {n_reports} distinct reports, got {}", distinct.len());
         }
     }
+    // Nothing that these programs do is too much, or out of sight.
+    let lossy = found.iter().find(|report| report.counters.dropped + report.counters.unseen > 0);
+    if let Some(report) = lossy {
+        let _ = write!(wrong, " lost events: {:?}", report.counters);
+    }
     (!wrong.is_empty()).then_some(wrong)
 }
 

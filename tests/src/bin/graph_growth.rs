@@ -8,7 +8,11 @@ use std::time::Instant;
 use lockdep_tests::oracle::history::{Choices, Seed};
 use lockdep_validator::base::acquisition::Acquisition;
 use lockdep_validator::graph::{Added, Graph, Instances, Kind, SearchFilter, Witness};
-use lockdep_validator::{ClassId, LockId, Mode, Site, Subclass, TaskId, Wait};
+use lockdep_validator::state::class::ClassAttributes;
+use lockdep_validator::{
+    Acquire, ClassId, Config, LockClassKey, LockId, Mode, NoStacks, Site, Subclass, TaskContext, TaskId,
+    Validator, Wait,
+};
 
 const KIND: Kind = Kind::new(Mode::Exclusive, Mode::Exclusive, Wait::Blocking);
 
@@ -35,6 +39,10 @@ fn main() {
         measure("random DAG 100k/1M, random order", &random_dag(100_000, 1_000_000));
     }
     instances();
+    short_lived();
+    for n_held in [5_000, 10_000, 20_000] {
+        many_held(n_held);
+    }
 }
 
 /// Edges from lower to higher places of a random order, in random order.
@@ -95,6 +103,69 @@ fn instances() {
     }
     let grown = resident_bytes().saturating_sub(before) / N_LOCKS;
     println!("after a million more, each in the place of a dead one: {grown} bytes a lock");
+}
+
+/// A million locks of one class, each taken under one of another class, nested once in a neighbour, and gone.
+#[expect(clippy::print_stdout, reason = "a command that prints a table")]
+fn short_lived() {
+    const N_LOCKS: u32 = 1_000_000;
+    let validator = Validator::new(Config::user());
+    let mut task = TaskContext::new(TaskId(1));
+    let [outer, short] = ["Outer", "Short"].map(|name| register(&validator, name));
+    let outer = validator.new_lock(&mut task, outer);
+    let mut warm = 0;
+    for number in 0..N_LOCKS {
+        let pair = [validator.new_lock(&mut task, short), validator.new_lock(&mut task, short)];
+        for lock in [outer, pair[0], pair[1]] {
+            let event = Acquire::new(lock, Mode::Exclusive, Wait::Blocking, Site(1));
+            assert!(validator.acquire(&mut task, &event, &NoStacks).is_clean(), "nothing is wrong with it");
+        }
+        for lock in [pair[1], pair[0], outer] {
+            let _ = validator.release(&mut task, lock, Site(2));
+        }
+        for lock in pair {
+            let _ = validator.freed(&mut task, lock, Site(3));
+        }
+        if number == N_LOCKS / 10 {
+            warm = resident_bytes();
+        }
+    }
+    let grown = resident_bytes().saturating_sub(warm) / 1024;
+    println!("1M pairs of short-lived locks: {grown} KiB more after the last than after the first tenth");
+}
+
+/// One task that holds many locks of one class, released newest first and oldest first.
+#[expect(clippy::print_stdout, reason = "a command that prints a table")]
+fn many_held(n_held: usize) {
+    let validator = Validator::new(Config::user());
+    let mut task = TaskContext::new(TaskId(1));
+    let class = register(&validator, "Node");
+    let locks: Vec<LockId> = (0..n_held).map(|_| validator.new_lock(&mut task, class)).collect();
+    let mut ns = [0; 4];
+    for (index, oldest_first) in [false, true].into_iter().enumerate() {
+        let start = Instant::now();
+        for lock in &locks {
+            let event = Acquire::new(*lock, Mode::Exclusive, Wait::Blocking, Site(1));
+            assert!(validator.acquire(&mut task, &event, &NoStacks).is_clean(), "one order only");
+        }
+        ns[2 * index] = start.elapsed().as_nanos() / n_held as u128;
+        let start = Instant::now();
+        for number in 0..n_held {
+            let lock = locks[if oldest_first { number } else { n_held - 1 - number }];
+            let _ = validator.release(&mut task, lock, Site(2));
+        }
+        ns[2 * index + 1] = start.elapsed().as_nanos() / n_held as u128;
+    }
+    let [first, newest, again, oldest] = ns;
+    println!(
+        "{n_held} locks of one class held at once: {first} ns an acquisition, {again} when known; \
+         {newest} ns a release newest first, {oldest} oldest first"
+    );
+}
+
+fn register(validator: &Validator, name: &str) -> ClassId {
+    let key = LockClassKey { type_name: name.to_owned(), ..LockClassKey::default() };
+    validator.register_class(&key, Site::UNKNOWN, ClassAttributes::default()).expect("few classes")
 }
 
 fn class(index: usize) -> ClassId {

@@ -1,8 +1,9 @@
 //! Locks of one class, and classes whose locks are told apart.
 
 use super::Bench;
-use crate::base::id::LockId;
+use crate::base::id::{LockId, TaskId};
 use crate::check::violation::{Code, Level};
+use crate::engine::TaskContext;
 
 const INVERTED: (Code, Level) = (Code::SameClassOrder, Level::Error);
 const CYCLE: (Code, Level) = (Code::CircularDependency, Level::Error);
@@ -96,4 +97,29 @@ fn a_lock_that_is_gone_takes_its_orders_along() {
     let lock: LockId = bench.lock("A1");
     assert!(bench.validator.freed(&mut bench.task, lock, crate::base::site::Site(0)).is_clean());
     assert_eq!(bench.run("A2 A1 --").found(), []);
+}
+
+#[test]
+fn a_gate_counts_for_pairs_that_no_longer_fit() {
+    let mut bench = Bench::user();
+    // More pairs than are remembered one by one, all under G.
+    for index in 0..4_200 {
+        bench.run(&format!("G A{} A{} --", 2 * index, 2 * index + 1));
+    }
+    assert_eq!(bench.found(), []);
+    assert_eq!(bench.run("G A8399 A8398 --").found(), [(Code::SameClassOrder, Level::Note)]);
+    assert_eq!(bench.run("A8399 A8398 --").found(), [INVERTED]);
+}
+
+#[test]
+fn a_child_of_a_scope_tells_what_it_acquires_even_if_it_is_known() {
+    let mut bench = Bench::user();
+    assert_eq!(bench.run("A1 B1 -- B2 A2 -- A1 B1 --").found(), [MAYBE]);
+    let mut child = TaskContext::new(TaskId(2));
+    bench.validator.record_acquired(&mut child);
+    std::mem::swap(&mut bench.task, &mut child);
+    bench.run("A1 B1 --");
+    let acquired = bench.validator.take_acquired(&mut bench.task);
+    let classes: Vec<_> = acquired.iter().map(|acquisition| acquisition.class).collect();
+    assert_eq!(classes, [bench.class("A"), bench.class("B")]);
 }
