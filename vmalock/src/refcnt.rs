@@ -52,18 +52,6 @@ impl VmRefcnt {
         Self { count: AtomicU32::new(0) }
     }
 
-    /// Asks the processor to fetch the count for writing: a reader is about to. A plain load first would fetch the line
-    /// shared, and the increment would have to ask the other cores a second time.
-    #[inline(always)]
-    pub(crate) fn prefetch_for_write(&self) {
-        #[cfg(all(target_arch = "x86_64", not(miri)))]
-        // SAFETY: a hint about an address; it reads and writes nothing.
-        unsafe {
-            use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
-            _mm_prefetch::<_MM_HINT_ET0>(std::ptr::from_ref(self).cast());
-        }
-    }
-
     /// Reads the count, without any ordering.
     #[must_use]
     pub fn read(&self) -> u32 {

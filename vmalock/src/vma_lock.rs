@@ -47,7 +47,6 @@ pub enum StartReadError {
 #[track_caller]
 #[inline]
 pub fn vma_start_read(rcu: RcuGuard, mm: &Mm, vma: &'static Vma) -> Result<RcuGuard, StartReadError> {
-    vma.vm_refcnt.prefetch_for_write();
     // 1. A guess that saves the write to the count. Removing it changes nothing but speed (fault M2).
     if !seeded(Fault::M2) && vma.vm_lock_seq() == mm.mm_lock_seq.read_relaxed() {
         return Err(fail(rcu, StartReadError::Locked));
