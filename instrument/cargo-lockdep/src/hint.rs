@@ -192,6 +192,19 @@ mod tests {
     }
 
     #[test]
+    fn a_guard_that_left_the_function_that_made_it_is_no_temporary() {
+        let folder = std::env::temp_dir();
+        let file = format!("cargo-lockdep-hint-{}.rs", std::process::id());
+        std::fs::write(folder.join(&file), "match self.0.lock() {\n").expect("written");
+        let sources = Sources::new(vec![folder.clone()]);
+        let mut place = Place { file: file.clone(), line: 1, column: 14, ..Place::default() };
+        assert!(long_life(&place, "Mutex<u8>", &sources).is_some());
+        place.caller = Some(Box::new(Place::default()));
+        assert_eq!(long_life(&place, "Mutex<u8>", &sources), None);
+        let _ = std::fs::remove_file(folder.join(&file));
+    }
+
+    #[test]
     fn the_smallest_repair_breaks_every_cycle_at_the_least_cost() {
         let report = |edges: &[(&str, &str, u64)]| {
             let mut report = crate::records::fixture::inversion_report();

@@ -70,7 +70,8 @@ impl Resolver for Fixture {
         let line = u32::try_from(site.0).expect("small");
         let column = match line {
             4 => 38,
-            6 => 33,
+            // Behind a tab, which is four columns wide.
+            6 => 36,
             9 => 32,
             11 => 34,
             14 => 27,
