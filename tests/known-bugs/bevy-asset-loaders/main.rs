@@ -1,26 +1,24 @@
-//! Adds a loader to an asset server, then loads a file of its kind.
+//! Adds a loader to an asset server, then loads a folder with a file of its kind.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bevy_asset::{AssetIo, AssetIoError, AssetLoader, AssetServer, BoxedFuture, LoadContext};
 use bevy_tasks::TaskPool;
 
-struct NoFiles;
+/// A folder `texts` with one file, which cannot be read.
+struct OneFolder;
 
-impl AssetIo for NoFiles {
+impl AssetIo for OneFolder {
     fn load_path<'a>(&'a self, path: &'a Path) -> BoxedFuture<'a, Result<Vec<u8>, AssetIoError>> {
         Box::pin(async move { Err(AssetIoError::NotFound(path.to_owned())) })
     }
 
-    fn read_directory(
-        &self,
-        path: &Path,
-    ) -> Result<Box<dyn Iterator<Item = std::path::PathBuf>>, AssetIoError> {
-        Err(AssetIoError::NotFound(path.to_owned()))
+    fn read_directory(&self, path: &Path) -> Result<Box<dyn Iterator<Item = PathBuf>>, AssetIoError> {
+        Ok(Box::new(std::iter::once(path.join("greeting.txt"))))
     }
 
-    fn is_directory(&self, _: &Path) -> bool {
-        false
+    fn is_directory(&self, path: &Path) -> bool {
+        path == Path::new("texts")
     }
 
     fn watch_path_for_changes(&self, _: &Path) -> Result<(), AssetIoError> {
@@ -45,7 +43,8 @@ impl AssetLoader for Texts {
 }
 
 fn main() {
-    let server = AssetServer::new(NoFiles, TaskPool::new());
+    let server = AssetServer::new(OneFolder, TaskPool::new());
     server.add_loader(Texts);
-    let _handle = server.load_untyped("greeting.txt");
+    let handles = server.load_folder("texts").expect("it is a folder");
+    assert_eq!(handles.len(), 1);
 }

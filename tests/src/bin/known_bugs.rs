@@ -1,9 +1,9 @@
 //! Drives documented deadlocks of published crates under `cargo lockdep`, the version with the bug and the one without.
 //!
 //! `cargo run -p lockdep-tests --bin known_bugs [NAME…]` prints a table; without names all of `tests/known-bugs` are
-//! driven and the table is written to `docs/src/known-bugs.md`. Needs the registry. Exits 1 if a verdict is wrong.
+//! driven. Rows are kept, and `docs/src/known-bugs.md` is written anew once all bugs were driven and every verdict was right.
+//! Needs the registry. Exits 1 if a verdict is wrong.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     let folder = command_line::root().join("tests/known-bugs");
     let list = fs::read_to_string(folder.join("bugs.toml")).expect("tests/known-bugs/bugs.toml is readable");
     let list: List = toml::from_str(&list).expect("tests/known-bugs/bugs.toml is well-formed");
-    let mut rows = String::new();
+    let kept = command_line::target_directory().join("known-bugs");
     let mut n_wrong = 0;
     for bug in list.bug.iter().filter(|bug| names.is_empty() || names.contains(&bug.name)) {
         let broken = drive(&folder, bug, "broken");
@@ -55,6 +55,8 @@ fn main() -> ExitCode {
         let is_found =
             broken.ended == "exit 3" && broken.reports.iter().any(|report| report.code == bug.code);
         let is_silent = fixed.ended == "exit 0" && fixed.reports.is_empty();
+        let row_file = kept.join(format!("{}.row", bug.name));
+        let _ = fs::remove_file(&row_file);
         for (verdict, is_right) in [(&broken, is_found), (&fixed, is_silent)] {
             if !is_right {
                 n_wrong += 1;
@@ -63,10 +65,13 @@ fn main() -> ExitCode {
         }
         let row = row(bug, &broken, &fixed);
         tell(&row);
-        writeln!(rows, "{row}").expect("a string takes it");
+        if is_found && is_silent {
+            fs::write(row_file, row).expect("the target directory is writable");
+        }
     }
-    if names.is_empty() {
-        let page = page(&rows);
+    let rows = list.bug.iter().map(|bug| fs::read_to_string(kept.join(format!("{}.row", bug.name))).ok());
+    if let Some(rows) = rows.collect::<Option<Vec<String>>>() {
+        let page = page(&(rows.join("\n") + "\n"));
         fs::write(command_line::root().join("docs/src/known-bugs.md"), page).expect("docs/src is writable");
     }
     if n_wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
