@@ -70,3 +70,4 @@ pub use hook::{AcquireOptions, ClassKey, Held, LockClassKey, LockInfo, LockMap, 
 pub use inspect::{counters, enabled, flush, set_report_callback};
 pub use lockdep_validator::report::model::{Counters, Report};
 pub use lockdep_validator::{AcquireFlags, LockId, Mode, Subclass, Wait};
+pub use sync::many::{lock_all, lock_many};

@@ -1,5 +1,6 @@
 //! Acquisitions that cannot block.
 
+use lockdep::lock_many as lock;
 use lockdep::sync::Mutex;
 
 use super::support::{nest, on_thread};
@@ -18,6 +19,13 @@ pub(super) const CASES: &[Case] = &[
         Want::Error("LD0003"),
         "a lock got by a try blocks others",
         try_held_then_blocking,
+    ),
+    Case::new("lock_many", Want::Silent, "several at once have no order between them", lock_many),
+    Case::new(
+        "lock_many_under_another",
+        Want::Error("LD0003"),
+        "but each of them may be the one that is waited for",
+        lock_many_under_another,
     ),
     Case::new("try_own", Want::Silent, "a try on one's own lock fails and that is all", try_own),
 ];
@@ -50,6 +58,24 @@ fn try_held_then_blocking() {
         let _b = b.lock();
     }
     nest(&b, &a);
+}
+
+fn lock_many() {
+    let (a, b, c) = (Mutex::new(1), Mutex::new(2), Mutex::new(3));
+    for order in [[&a, &b, &c], [&c, &b, &a], [&b, &c, &a]] {
+        let [mut first, ..] = lock(order).expect("not poisoned");
+        *first += 1;
+    }
+}
+
+fn lock_many_under_another() {
+    let outer = Mutex::new('o');
+    let (a, b) = (Mutex::new(1), Mutex::new(2));
+    {
+        let _outer = outer.lock();
+        let _both = lock([&a, &b]);
+    }
+    nest(&b, &outer);
 }
 
 fn try_own() {

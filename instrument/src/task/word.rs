@@ -14,7 +14,7 @@ mod imp {
     // that the crate is linked into means this one.
     macro_rules! symbol {
         () => {
-            concat!("lockdep_task_", env!("LOCKDEP_BUILD"))
+            concat!("lockdep_task_", env!("TASK_WORD_OF_BUILD"))
         };
     }
 

@@ -222,7 +222,9 @@ impl Validator {
                 }
             }
         }
-        if acquire.nest.is_none() {
+        let is_sync = acquire.flags.contains(AcquireFlags::SYNC);
+        // What a cache of the task knows is pushed without another look: not what a sync is for, and not without its nest lock.
+        if acquire.nest.is_none() && !is_sync {
             if !by_instance {
                 task.remember(key);
             } else if !task.held.iter().any(|held| held.lock == acquire.lock) {
@@ -231,7 +233,7 @@ impl Validator {
                 self.recent.remember(acquire.lock.instance(), known);
             }
         }
-        if !acquire.flags.contains(AcquireFlags::SYNC) {
+        if !is_sync {
             push(task, acquire, chain, is_first_sighting);
             if let Some(nest) = acquire.nest {
                 let index = task.held.len() - 1;

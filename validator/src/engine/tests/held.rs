@@ -1,6 +1,7 @@
 //! The held stack: recursion, balance, freeing, exit, assertions, nesting, pins, modes.
 
 use super::{Bench, check};
+use crate::base::event::AcquireFlags;
 use crate::base::mode::{Mode, Wait};
 use crate::base::site::Site;
 use crate::check::violation::{Code, Level};
@@ -263,4 +264,22 @@ fn a_report_of_an_inverted_order_names_both_places() {
             .all(|step| step.from.site.0 != 0 && step.to.site.0 != 0 && step.from.lock != step.to.lock)
     );
     assert!(!cycle[0].closing && cycle[1].closing);
+}
+
+#[test]
+fn a_sync_is_never_held_however_often_it_was_seen() {
+    let mut bench = Bench::user();
+    // Alone, above another lock, and above a lock of its own class, where the single locks decide.
+    for script in ["", "B", "A2"] {
+        bench.run(script);
+        let n_held = bench.task.n_held();
+        for _ in 0..4 {
+            let mut event = bench.event("A1", Mode::Exclusive, Wait::Blocking);
+            event.flags = AcquireFlags::SYNC;
+            bench.send(&event);
+            assert_eq!(bench.task.n_held(), n_held, "above {script:?}");
+        }
+        bench.run("--");
+    }
+    assert_eq!(bench.found(), []);
 }
