@@ -238,7 +238,7 @@ fn a_lock_that_is_held_already_is_waited_for_by_nobody() {
     let mut bench = Bench::user();
     let again = |bench: &mut Bench, name: &str| {
         let mut event = bench.event(name, Mode::Exclusive, Wait::Blocking);
-        event.flags = crate::base::event::AcquireFlags::REENTRANT;
+        event.flags = AcquireFlags::REENTRANT;
         bench.send(&event);
     };
     for _ in 0..2 {
