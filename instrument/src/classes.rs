@@ -3,6 +3,7 @@
 use std::panic::Location;
 use std::sync::{PoisonError, RwLock};
 
+use lockdep_validator::report::path;
 use lockdep_validator::state::class::{ClassAttributes, LockClassKey as EngineKey};
 use lockdep_validator::{ClassId, Site};
 use rustc_hash::FxHashMap;
@@ -164,7 +165,7 @@ impl Classes {
             name: name.map(str::to_owned),
             kind: kind.to_owned(),
             type_name,
-            file: site::normalise(location.file(), self.source_root.as_deref()),
+            file: path::normalised(location.file(), self.source_root.as_deref()),
             line: location.line(),
             column: location.column(),
             ..EngineKey::default()

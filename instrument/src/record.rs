@@ -11,13 +11,14 @@ use lockdep_validator::base::acquisition::Acquisition;
 use lockdep_validator::record::{
     ClassRecord, DependencyRecord, EndRecord, Record, RecordedLock, RunRecord, SCHEMA,
 };
+use lockdep_validator::report::build::Resolver as _;
 use lockdep_validator::report::model::{Frames, Report};
 use lockdep_validator::state::class::{Validation, WaitType};
 use lockdep_validator::{ClassHash, ClassId, NewDependency};
 use rustc_hash::FxHashSet;
 
 use crate::runtime::Runtime;
-use crate::{sink, site};
+use crate::sink;
 
 /// Writes the record. A leaf lock: nothing else is locked, and no code of the program runs, while it is held.
 #[derive(Debug)]
@@ -59,8 +60,8 @@ impl Recorder {
         let hash = |class| runtime.validator.class(class).map(|class| class.hash);
         let (Some(from), Some(to)) = (hash(new.from.class), hash(new.to.class)) else { return };
         let record = DependencyRecord {
-            from: recorded(&new.from, from),
-            to: recorded(&new.to, to),
+            from: recorded(runtime, &new.from, from),
+            to: recorded(runtime, &new.to, to),
             thread: runtime.names.name(new.task),
             task: new.task.0,
             segment: new.segment,
@@ -167,14 +168,14 @@ impl Recorder {
     }
 }
 
-fn recorded(acquisition: &Acquisition, class: ClassHash) -> RecordedLock {
+fn recorded(runtime: &Runtime, acquisition: &Acquisition, class: ClassHash) -> RecordedLock {
     RecordedLock {
         class,
         mode: acquisition.mode,
         wait: acquisition.wait,
         instance: acquisition.lock.instance(),
         address: acquisition.address,
-        site: site::place(acquisition.site),
+        site: runtime.place(acquisition.site),
     }
 }
 
@@ -191,7 +192,7 @@ fn class_record(runtime: &Runtime, id: ClassId) -> Option<ClassRecord> {
         kind: class.key.kind,
         type_name: class.key.type_name,
         file: class.key.file,
-        site: site::place(class.site),
+        site: runtime.place(class.site),
         declared: class.attributes.declared,
         single_instance: false,
         wait_outer: wait(class.attributes.outer),

@@ -171,7 +171,8 @@ impl Runtime {
     }
 }
 
-/// Where relative source paths start: as the user says, or the outermost folder around the package that has a `Cargo.lock`.
+/// Where relative source paths start: as the user says, or the nearest folder around the package that has a `Cargo.lock`,
+/// which is the root of its workspace.
 fn source_root(config: &Config) -> Option<String> {
     if let Some(root) = &config.source_root {
         return Some(root.to_string_lossy().replace('\\', "/"));
@@ -179,18 +180,21 @@ fn source_root(config: &Config) -> Option<String> {
     // Cargo sets it for `cargo run` and `cargo test`.
     let start =
         std::env::var_os("CARGO_MANIFEST_DIR").map(Into::into).or_else(|| std::env::current_dir().ok())?;
-    let root =
-        start.ancestors().filter(|folder| folder.join("Cargo.lock").is_file()).last().unwrap_or(&start);
+    let root = start.ancestors().find(|folder| folder.join("Cargo.lock").is_file()).unwrap_or(&start);
     Some(root.to_string_lossy().replace('\\', "/"))
 }
 
 impl lockdep_validator::report::build::Resolver for Runtime {
     fn place(&self, site: Site) -> Place {
-        site::place(site)
+        let mut place = site::place(site);
+        place.file = self.sinks.shown(&place.file);
+        place
     }
 
     fn frames(&self, stack: StackId) -> Vec<Frame> {
-        self.stacks.frames(stack)
+        let mut frames = self.stacks.frames(stack);
+        frames.iter_mut().for_each(|frame| frame.file = self.sinks.shown(&frame.file));
+        frames
     }
 
     fn task_name(&self, task: TaskId) -> String {

@@ -53,6 +53,11 @@ impl Sinks {
         self.target.open();
     }
 
+    /// The path that reports show for a source file.
+    pub(crate) fn shown(&self, file: &str) -> String {
+        self.source.shown(file)
+    }
+
     /// Delivers one report. Call it with no lock held.
     pub(crate) fn submit(&self, report: &Report) {
         let text = match self.format {

@@ -15,6 +15,7 @@ use super::model::{
     ReportLock, SCHEMA,
 };
 use super::names::Names;
+use super::path::is_standard_library;
 use super::{help, words};
 
 /// What only the embedder knows: the meaning of its own tokens. Called with no lock of the engine held.
@@ -326,7 +327,7 @@ fn with_frames(mut place: Place, frames: &[super::model::Frame]) -> Place {
     if place.caller.is_none() && place.is_known() {
         let mut outside = frames.iter().skip_while(|frame| !same_file(&frame.file, &place.file));
         let caller = outside.find(|frame| !frame.file.is_empty() && !same_file(&frame.file, &place.file));
-        place.caller = caller.filter(|frame| !is_library(&frame.file)).map(|frame| {
+        place.caller = caller.filter(|frame| !is_standard_library(&frame.file)).map(|frame| {
             Box::new(Place {
                 file: frame.file.clone(),
                 line: frame.line,
@@ -344,18 +345,13 @@ fn is_at(frame: &super::model::Frame, place: &Place) -> bool {
     frame.line == place.line && same_file(&frame.file, &place.file)
 }
 
-/// Whether two spellings name one file: debug information has absolute paths where the compiler's are relative.
-fn same_file(a: &str, b: &str) -> bool {
+/// Whether two spellings name one file: debug information may have a longer path than the compiler's.
+pub(super) fn same_file(a: &str, b: &str) -> bool {
     let (long, short) = if a.len() >= b.len() { (a, b) } else { (b, a) };
     !short.is_empty()
         && long.strip_suffix(short).is_some_and(|rest| {
             rest.is_empty() || rest.ends_with(['/', '\\']) || short.starts_with(['/', '\\'])
         })
-}
-
-/// Whether a file belongs to the standard library: such a caller says nothing.
-fn is_library(file: &str) -> bool {
-    file.starts_with("/rustc/") || file.contains("/library/std/") || file.contains("/library/core/")
 }
 
 #[cfg(test)]

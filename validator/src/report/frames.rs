@@ -1,12 +1,14 @@
 //! Which frames of a stack a reader wants to see.
 
 use super::model::Frame;
+use super::path::is_standard_library;
 
 /// Function prefixes of the validator and of what calls into it: the innermost frames, of no use to a reader.
 ///
 /// The runtime catches its own panics, hence the frames of `catch_unwind` among them.
-const INNER: [&str; 13] = [
+const INNER: [&str; 14] = [
     "lockdep::",
+    "vmalock::dep::",
     "lockdep_validator::",
     "backtrace::",
     "lock_api::",
@@ -36,8 +38,8 @@ const OUTER: [&str; 11] = [
     "__libc_start",
 ];
 
-/// Drops the validator's and the lock's own frames on the inside, and those that start the program, a thread or a test on
-/// the outside. A stack that would be empty afterwards is kept whole.
+/// Drops the validator's and the lock's own frames on the inside, those that start the program, a thread or a test on
+/// the outside, and the standard library's in between. A stack that would be empty afterwards is kept.
 ///
 /// ```
 /// use lockdep_validator::report::{frames::prune, model::Frame};
@@ -47,7 +49,9 @@ const OUTER: [&str; 11] = [
 /// assert_eq!(kept, ["bank::transfer", "bank::main"].map(frame));
 /// ```
 pub fn prune(frames: Vec<Frame>) -> Vec<Frame> {
-    let start = frames.iter().position(|frame| !starts_with_any(&frame.function, &INNER)).unwrap_or(0);
+    let Some(start) = frames.iter().position(|frame| !starts_with_any(&frame.function, &INNER)) else {
+        return frames;
+    };
     let length = frames[start..]
         .iter()
         .position(|frame| starts_with_any(&frame.function, &OUTER))
@@ -62,7 +66,19 @@ pub fn prune(frames: Vec<Frame>) -> Vec<Frame> {
     if is_test_wrapper(&kept) {
         kept.pop();
     }
+    if !kept.iter().all(is_library) {
+        kept.retain(|frame| !is_library(frame));
+    }
     kept
+}
+
+/// Whether a frame belongs to the standard library or to the C library below it: iterators, drop glue, thread starts.
+fn is_library(frame: &Frame) -> bool {
+    is_standard_library(&frame.file)
+        || frame.file.ends_with(".c")
+        || frame.file.ends_with(".S")
+        || (frame.file.is_empty()
+            && starts_with_any(&frame.function, &["core::", "alloc::", "std::", "0x", "__"]))
 }
 
 /// Whether `function`, written `a::b` or `<a::b as c>::d`, begins with one of `prefixes`.
@@ -99,6 +115,22 @@ mod tests {
             "std::rt::lang_start",
         ]));
         assert_eq!(pruned, stack(&["app::nest", "app::main"]));
+    }
+
+    #[test]
+    fn library_frames_between_those_of_the_program_are_dropped() {
+        let at = |function: &str, file: &str| Frame {
+            function: function.into(),
+            file: file.into(),
+            ..Frame::default()
+        };
+        let own = [at("<app::A as core::ops::drop::Drop>::drop", "src/a.rs"), at("app::main", "src/main.rs")];
+        let mut all = own.to_vec();
+        all.insert(1, at("core::ptr::drop_in_place<app::A>", "core/src/ptr/mod.rs"));
+        all.push(at("start_thread", "nptl/pthread_create.c"));
+        assert_eq!(prune(all), own);
+        let only = vec![at("core::ptr::drop_in_place<app::A>", "core/src/ptr/mod.rs")];
+        assert_eq!(prune(only.clone()), only, "a stack of nothing else is kept");
     }
 
     #[test]

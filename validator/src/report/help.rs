@@ -82,8 +82,8 @@ fn circular(report: &Report) -> Vec<String> {
         ));
     } else if let Some(cheapest) = cheapest(&report.cycle) {
         help.push(format!(
-            "take `{}` before `{}` at {}, or release `{}` (held since {}) first",
-            cheapest.to, cheapest.from, cheapest.acquire_site, cheapest.from, cheapest.held_site
+            "take `{}` before `{}`, or release `{}` first, at {}",
+            cheapest.to, cheapest.from, cheapest.from, cheapest.acquire_site
         ));
     }
     for reader in needs_writer(&report.cycle) {
@@ -92,9 +92,11 @@ fn circular(report: &Report) -> Vec<String> {
         ));
     }
     if let Some(closing) = report.cycle.iter().find(|step| step.closing).or(report.cycle.last()) {
+        let is_there = cheapest(&report.cycle).is_some_and(|cheapest| std::ptr::eq(cheapest, closing));
+        let place = if is_there { "there".to_owned() } else { format!("at {}", closing.acquire_site) };
         help.push(format!(
-            "or take `{}` with a try-lock at {} and release `{}` when it fails",
-            closing.to, closing.acquire_site, closing.from
+            "or take `{}` with a try-lock {place}, and release `{}` when it fails",
+            closing.to, closing.from
         ));
     }
     if !report.evidence.same_instances && !report.evidence.declared {

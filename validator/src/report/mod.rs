@@ -7,6 +7,7 @@
 pub mod build;
 pub mod frames;
 pub mod model;
+pub mod path;
 pub mod policy;
 pub mod render;
 

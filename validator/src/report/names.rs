@@ -36,7 +36,19 @@ fn unknown(id: ClassId) -> String {
 }
 
 fn plain(id: ClassId, key: Option<&LockClassKey>) -> String {
-    key.map_or_else(|| unknown(id), short_name)
+    key.map_or_else(|| unknown(id), |key| cut(short_name(key)))
+}
+
+/// The longest name that leaves room for a sentence around it.
+const MAX_LETTERS: usize = 56;
+
+/// A type may be as long as a page; where the lock is made tells it from others of its beginning.
+fn cut(name: String) -> String {
+    if name.chars().count() <= MAX_LETTERS {
+        return name;
+    }
+    let start: String = name.chars().take(MAX_LETTERS - 1).collect();
+    format!("{start}…")
 }
 
 /// The class as one line names it: the name its author gave, or kind and data type without module paths.
@@ -108,6 +120,13 @@ mod tests {
         ] {
             assert_eq!(short_type(long), short, "{long}");
         }
+    }
+
+    #[test]
+    fn a_name_longer_than_its_sentence_is_cut() {
+        assert_eq!(cut("Mutex<u8>".into()), "Mutex<u8>");
+        let long = cut(format!("Mutex<{}>", "é".repeat(80)));
+        assert_eq!((long.chars().count(), long.ends_with('…')), (MAX_LETTERS, true));
     }
 
     #[test]

@@ -54,7 +54,10 @@ pub(super) fn title(code: Code, report: &Report, detail: &DetailWords) -> String
             message.unwrap_or_else(|| format!("`{subject}` is freed or initialised again while held"))
         }
         Code::HeldAtExit => message.unwrap_or_else(|| format!("the thread ended while it held `{subject}`")),
-        Code::Assertion => message.unwrap_or_else(|| format!("an assertion about `{subject}` does not hold")),
+        Code::Assertion => message.map_or_else(
+            || format!("an assertion about `{subject}` does not hold"),
+            |message| assertion(report, message),
+        ),
         Code::NestLockNotHeld => message.unwrap_or_else(|| {
             format!("`{subject}` is acquired under a nest lock that this thread does not hold")
         }),
@@ -68,6 +71,16 @@ pub(super) fn title(code: Code, report: &Report, detail: &DetailWords) -> String
             format!("`{subject}` is read again by a reader: a writer that queues in between stops both")
         }),
         Code::DeclaredOrder => message.unwrap_or_else(|| declared(report)),
+    }
+}
+
+/// The engine's sentence with the name of the lock in it: the engine has no names.
+fn assertion(report: &Report, message: String) -> String {
+    match (&report.subject, message.strip_prefix("the lock ")) {
+        (Some(subject), Some(rest)) if !subject.hash.is_empty() => {
+            format!("`{}` {}", subject.class, rest.replace("held shared", "held for reading"))
+        }
+        _ => message,
     }
 }
 

@@ -3,6 +3,8 @@
 use crate::report::model::{Place, Report, ReportDependency};
 use crate::report::words::needs_writer;
 
+use super::snippet::thread_words;
+
 /// A schedule that ends with everybody waiting.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Interleaving {
@@ -91,7 +93,7 @@ fn circular(report: &Report) -> Option<Interleaving> {
     let cycle = &report.cycle;
     let last = cycle.len().checked_sub(1)?;
     let mut columns: Vec<String> = cycle.iter().map(|step| thread(&step.thread)).collect();
-    number_repeated(&mut columns);
+    tell_apart(&mut columns);
     let mut steps: Vec<Step> = Vec::with_capacity(2 * cycle.len());
     for (column, step) in cycle.iter().enumerate() {
         let action = action(report, &step.from, &step.from_hash, &step.held_mode);
@@ -135,17 +137,35 @@ fn needs_writer_between(arrive: &ReportDependency, leave: &ReportDependency) -> 
 }
 
 fn thread(name: &str) -> String {
-    if name.is_empty() { "thread".to_owned() } else { format!("thread `{name}`") }
+    if name.is_empty() { "a thread".to_owned() } else { thread_words(name) }
 }
 
-/// Tells columns of one name apart: the same thread was seen in several roles, but it takes several threads to hang.
-fn number_repeated(columns: &mut [String]) {
-    let names = columns.to_vec();
+/// Letters the columns if two have one name: one thread was seen in several roles, but it takes several threads to hang.
+fn tell_apart(columns: &mut [String]) {
+    let is_repeated = (1..columns.len()).any(|index| columns[..index].contains(&columns[index]));
+    if !is_repeated {
+        return;
+    }
     for (index, column) in columns.iter_mut().enumerate() {
-        if names.iter().filter(|name| *name == column).count() > 1 {
-            let nth = names[..=index].iter().filter(|name| **name == names[index]).count();
-            *column = format!("{column} ({nth})");
-        }
+        let name = column.strip_prefix("thread `").map_or_else(|| column.clone(), |name| format!("`{name}"));
+        *column = format!("thread {}{SEEN_AS}{name})", letters(index));
+    }
+}
+
+/// What stands between a column's own name and what it was seen as.
+const SEEN_AS: &str = " (as ";
+
+/// A, B … Z, AA …
+fn letters(index: usize) -> String {
+    let last = char::from(b'A' + u8::try_from(index % 26).expect("a remainder of 26 is small"));
+    if index < 26 { last.to_string() } else { format!("{}{last}", letters(index / 26 - 1)) }
+}
+
+impl Interleaving {
+    /// The name by which another column speaks of this one.
+    pub(super) fn name(&self, column: usize) -> &str {
+        let head = &self.columns[column];
+        head.split_once(SEEN_AS).map_or(head, |(name, _)| name)
     }
 }
 
@@ -160,4 +180,22 @@ fn action(report: &Report, class: &str, hash: &str, mode: &str) -> String {
         _ => "lock",
     };
     format!("{verb}({class})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_of_one_thread_are_lettered() {
+        let mut columns = ["thread `main`", "thread 2", "thread `main`"].map(str::to_owned).to_vec();
+        tell_apart(&mut columns);
+        let told = Interleaving { columns, steps: Vec::new() };
+        assert_eq!(told.columns, ["thread A (as `main`)", "thread B (as thread 2)", "thread C (as `main`)"]);
+        assert_eq!(told.name(2), "thread C");
+        let mut different = vec!["thread 1".to_owned(), "thread 2".to_owned()];
+        tell_apart(&mut different);
+        assert_eq!(different, ["thread 1", "thread 2"]);
+        assert_eq!([letters(0), letters(25), letters(26), letters(52)], ["A", "Z", "AA", "BA"]);
+    }
 }

@@ -8,6 +8,9 @@ use crate::report::words::{mode_word, mode_words};
 use super::SourceText;
 use super::style::Styles;
 
+/// How many dependencies of a cycle are shown with their source.
+pub(super) const MAX_EXCERPTS: usize = 4;
+
 /// A place with what is said about it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Label {
@@ -62,16 +65,44 @@ fn dependency_heading(step: &ReportDependency, n_dependencies: usize) -> String 
 
 /// Thread and process in words.
 pub(super) fn who(thread: &str, process: &str) -> String {
+    let thread = thread_words(thread);
     match (thread.is_empty(), process.is_empty()) {
         (true, true) => "in an unnamed thread".to_owned(),
         (true, false) => format!("in process `{process}`"),
-        (false, true) => format!("in thread `{thread}`"),
-        (false, false) => format!("in thread `{thread}` of process `{process}`"),
+        (false, true) => format!("in {thread}"),
+        (false, false) => format!("in {thread} of process `{process}`"),
+    }
+}
+
+/// What a thread is called in a sentence; one without a name is called by its number.
+pub(super) fn thread_words(thread: &str) -> String {
+    let number = thread.strip_prefix("thread ").unwrap_or_default();
+    if thread.is_empty() || (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())) {
+        thread.to_owned()
+    } else {
+        format!("thread `{thread}`")
     }
 }
 
 fn dependency_labels(step: &ReportDependency) -> Vec<Label> {
     let wait = if step.acquire_wait == "timed" { ", with a timeout" } else { "" };
+    if same_spot(&step.held_site, &step.acquire_site) {
+        // One call takes both, further down.
+        let text = format!(
+            "takes `{}` {} here, and then wants `{}` {}{wait}",
+            step.from,
+            mode_word(&step.held_mode),
+            step.to,
+            mode_word(&step.acquire_mode)
+        );
+        return vec![Label {
+            place: step.acquire_site.clone(),
+            text,
+            primary: true,
+            class: step.to.clone(),
+            exact: step.frames_held.exact && step.frames_acquire.exact,
+        }];
+    }
     vec![
         Label {
             place: step.held_site.clone(),
@@ -294,9 +325,20 @@ fn printable(line: &str, column: u32) -> (String, usize, usize) {
     (text, index, columns)
 }
 
-/// How many characters of the identifier at `index` to mark; at least one.
+/// How many characters of the name at `index` to mark: a method, the path of a function, a macro with its `!`; at least one.
 fn identifier_length(line: &str, index: usize) -> usize {
-    line.chars().skip(index).take_while(|&c| c.is_alphanumeric() || c == '_').count().max(1)
+    let is_letter = |c: &char| c.is_alphanumeric() || *c == '_';
+    let text: Vec<char> = line.chars().skip(index).collect();
+    let mut length = text.iter().take_while(|c| is_letter(c)).count();
+    while text.get(length..).is_some_and(|rest| rest.starts_with(&[':', ':'])) {
+        let part = text[length + 2..].iter().take_while(|c| is_letter(c)).count();
+        if part == 0 {
+            break;
+        }
+        length += 2 + part;
+    }
+    let is_macro = length > 0 && text.get(length) == Some(&'!') && text.get(length + 1) != Some(&'=');
+    (length + usize::from(is_macro)).max(1)
 }
 
 /// How wide the column of line numbers is.
@@ -329,5 +371,19 @@ mod tests {
         assert_eq!(printable("ab", 40).1, 2, "a column past the end stays on the line");
         assert_eq!(identifier_length("    a.lock()", 6), 4);
         assert_eq!(identifier_length("x", 7), 1);
+    }
+
+    #[test]
+    fn paths_and_macros_are_marked_whole() {
+        for (code, length) in [
+            ("raw::unlock(mm)", 11),
+            ("assert_held!(a)", 12),
+            ("lock()", 4),
+            ("x != y", 1),
+            ("Vec::<u8>::new()", 3),
+            ("é_1.lock()", 3),
+        ] {
+            assert_eq!(identifier_length(code, 0), length, "{code}");
+        }
     }
 }

@@ -3,11 +3,14 @@
 //! Title, both sides with their source, the whole cycle, the interleaving that hangs, how sure it is, what to do, stacks,
 //! counters, how to silence it: always in this order, each part only if there is something to say.
 
-use crate::report::model::{Frame, Report, ReportDependency};
+use std::collections::BTreeSet;
+
+use crate::report::build::same_file;
+use crate::report::model::{Frame, Place, Report, ReportDependency};
 
 use super::SourceText;
 use super::interleave::{Interleaving, interleaving};
-use super::snippet::{self, push, snippets, who};
+use super::snippet::{self, MAX_EXCERPTS, push, snippets, who};
 use super::style::Styles;
 
 /// Choices of a text report.
@@ -34,7 +37,11 @@ pub fn text(report: &Report, options: &TextOptions, source: &dyn SourceText) -> 
     let head = format!("{}[{}]", report.level, report.code);
     let title = styles.paint(styles.strong, &format!(": {}", report.title));
     push(&mut out, format_args!("{}{title}", styles.paint(styles.level(&report.level), &head)));
-    let snippets = snippets(report);
+    let mut snippets = snippets(report);
+    if report.cycle.len() > MAX_EXCERPTS {
+        // The list of the cycle has the other places.
+        snippets.truncate(MAX_EXCERPTS);
+    }
     let gutter = snippet::gutter_width(&snippets);
     for one in &snippets {
         if !one.heading.is_empty() {
@@ -87,23 +94,27 @@ impl Parts<'_> {
         self.line("seen", &who(&report.thread, process));
     }
 
-    /// One line a dependency.
+    /// The whole cycle in one line if it fits, because the excerpts have shown its places; else one line a dependency.
     fn cycle(&mut self, report: &Report) {
-        if report.cycle.is_empty() {
-            return;
+        let Some(first) = report.cycle.first() else { return };
+        let arrows: String =
+            report.cycle.iter().map(|step| format!(" -{}-> `{}`", step.kind, step.to)).collect();
+        let line = format!("`{}`{arrows}", first.from);
+        let is_shown = report.cycle.len() <= MAX_EXCERPTS;
+        if is_shown && line.chars().count() + self.margin.len() + 10 <= self.options.width {
+            return self.line("cycle", &line);
         }
         self.line("cycle", "each lock was acquired while the one before it was held");
-        let names: Vec<String> =
-            report.cycle.iter().map(|step| format!("`{}` -> `{}`", step.from, step.to)).collect();
+        let names: Vec<String> = report
+            .cycle
+            .iter()
+            .map(|step| format!("`{}` -{}-> `{}`", step.from, step.kind, step.to))
+            .collect();
         let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
         for (name, step) in names.iter().zip(&report.cycle) {
-            let line = format!(
-                "{name:width$}  {}  {}{}",
-                step.kind,
-                places(step),
-                if step.closing { "  closes it" } else { "" }
-            );
-            self.indented(&line);
+            let places = if is_shown { String::new() } else { places(step) };
+            let closing = if step.closing { "  closes it" } else { "" };
+            self.indented(format!("{name:width$}{places}{closing}").trim_end());
         }
     }
 
@@ -116,8 +127,14 @@ impl Parts<'_> {
         }
         let total = widths.iter().sum::<usize>() + 3 * widths.len();
         if total + self.margin.len() + 5 > self.options.width.max(60) {
+            let mut seen = BTreeSet::new();
             for (step, cell) in interleaving.steps.iter().zip(&cells) {
-                self.indented(&format!("{}: {cell}", interleaving.columns[step.column]));
+                let name = if seen.insert(step.column) {
+                    &interleaving.columns[step.column]
+                } else {
+                    interleaving.name(step.column)
+                };
+                self.indented(&format!("{name}: {cell}"));
             }
             return;
         }
@@ -135,9 +152,9 @@ impl Parts<'_> {
 
     /// Everything that was held, where the excerpts do not show it already.
     fn held(&mut self, report: &Report) {
-        let shown = |site: &crate::report::model::Place| {
+        let shown = |site: &Place| {
             report.cycle.iter().any(|step| step.held_site == *site || step.acquire_site == *site)
-                || report.conflict.as_ref().is_some_and(|lock| lock.site == *site)
+                || [&report.conflict, &report.subject].into_iter().flatten().any(|lock| lock.site == *site)
         };
         let others: Vec<String> = report
             .held
@@ -161,45 +178,61 @@ impl Parts<'_> {
         if self.options.n_frames == 0 {
             return;
         }
-        for step in &report.cycle {
-            let (held, acquire) = (&step.frames_held, &step.frames_acquire);
-            let what = format!("`{}` acquired, then held{}", step.from, doubt(held.exact));
-            self.stack(&what, &held.frames);
-            let what =
-                format!("`{}` acquired while `{}` was held{}", step.to, step.from, doubt(acquire.exact));
-            self.stack(&what, &acquire.frames);
+        let mut stacks: Vec<(String, &Place, &[Frame])> = Vec::new();
+        for step in report.cycle.iter().rev().take(MAX_EXCERPTS).rev() {
+            let (doubt_held, doubt_acquire) = (doubt(step.frames_held.exact), doubt(step.frames_acquire.exact));
+            let held = format!("`{}` acquired, then held{doubt_held}", step.from);
+            let acquired = format!("`{}` acquired while `{}` was held{doubt_acquire}", step.to, step.from);
+            stacks.push((held, &step.held_site, &step.frames_held.frames));
+            stacks.push((acquired, &step.acquire_site, &step.frames_acquire.frames));
         }
         if report.cycle.is_empty() {
             for (lock, what) in [(&report.conflict, "acquired, then held"), (&report.subject, "here")] {
-                if let Some(lock) = lock {
-                    self.stack(&format!("`{}` {what}{}", lock.class, doubt(lock.exact)), &lock.frames);
-                }
+                stacks.extend(
+                    lock.iter()
+                        .map(|lock| (format!("`{}` {what}{}", lock.class, doubt(lock.exact)), &lock.site, &lock.frames[..])),
+                );
             }
+        }
+        let mut above: &[Frame] = &[];
+        for (what, site, frames) in stacks {
+            if says_nothing(frames, site) {
+                continue;
+            }
+            self.stack(&what, frames, above);
+            above = frames;
         }
     }
 
-    fn stack(&mut self, what: &str, frames: &[Frame]) {
-        if frames.is_empty() {
-            return;
-        }
+    /// One stack; what it has in common with the one above it is not printed again.
+    fn stack(&mut self, what: &str, frames: &[Frame], above: &[Frame]) {
+        let n_common = frames.iter().rev().zip(above.iter().rev()).take_while(|(a, b)| a == b).count();
+        // A single frame is as short as the words that would stand for it.
+        let n_own = if n_common > 1 { frames.len() - n_common } else { frames.len() };
         self.line("stack", what);
-        for (index, frame) in frames.iter().take(self.options.n_frames).enumerate() {
+        for (index, frame) in frames.iter().take(n_own.min(self.options.n_frames)).enumerate() {
             self.indented(&format!("{index}: {}{}", frame.function, frame_place(frame)));
         }
-        if frames.len() > self.options.n_frames {
+        if n_own > self.options.n_frames {
             self.indented(&format!("… and {} more", frames.len() - self.options.n_frames));
+        } else if n_own < frames.len() {
+            self.indented(&format!("{n_own}: … as above, from `{}` on", frames[n_own].function));
         }
     }
 
     fn footer(&mut self, report: &Report) {
         let counters = &report.counters;
+        let lost = match (counters.dropped, counters.unseen) {
+            (0, 0) => String::new(),
+            (dropped, unseen) => format!("; {dropped} dropped, {unseen} unseen"),
+        };
         let sentence = format!(
-            "{} classes, {} dependencies, {} chains looked at; {} dropped, {} unseen",
-            counters.classes, counters.dependencies, counters.chains, counters.dropped, counters.unseen
+            "{} classes, {} dependencies, {} chains looked at{lost}",
+            counters.classes, counters.dependencies, counters.chains
         );
         self.line("counters", &sentence);
         let silence = format!(
-            "explain with `cargo lockdep explain {}`, silence with `LOCKDEP_ALLOW={}`",
+            "`cargo lockdep explain {}`; to silence it: `LOCKDEP_ALLOW={}`",
             report.code, report.fingerprint
         );
         self.line("more", &silence);
@@ -211,12 +244,20 @@ const fn doubt(exact: bool) -> &'static str {
     if exact { "" } else { " (perhaps on another path)" }
 }
 
+/// Whether a stack adds nothing to the excerpt of `site`: it holds the place itself, and perhaps the caller named there.
+fn says_nothing(frames: &[Frame], site: &Place) -> bool {
+    match frames {
+        [] => true,
+        [only] => only.line == site.line && same_file(&only.file, &site.file),
+        _ => false,
+    }
+}
+
 /// How many other held locks are listed.
 const MAX_HELD: usize = 16;
 
 fn places(step: &ReportDependency) -> String {
-    let process = if step.process.is_empty() { String::new() } else { format!(" of `{}`", step.process) };
-    format!("{} then {}  thread `{}`{process}", step.held_site, step.acquire_site, step.thread)
+    format!("  {} then {}, {}", step.held_site, step.acquire_site, who(&step.thread, &step.process))
 }
 
 fn cell(interleaving: &Interleaving, step: &super::Step) -> String {
@@ -225,13 +266,13 @@ fn cell(interleaving: &Interleaving, step: &super::Step) -> String {
         None => String::new(),
         Some(column) if column == step.column => "  waits for itself".to_owned(),
         Some(_) if interleaving.columns.len() == 2 => "  waits".to_owned(),
-        Some(column) => format!("  waits for {}", interleaving.columns[column]),
+        Some(column) => format!("  waits for {}", interleaving.name(column)),
     };
     format!("{}{place}{waits}", step.action)
 }
 
 /// File name and line: the whole path stands in the excerpts.
-fn short(place: &crate::report::model::Place) -> String {
+fn short(place: &Place) -> String {
     let file = place.file.rsplit(['/', '\\']).next().unwrap_or(&place.file);
     format!("{file}:{}", place.line)
 }
