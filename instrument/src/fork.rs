@@ -55,6 +55,7 @@ fn n_threads() -> Option<u64> {
 #[cfg(unix)]
 extern "C" fn in_child() {
     ending::reset();
+    crate::stat::forked();
     // ORDERING: Relaxed: written by this thread, in the parent.
     if state::is_off() || !SEVERAL_THREADS.load(Ordering::Relaxed) {
         return;

@@ -58,6 +58,8 @@ mod spawn_order;
 #[cfg(not(lockdep_disabled))]
 mod stack;
 #[cfg(not(lockdep_disabled))]
+mod stat;
+#[cfg(not(lockdep_disabled))]
 mod state;
 #[cfg(not(lockdep_disabled))]
 mod suspects;

@@ -23,6 +23,8 @@ extern "C" fn at_exit() {
     crate::flush();
     if let Some(recorder) = &runtime.recorder {
         recorder.close(runtime);
+    } else if let Some(stats) = &runtime.stats {
+        crate::stat::say(runtime, stats);
     }
     // ORDERING: Relaxed: other threads may still be making reports; which of them are counted is a race that the program runs
     // already.

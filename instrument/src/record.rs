@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use lockdep_validator::base::acquisition::Acquisition;
 use lockdep_validator::record::{
-    ClassRecord, DependencyRecord, EndRecord, Record, RecordedLock, RunRecord, SCHEMA,
+    ClassRecord, DependencyRecord, EndRecord, Record, RecordedLock, RunRecord, SCHEMA, StatRecord,
 };
 use lockdep_validator::report::build::Resolver as _;
 use lockdep_validator::report::model::{Frames, Report};
@@ -78,8 +78,29 @@ impl Recorder {
         self.lines(&[], &[Record::Report(Box::new(report.clone()))]);
     }
 
+    /// What was counted under `LOCKDEP_STAT=1`: for each class and place how often, and how long.
+    fn stats(&self, runtime: &Runtime) {
+        let Some(stats) = &runtime.stats else { return };
+        let (mut classes, mut lines) = (Vec::new(), Vec::new());
+        for (key, numbers) in stats.take() {
+            classes.push((key.class, class_record(runtime, key.class)));
+            let Some(class) = runtime.validator.class(key.class) else { continue };
+            lines.push(Record::Stat(StatRecord {
+                class: class.hash,
+                site: runtime.place(key.site),
+                mode: key.mode,
+                n_acquisitions: numbers.n_acquisitions,
+                n_contentions: numbers.n_contentions,
+                wait: numbers.wait,
+                hold: numbers.hold,
+            }));
+        }
+        self.lines(&classes, &lines);
+    }
+
     /// The process ends in good order.
     pub(crate) fn close(&self, runtime: &Runtime) {
+        self.stats(runtime);
         let counters = runtime.counters();
         // ORDERING: Relaxed: counters; other threads may still be counting.
         let [n_reports, n_denied] =

@@ -23,8 +23,8 @@ impl Aftermath {
 
     /// Leaves the panic to the thread's next blocking acquisition.
     pub(crate) fn defer(self, task: &mut Task) {
-        if self.0.is_some() {
-            task.panic_due = self.0;
+        if let Some(message) = self.0 {
+            task.owe_panic(message);
             task.context.look_again();
         }
     }

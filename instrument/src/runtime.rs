@@ -20,6 +20,7 @@ use crate::record::Recorder;
 use crate::sink::Sinks;
 use crate::spawn_order::Scopes;
 use crate::stack::Stacks;
+use crate::stat::Stats;
 use crate::suspects::Suspects;
 use crate::{env, fork, process_exit, site, state, task};
 
@@ -47,6 +48,8 @@ pub(crate) struct Runtime {
     pub(crate) order: Option<DeclaredOrder>,
     /// The classes whose locks are told apart from the start.
     pub(crate) suspects: Suspects,
+    /// What is counted under `LOCKDEP_STAT=1`.
+    pub(crate) stats: Option<Stats>,
     /// Running `thread::scope`s.
     pub(crate) scopes: Scopes,
     is_live: AtomicBool,
@@ -112,12 +115,6 @@ impl Runtime {
             warnings.push(warning);
             Suspects::default()
         });
-        if config.stat {
-            warnings.push(
-                "LOCKDEP_STAT=1: this version does not count contention yet; the run goes on without"
-                    .to_owned(),
-            );
-        }
         let mut engine = lockdep_validator::Config::user();
         engine.same_class = config.same_class;
         engine.list_dependencies = config.record_dir.is_some() || order.is_some();
@@ -138,6 +135,7 @@ impl Runtime {
             unverified: Mutex::default(),
             suspects,
             scopes: Scopes::default(),
+            stats: config.stat.then(Stats::default),
             order,
             is_live: AtomicBool::new(false),
             config,

@@ -16,6 +16,7 @@ use lockdep_validator::{Acquire, ContextId, TaskContext, Violation};
 
 use crate::classes::ClassCache;
 use crate::runtime::{self, Runtime};
+use crate::stat::ThreadStat;
 use crate::{deferred, ending};
 use word::Word;
 
@@ -30,12 +31,43 @@ pub(crate) struct Task {
     pub(crate) classes: ClassCache,
     /// An acquisition that would deadlock with the thread itself, until its wrapper has tried the real lock.
     pub(crate) pending: Option<Box<Pending>>,
-    /// A denied report was made where a panic was not possible; the next blocking acquisition panics with it.
-    pub(crate) panic_due: Option<String>,
+    /// What is left to do beside validating. For almost every thread there is nothing, and one test tells.
+    pub(crate) errand: Option<Box<Errand>>,
     /// How many guards mask each context.
     pub(crate) n_masks: [u16; ContextId::LIMIT as usize],
     /// Whether the thread's function is over: the end of the process waits for what its end has to say.
     pub(crate) is_ending: bool,
+}
+
+/// See [`Task::errand`]. INVARIANT: never empty.
+#[derive(Debug, Default)]
+pub(crate) struct Errand {
+    /// A denied report was made where a panic was not possible; the next blocking acquisition panics with it.
+    pub(crate) panic_due: Option<String>,
+    /// What the thread counts under `LOCKDEP_STAT=1`.
+    pub(crate) stat: Option<ThreadStat>,
+}
+
+impl Task {
+    /// Has the next blocking acquisition panic with this message.
+    pub(crate) fn owe_panic(&mut self, message: String) {
+        self.errand.get_or_insert_default().panic_due = Some(message);
+    }
+
+    /// The message of a panic that is due.
+    pub(crate) fn take_panic(&mut self) -> Option<String> {
+        let errand = self.errand.as_mut()?;
+        let message = errand.panic_due.take();
+        if errand.stat.is_none() {
+            self.errand = None;
+        }
+        message
+    }
+
+    /// What the thread counts, if it counts.
+    pub(crate) fn stat(&mut self) -> Option<&mut ThreadStat> {
+        self.errand.as_mut()?.stat.as_mut()
+    }
 }
 
 /// See [`Task::pending`].
@@ -245,7 +277,10 @@ fn start(runtime: &'static Runtime, born: Option<(TaskId, Segment)>) -> Entered 
         runtime,
         classes: ClassCache::default(),
         pending: None,
-        panic_due: None,
+        errand: runtime
+            .stats
+            .as_ref()
+            .map(|stats| Box::new(Errand { stat: Some(stats.start_thread()), ..Errand::default() })),
         n_masks: [0; ContextId::LIMIT as usize],
         is_ending: false,
     };

@@ -31,7 +31,7 @@ static MMAP_LOCK: LockClassKey = LockClassKey::named("mmap_lock").kind("rwsem");
 /// The class of every VMA's lock.
 static VM_LOCK: LockClassKey = LockClassKey::named("vm_lock").kind("per-VMA lock");
 
-const INFO: LockInfo = LockInfo::bare("vmalock");
+const INFO: LockInfo = LockInfo::bare("vmalock").measured();
 
 /// What sits in a lock: 16 bytes with the validator linked, nothing under `--cfg lockdep_disabled`.
 #[derive(Debug)]
@@ -81,8 +81,20 @@ impl DepMap {
         self.map.try_acquired(&INFO, mode(shared));
     }
 
-    /// The wait is over (`lock_acquired`).
-    // Kernel: tells lock_stat. The validator measures nothing, so there is nothing to tell it.
+    /// After [`Entry::Measure`]: the lock could not be had at once (`lock_contended`).
+    #[cold]
+    pub(crate) fn contended(&self) {
+        self.map.contended();
+    }
+
+    /// After [`contended`](Self::contended): the lock was had (`lock_acquired`).
+    #[cold]
+    pub(crate) fn wait_ended(&self) {
+        self.map.acquired();
+    }
+
+    /// The wait is over, if there was one.
+    // Kernel: `lock_acquired` tells lock_stat here. That costs, so it is told by `wait_ended`, and only while contention is counted.
     #[inline]
     pub(crate) fn acquired(&self) {
         self.log(LockdepEvent::Acquired);

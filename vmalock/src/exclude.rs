@@ -82,8 +82,11 @@ impl ExcludeReaders {
         // From here on the flag is gone when this is dropped, also if the report of a self-deadlock unwinds.
         let mut excluded = Self { vma, is_announced: false };
         let target = target.refcnt();
-        match vma.vmlock_dep_map().acquire(false, 0) {
-            Entry::Proceed => {}
+        let verdict = vma.vmlock_dep_map().acquire(false, 0);
+        let is_timed = verdict == Entry::Measure && vma.vm_refcnt.read_acquire() != target;
+        match verdict {
+            Entry::Measure if is_timed => vma.vmlock_dep_map().contended(),
+            Entry::Proceed | Entry::Measure => {}
             // The task waits for a read lock of its own, unless that lock is gone without lockdep having heard.
             Entry::SelfDeadlock if vma.vm_refcnt.read_acquire() == target => {
                 vma.vmlock_dep_map().stale_holder()
@@ -107,6 +110,9 @@ impl ExcludeReaders {
         match waited {
             Ok(()) => {
                 vma.vmlock_dep_map().acquired();
+                if is_timed {
+                    vma.vmlock_dep_map().wait_ended();
+                }
                 Ok(Some(excluded))
             }
             Err(_) if seeded(Fault::H1) => {

@@ -55,12 +55,25 @@ pub fn mmap_write_lock_killable(mm: &Mm) -> Result<(), Interrupted> {
     write_lock(mm, 0, TaskState::Killable)
 }
 
+/// Has contention counted and the wait timed.
+#[cold]
+fn timed(mm: &Mm, down: impl FnOnce() -> Result<(), Interrupted>) -> Result<(), Interrupted> {
+    mm.dep_map.contended();
+    let result = down();
+    if result.is_ok() {
+        mm.dep_map.wait_ended();
+    }
+    result
+}
+
 #[track_caller]
 fn write_lock(mm: &Mm, subclass: u8, state: TaskState) -> Result<(), Interrupted> {
     trace::start_locking(mm.id(), true);
     held::check_no_vma_lock(mm);
     let result = match mm.dep_map.acquire(false, subclass) {
         Entry::Proceed => mm.mmap_lock.down_write(state),
+        Entry::Measure if mm.mmap_lock.try_write_as_owner() => Ok(()),
+        Entry::Measure => timed(mm, || mm.mmap_lock.down_write(state)),
         Entry::SelfDeadlock => {
             // Only what the lock itself refuses is a deadlock: the validator may know a holder that is gone.
             if mm.mmap_lock.try_write_as_owner() {
@@ -147,6 +160,8 @@ fn read_lock(mm: &Mm, state: TaskState) -> Result<(), Interrupted> {
     held::check_no_vma_lock(mm);
     let result = match mm.dep_map.acquire(true, 0) {
         Entry::Proceed => mm.mmap_lock.down_read(state),
+        Entry::Measure if mm.mmap_lock.down_read_trylock() => Ok(()),
+        Entry::Measure => timed(mm, || mm.mmap_lock.down_read(state)),
         Entry::SelfDeadlock => {
             if mm.mmap_lock.down_read_trylock() {
                 mm.dep_map.stale_holder();

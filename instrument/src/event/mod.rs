@@ -9,6 +9,7 @@ mod contexts;
 mod fast;
 mod modes;
 mod self_deadlock;
+mod stat;
 
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
@@ -16,7 +17,7 @@ use lockdep_validator::{Acquire, LockId, Mode, Outcome, Wait};
 
 use crate::deferred::Aside;
 use crate::fault;
-use crate::hook::{AcquireOptions, LockRef, Slot, Verdict};
+use crate::hook::{AcquireOptions, LockInfo, LockRef, Slot, Verdict};
 use crate::report;
 use crate::site::site;
 use crate::task::{self, Entered, Task};
@@ -30,6 +31,7 @@ pub(crate) use fast::{
 };
 pub(crate) use modes::{downgrade, downgrade_to_upgradable, upgrade, upgrade_failed, upgraded};
 pub(crate) use self_deadlock::{self_deadlock, stale_holder};
+pub(crate) use stat::{acquired, contended};
 
 use aside::{put_aside, put_aside_of};
 use self_deadlock::self_deadlock_of;
@@ -46,17 +48,17 @@ pub(crate) fn acquire(lock: LockRef<'_>, mode: Mode, wait: Wait, options: &Acqui
     let Some(id) = id_of(task, &lock) else { return Verdict::Proceed };
     let event = event(&lock, id, mode, wait, options, caller);
     let outcome = judge(|| task.runtime.validator.acquire(&mut task.context, &event, &task.runtime.stacks));
-    if outcome.is_clean() && task.panic_due.is_none() {
+    if outcome.is_clean() && task.errand.is_none() {
         return Verdict::Proceed;
     }
-    acquire_found(entered, &event, outcome)
+    acquire_found(entered, &event, lock.info, outcome)
 }
 
 /// The acquisition found something, or an older finding is due.
 #[cold]
 #[inline(never)]
 #[track_caller]
-fn acquire_found(mut entered: Entered, event: &Acquire, outcome: Outcome) -> Verdict {
+fn acquire_found(mut entered: Entered, event: &Acquire, info: &LockInfo, outcome: Outcome) -> Verdict {
     let task = entered.task();
     let outcome = match self_deadlock_of(task, event, outcome) {
         Ok(outcome) => outcome,
@@ -65,7 +67,7 @@ fn acquire_found(mut entered: Entered, event: &Acquire, outcome: Outcome) -> Ver
             return Verdict::SelfDeadlock;
         }
     };
-    let due = report::handle(task, outcome).into_message().or_else(|| task.panic_due.take());
+    let due = report::handle(task, outcome).into_message().or_else(|| task.take_panic());
     if let Some(message) = due
         && !std::thread::panicking()
     {
@@ -73,7 +75,9 @@ fn acquire_found(mut entered: Entered, event: &Acquire, outcome: Outcome) -> Ver
         drop(entered);
         panic!("{message}");
     }
-    Verdict::Proceed
+    stat::counted(task, event);
+    let measures = info.is_measured && event.wait == Wait::Blocking && task.errand.is_some();
+    if measures { Verdict::Measure } else { Verdict::Proceed }
 }
 
 /// A try that succeeded.
@@ -90,8 +94,9 @@ pub(crate) fn try_acquired(lock: LockRef<'_>, mode: Mode, options: &AcquireOptio
     if !outcome.is_clean() {
         try_found(task, &event, outcome);
     }
-    if task.panic_due.is_some() {
-        // Not here, where the lock is held already: the next acquisition has to come this way again.
+    if task.errand.is_some() {
+        stat::counted(task, &event);
+        // A panic that is due: not here, where the lock is held already. The next acquisition has to come this way again.
         task.context.look_again();
     }
 }
@@ -115,6 +120,7 @@ pub(crate) fn acquire_failed(slot: &Slot) {
     let task = entered.task();
     if let Some(id) = slot.id() {
         task.runtime.validator.acquire_failed(&mut task.context, id);
+        stat::gave_up(task, id);
     }
 }
 
@@ -131,6 +137,7 @@ fn release_slow(slot: &Slot) {
     // A lock without an id was never acquired with validation on: nothing to say about its release.
     let Some(id) = slot.id() else { return };
     let outcome = judge(|| task.runtime.validator.release(&mut task.context, id, site(caller)));
+    stat::released(task, id);
     if !outcome.is_clean() {
         found(task, outcome);
     }
@@ -158,6 +165,7 @@ pub(crate) fn sync(lock: LockRef<'_>) {
 pub(crate) fn handed_over(slot: &Slot) {
     on_held(slot, |task, id, _| {
         task.runtime.validator.handed_over(&mut task.context, id);
+        stat::released(task, id);
         Outcome::CLEAN
     });
 }
@@ -223,6 +231,10 @@ pub(crate) fn thread_exit(mut task: Task) {
     if !outcome.is_clean() {
         // The thread is past every place that could panic.
         report::handle(&mut task, outcome).forget();
+    }
+    let runtime = task.runtime;
+    if let (Some(stats), Some(thread)) = (&runtime.stats, task.stat()) {
+        stats.end_thread(thread);
     }
 }
 

@@ -125,6 +125,7 @@ pub struct LockInfo {
     pub(crate) type_name: fn() -> &'static str,
     pub(crate) outer: WaitType,
     pub(crate) inner: WaitType,
+    pub(crate) is_measured: bool,
 }
 
 impl LockInfo {
@@ -135,12 +136,20 @@ impl LockInfo {
             type_name: core::any::type_name::<T>,
             outer: WaitType::Unchecked,
             inner: WaitType::Unchecked,
+            is_measured: false,
         }
     }
 
     /// A lock called `kind` that protects no data of its own.
     pub const fn bare(kind: &'static str) -> Self {
-        Self { kind, type_name: || "", outer: WaitType::Unchecked, inner: WaitType::Unchecked }
+        Self { type_name: || "", ..Self::of::<()>(kind) }
+    }
+
+    /// The wrapper understands [`Verdict::Measure`](super::Verdict::Measure): it tries the real lock first when it is told to.
+    #[must_use]
+    pub const fn measured(mut self) -> Self {
+        self.is_measured = true;
+        self
     }
 
     /// What the lock waits for, and what may be waited for while it is held.
@@ -231,7 +240,7 @@ pub(crate) mod sealed {
             #[track_caller]
             fn tried_exclusive(map: &LockMap<Self>, info: &LockInfo) {
                 // A try that succeeded has nothing to wait for, whatever is held.
-                let (Verdict::Proceed | Verdict::SelfDeadlock) =
+                let (Verdict::Proceed | Verdict::SelfDeadlock | Verdict::Measure) =
                     event::acquire_plain::<Self, event::TriedExclusive>(map, info);
             }
 
@@ -239,7 +248,7 @@ pub(crate) mod sealed {
             #[track_caller]
             fn tried_shared(map: &LockMap<Self>, info: &LockInfo) {
                 // A try that succeeded has nothing to wait for, whatever is held.
-                let (Verdict::Proceed | Verdict::SelfDeadlock) =
+                let (Verdict::Proceed | Verdict::SelfDeadlock | Verdict::Measure) =
                     event::acquire_plain::<Self, event::TriedShared>(map, info);
             }
         };

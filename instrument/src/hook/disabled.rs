@@ -75,6 +75,12 @@ impl<K: ClassKey> LockMap<K> {
     pub(crate) fn release_by_guard(&self) {}
 
     #[inline(always)]
+    pub fn contended(&self) {}
+
+    #[inline(always)]
+    pub fn acquired(&self) {}
+
+    #[inline(always)]
     pub fn downgrade(&self) {}
 
     #[inline(always)]

@@ -236,6 +236,40 @@ impl<K: ClassKey> LockMap<K> {
         }
     }
 
+    /// Announces that the real lock, wanted by this thread's newest acquisition, is taken by somebody else: the caller is about
+    /// to wait (the kernel's `lock_contended`). Counts, and starts the clock, under `LOCKDEP_STAT=1`; otherwise nothing.
+    ///
+    /// ```
+    /// # use lockdep::hook::{LockInfo, LockMap};
+    /// # use lockdep::{Mode, Wait};
+    /// # struct Raw; impl Raw { fn try_lock(&self) -> bool { true } fn lock(&self) {} }
+    /// const INFO: LockInfo = LockInfo::bare("spinlock");
+    /// fn lock(map: &LockMap, raw: &Raw) {
+    ///     let _ = map.acquire(&INFO, Mode::Exclusive, Wait::Blocking); // see `Verdict` for what belongs here
+    ///     if !raw.try_lock() {
+    ///         map.contended();
+    ///         raw.lock();
+    ///         map.acquired();
+    ///     }
+    /// }
+    /// # lock(&LockMap::new(), &Raw);
+    /// ```
+    #[inline]
+    pub fn contended(&self) {
+        if state::is_on() {
+            event::contended(&self.slot);
+        }
+    }
+
+    /// Announces that a wait that [`contended`](Self::contended) began has ended with the lock (the kernel's `lock_acquired`).
+    /// Without such a wait it is no event.
+    #[inline]
+    pub fn acquired(&self) {
+        if state::is_on() {
+            event::acquired(&self.slot);
+        }
+    }
+
     /// Announces that the guard goes on living in a way that this thread's held stack cannot follow (sent to another
     /// thread, leaked on purpose): it is no longer counted as held here, and its release elsewhere is no error.
     #[inline]

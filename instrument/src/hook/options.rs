@@ -16,6 +16,11 @@ pub enum Verdict {
     /// [`LockMap::stale_holder`](super::LockMap::stale_holder) if that succeeded, or
     /// [`LockMap::self_deadlock`](super::LockMap::self_deadlock) if it did not.
     SelfDeadlock,
+    /// Contention is counted (`LOCKDEP_STAT=1`): take the real lock without waiting; if that fails, call
+    /// [`LockMap::contended`](super::LockMap::contended), wait for it, and call [`LockMap::acquired`](super::LockMap::acquired).
+    ///
+    /// Only locks whose [`LockInfo`](super::LockInfo) is [`measured`](super::LockInfo::measured) are told so.
+    Measure,
 }
 
 /// Rare properties of an acquisition.

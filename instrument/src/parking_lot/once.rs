@@ -89,7 +89,7 @@ impl Once {
     #[track_caller]
     fn running(&self) -> Option<Running<'_>> {
         match self.identity.acquire(&Self::INFO, Mode::Exclusive, Wait::Blocking) {
-            Verdict::Proceed => Some(Running(&self.identity)),
+            Verdict::Proceed | Verdict::Measure => Some(Running(&self.identity)),
             Verdict::SelfDeadlock => {
                 self.identity.self_deadlock();
                 None

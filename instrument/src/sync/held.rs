@@ -61,12 +61,32 @@ impl<'a> Held<'a> {
         try_lock: impl FnOnce() -> Option<G>,
     ) -> (Self, G) {
         let map = identity.map();
-        if map.acquire(info, mode, Wait::Blocking) == Verdict::SelfDeadlock {
-            ask_the_lock(map, || try_lock().is_some());
+        match map.acquire(info, mode, Wait::Blocking) {
+            Verdict::Proceed => {}
+            Verdict::SelfDeadlock => ask_the_lock(map, || try_lock().is_some()),
+            Verdict::Measure => return Self::lock_measured(map, lock, try_lock),
         }
         // Made before the real operation: should that panic, the acquisition is taken back.
         let held = Self(map);
         let guard = lock();
+        (held, guard)
+    }
+
+    /// Counts and times the wait for the lock, if there is one.
+    #[cold]
+    #[inline(never)]
+    fn lock_measured<G>(
+        map: &'a LockMap,
+        lock: impl FnOnce() -> G,
+        try_lock: impl FnOnce() -> Option<G>,
+    ) -> (Self, G) {
+        let held = Self(map);
+        let guard = try_lock().unwrap_or_else(|| {
+            map.contended();
+            let guard = lock();
+            map.acquired();
+            guard
+        });
         (held, guard)
     }
 
@@ -92,7 +112,7 @@ impl<'a> Held<'a> {
     pub(super) fn initialise(identity: &'a Identity, info: &LockInfo) -> Option<Self> {
         let map = identity.map();
         match map.acquire(info, Mode::Exclusive, Wait::Blocking) {
-            Verdict::Proceed => Some(Self(map)),
+            Verdict::Proceed | Verdict::Measure => Some(Self(map)),
             Verdict::SelfDeadlock => {
                 map.self_deadlock();
                 None
@@ -110,7 +130,8 @@ impl<'a> Held<'a> {
         mem::forget(self);
         map.release();
         match map.acquire(info, Mode::Exclusive, Wait::Blocking) {
-            Verdict::Proceed => {}
+            // What it waits for is a notification first: the time would not be the lock's.
+            Verdict::Proceed | Verdict::Measure => {}
             // It was released in the line before: what is left over is stale.
             Verdict::SelfDeadlock => map.stale_holder(),
         }

@@ -45,7 +45,7 @@ impl<T> Mutex<T> {
 }
 
 impl<T: ?Sized> Mutex<T> {
-    const INFO: LockInfo = LockInfo::of::<T>("Mutex");
+    const INFO: LockInfo = LockInfo::of::<T>("Mutex").measured();
 
     /// Waits for the mutex and takes it. The validator is told before the wait.
     ///

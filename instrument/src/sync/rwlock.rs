@@ -60,7 +60,7 @@ impl<T> RwLock<T> {
 }
 
 impl<T: ?Sized> RwLock<T> {
-    const INFO: LockInfo = LockInfo::of::<T>("RwLock");
+    const INFO: LockInfo = LockInfo::of::<T>("RwLock").measured();
 
     /// Waits until there is no writer and takes the lock shared. The validator is told before the wait.
     ///

@@ -61,6 +61,8 @@ pub(crate) fn run(name: &str) {
         "stale" => stale_holder(),
         "assertions" => assertions(),
         "at_exit" => at_exit(),
+        #[cfg(target_os = "linux")]
+        "contention" => crate::contention::fights(),
         other => panic!("no case is called {other}"),
     }
 }
@@ -241,7 +243,7 @@ fn stale_holder() {
     // The real lock is released here without an event.
     match MAP.acquire(&INFO, Mode::Exclusive, Wait::Blocking) {
         Verdict::SelfDeadlock => MAP.stale_holder(),
-        Verdict::Proceed => println!("not noticed"),
+        Verdict::Proceed | Verdict::Measure => println!("not noticed"),
     }
     MAP.release();
     println!("held: {:?}, unseen: {}", MAP.is_held(), lockdep::counters().unseen);

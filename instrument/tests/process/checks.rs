@@ -9,6 +9,8 @@ use super::{run, run_for};
 
 /// Every check, by name.
 pub(crate) const ALL: &[(&str, fn())] = &[
+    #[cfg(target_os = "linux")]
+    ("contention_is_counted_and_timed", crate::contention::contention_is_counted_and_timed),
     ("off_says_nothing", off_says_nothing),
     ("an_inversion_is_reported_once_with_both_places", an_inversion_is_reported_once_with_both_places),
     ("json_is_one_object_a_line", json_is_one_object_a_line),
@@ -31,7 +33,7 @@ pub(crate) const ALL: &[(&str, fn())] = &[
 ];
 
 /// A fresh folder for one check.
-fn folder(name: &str) -> PathBuf {
+pub(crate) fn folder(name: &str) -> PathBuf {
     let path = std::env::temp_dir().join(format!("lockdep-process-{}-{name}", std::process::id()));
     std::fs::create_dir_all(&path).expect("the temporary folder can be written");
     path
@@ -145,7 +147,7 @@ fn outputs_are_files_or_fall_back() {
 }
 
 /// The lines of every record in the folder, one list for each file.
-fn records(folder: &PathBuf) -> Vec<Vec<Record>> {
+pub(crate) fn records(folder: &PathBuf) -> Vec<Vec<Record>> {
     let files = std::fs::read_dir(folder).expect("the folder was made");
     let read = |path: PathBuf| std::fs::read(path).expect("readable");
     let parse = |bytes: Vec<u8>| {

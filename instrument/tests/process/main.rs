@@ -9,6 +9,8 @@
 
 mod cases;
 mod checks;
+#[cfg(target_os = "linux")]
+mod contention;
 
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::mpsc;

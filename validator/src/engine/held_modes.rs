@@ -267,6 +267,12 @@ impl Validator {
         true
     }
 
+    /// Has the release of the held lock take the slow path, for an embedder that measures how long it is held.
+    pub fn mind_release(&self, task: &mut TaskContext, lock: LockId) {
+        // A pin of nothing: the entry is out of the ordinary, and that is all.
+        let _ = self.repin(task, lock, PinCookie(0));
+    }
+
     /// How the task holds the lock, if it does: the oldest entry decides, as in the kernel. An entry merged from several
     /// acquisitions stands for every lock of its class.
     pub(super) fn mode_of(&self, task: &TaskContext, lock: LockId) -> Option<Mode> {

@@ -11,6 +11,7 @@ pub(crate) enum Held {
 pub(crate) enum Entry {
     Proceed,
     SelfDeadlock,
+    Measure,
 }
 
 #[derive(Debug)]
@@ -30,6 +31,10 @@ impl DepMap {
     }
 
     pub(crate) fn try_acquired(&self, _shared: bool) {}
+
+    pub(crate) fn contended(&self) {}
+
+    pub(crate) fn wait_ended(&self) {}
 
     pub(crate) fn acquired(&self) {}
 

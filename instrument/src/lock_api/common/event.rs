@@ -70,7 +70,20 @@ pub(crate) fn blocking<S>(
         Verdict::SelfDeadlock => {
             ask_real_lock(map, try_lock).unwrap_or_else(|| not_taken_on_panic(map, lock))
         }
+        Verdict::Measure => measured(map, lock, try_lock),
     }
+}
+
+/// Counts and times the wait for the lock, if there is one.
+#[cold]
+fn measured<S>(map: &LockMap, lock: impl FnOnce() -> S, try_lock: impl FnOnce() -> Option<S>) -> S {
+    if let Some(taken) = not_taken_on_panic(map, try_lock) {
+        return taken;
+    }
+    map.contended();
+    let state = not_taken_on_panic(map, lock);
+    map.acquired();
+    state
 }
 
 /// The held stack says that this thread waits for itself. The real lock knows better: `Some` if it could be had.
@@ -124,7 +137,7 @@ pub(crate) fn timed<S>(
     attempt: impl FnOnce() -> Option<S>,
 ) -> Option<S> {
     match map.acquire_with(info, want.mode, Wait::Timed, &want.options) {
-        Verdict::Proceed => {
+        Verdict::Proceed | Verdict::Measure => {
             let taken = not_taken_on_panic(map, attempt);
             if taken.is_none() {
                 map.acquire_failed();
@@ -159,7 +172,7 @@ pub(crate) fn reacquire<S>(
         map.try_acquired_with(info, want.mode, &want.options);
     });
     let taken = match map.acquire_with(info, want.mode, Wait::Blocking, &want.options) {
-        Verdict::Proceed => None,
+        Verdict::Proceed | Verdict::Measure => None,
         Verdict::SelfDeadlock => ask_real_lock(map, try_lock),
     };
     on_panic.dismiss();

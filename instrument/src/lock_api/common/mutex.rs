@@ -29,7 +29,7 @@ pub struct Mutex<R, T: ?Sized> {
 unsafe impl<R: RawMutex + Sync, T: ?Sized + Send> Sync for Mutex<R, T> {}
 
 impl<R, T: ?Sized> Mutex<R, T> {
-    pub(crate) const INFO: LockInfo = LockInfo::of::<T>("Mutex");
+    pub(crate) const INFO: LockInfo = LockInfo::of::<T>("Mutex").measured();
 }
 
 impl<R: RawMutex, T> Mutex<R, T> {

@@ -170,7 +170,7 @@ impl<R: RawRwLockUpgrade, T: ?Sized> RwLock<R, T> {
         slot: &mut ManuallyDrop<UpgradableState<R>>,
     ) -> Option<ExclusiveState<R>> {
         match self.map.upgrade(&Self::INFO, Wait::Blocking) {
-            Verdict::Proceed => None,
+            Verdict::Proceed | Verdict::Measure => None,
             // SAFETY: the caller's promise.
             Verdict::SelfDeadlock => unsafe { self.ask_real_lock(slot) },
         }
@@ -239,8 +239,8 @@ impl<R: RawRwLockUpgradeTimed, T: ?Sized> RwLock<R, T> {
     #[inline]
     fn upgrade_ended(&self, verdict: Verdict, upgraded: bool) {
         match (verdict, upgraded) {
-            (Verdict::Proceed, true) | (Verdict::SelfDeadlock, false) => {}
-            (Verdict::Proceed, false) => self.map.upgrade_failed(),
+            (Verdict::Proceed | Verdict::Measure, true) | (Verdict::SelfDeadlock, false) => {}
+            (Verdict::Proceed | Verdict::Measure, false) => self.map.upgrade_failed(),
             (Verdict::SelfDeadlock, true) => self.map.stale_holder(),
         }
     }

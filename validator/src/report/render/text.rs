@@ -180,7 +180,8 @@ impl Parts<'_> {
         }
         let mut stacks: Vec<(String, &Place, &[Frame])> = Vec::new();
         for step in report.cycle.iter().rev().take(MAX_EXCERPTS).rev() {
-            let (doubt_held, doubt_acquire) = (doubt(step.frames_held.exact), doubt(step.frames_acquire.exact));
+            let (doubt_held, doubt_acquire) =
+                (doubt(step.frames_held.exact), doubt(step.frames_acquire.exact));
             let held = format!("`{}` acquired, then held{doubt_held}", step.from);
             let acquired = format!("`{}` acquired while `{}` was held{doubt_acquire}", step.to, step.from);
             stacks.push((held, &step.held_site, &step.frames_held.frames));
@@ -188,10 +189,9 @@ impl Parts<'_> {
         }
         if report.cycle.is_empty() {
             for (lock, what) in [(&report.conflict, "acquired, then held"), (&report.subject, "here")] {
-                stacks.extend(
-                    lock.iter()
-                        .map(|lock| (format!("`{}` {what}{}", lock.class, doubt(lock.exact)), &lock.site, &lock.frames[..])),
-                );
+                stacks.extend(lock.iter().map(|lock| {
+                    (format!("`{}` {what}{}", lock.class, doubt(lock.exact)), &lock.site, &lock.frames[..])
+                }));
             }
         }
         let mut above: &[Frame] = &[];
