@@ -6,7 +6,8 @@
 use std::ffi::{OsStr, OsString};
 
 use lockdep_validator::SameClassPolicy;
-use lockdep_validator::report::policy::{Allow, Deny};
+use lockdep_validator::report::exceptions::Exception;
+use lockdep_validator::report::policy::Deny;
 
 use crate::config::{Config, Format, OnDeadlock, OnViolation, Output};
 
@@ -96,7 +97,7 @@ const VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "LOCKDEP_ALLOW",
-        accepts: "codes and fingerprints separated by commas, or `@` and the path of a file with one a line",
+        accepts: "codes and fingerprints separated by commas, or `@` and the path of a file of exceptions",
         set: |config, value| allow(&mut config.policy.allow, text(value)?),
     },
     Variable {
@@ -208,15 +209,17 @@ fn switch(value: &OsStr) -> Option<bool> {
     }
 }
 
-fn allow(allow: &mut Allow, list: &str) -> Result<(), String> {
-    for item in list.split(',').map(str::trim) {
+fn allow(allow: &mut Vec<Exception>, list: &str) -> Result<(), String> {
+    for item in list.split(',').map(str::trim).filter(|item| !item.is_empty()) {
         match item.strip_prefix('@') {
             Some(path) => {
                 let lines =
                     std::fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"))?;
-                allow.add(&lines).map_err(|error| format!("in {path}: {error}"))?;
+                Exception::parse_file(&lines, path, |exception| allow.push(exception))?;
             }
-            None => allow.add(item).map_err(|error| error.to_string())?,
+            None => allow.push(Exception::bare(item, "LOCKDEP_ALLOW").ok_or_else(|| {
+                format!("`{item}` is neither a code such as LD0003 nor a fingerprint of sixteen hexadecimal digits")
+            })?),
         }
     }
     Ok(())

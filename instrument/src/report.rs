@@ -1,9 +1,12 @@
 //! From what the engine found to what happens: report, record, panic, abort.
 
 use std::sync::atomic::Ordering;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use lockdep_validator::report::build::build;
-use lockdep_validator::{Code, Outcome, StackSource as _, Violation};
+use lockdep_validator::report::exceptions::Day;
+use lockdep_validator::report::short_name;
+use lockdep_validator::{ClassId, Code, Outcome, StackSource as _, Violation};
 
 use crate::config::{OnDeadlock, OnViolation};
 use crate::runtime::Runtime;
@@ -80,6 +83,19 @@ fn is_doubtful(runtime: &Runtime, violation: &Violation) -> bool {
         && violation.subject.is_some_and(|subject| runtime.is_unverified(subject.lock))
 }
 
+/// Whether the violation is denied today.
+fn is_denied(runtime: &Runtime, violation: &Violation) -> bool {
+    let today = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let (code, level, fingerprint) = (violation.code, violation.level, violation.fingerprint);
+    runtime.config.policy.is_denied(code, level, fingerprint, Day::of_unix_seconds(today), || {
+        let cycle = violation.cycle.iter().map(|step| step.from.class);
+        let alone = [&violation.conflict, &violation.subject].into_iter().flatten().map(|lock| lock.class);
+        let ids: Vec<ClassId> = if violation.cycle.is_empty() { alone.collect() } else { cycle.collect() };
+        let classes = ids.into_iter().filter_map(|id| runtime.validator.class(id));
+        classes.map(|class| (short_name(&class.key), class.key.file)).collect()
+    })
+}
+
 /// Writes the report of one violation; returns whether it is denied.
 pub(crate) fn deliver(task: &Task, violation: &Violation) -> bool {
     let runtime = task.runtime;
@@ -92,7 +108,7 @@ pub(crate) fn deliver(task: &Task, violation: &Violation) -> bool {
             subject.stack = stack;
         }
     }
-    let is_denied = runtime.config.policy.is_denied(violation.code, violation.level, violation.fingerprint);
+    let is_denied = is_denied(runtime, &violation);
     // ORDERING: Relaxed: counters, read at the end of the process.
     runtime.n_reports.fetch_add(1, Ordering::Relaxed);
     if is_denied {

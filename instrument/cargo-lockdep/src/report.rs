@@ -79,7 +79,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<u8> {
     let mut union = records::read(&record_paths(&args.records)?)?;
     let sources = sources(&union, &args.source);
     records::recheck(&mut union, &|class| is_static(class, &sources));
-    let today = Day::today();
+    let today = suppress::today();
     let found = judged(&union, &sources, &mut policy, today);
     let text = render::render(args.format, &found);
     match &args.output {

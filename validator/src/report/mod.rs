@@ -5,6 +5,7 @@
 //! [`render::SourceText`]).
 
 pub mod build;
+pub mod exceptions;
 pub mod frames;
 pub mod model;
 pub mod path;

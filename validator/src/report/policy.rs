@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use super::exceptions::{Day, Exception, Subject};
 use crate::check::violation::{Code, Level};
 
 /// What is denied in general: `LOCKDEP_DENY`.
@@ -50,7 +51,8 @@ impl Deny {
             .map(Self::Codes)
     }
 
-    fn covers(&self, code: Code, level: Level) -> bool {
+    /// Whether reports of this code and level are denied.
+    pub fn covers(&self, code: Code, level: Level) -> bool {
         match self {
             Self::AtLeast(least) => level >= *least,
             Self::Codes(codes) => codes.contains(&code),
@@ -58,56 +60,37 @@ impl Deny {
     }
 }
 
-/// What is excepted: `LOCKDEP_ALLOW`.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Allow {
-    codes: Vec<Code>,
-    fingerprints: Vec<u64>,
-}
-
-impl Allow {
-    /// Adds the codes and fingerprints of `text`: separated by commas or lines; `#` starts a comment that ends with its line.
-    ///
-    /// # Errors
-    ///
-    /// Names the first item that is neither a code nor sixteen hexadecimal digits. What came before it was added.
-    pub fn add(&mut self, text: &str) -> Result<(), PolicyError> {
-        for item in text.lines().flat_map(|line| items(line.split('#').next().unwrap_or_default())) {
-            if let Some(code) = Code::parse(item) {
-                self.codes.push(code);
-            } else if item.len() == 16
-                && let Ok(fingerprint) = u64::from_str_radix(item, 16)
-            {
-                self.fingerprints.push(fingerprint);
-            } else {
-                return Err(PolicyError::new(item));
-            }
-        }
-        Ok(())
-    }
-
-    fn covers(&self, code: Code, fingerprint: u64) -> bool {
-        self.codes.contains(&code) || self.fingerprints.contains(&fingerprint)
-    }
-}
-
-/// The two together.
+/// What is denied, and what is excepted.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Policy {
     /// What is denied in general.
     pub deny: Deny,
-    /// What is excepted.
-    pub allow: Allow,
+    /// What is excepted: `LOCKDEP_ALLOW`.
+    pub allow: Vec<Exception>,
 }
 
 impl Policy {
-    /// Whether a report of this code, level and fingerprint is denied.
-    pub fn is_denied(&self, code: Code, level: Level, fingerprint: u64) -> bool {
-        self.deny.covers(code, level) && !self.allow.covers(code, fingerprint)
+    /// Whether a report of this code, level and fingerprint is denied on `today`. `classes` finds out the names and files of
+    /// the classes that it is about, if an exception asks for them.
+    pub fn is_denied(
+        &self,
+        code: Code,
+        level: Level,
+        fingerprint: u64,
+        today: Day,
+        classes: impl FnOnce() -> Vec<(String, String)>,
+    ) -> bool {
+        if !self.deny.covers(code, level) {
+            return false;
+        }
+        let needs_classes = self.allow.iter().any(Exception::needs_classes);
+        let classes = if needs_classes { classes() } else { Vec::new() };
+        let subject = Subject { code, fingerprint, classes: &classes };
+        !self.allow.iter().any(|exception| !exception.has_ended(today) && exception.covers(&subject))
     }
 }
 
-/// An item of `LOCKDEP_DENY` or `LOCKDEP_ALLOW` that means nothing.
+/// An item of `LOCKDEP_DENY` that means nothing.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PolicyError {
     item: String,
@@ -126,11 +109,7 @@ impl PolicyError {
 
 impl fmt::Display for PolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "`{}` is neither a code such as LD0003 nor a fingerprint of sixteen hexadecimal digits",
-            self.item
-        )
+        write!(f, "`{}` is no code such as LD0003", self.item)
     }
 }
 
@@ -144,28 +123,38 @@ fn items(text: &str) -> impl Iterator<Item = &str> {
 mod tests {
     use super::*;
 
+    fn is_denied(policy: &Policy, code: Code, level: Level, fingerprint: u64) -> bool {
+        let today = Day::parse("2030-01-01").expect("a day");
+        policy.is_denied(code, level, fingerprint, today, || vec![("accounts".into(), "src/a.rs".into())])
+    }
+
     #[test]
     fn a_level_denies_what_is_above_it() {
         let policy = Policy::default();
-        assert!(policy.is_denied(Code::CircularDependency, Level::Error, 1));
-        assert!(policy.is_denied(Code::CircularDependency, Level::Warning, 1));
-        assert!(!policy.is_denied(Code::CircularDependency, Level::Note, 1));
+        assert!(is_denied(&policy, Code::CircularDependency, Level::Error, 1));
+        assert!(is_denied(&policy, Code::CircularDependency, Level::Warning, 1));
+        assert!(!is_denied(&policy, Code::CircularDependency, Level::Note, 1));
     }
 
     #[test]
     fn a_list_of_codes_denies_them_at_any_level() {
-        let policy = Policy { deny: Deny::parse("LD0003").expect("a code"), allow: Allow::default() };
-        assert!(policy.is_denied(Code::CircularDependency, Level::Note, 1));
-        assert!(!policy.is_denied(Code::Recursion, Level::Error, 1));
+        let policy = Policy { deny: Deny::parse("LD0003").expect("a code"), ..Policy::default() };
+        assert!(is_denied(&policy, Code::CircularDependency, Level::Note, 1));
+        assert!(!is_denied(&policy, Code::Recursion, Level::Error, 1));
     }
 
     #[test]
-    fn exceptions_win() {
+    fn exceptions_win_until_they_end() {
         let mut policy = Policy::default();
-        policy.allow.add("LD0002 # lists\n00000000000000ff,\n").expect("well formed");
-        assert!(!policy.is_denied(Code::SameClassOrder, Level::Error, 1));
-        assert!(!policy.is_denied(Code::CircularDependency, Level::Error, 0xff));
-        assert!(policy.is_denied(Code::CircularDependency, Level::Error, 0xfe));
-        assert_eq!(policy.allow.add("LD0001,ff").unwrap_err().item(), "ff");
+        let lines =
+            "LD0002 reason: lists\n00000000000000ff reason: known\nLD0001 until 2029-12-31 reason: soon";
+        Exception::parse_file(lines, "f", |exception| policy.allow.push(exception)).expect("well formed");
+        assert!(!is_denied(&policy, Code::SameClassOrder, Level::Error, 1));
+        assert!(!is_denied(&policy, Code::CircularDependency, Level::Error, 0xff));
+        assert!(is_denied(&policy, Code::CircularDependency, Level::Error, 0xfe));
+        assert!(is_denied(&policy, Code::Recursion, Level::Error, 1), "it has ended");
+        Exception::parse_file("class acc* reason: ours", "f", |exception| policy.allow.push(exception))
+            .expect("well formed");
+        assert!(!is_denied(&policy, Code::CircularDependency, Level::Error, 0xfe));
     }
 }

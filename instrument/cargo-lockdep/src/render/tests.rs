@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::records::fixture;
-use crate::suppress::{Day, Policy};
+use crate::suppress::{self, Policy};
 
 fn with_findings<T>(check: impl FnOnce(&Findings<'_>) -> T) -> T {
     let mut union = fixture::union();
@@ -14,7 +14,7 @@ fn with_findings<T>(check: impl FnOnce(&Findings<'_>) -> T) -> T {
         .map(|joined| Finding {
             report: joined.report.clone(),
             runs: joined.runs.iter().map(|&run| union.run_label(run)).collect(),
-            judgement: Policy::default().judge(&joined.report, Day::today()),
+            judgement: Policy::default().judge(&joined.report, suppress::today()),
         })
         .collect::<Vec<_>>();
     let repair = crate::hint::smallest_repair(reports.iter().map(|one| &one.report));

@@ -13,7 +13,7 @@ use rustc_hash::FxHashSet;
 use super::tally::Tally;
 use crate::cli::say;
 use crate::source::Sources;
-use crate::suppress::{Day, Judgement, Policy};
+use crate::suppress::{self, Day, Judgement, Policy};
 use crate::{hint, report};
 
 /// A report that is new, or whose level rose.
@@ -59,7 +59,7 @@ impl<'w> Tail<'w> {
             older,
             followed: BTreeMap::new(),
             policy,
-            today: Day::today(),
+            today: suppress::today(),
             told,
             tally: Tally::default(),
         }
