@@ -11,6 +11,7 @@ mod cases;
 mod checks;
 #[cfg(target_os = "linux")]
 mod contention;
+mod exceptions;
 
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::mpsc;
