@@ -22,7 +22,8 @@
 //!     #[track_caller]
 //!     fn lock(&self) {
 //!         match self.map.acquire(&Self::INFO, Mode::Exclusive, Wait::Blocking) {
-//!             Verdict::Proceed => self.raw.lock(),
+//!             // `Measure` is for locks that ask for their contention to be counted.
+//!             Verdict::Proceed | Verdict::Measure => self.raw.lock(),
 //!             // The held stack says that this thread waits for itself. The real lock knows better.
 //!             Verdict::SelfDeadlock if self.raw.try_lock() => self.map.stale_holder(),
 //!             Verdict::SelfDeadlock => { self.map.self_deadlock(); self.raw.lock() }

@@ -57,36 +57,18 @@ impl<'a> Held<'a> {
         identity: &'a Identity,
         info: &LockInfo,
         mode: Mode,
-        lock: impl FnOnce() -> G,
+        lock: impl Fn() -> G + Copy,
         try_lock: impl FnOnce() -> Option<G>,
     ) -> (Self, G) {
         let map = identity.map();
         match map.acquire(info, mode, Wait::Blocking) {
             Verdict::Proceed => {}
             Verdict::SelfDeadlock => ask_the_lock(map, || try_lock().is_some()),
-            Verdict::Measure => return Self::lock_measured(map, lock, try_lock),
+            Verdict::Measure => measure(map, || try_lock().is_some(), move || drop(lock())),
         }
         // Made before the real operation: should that panic, the acquisition is taken back.
         let held = Self(map);
         let guard = lock();
-        (held, guard)
-    }
-
-    /// Counts and times the wait for the lock, if there is one.
-    #[cold]
-    #[inline(never)]
-    fn lock_measured<G>(
-        map: &'a LockMap,
-        lock: impl FnOnce() -> G,
-        try_lock: impl FnOnce() -> Option<G>,
-    ) -> (Self, G) {
-        let held = Self(map);
-        let guard = try_lock().unwrap_or_else(|| {
-            map.contended();
-            let guard = lock();
-            map.acquired();
-            guard
-        });
         (held, guard)
     }
 
@@ -172,6 +154,17 @@ fn ask_the_lock(map: &LockMap, try_lock: impl FnOnce() -> bool) {
         map.stale_holder();
     } else {
         map.self_deadlock();
+    }
+}
+
+/// Counts and times the wait for the lock, if there is one. As above, the lock is given back and taken again by the caller.
+#[cold]
+#[inline(never)]
+fn measure(map: &LockMap, try_lock: impl FnOnce() -> bool, wait: impl FnOnce()) {
+    if !try_lock() {
+        map.contended();
+        wait();
+        map.acquired();
     }
 }
 
