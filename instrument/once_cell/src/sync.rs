@@ -37,7 +37,7 @@ impl Identity {
     #[cold]
     fn initialise(&self, info: &LockInfo) -> Option<Held<'_>> {
         match self.0.acquire(info, Mode::Exclusive, Wait::Blocking) {
-            Verdict::Proceed => Some(Held(&self.0)),
+            Verdict::Proceed | Verdict::Measure => Some(Held(&self.0)),
             Verdict::SelfDeadlock => {
                 self.0.self_deadlock();
                 None
