@@ -24,6 +24,33 @@
 //! let _polling = POLL.enter();
 //! ```
 //!
+//! The same holds for values that are dropped on top of what their thread holds. Thread exit needs no context: nothing is held then,
+//! and what the destructors of thread-local values lock is validated like anything else. A thread-local value that the program
+//! itself may replace or take at any moment is another matter, and so is any callback:
+//!
+//! ```
+//! use lockdep::context::Context;
+//! use lockdep::sync::Mutex;
+//!
+//! static RETURNED: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+//! static BUFFER_DROP: Context = Context::named("drop of the thread's buffer");
+//!
+//! struct Buffer(u32);
+//! impl Drop for Buffer {
+//!     fn drop(&mut self) {
+//!         // From now on LD0004 tells of every other place that holds `RETURNED` where a buffer might be dropped.
+//!         let _inside = BUFFER_DROP.enter();
+//!         RETURNED.lock().unwrap().push(self.0);
+//!     }
+//! }
+//! std::thread_local! { static BUFFER: std::cell::Cell<Option<Buffer>> = const { std::cell::Cell::new(None) }; }
+//! BUFFER.set(Some(Buffer(1)));
+//! BUFFER.set(Some(Buffer(2))); // drops the first
+//! // Where no buffer can be dropped, say so:
+//! let _masked = BUFFER_DROP.mask();
+//! assert_eq!(*RETURNED.lock().unwrap(), [1]);
+//! ```
+//!
 //! Inside a signal handler and inside an allocator nothing is looked at on the spot: events are kept in memory that is there
 //! already, and looked at when the allocator is left, or at the thread's next event after the handler. At most 56 events fit;
 //! more are counted as unseen, as are the first acquisitions of classes that the thread has not met elsewhere.
