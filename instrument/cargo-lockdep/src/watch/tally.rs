@@ -26,7 +26,7 @@ struct Known {
     is_denied: bool,
     /// The classes of a cycle that no single locks close, by hash; empty for everything else.
     open_classes: Vec<String>,
-    /// What [`Tally::settled`] calls it.
+    /// Its title, for the line that says what settling its level found.
     title: String,
 }
 
