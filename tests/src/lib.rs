@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod chance;
 pub mod child;
 pub mod command_line;
 pub mod faults;

@@ -1,6 +1,7 @@
 //! The engine against an oracle that tries everything. `--bin oracle` runs as many histories as it is told; here a bounded
 //! number, and a search that shrinks what it finds.
 
+use lockdep_tests::chance;
 use lockdep_tests::oracle::compare;
 use lockdep_tests::oracle::history::{self, Event, Seed, Shape};
 use proptest::prelude::*;
@@ -59,7 +60,7 @@ fn histories_that_once_came_out_wrong() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(chance::config(300))]
 
     #[test]
     fn no_history_that_shrinks(

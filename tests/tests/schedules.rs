@@ -1,5 +1,6 @@
 //! The default policy against every interleaving of small programs: an error hangs, and what hangs is told.
 
+use lockdep_tests::chance;
 use lockdep_tests::oracle::history::{Lock, Seed};
 use lockdep_tests::oracle::schedule::{self, Section, Step};
 use lockdep_validator::{Level, Mode, Wait};
@@ -72,7 +73,7 @@ fn a_ring_over_an_early_release_needs_a_section_twice() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(chance::config(200))]
 
     #[test]
     fn no_program_that_shrinks(choices in prop::collection::vec(any::<u16>(), 0..60), one_thread in any::<bool>()) {
