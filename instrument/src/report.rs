@@ -100,10 +100,14 @@ fn is_denied(runtime: &Runtime, violation: &Violation) -> bool {
 pub(crate) fn deliver(task: &Task, violation: &Violation) -> bool {
     let runtime = task.runtime;
     let mut violation = std::borrow::Cow::Borrowed(violation);
-    // What a thread still held is found where the thread ends: that stack leads nowhere.
-    if violation.code != Code::HeldAtExit && violation.subject.is_some_and(|subject| subject.stack.is_none())
-    {
-        let stack = runtime.stacks.capture();
+    // These are about what the thread does now. An acquisition has its stack from the engine, and if not, it is another one's or an
+    // earlier one's: this stack would be a wrong lead.
+    let is_here = matches!(
+        violation.code,
+        Code::BadRelease | Code::Assertion | Code::PinnedLockReleased | Code::WoundWait
+    );
+    if is_here && violation.subject.is_some_and(|subject| subject.stack.is_none()) {
+        let stack = fault::guard(|| runtime.stacks.capture()).flatten();
         if let Some(subject) = &mut violation.to_mut().subject {
             subject.stack = stack;
         }
