@@ -60,6 +60,7 @@ pub(crate) fn run(name: &str) {
         "scope" => scope(),
         "stale" => stale_holder(),
         "assertions" => assertions(),
+        "raised" => raised(),
         "at_exit" => at_exit(),
         #[cfg(target_os = "linux")]
         "contention" => crate::contention::fights(),
@@ -247,6 +248,20 @@ fn stale_holder() {
     }
     MAP.release();
     println!("held: {:?}, unseen: {}", MAP.is_held(), lockdep::counters().unseen);
+}
+
+fn raised() {
+    let lock = RwLock::new(0_u8);
+    {
+        let _first = lock.read().expect("not poisoned");
+        let _second = lock.read().expect("not poisoned");
+    }
+    writer_that_raises(&lock);
+}
+
+#[inline(never)]
+fn writer_that_raises(lock: &RwLock<u8>) {
+    *lock.write().expect("not poisoned") += 1;
 }
 
 fn assertions() {

@@ -30,6 +30,10 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     ("what_is_held_at_the_end_of_a_scope_counts", what_is_held_at_the_end_of_a_scope_counts),
     ("a_stale_holder_is_dropped_and_counted", a_stale_holder_is_dropped_and_counted),
     ("assertions_report_what_is_false", assertions_report_what_is_false),
+    (
+        "a_level_that_rises_shows_no_stack_of_what_raised_it",
+        a_level_that_rises_shows_no_stack_of_what_raised_it,
+    ),
     ("a_declared_order_is_enforced", a_declared_order_is_enforced),
 ];
 
@@ -230,6 +234,12 @@ fn what_is_held_at_the_end_of_a_scope_counts() {
 fn a_stale_holder_is_dropped_and_counted() {
     let ended = run("stale", &[]);
     assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("held: No, unseen: 1\n", ""));
+}
+
+fn a_level_that_rises_shows_no_stack_of_what_raised_it() {
+    let ended = run("raised", &[]);
+    assert_eq!(ended.n_reports("LD0014"), 2, "a warning, then an error:\n{}", ended.stderr);
+    assert!(!ended.stderr.contains("writer_that_raises"), "{}", ended.stderr);
 }
 
 fn assertions_report_what_is_false() {
