@@ -1,16 +1,16 @@
 //! From a creation site and a type to a class.
 
 use std::panic::Location;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 
-use lockdep_validator::report::path;
+use lockdep_validator::report::{path, short_name};
 use lockdep_validator::state::class::{ClassAttributes, LockClassKey as EngineKey};
-use lockdep_validator::{ClassId, Site};
-use rustc_hash::FxHashMap;
+use lockdep_validator::{ClassId, ClassOrder, Site};
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::hook::{AnyKey, LockInfo};
+use crate::hook::{AnyKey, LockClassKey, LockInfo};
 use crate::runtime::Runtime;
-use crate::site;
+use crate::{sink, site};
 
 /// What a class is found by without looking at a string: constants of the program, by address.
 ///
@@ -106,11 +106,27 @@ pub(crate) struct Classes {
     /// A leaf lock; the engine's registry is not called under it.
     known: RwLock<FxHashMap<Token, ClassId>>,
     source_root: Option<String>,
+    /// Classes of which somebody was told that they have an order already. A leaf lock.
+    disputed: Mutex<FxHashSet<ClassId>>,
 }
 
 impl Classes {
     pub(crate) fn new(source_root: Option<String>) -> Self {
-        Self { known: RwLock::default(), source_root }
+        Self { known: RwLock::default(), source_root, disputed: Mutex::default() }
+    }
+
+    /// Gives the class an order. It keeps the first; a second one is named, once.
+    pub(crate) fn order(&self, runtime: &Runtime, class: ClassId, order: ClassOrder) {
+        let Err(first) = runtime.validator.order_class(class, order) else { return };
+        if self.disputed.lock().unwrap_or_else(PoisonError::into_inner).insert(class) {
+            let name =
+                runtime.validator.class(class).map_or_else(String::new, |class| short_name(&class.key));
+            sink::notice(&format!(
+                "the locks of `{name}` are ordered {} already; another order, {}, is ignored",
+                first.as_str(),
+                order.as_str()
+            ));
+        }
     }
 
     #[cold]
@@ -121,6 +137,9 @@ impl Classes {
         }
         let (engine_key, site, attributes) = self.describe(key, info);
         let class = runtime.validator.register_class(&engine_key, site, attributes)?;
+        if let AnyKey::Named(LockClassKey { order: Some(order), .. }) = key {
+            self.order(runtime, class, *order);
+        }
         if runtime.suspects.contains(&engine_key) {
             runtime.validator.suspect(class);
         }

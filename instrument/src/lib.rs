@@ -8,6 +8,7 @@
 extern crate alloc;
 
 pub mod assert;
+pub mod class_order;
 #[cfg(not(lockdep_disabled))]
 mod classes;
 #[cfg(not(lockdep_disabled))]
@@ -68,6 +69,7 @@ pub mod sync;
 mod task;
 pub mod thread;
 
+pub use class_order::{ClassOrder, Ordered, OrderedLock};
 pub use hook::{AcquireOptions, ClassKey, Held, LockClassKey, LockInfo, LockMap, Verdict};
 pub use inspect::{counters, enabled, flush, set_report_callback};
 pub use lockdep_validator::report::model::{Counters, Report};

@@ -7,9 +7,9 @@ use std::process::Command;
 /// Fails to compile unless the map has no size, and to link to nothing unless the interface is the same.
 const PROGRAM: &str = r#"
 use lockdep::hook::{LockClassKey, LockInfo, LockMap, Verdict};
-use lockdep::{Mode, Wait};
+use lockdep::{ClassOrder, Mode, Ordered as _, Wait};
 
-static KEY: LockClassKey = LockClassKey::named("k").kind("rwsem");
+static KEY: LockClassKey = LockClassKey::named("k").kind("rwsem").order_by(ClassOrder::ByAddress);
 static MAP: LockMap<&'static LockClassKey> = LockMap::with_key(&KEY);
 const INFO: LockInfo = LockInfo::bare("lock");
 const _: () = assert!(size_of::<LockMap>() == 0 && size_of::<LockMap<&'static LockClassKey>>() == 0);
@@ -22,6 +22,8 @@ fn main() {
     lockdep::assert_not_held!(MAP);
     lockdep::assert_none_held!();
     MAP.release();
+    let ordered = LockMap::new().ordered_by_key(7);
+    ordered.as_ref(&INFO).order_by(ClassOrder::ByAddress);
     let _inside = lockdep::context::signal(10).enter();
     let lock = lockdep::sync::Mutex::new(1);
     assert_eq!(lockdep::thread::scope(|scope| scope.spawn(|| *lock.lock().unwrap()).join().unwrap()), 1);

@@ -3,6 +3,7 @@
 //! A case is a function. The harness (`tests/tests/corpus.rs`) runs `corpus NAME` with validation on and compares the
 //! reports with what the case wants; the matrix of `docs/src/matrix.md` is its output.
 
+mod class_order;
 mod codes;
 mod condvar;
 mod instances;
@@ -96,6 +97,7 @@ impl Case {
 pub(crate) fn cases() -> impl Iterator<Item = &'static Case> {
     [
         order::CASES,
+        class_order::CASES,
         readers::CASES,
         trylock::CASES,
         instances::CASES,

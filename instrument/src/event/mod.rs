@@ -8,6 +8,7 @@ mod claims;
 mod contexts;
 mod fast;
 mod modes;
+mod orders;
 mod self_deadlock;
 mod stat;
 
@@ -30,6 +31,7 @@ pub(crate) use fast::{
     release_by_guard,
 };
 pub(crate) use modes::{downgrade, downgrade_to_upgradable, upgrade, upgrade_failed, upgraded};
+pub(crate) use orders::{order_class, set_order_key};
 pub(crate) use self_deadlock::{self_deadlock, stale_holder};
 pub(crate) use stat::{acquired, contended};
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::panic::Location;
 
+use lockdep_validator::ClassOrder;
 use lockdep_validator::state::class::{LockType, Validation, WaitType};
 
 /// Where a lock was made: the identity of a lock that nobody named.
@@ -52,6 +53,7 @@ pub struct LockClassKey {
     pub(crate) lock_type: LockType,
     pub(crate) validation: Validation,
     pub(crate) declared: bool,
+    pub(crate) order: Option<ClassOrder>,
     pub(crate) location: &'static Location<'static>,
 }
 
@@ -67,6 +69,7 @@ impl LockClassKey {
             lock_type: LockType::Normal,
             validation: Validation::Full,
             declared: true,
+            order: None,
             location: Location::caller(),
         }
     }
@@ -105,6 +108,20 @@ impl LockClassKey {
     #[must_use]
     pub const fn validation(mut self, validation: Validation) -> Self {
         self.validation = validation;
+        self
+    }
+
+    /// Gives the locks of the class an order among themselves; see [`class_order`](crate::class_order).
+    ///
+    /// ```
+    /// use lockdep::{ClassOrder, LockClassKey};
+    ///
+    /// static INODE: LockClassKey = LockClassKey::named("inode").order_by(ClassOrder::ByKey);
+    /// # let _ = &INODE;
+    /// ```
+    #[must_use]
+    pub const fn order_by(mut self, order: ClassOrder) -> Self {
+        self.order = Some(order);
         self
     }
 

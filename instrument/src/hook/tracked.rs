@@ -19,6 +19,12 @@ impl<K: ClassKey> Tracked for LockMap<K> {
     }
 }
 
+impl Tracked for LockRef<'_> {
+    fn lockdep_ref(&self) -> LockRef<'_> {
+        *self
+    }
+}
+
 /// A borrowed view of one lock; from [`LockMap::as_ref`].
 #[derive(Clone, Copy, Debug)]
 pub struct LockRef<'a> {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use lockdep::context;
 use lockdep::hook::{LockInfo, LockMap, Verdict};
 use lockdep::sync::{Mutex, RwLock};
-use lockdep::{Mode, Wait};
+use lockdep::{ClassOrder, Mode, Ordered as _, Wait};
 
 /// Counts allocations, and takes a watched lock in each if the case asks for it.
 struct Allocator;
@@ -62,6 +62,7 @@ pub(crate) fn run(name: &str) {
         "assertions" => assertions(),
         "raised" => raised(),
         "at_exit" => at_exit(),
+        "two_orders" => two_orders(),
         #[cfg(target_os = "linux")]
         "contention" => crate::contention::fights(),
         other => panic!("no case is called {other}"),
@@ -210,6 +211,7 @@ fn allocator() {
 
 fn steady_state() {
     let lock = RwLock::new(0_u32);
+    let ordered = [3, 7].map(|key| Mutex::new(key).ordered_by_key(key));
     let round = || {
         let a = A.lock();
         let b = B.lock();
@@ -218,6 +220,8 @@ fn steady_state() {
         drop(b);
         drop(lock.write());
         drop(lock.try_read());
+        let low = ordered[0].lock();
+        drop((ordered[1].lock(), low));
     };
     (0..10).for_each(|_| round());
     // ORDERING: Relaxed: there is one thread.
@@ -225,6 +229,16 @@ fn steady_state() {
     (0..10_000).for_each(|_| round());
     // ORDERING: Relaxed, as above.
     println!("allocations: {}", N_ALLOCATIONS.load(Ordering::Relaxed) - before);
+}
+
+/// A class is given two orders, the second twice.
+fn two_orders() {
+    let locks = [(); 3].map(|()| Mutex::new(0_u8).ordered_by_address());
+    for lock in &locks[1..] {
+        lock.order_by(ClassOrder::ByAddress);
+        lock.order_by(ClassOrder::ByKey);
+    }
+    drop((locks[0].lock(), locks[1].lock(), locks[2].lock()));
 }
 
 fn scope() {

@@ -35,6 +35,7 @@ pub(crate) const ALL: &[(&str, fn())] = &[
         a_level_that_rises_shows_no_stack_of_what_raised_it,
     ),
     ("a_declared_order_is_enforced", a_declared_order_is_enforced),
+    ("a_class_keeps_its_first_order", a_class_keeps_its_first_order),
 ];
 
 /// A fresh folder for one check.
@@ -245,6 +246,13 @@ fn a_level_that_rises_shows_no_stack_of_what_raised_it() {
 fn assertions_report_what_is_false() {
     let ended = run("assertions", &[]);
     assert_eq!(ended.n_reports("LD0010"), 1, "only the exclusive one is false:\n{}", ended.stderr);
+}
+
+fn a_class_keeps_its_first_order() {
+    let ended = run("two_orders", &[]);
+    let notice = "the locks of `Mutex<u8>` are ordered by address already; another order, by key, is ignored";
+    assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains(notice), "{}", ended.stderr);
 }
 
 fn a_declared_order_is_enforced() {

@@ -5,6 +5,7 @@ use super::judge::{self, Judged};
 use super::knowledge::Knowledge;
 use super::recursion;
 use super::view::{View, Wanted};
+use crate::base::event::Acquire;
 use crate::base::id::LockId;
 use crate::base::mix::extend;
 use crate::base::mode::{Mode, Wait};
@@ -14,10 +15,19 @@ use crate::graph::{Added, Kind, PathStep};
 use crate::state::registry::fact;
 use crate::state::task::TaskContext;
 
-/// What an acquisition is known by when the locks themselves matter: every lock in the stack, and the chain with its context.
+/// What an acquisition is known by when the locks themselves matter: every lock in the stack, where it is (a class may be ordered by
+/// address, and a lock that nobody holds may move), and the chain with its context.
 #[inline]
-pub(crate) fn instance_key(task: &TaskContext, wanted: LockId, validation_key: u64) -> u64 {
-    task.held.iter().fold(extend(validation_key, wanted.raw()), |key, held| extend(key, held.lock.raw()))
+pub(crate) fn instance_key(task: &TaskContext, wanted: &Acquire, validation_key: u64) -> u64 {
+    let start = extend(validation_key, at(wanted.lock, wanted.address));
+    task.held.iter().fold(start, |key, held| extend(key, at(held.lock, held.address)))
+}
+
+/// A lock and its place in one word. The classes are in the validation key; the bytes of the address are turned round so that those
+/// in which addresses differ do not meet those in which instance numbers do.
+#[inline]
+fn at(lock: LockId, address: usize) -> u64 {
+    lock.raw() ^ (address as u64).swap_bytes()
 }
 
 /// Whether the class's locks are told apart because it lies on a reported cycle.

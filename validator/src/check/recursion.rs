@@ -8,6 +8,7 @@ use crate::base::event::AcquireFlags;
 use crate::base::mode::{Mode, Wait};
 use crate::config::SameClassPolicy;
 use crate::fault::{self, Fault};
+use crate::state::class_order::{ClassOrder, OrderedLock};
 
 /// What is wrong with taking the very lock again that the task holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -125,27 +126,38 @@ pub(crate) fn is_serialised(view: &View<'_>, wanted: &Wanted) -> bool {
     view.task.held[nest_at..].iter().any(|held| held.base_class() == base)
 }
 
-/// Whether the class's own order allows the wanted lock above the held one.
-pub(crate) fn is_ordered(view: &View<'_>, index: usize, wanted: &Wanted) -> bool {
-    if fault::is(Fault::OrderFunctionIgnored) {
-        return false;
+/// What the class's own order says of the held lock and the wanted one of the same class; `None` if it has none, or cannot tell.
+fn compared(view: &View<'_>, index: usize, wanted: &Wanted) -> Option<(ClassOrder, Ordering)> {
+    let (held, wanted) = (&view.task.held[index], &wanted.acquisition);
+    if held.lock == wanted.lock || fault::is(Fault::OrderFunctionIgnored) {
+        return None;
     }
-    let held = &view.task.held[index];
-    if held.lock == wanted.acquisition.lock {
-        return false;
-    }
-    let order_fn = view.record(wanted.acquisition.lock.class()).and_then(|record| record.order_fn.get());
-    order_fn.is_some_and(|order| order(&view.acquisition(index), &wanted.acquisition) == Ordering::Less)
+    let order = *view.record(wanted.lock.class())?.order.get()?;
+    let as_ordered = |lock, address| OrderedLock::new(lock, address, view.registry.order_key(lock));
+    let (held, wanted) = (as_ordered(held.lock, held.address), as_ordered(wanted.lock, wanted.address));
+    Some((order, order.compare(&held, &wanted)?))
 }
 
-/// A held lock of the same class that the class's own order puts behind the wanted one. Pairs that agree with the order
+/// Whether the class's own order allows the wanted lock above the held one.
+pub(crate) fn is_ordered(view: &View<'_>, index: usize, wanted: &Wanted) -> bool {
+    compared(view, index, wanted).is_some_and(|(_, ordering)| ordering == Ordering::Less)
+}
+
+/// Why the class's own order does not allow it.
+fn order_broken(view: &View<'_>, index: usize, wanted: &Wanted) -> Option<Detail> {
+    let (order, _) = compared(view, index, wanted).filter(|(_, ordering)| *ordering != Ordering::Less)?;
+    let key_of = |lock| view.registry.order_key(lock);
+    let (held, wanted) = (key_of(view.task.held[index].lock), key_of(wanted.acquisition.lock));
+    Some(Detail::ClassOrder { order, held, wanted })
+}
+
+/// A held lock of the same class that the class's own order does not put before the wanted one. Pairs that agree with the order
 /// are not remembered one by one, so one that does not is an inversion of all of them.
 pub(crate) fn against_order(view: &View<'_>, wanted: &Wanted) -> Option<usize> {
     let class = wanted.acquisition.class;
     let has_order =
-        view.record(wanted.acquisition.lock.class()).is_some_and(|record| record.order_fn.get().is_some());
-    if !has_order || fault::is(Fault::OrderFunctionIgnored) || view.config.same_class == SameClassPolicy::Off
-    {
+        view.record(wanted.acquisition.lock.class()).is_some_and(|record| record.order.get().is_some());
+    if !has_order || view.config.same_class == SameClassPolicy::Off {
         return None;
     }
     let is_read = View::mode(wanted.acquisition.mode) == Mode::SharedRecursive;
@@ -155,7 +167,7 @@ pub(crate) fn against_order(view: &View<'_>, wanted: &Wanted) -> Option<usize> {
             && held.lock != wanted.acquisition.lock
             && view.is_checked(held)
             && !(is_read && View::mode(held.mode).is_shared())
-            && !is_ordered(view, index, wanted)
+            && compared(view, index, wanted).is_some_and(|(_, ordering)| ordering != Ordering::Less)
     })
 }
 
@@ -167,11 +179,19 @@ pub(crate) fn same_class_violation(view: &View<'_>, wanted: &Wanted, index: usiz
     let is_sync = wanted.flags.contains(AcquireFlags::SYNC);
     let code = if is_same { Code::Recursion } else { Code::SameClassOrder };
     let can_return = !is_same || !excludes || is_sync;
-    let detail = if can_return { Detail::None } else { Detail::SelfDeadlock };
+    let detail = if can_return {
+        order_broken(view, index, wanted).unwrap_or(Detail::None)
+    } else {
+        Detail::SelfDeadlock
+    };
     let mut violation = view.violation(code, detail);
     violation.evidence.same_instances = is_same;
     violation.evidence.declared = true;
     violation.evidence.n_tasks = 1;
+    violation.evidence.timed = wanted.acquisition.wait == Wait::Timed && view.config.evidence;
+    if violation.evidence.timed {
+        violation.level = Level::Note;
+    }
     violation.subject = Some(wanted.acquisition);
     violation.conflict = Some(conflict);
     violation

@@ -2,6 +2,7 @@
 
 use crate::base::id::{ClassId, TaskId};
 use crate::base::site::Site;
+use crate::state::class_order::ClassOrder;
 
 pub use crate::base::acquisition::Acquisition;
 pub use crate::state::segment::Ordered;
@@ -216,6 +217,15 @@ pub enum Detail {
         message: String,
         /// What would satisfy it.
         remedy: &'static str,
+    },
+    /// The class's own order does not put the held lock before the wanted one.
+    ClassOrder {
+        /// The order.
+        order: ClassOrder,
+        /// The key of the held lock, if it has one.
+        held: Option<u64>,
+        /// The key of the wanted lock, if it has one.
+        wanted: Option<u64>,
     },
     /// A rule that explains itself in a sentence (wound/wait, pins, releases).
     Message(String),

@@ -86,7 +86,7 @@ impl Validator {
         if task.acquired.is_some() {
             return false;
         }
-        let known = instance_key(task, acquire.lock, task.validation_key(chain));
+        let known = instance_key(task, acquire, task.validation_key(chain));
         task.has_seen(known, task.epoch) || self.recent.has(acquire.lock.instance(), known)
     }
 
@@ -172,7 +172,7 @@ impl Validator {
             // Whoever holds the lock already waits for nobody else: no dependency. (Kernel: knows classes only, records one.)
             if !acquire.flags.contains(AcquireFlags::SYNC) {
                 if acquire.nest.is_none() {
-                    let known = instance_key(task, acquire.lock, task.validation_key(chain));
+                    let known = instance_key(task, acquire, task.validation_key(chain));
                     task.remember(known);
                 }
                 push(task, acquire, chain, false);
@@ -228,7 +228,7 @@ impl Validator {
             if !by_instance {
                 task.remember(key);
             } else if !task.held.iter().any(|held| held.lock == acquire.lock) {
-                let known = instance_key(task, acquire.lock, key);
+                let known = instance_key(task, acquire, key);
                 task.remember(known);
                 self.recent.remember(acquire.lock.instance(), known);
             }
@@ -323,7 +323,7 @@ fn note_acquired(task: &mut TaskContext, new: &Acquisition) {
 }
 
 #[inline]
-fn instance_key(task: &TaskContext, wanted: LockId, key: u64) -> u64 {
+fn instance_key(task: &TaskContext, wanted: &Acquire, key: u64) -> u64 {
     // Unlike the per-task cache, what all tasks share is not emptied by a new epoch.
     instance_order::instance_key(task, wanted, (key ^ INSTANCE_CHAIN).wrapping_add(task.epoch))
 }

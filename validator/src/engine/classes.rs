@@ -1,11 +1,9 @@
 //! Classes and instances: registration, order functions, removal.
 
-use std::cmp::Ordering as Comparison;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 
-use super::{Findings, OrderFn, TaskContext, Validator};
-use crate::base::acquisition::Acquisition;
+use super::{ClassOrder, Findings, TaskContext, Validator};
 use crate::base::id::{ClassId, LockId};
 use crate::base::site::Site;
 use crate::state::class::{ClassAttributes, LockClassKey};
@@ -74,22 +72,33 @@ impl Validator {
         }
     }
 
-    /// Gives a class an order of its own: two of its locks may nest if `order` says that the held one comes before the wanted
-    /// one (the kernel's `lock_set_cmp_fn`). `false` if the class is unknown or has an order already.
+    /// Gives the locks of a class an order among themselves (the kernel's `lock_set_cmp_fn`): one may be waited for while another
+    /// is held only if the held one comes first. A class keeps the order that it was given first.
     ///
-    /// `order` is called with no lock of the engine held; it must not take a watched lock.
-    pub fn set_order_fn(
-        &self,
-        class: ClassId,
-        order: impl Fn(&Acquisition, &Acquisition) -> Comparison + Send + Sync + 'static,
-    ) -> bool {
-        let order: Arc<OrderFn> = Arc::new(order);
-        let is_set = self.registry.record(class).is_some_and(|record| record.order_fn.set(order).is_ok());
-        if is_set {
+    /// # Errors
+    ///
+    /// With the order that the class has already, if it is another one.
+    pub fn order_class(&self, class: ClassId, order: ClassOrder) -> Result<(), ClassOrder> {
+        let Some(record) = self.registry.record(class) else { return Ok(()) };
+        if record.order.set(order).is_ok() {
             // What was fine without an order may be against it.
             self.bump_epoch();
+            return Ok(());
         }
-        is_set
+        match record.order.get() {
+            Some(first) if !first.is_same(order) => Err(*first),
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives a lock its key in the order of its class. `is_new`: it was never acquired before.
+    ///
+    /// Another key for a lock that was acquired before makes every task look again at all that it has validated.
+    pub fn set_order_key(&self, lock: LockId, key: u64, is_new: bool) {
+        let previous = self.registry.set_order_key(lock, key);
+        if !is_new && previous != Some(key) {
+            self.bump_epoch();
+        }
     }
 
     /// Tells the locks of a class apart from the start, as if it lay on a reported cycle: for a second run that settles the levels

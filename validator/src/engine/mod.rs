@@ -37,7 +37,7 @@ use crate::state::recent::Recent;
 use crate::state::registry::Registry;
 use crate::state::segment::Segments;
 
-pub use crate::state::registry::OrderFn;
+pub use crate::state::class_order::{ClassOrder, OrderFn, OrderedLock};
 pub use crate::state::task::TaskContext;
 pub use outcome::{Findings, Held, HeldQuery, NewDependency, Outcome, PinCookie};
 pub use wound_wait::WoundWait;

@@ -181,6 +181,7 @@ impl Validator {
     /// Orders of a lock that is gone say nothing any more.
     fn forget_instance(&self, lock: LockId) {
         if self.is_ordered(lock) {
+            self.registry.forget_order_key(lock);
             self.knowledge.lock().unwrap_or_else(PoisonError::into_inner).forget(lock);
         }
     }

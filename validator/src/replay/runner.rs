@@ -11,7 +11,7 @@ use crate::base::mode::{Mode, Wait};
 use crate::base::site::Site;
 use crate::check::violation::Violation;
 use crate::config::Config;
-use crate::engine::{HeldQuery, NoStacks, Outcome, PinCookie, TaskContext, Validator};
+use crate::engine::{ClassOrder, HeldQuery, NoStacks, Outcome, PinCookie, TaskContext, Validator};
 use crate::state::class::{LockClassKey, Validation, WaitType};
 use crate::state::context::{ContextAttributes, ContextId, ContextSet};
 
@@ -104,6 +104,7 @@ impl Runner {
             "pin" | "unpin" => self.pin(op, site),
             "assert" => self.assert(op, site),
             "order_by_instance" => self.order_by_instance(op),
+            "order_by_key" => self.order_by_key(op),
             "remove_class" => self.remove_class(op),
             "thread_exit" => {
                 let (validator, task) = self.parts();
@@ -119,7 +120,7 @@ impl Runner {
             name => Err(ReplayError::new(format_args!(
                 "unknown op \"{name}\"; known are acquire release init free sync downgrade upgrade irq_enter irq_exit \
                  irq_disable irq_enable set_subclass set_class check_name_unchanged pin unpin assert order_by_instance \
-                 remove_class thread_exit spawn join forget_held trylock_fails test_poke noop and ww_*"
+                 order_by_key remove_class thread_exit spawn join forget_held trylock_fails test_poke noop and ww_*"
             ))),
         }?;
         self.take(index, outcome);
@@ -389,14 +390,27 @@ impl Runner {
     /// Gives the class an order: by the age of its locks in the scenario.
     fn order_by_instance(&mut self, op: &Op) -> Step {
         let lock = self.lock(op)?;
-        let by_age = |held: &crate::base::acquisition::Acquisition,
-                      wanted: &crate::base::acquisition::Acquisition| {
-            held.lock.instance().cmp(&wanted.lock.instance())
-        };
-        if self.validator.set_order_fn(lock.id.class(), by_age) {
-            return Ok(Outcome::CLEAN);
+        let by_age = ClassOrder::By(|held, wanted| Some(held.id.instance().cmp(&wanted.id.instance())));
+        self.order_class(&lock, by_age)
+    }
+
+    /// Gives the class an order by key, and the lock its key, which is in `value`.
+    fn order_by_key(&mut self, op: &Op) -> Step {
+        let lock = self.lock(op)?;
+        let key = op.value.as_u64().ok_or_else(|| missing("value", op))?;
+        self.validator.set_order_key(lock.id, key, false);
+        self.order_class(&lock, ClassOrder::ByKey)
+    }
+
+    fn order_class(&self, lock: &Lock, order: ClassOrder) -> Step {
+        match self.validator.order_class(lock.id.class(), order) {
+            Ok(()) => Ok(Outcome::CLEAN),
+            Err(other) => Err(ReplayError::new(format_args!(
+                "class \"{}\" is ordered already, {}",
+                lock.class,
+                other.as_str()
+            ))),
         }
-        Err(ReplayError::new(format_args!("class \"{}\" has an order already", lock.class)))
     }
 
     fn remove_class(&mut self, op: &Op) -> Step {

@@ -8,6 +8,7 @@ use crate::base::site::Site;
 use crate::check::violation::{Acquisition, CycleStep, Detail, Evidence, Ordered, Violation};
 use crate::engine::Validator;
 use crate::state::class::LockClass;
+use crate::state::class_order::ClassOrder;
 
 use super::frames::prune;
 use super::model::{
@@ -131,6 +132,8 @@ pub(super) enum DetailWords {
     WaitType { wanted: &'static str, limit: &'static str, limited_by: Option<String> },
     /// What an assertion demands and what is the case, and what would satisfy it.
     Assertion { message: String, remedy: &'static str },
+    /// The order of the class, and the keys of the held and of the wanted lock.
+    ClassOrder { order: ClassOrder, held: Option<u64>, wanted: Option<u64> },
     /// The rule's own sentence.
     Message(String),
 }
@@ -150,7 +153,11 @@ fn named_ids(violation: &Violation) -> Vec<ClassId> {
     match &violation.detail {
         Detail::Context { used_in, enabled, .. } => [used_in.0, enabled.0].into_iter().for_each(&mut add),
         Detail::WaitType { limited_by, .. } => limited_by.iter().copied().for_each(&mut add),
-        Detail::None | Detail::SelfDeadlock | Detail::Assertion { .. } | Detail::Message(_) => {}
+        Detail::None
+        | Detail::SelfDeadlock
+        | Detail::Assertion { .. }
+        | Detail::ClassOrder { .. }
+        | Detail::Message(_) => {}
     }
     ids
 }
@@ -295,6 +302,9 @@ impl Builder<'_> {
             }
             Detail::Assertion { message, remedy } => {
                 DetailWords::Assertion { message: message.clone(), remedy }
+            }
+            Detail::ClassOrder { order, held, wanted } => {
+                DetailWords::ClassOrder { order: *order, held: *held, wanted: *wanted }
             }
             Detail::Message(message) => DetailWords::Message(message.clone()),
         }

@@ -3,6 +3,7 @@
 //! A gate lock is never advised: serialising two orders behind a third lock is the repair that makes new deadlocks.
 
 use crate::check::violation::Code;
+use crate::state::class_order::ClassOrder;
 
 use super::build::DetailWords;
 use super::model::{Report, ReportDependency};
@@ -12,7 +13,7 @@ use super::words::needs_writer;
 pub(super) fn help(code: Code, report: &Report, detail: &DetailWords) -> Vec<String> {
     match code {
         Code::Recursion => recursion(report, detail),
-        Code::SameClassOrder => same_class(report),
+        Code::SameClassOrder => same_class(report, detail),
         Code::CircularDependency => circular(report),
         Code::RecursiveFairRead => vec![
             "pass the guard on instead of reading again, or drop it first".to_owned(),
@@ -60,8 +61,11 @@ fn recursion(report: &Report, detail: &DetailWords) -> Vec<String> {
     help
 }
 
-fn same_class(report: &Report) -> Vec<String> {
+fn same_class(report: &Report, detail: &DetailWords) -> Vec<String> {
     let class = report.subject.as_ref().map_or("the class", |lock| lock.class.as_str());
+    if let DetailWords::ClassOrder { order, held, wanted } = detail {
+        return in_order(class, *order, held.zip(*wanted));
+    }
     vec![
         format!(
             "give the locks of `{class}` one order, for example by address or by key, and sort before locking"
@@ -69,6 +73,27 @@ fn same_class(report: &Report) -> Vec<String> {
         "if one is the parent of the other, take the inner one with a subclass, or under a nest lock"
             .to_owned(),
         "if only one can be waited for, take the second with `try_lock` and start again when it fails"
+            .to_owned(),
+    ]
+}
+
+/// Advice where the class has an order of its own.
+fn in_order(class: &str, order: ClassOrder, keys: Option<(u64, u64)>) -> Vec<String> {
+    let first = match (order, keys) {
+        (ClassOrder::ByKey, Some((held, wanted))) if held == wanted => {
+            format!("give each lock of `{class}` a key of its own")
+        }
+        (ClassOrder::ByKey, Some((_, wanted))) => {
+            format!("acquire the lock with key {wanted} first: sort by key before locking")
+        }
+        (ClassOrder::ByAddress, _) => {
+            "acquire the lock at the lower address first: sort by address before locking".to_owned()
+        }
+        _ => "acquire the two the other way round".to_owned(),
+    };
+    vec![
+        first,
+        "if only one can be waited for, take the second with `try_lock` and start again when it fails, as `lock_many` does"
             .to_owned(),
     ]
 }

@@ -7,6 +7,7 @@ use crate::base::mode::{Mode, Wait};
 use crate::base::site::Site;
 use crate::check::violation::{Acquisition, Code, CycleStep, Detail, Evidence, Level, Ordered, Violation};
 use crate::state::class::{ClassAttributes, LockClass, LockClassKey};
+use crate::state::class_order::ClassOrder;
 
 use super::build::{Classes, Resolver, build};
 use super::model::{Counters, Frame, Place, Report};
@@ -255,10 +256,30 @@ fn simple_rules() -> Vec<Violation> {
         used_in: (class(1), Site(6)),
         enabled: (class(1), Site(9)),
     };
+    let ordered = |order| Detail::ClassOrder { order, held: None, wanted: None };
+    let by_key = |held, wanted| Detail::ClassOrder {
+        order: ClassOrder::ByKey,
+        held: Some(held),
+        wanted: Some(wanted),
+    };
     let limit = Detail::WaitType { wanted: "sleep", limit: "spin", limited_by: Some(class(1)) };
     vec![
         with(Code::Recursion, lock(1, 2, Mode::Exclusive, 6), Some(held), Detail::SelfDeadlock),
         with(Code::SameClassOrder, lock(1, 3, Mode::Exclusive, 6), Some(held), Detail::None),
+        with(Code::SameClassOrder, lock(1, 3, Mode::Exclusive, 6), Some(held), by_key(7, 3)),
+        with(Code::SameClassOrder, lock(1, 3, Mode::Exclusive, 6), Some(held), by_key(7, 7)),
+        with(
+            Code::SameClassOrder,
+            lock(1, 3, Mode::Exclusive, 6),
+            Some(held),
+            ordered(ClassOrder::ByAddress),
+        ),
+        with(
+            Code::SameClassOrder,
+            lock(1, 3, Mode::Exclusive, 6),
+            Some(held),
+            ordered(ClassOrder::By(|_, _| None)),
+        ),
         with(Code::InconsistentContext, held, None, context()),
         with(Code::ContextInversion, wanted, Some(held), context()),
         with(Code::WaitType, wanted, Some(held), limit),
@@ -297,6 +318,7 @@ fn every_rule_has_a_title_and_advice() {
     let mut seen: Vec<Code> = simple_rules().iter().map(|found| found.code).collect();
     seen.push(Code::CircularDependency);
     seen.sort_unstable();
+    seen.dedup();
     assert_eq!(seen, Code::ALL, "each code is rendered above");
     for code in Code::ALL {
         let bare = report(&violation(code, Level::Error));

@@ -1,6 +1,7 @@
 //! Titles and notes: what happened and how sure it is, in sentences.
 
 use crate::check::violation::Code;
+use crate::state::class_order::ClassOrder;
 
 use super::build::DetailWords;
 use super::model::{Report, ReportDependency, ReportLock};
@@ -20,8 +21,13 @@ pub(super) fn title(code: Code, report: &Report, detail: &DetailWords) -> String
             _ => message
                 .unwrap_or_else(|| format!("`{subject}` is acquired while a lock of the same class is held")),
         },
-        Code::SameClassOrder => message
-            .unwrap_or_else(|| format!("two locks of class `{subject}` are acquired in no fixed order")),
+        Code::SameClassOrder => match detail {
+            DetailWords::ClassOrder { order, held, wanted } => {
+                against_order(subject, *order, held.zip(*wanted))
+            }
+            _ => message
+                .unwrap_or_else(|| format!("two locks of class `{subject}` are acquired in no fixed order")),
+        },
         Code::CircularDependency => circular(report),
         Code::InconsistentContext => match detail {
             DetailWords::Context { context, used_in, .. } => {
@@ -84,6 +90,21 @@ fn assertion(report: &Report, message: String) -> String {
     }
 }
 
+fn against_order(class: &str, order: ClassOrder, keys: Option<(u64, u64)>) -> String {
+    match (order, keys) {
+        (ClassOrder::ByKey, Some((held, wanted))) if held == wanted => format!(
+            "two locks of class `{class}` with one key, {held}, are acquired one under the other: the order of the class does not tell them apart"
+        ),
+        (ClassOrder::ByKey, Some((held, wanted))) => format!(
+            "a lock of class `{class}` with key {wanted} is acquired while one with key {held} is held, against the order of the class"
+        ),
+        (ClassOrder::ByAddress, _) => format!(
+            "a lock of class `{class}` is acquired while one at a higher address is held, against the order of the class"
+        ),
+        _ => format!("two locks of class `{class}` are acquired against the order of the class"),
+    }
+}
+
 fn declared(report: &Report) -> String {
     match (&report.conflict, &report.subject) {
         (Some(held), Some(wanted)) => {
@@ -116,6 +137,12 @@ fn circular(report: &Report) -> String {
 pub(super) fn notes(code: Code, report: &Report, detail: &DetailWords) -> Vec<String> {
     let mut notes = Vec::new();
     match code {
+        Code::SameClassOrder if matches!(detail, DetailWords::ClassOrder { .. }) => {
+            notes.push("no opposite order had to be seen: the class has an order of its own".to_owned());
+            if report.evidence.timed {
+                notes.push("the wait has a timeout: it does not hang for ever".to_owned());
+            }
+        }
         Code::CircularDependency | Code::SameClassOrder => cycle_notes(report, &mut notes),
         Code::RecursiveFairRead if !report.evidence.writer_seen => {
             notes.push("no writer of this class was seen yet; the first one makes this an error".to_owned());

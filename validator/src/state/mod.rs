@@ -2,6 +2,7 @@
 
 pub(crate) mod chains;
 pub mod class;
+pub mod class_order;
 pub mod context;
 pub(crate) mod held;
 pub(crate) mod recent;

@@ -1,23 +1,18 @@
 //! The class registry: keys to ids, ids to records.
 
-use std::cmp::Ordering as Comparison;
 use std::fmt;
 use std::hash::Hasher;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use dashmap::DashMap;
 use rustc_hash::{FxBuildHasher, FxHasher};
 
 use super::class::{ClassAttributes, LockClass, LockClassKey, Validation};
+use super::class_order::ClassOrder;
 use super::table::Table;
-use crate::base::acquisition::Acquisition;
 use crate::base::id::{ClassId, LockId, Subclass};
 use crate::base::site::Site;
-
-/// Compares a held lock with a wanted one of the same class: [`Less`](Comparison::Less) allows the nesting (the kernel's
-/// `cmp_fn`). Called with no lock of the engine held.
-pub type OrderFn = dyn Fn(&Acquisition, &Acquisition) -> Comparison + Send + Sync;
 
 /// What is remembered about one class besides its dependencies.
 pub(crate) struct ClassRecord {
@@ -34,7 +29,8 @@ pub(crate) struct ClassRecord {
     pub(crate) usage: AtomicU64,
     /// The ids of subclasses 1 to 7; zero where none was used.
     subclasses: [AtomicU32; Subclass::LIMIT as usize - 1],
-    pub(crate) order_fn: OnceLock<Arc<OrderFn>>,
+    /// The order of its locks among themselves, if their author gave them one.
+    pub(crate) order: OnceLock<ClassOrder>,
 }
 
 /// Facts about a class that turn up while the program runs.
@@ -94,6 +90,8 @@ pub(crate) struct Registry {
     n_classes: AtomicUsize,
     /// Whether any class is ordered by its single locks; saves the look at the class of each lock that goes away.
     has_ordered: AtomicBool,
+    /// The keys that locks were given for the order of their class, by instance number.
+    order_keys: DashMap<u64, u64, FxBuildHasher>,
 }
 
 impl Registry {
@@ -104,7 +102,25 @@ impl Registry {
             registering: Mutex::new(()),
             n_classes: AtomicUsize::new(0),
             has_ordered: AtomicBool::new(false),
+            order_keys: DashMap::default(),
         }
+    }
+
+    /// Gives a lock a key; returns the one that it had.
+    pub(crate) fn set_order_key(&self, lock: LockId, key: u64) -> Option<u64> {
+        // Whoever drops a lock of the class has a key to take away.
+        self.note_ordered(lock.class());
+        self.order_keys.insert(lock.instance(), key)
+    }
+
+    /// The key of a lock.
+    pub(crate) fn order_key(&self, lock: LockId) -> Option<u64> {
+        self.order_keys.get(&lock.instance()).map(|key| *key)
+    }
+
+    /// Forgets the key of a lock that is gone.
+    pub(crate) fn forget_order_key(&self, lock: LockId) {
+        self.order_keys.remove(&lock.instance());
     }
 
     /// Notes that orders between the locks of a class are remembered.
@@ -159,7 +175,7 @@ impl Registry {
             first_instance: AtomicU64::new(0),
             usage: AtomicU64::new(0),
             subclasses: Default::default(),
-            order_fn: OnceLock::new(),
+            order: OnceLock::new(),
         };
         self.table.put(index, record).ok()?;
         // ORDERING: Relaxed: see above.

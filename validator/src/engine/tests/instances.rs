@@ -1,9 +1,12 @@
 //! Locks of one class, and classes whose locks are told apart.
 
 use super::Bench;
+use crate::base::event::Acquire;
 use crate::base::id::{LockId, TaskId};
+use crate::base::mode::{Mode, Wait};
 use crate::check::violation::{Code, Level};
-use crate::engine::TaskContext;
+use crate::config::Config;
+use crate::engine::{ClassOrder, TaskContext};
 
 const INVERTED: (Code, Level) = (Code::SameClassOrder, Level::Error);
 const CYCLE: (Code, Level) = (Code::CircularDependency, Level::Error);
@@ -71,23 +74,115 @@ fn classes_first_and_locks_decide() {
 fn an_order_of_its_own() {
     let mut bench = Bench::user();
     let class = bench.class("A");
-    let by_number = |held: &crate::check::violation::Acquisition,
-                     wanted: &crate::check::violation::Acquisition| {
-        held.lock.instance().cmp(&wanted.lock.instance())
-    };
-    assert!(
-        bench.validator.set_order_fn(class, by_number) && !bench.validator.set_order_fn(class, by_number)
-    );
+    let by_number = ClassOrder::By(|held, wanted| Some(held.id.instance().cmp(&wanted.id.instance())));
+    assert_eq!(bench.validator.order_class(class, by_number), Ok(()));
+    assert_eq!(bench.validator.order_class(class, by_number), Ok(()));
+    assert_eq!(bench.validator.order_class(class, ClassOrder::ByKey), Err(by_number));
     bench.lock("A1");
     bench.lock("A2");
     assert_eq!(bench.run("A1 A2 --").found(), []);
     assert_eq!(bench.run("A2 A1 --").found(), [INVERTED], "pairs that agree are not remembered one by one");
     let mut bench = Bench::kernel();
     let class = bench.class("A");
-    assert!(bench.validator.set_order_fn(class, by_number));
+    assert_eq!(bench.validator.order_class(class, by_number), Ok(()));
     bench.lock("A1");
     assert_eq!(bench.run("A1 A2 --").found(), []);
     assert_eq!(bench.run("A2 A1 --").found(), [INVERTED]);
+}
+
+/// A bench whose class A is ordered by key, with locks of these keys: A0, A1 …
+fn keyed(config: Config, keys: &[Option<u64>]) -> Bench {
+    let mut bench = Bench::new(config);
+    let class = bench.class("A");
+    assert_eq!(bench.validator.order_class(class, ClassOrder::ByKey), Ok(()));
+    for (index, key) in keys.iter().enumerate() {
+        let lock = bench.lock(&format!("A{index}"));
+        if let Some(key) = key {
+            bench.validator.set_order_key(lock, *key, true);
+        }
+    }
+    bench
+}
+
+#[test]
+fn an_order_by_key() {
+    for config in [Config::user(), Config::kernel()] {
+        let mut bench = keyed(config, &[Some(30), Some(10), Some(20), Some(20)]);
+        assert_eq!(bench.run("A1 A2 A0 -- A2 A0 --").found(), []);
+        assert_eq!(bench.run("A0 ?A1 --").found(), [], "what does not wait is in any order");
+        assert_eq!(bench.run("A1 A0 A2 --").found(), [INVERTED]);
+        let mut bench = keyed(bench.validator.config().clone(), &[Some(30), Some(10), Some(20)]);
+        assert_eq!(bench.run("A0 A1 --").found(), [INVERTED]);
+        let mut bench = keyed(bench.validator.config().clone(), &[Some(30), Some(10), Some(20)]);
+        assert_eq!(
+            bench.run("A0 ?A1 A2 --").found(),
+            [INVERTED],
+            "every holder counts, not only the nearest"
+        );
+        let mut bench = keyed(bench.validator.config().clone(), &[Some(20), Some(20)]);
+        assert_eq!(bench.run("A0 A1 --").found(), [INVERTED], "one key orders nothing");
+    }
+}
+
+#[test]
+fn a_timed_wait_against_the_order_cannot_hang_for_ever() {
+    let mut bench = keyed(Config::user(), &[Some(2), Some(1)]);
+    assert_eq!(bench.run("A0 ~A1 --").found(), [(Code::SameClassOrder, Level::Note)]);
+    assert_eq!(bench.run("A0 A1 --").found(), [INVERTED]);
+}
+
+#[test]
+fn where_a_key_is_missing_the_orders_that_are_seen_decide() {
+    let mut bench = keyed(Config::user(), &[Some(1), None, None]);
+    assert_eq!(bench.run("A0 A1 -- A1 A2 -- A0 A2 --").found(), []);
+    assert_eq!(bench.run("A2 A0 --").found(), [INVERTED]);
+    let mut bench = keyed(Config::kernel(), &[Some(1), None]);
+    assert_eq!(bench.run("A0 A1 --").found(), [INVERTED], "the kernel wants nesting allowed");
+}
+
+#[test]
+fn another_key_voids_what_was_validated() {
+    let mut bench = keyed(Config::user(), &[Some(1), Some(2)]);
+    assert_eq!(bench.run("A0 A1 -- A0 A1 --").found(), []);
+    let lock = bench.lock("A0");
+    bench.validator.set_order_key(lock, 1, false);
+    assert_eq!(bench.run("A0 A1 --").found(), []);
+    bench.validator.set_order_key(lock, 3, false);
+    assert_eq!(bench.run("A1 A0 --").found(), []);
+    assert_eq!(bench.run("A0 A1 --").found(), [INVERTED]);
+}
+
+#[test]
+fn a_lock_that_is_gone_takes_its_key_along() {
+    let mut bench = keyed(Config::user(), &[Some(1), Some(2)]);
+    let lock = bench.lock("A1");
+    assert!(bench.validator.minds_freed(&bench.task, lock));
+    assert!(bench.validator.freed(&mut bench.task, lock, crate::base::site::Site(0)).is_clean());
+    assert_eq!(bench.validator.registry.order_key(lock), None);
+}
+
+/// Acquires locks of A, each at an address, and releases them.
+fn at_addresses(bench: &mut Bench, nested: &[(&str, usize)]) -> Vec<(Code, Level)> {
+    for (name, address) in nested {
+        let event = bench.event(name, Mode::Exclusive, Wait::Blocking);
+        bench.send(&Acquire { address: *address, ..event });
+    }
+    bench.run("--").found()
+}
+
+#[test]
+fn an_order_by_address() {
+    let mut bench = Bench::user();
+    let class = bench.class("A");
+    assert_eq!(bench.validator.order_class(class, ClassOrder::ByAddress), Ok(()));
+    assert_eq!(at_addresses(&mut bench, &[("A1", 16), ("A2", 32)]), []);
+    assert_eq!(at_addresses(&mut bench, &[("A1", 16), ("A2", 32)]), []);
+    assert_eq!(at_addresses(&mut bench, &[("A2", 16), ("A1", 32)]), [], "locks that nobody holds may move");
+    assert_eq!(
+        at_addresses(&mut bench, &[("A1", 32), ("A2", 16)]),
+        [INVERTED],
+        "what was validated was other places"
+    );
 }
 
 #[test]
