@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Has real consumers read the interchange formats: sarif (JSON schema, sarif-tools), junit (junitparser), rustc (cargo_metadata),
-# dot (graphviz). Needs python3 with venv, cargo, and the network once; what is missing is skipped and named.
+# dot (graphviz), html (axe-core in chromium). Needs python3 with venv, cargo, npm, and the network once; what is missing is skipped and named.
 # Not part of CI: the formats themselves are held by snapshots there.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -54,6 +54,14 @@ if cargo fetch --quiet --manifest-path "$scratch/probe/Cargo.toml"; then
     fi
 else
     echo "skipped: rustc, sarif and junit (crates cannot be fetched)"
+fi
+if command -v npm > /dev/null && command -v chromium > /dev/null && (cd "$scratch" && npm pack --silent axe-core > /dev/null); then
+    tar -xzf "$(ls -t "$scratch"/axe-core-*.tgz | head -n 1)" -C "$scratch" package/axe.min.js
+    AXE_CORE="$scratch/package/axe.min.js" cargo test --quiet --manifest-path "$root/Cargo.toml" -p cargo-lockdep \
+        axe_finds_nothing -- --ignored > /dev/null
+    echo "html: axe-core finds nothing to object to, in light and dark, with 3 and with 2 000 classes"
+else
+    echo "skipped: html (no npm, no chromium, or no network)"
 fi
 if command -v dot > /dev/null; then
     body dot | dot -Tsvg -o "$scratch/graph.svg"

@@ -136,6 +136,21 @@ pub(crate) fn union_of(records: &[String]) -> Union {
     union
 }
 
+/// One process with this many classes in twenty crates; those of a crate are taken in the order of their lines, the last one
+/// around the first of the next crate.
+pub(crate) fn many(n_classes: usize) -> Union {
+    let n_each = n_classes / 20;
+    let made = |index: usize| {
+        let file = format!("crates/c{:02}/src/f{}.rs", index / n_each, index % n_each / 10);
+        class(index as u64 + 1, &file, u32::try_from(index).expect("few") + 1)
+    };
+    let classes: Vec<ClassRecord> = (0..n_classes).map(made).collect();
+    let mut body: Vec<Record> = classes.iter().cloned().map(Record::Class).collect();
+    let steps = classes.windows(2).map(|pair| Record::Dependency(dependency(&pair[0], &pair[1], 10, "t")));
+    body.extend(steps);
+    union_of(&[record(100, "many", body, true)])
+}
+
 /// What checking [`union`] reports.
 pub(crate) fn inversion_report() -> Report {
     let mut union = union();

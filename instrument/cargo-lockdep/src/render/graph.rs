@@ -15,10 +15,10 @@ pub(super) struct Node {
     pub(super) label: String,
     /// The crate it is made in.
     pub(super) package: String,
+    /// The file it is made in.
+    pub(super) file: String,
     pub(super) site: String,
-    /// Classes taken first have layer zero.
-    pub(super) layer: usize,
-    /// Whether it is held while another is taken.
+    /// Whether it is never held while another is taken.
     pub(super) is_leaf: bool,
     /// Whether it is part of a reported cycle.
     pub(super) in_cycle: bool,
@@ -87,48 +87,22 @@ impl Drawn {
             }
         }
         let edges: Vec<Edge> = edges.into_values().collect();
-        let layers = layers(classes.len(), &edges);
+        let outer: FxHashSet<usize> =
+            edges.iter().filter(|edge| edge.from != edge.to).map(|edge| edge.from).collect();
+        let cyclic: FxHashSet<usize> =
+            edges.iter().filter(|edge| edge.in_cycle).flat_map(|edge| [edge.from, edge.to]).collect();
         let nodes = classes
             .iter()
             .enumerate()
             .map(|(node, class)| Node {
                 label: labels.label(class.hash),
                 package: crate_of(&class.file).0.to_owned(),
+                file: class.site.file.clone(),
                 site: class.site.to_string(),
-                layer: layers[node],
-                is_leaf: !edges.iter().any(|edge| edge.from == node && edge.to != node),
-                in_cycle: edges.iter().any(|edge| edge.in_cycle && (edge.from == node || edge.to == node)),
+                is_leaf: !outer.contains(&node),
+                in_cycle: cyclic.contains(&node),
             })
             .collect();
         Self { nodes, edges }
     }
-}
-
-/// The longest way to each node, where every cycle counts as one place: what is taken first comes first.
-fn layers(n_nodes: usize, edges: &[Edge]) -> Vec<usize> {
-    let mut graph = petgraph::Graph::<(), ()>::with_capacity(n_nodes, edges.len());
-    let nodes: Vec<_> = (0..n_nodes).map(|_| graph.add_node(())).collect();
-    for edge in edges {
-        graph.add_edge(nodes[edge.from], nodes[edge.to], ());
-    }
-    // Tarjan gives components in reverse topological order.
-    let components = petgraph::algo::tarjan_scc(&graph);
-    let mut of_node = vec![0; n_nodes];
-    for (number, component) in components.iter().enumerate() {
-        for node in component {
-            of_node[node.index()] = number;
-        }
-    }
-    let mut layer = vec![0_usize; components.len()];
-    for (number, component) in components.iter().enumerate().rev() {
-        for node in component {
-            for next in graph.neighbors(*node) {
-                let other = of_node[next.index()];
-                if other != number {
-                    layer[other] = layer[other].max(layer[number] + 1);
-                }
-            }
-        }
-    }
-    of_node.into_iter().map(|component| layer[component]).collect()
 }

@@ -3,7 +3,7 @@
 use lockdep_validator::report::model::{Frame, Report};
 use lockdep_validator::report::render::{Interleaving, interleaving, snippets};
 use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment};
+use minijinja::{AutoEscape, Environment, HtmlEscape, Value};
 use serde::Serialize;
 
 use super::graph::Drawn;
@@ -14,9 +14,16 @@ use crate::source::Sources;
 use crate::stat::{duration, rows, sparkline};
 use crate::suppress::Judgement;
 
-const TEMPLATE: &str = include_str!("page.html");
-const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
+const TEMPLATE: &str = include_str!("page/page.html");
+pub(super) const STYLE: &str = include_str!("page/page.css");
+/// One scope for all of it, so that nothing of ours meets a name of the browser's.
+pub(super) const SCRIPT: &str = concat!(
+    "(() => {\n\"use strict\";\n",
+    include_str!("page/layout.js"),
+    include_str!("page/explorer.js"),
+    include_str!("page/tables.js"),
+    "})();\n"
+);
 
 /// How many lines of source stand around each place.
 const N_AROUND: u32 = 2;
@@ -26,6 +33,7 @@ pub(super) fn render(found: &Findings<'_>) -> String {
     let mut environment = Environment::new();
     // Everything that is not ours is text: names of types and tests, paths, source lines.
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.add_filter("ticks", ticks);
     let reports: Vec<Shown> =
         found.reports.iter().enumerate().map(|(index, one)| Shown::new(index, one, found.sources)).collect();
     let levels: Vec<Level<'_>> = ["error", "warning", "note"]
@@ -50,6 +58,22 @@ pub(super) fn render(found: &Findings<'_>) -> String {
     };
     let page = environment.render_str(TEMPLATE, Serde(&page));
     page.expect("the template and its values are ours; a test renders every branch")
+}
+
+/// A sentence in which names stand between backticks, as HTML.
+pub(super) fn ticks(sentence: &str) -> Value {
+    let parts: Vec<&str> = sentence.split('`').collect();
+    let mut out = String::new();
+    for (index, part) in parts.iter().enumerate() {
+        let text = HtmlEscape(part).to_string();
+        match index % 2 {
+            // A backtick without its other half stays one.
+            1 if index + 1 == parts.len() => out.push_str(&format!("`{text}")),
+            1 => out.push_str(&format!("<code>{text}</code>")),
+            _ => out.push_str(&text),
+        }
+    }
+    Value::from_safe_string(out)
 }
 
 /// Everything the template names.

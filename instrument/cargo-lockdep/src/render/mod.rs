@@ -10,6 +10,10 @@ mod sarif;
 mod svg;
 
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
+mod page_tests;
+#[cfg(test)]
 mod tests;
 
 use lockdep_validator::report::model::{Place, Report};

@@ -16,6 +16,15 @@ fn empty() -> String {
         .to_owned()
 }
 
+/// Colours for a light and a dark page. A style inside a picture holds for the whole page that the picture stands in, so
+/// every rule names the picture.
+pub(super) const STYLE: &str = "<style>\
+.cycle .n rect{fill:#fff;stroke:#444}.cycle .n text{fill:#111;font:12px monospace;text-anchor:middle}\
+.cycle .e path{fill:none;stroke:#777;stroke-width:1.6}.cycle .e.x path{stroke:#c4161c;stroke-width:2.4}\
+.cycle .e text{fill:#555;font:11px sans-serif;text-anchor:middle}\
+@media (prefers-color-scheme:dark){.cycle .n rect{fill:#222;stroke:#bbb}.cycle .n text{fill:#eee}\
+.cycle .e text{fill:#bbb}.cycle .e path{stroke:#888}.cycle .e.x path{stroke:#ff6b6b}}</style>";
+
 /// Half the height of a class's box.
 const HALF_HEIGHT: f64 = 15.0;
 /// The width of one character of a label.
@@ -40,9 +49,9 @@ pub(super) fn cycle(report: &Report, id: &str) -> String {
         (middle_x + radius_x * angle.cos(), middle_y + radius_y * angle.sin())
     };
     let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\" role=\"img\" aria-labelledby=\"{id}-t\">\n\
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\" class=\"cycle\" role=\"img\" aria-labelledby=\"{id}-t\">\n\
          <title id=\"{id}-t\">{}</title>\n\
-         <style>.n rect{{fill:#fff;stroke:#444}}.n text{{fill:#111;font:12px monospace;text-anchor:middle}}.e path{{fill:none;stroke:#777;stroke-width:1.6}}.e.x path{{stroke:#c4161c;stroke-width:2.4}}.e text{{fill:#555;font:11px sans-serif;text-anchor:middle}}@media (prefers-color-scheme:dark){{.n rect{{fill:#222;stroke:#bbb}}.n text{{fill:#eee}}.e text{{fill:#bbb}}.e.x path{{stroke:#ff6b6b}}}}</style>\n\
+         {STYLE}\n\
          <defs><marker id=\"{id}-a\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto-start-reverse\"><path d=\"M0 0L10 5L0 10z\" fill=\"#777\"/></marker></defs>\n",
         escaped(&report.title)
     );
