@@ -42,6 +42,7 @@ pub mod parking_lot;
 #[cfg(feature = "parking_lot_0_13")]
 #[path = "parking_lot/v0_13.rs"]
 pub mod parking_lot_0_13;
+mod pins;
 #[cfg(not(lockdep_disabled))]
 mod process_exit;
 #[cfg(not(lockdep_disabled))]
@@ -74,4 +75,5 @@ pub use hook::{AcquireOptions, ClassKey, Held, LockClassKey, LockInfo, LockMap, 
 pub use inspect::{counters, enabled, flush, set_report_callback};
 pub use lockdep_validator::report::model::{Counters, Report};
 pub use lockdep_validator::{AcquireFlags, LockId, Mode, Subclass, Wait};
+pub use pins::{Pinned, pin};
 pub use sync::many::{lock_all, lock_many};

@@ -24,6 +24,9 @@ fn main() {
     MAP.release();
     let ordered = LockMap::new().ordered_by_key(7);
     ordered.as_ref(&INFO).order_by(ClassOrder::ByAddress);
+    let cookie = lockdep::hook::pin_lock(&MAP);
+    lockdep::hook::unpin_lock(&MAP, &cookie);
+    drop(lockdep::pin(&MAP));
     let _inside = lockdep::context::signal(10).enter();
     let lock = lockdep::sync::Mutex::new(1);
     assert_eq!(lockdep::thread::scope(|scope| scope.spawn(|| *lock.lock().unwrap()).join().unwrap()), 1);

@@ -19,6 +19,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("page_ld0009", Want::Error("LD0009"), "the example of its page", page_ld0009),
     Case::new("page_ld0010", Want::Error("LD0010"), "the example of its page", page_ld0010),
     Case::new("page_ld0011", Want::Error("LD0011"), "the example of its page", page_ld0011),
+    Case::new("page_ld0012", Want::Error("LD0012"), "the example of its page", page_ld0012).reports(1),
     Case::new("page_ld0014", Want::Warning("LD0014"), "the example of its page", page_ld0014),
     Case::new("page_ld0015", Want::Error("LD0015"), "the example of its page", page_ld0015)
         .with_env(&[("LOCKDEP_ORDER", ORDER_FILE)]),
@@ -160,6 +161,26 @@ fn page_ld0011() {
     let info = LockInfo::bare("Shard");
     let _ = shard.acquire_with(&info, Mode::Exclusive, Wait::Blocking, &under_table); // LD0011
     shard.release();
+}
+
+fn page_ld0012() {
+    use lockdep::sync::{Mutex, MutexGuard};
+
+    fn refill<'a>(queue: &'a Mutex<Vec<u32>>, guard: MutexGuard<'a, Vec<u32>>) -> MutexGuard<'a, Vec<u32>> {
+        drop(guard); // LD0012
+        let more = vec![7, 8]; // takes a while, so the queue is left to others
+        let mut guard = queue.lock().unwrap();
+        guard.extend(more);
+        guard
+    }
+
+    let queue = Mutex::new(vec![1]);
+    let guard = queue.lock().unwrap();
+    let n_before = guard.len();
+    let pinned = lockdep::pin(&queue);
+    let guard = refill(&queue, guard);
+    assert_eq!(guard.len(), n_before + 2); // does not hold once there is a second thread
+    drop(pinned);
 }
 
 fn page_ld0014() {

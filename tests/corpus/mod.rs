@@ -12,6 +12,7 @@ mod once;
 mod order;
 mod parking;
 mod parking_events;
+mod pins;
 mod readers;
 mod robustness;
 mod scale;
@@ -98,6 +99,7 @@ pub(crate) fn cases() -> impl Iterator<Item = &'static Case> {
     [
         order::CASES,
         class_order::CASES,
+        pins::CASES,
         readers::CASES,
         trylock::CASES,
         instances::CASES,

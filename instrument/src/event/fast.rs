@@ -6,7 +6,7 @@
 
 use std::panic::Location;
 
-use lockdep_validator::{Acquire, AcquireFlags, LockId, Mode, Subclass, Wait};
+use lockdep_validator::{Acquire, AcquireFlags, LockId, Mode, Site, Subclass, Wait};
 
 use crate::hook::{ClassKey, LockInfo, LockMap, Slot, Verdict};
 use crate::site::site;
@@ -136,7 +136,7 @@ pub(crate) fn release(slot: &Slot) {
 /// A release by the end of a guard, which has no place in the program that could be told.
 pub(crate) fn release_by_guard(slot: &Slot) {
     if !release_newest(slot) {
-        release_unknown(slot);
+        release_unknown_by_guard(slot);
     }
 }
 
@@ -149,10 +149,22 @@ fn release_newest(slot: &Slot) -> bool {
 #[inline(never)]
 #[track_caller]
 fn release_unknown(slot: &Slot) {
-    let is_done = task::quickly(|task| slot.id().is_some_and(|lock| task.context.release_below_newest(lock)));
-    if !is_done {
-        super::release_slow(slot);
+    if !release_below_newest(slot) {
+        super::release_slow(slot, site(Location::caller()));
     }
+}
+
+/// The same by the end of a guard.
+#[inline(never)]
+fn release_unknown_by_guard(slot: &Slot) {
+    if !release_below_newest(slot) {
+        super::release_slow(slot, Site::UNKNOWN);
+    }
+}
+
+#[inline(always)]
+fn release_below_newest(slot: &Slot) -> bool {
+    task::quickly(|task| slot.id().is_some_and(|lock| task.context.release_below_newest(lock)))
 }
 
 /// The lock object goes away. It has an id.

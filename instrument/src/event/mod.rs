@@ -9,12 +9,13 @@ mod contexts;
 mod fast;
 mod modes;
 mod orders;
+mod pins;
 mod self_deadlock;
 mod stat;
 
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
-use lockdep_validator::{Acquire, LockId, Mode, Outcome, Wait};
+use lockdep_validator::{Acquire, LockId, Mode, Outcome, Site, Wait};
 
 use crate::deferred::Aside;
 use crate::fault;
@@ -32,6 +33,7 @@ pub(crate) use fast::{
 };
 pub(crate) use modes::{downgrade, downgrade_to_upgradable, upgrade, upgrade_failed, upgraded};
 pub(crate) use orders::{order_class, set_order_key};
+pub(crate) use pins::{pin, repin, unpin};
 pub(crate) use self_deadlock::{self_deadlock, stale_holder};
 pub(crate) use stat::{acquired, contended};
 
@@ -129,16 +131,14 @@ pub(crate) fn acquire_failed(slot: &Slot) {
 /// A release that is not the newest acquisition's, or whose thread is not in order. Never panics.
 #[cold]
 #[inline(never)]
-#[track_caller]
-fn release_slow(slot: &Slot) {
-    let caller = Location::caller();
+fn release_slow(slot: &Slot, at: Site) {
     let Some(mut entered) = task::enter() else {
-        return put_aside_of(slot, |id| Aside::Release(id, site(caller)));
+        return put_aside_of(slot, |id| Aside::Release(id, at));
     };
     let task = entered.task();
     // A lock without an id was never acquired with validation on: nothing to say about its release.
     let Some(id) = slot.id() else { return };
-    let outcome = judge(|| task.runtime.validator.release(&mut task.context, id, site(caller)));
+    let outcome = judge(|| task.runtime.validator.release(&mut task.context, id, at));
     stat::released(task, id);
     if !outcome.is_clean() {
         found(task, outcome);
@@ -228,8 +228,7 @@ pub(crate) fn lock_id(lock: LockRef<'_>) -> Option<LockId> {
 #[cold]
 pub(crate) fn thread_exit(mut task: Task) {
     // No place in the program is at work here; the report names where each lock was acquired.
-    let outcome =
-        judge(|| task.runtime.validator.thread_exit(&mut task.context, lockdep_validator::Site::UNKNOWN));
+    let outcome = judge(|| task.runtime.validator.thread_exit(&mut task.context, Site::UNKNOWN));
     if !outcome.is_clean() {
         // The thread is past every place that could panic.
         report::handle(&mut task, outcome).forget();

@@ -46,6 +46,7 @@ mod class_key;
 #[cfg_attr(lockdep_disabled, path = "disabled.rs")]
 mod lock_map;
 mod options;
+mod pin;
 #[cfg(not(lockdep_disabled))]
 mod slot;
 mod tracked;
@@ -53,6 +54,7 @@ mod tracked;
 pub use class_key::{ClassKey, CreationSite, LockClassKey, LockInfo};
 pub use lock_map::LockMap;
 pub use options::{AcquireOptions, Held, Verdict};
+pub use pin::{PinCookie, pin_lock, repin_lock, unpin_lock};
 pub use tracked::{LockRef, Tracked};
 
 #[cfg(not(lockdep_disabled))]

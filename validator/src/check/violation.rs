@@ -227,6 +227,11 @@ pub enum Detail {
         /// The key of the wanted lock, if it has one.
         wanted: Option<u64>,
     },
+    /// Where the lock was pinned.
+    Pinned {
+        /// The place.
+        at: Site,
+    },
     /// A rule that explains itself in a sentence (wound/wait, pins, releases).
     Message(String),
 }

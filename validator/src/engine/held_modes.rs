@@ -225,52 +225,73 @@ impl Validator {
         self.set_class(task, lock, lock, subclass, site, stacks)
     }
 
-    /// Pins a held lock: its release before [`Validator::unpin`] is a violation (LD0012). `None` if it is not held. For a
-    /// callee that must not drop and re-take its caller's lock.
-    pub fn pin(&self, task: &mut TaskContext, lock: LockId) -> Option<PinCookie> {
-        task.n_pins = task.n_pins.wrapping_add(1);
-        // Kernel: one plus sixteen bits of the clock; a count per task tells two pins apart just as well.
-        let cookie = PinCookie(1 + (task.n_pins & 0xffff));
-        self.repin(task, lock, cookie).then_some(cookie)
+    /// Pins a held lock: its release before [`Validator::unpin`] is a violation (LD0012). For a callee that must not drop and
+    /// re-take its caller's lock. No cookie, and LD0012, if the lock is not held.
+    pub fn pin(&self, task: &mut TaskContext, lock: LockId, site: Site) -> (Option<PinCookie>, Outcome) {
+        // Kernel: one plus sixteen bits of the clock, and a sum of them in the lock. Here each pin is told from every other.
+        task.n_pins += 1;
+        let cookie = PinCookie(task.n_pins);
+        if self.put_pin(task, lock, cookie, site) {
+            return (Some(cookie), Outcome::CLEAN);
+        }
+        (None, self.bad_pin(task, lock, site, "the lock is pinned, but this thread does not hold it"))
     }
 
-    /// Takes a pin back. LD0012 if the lock is not held, or not pinned so.
+    /// Takes a pin back. LD0012 if the lock is not held, or not pinned so. That of a lock which went away pinned was told then.
     pub fn unpin(&self, task: &mut TaskContext, lock: LockId, cookie: PinCookie, site: Site) -> Outcome {
         let index = task.position(lock);
         if let Some(rare) = index.and_then(|index| task.rare_of_mut(index))
-            && let Some(left) = rare.pins.checked_sub(cookie.0)
+            && let Some(pin) = rare.pins.iter().rposition(|(pin, _)| *pin == cookie.0)
         {
-            rare.pins = left;
+            rare.pins.remove(pin);
             return Outcome::CLEAN;
         }
+        if task.take_lost_pin(cookie.0) {
+            return Outcome::CLEAN;
+        }
+        let message = if index.is_some() {
+            "the lock is unpinned with a cookie of no pin"
+        } else {
+            "the lock is unpinned, but this thread does not hold it"
+        };
+        self.bad_pin(task, lock, site, message)
+    }
+
+    /// Puts a pin that was taken back into force again (after a wait that released and re-acquired the lock). LD0012 if the lock is
+    /// not held.
+    pub fn repin(&self, task: &mut TaskContext, lock: LockId, cookie: PinCookie, site: Site) -> Outcome {
+        if self.put_pin(task, lock, cookie, site) {
+            return Outcome::CLEAN;
+        }
+        self.bad_pin(task, lock, site, "the lock is pinned again, but this thread does not hold it")
+    }
+
+    fn put_pin(&self, task: &mut TaskContext, lock: LockId, cookie: PinCookie, site: Site) -> bool {
+        let Some(index) = task.position(lock) else { return false };
+        change_rare(task, index, |rare| rare.pins.push((cookie.0, site)));
+        true
+    }
+
+    /// LD0012 with a sentence of its own.
+    fn bad_pin(&self, task: &TaskContext, lock: LockId, site: Site, message: &str) -> Outcome {
         if task.is_unknown || fault::is(Fault::PinsIgnored) {
             return Outcome::CLEAN;
         }
         let mut findings = Findings::default();
-        let message = if index.is_some() {
-            "unpin with a cookie of no pin"
-        } else {
-            "unpin of a lock that is not held"
-        };
         let mut violation =
             self.view(task).violation(Code::PinnedLockReleased, Detail::Message(message.to_owned()));
-        violation.subject =
-            Some(index.map_or_else(|| bare(lock, site), |index| self.view(task).acquisition(index)));
+        violation.subject = Some(bare(lock, site));
+        violation.conflict = task.position(lock).map(|index| self.view(task).acquisition(index));
         self.find(&mut findings, violation);
         findings.into()
     }
 
-    /// Puts a pin that was taken back into force again (after a wait that released and re-acquired the lock).
-    pub fn repin(&self, task: &mut TaskContext, lock: LockId, cookie: PinCookie) -> bool {
-        let Some(index) = task.position(lock) else { return false };
-        change_rare(task, index, |rare| rare.pins = rare.pins.saturating_add(cookie.0));
-        true
-    }
-
     /// Has the release of the held lock take the slow path, for an embedder that measures how long it is held.
     pub fn mind_release(&self, task: &mut TaskContext, lock: LockId) {
-        // A pin of nothing: the entry is out of the ordinary, and that is all.
-        let _ = self.repin(task, lock, PinCookie(0));
+        // The entry is out of the ordinary, and that is all.
+        if let Some(index) = task.position(lock) {
+            change_rare(task, index, |_| {});
+        }
     }
 
     /// How the task holds the lock, if it does: the oldest entry decides, as in the kernel. An entry merged from several

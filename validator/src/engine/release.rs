@@ -47,15 +47,31 @@ impl Validator {
                 rare.references -= 1;
                 return Outcome::CLEAN;
             }
-            if rare.pins != 0 && !fault::is(Fault::PinsIgnored) {
-                let mut violation = self.view(task).violation(Code::PinnedLockReleased, Detail::None);
-                violation.subject = Some(self.view(task).acquisition(index));
-                self.find(&mut findings, violation);
+            let pinned_at = rare.pins.last().map(|(_, at)| *at);
+            if let Some(at) = pinned_at.filter(|_| !fault::is(Fault::PinsIgnored)) {
+                self.pinned_violation(task, index, site, at, &mut findings);
             }
         }
         self.remove_held(task, index);
         self.check_nested_under(task, lock, index, &mut findings);
         findings.into()
+    }
+
+    /// LD0012.
+    fn pinned_violation(
+        &self,
+        task: &TaskContext,
+        index: usize,
+        site: Site,
+        at: Site,
+        findings: &mut Findings,
+    ) {
+        let view = self.view(task);
+        let held = view.acquisition(index);
+        let mut violation = view.violation(Code::PinnedLockReleased, Detail::Pinned { at });
+        violation.subject = Some(Acquisition { site, stack: None, stack_exact: true, ..held });
+        violation.conflict = Some(held);
+        self.find(findings, violation);
     }
 
     /// The entry that a release of the lock takes: the newest of this context. An entry that was merged from several

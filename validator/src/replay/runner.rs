@@ -357,8 +357,9 @@ impl Runner {
         let cookies = self.pins.entry(name).or_default();
         let task = self.tasks.get_mut(&self.current).expect("the running task is made when it is named");
         if op.op == "pin" {
-            cookies.extend(self.validator.pin(task, lock.id));
-            return Ok(Outcome::CLEAN);
+            let (cookie, outcome) = self.validator.pin(task, lock.id, site);
+            cookies.extend(cookie);
+            return Ok(outcome);
         }
         let cookie = cookies.pop().ok_or_else(|| ReplayError::new("unpin without a pin"))?;
         Ok(self.validator.unpin(task, lock.id, cookie, site))

@@ -77,9 +77,12 @@ pub fn build(
         classes: ids.iter().map(|&id| builder.named_class(id)).collect(),
         cycle: violation.cycle.iter().map(|step| builder.dependency(step)).collect(),
         held: violation.held.iter().map(|held| builder.lock(held)).collect(),
-        subject: violation.subject.as_ref().map(|subject| builder.lock(subject)),
+        subject: violation.subject.as_ref().map(|subject| match violation.detail {
+            Detail::Pinned { .. } => builder.released(subject),
+            _ => builder.lock(subject),
+        }),
         conflict: violation.conflict.as_ref().map(|conflict| builder.lock(conflict)),
-        places: builder.places(&violation.detail),
+        places: builder.places(violation),
         evidence: builder.evidence(&violation.evidence),
         notes: Vec::new(),
         help: Vec::new(),
@@ -157,6 +160,7 @@ fn named_ids(violation: &Violation) -> Vec<ClassId> {
         | Detail::SelfDeadlock
         | Detail::Assertion { .. }
         | Detail::ClassOrder { .. }
+        | Detail::Pinned { .. }
         | Detail::Message(_) => {}
     }
     ids
@@ -219,6 +223,25 @@ impl Builder<'_> {
         }
     }
 
+    /// A lock where it is released. The end of a guard has no place of its own, or one that means nothing to the reader; the stack has
+    /// the scope that it ended with.
+    fn released(&self, acquisition: &Acquisition) -> ReportLock {
+        let mut lock = self.lock(acquisition);
+        let is_there = lock.frames.iter().any(|frame| same_file(&frame.file, &lock.site.file));
+        if let (false, Some(first)) = (is_there, lock.frames.first()) {
+            let place = Place {
+                file: first.file.clone(),
+                line: first.line,
+                column: first.column,
+                ..Place::default()
+            };
+            if place.is_known() {
+                lock.site = with_frames(place, &lock.frames);
+            }
+        }
+        lock
+    }
+
     fn dependency(&self, step: &CycleStep) -> ReportDependency {
         let frames_held = self.stack(&step.from);
         let frames_acquire = self.stack(&step.to);
@@ -256,9 +279,12 @@ impl Builder<'_> {
         Frames { exact, frames }
     }
 
-    fn places(&self, detail: &Detail) -> Vec<LabelledPlace> {
-        let Detail::Context { context, used_in, enabled } = detail else { return Vec::new() };
+    fn places(&self, violation: &Violation) -> Vec<LabelledPlace> {
         let place = |label: String, site: Site| LabelledPlace { label, place: self.resolver.place(site) };
+        if let (Detail::Pinned { at }, Some(subject)) = (&violation.detail, &violation.subject) {
+            return vec![place(format!("`{}` was pinned here", self.name(subject.class)), *at)];
+        }
+        let Detail::Context { context, used_in, enabled } = &violation.detail else { return Vec::new() };
         vec![
             place(format!("`{}` was acquired here, inside `{context}`", self.name(used_in.0)), used_in.1),
             place(
@@ -290,7 +316,8 @@ impl Builder<'_> {
 
     fn detail_words(&self, detail: &Detail) -> DetailWords {
         match detail {
-            Detail::None => DetailWords::None,
+            // Where it was pinned is one of the report's places.
+            Detail::None | Detail::Pinned { .. } => DetailWords::None,
             Detail::SelfDeadlock => DetailWords::SelfDeadlock,
             Detail::Context { context, used_in, enabled } => DetailWords::Context {
                 context: context.clone(),

@@ -35,7 +35,13 @@ pub(super) fn help(code: Code, report: &Report, detail: &DetailWords) -> Vec<Str
             _ => vec!["make the assertion true before this point".to_owned()],
         },
         Code::NestLockNotHeld => vec!["acquire the nest lock first and hold it for as long as the nested locks".to_owned()],
-        Code::PinnedLockReleased => vec!["unpin the lock before it is released, with the cookie that pinned it".to_owned()],
+        Code::PinnedLockReleased if matches!(detail, DetailWords::Message(_)) => vec![
+            "pin a lock while it is held, and unpin it once, with the cookie that pinned it".to_owned(),
+        ],
+        Code::PinnedLockReleased => vec![
+            "unpin the lock before it is released, and read what it protects again afterwards".to_owned(),
+            "or keep what is called from releasing it: pass the guard by reference, and what it needs as arguments".to_owned(),
+        ],
         Code::WoundWait => vec!["acquire every lock of one transaction with its own acquire context, and back off when told to".to_owned()],
         Code::DeclaredOrder => declared(report),
     }

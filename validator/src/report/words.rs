@@ -10,7 +10,8 @@ use super::model::{Report, ReportDependency, ReportLock};
 pub(super) fn title(code: Code, report: &Report, detail: &DetailWords) -> String {
     let subject = report.subject.as_ref().map_or("a lock", |lock| lock.class.as_str());
     let message = match detail {
-        DetailWords::Assertion { message, .. } | DetailWords::Message(message) => Some(message.clone()),
+        DetailWords::Assertion { message, .. } => Some(message.clone()),
+        DetailWords::Message(message) => Some(named(report, message.clone())),
         _ => None,
     };
     match code {
@@ -29,19 +30,7 @@ pub(super) fn title(code: Code, report: &Report, detail: &DetailWords) -> String
                 .unwrap_or_else(|| format!("two locks of class `{subject}` are acquired in no fixed order")),
         },
         Code::CircularDependency => circular(report),
-        Code::InconsistentContext => match detail {
-            DetailWords::Context { context, used_in, .. } => {
-                format!("`{used_in}` is used inside `{context}` and held where `{context}` may interrupt")
-            }
-            _ => format!("`{subject}` is used inside a context and held where that context may interrupt"),
-        },
-        Code::ContextInversion => match detail {
-            DetailWords::Context { context, used_in, enabled } => format!(
-                "`{enabled}`, held where `{context}` may interrupt, is acquired while `{used_in}` is held, which is used inside `{context}`"
-            ),
-            _ => "a lock order joins a lock used inside a context with one held where it may interrupt"
-                .to_owned(),
-        },
+        Code::InconsistentContext | Code::ContextInversion => context(code, subject, detail),
         Code::WaitType => match detail {
             DetailWords::WaitType { wanted, limit, limited_by: Some(limited_by) } => {
                 format!(
@@ -62,7 +51,7 @@ pub(super) fn title(code: Code, report: &Report, detail: &DetailWords) -> String
         Code::HeldAtExit => message.unwrap_or_else(|| format!("the thread ended while it held `{subject}`")),
         Code::Assertion => message.map_or_else(
             || format!("an assertion about `{subject}` does not hold"),
-            |message| assertion(report, message),
+            |message| named(report, message),
         ),
         Code::NestLockNotHeld => message.unwrap_or_else(|| {
             format!("`{subject}` is acquired under a nest lock that this thread does not hold")
@@ -81,12 +70,29 @@ pub(super) fn title(code: Code, report: &Report, detail: &DetailWords) -> String
 }
 
 /// The engine's sentence with the name of the lock in it: the engine has no names.
-fn assertion(report: &Report, message: String) -> String {
+fn named(report: &Report, message: String) -> String {
     match (&report.subject, message.strip_prefix("the lock ")) {
         (Some(subject), Some(rest)) if !subject.hash.is_empty() => {
             format!("`{}` {}", subject.class, rest.replace("held shared", "held for reading"))
         }
         _ => message,
+    }
+}
+
+fn context(code: Code, subject: &str, detail: &DetailWords) -> String {
+    match (code, detail) {
+        (Code::InconsistentContext, DetailWords::Context { context, used_in, .. }) => {
+            format!("`{used_in}` is used inside `{context}` and held where `{context}` may interrupt")
+        }
+        (Code::InconsistentContext, _) => {
+            format!("`{subject}` is used inside a context and held where that context may interrupt")
+        }
+        (_, DetailWords::Context { context, used_in, enabled }) => format!(
+            "`{enabled}`, held where `{context}` may interrupt, is acquired while `{used_in}` is held, which is used inside `{context}`"
+        ),
+        _ => {
+            "a lock order joins a lock used inside a context with one held where it may interrupt".to_owned()
+        }
     }
 }
 

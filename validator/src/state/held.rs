@@ -42,8 +42,8 @@ pub(crate) struct Rare {
     pub(crate) nest: Option<LockId>,
     /// How many acquisitions were merged into one entry; zero if none were.
     pub(crate) references: u32,
-    /// The sum of the cookies of its pins.
-    pub(crate) pins: u64,
+    /// The cookies of its pins, and where each was made, newest last.
+    pub(crate) pins: Vec<(u64, Site)>,
     /// Whether it became exclusive after later ones had been acquired: these know it as a reader's.
     pub(crate) is_upgraded: bool,
 }
@@ -51,7 +51,7 @@ pub(crate) struct Rare {
 impl Rare {
     /// An entry about the held lock at `index` that says nothing yet.
     pub(crate) fn at(index: usize) -> Self {
-        Self { index, nest: None, references: 0, pins: 0, is_upgraded: false }
+        Self { index, nest: None, references: 0, pins: Vec::new(), is_upgraded: false }
     }
 }
 

@@ -11,6 +11,9 @@ use crate::state::class::WaitType;
 /// Slots of the per-task cache; a power of two.
 const N_SLOTS: usize = 512;
 
+/// How many pins of locks that went away pinned are remembered.
+const MAX_LOST_PINS: usize = 64;
+
 /// The chain key of a task that holds nothing.
 pub(crate) const EMPTY_CHAIN: u64 = 0x5bd1_e995_9d1d_6ab3;
 
@@ -54,6 +57,8 @@ pub struct TaskContext {
     /// The next instance number of this task's block, and the end of the block.
     pub(crate) instances: std::ops::Range<u64>,
     pub(crate) n_pins: u64,
+    /// The cookies of pins whose lock went away pinned: taking one back says nothing new. Bounded.
+    lost_pins: Vec<u64>,
     /// A direct-mapped cache of validated keys, each with the epoch folded in. INVARIANT: no key in it is zero. In place, not
     /// behind a pointer: it is looked at in every acquisition.
     seen: [u64; N_SLOTS],
@@ -77,6 +82,7 @@ impl TaskContext {
             acquired: None,
             instances: 0..0,
             n_pins: 0,
+            lost_pins: Vec::new(),
             seen: [0; N_SLOTS],
         }
     }
@@ -247,7 +253,11 @@ impl TaskContext {
     /// Takes one entry off the stack; the caller sees to the chain keys.
     pub(crate) fn remove(&mut self, index: usize) -> HeldLock {
         let held = self.held.remove(index);
-        self.rare.retain(|rare| rare.index != index);
+        for rare in self.rare.extract_if(.., |rare| rare.index == index) {
+            self.lost_pins.extend(rare.pins.iter().map(|(cookie, _)| cookie));
+        }
+        let n_too_many = self.lost_pins.len().saturating_sub(MAX_LOST_PINS);
+        self.lost_pins.drain(..n_too_many);
         for rare in self.rare.iter_mut().filter(|rare| rare.index > index) {
             rare.index -= 1;
         }
@@ -256,6 +266,12 @@ impl TaskContext {
         }
         self.settle();
         held
+    }
+
+    /// Takes back the pin of a lock that went away pinned; `false` if there is none.
+    pub(crate) fn take_lost_pin(&mut self, cookie: u64) -> bool {
+        let index = self.lost_pins.iter().rposition(|lost| *lost == cookie);
+        index.map(|index| self.lost_pins.swap_remove(index)).is_some()
     }
 
     /// Takes everything off the stack, and the task out of every context.

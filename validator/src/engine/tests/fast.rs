@@ -31,7 +31,9 @@ fn the_fast_release_takes_nothing_that_is_out_of_the_ordinary() {
     let left = bench.validator.context_exit(&mut bench.task, context, Site(1), &NoStacks);
     bench.take(left);
     // Pinned: whoever releases it has to be told.
-    let cookie = bench.validator.pin(&mut bench.task, a.lock).expect("held");
+    let (cookie, pinned) = bench.validator.pin(&mut bench.task, a.lock, Site(1));
+    bench.take(pinned);
+    let cookie = cookie.expect("held");
     assert!(!bench.task.release_newest(0x100));
     bench.send(&b);
     assert!(!bench.task.release_below_newest(a.lock), "not hand over hand either");

@@ -2,11 +2,12 @@
 
 use super::{Bench, check};
 use crate::base::event::AcquireFlags;
+use crate::base::id::LockId;
 use crate::base::mode::{Mode, Wait};
 use crate::base::site::Site;
-use crate::check::violation::{Code, Level};
+use crate::check::violation::{Code, Detail, Level};
 use crate::config::Config;
-use crate::engine::{Held, HeldQuery, NoStacks};
+use crate::engine::{Held, HeldQuery, NoStacks, PinCookie};
 
 const fn error(code: Code) -> (Code, Level) {
     (code, Level::Error)
@@ -162,16 +163,70 @@ fn merged_references() {
 fn pins() {
     let mut bench = Bench::user();
     let lock = bench.lock("A");
-    assert!(bench.validator.pin(&mut bench.task, lock).is_none());
+    let (cookie, outcome) = bench.validator.pin(&mut bench.task, lock, Site(0));
+    assert!(cookie.is_none());
+    bench.take(outcome);
+    assert_eq!(bench.found(), [error(Code::PinnedLockReleased)], "pinned without being held");
     bench.run("A");
-    let cookie = bench.validator.pin(&mut bench.task, lock).expect("held");
+    let cookie = pinned(&mut bench, lock);
     assert!(bench.validator.unpin(&mut bench.task, lock, cookie, Site(0)).is_clean());
     let outcome = bench.validator.unpin(&mut bench.task, lock, cookie, Site(0));
     bench.take(outcome);
     assert_eq!(bench.found(), [error(Code::PinnedLockReleased)], "twice");
-    assert!(bench.validator.repin(&mut bench.task, lock, cookie));
+    assert!(bench.validator.repin(&mut bench.task, lock, cookie, Site(0)).is_clean());
     assert_eq!(bench.run("-A").found(), [error(Code::PinnedLockReleased)]);
     assert_eq!(bench.run("A -A").found(), []);
+    let outcome = bench.validator.repin(&mut bench.task, lock, cookie, Site(0));
+    bench.take(outcome);
+    assert_eq!(bench.found(), [error(Code::PinnedLockReleased)], "not held");
+}
+
+fn pinned(bench: &mut Bench, lock: LockId) -> PinCookie {
+    let (cookie, outcome) = bench.validator.pin(&mut bench.task, lock, Site(7));
+    assert!(outcome.is_clean());
+    cookie.expect("held")
+}
+
+#[test]
+fn a_pin_that_was_broken_is_told_once_and_hides_no_other() {
+    let mut bench = Bench::user();
+    let lock = bench.lock("A");
+    bench.run("A");
+    let broken = pinned(&mut bench, lock);
+    bench.run("-A");
+    let released = &bench.violations[0];
+    assert_eq!(
+        (released.subject.map(|at| at.site), released.conflict.map(|at| at.site)),
+        (Some(Site(0)), Some(Site(1)))
+    );
+    assert_eq!(released.detail, Detail::Pinned { at: Site(7) });
+    assert_eq!(bench.run("A").found(), [error(Code::PinnedLockReleased)]);
+    let second = pinned(&mut bench, lock);
+    assert!(bench.validator.unpin(&mut bench.task, lock, broken, Site(0)).is_clean(), "told when it broke");
+    assert!(bench.validator.unpin(&mut bench.task, lock, second, Site(0)).is_clean());
+    assert!(!bench.validator.unpin(&mut bench.task, lock, broken, Site(0)).is_clean(), "but it is gone");
+    let _ = pinned(&mut bench, lock);
+    bench.found();
+    // The same rule and class: not told again, but released all the same.
+    assert_eq!(bench.run("-A").found(), []);
+    assert_eq!(bench.task.n_held(), 0);
+}
+
+#[test]
+fn pins_that_nobody_takes_back_are_not_kept_for_ever() {
+    let mut bench = Bench::user();
+    let lock = bench.lock("A");
+    let cookies: Vec<_> = (0..200)
+        .map(|_| {
+            bench.run("A");
+            let cookie = pinned(&mut bench, lock);
+            bench.run("-A");
+            cookie
+        })
+        .collect();
+    bench.found();
+    let mut is_known = |cookie| bench.validator.unpin(&mut bench.task, lock, cookie, Site(0)).is_clean();
+    assert!(is_known(cookies[199]) && !is_known(cookies[0]));
 }
 
 #[test]
@@ -213,7 +268,7 @@ fn another_class_for_a_held_lock() {
     let mut bench = Bench::kernel();
     let old = bench.lock("A");
     let class = bench.class("N");
-    let new = crate::base::id::LockId::new(class, old.instance());
+    let new = LockId::new(class, old.instance());
     bench.run("B N0 -- A B");
     let zero = crate::base::id::Subclass::ZERO;
     let outcome = bench.validator.set_class(&mut bench.task, old, new, zero, Site(0), &NoStacks);

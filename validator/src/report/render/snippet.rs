@@ -126,7 +126,11 @@ fn rule_snippet(report: &Report) -> Option<Snippet> {
     // The rule's own words for a place say more than what was held or wanted there.
     let told = |site: &Place| report.places.iter().any(|place| same_spot(&place.place, site));
     let held = report.conflict.iter().filter(|held| !told(&held.site)).map(held_label);
-    let subject = report.subject.iter().filter(|subject| !told(&subject.site)).map(|subject| Label {
+    // Where a guard ended is not known without stacks; then the other places say what there is to say.
+    let is_shown = |subject: &&ReportLock| {
+        !told(&subject.site) && (subject.site.is_known() || report.conflict.is_none())
+    };
+    let subject = report.subject.iter().filter(is_shown).map(|subject| Label {
         place: subject.site.clone(),
         text: subject_text(report, subject),
         primary: true,
@@ -163,6 +167,8 @@ fn subject_text(report: &Report, subject: &ReportLock) -> String {
         "LD0008" => format!("`{class}` is freed or initialised again; it was acquired here"),
         "LD0009" => format!("`{class}` was acquired here and never released"),
         "LD0010" => format!("the assertion about `{class}` is here"),
+        // A pin that is wrong by itself has no other place.
+        "LD0012" if report.places.is_empty() => format!("`{class}` is pinned or unpinned here"),
         "LD0012" => format!("`{class}` is released here while pinned"),
         _ => format!("`{class}` is wanted {} here", mode_words(subject)),
     }
