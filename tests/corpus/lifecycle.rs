@@ -46,7 +46,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     Case::new(
         "leaked_guard_dropped_lock",
-        Want::Error("LD0008"),
+        Want::Warning("LD0008"),
         "the memory of a held lock goes away",
         leaked_guard_dropped,
     ),

@@ -50,7 +50,7 @@ impl Identity {
 impl Drop for Identity {
     #[inline]
     fn drop(&mut self) {
-        self.0.dropped();
+        self.0.dropped_by_owner();
     }
 }
 

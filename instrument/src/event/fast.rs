@@ -167,11 +167,11 @@ fn release_below_newest(slot: &Slot) -> bool {
     task::quickly(|task| slot.id().is_some_and(|lock| task.context.release_below_newest(lock)))
 }
 
-/// The lock object goes away. It has an id.
+/// The lock object goes away. It has an id. `by_owner`: nobody else can reach it.
 #[track_caller]
-pub(crate) fn dropped(slot: &Slot) {
+pub(crate) fn dropped(slot: &Slot, by_owner: bool) {
     let Some(lock) = slot.id() else { return };
     if !task::peek(|task| !task.runtime.validator.minds_freed(&task.context, lock)) {
-        super::dropped_slow(slot);
+        super::dropped_slow(slot, by_owner);
     }
 }

@@ -182,16 +182,19 @@ pub(crate) fn unverified(lock: LockRef<'_>) {
     }
 }
 
-/// The lock object goes away, and that means something.
+/// The lock object goes away, and that means something. `by_owner`: nobody else can reach it.
 #[cold]
 #[inline(never)]
 #[track_caller]
-fn dropped_slow(slot: &Slot) {
+fn dropped_slow(slot: &Slot, by_owner: bool) {
     on_held(slot, |task, id, at| {
         if task.runtime.is_unverified(id) {
             // Somebody has the raw lock: the held entry proves nothing.
             task.runtime.validator.forget(&mut task.context, id);
             return Outcome::CLEAN;
+        }
+        if by_owner {
+            return task.runtime.validator.dropped(&mut task.context, id, &task.runtime.stacks);
         }
         task.runtime.validator.freed(&mut task.context, id, site(at))
     });

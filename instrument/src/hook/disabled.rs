@@ -119,6 +119,10 @@ impl<K: ClassKey> LockMap<K> {
     pub fn dropped(&self) {}
 
     #[inline(always)]
+    #[doc(hidden)]
+    pub fn dropped_by_owner(&self) {}
+
+    #[inline(always)]
     pub fn reinitialised(&self) {}
 
     #[inline(always)]

@@ -294,7 +294,18 @@ impl<K: ClassKey> LockMap<K> {
     pub fn dropped(&self) {
         // As in `release`.
         if self.slot.is_used() {
-            event::dropped(&self.slot);
+            event::dropped(&self.slot, false);
+        }
+    }
+
+    /// [`dropped`](Self::dropped) for a lock in whose destructor it is called, where nobody else can reach it any more: dropping a
+    /// held lock then means that its guard was leaked, and is told as a warning.
+    #[inline]
+    #[doc(hidden)]
+    pub fn dropped_by_owner(&self) {
+        // As in `release`.
+        if self.slot.is_used() {
+            event::dropped(&self.slot, true);
         }
     }
 

@@ -3,13 +3,12 @@
 use std::sync::PoisonError;
 
 use super::acquire::{chain_with, rechain};
-use super::{Findings, Outcome, TaskContext, Validator};
+use super::{Findings, Outcome, StackSource, TaskContext, Validator};
 use crate::base::acquisition::Acquisition;
-use crate::base::id::LockId;
-use crate::base::id::Subclass;
+use crate::base::id::{LockId, StackId, Subclass};
 use crate::base::mode::{Mode, Wait};
 use crate::base::site::Site;
-use crate::check::violation::{Code, Detail};
+use crate::check::violation::{Code, Detail, Level};
 use crate::config::SameClassPolicy;
 use crate::fault::{self, Fault};
 use crate::state::class::Validation;
@@ -139,15 +138,34 @@ impl Validator {
     /// The memory of a lock object goes away, or another object takes its place. A violation if the task holds it (LD0008).
     /// The entry is dropped: nothing that holds the lock is left.
     pub fn freed(&self, task: &mut TaskContext, lock: LockId, site: Site) -> Outcome {
+        self.gone(task, lock, Level::Error, || (site, None))
+    }
+
+    fn gone(
+        &self,
+        task: &mut TaskContext,
+        lock: LockId,
+        level: Level,
+        place_fn: impl FnOnce() -> (Site, Option<StackId>),
+    ) -> Outcome {
         let mut findings = Findings::default();
         if let Some(index) = task.position(lock) {
-            self.freed_violation(task, index, site, &mut findings);
+            self.freed_violation(task, index, level, place_fn(), &mut findings);
             if self.config.same_class != SameClassPolicy::Kernel {
                 self.remove_held(task, index);
             }
         }
         self.forget_instance(lock);
         findings.into()
+    }
+
+    /// The owner of a lock object drops it, whom the compiler has shown to be the only one that can reach it. If the task holds it,
+    /// its guard was leaked (LD0008); nobody is left who could wait for it, so that is a warning.
+    ///
+    /// Where that happens is in the stack that is captured then: a destructor has no caller.
+    pub fn dropped(&self, task: &mut TaskContext, lock: LockId, stacks: &dyn StackSource) -> Outcome {
+        let level = if self.config.evidence { Level::Warning } else { Level::Error };
+        self.gone(task, lock, level, || (Site::UNKNOWN, stacks.capture()))
     }
 
     /// Whether [`freed`](Validator::freed) has anything to do for the lock; few are held or ordered when they go away.
@@ -170,21 +188,29 @@ impl Validator {
         while let Some(index) =
             task.held.iter().position(|held| held.address != 0 && (start..end).contains(&held.address))
         {
-            self.freed_violation(task, index, site, &mut findings);
+            self.freed_violation(task, index, Level::Error, (site, None), &mut findings);
             self.forget_instance(task.held[index].lock);
             self.remove_held(task, index);
         }
         findings.into()
     }
 
-    fn freed_violation(&self, task: &TaskContext, index: usize, site: Site, findings: &mut Findings) {
+    fn freed_violation(
+        &self,
+        task: &TaskContext,
+        index: usize,
+        level: Level,
+        (site, stack): (Site, Option<StackId>),
+        findings: &mut Findings,
+    ) {
         if fault::is(Fault::FreedAccepted) {
             return;
         }
         let view = self.view(task);
         let held = view.acquisition(index);
         let mut violation = view.violation(Code::HeldLockFreed, Detail::None);
-        violation.subject = Some(Acquisition { site, stack: None, stack_exact: true, ..held });
+        violation.level = level;
+        violation.subject = Some(Acquisition { site, stack, stack_exact: true, ..held });
         violation.conflict = Some(held);
         self.find(findings, violation);
     }

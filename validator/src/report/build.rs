@@ -79,6 +79,7 @@ pub fn build(
         held: violation.held.iter().map(|held| builder.lock(held)).collect(),
         subject: violation.subject.as_ref().map(|subject| match violation.detail {
             Detail::Pinned { .. } => builder.released(subject),
+            _ if subject.site == Site::UNKNOWN => builder.released(subject),
             _ => builder.lock(subject),
         }),
         conflict: violation.conflict.as_ref().map(|conflict| builder.lock(conflict)),

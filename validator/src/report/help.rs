@@ -2,7 +2,7 @@
 //!
 //! A gate lock is never advised: serialising two orders behind a third lock is the repair that makes new deadlocks.
 
-use crate::check::violation::Code;
+use crate::check::violation::{Code, Level};
 use crate::state::class_order::ClassOrder;
 
 use super::build::DetailWords;
@@ -28,6 +28,9 @@ pub(super) fn help(code: Code, report: &Report, detail: &DetailWords) -> Vec<Str
             "release a lock once for each acquisition, through the handle that acquired it".to_owned(),
             "if another thread releases it on purpose, say so with the hand-over event of the lock's `LockMap`".to_owned(),
         ],
+        Code::HeldLockFreed if report.level == Level::Warning.as_str() => {
+            vec!["let the guard go out of scope before the lock: do not `mem::forget` it, and do not keep it in an object that outlives the lock".to_owned()]
+        }
         Code::HeldLockFreed => vec!["release the lock before the object that contains it is freed or reused".to_owned()],
         Code::HeldAtExit => vec!["release the lock before its thread ends; a leaked guard (`mem::forget`) never does".to_owned()],
         Code::Assertion => match detail {

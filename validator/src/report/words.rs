@@ -1,6 +1,6 @@
 //! Titles and notes: what happened and how sure it is, in sentences.
 
-use crate::check::violation::Code;
+use crate::check::violation::{Code, Level};
 use crate::state::class_order::ClassOrder;
 
 use super::build::DetailWords;
@@ -45,9 +45,7 @@ pub(super) fn title(code: Code, report: &Report, detail: &DetailWords) -> String
         Code::BadRelease => {
             message.unwrap_or_else(|| format!("`{subject}` is released, but nobody holds it"))
         }
-        Code::HeldLockFreed => {
-            message.unwrap_or_else(|| format!("`{subject}` is freed or initialised again while held"))
-        }
+        Code::HeldLockFreed => message.unwrap_or_else(|| freed(report, subject)),
         Code::HeldAtExit => message.unwrap_or_else(|| format!("the thread ended while it held `{subject}`")),
         Code::Assertion => message.map_or_else(
             || format!("an assertion about `{subject}` does not hold"),
@@ -123,6 +121,14 @@ fn declared(report: &Report) -> String {
     }
 }
 
+fn freed(report: &Report, subject: &str) -> String {
+    if report.level == Level::Warning.as_str() {
+        format!("`{subject}` is dropped while held: its guard was leaked")
+    } else {
+        format!("`{subject}` is freed or initialised again while held")
+    }
+}
+
 fn circular(report: &Report) -> String {
     let names: Vec<&str> = report.cycle.iter().map(|step| step.from.as_str()).collect();
     match names.as_slice() {
@@ -151,11 +157,19 @@ pub(super) fn notes(code: Code, report: &Report, detail: &DetailWords) -> Vec<St
         }
         Code::CircularDependency | Code::SameClassOrder => cycle_notes(report, &mut notes),
         Code::RecursiveFairRead if !report.evidence.writer_seen => {
-            notes.push("no writer of this class was seen yet; the first one makes this an error".to_owned());
+            notes.push("no writer of this class was seen yet; one makes this an error, as soon as a second thread uses the lock".to_owned());
         }
+        Code::RecursiveFairRead if report.level == Level::Warning.as_str() => notes.push(
+            "no second thread was seen at the lock that was read again, and nobody queues behind himself; the first one makes this an error"
+                .to_owned(),
+        ),
         Code::RecursiveFairRead => {
             notes.push("a writer of this class was seen: a reader queues behind it, and it waits for the first read".to_owned());
         }
+        Code::HeldLockFreed if report.level == Level::Warning.as_str() => notes.push(
+            "its owner drops it, so nobody is left who could wait for it; before, whoever wanted it would have waited for ever"
+                .to_owned(),
+        ),
         Code::ContextInversion if !report.cycle.is_empty() => notes.push(
             "the context may interrupt the holder at the end of the path below; then it waits for a lock at its start".to_owned(),
         ),

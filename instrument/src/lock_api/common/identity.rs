@@ -33,6 +33,6 @@ impl Deref for Identity {
 impl Drop for Identity {
     #[inline]
     fn drop(&mut self) {
-        self.0.dropped();
+        self.0.dropped_by_owner();
     }
 }

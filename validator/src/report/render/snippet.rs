@@ -164,7 +164,8 @@ fn subject_text(report: &Report, subject: &ReportLock) -> String {
     let class = &subject.class;
     match report.code.as_str() {
         "LD0007" => format!("`{class}` is released here"),
-        "LD0008" => format!("`{class}` is freed or initialised again; it was acquired here"),
+        "LD0008" if report.level == "warning" => format!("`{class}` is dropped here"),
+        "LD0008" => format!("`{class}` is freed or initialised again here"),
         "LD0009" => format!("`{class}` was acquired here and never released"),
         "LD0010" => format!("the assertion about `{class}` is here"),
         // A pin that is wrong by itself has no other place.
