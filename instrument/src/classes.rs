@@ -161,7 +161,8 @@ impl Classes {
             }
             AnyKey::Named(key) => {
                 let kind = if key.kind.is_empty() { info.kind } else { key.kind };
-                let engine_key = self.engine_key(Some(key.name), kind, type_name, key.location);
+                let name = format!("{}{}", key.name, key.suffix);
+                let engine_key = self.engine_key(Some(&name), kind, type_name, key.location);
                 if (key.outer, key.inner) != Default::default() {
                     (attributes.outer, attributes.inner) = (key.outer, key.inner);
                 }

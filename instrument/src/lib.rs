@@ -69,6 +69,7 @@ pub mod sync;
 #[cfg(not(lockdep_disabled))]
 mod task;
 pub mod thread;
+pub mod wound_wait;
 
 pub use class_order::{ClassOrder, Ordered, OrderedLock};
 pub use hook::{AcquireOptions, ClassKey, Held, LockClassKey, LockInfo, LockMap, Verdict};

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, compiler_fe
 
 use lockdep_validator::base::id::TaskId;
 use lockdep_validator::state::segment::Segment;
-use lockdep_validator::{Acquire, ContextId, TaskContext, Violation};
+use lockdep_validator::{Acquire, ContextId, TaskContext, Violation, WoundWait};
 
 use crate::classes::ClassCache;
 use crate::runtime::{self, Runtime};
@@ -31,6 +31,8 @@ pub(crate) struct Task {
     pub(crate) classes: ClassCache,
     /// An acquisition that would deadlock with the thread itself, until its wrapper has tried the real lock.
     pub(crate) pending: Option<Box<Pending>>,
+    /// Its wound/wait transactions that are open.
+    pub(crate) transactions: Vec<WoundWait>,
     /// What is left to do beside validating. For almost every thread there is nothing, and one test tells.
     pub(crate) errand: Option<Box<Errand>>,
     /// How many guards mask each context.
@@ -277,6 +279,7 @@ fn start(runtime: &'static Runtime, born: Option<(TaskId, Segment)>) -> Entered 
         runtime,
         classes: ClassCache::default(),
         pending: None,
+        transactions: Vec::new(),
         errand: runtime
             .stats
             .as_ref()

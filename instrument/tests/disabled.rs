@@ -7,6 +7,7 @@ use std::process::Command;
 /// Fails to compile unless the map has no size, and to link to nothing unless the interface is the same.
 const PROGRAM: &str = r#"
 use lockdep::hook::{LockClassKey, LockInfo, LockMap, Verdict};
+use lockdep::wound_wait::{AcquireContext, WwClass, WwMap};
 use lockdep::{ClassOrder, Mode, Ordered as _, Wait};
 
 static KEY: LockClassKey = LockClassKey::named("k").kind("rwsem").order_by(ClassOrder::ByAddress);
@@ -27,6 +28,18 @@ fn main() {
     let cookie = lockdep::hook::pin_lock(&MAP);
     lockdep::hook::unpin_lock(&MAP, &cookie);
     drop(lockdep::pin(&MAP));
+    static CLASS: WwClass = WwClass::named("buffer");
+    const _: () = assert!(size_of::<WwMap>() == 0);
+    let (buffer, begun) = (WwMap::new(&CLASS), AcquireContext::begin(&CLASS));
+    assert!(begun.ticket().is_older_than(AcquireContext::begin(&CLASS).ticket()), "the locks decide by it");
+    assert_eq!(buffer.acquire(Some(&begun)), Verdict::Proceed);
+    buffer.acquired(&begun);
+    begun.done();
+    buffer.backed_off(&begun);
+    assert_eq!(buffer.acquire_slow(&begun), Verdict::Proceed);
+    buffer.try_acquired(None);
+    buffer.release();
+    begun.end();
     let _inside = lockdep::context::signal(10).enter();
     let lock = lockdep::sync::Mutex::new(1);
     assert_eq!(lockdep::thread::scope(|scope| scope.spawn(|| *lock.lock().unwrap()).join().unwrap()), 1);

@@ -20,6 +20,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("page_ld0010", Want::Error("LD0010"), "the example of its page", page_ld0010),
     Case::new("page_ld0011", Want::Error("LD0011"), "the example of its page", page_ld0011),
     Case::new("page_ld0012", Want::Error("LD0012"), "the example of its page", page_ld0012).reports(1),
+    Case::new("page_ld0013", Want::Error("LD0013"), "the example of its page", page_ld0013).reports(1),
     Case::new("page_ld0014", Want::Warning("LD0014"), "the example of its page", page_ld0014),
     Case::new("page_ld0015", Want::Error("LD0015"), "the example of its page", page_ld0015)
         .with_env(&[("LOCKDEP_ORDER", ORDER_FILE)]),
@@ -181,6 +182,24 @@ fn page_ld0012() {
     let guard = refill(&queue, guard);
     assert_eq!(guard.len(), n_before + 2); // does not hold once there is a second thread
     drop(pinned);
+}
+
+fn page_ld0013() {
+    use lockdep::wound_wait::{AcquireContext, WwClass, WwMap};
+
+    static BUFFERS: WwClass = WwClass::named("buffer");
+
+    // What a lock of the class tells: before it waits, when it is had, before it is given up.
+    let (a, b) = (WwMap::new(&BUFFERS), WwMap::new(&BUFFERS));
+    let context = AcquireContext::begin(&BUFFERS);
+    let _ = a.acquire(Some(&context));
+    a.acquired(&context);
+    context.done(); // everything that is needed is held
+    let _ = b.acquire(Some(&context));
+    b.acquired(&context); // LD0013
+    b.release();
+    a.release();
+    context.end();
 }
 
 fn page_ld0014() {

@@ -19,6 +19,7 @@ mod scale;
 mod std_locks;
 mod support;
 mod trylock;
+mod wound_wait;
 
 /// What the reports of a case must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +101,7 @@ pub(crate) fn cases() -> impl Iterator<Item = &'static Case> {
         order::CASES,
         class_order::CASES,
         pins::CASES,
+        wound_wait::CASES,
         readers::CASES,
         trylock::CASES,
         instances::CASES,

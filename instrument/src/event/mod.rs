@@ -12,6 +12,7 @@ mod orders;
 mod pins;
 mod self_deadlock;
 mod stat;
+mod wound_wait;
 
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
@@ -36,6 +37,9 @@ pub(crate) use orders::{order_class, set_order_key};
 pub(crate) use pins::{pin, repin, unpin};
 pub(crate) use self_deadlock::{self_deadlock, stale_holder};
 pub(crate) use stat::{acquired, contended};
+pub(crate) use wound_wait::{
+    ww_acquire, ww_acquired, ww_backed_off, ww_begin, ww_done, ww_end, ww_release, ww_try_acquired,
+};
 
 use aside::{put_aside, put_aside_of};
 use self_deadlock::self_deadlock_of;

@@ -47,6 +47,8 @@ impl fmt::Debug for CreationSite {
 #[cfg_attr(lockdep_disabled, expect(dead_code, reason = "nobody asks for a class in this build"))]
 pub struct LockClassKey {
     pub(crate) name: &'static str,
+    /// What is added to the name; for classes that go with another one.
+    pub(crate) suffix: &'static str,
     pub(crate) kind: &'static str,
     pub(crate) outer: WaitType,
     pub(crate) inner: WaitType,
@@ -63,6 +65,7 @@ impl LockClassKey {
     pub const fn named(name: &'static str) -> Self {
         Self {
             name,
+            suffix: "",
             kind: "",
             outer: WaitType::Unchecked,
             inner: WaitType::Unchecked,
@@ -72,6 +75,11 @@ impl LockClassKey {
             order: None,
             location: Location::caller(),
         }
+    }
+
+    pub(crate) const fn suffix(mut self, suffix: &'static str) -> Self {
+        self.suffix = suffix;
+        self
     }
 
     /// What kind of lock it is, for reports (`rwsem`, `vm_lock`); otherwise the kind the wrapper gives.

@@ -47,8 +47,7 @@ impl Outcome {
     }
 
     /// Adds what a later event of the same operation led to.
-    #[cfg(feature = "read")]
-    pub(crate) fn append(&mut self, later: Self) {
+    pub fn append(&mut self, later: Self) {
         match (&mut self.0, later.0) {
             (Some(all), Some(found)) => {
                 all.violations.extend(found.violations);

@@ -3,13 +3,18 @@
 //! A transaction is a pseudo-lock that serialises everything taken in it: the locks name it as their nest lock, so that
 //! their order among themselves does not matter. In return the protocol must be kept: whoever is told to back off gives up
 //! everything, and takes the contended lock first. Kernel: `ww_acquire_ctx`, with the checks of `CONFIG_DEBUG_MUTEXES`.
+//!
+//! Kernel: orders the pseudo-lock like any other, and holds a second one that stands for the first lock taken, because it knows that
+//! only as the entry that all later ones were merged into. Nobody ever waits for either, so under the default policy neither is
+//! ordered: the real locks are, the first of a transaction like one outside of it.
 
 use super::{Findings, Outcome, StackSource, TaskContext, Validator};
-use crate::base::event::Acquire;
+use crate::base::event::{Acquire, AcquireFlags};
 use crate::base::id::LockId;
 use crate::base::mode::{Mode, Wait};
 use crate::base::site::Site;
 use crate::check::violation::{Code, Detail};
+use crate::config::SameClassPolicy;
 use crate::fault::{self, Fault};
 
 /// One multi-lock transaction (the kernel's `ww_acquire_ctx`).
@@ -17,7 +22,8 @@ use crate::fault::{self, Fault};
 pub struct WoundWait {
     /// The pseudo-lock that stands for the transaction: the nest lock of everything taken in it.
     pub context: LockId,
-    /// The pseudo-lock that stands for the first lock taken, of the class of the locks: the first real one may be released early.
+    /// Of the class of the locks. Under the kernel's policy a pseudo-lock that stands for the first one taken, which may be released
+    /// early.
     pub first: LockId,
     /// How many locks it owns.
     pub n_acquired: u32,
@@ -29,7 +35,8 @@ pub struct WoundWait {
 
 impl Validator {
     /// Opens a transaction. `context` is a lock of the transaction class, `first` one of the class of the locks; both belong
-    /// to the transaction and to nothing else.
+    /// to the transaction and to nothing else. LD0013 if the task has another one of the class open: each would wait for what the
+    /// other holds, and neither could be told to back off.
     pub fn ww_begin(
         &self,
         task: &mut TaskContext,
@@ -38,17 +45,36 @@ impl Validator {
         site: Site,
         stacks: &dyn StackSource,
     ) -> (WoundWait, Outcome) {
-        let plain = Acquire::new(context, Mode::Exclusive, Wait::Blocking, site);
-        let nested = Acquire { lock: first, nest: Some(context), ..plain };
         let mut all = Findings::default();
-        for event in [plain, nested] {
-            append(&mut all, self.acquire(task, &event, stacks));
+        let plain = Acquire::new(context, Mode::Exclusive, Wait::Blocking, site);
+        if self.is_kernel_policy() {
+            let nested = Acquire { lock: first, nest: Some(context), ..plain };
+            for event in [plain, nested] {
+                append(&mut all, self.acquire(task, &event, stacks));
+            }
+        } else {
+            if task.open_transactions.iter().any(|(_, class)| *class == first.class()) {
+                self.broken(
+                    task,
+                    context,
+                    site,
+                    "the lock is opened inside another one of its class",
+                    &mut all,
+                );
+            }
+            append(
+                &mut all,
+                self.acquire(task, &Acquire { flags: AcquireFlags::UNCHECKED, ..plain }, stacks),
+            );
         }
+        task.open_transactions.push((context, first.class()));
         (WoundWait { context, first, n_acquired: 0, is_done: false, contended: None }, all.into())
     }
 
     /// A lock is wanted, inside a transaction or (with `None`) outside of one; sent before it is waited for. `slow`: after a
     /// back-off, for the contended lock. Inside a transaction [`Validator::ww_acquired`] or [`Validator::ww_backed_off`] must follow.
+    ///
+    /// LD0013 if it is waited for without the transaction of its class that is open: nobody could tell the task to back off.
     pub fn ww_acquire(
         &self,
         task: &mut TaskContext,
@@ -57,10 +83,19 @@ impl Validator {
         slow: bool,
         stacks: &dyn StackSource,
     ) -> Outcome {
-        let Some(transaction) = transaction else { return self.acquire(task, event, stacks) };
         let mut all = Findings::default();
+        let Some(transaction) = transaction else {
+            let is_open = task.open_transactions.iter().any(|(_, class)| *class == event.lock.class());
+            if is_open && event.wait != Wait::Try && !self.is_kernel_policy() {
+                let message = "the lock is acquired without the acquire context of its class that is open";
+                self.broken(task, event.lock, event.site, message, &mut all);
+            }
+            append(&mut all, self.acquire(task, event, stacks));
+            return all.into();
+        };
         if slow && transaction.contended.is_none() {
-            self.broken(task, event.lock, event.site, "slow path without a back-off before it", &mut all);
+            let message = "the lock is acquired by the slow path, but its acquire context did not back off";
+            self.broken(task, event.lock, event.site, message, &mut all);
         }
         let nested = Acquire { nest: Some(transaction.context), ..*event };
         append(&mut all, self.acquire(task, &nested, stacks));
@@ -77,16 +112,20 @@ impl Validator {
     ) -> Outcome {
         let mut all = Findings::default();
         if transaction.first.class() != lock.class() {
-            self.broken(task, lock, site, "lock of another class than the transaction's", &mut all);
+            self.broken(task, lock, site, "the lock is not of the class of its acquire context", &mut all);
         }
         if transaction.is_done {
-            self.broken(task, lock, site, "lock taken after the acquire phase was closed", &mut all);
+            let message = "the lock is acquired after the acquire phase of its context was closed";
+            self.broken(task, lock, site, message, &mut all);
         }
         if let Some(contended) = transaction.contended.take() {
             if contended != lock {
-                self.broken(task, lock, site, "another lock taken than the one backed off from", &mut all);
+                let message = "the lock is acquired, but its context has to acquire another one first, from which it backed off";
+                self.broken(task, lock, site, message, &mut all);
             } else if transaction.n_acquired > 0 {
-                self.broken(task, lock, site, "back-off without releasing what is held", &mut all);
+                let message =
+                    "the lock is acquired again after a back-off, but its context still holds others";
+                self.broken(task, lock, site, message, &mut all);
             }
         }
         transaction.n_acquired = transaction.n_acquired.saturating_add(1);
@@ -97,7 +136,7 @@ impl Validator {
     /// release, or its owner is gone.
     pub fn ww_stale_owner(&self, task: &TaskContext, lock: LockId, site: Site) -> Outcome {
         let mut all = Findings::default();
-        self.broken(task, lock, site, "lock still names another transaction as its owner", &mut all);
+        self.broken(task, lock, site, "the lock still names another acquire context as its owner", &mut all);
         all.into()
     }
 
@@ -111,7 +150,13 @@ impl Validator {
     ) -> Outcome {
         let mut all = Findings::default();
         if transaction.contended.is_some() {
-            self.broken(task, lock, site, "back-off while another one is pending", &mut all);
+            self.broken(
+                task,
+                lock,
+                site,
+                "the lock is backed off from while another back-off is pending",
+                &mut all,
+            );
         }
         append(&mut all, self.release(task, lock, site));
         transaction.contended = Some(lock);
@@ -130,7 +175,10 @@ impl Validator {
         if let Some(transaction) = transaction {
             match transaction.n_acquired.checked_sub(1) {
                 Some(left) => transaction.n_acquired = left,
-                None => self.broken(task, lock, site, "release in a transaction that owns nothing", &mut all),
+                None => {
+                    let message = "the lock is released in an acquire context that owns nothing";
+                    self.broken(task, lock, site, message, &mut all);
+                }
             }
         }
         append(&mut all, self.release(task, lock, site));
@@ -141,7 +189,7 @@ impl Validator {
     pub fn ww_done(&self, task: &mut TaskContext, transaction: &mut WoundWait, site: Site) -> Outcome {
         let mut all = Findings::default();
         if transaction.is_done {
-            self.broken(task, transaction.context, site, "acquire phase closed twice", &mut all);
+            self.broken(task, transaction.context, site, "an acquire phase is closed twice", &mut all);
         }
         transaction.is_done = true;
         all.into()
@@ -150,12 +198,26 @@ impl Validator {
     /// The transaction ends; everything taken in it must have been released.
     pub fn ww_end(&self, task: &mut TaskContext, transaction: &mut WoundWait, site: Site) -> Outcome {
         let mut all = Findings::default();
-        append(&mut all, self.release(task, transaction.first, site));
-        append(&mut all, self.release(task, transaction.context, site));
+        let is_kernel = self.is_kernel_policy();
+        if is_kernel {
+            append(&mut all, self.release(task, transaction.first, site));
+        }
+        if is_kernel || transaction.n_acquired == 0 {
+            append(&mut all, self.release(task, transaction.context, site));
+        } else {
+            // That what it serialised is still held is one mistake, and has a name of its own.
+            self.drop_held(task, transaction.context);
+        }
+        task.open_transactions.retain(|(context, _)| *context != transaction.context);
         if transaction.n_acquired > 0 {
-            self.broken(task, transaction.context, site, "transaction ended while it owns locks", &mut all);
+            let message = "an acquire context ends while it owns locks";
+            self.broken(task, transaction.context, site, message, &mut all);
         }
         all.into()
+    }
+
+    fn is_kernel_policy(&self) -> bool {
+        self.config.same_class == SameClassPolicy::Kernel
     }
 
     /// LD0013.

@@ -45,7 +45,10 @@ pub(super) fn help(code: Code, report: &Report, detail: &DetailWords) -> Vec<Str
             "unpin the lock before it is released, and read what it protects again afterwards".to_owned(),
             "or keep what is called from releasing it: pass the guard by reference, and what it needs as arguments".to_owned(),
         ],
-        Code::WoundWait => vec!["acquire every lock of one transaction with its own acquire context, and back off when told to".to_owned()],
+        Code::WoundWait => vec![
+            "acquire every lock of one transaction with its own acquire context, and back off when told to: release everything, then take the contended lock first".to_owned(),
+            "open one context for each transaction, close its acquire phase once, and end it when every lock is released".to_owned(),
+        ],
         Code::DeclaredOrder => declared(report),
     }
 }

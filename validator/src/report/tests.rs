@@ -262,6 +262,9 @@ fn simple_rules() -> Vec<Violation> {
         held: Some(held),
         wanted: Some(wanted),
     };
+    let message = |text: &str| Detail::Message(text.into());
+    let after_done = message("the lock is acquired after the acquire phase of its context was closed");
+    let not_held = message("the lock is unpinned, but this thread does not hold it");
     let limit = Detail::WaitType { wanted: "sleep", limit: "spin", limited_by: Some(class(1)) };
     vec![
         with(Code::Recursion, lock(1, 2, Mode::Exclusive, 6), Some(held), Detail::SelfDeadlock),
@@ -302,13 +305,8 @@ fn simple_rules() -> Vec<Violation> {
             Some(held),
             Detail::Pinned { at: Site(10) },
         ),
-        with(
-            Code::PinnedLockReleased,
-            held,
-            None,
-            Detail::Message("the lock is unpinned, but this thread does not hold it".into()),
-        ),
-        with(Code::WoundWait, wanted, None, Detail::Message("a wounded context took another lock".into())),
+        with(Code::PinnedLockReleased, held, None, not_held),
+        with(Code::WoundWait, wanted, None, after_done),
         with(Code::RecursiveFairRead, read(15), Some(read(14)), Detail::None),
         with(Code::DeclaredOrder, wanted, Some(held), Detail::None),
     ]

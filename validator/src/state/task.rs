@@ -4,7 +4,7 @@ use super::context::{ContextId, ContextSet};
 use super::held::{HeldLock, Rare};
 use super::segment::Segment;
 use crate::base::acquisition::Acquisition;
-use crate::base::id::{LockId, TaskId};
+use crate::base::id::{ClassId, LockId, TaskId};
 use crate::base::mix::extend;
 use crate::state::class::WaitType;
 
@@ -57,6 +57,8 @@ pub struct TaskContext {
     /// The next instance number of this task's block, and the end of the block.
     pub(crate) instances: std::ops::Range<u64>,
     pub(crate) n_pins: u64,
+    /// The wound/wait transactions that are open, and the class of the locks of each.
+    pub(crate) open_transactions: Vec<(LockId, ClassId)>,
     /// The cookies of pins whose lock went away pinned: taking one back says nothing new. Bounded.
     lost_pins: Vec<u64>,
     /// A direct-mapped cache of validated keys, each with the epoch folded in. INVARIANT: no key in it is zero. In place, not
@@ -82,6 +84,7 @@ impl TaskContext {
             acquired: None,
             instances: 0..0,
             n_pins: 0,
+            open_transactions: Vec::new(),
             lost_pins: Vec::new(),
             seen: [0; N_SLOTS],
         }
@@ -278,6 +281,7 @@ impl TaskContext {
     pub(crate) fn clear(&mut self) {
         self.held.clear();
         self.rare.clear();
+        self.open_transactions.clear();
         self.entered.clear();
         self.settle();
     }

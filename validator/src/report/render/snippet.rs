@@ -171,6 +171,7 @@ fn subject_text(report: &Report, subject: &ReportLock) -> String {
         // A pin that is wrong by itself has no other place.
         "LD0012" if report.places.is_empty() => format!("`{class}` is pinned or unpinned here"),
         "LD0012" => format!("`{class}` is released here while pinned"),
+        "LD0013" => "here".to_owned(),
         _ => format!("`{class}` is wanted {} here", mode_words(subject)),
     }
 }
