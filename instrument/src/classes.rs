@@ -1,8 +1,8 @@
 //! From a creation site and a type to a class.
 
-use std::panic::Location;
 use std::sync::{Mutex, PoisonError, RwLock};
 
+use lockdep_validator::report::model::Place;
 use lockdep_validator::report::{path, short_name};
 use lockdep_validator::state::class::{ClassAttributes, LockClassKey as EngineKey};
 use lockdep_validator::{ClassId, ClassOrder, Site};
@@ -29,7 +29,7 @@ impl Token {
     #[inline]
     fn new(key: AnyKey, info: &LockInfo) -> Self {
         let key = match key {
-            AnyKey::Site(site) => std::ptr::from_ref(site.location()).addr(),
+            AnyKey::Site(site) => usize::try_from(site.token()).unwrap_or_default(),
             AnyKey::Named(key) => std::ptr::from_ref(key).addr(),
         };
         Self { key, type_name: info.type_name as usize, kind: info.kind.as_ptr().addr() }
@@ -156,13 +156,15 @@ impl Classes {
         let type_name = (info.type_name)().to_owned();
         match key {
             AnyKey::Site(site) => {
-                let engine_key = self.engine_key(None, info.kind, type_name, site.location());
-                (engine_key, site::site(site.location()), attributes)
+                let site = site::of_creation(site);
+                let engine_key = self.engine_key(None, info.kind, type_name, &site::place(site));
+                (engine_key, site, attributes)
             }
             AnyKey::Named(key) => {
                 let kind = if key.kind.is_empty() { info.kind } else { key.kind };
+                let place = site::place(site::site(key.location));
                 let name = format!("{}{}", key.name, key.suffix);
-                let engine_key = self.engine_key(Some(&name), kind, type_name, key.location);
+                let engine_key = self.engine_key(Some(&name), kind, type_name, &place);
                 if (key.outer, key.inner) != Default::default() {
                     (attributes.outer, attributes.inner) = (key.outer, key.inner);
                 }
@@ -174,20 +176,14 @@ impl Classes {
         }
     }
 
-    fn engine_key(
-        &self,
-        name: Option<&str>,
-        kind: &str,
-        type_name: String,
-        location: &Location<'static>,
-    ) -> EngineKey {
+    fn engine_key(&self, name: Option<&str>, kind: &str, type_name: String, place: &Place) -> EngineKey {
         EngineKey {
             name: name.map(str::to_owned),
             kind: kind.to_owned(),
             type_name,
-            file: path::normalised(location.file(), self.source_root.as_deref()),
-            line: location.line(),
-            column: location.column(),
+            file: path::normalised(&place.file, self.source_root.as_deref()),
+            line: place.line,
+            column: place.column,
             ..EngineKey::default()
         }
     }

@@ -8,6 +8,8 @@
 extern crate alloc;
 
 pub mod assert;
+#[cfg(not(lockdep_disabled))]
+mod callers;
 pub mod class_order;
 #[cfg(not(lockdep_disabled))]
 mod classes;

@@ -12,6 +12,7 @@ use lockdep_validator::{ClassId, LockClass, LockId, Site, StackId, Validator};
 use once_cell::race::OnceBox;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::callers::Callers;
 use crate::classes::Classes;
 use crate::config::Config;
 use crate::exit_key::ExitKey;
@@ -34,6 +35,7 @@ pub(crate) struct Runtime {
     pub(crate) config: Config,
     pub(crate) validator: Validator,
     pub(crate) stacks: Stacks,
+    pub(crate) callers: Callers,
     pub(crate) classes: Classes,
     pub(crate) names: Names,
     pub(crate) sinks: Sinks,
@@ -122,6 +124,7 @@ impl Runtime {
         Self {
             validator: Validator::new(engine),
             stacks: Stacks::new(config.backtrace),
+            callers: Callers::default(),
             classes: Classes::new(source_root.clone()),
             names: Names::default(),
             sinks: Sinks::new(&config, source_root.as_deref(), warnings),

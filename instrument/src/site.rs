@@ -5,14 +5,21 @@ use std::panic::Location;
 use lockdep_validator::Site;
 use lockdep_validator::report::model::Place;
 
+use crate::hook::{Caller, CreationSite};
+
 /// The token that the engine keeps for a place: the address of the `Location`, which is a constant of the program.
 #[inline(always)]
 pub(crate) fn site(location: &'static Location<'static>) -> Site {
     Site(std::ptr::from_ref(location).addr() as u64)
 }
 
-/// The place behind a token.
-pub(crate) fn location(site: Site) -> Option<&'static Location<'static>> {
+/// The token for the place where a lock was made.
+pub(crate) fn of_creation(site: CreationSite) -> Site {
+    Site(site.token())
+}
+
+/// The compiler's place behind a token that [`site`] made.
+fn location(site: Site) -> Option<&'static Location<'static>> {
     let address = usize::try_from(site.0).ok()?;
     if address == 0 {
         return None;
@@ -22,8 +29,26 @@ pub(crate) fn location(site: Site) -> Option<&'static Location<'static>> {
     Some(unsafe { &*std::ptr::with_exposed_provenance::<Location<'static>>(address) })
 }
 
+/// Who had the library make a lock, if the token stands for that.
+fn caller(site: Site) -> Option<&'static Caller> {
+    let address = usize::try_from(site.0).ok()?;
+    if address & 1 == 0 {
+        return None;
+    }
+    // SAFETY: only `CreationSite::called_by` makes odd tokens, from a leaked `Caller`, and exposes it in `token`.
+    Some(unsafe { &*std::ptr::with_exposed_provenance::<Caller>(address & !1) })
+}
+
 /// The place behind a token, as the compiler spelled it.
 pub(crate) fn place(site: Site) -> Place {
+    if let Some(caller) = caller(site) {
+        return Place {
+            file: caller.file.clone(),
+            line: caller.line,
+            column: caller.column,
+            ..Place::default()
+        };
+    }
     location(site).map_or_else(Place::default, |location| Place {
         file: location.file().to_owned(),
         line: location.line(),

@@ -107,7 +107,7 @@ impl Table {
 }
 
 /// Walks the stack of the running thread, innermost frame first.
-fn trace(mut visit: impl FnMut(usize) -> bool) {
+pub(crate) fn trace(mut visit: impl FnMut(usize) -> bool) {
     let on_frame = |frame: &backtrace::Frame| visit(frame.ip().addr());
     // `backtrace::trace` takes a lock of the whole process, which every first sighting of every thread would queue for.
     // SAFETY: the unwinder behind it is safe to run on several threads at once everywhere but on Windows, where dbghelp is
@@ -121,7 +121,7 @@ fn trace(mut visit: impl FnMut(usize) -> bool) {
 }
 
 /// The functions that one address belongs to: several if some were inlined.
-fn resolve(ip: usize) -> Vec<Frame> {
+pub(crate) fn resolve(ip: usize) -> Vec<Frame> {
     let mut frames = Vec::new();
     // An address on the stack is where the call returns to; one less lies inside the call.
     let inside = std::ptr::without_provenance_mut::<std::ffi::c_void>(ip.saturating_sub(1));

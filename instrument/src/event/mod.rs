@@ -20,7 +20,7 @@ use lockdep_validator::{Acquire, LockId, Mode, Outcome, Site, Wait};
 
 use crate::deferred::Aside;
 use crate::fault;
-use crate::hook::{AcquireOptions, LockInfo, LockRef, Slot, Verdict};
+use crate::hook::{AcquireOptions, CreationSite, LockInfo, LockRef, Slot, Verdict};
 use crate::report;
 use crate::site::site;
 use crate::task::{self, Entered, Task};
@@ -120,6 +120,15 @@ fn try_found(task: &mut Task, event: &Acquire, outcome: Outcome) {
         outcome
     };
     report::handle(task, outcome).defer(task);
+}
+
+/// Who made a lock that the library made on somebody's behalf. Left as it is where nobody may look at the stack.
+#[cold]
+#[inline(never)]
+pub(crate) fn creation_site(site: CreationSite) -> CreationSite {
+    let Some(mut entered) = task::enter() else { return site };
+    let runtime = entered.task().runtime;
+    if runtime.config.backtrace { runtime.callers.find(site) } else { site }
 }
 
 /// An acquisition that gave up.

@@ -7,28 +7,86 @@ use lockdep_validator::ClassOrder;
 use lockdep_validator::state::class::{LockType, Validation, WaitType};
 
 /// Where a lock was made: the identity of a lock that nobody named.
+///
+/// ```
+/// let site = lockdep::hook::CreationSite::caller();
+/// assert!(site.location().line() > 0);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct CreationSite(pub(crate) &'static Location<'static>);
+pub struct CreationSite(*const Location<'static>);
+
+// SAFETY: 1. what it points to, a `Location` or a leaked `Caller`, is never changed or freed; 2. both are `Sync`.
+unsafe impl Send for CreationSite {}
+// SAFETY: as above.
+unsafe impl Sync for CreationSite {}
 
 impl CreationSite {
     /// The place of the call.
     #[track_caller]
     #[inline]
     pub const fn caller() -> Self {
-        Self(Location::caller())
+        Self(std::ptr::from_ref(Location::caller()))
     }
 
-    /// The place itself.
+    /// The place itself, as the compiler knows it: for a lock that a function of the library made, a line of the library.
     #[inline]
-    pub const fn location(self) -> &'static Location<'static> {
-        self.0
+    pub fn location(self) -> &'static Location<'static> {
+        match self.outsider() {
+            Some(caller) => caller.inside,
+            // SAFETY: not tagged, so it was made in `caller` from a reference to a constant.
+            None => unsafe { &*self.0 },
+        }
+    }
+
+    /// What tells it from every other: an address, odd for a [`Caller`].
+    #[inline(always)]
+    pub(crate) fn token(self) -> u64 {
+        self.0.expose_provenance() as u64
+    }
+
+    /// The same place of the program, told apart by who called the library there.
+    pub(crate) fn called_by(caller: &'static Caller) -> Self {
+        Self(std::ptr::from_ref(caller).cast::<Location<'static>>().map_addr(|address| address | 1))
+    }
+
+    #[inline]
+    fn outsider(self) -> Option<&'static Caller> {
+        if self.0.addr() & 1 == 0 {
+            return None;
+        }
+        let caller = self.0.map_addr(|address| address & !1).cast::<Caller>();
+        // SAFETY: only `called_by` makes odd addresses, from a reference that lives for ever.
+        Some(unsafe { &*caller })
+    }
+
+    /// The first caller outside the library and this crate, if that is where the place is; otherwise the place itself.
+    #[cfg_attr(lockdep_disabled, expect(dead_code, reason = "nobody asks for a class in this build"))]
+    #[inline]
+    pub(crate) fn outside_library(self) -> Self {
+        #[cfg(not(lockdep_disabled))]
+        if crate::state::is_on() && crate::callers::is_hidden(self.location().file()) {
+            return crate::event::creation_site(self);
+        }
+        self
     }
 }
 
 impl fmt::Debug for CreationSite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CreationSite({})", self.0)
+        write!(f, "CreationSite({})", self.location())
     }
+}
+
+/// Who had the library make a lock, as far as the debug information tells. Aligned to at least two, for the tag.
+#[derive(Debug)]
+#[repr(align(8))]
+#[cfg_attr(lockdep_disabled, expect(dead_code, reason = "nobody asks for a class in this build"))]
+pub(crate) struct Caller {
+    /// The line of the library.
+    pub(crate) inside: &'static Location<'static>,
+    pub(crate) file: String,
+    pub(crate) line: u32,
+    pub(crate) column: u32,
 }
 
 /// A class with a name: one `static` for all locks that play the same part, as in the kernel.

@@ -30,12 +30,22 @@ impl LockMap {
     pub const fn with_site(site: CreationSite) -> Self {
         Self { slot: Slot::empty(), key: site }
     }
+
+    /// A lock that a function of the library makes on somebody's behalf (`Arc::default`, `or_default`) carries the place of the
+    /// library's own line. This puts the first caller outside it there, as far as the stack tells. For constructors that cannot be
+    /// called in a constant; needed by wrappers that implement `Default` or `From`.
+    #[inline]
+    pub fn relocate(&mut self) {
+        self.key = self.key.outside_library();
+    }
 }
 
 impl Default for LockMap {
     #[track_caller]
     fn default() -> Self {
-        Self::new()
+        let mut made = Self::new();
+        made.relocate();
+        made
     }
 }
 

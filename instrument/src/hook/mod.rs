@@ -58,6 +58,8 @@ pub use pin::{PinCookie, pin_lock, repin_lock, unpin_lock};
 pub use tracked::{LockRef, Tracked};
 
 #[cfg(not(lockdep_disabled))]
+pub(crate) use class_key::Caller;
+#[cfg(not(lockdep_disabled))]
 pub(crate) use class_key::sealed::AnyKey;
 #[cfg(not(lockdep_disabled))]
 pub(crate) use slot::Slot;

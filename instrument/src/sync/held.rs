@@ -22,6 +22,12 @@ impl Identity {
         Self(LockMap::new())
     }
 
+    /// Notes who made the lock, if it was made by a function of the library on somebody's behalf.
+    #[inline]
+    pub(super) fn relocate(&mut self) {
+        self.0.relocate();
+    }
+
     /// The event interface.
     #[inline]
     pub(super) const fn map(&self) -> &LockMap {

@@ -145,7 +145,9 @@ impl<T, F: FnOnce() -> T> DerefMut for LazyLock<T, F> {
 impl<T: Default> Default for LazyLock<T> {
     #[track_caller]
     fn default() -> Self {
-        Self::new(T::default)
+        let mut made = Self::new(T::default);
+        made.identity.relocate();
+        made
     }
 }
 

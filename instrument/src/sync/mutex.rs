@@ -148,14 +148,18 @@ impl<T: ?Sized> Tracked for Mutex<T> {
 impl<T> From<T> for Mutex<T> {
     #[track_caller]
     fn from(value: T) -> Self {
-        Self::new(value)
+        let mut made = Self::new(value);
+        made.identity.relocate();
+        made
     }
 }
 
 impl<T: Default> Default for Mutex<T> {
     #[track_caller]
     fn default() -> Self {
-        Self::new(T::default())
+        let mut made = Self::new(T::default());
+        made.identity.relocate();
+        made
     }
 }
 

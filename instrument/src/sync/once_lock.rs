@@ -118,7 +118,9 @@ impl<T> Tracked for OnceLock<T> {
 impl<T> Default for OnceLock<T> {
     #[track_caller]
     fn default() -> Self {
-        Self::new()
+        let mut made = Self::new();
+        made.identity.relocate();
+        made
     }
 }
 

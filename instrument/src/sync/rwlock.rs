@@ -177,14 +177,18 @@ impl<T: ?Sized> Tracked for RwLock<T> {
 impl<T> From<T> for RwLock<T> {
     #[track_caller]
     fn from(value: T) -> Self {
-        Self::new(value)
+        let mut made = Self::new(value);
+        made.identity.relocate();
+        made
     }
 }
 
 impl<T: Default> Default for RwLock<T> {
     #[track_caller]
     fn default() -> Self {
-        Self::new(T::default())
+        let mut made = Self::new(T::default());
+        made.identity.relocate();
+        made
     }
 }
 

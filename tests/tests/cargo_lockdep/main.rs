@@ -3,9 +3,11 @@
 //!
 //! The runtime is built once into a target directory that all of these tests share.
 
+mod advice;
 mod facade;
 mod harness;
 mod input;
+mod records;
 mod settle;
 mod stand_ins;
 mod verdict;

@@ -99,7 +99,9 @@ impl<T, F: FnOnce() -> T> DerefMut for Lazy<T, F> {
 impl<T: Default> Default for Lazy<T> {
     #[track_caller]
     fn default() -> Self {
-        Self::new(T::default)
+        let mut made = Self::new(T::default);
+        made.identity.relocate();
+        made
     }
 }
 

@@ -147,7 +147,9 @@ impl<T> OnceCell<T> {
 impl<T> Default for OnceCell<T> {
     #[track_caller]
     fn default() -> Self {
-        Self::new()
+        let mut made = Self::new();
+        made.identity.relocate();
+        made
     }
 }
 

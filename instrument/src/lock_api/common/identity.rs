@@ -18,6 +18,12 @@ impl Identity {
     pub(crate) const fn new() -> Self {
         Self(LockMap::new())
     }
+
+    /// Notes who made the lock, if it was made by a function of the library on somebody's behalf.
+    #[inline]
+    pub(crate) fn relocate(&mut self) {
+        self.0.relocate();
+    }
 }
 
 impl Deref for Identity {

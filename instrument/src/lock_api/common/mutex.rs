@@ -203,7 +203,9 @@ impl<R: RawMutex, T: Default> Default for Mutex<R, T> {
     #[track_caller]
     #[inline]
     fn default() -> Self {
-        Self::new(T::default())
+        let mut made = Self::new(T::default());
+        made.map.relocate();
+        made
     }
 }
 
@@ -211,7 +213,9 @@ impl<R: RawMutex, T> From<T> for Mutex<R, T> {
     #[track_caller]
     #[inline]
     fn from(val: T) -> Self {
-        Self::new(val)
+        let mut made = Self::new(val);
+        made.map.relocate();
+        made
     }
 }
 

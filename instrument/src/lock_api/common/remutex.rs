@@ -295,7 +295,9 @@ impl<R: RawMutex, G: GetThreadId, T: Default> Default for ReentrantMutex<R, G, T
     #[track_caller]
     #[inline]
     fn default() -> Self {
-        Self::new(T::default())
+        let mut made = Self::new(T::default());
+        made.map.relocate();
+        made
     }
 }
 
@@ -303,7 +305,9 @@ impl<R: RawMutex, G: GetThreadId, T> From<T> for ReentrantMutex<R, G, T> {
     #[track_caller]
     #[inline]
     fn from(val: T) -> Self {
-        Self::new(val)
+        let mut made = Self::new(val);
+        made.map.relocate();
+        made
     }
 }
 

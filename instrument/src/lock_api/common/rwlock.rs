@@ -261,7 +261,9 @@ impl<R: RawRwLock, T: Default> Default for RwLock<R, T> {
     #[track_caller]
     #[inline]
     fn default() -> Self {
-        Self::new(T::default())
+        let mut made = Self::new(T::default());
+        made.map.relocate();
+        made
     }
 }
 
@@ -269,7 +271,9 @@ impl<R: RawRwLock, T> From<T> for RwLock<R, T> {
     #[track_caller]
     #[inline]
     fn from(val: T) -> Self {
-        Self::new(val)
+        let mut made = Self::new(val);
+        made.map.relocate();
+        made
     }
 }
 
