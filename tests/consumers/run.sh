@@ -58,7 +58,7 @@ fi
 if command -v npm > /dev/null && command -v chromium > /dev/null && (cd "$scratch" && npm pack --silent axe-core > /dev/null); then
     tar -xzf "$(ls -t "$scratch"/axe-core-*.tgz | head -n 1)" -C "$scratch" package/axe.min.js
     AXE_CORE="$scratch/package/axe.min.js" cargo test --quiet --manifest-path "$root/Cargo.toml" -p cargo-lockdep \
-        axe_finds_nothing -- --ignored > /dev/null
+        axe_finds_nothing > /dev/null
     echo "html: axe-core finds nothing to object to, in light and dark, with 3 and with 2 000 classes"
 else
     echo "skipped: html (no npm, no chromium, or no network)"

@@ -1,71 +1,263 @@
-//! Advice that needs the source or all reports together.
+//! Advice that needs the source.
 //!
 //! Two thirds of the repairs of double locks in Rust shorten the life of a guard (Qin et al., PLDI 2020), and the longest
 //! lives are those of temporaries. A gate lock is never advised: it is the repair that makes new deadlocks.
+//!
+//! This reads lines, not syntax trees, so it says nothing where it is not sure: about a guard that a pattern binds, a call
+//! inside a closure, or a place whose source cannot be read.
 
-use lockdep_validator::report::model::{Place, Report};
+use lockdep_validator::report::model::{Frame, Place, Report};
 use lockdep_validator::report::render::index_of_column;
-use rustc_hash::FxHashMap;
-use serde::Serialize;
 
 use crate::source::Sources;
 
-/// How far above a lock call the head of its statement is looked for.
-const MAX_LINES_UP: usize = 6;
-/// Cycles that the smallest repair is searched for; the search tries every combination that could be smaller.
-const MAX_CYCLES: usize = 24;
-/// How many combinations it tries before it settles for the best so far.
-const MAX_TRIES: usize = 200_000;
+/// How far above a lock call the head of its statement is looked for, and below it the rest of it.
+const MAX_LINES: usize = 6;
+
+/// How the advice begins that the report gives where nobody looked at the source.
+const GENERAL: &str = "a guard in the head of a `match`";
 
 /// Puts what the source shows in front of the report's own advice.
 pub(crate) fn add(report: &mut Report, sources: &Sources) {
-    let held = report.cycle.iter().map(|step| (&step.held_site, &step.from));
-    let conflict = report.conflict.iter().map(|lock| (&lock.site, &lock.class));
     let mut advice: Vec<String> = Vec::new();
-    for (place, class) in held.chain(conflict) {
-        if let Some(sentence) = long_life(place, class, sources)
+    let mut was_read = false;
+    for sighting in sightings(report) {
+        let Some(call) = Call::read(sighting.held, sources) else { continue };
+        was_read = true;
+        if let Some(sentence) = long_life(&sighting, &call, sources)
             && !advice.contains(&sentence)
         {
             advice.push(sentence);
         }
     }
-    report.help.retain(|sentence| !advice.contains(sentence));
+    // The source decides whether that is it.
+    report.help.retain(|sentence| !advice.contains(sentence) && !(was_read && sentence.starts_with(GENERAL)));
     advice.append(&mut report.help);
     report.help = advice;
 }
 
-/// Says so if the guard made at `place` lives longer than its statement's first line suggests.
-fn long_life(place: &Place, class: &str, sources: &Sources) -> Option<String> {
-    if place.caller.is_some() {
-        // The guard left the function that made it: what its statement looks like decides nothing.
+/// A lock that was held where another was taken.
+struct Sighting<'a> {
+    class: &'a str,
+    held: &'a Place,
+    wanted_class: &'a str,
+    wanted: &'a Place,
+    frames_held: &'a [Frame],
+    frames_wanted: &'a [Frame],
+}
+
+fn sightings(report: &Report) -> Vec<Sighting<'_>> {
+    let of_cycle = report.cycle.iter().map(|step| Sighting {
+        class: &step.from,
+        held: &step.held_site,
+        wanted_class: &step.to,
+        wanted: &step.acquire_site,
+        frames_held: &step.frames_held.frames,
+        frames_wanted: &step.frames_acquire.frames,
+    });
+    let alone = report.conflict.iter().zip(&report.subject).map(|(held, wanted)| Sighting {
+        class: &held.class,
+        held: &held.site,
+        wanted_class: &wanted.class,
+        wanted: &wanted.site,
+        frames_held: &held.frames,
+        frames_wanted: &wanted.frames,
+    });
+    // A guard that left the function that made it: what its statement looks like decides nothing.
+    of_cycle.chain(alone).filter(|sighting| sighting.held.caller.is_none()).collect()
+}
+
+/// A lock call in its source.
+struct Call {
+    lines: std::rc::Rc<Vec<String>>,
+    /// The index of its line.
+    index: usize,
+    /// The statement up to the call.
+    head: String,
+    /// The index of the line on which the statement begins.
+    start: usize,
+    /// The statement from the call on, up to a brace or semicolon, which is the last character if it was found.
+    rest: String,
+}
+
+impl Call {
+    fn read(place: &Place, sources: &Sources) -> Option<Self> {
+        let lines = sources.lines(&place.file)?;
+        let index = (place.line as usize).checked_sub(1)?;
+        let line = lines.get(index)?;
+        let split = index_of_column(line, place.column);
+        let before: String = line.chars().take(split).collect();
+        let after: String = line.chars().skip(split).collect();
+        let (head, start) = statement_head(&lines, index, &before);
+        let rest = statement_rest(&lines, index, &after);
+        // A macro's place stands for everything that it writes.
+        let name = rest.find(|c: char| !(c.is_alphanumeric() || c == '_'))?;
+        if !rest[name..].trim_start().starts_with('(') {
+            return None;
+        }
+        Some(Self { lines, index, head, start, rest })
+    }
+
+    /// Whether the guard is not kept by itself: something is called on it, or what it guards is looked at, in passing.
+    fn is_temporary(&self) -> bool {
+        let receiver = self.head.rfind(|c: char| !(c.is_alphanumeric() || "_.:()[]?".contains(c)));
+        let in_front = receiver.and_then(|at| self.head[at..].chars().next());
+        if matches!(in_front, Some('*' | '&')) {
+            return true;
+        }
+        // The call itself, and what only takes the guard out of its result.
+        let mut rest =
+            after_arguments(self.rest.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_'));
+        loop {
+            rest = rest.trim_start();
+            let unwrapping = ["?", ".unwrap", ".expect", ".unwrap_or_else", ".await", ".map_err"];
+            let Some(taken) = unwrapping
+                .iter()
+                .filter_map(|word| rest.strip_prefix(word))
+                .find(|after| !after.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+            else {
+                break;
+            };
+            rest = after_arguments(taken);
+        }
+        rest.starts_with('.') || rest.starts_with('[')
+    }
+}
+
+/// What follows a list of arguments, if there is one.
+fn after_arguments(text: &str) -> &str {
+    if !text.starts_with('(') {
+        return text;
+    }
+    let mut depth = 0_usize;
+    for (at, character) in text.char_indices() {
+        match character {
+            '(' => depth += 1,
+            ')' if depth == 1 => return &text[at + 1..],
+            ')' => depth -= 1,
+            _ => {}
+        }
+    }
+    ""
+}
+
+/// Says so if the guard lives longer than the place where it is made suggests.
+fn long_life(sighting: &Sighting<'_>, call: &Call, sources: &Sources) -> Option<String> {
+    if !call.is_temporary() {
         return None;
     }
-    let lines = sources.lines(&place.file)?;
-    let index = (place.line as usize).checked_sub(1)?;
-    let line = lines.get(index)?;
-    let before: String = line.chars().take(index_of_column(line, place.column)).collect();
-    let (head, at) = statement_head(&lines, index, &before)?;
+    let edition = sources.edition(&sighting.held.file);
+    one_statement(sighting, call)
+        .or_else(|| in_head(sighting, call, edition))
+        .or_else(|| in_tail(sighting, call, edition))
+}
+
+/// A temporary in the head of a `match` or its like lives as long as the whole.
+fn in_head(sighting: &Sighting<'_>, call: &Call, edition: Option<u16>) -> Option<String> {
+    let head = without_label(&call.head);
     let keyword = ["if let", "while let", "match", "for"]
         .into_iter()
         .find(|keyword| head.strip_prefix(keyword).is_some_and(|rest| rest.starts_with([' ', '(', '&'])))?;
-    let until = match keyword {
-        "if let" => "to the end of the whole `if let` (before edition 2024 of its `else` too)".to_owned(),
-        "for" => "through the whole loop".to_owned(),
-        other => format!("to the end of the whole `{other}`"),
+    // Behind the pattern stands the expression; a bar in it may begin a closure, whose body is no part of the head.
+    let expression = match keyword {
+        "match" => head,
+        "for" => head.split_once(" in ")?.1,
+        _ => head.split_once('=')?.1,
     };
+    if expression.contains('|') {
+        return None;
+    }
+    let until = match (keyword, edition) {
+        ("if let", Some(2024..)) => "to the end of its block (not of its `else`)".to_owned(),
+        ("if let", Some(_)) => {
+            "to the end of the whole `if let`, its `else` included, before edition 2024".to_owned()
+        }
+        ("if let", None) => {
+            "to the end of the whole `if let` (before edition 2024 of its `else` too)".to_owned()
+        }
+        ("for", _) => "through the whole loop".to_owned(),
+        (other, _) => format!("to the end of the whole `{other}`"),
+    };
+    let article = if keyword == "if let" { "an" } else { "a" };
     Some(format!(
-        "the guard of `{class}` made at {place} is a temporary in the head of a `{keyword}` (line {}) and lives {until}: \
+        "the guard of `{}` made at {} is a temporary in the head of {article} `{keyword}` (line {}) and lives {until}: \
          put what you need of it into a `let` before it",
-        at + 1
+        sighting.class,
+        sighting.held,
+        call.start + 1
     ))
 }
 
-/// The text of the statement up to the call, and the line it begins on. `None` if a `let` binds the guard, or the
-/// beginning cannot be seen.
-fn statement_head(lines: &[String], index: usize, before: &str) -> Option<(String, usize)> {
+/// Two temporaries of one statement live to its end, both of them.
+fn one_statement(sighting: &Sighting<'_>, call: &Call) -> Option<String> {
+    let wanted = sighting.wanted;
+    if wanted.file != sighting.held.file || wanted.caller.is_some() {
+        return None;
+    }
+    let line = (wanted.line as usize).checked_sub(1)?;
+    let column = index_of_column(call.lines.get(line)?, wanted.column);
+    let held = (call.index, index_of_column(&call.lines[call.index], sighting.held.column));
+    let (first, second) = if held < (line, column) { (held, (line, column)) } else { ((line, column), held) };
+    let between = text_between(&call.lines, first, second)?;
+    if between.contains([';', '{', '}', '|']) || between.contains("=>") || call.head.contains('|') {
+        return None;
+    }
+    Some(format!(
+        "the guard of `{}` made at {} is a temporary and lives to the end of its statement, in which `{}` is wanted too: \
+         put what you need of it into a `let` of its own, before",
+        sighting.class, sighting.held, sighting.wanted_class
+    ))
+}
+
+fn text_between(lines: &[String], from: (usize, usize), to: (usize, usize)) -> Option<String> {
+    if to.0 - from.0 > MAX_LINES {
+        return None;
+    }
+    let mut text = String::new();
+    for (index, line) in lines.iter().enumerate().take(to.0 + 1).skip(from.0) {
+        let end = if index == to.0 { to.1 } else { line.chars().count() };
+        let start = if index == from.0 { from.1 } else { 0 };
+        text.extend(line.chars().take(end).skip(start));
+        text.push('\n');
+    }
+    Some(text)
+}
+
+/// Before edition 2024 a temporary in the last expression of a block outlives the block's own variables, so that their
+/// destructors run under it.
+fn in_tail(sighting: &Sighting<'_>, call: &Call, edition: Option<u16>) -> Option<String> {
+    if edition.is_none_or(|edition| edition >= 2024) || !call.rest.ends_with('}') {
+        return None;
+    }
+    let is_let = call.head.starts_with("let ") || call.head.starts_with("return");
+    let holder = sighting.frames_held.first()?;
+    // The other lock is taken by a destructor, which runs where the block of the same function ends.
+    let at = sighting.frames_wanted.iter().position(|frame| frame.function == holder.function)?;
+    let by_drop = sighting.frames_wanted[..at].iter().any(|frame| frame.function.contains("Drop>::drop"));
+    let is_after = sighting.frames_wanted[at].line >= sighting.held.line;
+    if is_let || !by_drop || !is_after {
+        return None;
+    }
+    Some(format!(
+        "the guard of `{}` made at {} is a temporary in the last expression of its block and, before edition 2024, outlives the \
+         block's variables, whose destructor wants `{}`: put the value into a `let`, and the name of it last",
+        sighting.class, sighting.held, sighting.wanted_class
+    ))
+}
+
+/// A labelled loop begins with its label.
+fn without_label(head: &str) -> &str {
+    match head.split_once(": ") {
+        Some((label, rest)) if label.starts_with('\'') => rest,
+        _ => head,
+    }
+}
+
+/// The statement up to the call, and the line it begins on.
+fn statement_head(lines: &[String], index: usize, before: &str) -> (String, usize) {
     let mut text = before.trim().to_owned();
     let mut at = index;
-    for _ in 0..MAX_LINES_UP {
+    for _ in 0..MAX_LINES {
         // A brace or semicolon inside the line ends an earlier statement.
         if let Some(end) = text.rfind([';', '{', '}']) {
             text = text[end + 1..].trim().to_owned();
@@ -79,160 +271,157 @@ fn statement_head(lines: &[String], index: usize, before: &str) -> Option<(Strin
         text = format!("{above} {text}");
         at -= 1;
     }
-    // A labelled loop begins with its label.
-    let text = match text.split_once(": ") {
-        Some((label, rest)) if label.starts_with('\'') => rest.to_owned(),
-        _ => text,
-    };
     let text = text.strip_prefix("} else ").unwrap_or(&text).trim_start_matches("else ").to_owned();
-    Some((text, at))
+    (text, at)
 }
 
-/// One change of the smallest repair.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub(crate) struct Change {
-    pub(crate) from: String,
-    pub(crate) to: String,
-    pub(crate) held_site: String,
-    pub(crate) acquire_site: String,
-    /// How many distinct paths take them in this order: each has to be changed.
-    pub(crate) n_paths: u64,
-}
-
-/// The smallest set of dependencies without which no reported cycle is left, weighted by the paths to change.
-pub(crate) fn smallest_repair<'a>(reports: impl Iterator<Item = &'a Report>) -> Vec<Change> {
-    let mut edges: Vec<Change> = Vec::new();
-    let mut index: FxHashMap<(String, String), usize> = FxHashMap::default();
-    let mut cycles: Vec<Vec<usize>> = Vec::new();
-    for report in reports.filter(|report| report.code == "LD0003" && report.level != "note").take(MAX_CYCLES)
-    {
-        let cycle = report.cycle.iter().map(|step| {
-            let edge = *index.entry((step.from_hash.clone(), step.to_hash.clone())).or_insert_with(|| {
-                edges.push(Change {
-                    from: step.from.clone(),
-                    to: step.to.clone(),
-                    held_site: step.held_site.to_string(),
-                    acquire_site: step.acquire_site.to_string(),
-                    n_paths: 0,
-                });
-                edges.len() - 1
-            });
-            edges[edge].n_paths = edges[edge].n_paths.max(step.count.max(1));
-            edge
-        });
-        cycles.push(cycle.collect());
-    }
-    let mut search = Search { edges: &edges, cycles: &cycles, best: None, n_tries: 0 };
-    search.run(&mut Vec::new(), 0);
-    let chosen = search.best.map_or_else(Vec::new, |(_, chosen)| chosen);
-    chosen.into_iter().map(|edge| edges[edge].clone()).collect()
-}
-
-/// Branch and bound over the cycles: each must lose one of its dependencies.
-struct Search<'a> {
-    edges: &'a [Change],
-    cycles: &'a [Vec<usize>],
-    best: Option<(u64, Vec<usize>)>,
-    n_tries: usize,
-}
-
-impl Search<'_> {
-    fn run(&mut self, chosen: &mut Vec<usize>, cost: u64) {
-        self.n_tries += 1;
-        if self.n_tries > MAX_TRIES || self.best.as_ref().is_some_and(|(best, _)| *best <= cost) {
-            return;
+/// The statement from the call on, to the first brace or semicolon.
+fn statement_rest(lines: &[String], index: usize, after: &str) -> String {
+    let mut text = String::new();
+    let below = lines.iter().skip(index + 1).take(MAX_LINES).map(String::as_str);
+    for line in std::iter::once(after).chain(below) {
+        let line = line.split("//").next().unwrap_or_default();
+        if let Some(end) = line.find([';', '{', '}']) {
+            text.push_str(&line[..=end]);
+            break;
         }
-        let Some(open) = self.cycles.iter().find(|cycle| !cycle.iter().any(|edge| chosen.contains(edge)))
-        else {
-            self.best = Some((cost, chosen.clone()));
-            return;
-        };
-        // The cheapest first, so that a good bound is there early.
-        let mut choices = open.clone();
-        choices.sort_by_key(|edge| self.edges[*edge].n_paths);
-        for edge in choices {
-            chosen.push(edge);
-            self.run(chosen, cost + self.edges[edge].n_paths);
-            chosen.pop();
-        }
+        text.push_str(line);
+        text.push('\n');
     }
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn life(text: &str) -> Option<String> {
-        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
-        let index = lines.iter().position(|line| line.contains("lock()")).expect("the call");
-        let before = lines[index].split("lock()").next().unwrap_or_default();
-        let (head, _) = statement_head(&lines, index, before)?;
-        ["if let", "while let", "match", "for"].iter().find(|k| head.starts_with(*k)).map(|k| (*k).to_owned())
+    /// What is said of the first `lock()` in the text, which is held when the last one is taken.
+    fn advice(text: &str, manifest: &str) -> Option<String> {
+        let folder = std::env::temp_dir().join(format!(
+            "lockdep-hint-{}-{:?}",
+            std::process::id(),
+            std::thread::current().id()
+        ));
+        std::fs::create_dir_all(&folder).expect("a temporary folder");
+        std::fs::write(folder.join("a.rs"), text).expect("written");
+        std::fs::write(folder.join("Cargo.toml"), manifest).expect("written");
+        let sources = Sources::new(vec![folder.clone()]);
+        let place = |at: usize| {
+            let before = &text[..at];
+            let line = before.lines().count().max(1) + usize::from(before.ends_with('\n'));
+            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+            let number = |n: usize| u32::try_from(n).expect("short");
+            Place { file: "a.rs".into(), line: number(line), column: number(column), ..Place::default() }
+        };
+        let (held, wanted) =
+            (place(text.find("lock()").expect("a call")), place(text.rfind("lock()").expect("a call")));
+        let sighting = Sighting {
+            class: "A",
+            held: &held,
+            wanted_class: "B",
+            wanted: &wanted,
+            frames_held: &[],
+            frames_wanted: &[],
+        };
+        let call = Call::read(&held, &sources).expect("just written");
+        let said = long_life(&sighting, &call, &sources);
+        std::fs::remove_dir_all(folder).expect("ours");
+        said
     }
 
     #[test]
-    fn temporaries_in_heads_are_found() {
-        for (text, keyword) in [
-            ("    match a.lock() {", Some("match")),
-            ("    if let Some(x) = self.a.lock().unwrap().pop() {", Some("if let")),
-            ("} else if let Some(x) = self.a.lock().unwrap().pop() {", Some("if let")),
+    fn temporaries_in_heads_and_statements_are_found_and_nothing_else_is() {
+        for (text, words) in [
+            ("match *a.lock().unwrap() {\n    1 => b.lock(),", Some("head of a `match`")),
+            ("if let Some(x) = self.a.lock().unwrap().pop() {\n    b.lock();", Some("head of an `if let`")),
             (
-                "    while let Some(job) = queue\n        .inner\n        .lock().unwrap().pop() {",
-                Some("while let"),
+                "} else if let Some(x) = self.a.lock().unwrap().pop() {\n    b.lock();",
+                Some("head of an `if let`"),
             ),
-            ("    'outer: for x in a.lock().unwrap().iter() {", Some("for")),
-            ("    let guard = a.lock();", None),
-            ("    f(); a.lock();", None),
-            ("    match x {\n        1 => a.lock(),", None),
-            ("    match x { 1 => a.lock(), }", None),
-            ("// match\n\n    a.lock();", None),
+            (
+                "while let Some(job) = queue\n    .inner\n    .lock()\n    .unwrap()\n    .pop() {\n    b.lock();",
+                Some("(line 1)"),
+            ),
+            ("'outer: for x in a.lock().unwrap().iter() {\n    b.lock();", Some("through the whole loop")),
+            ("*b.lock().unwrap() = *a.lock().unwrap();", Some("end of its statement")),
+            ("f(a.lock().len(),\n    b.lock().len());", Some("end of its statement")),
+            ("let n = a.lock().unwrap().len() + b.lock().unwrap().len();", Some("end of its statement")),
+            // Bound by a pattern or a `let`: that it lives on is what was written.
+            ("if let Ok(guard) = a.lock() {\n    b.lock();", None),
+            ("match a.lock() {\n    Ok(guard) => b.lock(),", None),
+            ("let guard = a.lock().unwrap();\nb.lock();", None),
+            ("let (x, y) = (a.lock().unwrap(), b.lock().unwrap());", None),
+            // The condition of a plain `if` or `while` is over before the block.
+            ("if a.lock().unwrap().is_empty() {\n    b.lock();", None),
+            ("while a.lock().unwrap().is_empty() {\n    b.lock();", None),
+            ("match x {\n    1 => a.lock().unwrap().len(),\n    2 => b.lock(),", None),
+            ("match x { 1 => a.lock().unwrap().len(), }\nb.lock();", None),
+            // Inside a closure it ends with the closure.
+            ("if let Some(x) = v.iter().find(|x| x.lock().unwrap().ok) {\n    b.lock();", None),
+            ("v.iter().map(|x| x.lock().unwrap().n).zip(b.lock().iter());", None),
+            ("// match\n\na.lock().unwrap().push(1);\nb.lock();", None),
         ] {
-            assert_eq!(life(text).as_deref(), keyword, "{text}");
+            let said = advice(text, "[package]\n");
+            match words {
+                Some(words) => {
+                    assert!(said.as_ref().is_some_and(|said| said.contains(words)), "{text}: {said:?}")
+                }
+                None => assert_eq!(said, None, "{text}"),
+            }
         }
     }
 
     #[test]
-    fn a_guard_that_left_the_function_that_made_it_is_no_temporary() {
-        let folder = std::env::temp_dir();
-        let file = format!("cargo-lockdep-hint-{}.rs", std::process::id());
-        std::fs::write(folder.join(&file), "match self.0.lock() {\n").expect("written");
-        let sources = Sources::new(vec![folder.clone()]);
-        let mut place = Place { file: file.clone(), line: 1, column: 14, ..Place::default() };
-        assert!(long_life(&place, "Mutex<u8>", &sources).is_some());
-        place.caller = Some(Box::new(Place::default()));
-        assert_eq!(long_life(&place, "Mutex<u8>", &sources), None);
-        let _ = std::fs::remove_file(folder.join(&file));
+    fn the_edition_decides_how_long_an_if_let_holds() {
+        let text = "if let Some(x) = a.lock().unwrap().pop() {\n    f(x);\n} else {\n    b.lock();";
+        let of = |manifest: &str| advice(text, manifest).expect("advice");
+        assert!(of("[package]\nedition = \"2021\"\n").contains("its `else` included"));
+        assert!(of("[package]\nedition = \"2024\"\n").contains("not of its `else`"));
+        assert!(
+            of("[package]\nedition.workspace = true\n").contains("before edition 2024 of its `else` too")
+        );
+        assert!(of("[package]\nname = \"a\"\n").contains("its `else` included"), "2015 is the default");
     }
 
     #[test]
-    fn the_smallest_repair_breaks_every_cycle_at_the_least_cost() {
-        let report = |edges: &[(&str, &str, u64)]| {
-            let mut report = crate::records::fixture::inversion_report();
-            let template = report.cycle[0].clone();
-            report.cycle = edges
-                .iter()
-                .map(|(from, to, count)| {
-                    let mut step = template.clone();
-                    (step.from, step.to, step.count) = ((*from).into(), (*to).into(), *count);
-                    (step.from_hash, step.to_hash) = ((*from).into(), (*to).into());
-                    step
-                })
-                .collect();
-            report
+    fn a_destructor_under_the_last_expression_is_told_before_edition_2024() {
+        let frame =
+            |function: &str, line| Frame { function: function.into(), file: "a.rs".into(), line, column: 5 };
+        let text = "fn f() -> usize {\n    let _t = T;\n    a.lock().unwrap().len()\n}\n";
+        let folder = std::env::temp_dir().join(format!("lockdep-tail-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a temporary folder");
+        std::fs::write(folder.join("a.rs"), text).expect("written");
+        let held = Place { file: "a.rs".into(), line: 3, column: 7, ..Place::default() };
+        let wanted = Place { file: "b.rs".into(), line: 9, column: 7, ..Place::default() };
+        let (by_drop, by_call) = (
+            [frame("<m::T as core::ops::drop::Drop>::drop", 9), frame("m::f", 4)],
+            [frame("m::g", 9), frame("m::f", 4)],
+        );
+        let said = |edition: &str, frames: &[Frame]| {
+            std::fs::write(folder.join("Cargo.toml"), format!("[package]\nedition = \"{edition}\"\n"))
+                .expect("written");
+            let sources = Sources::new(vec![folder.clone()]);
+            let sighting = Sighting {
+                class: "A",
+                held: &held,
+                wanted_class: "B",
+                wanted: &wanted,
+                frames_held: &[frame("m::f", 3)],
+                frames_wanted: frames,
+            };
+            long_life(&sighting, &Call::read(&held, &sources).expect("just written"), &sources)
         };
-        // B -> A is in both cycles, but costs more than the two others together.
-        let shared =
-            [report(&[("a", "b", 1), ("b", "a", 9)]), report(&[("b", "a", 9), ("a", "c", 2), ("c", "b", 5)])];
-        let chosen = |reports: &[Report]| -> Vec<String> {
-            smallest_repair(reports.iter())
-                .iter()
-                .map(|change| format!("{}{}", change.from, change.to))
-                .collect()
-        };
-        assert_eq!(chosen(&shared), ["ab", "ac"]);
-        let cheap =
-            [report(&[("a", "b", 4), ("b", "a", 5)]), report(&[("b", "a", 5), ("a", "c", 2), ("c", "b", 5)])];
-        assert_eq!(chosen(&cheap), ["ba"], "one change for both");
-        assert!(smallest_repair(std::iter::empty()).is_empty());
+        assert!(said("2021", &by_drop).is_some_and(|said| said.contains("last expression of its block")));
+        assert_eq!(said("2024", &by_drop), None, "there it is dropped first");
+        assert_eq!(said("2021", &by_call), None);
+        std::fs::remove_dir_all(folder).expect("ours");
+    }
+
+    #[test]
+    fn a_guard_that_left_the_function_that_made_it_is_no_temporary() {
+        let mut report = crate::records::fixture::inversion_report();
+        let n_before = sightings(&report).len();
+        report.cycle[0].held_site.caller = Some(Box::new(Place::default()));
+        assert_eq!(sightings(&report).len(), n_before - 1);
     }
 }

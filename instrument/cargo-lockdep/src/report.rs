@@ -13,7 +13,7 @@ use crate::records::{self, Union};
 use crate::render::{self, Finding, Findings};
 use crate::source::Sources;
 use crate::suppress::{self, Day, Judgement, Policy};
-use crate::{coverage, exit, hint, session};
+use crate::{coverage, exit, group, hint, repair, session};
 
 /// The arguments of `report`.
 #[derive(Debug, Args)]
@@ -27,6 +27,9 @@ pub(crate) struct ReportArgs {
     /// Write to this file instead of stdout.
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Show each report in full, also those about the classes of another.
+    #[arg(long)]
+    pub(crate) all: bool,
     /// Where source files lie, if not where the programs were built.
     #[arg(long, value_name = "DIR")]
     pub(crate) source: Vec<PathBuf>,
@@ -80,7 +83,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<u8> {
     let sources = sources(&union, &args.source);
     records::recheck(&mut union, &|class| is_static(class, &sources));
     let today = suppress::today();
-    let found = judged(&union, &sources, &mut policy, today);
+    let found = judged(&union, &sources, &mut policy, today, args.all);
     let text = render::render(args.format, &found);
     match &args.output {
         Some(path) => fs::write(path, text).context(|| path.display().to_string())?,
@@ -164,7 +167,13 @@ fn is_static(class: &ClassRecord, sources: &Sources) -> bool {
     !is_thread_local && item.iter().any(declares)
 }
 
-fn judged<'a>(union: &'a Union, sources: &'a Sources, policy: &mut Policy, today: Day) -> Findings<'a> {
+fn judged<'a>(
+    union: &'a Union,
+    sources: &'a Sources,
+    policy: &mut Policy,
+    today: Day,
+    shows_all: bool,
+) -> Findings<'a> {
     let mut reports: Vec<Finding> = union
         .reports
         .values()
@@ -173,16 +182,17 @@ fn judged<'a>(union: &'a Union, sources: &'a Sources, policy: &mut Policy, today
             hint::add(&mut report, sources);
             let judgement = policy.judge(&report, today);
             let runs = joined.runs.iter().map(|&run| union.run_label(run)).collect();
-            Finding { report, runs, judgement }
+            Finding { report, runs, judgement, group: None }
         })
         .collect();
     reports.sort_by_key(|found| {
         let report = &found.report;
         (std::cmp::Reverse(records::rank(&report.level)), report.code.clone(), report.fingerprint.clone())
     });
-    let repair = hint::smallest_repair(reports.iter().map(|found| &found.report));
+    group::mark(&mut reports);
+    let repair = repair::smallest_repair(reports.iter().map(|found| &found.report));
     let coverage = coverage::measure(union, sources);
-    Findings { union, sources, reports, repair, coverage }
+    Findings { union, sources, reports, repair, coverage, shows_all }
 }
 
 fn write_baseline(path: &Path, reason: &str, found: &Findings<'_>) -> Result<()> {

@@ -59,6 +59,20 @@ impl Sources {
         here.or_else(|| self.trees.get_or_init(Trees::find).locate(file))
     }
 
+    /// The edition of the crate that the file belongs to; `None` if its manifest cannot be read or does not tell.
+    pub(crate) fn edition(&self, file: &str) -> Option<u16> {
+        let path = self.locate(file)?;
+        let manifest =
+            path.ancestors().skip(1).map(|folder| folder.join("Cargo.toml")).find(|file| file.is_file())?;
+        let manifest: toml::Table = fs::read_to_string(manifest).ok()?.parse().ok()?;
+        match manifest.get("package")?.get("edition") {
+            Some(toml::Value::String(edition)) => edition.parse().ok(),
+            // A workspace's.
+            Some(_) => None,
+            None => Some(2015),
+        }
+    }
+
     /// Where the directory is on this machine.
     pub(crate) fn locate_directory(&self, directory: &str) -> Option<PathBuf> {
         let path = Path::new(directory);

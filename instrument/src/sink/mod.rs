@@ -6,7 +6,8 @@ mod target;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lockdep_validator::report::model::Report;
-use lockdep_validator::report::render::{Styles, TextOptions, json_line, text};
+use lockdep_validator::report::render::{Styles, TextOptions, brief, json_line, text};
+use lockdep_validator::report::told::Told;
 
 use crate::config::{Config, Format, Output};
 use source::SourceFiles;
@@ -32,6 +33,8 @@ pub(crate) struct Sinks {
     options: TextOptions,
     source: SourceFiles,
     warnings: Vec<String>,
+    /// What was told so far. A leaf lock.
+    told: Mutex<Told>,
 }
 
 impl Sinks {
@@ -44,6 +47,7 @@ impl Sinks {
             options: TextOptions { styles, ..TextOptions::default() },
             source: SourceFiles::new(source_root),
             warnings,
+            told: Mutex::default(),
         }
     }
 
@@ -61,7 +65,13 @@ impl Sinks {
     /// Delivers one report. Call it with no lock held.
     pub(crate) fn submit(&self, report: &Report) {
         let text = match self.format {
-            Format::Text => text(report, &self.options, &self.source),
+            Format::Text => {
+                let first = self.told.lock().unwrap_or_else(PoisonError::into_inner).note(report);
+                first.map_or_else(
+                    || text(report, &self.options, &self.source),
+                    |first| brief(report, &first, &self.options),
+                )
+            }
             Format::Json => json_line(report),
         };
         self.target.write(text.as_bytes());

@@ -14,6 +14,7 @@ pub mod render;
 
 mod help;
 mod names;
+pub mod told;
 mod words;
 
 #[cfg(test)]

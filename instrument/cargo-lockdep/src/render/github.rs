@@ -6,7 +6,9 @@ use crate::suppress::Judgement;
 /// One annotation a place: the report at its main place, a notice at each other one.
 pub(super) fn render(found: &Findings<'_>) -> String {
     let mut out = String::new();
-    for one in &found.reports {
+    // There is room for few annotations: what is about the same classes is counted.
+    for group in found.groups() {
+        let one = group.head;
         let report = &one.report;
         // An annotation that fails nothing must not look as if it did.
         let command = match (&one.judgement, report.level.as_str()) {
@@ -17,7 +19,11 @@ pub(super) fn render(found: &Findings<'_>) -> String {
         };
         let (main, others) = places(report);
         let title = format!("{} {}", report.code, report.title);
-        annotate(&mut out, command, &main, &title, &message(report));
+        let folded = match group.sentence() {
+            none if none.is_empty() => none,
+            sentence => format!("\nnote: {sentence}: `cargo lockdep report` has them"),
+        };
+        annotate(&mut out, command, &main, &title, &(message(report) + &folded));
         for (place, text) in others {
             annotate(&mut out, "notice", &place, &format!("{}: the other side", report.code), &text);
         }

@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::graph::Drawn;
 use super::{Finding, Findings, svg};
 use crate::coverage::Coverage;
-use crate::hint::Change;
+use crate::group::Group;
+use crate::repair::Change;
 use crate::source::Sources;
 use crate::stat::{duration, rows, sparkline};
 use crate::suppress::Judgement;
@@ -34,8 +35,12 @@ pub(super) fn render(found: &Findings<'_>) -> String {
     // Everything that is not ours is text: names of types and tests, paths, source lines.
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.add_filter("ticks", ticks);
-    let reports: Vec<Shown> =
-        found.reports.iter().enumerate().map(|(index, one)| Shown::new(index, one, found.sources)).collect();
+    let reports: Vec<Shown> = found
+        .groups()
+        .iter()
+        .enumerate()
+        .map(|(index, group)| Shown::group(&format!("r{index}"), group, found.sources))
+        .collect();
     let levels: Vec<Level<'_>> = ["error", "warning", "note"]
         .into_iter()
         .map(|name| Level { name, reports: reports.iter().filter(|shown| shown.level == name).collect() })
@@ -46,9 +51,10 @@ pub(super) fn render(found: &Findings<'_>) -> String {
         script: SCRIPT,
         summary: found.summary(),
         problems: found.union.problems.iter().map(ToString::to_string).collect(),
-        n_reports: reports.len(),
+        n_reports: found.reports.len(),
         levels,
-        repair: &found.repair,
+        repair: &found.repair.changes,
+        is_smallest: found.repair.is_smallest,
         coverage: &found.coverage,
         // `<` must not end the script element that the data stands in.
         graph: serde_json::to_string(&graph).unwrap_or_default().replace('<', "\\u003c"),
@@ -86,6 +92,7 @@ struct Page<'a> {
     n_reports: usize,
     levels: Vec<Level<'a>>,
     repair: &'a [Change],
+    is_smallest: bool,
     coverage: &'a Coverage,
     graph: String,
     n_nodes: usize,
@@ -117,6 +124,9 @@ struct Shown {
     evidence: Vec<(&'static str, String)>,
     notes: Vec<String>,
     help: Vec<String>,
+    /// Reports about the same classes.
+    folded: Vec<Shown>,
+    folded_words: String,
 }
 
 #[derive(Serialize)]
@@ -160,9 +170,14 @@ struct Stack {
 }
 
 impl Shown {
-    fn new(index: usize, one: &Finding, sources: &Sources) -> Self {
+    fn group(id: &str, group: &Group<'_>, sources: &Sources) -> Self {
+        let member = |(number, one): (usize, &&Finding)| Self::new(format!("{id}-{number}"), one, sources);
+        let folded = group.folded.iter().enumerate().map(member).collect();
+        Self { folded, folded_words: group.sentence(), ..Self::new(id.to_owned(), group.head, sources) }
+    }
+
+    fn new(id: String, one: &Finding, sources: &Sources) -> Self {
         let report = &one.report;
-        let id = format!("r{index}");
         Self {
             cycle: (!report.cycle.is_empty()).then(|| svg::cycle(report, &id)),
             id,
@@ -182,6 +197,8 @@ impl Shown {
             evidence: evidence(report),
             notes: report.notes.clone(),
             help: report.help.clone(),
+            folded: Vec::new(),
+            folded_words: String::new(),
         }
     }
 }

@@ -20,8 +20,9 @@ use lockdep_validator::report::model::{Place, Report};
 use lockdep_validator::report::render::{Styles, TextOptions, json_line, text};
 
 use crate::coverage::Coverage;
-use crate::hint::Change;
+use crate::group::{self, Group};
 use crate::records::Union;
+use crate::repair::Repair;
 use crate::report::ReportFormat;
 use crate::source::Sources;
 use crate::suppress::Judgement;
@@ -33,9 +34,10 @@ pub(crate) struct Findings<'a> {
     pub(crate) sources: &'a Sources,
     /// Surest first.
     pub(crate) reports: Vec<Finding>,
-    /// The smallest set of changes without which no cycle is left.
-    pub(crate) repair: Vec<Change>,
+    pub(crate) repair: Repair,
     pub(crate) coverage: Coverage,
+    /// Whether reports about the same classes are each shown in full.
+    pub(crate) shows_all: bool,
 }
 
 /// One report, who made it, and what it means.
@@ -45,9 +47,20 @@ pub(crate) struct Finding {
     /// The processes that made it; empty if only all of them together show it.
     pub(crate) runs: Vec<String>,
     pub(crate) judgement: Judgement,
+    /// The fingerprint of the report that stands for its group, if it is about the same classes as others.
+    pub(crate) group: Option<String>,
 }
 
 impl Findings<'_> {
+    /// The reports as they are shown to people.
+    pub(crate) fn groups(&self) -> Vec<Group<'_>> {
+        if self.shows_all {
+            self.reports.iter().map(|head| Group { head, folded: Vec::new() }).collect()
+        } else {
+            group::folded(&self.reports)
+        }
+    }
+
     /// What was found, in one line.
     pub(crate) fn summary(&self) -> String {
         let count = |level: &str| self.reports.iter().filter(|found| found.report.level == level).count();
@@ -75,7 +88,7 @@ impl Findings<'_> {
 pub(crate) fn render(format: ReportFormat, found: &Findings<'_>) -> String {
     match format {
         ReportFormat::Text => plain(found, &styles()),
-        ReportFormat::Json => found.reports.iter().map(|one| json_line(&one.report)).collect(),
+        ReportFormat::Json => found.reports.iter().map(json).collect(),
         ReportFormat::Html => html::render(found),
         ReportFormat::Dot => dot::render(found),
         ReportFormat::Svg => svg::render(found),
@@ -96,7 +109,8 @@ fn styles() -> Styles {
 fn plain(found: &Findings<'_>, styles: &Styles) -> String {
     let options = TextOptions { styles: *styles, ..TextOptions::default() };
     let mut out = String::new();
-    for one in &found.reports {
+    for group in found.groups() {
+        let one = group.head;
         let report = text(&one.report, &options, found.sources);
         out.push_str(report.trim_end());
         match one.runs.as_slice() {
@@ -106,10 +120,43 @@ fn plain(found: &Findings<'_>, styles: &Styles) -> String {
         if let Judgement::Excepted(reason) = &one.judgement {
             out.push_str(&format!("\n   = excepted: {reason}"));
         }
+        out.push_str(&folded_text(&group, styles));
         out.push_str("\n\n");
     }
     out.push_str(&repair_text(found));
     out.push_str(&coverage_text(&found.coverage));
+    out
+}
+
+/// One report as a line of JSON; `group` is the fingerprint of the one that stands for its group.
+fn json(one: &Finding) -> String {
+    let line = json_line(&one.report);
+    match (&one.group, line.strip_suffix("}\n")) {
+        (Some(group), Some(open)) => format!("{open},\"group\":\"{group}\"}}\n"),
+        _ => line,
+    }
+}
+
+/// The reports that are about the same classes, a line each.
+fn folded_text(group: &Group<'_>, styles: &Styles) -> String {
+    if group.folded.is_empty() {
+        return String::new();
+    }
+    let mut out = format!("\n   = group: {} (`--all` shows each in full):", group.sentence());
+    for one in &group.folded {
+        let report = &one.report;
+        let head = format!("{}[{}]", report.level, report.code);
+        let colour = styles.level(&report.level);
+        let reset = if colour.is_empty() { "" } else { styles.reset };
+        let names: Vec<String> = report.cycle.iter().map(|step| format!("`{}`", step.from)).collect();
+        let closing = report.cycle.iter().rfind(|step| step.closing).or(report.cycle.last());
+        let place = closing.map_or_else(String::new, |step| format!(", closed at {}", step.acquire_site));
+        out.push_str(&format!(
+            "\n       {colour}{head}{reset} {}: {}{place}",
+            report.fingerprint,
+            names.join(" -> ")
+        ));
+    }
     out
 }
 
@@ -122,9 +169,15 @@ fn shortened(list: &[String]) -> String {
 
 fn repair_text(found: &Findings<'_>) -> String {
     let mut out = String::new();
-    if found.repair.len() > 1 || found.reports.iter().filter(|one| !one.report.cycle.is_empty()).count() > 1 {
-        out.push_str("help: the smallest change after which no reported cycle is left:\n");
-        for change in &found.repair {
+    if found.repair.changes.len() > 1
+        || found.reports.iter().filter(|one| !one.report.cycle.is_empty()).count() > 1
+    {
+        out.push_str(if found.repair.is_smallest {
+            "help: the smallest change after which no reported cycle is left:\n"
+        } else {
+            "help: after these changes no reported cycle is left; there may be fewer that do as well:\n"
+        });
+        for change in &found.repair.changes {
             out.push_str(&format!(
                 "  take `{}` before `{}` at {}, or release `{}` (held since {}) first\n",
                 change.to, change.from, change.acquire_site, change.from, change.held_site

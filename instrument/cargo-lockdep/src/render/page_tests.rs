@@ -184,9 +184,10 @@ fn two_thousand_classes_are_a_picture_and_open_step_by_step() {
 
 /// `AXE_CORE` names `axe.min.js` of the package axe-core; `tests/consumers/run.sh` fetches it.
 #[test]
-#[ignore = "needs axe-core"]
 fn axe_finds_nothing() {
-    let axe = std::env::var_os("AXE_CORE").expect("AXE_CORE names axe.min.js");
+    let Some(axe) = std::env::var_os("AXE_CORE") else {
+        return crate::cli::say("skipped: AXE_CORE does not name an axe.min.js");
+    };
     let axe = std::fs::read_to_string(axe).expect("readable");
     for (name, text) in [("axe-few", rendered(ReportFormat::Html)), ("axe-many", of_classes(2000))] {
         let path = page(name, &text);

@@ -65,6 +65,9 @@ fn result(one: &super::Finding) -> Value {
     if let Some(index) = index {
         result["ruleIndex"] = json!(index);
     }
+    if let Some(group) = &one.group {
+        result["properties"] = json!({ "group": group });
+    }
     if let Judgement::Excepted(reason) = &one.judgement {
         result["suppressions"] = json!([{ "kind": "external", "justification": reason }]);
     }

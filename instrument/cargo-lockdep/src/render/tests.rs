@@ -1,5 +1,7 @@
 //! Every format, golden; what reads them elsewhere is in the workspace's `tests`.
 
+use lockdep_validator::record::Record;
+
 use super::*;
 use crate::records::fixture;
 use crate::suppress::{self, Policy};
@@ -11,18 +13,20 @@ fn with_findings<T>(check: impl FnOnce(&Findings<'_>) -> T) -> T {
 pub(super) fn with_findings_of<T>(mut union: Union, check: impl FnOnce(&Findings<'_>) -> T) -> T {
     crate::records::recheck(&mut union, &|_| false);
     let sources = Sources::default();
-    let reports = union
+    let mut reports = union
         .reports
         .values()
         .map(|joined| Finding {
             report: joined.report.clone(),
             runs: joined.runs.iter().map(|&run| union.run_label(run)).collect(),
             judgement: Policy::default().judge(&joined.report, suppress::today()),
+            group: None,
         })
         .collect::<Vec<_>>();
-    let repair = crate::hint::smallest_repair(reports.iter().map(|one| &one.report));
+    group::mark(&mut reports);
+    let repair = crate::repair::smallest_repair(reports.iter().map(|one| &one.report));
     let coverage = crate::coverage::measure(&union, &sources);
-    check(&Findings { union: &union, sources: &sources, reports, repair, coverage })
+    check(&Findings { union: &union, sources: &sources, reports, repair, coverage, shows_all: false })
 }
 
 pub(super) fn rendered(format: ReportFormat) -> String {
@@ -32,6 +36,67 @@ pub(super) fn rendered(format: ReportFormat) -> String {
 #[test]
 fn text() {
     insta::assert_snapshot!(with_findings(|found| plain(found, &Styles::PLAIN)));
+}
+
+#[test]
+fn reports_about_the_same_classes_are_folded_for_people_and_whole_for_tools() {
+    let (a, b, c) = (fixture::named("a", 3), fixture::named("b", 4), fixture::named("c", 5));
+    let mut body: Vec<_> = [&a, &b, &c].map(|class| Record::Class(class.clone())).to_vec();
+    let orders = [(&a, &b), (&b, &a), (&b, &c), (&c, &b), (&c, &a), (&a, &c)];
+    body.extend(
+        (10..)
+            .step_by(10)
+            .zip(orders)
+            .map(|(line, (from, to))| Record::Dependency(fixture::dependency(from, to, line, "t"))),
+    );
+    let union = fixture::union_of(&[fixture::record(100, "every order", body, true)]);
+    with_findings_of(union, |found| {
+        assert_eq!(found.groups().len(), 1, "{:?}", found.reports);
+        let n_reports = found.reports.len();
+        assert!(n_reports >= 3);
+        let text = plain(found, &Styles::PLAIN);
+        let tail = text.split_once("   = group: ").expect("folded").1;
+        insta::assert_snapshot!(tail);
+        assert_eq!(text.matches("how it hangs").count(), 1, "one is told in full: {text}");
+        let all = Findings {
+            union: found.union,
+            sources: found.sources,
+            reports: found.reports.iter().map(copy).collect(),
+            repair: Repair::default(),
+            coverage: Coverage::default(),
+            shows_all: true,
+        };
+        assert_eq!(plain(&all, &Styles::PLAIN).matches("how it hangs").count(), n_reports);
+        for format in [ReportFormat::Json, ReportFormat::Sarif, ReportFormat::Junit, ReportFormat::Rustc] {
+            let whole = render(format, found);
+            assert!(
+                found.reports.iter().all(|one| whole.contains(&one.report.fingerprint)),
+                "{format:?}: {whole}"
+            );
+        }
+        let head = &found.groups()[0].head.report.fingerprint;
+        for line in render(ReportFormat::Json, found).lines() {
+            let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            assert_eq!(value["group"], head.as_str());
+            serde_json::from_str::<Report>(line).expect("the schema of reports");
+        }
+        assert_eq!(
+            render(ReportFormat::Sarif, found).matches(&format!("\"group\": \"{head}\"")).count(),
+            n_reports
+        );
+        assert!(render(ReportFormat::Github, found).contains("more reports are about the same 3 classes"));
+        let page = render(ReportFormat::Html, found);
+        assert_eq!(page.matches("<details class=\"report ").count(), n_reports, "every one is in the page");
+    });
+}
+
+fn copy(one: &Finding) -> Finding {
+    Finding {
+        report: one.report.clone(),
+        runs: one.runs.clone(),
+        judgement: one.judgement.clone(),
+        group: one.group.clone(),
+    }
 }
 
 #[test]
@@ -92,8 +157,14 @@ fn nothing_found_is_said_in_every_format() {
     let union = Union::default();
     let sources = Sources::default();
     let coverage = crate::coverage::measure(&union, &sources);
-    let found =
-        Findings { union: &union, sources: &sources, reports: Vec::new(), repair: Vec::new(), coverage };
+    let found = Findings {
+        union: &union,
+        sources: &sources,
+        reports: Vec::new(),
+        repair: Repair::default(),
+        coverage,
+        shows_all: false,
+    };
     assert!(render(ReportFormat::Html, &found).contains("Nothing to report."));
     assert!(render(ReportFormat::Junit, &found).contains("no lock-order violation"));
     assert!(render(ReportFormat::Svg, &found).contains("no cycle"));
@@ -112,15 +183,21 @@ fn hostile_names_stay_text() {
         report.classes[0].name = evil.into();
         report.cycle[0].from = evil.into();
         report.cycle[0].held_site.file = evil.into();
-        let one = Finding { report, runs: vec![evil.into()], judgement: Judgement::Excepted(evil.into()) };
+        let one = Finding {
+            report,
+            runs: vec![evil.into()],
+            judgement: Judgement::Excepted(evil.into()),
+            group: None,
+        };
         let union = fixture::union();
         let sources = Sources::default();
         let found = Findings {
             union: &union,
             sources: &sources,
             reports: vec![one],
-            repair: Vec::new(),
+            repair: Repair::default(),
             coverage: Coverage::default(),
+            shows_all: false,
         };
         assert!(!render(ReportFormat::Html, &found).contains("<script>alert"));
         assert!(!render(ReportFormat::Svg, &found).contains("<script>"));

@@ -3,7 +3,8 @@
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
 
-use lockdep_validator::report::render::{Styles, TextOptions, json_line, text};
+use lockdep_validator::report::render::{Styles, TextOptions, brief, json_line, text};
+use lockdep_validator::report::told::Told;
 
 use super::tail::NewReport;
 use crate::error::{Context as _, Result};
@@ -16,6 +17,7 @@ pub(super) struct Printer {
     name: String,
     format: Format,
     options: TextOptions,
+    told: Told,
 }
 
 impl Printer {
@@ -37,7 +39,7 @@ impl Printer {
             && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let styles = if is_coloured { Styles::COLOUR } else { Styles::PLAIN };
         let options = TextOptions { styles, ..TextOptions::default() };
-        Ok(Self { out, name, format: args.format, options })
+        Ok(Self { out, name, format: args.format, options, told: Told::default() })
     }
 
     /// Prints one report.
@@ -49,7 +51,10 @@ impl Printer {
         let text = match self.format {
             Format::Json => json_line(&new.report),
             Format::Text => {
-                let text = text(&new.report, &self.options, &*new.sources);
+                let text = match self.told.note(&new.report) {
+                    Some(first) => brief(&new.report, &first, &self.options),
+                    None => text(&new.report, &self.options, &*new.sources),
+                };
                 let excepted = match &new.judgement {
                     Judgement::Excepted(reason) => format!("   = excepted: {reason}\n"),
                     _ => String::new(),

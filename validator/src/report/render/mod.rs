@@ -10,7 +10,7 @@ pub use interleave::{Interleaving, Step, interleaving};
 pub use json::json_line;
 pub use snippet::{Label, Snippet, index_of_column, snippets};
 pub use style::Styles;
-pub use text::{TextOptions, text};
+pub use text::{TextOptions, brief, text};
 
 /// Where renderers get source lines from. The validator does no I/O: its embedder reads files, or has them already.
 pub trait SourceText {

@@ -69,6 +69,29 @@ pub fn text(report: &Report, options: &TextOptions, source: &dyn SourceText) -> 
     parts.out
 }
 
+/// Renders a report in few words: its dependencies with their places, and that it follows from the report `first`, which has
+/// its closing dependency. Everything else about it is in its JSON form.
+pub fn brief(report: &Report, first: &str, options: &TextOptions) -> String {
+    let styles = &options.styles;
+    let mut out = String::new();
+    let head = format!("{}[{}]", report.level, report.code);
+    let title = styles.paint(styles.strong, &format!(": {}", report.title));
+    push(&mut out, format_args!("{}{title}", styles.paint(styles.level(&report.level), &head)));
+    let mut parts = Parts { out, margin: "  ".to_owned(), options };
+    parts.dependencies(report, true);
+    let closing = report.cycle.iter().rfind(|step| step.closing).or(report.cycle.last());
+    if let Some(step) = closing {
+        let sentence = format!(
+            "what closes it, `{}` -> `{}`, is part of the report {first} above: without it this cycle is gone as well",
+            step.from, step.to
+        );
+        parts.line("follows", &sentence);
+    }
+    parts.silence(report);
+    parts.out.push('\n');
+    parts.out
+}
+
 /// The text so far, and how to go on.
 struct Parts<'a> {
     out: String,
@@ -104,6 +127,11 @@ impl Parts<'_> {
         if is_shown && line.chars().count() + self.margin.len() + 10 <= self.options.width {
             return self.line("cycle", &line);
         }
+        self.dependencies(report, !is_shown);
+    }
+
+    /// The cycle, one line a dependency, with its places where no excerpt has them.
+    fn dependencies(&mut self, report: &Report, with_places: bool) {
         self.line("cycle", "each lock was acquired while the one before it was held");
         let names: Vec<String> = report
             .cycle
@@ -112,7 +140,7 @@ impl Parts<'_> {
             .collect();
         let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
         for (name, step) in names.iter().zip(&report.cycle) {
-            let places = if is_shown { String::new() } else { places(step) };
+            let places = if with_places { places(step) } else { String::new() };
             let closing = if step.closing { "  closes it" } else { "" };
             self.indented(format!("{name:width$}{places}{closing}").trim_end());
         }
@@ -231,6 +259,10 @@ impl Parts<'_> {
             counters.classes, counters.dependencies, counters.chains
         );
         self.line("counters", &sentence);
+        self.silence(report);
+    }
+
+    fn silence(&mut self, report: &Report) {
         let silence = format!(
             "`cargo lockdep explain {}`; to silence it: `LOCKDEP_ALLOW={}`",
             report.code, report.fingerprint

@@ -1,0 +1,91 @@
+//! What a report advises, on sources whose repair is known. Advice that is wrong is worse than none.
+
+use std::collections::BTreeMap;
+
+use lockdep_validator::report::model::Report;
+
+use crate::harness::{assert_ended, fixture, run};
+
+/// The advice of each report, by the test that it is about.
+fn advice(package: &str) -> BTreeMap<String, Vec<Report>> {
+    let args = ["test", "-q", "-p", package, "--format", "json", "--", "--test-threads=1"];
+    let ended = run(&fixture("advice"), &args);
+    assert_ended(&ended, "exit 3");
+    let mut of_test: BTreeMap<String, Vec<Report>> = BTreeMap::new();
+    for report in ended.stderr.lines().filter_map(|line| serde_json::from_str::<Report>(line).ok()) {
+        assert!(
+            !report.help.iter().any(|help| help.contains("gate")),
+            "a gate lock is never advised: {report:?}"
+        );
+        of_test.entry(report.thread.clone()).or_default().push(report);
+    }
+    of_test
+}
+
+/// The advice of the only report of a test.
+fn only<'a>(of_test: &'a BTreeMap<String, Vec<Report>>, test: &str) -> &'a Report {
+    match of_test.get(test).map(Vec::as_slice) {
+        Some([report]) => report,
+        other => panic!("{test}: one report expected: {other:#?}"),
+    }
+}
+
+fn line(file: &str, text: &str) -> usize {
+    let source = std::fs::read_to_string(fixture("advice").join(file)).expect("readable");
+    source.lines().position(|line| line.contains(text)).expect("it is there") + 1
+}
+
+#[test]
+fn what_keeps_a_guard_alive_is_named_and_what_was_meant_is_not() {
+    let found = advice("young");
+    for (test, first) in [
+        ("tests::head_of_match", "is a temporary in the head of a `match`"),
+        (
+            "tests::head_of_if_let",
+            "and lives to the end of its block (not of its `else`): put what you need of it into a `let` before it",
+        ),
+        ("tests::head_of_while_let", "is a temporary in the head of a `while let`"),
+        ("tests::head_of_for", "lives through the whole loop"),
+        ("tests::one_statement", "lives to the end of its statement, in which `Mutex<Other<"),
+        ("tests::kept_on_purpose", "take `"),
+        ("tests::bound_by_a_pattern", "take `"),
+        ("tests::two_of_one_class", "give the locks of `Mutex<u8>` one order, for example by address"),
+        ("tests::read_again", "pass the guard on instead of reading again"),
+    ] {
+        let report = only(&found, test.trim_start_matches("tests::"));
+        assert!(report.help[0].contains(first), "{test}: {:#?}", report.help);
+        let n_temporaries = report.help.iter().filter(|help| help.contains("is a temporary")).count();
+        assert_eq!(
+            n_temporaries,
+            usize::from(!first.starts_with("take") && test.contains("head") || test.contains("statement")),
+            "{test}: {:#?}",
+            report.help
+        );
+    }
+    assert!(only(&found, "read_again").help.iter().any(|help| help.contains("read_recursive")));
+    let repair = only(&found, "many_paths_against_one");
+    let place = format!("young/src/lib.rs:{}:", line("young/src/lib.rs", "// the one path to change"));
+    assert!(repair.help[0].contains(&place), "one path is less work than three: {:#?}", repair.help);
+    assert!(repair.help.iter().any(|help| help.contains("with a try-lock there")), "{:#?}", repair.help);
+    assert!(
+        !found.contains_key("tail_of_a_block") && !found.contains_key("else_of_an_if_let"),
+        "edition 2024 drops these guards in time"
+    );
+}
+
+#[test]
+fn before_edition_2024_a_temporary_lives_longer_and_that_is_said() {
+    let found = advice("old");
+    let tail = only(&found, "tail_of_a_block");
+    assert!(
+        tail.help[0].contains("in the last expression of its block and, before edition 2024, outlives"),
+        "{:#?}",
+        tail.help
+    );
+    let branch = only(&found, "else_of_an_if_let");
+    assert!(
+        branch.help[0].contains("of the whole `if let`, its `else` included, before edition 2024"),
+        "{:#?}",
+        branch.help
+    );
+}
