@@ -110,7 +110,7 @@ pub(super) const CASES: &[Case] = &[
     #[cfg(std_rwlock_downgrade)]
     Case::new(
         "std_downgrade_then_read",
-        Want::Warning("LD0014"),
+        Want::Error("LD0014"),
         "a writer that became a reader is one: LD0014, not LD0001",
         downgraded,
     ),

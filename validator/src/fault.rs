@@ -130,8 +130,6 @@ faults! {
     TimedBlocks,
     /// The first writer of a class raises nothing.
     WriterRaisesNothing,
-    /// A second task at a class raises nothing.
-    SecondTaskRaisesNothing,
     /// A violation is reported each time.
     NoReportOnce,
     /// A search visits each class once (the kernel's first hole).

@@ -7,7 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::judge::Lowered;
 use super::violation::{Level, Violation};
 use crate::base::acquisition::Acquisition;
-use crate::base::id::{ClassId, LockId, TaskId};
+use crate::base::id::{ClassId, LockId};
 use crate::fault::{self, Fault};
 use crate::graph::{Gate, Gates, Graph, Instances, Witness};
 use crate::state::context::ContextSet;
@@ -17,8 +17,6 @@ const MAX_INSTANCES: usize = 1 << 22;
 /// For how many pairs of instances the sites are remembered.
 const MAX_PAIR_SITES: usize = 1 << 12;
 
-/// How many locks that were read again are told apart.
-const MAX_READ_AGAIN: usize = 1 << 12;
 /// How many locks may be under way between two tasks before the oldest story is forgotten.
 const MAX_HANDED_OVER: usize = 1 << 16;
 
@@ -53,8 +51,6 @@ pub(crate) struct Knowledge {
     pub(crate) pending: Vec<Violation>,
     /// Locks that a task gave away while it held them: whoever releases one does no wrong. Bounded.
     handed_over: FxHashSet<LockId>,
-    /// The locks that a fair reader read again, each with its reader. Bounded.
-    read_again: FxHashMap<LockId, TaskId>,
     max_reports: usize,
     pub(crate) n_dropped: u64,
 }
@@ -74,7 +70,6 @@ impl Knowledge {
             lowered: Vec::new(),
             pending: Vec::new(),
             handed_over: FxHashSet::default(),
-            read_again: FxHashMap::default(),
             max_reports,
             n_dropped: 0,
         }
@@ -152,20 +147,6 @@ impl Knowledge {
 
     pub(crate) fn pair(&self, from: LockId, to: LockId) -> Option<&PairSighting> {
         self.pair_sites.get(&(from, to))
-    }
-
-    /// A fair reader reads the lock again; `true` if another one did so before.
-    pub(crate) fn note_read_again(&mut self, lock: LockId, task: TaskId) -> bool {
-        if self.read_again.len() >= MAX_READ_AGAIN && !self.read_again.contains_key(&lock) {
-            self.n_dropped += 1;
-            return false;
-        }
-        *self.read_again.entry(lock).or_insert(task) != task
-    }
-
-    /// Whether the lock was read again by another task than this.
-    pub(crate) fn was_read_again(&self, lock: LockId, task: TaskId) -> bool {
-        self.read_again.get(&lock).is_some_and(|reader| *reader != task)
     }
 
     /// A task gave the lock away while it held it.

@@ -5,7 +5,6 @@ use std::cmp::Ordering;
 use super::view::{View, Wanted};
 use super::violation::{Code, Detail, Level, Violation};
 use crate::base::event::AcquireFlags;
-use crate::base::id::ClassId;
 use crate::base::mode::{Mode, Wait};
 use crate::config::SameClassPolicy;
 use crate::fault::{self, Fault};
@@ -77,17 +76,12 @@ pub(crate) fn same_lock_violation(view: &View<'_>, wanted: &Wanted, index: usize
     violation.evidence.writer_seen = view.writer_seen(wanted.acquisition.class);
     violation.level = match again {
         _ if timed => Level::Note,
-        Again::BehindWriter => fair_read_level(view, wanted.acquisition.class),
+        Again::BehindWriter if !violation.evidence.writer_seen => Level::Warning,
         _ => Level::Error,
     };
     violation.subject = Some(wanted.acquisition);
     violation.conflict = Some(view.acquisition(index));
     violation
-}
-
-/// The level of LD0014: somebody must have been seen who could queue in between, a writer, and not the reader itself.
-pub(crate) fn fair_read_level(view: &View<'_>, class: ClassId) -> Level {
-    if view.writer_seen(class) && view.reader_is_not_alone(class) { Level::Error } else { Level::Warning }
 }
 
 /// How nesting two locks of one class is to be judged.

@@ -62,14 +62,6 @@ impl<'a> View<'a> {
         !self.config.evidence || self.has(class, fact::WRITER_SEEN)
     }
 
-    /// Whether somebody else uses the locks of the class that a task reads again; always under the kernel's policy.
-    pub(crate) fn reader_is_not_alone(&self, class: ClassId) -> bool {
-        let Some(record) = self.record(class) else { return false };
-        !self.config.evidence
-            || self.has(record.base, fact::READER_IS_NOT_ALONE)
-            || self.is_exact(class) && self.has(record.base, fact::SEVERAL_TASKS)
-    }
-
     /// The class of a held lock, its nesting level included.
     pub(crate) fn class_of(&self, held: &HeldLock) -> ClassId {
         if fault::is(Fault::SubclassIgnored) {

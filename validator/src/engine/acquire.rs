@@ -8,18 +8,17 @@ use super::rules::Pass;
 use super::{Outcome, StackSource, TaskContext, Validator};
 use crate::base::acquisition::Acquisition;
 use crate::base::event::{Acquire, AcquireFlags};
-use crate::base::id::{ClassId, LockId, TaskId};
+use crate::base::id::{ClassId, LockId};
 use crate::base::mix::{extend, mix};
 use crate::base::mode::{Mode, Wait};
 use crate::check::instance_order;
-use crate::check::knowledge::Knowledge;
 use crate::check::recursion::{self, Again};
 use crate::check::view::Wanted;
 use crate::config::SameClassPolicy;
 use crate::fault::{self, Fault};
 use crate::state::class::Validation;
 use crate::state::held::{HeldLock, Rare};
-use crate::state::registry::{ClassRecord, fact};
+use crate::state::registry::fact;
 
 /// Keeps keys of instance chains apart from keys of class chains in the per-task cache.
 const INSTANCE_CHAIN: u64 = 0x1f83_d9ab_fb41_bd6b;
@@ -88,8 +87,7 @@ impl Validator {
             return false;
         }
         let known = instance_key(task, acquire, task.validation_key(chain));
-        task.has_seen(known, task.epoch)
-            || self.recent.has(acquire.lock.instance(), known) && !self.is_second_task(task, acquire.lock)
+        task.has_seen(known, task.epoch) || self.recent.has(acquire.lock.instance(), known)
     }
 
     #[cold]
@@ -106,7 +104,8 @@ impl Validator {
         if task.epoch != epoch {
             task.forget_all(epoch);
         }
-        if acquire.nest.is_none() && self.knows_instances(task, acquire, chain) {
+        let has_instance_key = acquire.nest.is_none() && !task.held.is_empty();
+        if has_instance_key && self.knows_instances(task, acquire, chain) {
             push(task, acquire, chain, false);
             return Outcome::CLEAN;
         }
@@ -208,9 +207,7 @@ impl Validator {
         let is_known =
             self.chains.contains(key) || fault::is(Fault::ChainCachedEarly) && !task.held.is_empty();
         let mut is_first_sighting = false;
-        let awaits_task = self.registry.record(base).is_some_and(ClassRecord::awaits_task);
-        let is_news = !is_known || awaits_task || self.is_second_task(task, acquire.lock);
-        if is_news || by_instance || acquire.nest.is_some() || self.has_pending() {
+        if !is_known || by_instance || acquire.nest.is_some() || self.has_pending() {
             let stack = if is_known { None } else { stacks.capture() };
             is_first_sighting = stack.is_some();
             let mut wanted = Wanted::new(acquire, class, stack.or_else(|| self.chains.stack(chain)));
@@ -228,15 +225,12 @@ impl Validator {
         let is_sync = acquire.flags.contains(AcquireFlags::SYNC);
         // What a cache of the task knows is pushed without another look: not what a sync is for, and not without its nest lock.
         if acquire.nest.is_none() && !is_sync {
-            if !by_instance && !awaits_task {
+            if !by_instance {
                 task.remember(key);
             } else if !task.held.iter().any(|held| held.lock == acquire.lock) {
                 let known = instance_key(task, acquire, key);
                 task.remember(known);
-                // What this task may do with the lock, others may; that this task used it says nothing about others.
-                if !awaits_task {
-                    self.recent.remember(acquire.lock.instance(), known);
-                }
+                self.recent.remember(acquire.lock.instance(), known);
             }
         }
         if !is_sync {
@@ -284,14 +278,9 @@ impl Validator {
         self.drop_held(task, lock);
     }
 
-    /// Whether the acquisition shows that the class is not one task's own.
-    fn is_second_task(&self, task: &TaskContext, lock: LockId) -> bool {
-        self.registry.record(lock.class()).is_some_and(|record| record.is_second_task(task.id))
-    }
-
-    /// Notes what an acquisition shows about its class whether or not its chain is known: a second lock, a second task, a writer.
-    /// `true` if a level may rise by it.
-    pub(super) fn note_facts(&self, wanted: &Wanted, task: TaskId, knowledge: &Knowledge) -> bool {
+    /// Notes what an acquisition shows about its class whether or not its chain is known: a second lock, a writer. `true` if a
+    /// level may rise by it.
+    pub(super) fn note_facts(&self, wanted: &Wanted) -> bool {
         let acquisition = &wanted.acquisition;
         let Some(record) = self.registry.record(acquisition.class) else { return false };
         let base = self.registry.record(acquisition.lock.class()).unwrap_or(record);
@@ -299,13 +288,7 @@ impl Validator {
         // A writer with a timeout does not queue for ever, so readers do not wait behind it for ever.
         let is_writer = acquisition.mode == Mode::Exclusive && acquisition.wait == Wait::Blocking;
         let first_writer = is_writer && !record.has(fact::WRITER_SEEN) && record.note(fact::WRITER_SEEN);
-        let joins_reader = base.awaits_task()
-            && knowledge.was_read_again(acquisition.lock, task)
-            && base.note(fact::READER_IS_NOT_ALONE);
-        let second_task = base.note_task(task) || joins_reader;
-        several
-            || (second_task && !fault::is(Fault::SecondTaskRaisesNothing))
-            || (first_writer && !fault::is(Fault::WriterRaisesNothing))
+        several || (first_writer && !fault::is(Fault::WriterRaisesNothing))
     }
 }
 

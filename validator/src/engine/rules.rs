@@ -80,7 +80,7 @@ impl<'a> Pass<'a> {
         let knowledge = self.validator.knowledge.lock();
         let mut knowledge = knowledge.unwrap_or_else(PoisonError::into_inner);
         let knowledge = &mut *knowledge;
-        if self.validator.note_facts(self.wanted, self.view.task.id, knowledge) {
+        if self.validator.note_facts(self.wanted) {
             self.validator.raise(&self.view, knowledge, self.findings);
         }
         self.findings.violations.append(&mut knowledge.pending);
@@ -328,8 +328,7 @@ impl Validator {
             return;
         }
         let mut knowledge = self.knowledge.lock().unwrap_or_else(PoisonError::into_inner);
-        self.note_read_again(task, wanted, &mut knowledge);
-        // Judged under the lock under which facts are noted: one that turned up in between would raise nothing any more.
+        // Judged under the lock under which facts are noted: a writer that turned up in between would raise nothing any more.
         let violation = recursion::same_lock_violation(&self.view(task), wanted, index, Again::BehindWriter);
         let lowered = (violation.level == Level::Warning).then(|| Box::new(violation.clone()));
         let n_before = findings.violations.len();
@@ -337,20 +336,6 @@ impl Validator {
         if findings.violations.len() > n_before {
             let class = wanted.acquisition.class;
             knowledge.lowered.extend(lowered.map(|violation| Lowered::FairRead(violation, class)));
-        }
-    }
-
-    /// From now on it matters which tasks use the lock that was read again; nothing that any task knows of the class counts.
-    fn note_read_again(&self, task: &TaskContext, wanted: &Wanted, knowledge: &mut Knowledge) {
-        let lock = wanted.acquisition.lock;
-        let Some(record) = self.registry.record(lock.class()) else { return };
-        if !self.config.evidence || self.view(task).reader_is_not_alone(lock.class()) {
-            return;
-        }
-        if knowledge.note_read_again(lock, task.id) {
-            record.note(fact::READER_IS_NOT_ALONE);
-        } else if record.note(fact::READ_AGAIN) {
-            self.bump_epoch();
         }
     }
 
@@ -405,14 +390,15 @@ impl Validator {
                     judged.level
                 }
                 Lowered::FairRead(violation, class) => {
-                    let level = recursion::fair_read_level(view, *class);
-                    if level == Level::Error {
+                    if view.writer_seen(*class) {
                         let mut violation = violation.clone();
-                        violation.level = level;
+                        violation.level = Level::Error;
                         violation.evidence.writer_seen = true;
                         self.admit(knowledge, findings, *violation);
+                        Level::Error
+                    } else {
+                        Level::Warning
                     }
-                    level
                 }
             };
             if level < Level::Error {

@@ -157,12 +157,8 @@ pub(super) fn notes(code: Code, report: &Report, detail: &DetailWords) -> Vec<St
         }
         Code::CircularDependency | Code::SameClassOrder => cycle_notes(report, &mut notes),
         Code::RecursiveFairRead if !report.evidence.writer_seen => {
-            notes.push("no writer of this class was seen yet; one makes this an error, as soon as a second thread uses the lock".to_owned());
+            notes.push("no writer of this class was seen yet; the first one makes this an error".to_owned());
         }
-        Code::RecursiveFairRead if report.level == Level::Warning.as_str() => notes.push(
-            "no second thread was seen at the lock that was read again, and nobody queues behind himself; the first one makes this an error"
-                .to_owned(),
-        ),
         Code::RecursiveFairRead => {
             notes.push("a writer of this class was seen: a reader queues behind it, and it waits for the first read".to_owned());
         }

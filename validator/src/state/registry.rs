@@ -11,7 +11,7 @@ use rustc_hash::{FxBuildHasher, FxHasher};
 use super::class::{ClassAttributes, LockClass, LockClassKey, Validation};
 use super::class_order::ClassOrder;
 use super::table::Table;
-use crate::base::id::{ClassId, LockId, Subclass, TaskId};
+use crate::base::id::{ClassId, LockId, Subclass};
 use crate::base::site::Site;
 
 /// What is remembered about one class besides its dependencies.
@@ -25,8 +25,6 @@ pub(crate) struct ClassRecord {
     flags: AtomicU32,
     /// The first instance that was seen; zero if none.
     first_instance: AtomicU64,
-    /// The first task that acquired one of its locks, plus one; zero if none did.
-    first_task: AtomicU64,
     /// One usage bit for each (context, direction, mode); see `check::usage`.
     pub(crate) usage: AtomicU64,
     /// The ids of subclasses 1 to 7; zero where none was used.
@@ -49,12 +47,6 @@ pub(crate) mod fact {
     pub(crate) const GATE: u32 = 16;
     /// Orders between its single locks are remembered.
     pub(crate) const ORDERED: u32 = 32;
-    /// More than one task acquired its locks.
-    pub(crate) const SEVERAL_TASKS: u32 = 64;
-    /// A fair reader read one of its locks again, so that it matters which of them several tasks use.
-    pub(crate) const READ_AGAIN: u32 = 128;
-    /// One of the locks that were read again is used by several tasks.
-    pub(crate) const READER_IS_NOT_ALONE: u32 = 256;
 }
 
 impl ClassRecord {
@@ -78,36 +70,6 @@ impl ClassRecord {
         // ORDERING: Relaxed: only the value itself matters; whoever comes second sees some other instance.
         match self.first_instance.compare_exchange(0, lock.raw(), Ordering::Relaxed, Ordering::Relaxed) {
             Err(first) if first != lock.raw() => self.note(fact::SEVERAL_INSTANCES),
-            _ => false,
-        }
-    }
-
-    /// Whether it has to be known which tasks acquire its locks, one by one.
-    #[inline]
-    pub(crate) fn awaits_task(&self) -> bool {
-        // ORDERING: Relaxed: see `has`.
-        let flags = self.flags.load(Ordering::Relaxed);
-        flags & (fact::READ_AGAIN | fact::READER_IS_NOT_ALONE) == fact::READ_AGAIN
-    }
-
-    /// Whether the task is the second one that acquires a lock of the class, and that was not noted yet.
-    #[inline]
-    pub(crate) fn is_second_task(&self, task: TaskId) -> bool {
-        // ORDERING: Relaxed: written once, and only the value itself matters. Whoever reads zero finds the class new, and takes
-        // the way to `note_task`.
-        let first = self.first_task.load(Ordering::Relaxed);
-        first != 0 && first != u64::from(task.0) + 1 && !self.has(fact::SEVERAL_TASKS)
-    }
-
-    /// Notes a task; `true` if it is the second one.
-    pub(crate) fn note_task(&self, task: TaskId) -> bool {
-        if self.has(fact::SEVERAL_TASKS) {
-            return false;
-        }
-        let number = u64::from(task.0) + 1;
-        // ORDERING: Relaxed: as in `note_instance`.
-        match self.first_task.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed) {
-            Err(first) if first != number => self.note(fact::SEVERAL_TASKS),
             _ => false,
         }
     }
@@ -211,7 +173,6 @@ impl Registry {
             class: LockClass { key: key.clone(), hash: key.hash(), site, attributes },
             flags: AtomicU32::new(0),
             first_instance: AtomicU64::new(0),
-            first_task: AtomicU64::new(0),
             usage: AtomicU64::new(0),
             subclasses: Default::default(),
             order: OnceLock::new(),

@@ -2,12 +2,12 @@
 
 use super::{Bench, check};
 use crate::base::event::AcquireFlags;
-use crate::base::id::{LockId, TaskId};
+use crate::base::id::LockId;
 use crate::base::mode::{Mode, Wait};
 use crate::base::site::Site;
 use crate::check::violation::{Code, Detail, Level};
 use crate::config::Config;
-use crate::engine::{Held, HeldQuery, NoStacks, PinCookie, TaskContext};
+use crate::engine::{Held, HeldQuery, NoStacks, PinCookie};
 
 const fn error(code: Code) -> (Code, Level) {
     (code, Level::Error)
@@ -21,7 +21,7 @@ fn the_same_lock_again() {
     check("RA RA --", &[], &[]);
     check("rA RA --", &[], &[]);
     check("rA rA --", &[(Code::RecursiveFairRead, Level::Warning)], &[Code::Recursion]);
-    check("A -- rA rA --", &[(Code::RecursiveFairRead, Level::Warning)], &[Code::Recursion]);
+    check("A -- rA rA --", &[error(Code::RecursiveFairRead)], &[Code::Recursion]);
     check("A ~A", &[(Code::Recursion, Level::Note)], &[]);
     check("A1 ^A1", &[error(Code::Recursion)], &[]);
 }
@@ -30,61 +30,8 @@ fn the_same_lock_again() {
 fn a_fair_reader_behind_itself_is_raised_by_the_first_writer() {
     let mut bench = Bench::user();
     assert_eq!(bench.run("rA rA --").found(), [(Code::RecursiveFairRead, Level::Warning)]);
-    bench.task = TaskContext::new(TaskId(2));
-    assert_eq!(bench.run("rA --").found(), [], "another reader is no writer");
     assert_eq!(bench.run("A --").found(), [error(Code::RecursiveFairRead)]);
     assert_eq!(bench.run("rA rA -- A --").found(), []);
-}
-
-#[test]
-fn a_fair_reader_behind_itself_is_raised_by_the_second_task() {
-    // Whether it wants to write, to read or only tries: what one task did, another can do.
-    for script in ["A --", "rA --", "?A --"] {
-        let mut bench = Bench::user();
-        assert_eq!(bench.run("A -- rA rA --").found(), [(Code::RecursiveFairRead, Level::Warning)]);
-        assert_eq!(bench.run("A -- rA --").found(), []);
-        bench.task = TaskContext::new(TaskId(2));
-        assert_eq!(bench.run(script).found(), [error(Code::RecursiveFairRead)], "{script}");
-        bench.task = TaskContext::new(TaskId(3));
-        assert_eq!(bench.run("A -- rA rA --").found(), []);
-    }
-    let mut bench = Bench::user();
-    bench.run("A --");
-    bench.task = TaskContext::new(TaskId(2));
-    assert_eq!(bench.run("rA rA --").found(), [error(Code::RecursiveFairRead)]);
-}
-
-#[test]
-fn which_of_several_locks_a_second_task_uses_decides() {
-    const WARNING: (Code, Level) = (Code::RecursiveFairRead, Level::Warning);
-    let mut bench = Bench::user();
-    bench.run("A1 -- A2 --");
-    bench.task = TaskContext::new(TaskId(2));
-    bench.run("A1 -- A2 --");
-    // Both tasks know the class: nobody looks at it any more, but for the mark that the warning leaves.
-    assert_eq!(bench.run("rA1 rA1 --").found(), [WARNING]);
-    bench.task = TaskContext::new(TaskId(1));
-    assert_eq!(bench.run("A2 -- rA2 -- A3 -- X A2 --").found(), [], "other locks of the class");
-    assert_eq!(bench.run("X rA1 --").found(), [error(Code::RecursiveFairRead)], "the very lock");
-    assert_eq!(bench.run("rA2 rA2 --").found(), []);
-    // Two tasks that read one lock again are two tasks at that lock.
-    let mut bench = Bench::user();
-    bench.run("A2 --");
-    assert_eq!(bench.run("A1 -- rA1 rA1 --").found(), [WARNING]);
-    bench.task = TaskContext::new(TaskId(2));
-    assert_eq!(bench.run("rA2 rA2 --").found(), []);
-    assert_eq!(bench.run("rA1").found(), [error(Code::RecursiveFairRead)]);
-}
-
-#[test]
-fn a_second_task_is_noticed_where_the_single_locks_are_known() {
-    // Both classes are suspect, so orders go by the locks, and a pair that one task validated another need not.
-    let mut bench = Bench::user();
-    assert_eq!(bench.run("C1 B -- B C2 --").found(), [(Code::CircularDependency, Level::Warning)]);
-    assert_eq!(bench.run("C1 rB -- rB rB --").found(), [(Code::RecursiveFairRead, Level::Warning)]);
-    bench.task = TaskContext::new(TaskId(2));
-    assert_eq!(bench.run("C1").found(), []);
-    assert_eq!(bench.run("rB --").found(), [error(Code::RecursiveFairRead)]);
 }
 
 #[test]
