@@ -37,6 +37,7 @@ pub mod lock_api;
 #[cfg(feature = "lock_api_0_5")]
 #[path = "lock_api/v0_5.rs"]
 pub mod lock_api_0_5;
+mod many;
 #[cfg(not(lockdep_disabled))]
 mod order;
 #[cfg(feature = "parking_lot_0_12")]
@@ -78,5 +79,5 @@ pub use hook::{AcquireOptions, ClassKey, Held, LockClassKey, LockInfo, LockMap, 
 pub use inspect::{counters, enabled, flush, set_report_callback};
 pub use lockdep_validator::report::model::{Counters, Report};
 pub use lockdep_validator::{AcquireFlags, LockId, Mode, Subclass, Wait};
+pub use many::{LockList, Lockable, Reading, Writing, lock_all, lock_many, reading, writing};
 pub use pins::{Pinned, pin};
-pub use sync::many::{lock_all, lock_many};

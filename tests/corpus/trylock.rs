@@ -1,7 +1,9 @@
 //! Acquisitions that cannot block.
 
-use lockdep::lock_many as lock;
-use lockdep::sync::Mutex;
+use std::sync::Arc;
+
+use lockdep::sync::{Mutex, RwLock};
+use lockdep::{lock_many as lock, parking_lot, reading, writing};
 
 use super::support::{nest, on_thread};
 use super::{Case, Want};
@@ -27,6 +29,24 @@ pub(super) const CASES: &[Case] = &[
         "but each of them may be the one that is waited for",
         lock_many_under_another,
     ),
+    Case::new(
+        "lock_many_of_any_type",
+        Want::Silent,
+        "nor have those of several types, in any mode",
+        lock_many_of_any_type,
+    ),
+    Case::new(
+        "lock_many_of_any_type_under_another",
+        Want::Error("LD0003"),
+        "the second of the list may be waited for as well",
+        lock_many_of_any_type_under_another,
+    ),
+    Case::new(
+        "lock_many_reading_under_another",
+        Want::Warning("LD0003"),
+        "a reader of the list waits like any reader: no writer was seen",
+        lock_many_reading_under_another,
+    ),
     Case::new("try_own", Want::Silent, "a try on one's own lock fails and that is all", try_own),
 ];
 
@@ -39,11 +59,11 @@ fn try_inversion_succeeds() {
 }
 
 fn try_inversion_would_block() {
-    let a = std::sync::Arc::new(Mutex::new('a'));
-    let b = std::sync::Arc::new(Mutex::new(1_u8));
+    let a = Arc::new(Mutex::new('a'));
+    let b = Arc::new(Mutex::new(1_u8));
     nest(&a, &b);
     let _a = a.lock();
-    let (a, b) = (std::sync::Arc::clone(&a), std::sync::Arc::clone(&b));
+    let (a, b) = (Arc::clone(&a), Arc::clone(&b));
     on_thread(move || {
         let _b = b.lock();
         assert!(a.try_lock().is_err(), "held by the main thread");
@@ -76,6 +96,36 @@ fn lock_many_under_another() {
         let _both = lock([&a, &b]);
     }
     nest(&b, &outer);
+}
+
+fn lock_many_of_any_type() {
+    let (a, b) = (Mutex::new(1_u8), RwLock::new('b'));
+    let (c, d) = (parking_lot::Mutex::new("c"), Arc::new(parking_lot::RwLock::new(4.0)));
+    for _ in 0..2 {
+        drop(lock((&a, reading(&b), &c, writing(&d))).expect("not poisoned"));
+        drop(lock((writing(&d), &c, writing(&b), &a)).expect("not poisoned"));
+        drop(lock((&c, reading(&d), &a)).expect("not poisoned"));
+    }
+}
+
+fn lock_many_of_any_type_under_another() {
+    let (outer, first, second) = (Mutex::new('o'), Mutex::new(1_u8), parking_lot::RwLock::new(2));
+    {
+        let _outer = outer.lock();
+        let _both = lock((&first, writing(&second)));
+    }
+    let _second = second.write();
+    drop(outer.lock());
+}
+
+fn lock_many_reading_under_another() {
+    let (outer, first, second) = (Mutex::new('o'), Mutex::new(1_u8), RwLock::new(2));
+    {
+        let _outer = outer.lock();
+        let _both = lock((&first, reading(&second)));
+    }
+    let _second = second.read();
+    drop(outer.lock());
 }
 
 fn try_own() {

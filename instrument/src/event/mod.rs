@@ -167,10 +167,10 @@ fn found(task: &mut Task, outcome: Outcome) {
 
 /// The caller waits for every section of the lock to end.
 #[track_caller]
-pub(crate) fn sync(lock: LockRef<'_>) {
+pub(crate) fn sync(lock: LockRef<'_>, mode: Mode) {
     let options = AcquireOptions::new().flags(lockdep_validator::AcquireFlags::SYNC);
     // Never held, so there is no real lock to try: what the engine says goes.
-    if acquire(lock, Mode::Exclusive, Wait::Blocking, &options) == Verdict::SelfDeadlock {
+    if acquire(lock, mode, Wait::Blocking, &options) == Verdict::SelfDeadlock {
         self_deadlock(lock.slot);
     }
 }

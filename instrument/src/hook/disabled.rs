@@ -107,6 +107,9 @@ impl<K: ClassKey> LockMap<K> {
     pub fn sync(&self, _info: &LockInfo) {}
 
     #[inline(always)]
+    pub(crate) fn announce(&self, _info: &LockInfo, _mode: Mode) {}
+
+    #[inline(always)]
     pub fn self_deadlock(&self) {}
 
     #[inline(always)]

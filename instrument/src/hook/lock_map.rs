@@ -218,7 +218,16 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn sync(&self, info: &LockInfo) {
         if state::is_on() {
-            event::sync(self.as_ref(info));
+            event::sync(self.as_ref(info), Mode::Exclusive);
+        }
+    }
+
+    /// The same for one who may have to wait in this mode, and takes the lock by other events.
+    #[track_caller]
+    #[inline]
+    pub(crate) fn announce(&self, info: &LockInfo, mode: Mode) {
+        if state::is_on() {
+            event::sync(self.as_ref(info), mode);
         }
     }
 

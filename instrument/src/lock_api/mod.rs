@@ -28,6 +28,7 @@
 //! *unverified* from then on.
 
 mod common;
+mod many;
 mod only_v0_4;
 #[path = "seam_v0_4.rs"]
 mod seam;

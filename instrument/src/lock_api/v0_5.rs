@@ -11,6 +11,12 @@
 mod common;
 #[path = "condvar_v0_5.rs"]
 mod condvar;
+#[cfg_attr(
+    feature = "lock_api_0_4",
+    expect(clippy::duplicate_mod, reason = "one source for both lines is the point")
+)]
+#[path = "many.rs"]
+mod many;
 #[path = "only_v0_5.rs"]
 mod only_v0_5;
 #[path = "seam_v0_5.rs"]

@@ -36,7 +36,7 @@
 mod condvar;
 mod held;
 mod lazy_lock;
-pub(crate) mod many;
+mod many;
 mod mutex;
 mod once;
 mod once_lock;

@@ -83,26 +83,10 @@ impl<T: ?Sized> Mutex<T> {
         })
     }
 
-    /// Tells that the caller may have to wait for the mutex, under what it holds now.
+    /// Tells that the caller may have to wait for the lock, under what it holds now.
     #[track_caller]
-    pub(super) fn announce(&self) {
-        self.identity.map().sync(&Self::INFO);
-    }
-
-    /// Waits for a mutex that was [announced](Self::announce): the validator hears of it as of one that was had by a try, because
-    /// the wait was judged already.
-    #[track_caller]
-    pub(super) fn lock_announced(&self) -> LockResult<MutexGuard<'_, T>> {
-        map_lock(self.inner.lock(), |inner| MutexGuard {
-            held: Held::tried(&self.identity, &Self::INFO, Mode::Exclusive),
-            inner,
-        })
-    }
-
-    /// Takes an announced mutex if it is free.
-    #[track_caller]
-    pub(super) fn try_lock_announced(&self) -> Option<LockResult<MutexGuard<'_, T>>> {
-        not_blocked(self.try_lock())
+    pub(super) fn announce(&self, mode: Mode) {
+        self.identity.map().announce(&Self::INFO, mode);
     }
 
     /// Whether a holder panicked.
