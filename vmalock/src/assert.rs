@@ -15,11 +15,13 @@
 //! A failed assertion never panics: it warns ([`super::warn`]) and, if lockdep is on, is reported as LD0010.
 //! Every function returns whether its assertion held.
 
+use std::panic::Location;
+
 use super::dep::Held;
 use super::fault::{Fault, seeded};
 use super::mm::Mm;
 use super::vma::Vma;
-use super::warn::{WarningKind, warn_on};
+use super::warn::{WarningKind, warn_at, warn_on};
 
 /// Asserts that the mmap lock is held, in any mode.
 // Kernel: without lockdep it warns only if nobody holds the lock; so do we.
@@ -43,16 +45,31 @@ pub fn mmap_assert_locked(mm: &Mm) -> bool {
 #[track_caller]
 #[inline]
 pub fn mmap_assert_write_locked(mm: &Mm) -> bool {
-    let is_held = match mm.dep_map.is_held_exclusive() {
-        Held::Yes => true,
-        Held::No => false,
-        Held::Unknown => seeded(Fault::H14) || mm.mmap_lock.is_write_locked_by_me(),
-    };
+    let is_held = is_write_held(mm);
     if !is_held {
         mm.dep_map.report_not_held(true);
         warn_on(WarningKind::MmapNotWriteLocked, mm.address());
     }
     is_held
+}
+
+/// As [`mmap_assert_write_locked`], by the end of a guard that was made at `made`.
+pub(crate) fn guard_assert_write_locked(mm: &Mm, made: &'static Location<'static>) -> bool {
+    let is_held = is_write_held(mm);
+    if !is_held {
+        mm.dep_map.report_guard_without_lock(made);
+        warn_at(WarningKind::MmapNotWriteLocked, mm.address(), made);
+    }
+    is_held
+}
+
+#[inline]
+fn is_write_held(mm: &Mm) -> bool {
+    match mm.dep_map.is_held_exclusive() {
+        Held::Yes => true,
+        Held::No => false,
+        Held::Unknown => seeded(Fault::H14) || mm.mmap_lock.is_write_locked_by_me(),
+    }
 }
 
 /// Asserts that the VMA is write-locked, which includes that the calling task holds the mmap write lock.

@@ -6,6 +6,8 @@
 //!
 //! Source: `include/linux/mmap_lock.h`, `mm/mmap_lock.c`, `mm/vma.h` (v7.0).
 
+use std::panic::Location;
+
 use super::assert::{vma_assert_attached, vma_assert_detached, vma_assert_write_locked};
 use super::exclude::{ExcludeReaders, Target};
 use super::fault::{Fault, seeded};
@@ -40,7 +42,7 @@ pub fn vma_mark_detached(vma: &'static Vma) {
         // Kernel: decrements all the same and saturates the count.
         return;
     }
-    let left = vma.vm_refcnt.dec_return();
+    let left = vma.vm_refcnt.dec_return(Location::caller());
     record(Step::Count(CountStep::Decrement));
     if left != 0 && !seeded(Fault::H12) {
         exclude_readers_for_detach(vma);
@@ -53,8 +55,8 @@ pub fn vma_mark_detached(vma: &'static Vma) {
 fn exclude_readers_for_detach(vma: &'static Vma) {
     let state = if seeded(Fault::M22) { TaskState::Killable } else { TaskState::Uninterruptible };
     let is_detached = match ExcludeReaders::start(vma, Target::Detaching, state) {
-        // The last reader left in between.
-        Ok(None) => true,
+        // The last reader left in between, or the count is pinned.
+        Ok(None) => !vma.is_attached(),
         Ok(Some(excluded)) => excluded.end(),
         Err(interrupted) => interrupted.is_detached,
     };

@@ -15,6 +15,7 @@
 //!
 //! Source: the `__vma_lockdep_*` wrappers of `include/linux/mmap_lock.h` (v7.0), `kernel/locking/rwsem.c`.
 
+use std::panic::Location;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -108,6 +109,12 @@ impl DepMap {
     }
 
     #[inline]
+    pub(crate) fn release_of_guard(&self, made: &'static Location<'static>) {
+        self.log(LockdepEvent::Release);
+        self.map.release_of_guard(made);
+    }
+
+    #[inline]
     #[track_caller]
     pub(crate) fn downgrade(&self) {
         self.log(LockdepEvent::Downgrade);
@@ -164,6 +171,17 @@ impl DepMap {
         }
     }
 
+    /// Reports that the end of a guard found its lock not held for writing.
+    #[cold]
+    pub(crate) fn report_guard_without_lock(&self, made: &'static Location<'static>) {
+        self.map.assertion_broken(
+            &INFO,
+            "the lock of a write guard is not held for writing when the guard made here ends",
+            "leave the lock to its guard, or forget the guard",
+            made,
+        );
+    }
+
     #[inline]
     pub(crate) fn is_held(&self) -> Held {
         self.map.is_held()
@@ -178,6 +196,23 @@ impl DepMap {
     fn log(&self, event: LockdepEvent) {
         record(Step::Lockdep { class: self.class, event });
     }
+}
+
+/// Reports a broken rule that is not about what is held (LD0010), as one of `class`: which lock it was does not matter to it.
+#[cold]
+pub(crate) fn report_broken(
+    class: Class,
+    message: &'static str,
+    remedy: &'static str,
+    at: &'static Location<'static>,
+) {
+    static MMAP: DepMap = DepMap::mmap_lock();
+    static VM: DepMap = DepMap::vm_lock();
+    let any = match class {
+        Class::MmapLock => &MMAP,
+        Class::VmLock => &VM,
+    };
+    any.map.assertion_broken(&INFO, message, remedy, at);
 }
 
 /// The number of the [`DepMap`] of one VMA, which lies in a table of its own: a VMA is one cache line without it, and a

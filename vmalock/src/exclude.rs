@@ -11,11 +11,11 @@ use super::dep::Entry;
 use super::fault::{Fault, seeded};
 use super::probe::{reached, record};
 use super::rcuwait::STALL;
-use super::refcnt::VM_REFCNT_EXCLUDE_READERS_FLAG;
+use super::refcnt::{Added, VM_REFCNT_EXCLUDE_READERS_FLAG};
 use super::step::{CountStep, Point, Step};
 use super::task::TaskState;
 use super::vma::Vma;
-use super::warn::{WarningKind, warn_at, warn_on};
+use super::warn::{WarningKind, warn_at};
 
 /// What the count is waited for to become, besides the flag.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -52,6 +52,7 @@ pub struct ExcludeInterrupted {
 #[must_use = "readers are let in again at once"]
 pub struct ExcludeReaders {
     vma: &'static Vma,
+    made: &'static Location<'static>,
     /// Whether lockdep knows of the acquisition.
     is_announced: bool,
 }
@@ -59,7 +60,8 @@ pub struct ExcludeReaders {
 impl ExcludeReaders {
     /// Excludes readers of `vma` and waits until they have left (`__vma_start_exclude_readers`).
     ///
-    /// Requires the mmap write lock. `Ok(None)`: the VMA is detached, there is nobody to exclude; no lockdep event.
+    /// Requires the mmap write lock. `Ok(None)`: the VMA is detached, or its count is lost (which was warned
+    /// about): nobody can get in, there is nobody to exclude. No lockdep event.
     ///
     /// # Errors
     ///
@@ -75,12 +77,12 @@ impl ExcludeReaders {
             mmap_assert_write_locked(mm);
         }
         reached(Point::BeforeFlagAdded);
-        if !vma.vm_refcnt.add_not_zero(VM_REFCNT_EXCLUDE_READERS_FLAG) {
+        if vma.vm_refcnt.add_not_zero(VM_REFCNT_EXCLUDE_READERS_FLAG) != Added::Yes {
             return Ok(None);
         }
         record(Step::Count(CountStep::AddFlag));
         // From here on the flag is gone when this is dropped, also if the report of a self-deadlock unwinds.
-        let mut excluded = Self { vma, is_announced: false };
+        let mut excluded = Self { vma, made: Location::caller(), is_announced: false };
         let target = target.refcnt();
         let verdict = vma.vmlock_dep_map().acquire(false, 0);
         let is_timed = verdict == Entry::Measure && vma.vm_refcnt.read_acquire() != target;
@@ -128,21 +130,20 @@ impl ExcludeReaders {
     #[track_caller]
     #[must_use = "only the caller knows whether a detached VMA is what it wanted"]
     pub fn end(self) -> bool {
-        let is_detached = self.subtract_flag();
+        let is_detached = self.subtract_flag(Location::caller());
         std::mem::forget(self);
         is_detached
     }
 
-    #[track_caller]
-    fn subtract_flag(&self) -> bool {
+    fn subtract_flag(&self, at: &'static Location<'static>) -> bool {
         if self.vma.vm_refcnt.read() & VM_REFCNT_EXCLUDE_READERS_FLAG == 0 {
-            warn_on(WarningKind::ExcludeNotActive, self.vma.address());
+            warn_at(WarningKind::ExcludeNotActive, self.vma.address(), at);
             return false;
         }
-        let is_detached = self.vma.vm_refcnt.sub_and_test(VM_REFCNT_EXCLUDE_READERS_FLAG);
+        let is_detached = self.vma.vm_refcnt.sub_and_test(VM_REFCNT_EXCLUDE_READERS_FLAG, at);
         record(Step::Count(CountStep::SubtractFlag));
         if self.is_announced {
-            self.vma.vmlock_dep_map().release();
+            self.vma.vmlock_dep_map().release_of_guard(at);
         }
         is_detached
     }
@@ -150,6 +151,6 @@ impl ExcludeReaders {
 
 impl Drop for ExcludeReaders {
     fn drop(&mut self) {
-        self.subtract_flag();
+        self.subtract_flag(self.made);
     }
 }

@@ -89,7 +89,7 @@ pub fn lock_mm_and_find_vma(mm: &Mm, addr: usize, origin: FaultOrigin) -> Option
 fn read_killable(mm: &Mm) -> Option<MmapReadGuard<'_>> {
     match mm.read_killable() {
         Ok(guard) => Some(guard),
-        Err(_) if seeded(Fault::H9) => Some(MmapReadGuard::assume(mm)),
+        Err(_) if seeded(Fault::H9) => Some(MmapReadGuard::new(mm)),
         Err(_) => None,
     }
 }
@@ -107,7 +107,7 @@ fn grow<'mm>(mm: &'mm Mm, addr: usize, seen: &'static Vma) -> Option<FoundVma<'m
     }
     if seeded(Fault::M33b) {
         std::mem::forget(guard);
-        return Some(FoundVma { guard: MmapReadGuard::assume(mm), vma });
+        return Some(FoundVma { guard: MmapReadGuard::new(mm), vma });
     }
     Some(FoundVma { guard: guard.downgrade(), vma })
 }

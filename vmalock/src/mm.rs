@@ -6,17 +6,19 @@
 //! after.
 
 use std::ops::Deref;
+use std::panic::Location;
 use std::sync::atomic::AtomicU64;
 
-use super::dep::DepMap;
+use super::dep::{DepMap, report_broken};
 use super::probe::reached;
 use super::rcuwait::RcuWait;
 use super::rwsem::Rwsem;
 use super::seq::MmLockSeq;
-use super::step::Point;
+use super::static_ref::StaticRef;
+use super::step::{Class, Point};
 use super::sync::{AtomicU32, Ordering, RECYCLES};
 use super::tree::VmaTree;
-use super::warn::{WarningKind, warn_on};
+use super::warn::{WarningKind, warn_at, warn_on};
 
 /// An address space. Obtained through [`MmRef`].
 // What a lookup reads lies apart from what only takers of the mmap lock write: a reader that falls back to the mmap lock,
@@ -28,6 +30,8 @@ pub struct Mm {
     pub(crate) mm_mt: VmaTree,
     id: AtomicU64,
     _apart: Apart,
+    /// Where the address space was made: the place of what is found out when it ends.
+    made: StaticRef<Location<'static>>,
     // INVARIANT: 0 exactly while the structure lies in the pool.
     mm_count: AtomicU32,
     pub(crate) mmap_lock: Rwsem,
@@ -91,6 +95,7 @@ impl Mm {
             mm_mt: VmaTree::new(),
             id: AtomicU64::new(0),
             _apart: Apart,
+            made: StaticRef::none(),
             mm_count: AtomicU32::new(0),
             mmap_lock: Rwsem::new(),
             dep_map: DepMap::mmap_lock(),
@@ -137,6 +142,12 @@ impl Mm {
         &self.mm_lock_seq
     }
 
+    /// Where the address space was made.
+    pub(crate) fn made(&self) -> &'static Location<'static> {
+        // ORDERING: Relaxed; written before the first reference is handed out.
+        self.made.load(Ordering::Relaxed).unwrap_or_else(|| Location::caller())
+    }
+
     pub(crate) fn address(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }
@@ -145,11 +156,10 @@ impl Mm {
     ///
     /// Warns if nobody keeps the address space any more: the wake would touch freed memory in the kernel (fixed there
     /// by 9bbffee67ffd).
-    #[track_caller]
-    pub(crate) fn wake_vma_writer(&self) {
+    pub(crate) fn wake_vma_writer(&self, at: &'static Location<'static>) {
         reached(Point::WakeWriter);
         if self.n_references() == 0 {
-            warn_on(WarningKind::MmUsedAfterFree, self.address());
+            warn_at(WarningKind::MmUsedAfterFree, self.address(), at);
         }
         self.vma_writer_wait.wake_up();
     }
@@ -161,6 +171,7 @@ pub struct MmRef(&'static Mm);
 
 impl MmRef {
     /// Makes an empty address space.
+    #[track_caller]
     #[must_use]
     pub fn new() -> Self {
         let recycled = POOL.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
@@ -171,6 +182,8 @@ impl MmRef {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         // ORDERING: Relaxed; published together with the reference, by whatever hands that to other threads.
         mm.id.store(id, Ordering::Relaxed);
+        // ORDERING: Relaxed; as above.
+        mm.made.store(Some(Location::caller()), Ordering::Relaxed);
         // ORDERING: Relaxed; as above.
         mm.mm_count.store(1, Ordering::Relaxed);
         Self(mm)
@@ -184,6 +197,7 @@ impl MmRef {
 }
 
 impl Default for MmRef {
+    #[track_caller]
     fn default() -> Self {
         Self::new()
     }
@@ -224,7 +238,14 @@ fn free_mm(mm: &'static Mm) {
     mm.mm_mt.clear_all();
     if mm.mmap_lock.is_locked() {
         // Somebody leaked a guard. The structure is not reused, or the next owner would inherit a held lock.
-        warn_on(WarningKind::MmapLockUnbalanced, mm.address());
+        let (_, remedy) = WarningKind::MmapLockUnbalanced.parts();
+        report_broken(
+            Class::MmapLock,
+            "the address space made here ends while its mmap lock is held",
+            remedy,
+            mm.made(),
+        );
+        warn_at(WarningKind::MmapLockUnbalanced, mm.address(), mm.made());
         return;
     }
     if RECYCLES {

@@ -1,12 +1,13 @@
 //! Guards of the mmap lock. They cannot leave their thread, and what they protect cannot outlive them.
 
 use std::marker::PhantomData;
+use std::panic::Location;
 
 use super::mm::Mm;
 use super::mmap_lock::{
-    mmap_read_disown, mmap_read_lock, mmap_read_lock_killable, mmap_read_trylock, mmap_read_unlock,
-    mmap_read_unlock_non_owner, mmap_write_downgrade, mmap_write_lock, mmap_write_lock_killable,
-    mmap_write_lock_nested, mmap_write_unlock,
+    Releaser, mmap_read_disown, mmap_read_lock, mmap_read_lock_killable, mmap_read_trylock,
+    mmap_write_downgrade, mmap_write_lock, mmap_write_lock_killable, mmap_write_lock_nested, read_unlock,
+    read_unlock_non_owner, write_unlock,
 };
 use super::task::Interrupted;
 use super::vma::{StableVma, Vma};
@@ -27,6 +28,7 @@ type NotSend = PhantomData<*const ()>;
 #[must_use = "the lock is released at once"]
 pub struct MmapWriteGuard<'mm> {
     mm: &'mm Mm,
+    made: &'static Location<'static>,
     _not_send: NotSend,
 }
 
@@ -35,6 +37,7 @@ pub struct MmapWriteGuard<'mm> {
 #[must_use = "the lock is released at once"]
 pub struct MmapReadGuard<'mm> {
     mm: &'mm Mm,
+    made: &'static Location<'static>,
     _not_send: NotSend,
 }
 
@@ -43,6 +46,7 @@ pub struct MmapReadGuard<'mm> {
 #[must_use = "the lock is released at once"]
 pub struct NonOwnerMmapRead<'mm> {
     mm: &'mm Mm,
+    made: &'static Location<'static>,
 }
 
 impl Mm {
@@ -50,14 +54,14 @@ impl Mm {
     #[track_caller]
     pub fn write(&self) -> MmapWriteGuard<'_> {
         mmap_write_lock(self);
-        MmapWriteGuard { mm: self, _not_send: PhantomData }
+        MmapWriteGuard::new(self)
     }
 
     /// Takes the mmap lock for writing under that of another address space (fork).
     #[track_caller]
     pub fn write_nested(&self, subclass: u8) -> MmapWriteGuard<'_> {
         mmap_write_lock_nested(self, subclass);
-        MmapWriteGuard { mm: self, _not_send: PhantomData }
+        MmapWriteGuard::new(self)
     }
 
     /// Takes the mmap lock for writing, unless the task is killed while it waits.
@@ -68,14 +72,14 @@ impl Mm {
     #[track_caller]
     pub fn write_killable(&self) -> Result<MmapWriteGuard<'_>, Interrupted> {
         mmap_write_lock_killable(self)?;
-        Ok(MmapWriteGuard { mm: self, _not_send: PhantomData })
+        Ok(MmapWriteGuard::new(self))
     }
 
     /// Takes the mmap lock for reading.
     #[track_caller]
     pub fn read(&self) -> MmapReadGuard<'_> {
         mmap_read_lock(self);
-        MmapReadGuard { mm: self, _not_send: PhantomData }
+        MmapReadGuard::new(self)
     }
 
     /// Takes the mmap lock for reading, unless the task is killed while it waits.
@@ -86,18 +90,24 @@ impl Mm {
     #[track_caller]
     pub fn read_killable(&self) -> Result<MmapReadGuard<'_>, Interrupted> {
         mmap_read_lock_killable(self)?;
-        Ok(MmapReadGuard { mm: self, _not_send: PhantomData })
+        Ok(MmapReadGuard::new(self))
     }
 
     /// Takes the mmap lock for reading if that needs no waiting.
     #[track_caller]
     #[must_use]
     pub fn try_read(&self) -> Option<MmapReadGuard<'_>> {
-        mmap_read_trylock(self).then(|| MmapReadGuard { mm: self, _not_send: PhantomData })
+        // Not `then`, whose closure would have a caller of its own.
+        if mmap_read_trylock(self) { Some(MmapReadGuard::new(self)) } else { None }
     }
 }
 
 impl<'mm> MmapWriteGuard<'mm> {
+    #[track_caller]
+    fn new(mm: &'mm Mm) -> Self {
+        Self { mm, made: Location::caller(), _not_send: PhantomData }
+    }
+
     /// The address space.
     #[must_use]
     pub fn mm(&self) -> &'mm Mm {
@@ -110,7 +120,7 @@ impl<'mm> MmapWriteGuard<'mm> {
         let mm = self.mm;
         std::mem::forget(self);
         mmap_write_downgrade(mm);
-        MmapReadGuard { mm, _not_send: PhantomData }
+        MmapReadGuard::new(mm)
     }
 
     /// Write-locks `vma` until this guard is dropped or downgraded; waits for its readers.
@@ -150,16 +160,16 @@ impl<'mm> MmapWriteGuard<'mm> {
 }
 
 impl Drop for MmapWriteGuard<'_> {
-    #[track_caller]
     fn drop(&mut self) {
-        mmap_write_unlock(self.mm);
+        write_unlock(self.mm, Releaser::guard(self.made));
     }
 }
 
 impl<'mm> MmapReadGuard<'mm> {
-    /// A guard of a lock that the caller says it holds: for seeded faults.
-    pub(crate) fn assume(mm: &'mm Mm) -> Self {
-        Self { mm, _not_send: PhantomData }
+    /// A guard of a lock that the caller says it holds.
+    #[track_caller]
+    pub(crate) fn new(mm: &'mm Mm) -> Self {
+        Self { mm, made: Location::caller(), _not_send: PhantomData }
     }
 
     /// The address space.
@@ -184,7 +194,12 @@ impl<'mm> MmapReadGuard<'mm> {
     #[track_caller]
     #[must_use]
     pub fn start_read(&self, vma: StableVma<'_>) -> Option<VmaReadGuard<'mm>> {
-        vma_start_read_locked(vma.as_raw()).then(|| VmaReadGuard::new(self.mm, vma.as_raw()))
+        // Not `then`, whose closure would have a caller of its own.
+        if vma_start_read_locked(vma.as_raw()) {
+            Some(VmaReadGuard::new(self.mm, vma.as_raw()))
+        } else {
+            None
+        }
     }
 
     /// Lets any thread release the lock. Lockdep forgets that this task holds it.
@@ -193,20 +208,18 @@ impl<'mm> MmapReadGuard<'mm> {
         let mm = self.mm;
         std::mem::forget(self);
         mmap_read_disown(mm);
-        NonOwnerMmapRead { mm }
+        NonOwnerMmapRead { mm, made: Location::caller() }
     }
 }
 
 impl Drop for MmapReadGuard<'_> {
-    #[track_caller]
     fn drop(&mut self) {
-        mmap_read_unlock(self.mm);
+        read_unlock(self.mm, Releaser::guard(self.made));
     }
 }
 
 impl Drop for NonOwnerMmapRead<'_> {
-    #[track_caller]
     fn drop(&mut self) {
-        mmap_read_unlock_non_owner(self.mm);
+        read_unlock_non_owner(self.mm, Releaser::guard(self.made));
     }
 }

@@ -20,15 +20,18 @@
 //!
 //! There is no upgrade, no write trylock and no interruptible variant, as in v7.1.
 
-use super::assert::mmap_assert_write_locked;
-use super::dep::Entry;
+use std::panic::Location;
+
+use super::assert::{guard_assert_write_locked, mmap_assert_write_locked};
+use super::dep::{DepMap, Entry, report_broken};
 use super::fault::{Fault, seeded};
 use super::held;
 use super::mm::Mm;
 use super::probe::{reached, record};
-use super::step::{Point, RwsemStep, Step};
+use super::step::{Class, Point, RwsemStep, Step};
 use super::task::{Interrupted, TaskState};
 use super::trace;
+use super::warn::{WarningKind, warn_at};
 
 /// Takes the mmap lock for writing; waits as long as it takes.
 #[track_caller]
@@ -101,31 +104,81 @@ fn write_lock(mm: &Mm, subclass: u8, state: TaskState) -> Result<(), Interrupted
     result
 }
 
+/// Who ends a hold: a call, or the end of a guard. A destructor has no caller but the drop glue of the standard library, so
+/// reports and warnings about it name where the guard was made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Releaser {
+    pub(crate) at: &'static Location<'static>,
+    pub(crate) is_guard: bool,
+}
+
+impl Releaser {
+    /// The caller.
+    #[track_caller]
+    #[inline(always)]
+    pub(crate) fn call() -> Self {
+        Self { at: Location::caller(), is_guard: false }
+    }
+
+    /// The end of a guard.
+    #[inline(always)]
+    pub(crate) fn guard(made: &'static Location<'static>) -> Self {
+        Self { at: made, is_guard: true }
+    }
+
+    /// Tells lockdep.
+    #[track_caller]
+    #[inline(always)]
+    pub(crate) fn release(self, map: &DepMap) {
+        if self.is_guard {
+            map.release_of_guard(self.at);
+        } else {
+            map.release();
+        }
+    }
+}
+
+/// Warns unless the real lock could be released.
+fn balanced(mm: &Mm, is_released: bool, by: Releaser) {
+    if !is_released {
+        warn_at(WarningKind::MmapLockUnbalanced, mm.address(), by.at);
+    }
+}
+
 /// Ends the write section: all VMA write locks of the address space are dropped, then the lock is released.
+///
+/// Warns and releases nothing if the calling task does not hold the lock for writing.
 #[track_caller]
 pub fn mmap_write_unlock(mm: &Mm) {
+    write_unlock(mm, Releaser::call());
+}
+
+#[track_caller]
+pub(crate) fn write_unlock(mm: &Mm, by: Releaser) {
     trace::released(mm.id(), true);
     if seeded(Fault::M15) {
-        up_write(mm);
+        up_write(mm, by);
         reached(Point::AfterSeqEnd);
         mm.mm_lock_seq.end();
         return;
     }
     if !seeded(Fault::M16a) {
-        vma_end_write_all(mm);
+        end_write_all(mm, by);
     }
     reached(Point::AfterSeqEnd);
-    up_write(mm);
+    up_write(mm, by);
 }
 
 #[track_caller]
-fn up_write(mm: &Mm) {
-    mm.dep_map.release();
+fn up_write(mm: &Mm, by: Releaser) {
+    by.release(&mm.dep_map);
     record(Step::Rwsem(RwsemStep::UpWrite));
-    mm.mmap_lock.up_write();
+    balanced(mm, mm.mmap_lock.up_write(), by);
 }
 
 /// Ends the write section and keeps the lock for reading, without a gap. All VMA write locks are dropped.
+///
+/// Warns and changes nothing if the calling task does not hold the lock for writing.
 #[track_caller]
 pub fn mmap_write_downgrade(mm: &Mm) {
     trace::acquire_returned(mm.id(), false, true);
@@ -134,7 +187,7 @@ pub fn mmap_write_downgrade(mm: &Mm) {
     }
     mm.dep_map.downgrade();
     record(Step::Rwsem(RwsemStep::Downgrade));
-    mm.mmap_lock.downgrade();
+    balanced(mm, mm.mmap_lock.downgrade(), Releaser::call());
 }
 
 /// Takes the mmap lock for reading; waits as long as it takes, behind writers that queue already.
@@ -198,20 +251,39 @@ pub fn mmap_read_trylock(mm: &Mm) -> bool {
 }
 
 /// Releases the mmap lock that the caller took for reading.
+///
+/// Warns and releases nothing if no reader holds the lock.
 #[track_caller]
 pub fn mmap_read_unlock(mm: &Mm) {
+    read_unlock(mm, Releaser::call());
+}
+
+#[track_caller]
+pub(crate) fn read_unlock(mm: &Mm, by: Releaser) {
     trace::released(mm.id(), false);
-    mm.dep_map.release();
+    by.release(&mm.dep_map);
     record(Step::Rwsem(RwsemStep::UpRead));
-    mm.mmap_lock.up_read();
+    balanced(mm, mm.mmap_lock.up_read(), by);
 }
 
 /// Releases a read lock that another task took. That task told lockdep before ([`mmap_read_disown`]).
+///
+/// Warns and releases nothing if no reader holds the lock.
 #[track_caller]
 pub fn mmap_read_unlock_non_owner(mm: &Mm) {
+    read_unlock_non_owner(mm, Releaser::call());
+}
+
+pub(crate) fn read_unlock_non_owner(mm: &Mm, by: Releaser) {
     trace::released(mm.id(), false);
     record(Step::Rwsem(RwsemStep::UpRead));
-    mm.mmap_lock.up_read();
+    let is_released = mm.mmap_lock.up_read();
+    if !is_released {
+        // Lockdep hears of no release here, so it cannot find out.
+        let (message, remedy) = WarningKind::MmapLockUnbalanced.parts();
+        report_broken(Class::MmapLock, message, remedy, by.at);
+    }
+    balanced(mm, is_released, by);
 }
 
 /// Tells lockdep that another task will release the read lock of the caller (the kernel's `rwsem_release` by hand).
@@ -230,10 +302,21 @@ pub fn mmap_lock_is_contended(mm: &Mm) -> bool {
 ///
 /// Part of unlock and downgrade. Called by hand it also drops the locks of the callers further up (Linux had that bug,
 /// 1235ccd05b6d), and leaves the sequence even under a write owner.
+///
+/// Warns and changes nothing if the calling task does not hold the mmap lock for writing.
 #[track_caller]
 pub fn vma_end_write_all(mm: &Mm) {
-    mmap_assert_write_locked(mm);
-    mm.mm_lock_seq.end();
+    end_write_all(mm, Releaser::call());
+}
+
+#[track_caller]
+fn end_write_all(mm: &Mm, by: Releaser) {
+    let is_held =
+        if by.is_guard { guard_assert_write_locked(mm, by.at) } else { mmap_assert_write_locked(mm) };
+    // Kernel: steps the sequence all the same. It would be odd then while nobody writes, and even while somebody does.
+    if is_held {
+        mm.mm_lock_seq.end();
+    }
 }
 
 impl Mm {

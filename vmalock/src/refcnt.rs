@@ -15,9 +15,11 @@
 //!
 //! Source: `include/linux/mm_types.h` (v7.0), `include/linux/refcount.h`, `mm/mmap_lock.c` (v7.1).
 
+use std::panic::Location;
+
 use super::fault::{Fault, seeded};
 use super::sync::{AtomicU32, Ordering, fence};
-use super::warn::{WarningKind, warn_on};
+use super::warn::{WarningKind, warn_at};
 
 /// Bit number of [`VM_REFCNT_EXCLUDE_READERS_FLAG`].
 pub const VM_REFCNT_EXCLUDE_READERS_BIT: u32 = 30;
@@ -43,6 +45,17 @@ pub struct VmRefcnt {
 pub struct Refused {
     /// 0: the VMA is detached. Anything else: the flag is set, or the limit is reached.
     pub count: u32,
+}
+
+/// What an addition came to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Added {
+    /// It was added.
+    Yes,
+    /// The count was 0 and still is: the VMA is detached.
+    Zero,
+    /// The count overflowed, now or before, and is pinned.
+    Pinned,
 }
 
 impl VmRefcnt {
@@ -118,14 +131,15 @@ impl VmRefcnt {
         }
     }
 
-    /// Adds `n` unless the count is 0 (`refcount_add_not_zero`); says whether it did.
+    /// Adds `n` unless the count is 0 (`refcount_add_not_zero`).
+    // Kernel: says true for a count that it pinned, and the excluder then waits for a value that cannot come.
     #[track_caller]
-    pub(crate) fn add_not_zero(&self, n: u32) -> bool {
+    pub(crate) fn add_not_zero(&self, n: u32) -> Added {
         // ORDERING: Relaxed; only a guess for the compare-exchange below.
         let mut old = self.count.load(Ordering::Relaxed);
         loop {
             if old == 0 {
-                return false;
+                return Added::Zero;
             }
             let new = old.wrapping_add(n);
             // ORDERING: Relaxed as in the kernel: the flag excludes by the order of the modifications of this one
@@ -133,36 +147,34 @@ impl VmRefcnt {
             match self.count.compare_exchange_weak(old, new, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => {
                     if is_negative(old) || is_negative(new) {
-                        self.saturate(WarningKind::RefcountOverflow);
+                        self.saturate(WarningKind::RefcountOverflow, Location::caller());
+                        return Added::Pinned;
                     }
-                    return true;
+                    return Added::Yes;
                 }
                 Err(now) => old = now,
             }
         }
     }
 
-    /// Subtracts `n`; says whether the count became 0 (`refcount_sub_and_test`).
-    #[track_caller]
+    /// Subtracts `n`; says whether the count became 0 (`refcount_sub_and_test`). A warning names the place `at`.
     #[must_use]
-    pub(crate) fn sub_and_test(&self, n: u32) -> bool {
+    pub(crate) fn sub_and_test(&self, n: u32, at: &'static Location<'static>) -> bool {
         let relaxed = seeded(Fault::M19b);
-        self.sub(n, relaxed) == n
+        self.sub(n, relaxed, at) == n
     }
 
     /// Drops one reference and returns what is left; 0 means that the VMA is now detached
-    /// (`__vma_refcount_put_return`).
-    #[track_caller]
+    /// (`__vma_refcount_put_return`). A warning names the place `at`.
     #[must_use]
     #[inline]
-    pub(crate) fn dec_return(&self) -> u32 {
-        self.sub(1, seeded(Fault::M19c)).wrapping_sub(1)
+    pub(crate) fn dec_return(&self, at: &'static Location<'static>) -> u32 {
+        self.sub(1, seeded(Fault::M19c), at).wrapping_sub(1)
     }
 
     /// Subtracts `n` and returns the old value.
-    #[track_caller]
     #[inline]
-    fn sub(&self, n: u32, relaxed: bool) -> u32 {
+    fn sub(&self, n: u32, relaxed: bool, at: &'static Location<'static>) -> u32 {
         // ORDERING: Release; pairs with `read_acquire` of the excluder and the Acquire fence below: everything a
         // reader did under its reference happens before the reference is gone. Relaxed only as a seeded fault.
         let order = if relaxed { Ordering::Relaxed } else { Ordering::Release };
@@ -172,17 +184,16 @@ impl VmRefcnt {
             // free the object and must see what they did to it.
             fence(Ordering::Acquire);
         } else if is_negative(old) || old < n {
-            self.saturate(WarningKind::RefcountUnderflow);
+            self.saturate(WarningKind::RefcountUnderflow, at);
         }
         old
     }
 
     #[cold]
-    #[track_caller]
-    fn saturate(&self, kind: WarningKind) {
+    fn saturate(&self, kind: WarningKind, at: &'static Location<'static>) {
         // ORDERING: Relaxed; the count is lost, pinning it only keeps it from ever reaching a legal value again.
         self.count.store(REFCOUNT_SATURATED, Ordering::Relaxed);
-        warn_on(kind, std::ptr::from_ref(self).addr());
+        warn_at(kind, std::ptr::from_ref(self).addr(), at);
     }
 
     /// Sets any value: for tests of the limits.
@@ -227,10 +238,10 @@ mod tests {
         let count = VmRefcnt::new();
         count.attach();
         let (added, warnings) = super::super::warn::capture(|| {
-            assert!(count.add_not_zero(VM_REFCNT_EXCLUDE_READERS_FLAG));
+            assert_eq!(count.add_not_zero(VM_REFCNT_EXCLUDE_READERS_FLAG), Added::Yes);
             count.add_not_zero(VM_REFCNT_EXCLUDE_READERS_FLAG)
         });
-        assert!(added);
+        assert_eq!(added, Added::Pinned);
         assert_eq!(count.read(), REFCOUNT_SATURATED);
         assert_eq!(warnings.len(), 1);
         assert_eq!(warnings[0].kind, WarningKind::RefcountOverflow);
@@ -240,8 +251,9 @@ mod tests {
     fn one_put_too_many_saturates() {
         let count = VmRefcnt::new();
         count.attach();
-        assert_eq!(count.dec_return(), 0);
-        let (_, warnings) = super::super::warn::capture(|| count.dec_return());
+        let here = Location::caller();
+        assert_eq!(count.dec_return(here), 0);
+        let (_, warnings) = super::super::warn::capture(|| count.dec_return(here));
         assert_eq!(count.read(), REFCOUNT_SATURATED);
         assert_eq!(warnings[0].kind, WarningKind::RefcountUnderflow);
     }

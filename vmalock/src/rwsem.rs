@@ -26,7 +26,6 @@ use std::time::{Duration, Instant};
 
 use super::sync::{AtomicU64, AtomicUsize, Mutex, Ordering, has_passed, lock, n_spins};
 use super::task::{Interrupted, Task, TaskState};
-use super::warn::{WarningKind, warn_on};
 
 const WRITER: usize = 1;
 const WAITERS: usize = 1 << 1;
@@ -134,31 +133,31 @@ impl Rwsem {
         taken.is_ok()
     }
 
-    /// `up_read`. Warns and does nothing if no reader holds the lock.
+    /// `up_read`. Does nothing if no reader holds the lock; says whether one did.
     #[inline]
-    #[track_caller]
-    pub(crate) fn up_read(&self) {
+    #[must_use]
+    pub(crate) fn up_read(&self) -> bool {
         // ORDERING: Release; pairs with the Acquire of the next writer, which must see what the readers did.
         let old = self.count.fetch_sub(READER, Ordering::Release);
         if old < READER {
             // ORDERING: Relaxed; undoes the line above, nothing was protected.
             self.count.fetch_add(READER, Ordering::Relaxed);
-            warn_on(WarningKind::MmapLockUnbalanced, std::ptr::from_ref(self).addr());
-            return;
+            return false;
         }
         let new = old - READER;
         if new & WAITERS != 0 && new < READER {
             self.hand_over();
         }
+        true
     }
 
-    /// `up_write`. Warns and does nothing if nobody holds the lock for writing.
+    /// `up_write`. Does nothing if the calling task does not hold the lock for writing; says whether it did.
+    // Kernel: releases the lock of whoever holds it.
     #[inline]
-    #[track_caller]
-    pub(crate) fn up_write(&self) {
-        if !self.is_write_locked() {
-            warn_on(WarningKind::MmapLockUnbalanced, std::ptr::from_ref(self).addr());
-            return;
+    #[must_use]
+    pub(crate) fn up_write(&self) -> bool {
+        if !self.is_write_locked_by_me() {
+            return false;
         }
         // ORDERING: Relaxed; see `down_write`. Cleared first: afterwards the field belongs to the next owner.
         self.owner.store(0, Ordering::Relaxed);
@@ -167,14 +166,15 @@ impl Rwsem {
         if old & WAITERS != 0 {
             self.hand_over();
         }
+        true
     }
 
-    /// `downgrade_write`: from write to read without a gap. Warns and does nothing if not held for writing.
-    #[track_caller]
-    pub(crate) fn downgrade(&self) {
-        if !self.is_write_locked() {
-            warn_on(WarningKind::MmapLockUnbalanced, std::ptr::from_ref(self).addr());
-            return;
+    /// `downgrade_write`: from write to read without a gap. Does nothing if the calling task does not hold the lock for writing;
+    /// says whether it did.
+    #[must_use]
+    pub(crate) fn downgrade(&self) -> bool {
+        if !self.is_write_locked_by_me() {
+            return false;
         }
         // ORDERING: Relaxed; see `down_write`.
         self.owner.store(0, Ordering::Relaxed);
@@ -183,18 +183,13 @@ impl Rwsem {
         if old & WAITERS != 0 {
             self.hand_over();
         }
+        true
     }
 
     /// Whether anybody holds it (`rwsem_is_locked`).
     pub(crate) fn is_locked(&self) -> bool {
         // ORDERING: Relaxed; for assertions. A holder sees its own acquisition in any case.
         self.count.load(Ordering::Relaxed) & !(WAITERS | FOR_HEAD) != 0
-    }
-
-    /// Whether anybody holds it for writing.
-    pub(crate) fn is_write_locked(&self) -> bool {
-        // ORDERING: Relaxed; as in `is_locked`.
-        self.count.load(Ordering::Relaxed) & WRITER != 0
     }
 
     /// Whether the calling task holds it for writing.

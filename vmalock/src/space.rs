@@ -4,7 +4,9 @@
 //! follows the kernel's order of locks and steps.
 
 use std::sync::atomic::AtomicUsize;
+use std::time::{Duration, Instant};
 
+use super::assert::vma_assert_write_locked;
 use super::attach::{vma_mark_attached, vma_mark_detached};
 use super::fault::{Fault, seeded};
 use super::find::{FaultOrigin, lock_mm_and_find_vma};
@@ -15,12 +17,13 @@ use super::mmap_guard::MmapWriteGuard;
 use super::probe::reached;
 use super::rcu::rcu_read_lock;
 use super::step::Point;
-use super::sync::{Ordering, yield_now};
+use super::sync::{Ordering, has_passed, yield_now};
+use super::task::Task;
 use super::tree::VmaIterator;
 use super::vma::{Vma, VmaCache, VmaFields};
 use super::vma_guard::VmaReadGuard;
 use super::vma_lock::{vma_start_write, vma_start_write_killable};
-use super::warn::{WarningKind, warn_on};
+use super::warn::{WarningKind, warn_at};
 
 static SHARED_CACHE: std::sync::LazyLock<VmaCache> = std::sync::LazyLock::new(VmaCache::new);
 
@@ -36,12 +39,14 @@ pub struct AddressSpace {
 
 impl AddressSpace {
     /// Makes an empty address space, whose VMAs come from the slab of the process.
+    #[track_caller]
     #[must_use]
     pub fn new() -> Self {
         Self::with_cache(&SHARED_CACHE)
     }
 
     /// Makes an empty address space with VMAs from `cache`, so that a test can decide who reuses whose.
+    #[track_caller]
     #[must_use]
     pub fn with_cache(cache: &'static VmaCache) -> Self {
         Self { mm: MmRef::new(), cache, map_count: AtomicUsize::new(0), next_anon_vma: AtomicUsize::new(1) }
@@ -222,6 +227,8 @@ impl AddressSpace {
             if !seeded(Fault::H7c) {
                 vma_start_write_killable(vma)?;
             }
+            // Kernel: asserts nothing here, and a fork that forgot the write lock (fb49c455323f) went unnoticed.
+            vma_assert_write_locked(vma);
             let mapping = Mapping::of(vma.fields());
             let copy = self.new_vma(&guard, mapping);
             copy.fields().set_anon_vma(vma.fields().anon_vma());
@@ -233,6 +240,7 @@ impl AddressSpace {
 }
 
 impl Default for AddressSpace {
+    #[track_caller]
     fn default() -> Self {
         Self::new()
     }
@@ -247,7 +255,7 @@ impl Drop for AddressSpace {
             let start = vma.fields().vm_start();
             if is_leaked(vma) {
                 // Its reader will never leave. Waiting would hang, freeing would lie: it stays, and says so.
-                warn_on(WarningKind::ReadLockLeaked, vma.address());
+                warn_at(WarningKind::ReadLockLeaked, vma.address(), self.mm.made());
                 std::mem::forget(self.mm.clone());
                 self.mm.mm_mt.edit(|edit| edit.clear(start));
                 continue;
@@ -260,24 +268,30 @@ impl Drop for AddressSpace {
         }
         // ORDERING: Relaxed; nobody else has the address space any more.
         if n_detached != self.map_count.load(Ordering::Relaxed) {
-            warn_on(WarningKind::MapCountMismatch, self.mm.address());
+            warn_at(WarningKind::MapCountMismatch, self.mm.address(), self.mm.made());
         }
         drop(guard);
     }
 }
 
-/// How often the end of an address space looks whether a reader has left: stale lookups of others leave at once.
-const N_LEAK_CHECKS: usize = 10_000;
+/// How long the end of an address space waits for a reader to leave. Those of stale lookups by others leave at once, unless their
+/// thread is kept from running, which on a busy machine takes many times longer.
+const LEAK: Duration = Duration::from_secs(1);
 
 /// Whether a read lock was leaked. No guard of this address space can exist any more: they borrow from it.
 fn is_leaked(vma: &Vma) -> bool {
-    for _ in 0..N_LEAK_CHECKS {
-        if vma.vm_refcnt.read() <= 1 {
-            return false;
-        }
-        yield_now();
+    if vma.vm_refcnt.read() <= 1 {
+        return false;
     }
-    true
+    let since = Instant::now();
+    while vma.vm_refcnt.read() > 1 {
+        if has_passed(since, LEAK) {
+            return true;
+        }
+        // Sleeps: a yield would not let those run who are ranked behind us.
+        Task::sleep_up_to(Duration::from_millis(1));
+    }
+    false
 }
 
 fn fill(fields: &VmaFields, mapping: Mapping) {

@@ -4,6 +4,7 @@
 //! ([`Task::kill`]) and nothing else. Tasks are recycled, never freed, so a late wake-up through a stale reference is a
 //! spurious one, which every wait tolerates.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -58,12 +59,29 @@ thread_local! {
     static CURRENT: Slot = Slot(Task::take());
 }
 
+// std's own: destructors of thread-locals are nothing that is model-checked.
+std::thread_local! {
+    /// What a thread is once `CURRENT` was destroyed, in destructors that run later. Has none itself.
+    static LATE: Cell<Option<&'static Task>> = const { Cell::new(None) };
+}
+
 impl Task {
     /// The task of the calling thread.
     #[must_use]
     pub fn current() -> &'static Self {
-        // In a destructor that runs after ours the thread gets one more task, which is never recycled.
-        CURRENT.try_with(|slot| slot.0).unwrap_or_else(|_| Self::take())
+        // In destructors that run after ours the thread gets one more task, which is never recycled.
+        CURRENT.try_with(|slot| slot.0).unwrap_or_else(|_| Self::late())
+    }
+
+    #[cold]
+    fn late() -> &'static Self {
+        LATE.with(|late| {
+            late.get().unwrap_or_else(|| {
+                let task = Self::take();
+                late.set(Some(task));
+                task
+            })
+        })
     }
 
     /// A number that no other task has or had; never 0.

@@ -149,6 +149,9 @@ impl Vma {
         self.vm_lock_seq.store(u64::MAX, Ordering::Relaxed);
         // ORDERING: Relaxed; as above.
         self.vm_mm.store(Some(mm), Ordering::Relaxed);
+        // No longer poisoned: a VMA that was never filled can be freed, too.
+        self.fields.set_vm_start(0);
+        self.fields.set_vm_end(0);
         self.fields.set_vm_flags(0);
         self.fields.set_vm_pgoff(0);
         self.fields.set_anon_vma(0);

@@ -2,11 +2,13 @@
 
 use std::marker::PhantomData;
 use std::ops::Deref;
+use std::panic::Location;
 
 use super::assert::vma_assert_write_locked;
 use super::mm::Mm;
+use super::mmap_lock::Releaser;
 use super::vma::{StableVma, Vma, VmaFields};
-use super::vma_lock::vma_end_read;
+use super::vma_lock::vma_refcount_put;
 
 /// A VMA, read-locked: it cannot change, be detached, or be freed, while this lives.
 ///
@@ -17,13 +19,16 @@ use super::vma_lock::vma_end_read;
 pub struct VmaReadGuard<'mm> {
     vma: &'static Vma,
     mm: &'mm Mm,
+    made: &'static Location<'static>,
     _not_send: PhantomData<*const ()>,
 }
 
 impl<'mm> VmaReadGuard<'mm> {
     /// Takes over the reference that the caller got from `vma_start_read`.
+    #[track_caller]
+    #[inline]
     pub(crate) fn new(mm: &'mm Mm, vma: &'static Vma) -> Self {
-        Self { vma, mm, _not_send: PhantomData }
+        Self { vma, mm, made: Location::caller(), _not_send: PhantomData }
     }
 
     /// The address space.
@@ -50,9 +55,8 @@ impl Deref for VmaReadGuard<'_> {
 
 impl Drop for VmaReadGuard<'_> {
     #[inline]
-    #[track_caller]
     fn drop(&mut self) {
-        vma_end_read(self.vma);
+        vma_refcount_put(self.vma, Releaser::guard(self.made));
     }
 }
 

@@ -17,6 +17,7 @@ use super::exclude::{ExcludeReaders, Target};
 use super::fault::{Fault, seeded};
 use super::held;
 use super::mm::{Mm, mmgrab};
+use super::mmap_lock::Releaser;
 use super::probe::{reached, record};
 use super::rcu::RcuGuard;
 use super::refcnt::{VM_REFCNT_EXCLUDE_READERS_FLAG, VM_REFCNT_LIMIT};
@@ -75,7 +76,7 @@ pub fn vma_start_read(rcu: RcuGuard, mm: &Mm, vma: &'static Vma) -> Result<RcuGu
     // 5. Write-locked meanwhile? The Acquire load also makes all that finished write sections stored visible.
     if !seeded(Fault::M1) && vma.vm_lock_seq() == mm.mm_lock_seq.raw_read() {
         if !seeded(Fault::M5) {
-            vma_refcount_put(vma);
+            vma_refcount_put(vma, Releaser::call());
         }
         return Err(fail(rcu, StartReadError::Locked));
     }
@@ -115,7 +116,7 @@ fn put_foreign(rcu: RcuGuard, vma: &'static Vma) {
     let other = vma.vm_mm();
     drop(rcu);
     let pin = if seeded(Fault::H2) { None } else { other.map(mmgrab) };
-    vma_refcount_put(vma);
+    vma_refcount_put(vma, Releaser::call());
     drop(pin);
 }
 
@@ -156,23 +157,23 @@ pub fn vma_start_read_locked_nested(vma: &'static Vma, subclass: u8) -> bool {
 #[track_caller]
 #[inline]
 pub fn vma_end_read(vma: &'static Vma) {
-    vma_refcount_put(vma);
+    vma_refcount_put(vma, Releaser::call());
 }
 
 /// Drops one reference and wakes the writer that waits for it, if any.
 #[track_caller]
 #[inline]
-pub(crate) fn vma_refcount_put(vma: &'static Vma) {
+pub(crate) fn vma_refcount_put(vma: &'static Vma, by: Releaser) {
     // Copied before the decrement: the VMA may be somebody else's the instant after.
     let mm = vma.vm_mm();
     if !seeded(Fault::M27a) {
-        vma.vmlock_dep_map().release();
+        by.release(vma.vmlock_dep_map());
     }
     held::released(vma);
-    let left = vma.vm_refcnt.dec_return();
+    let left = vma.vm_refcnt.dec_return(by.at);
     record(Step::Count(CountStep::Decrement));
     if seeded(Fault::M27a) {
-        vma.vmlock_dep_map().release();
+        by.release(vma.vmlock_dep_map());
     }
     reached(Point::BetweenPutAndWake);
     if left == 0 || !wakes(left) || seeded(Fault::M6) {
@@ -181,7 +182,7 @@ pub(crate) fn vma_refcount_put(vma: &'static Vma) {
     }
     let mm = if seeded(Fault::M26) { vma.vm_mm() } else { mm };
     if let Some(mm) = mm {
-        mm.wake_vma_writer();
+        mm.wake_vma_writer(by.at);
     }
 }
 

@@ -4,6 +4,9 @@
 //! never panics, never blocks the program, and needs no validator: calling [`vma_start_write`] without the mmap write
 //! lock warns in every configuration (Linux made its own assertion unconditional in v6.9 for that reason).
 //!
+//! With the validator on a broken rule is also a report of its, with the same place: an assertion about what is held (LD0010),
+//! a release too many (LD0007), or, for what has no code of its own, LD0010 with the sentence of the warning.
+//!
 //! [`vma_start_write`]: super::vma_lock::vma_start_write
 //!
 //! ```
@@ -19,6 +22,9 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+use super::dep;
+use super::step::Class;
 
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])+ $name:ident => $text:literal,)*) => {
@@ -54,17 +60,15 @@ kinds! {
     /// `vma_assert_detached` failed.
     VmaAttached => "the VMA is attached: detach it first",
     /// A detach ended with references left.
-    VmaNotDetached => "the VMA still has references after it was detached",
+    VmaNotDetached => "the VMA still has references after it was detached: somebody put one too few, or attached it meanwhile",
     /// A write lock found its VMA detached although it was attached before.
-    AttachReferenceLost => "the attach reference was dropped while the VMA was being write-locked",
+    AttachReferenceLost => "the attach reference was dropped while the VMA was being write-locked: a read lock was released twice",
     /// The exclusion of readers was ended twice, or without having begun.
     ExcludeNotActive => "readers are not excluded: the exclusion was ended before, or never began",
     /// A reference count overflowed and is pinned.
     RefcountOverflow => "vm_refcnt overflowed and is pinned: readers were excluded twice, or a count leaks",
     /// A reference count went below 0 and is pinned.
     RefcountUnderflow => "vm_refcnt went below zero and is pinned: a reference was put twice",
-    /// An RCU read section is required.
-    RcuNotHeld => "not inside an RCU read section: hold an RcuGuard",
     /// An iterator was used after the RCU section in which it walked had ended.
     IteratorStale => "the iterator belongs to an RCU section that ended: call set() on it first",
     /// The mmap lock was released by somebody who did not hold it.
@@ -74,15 +78,48 @@ kinds! {
     /// An address space was used after its last reference.
     MmUsedAfterFree => "the address space was used after its last mmdrop: pin it with mmgrab first",
     /// A VMA was freed that is free already.
-    VmaFreedTwice => "the VMA is free already",
+    VmaFreedTwice => "the VMA is free already: free it once, after it was detached and cleared from the tree",
     /// Two tasks changed the tree at once.
     TreeWriterRace => "two tasks changed the tree at once: change it under the mmap write lock only",
     /// The number of VMAs and the map count differ at exit.
-    MapCountMismatch => "the number of VMAs in the tree differs from the map count",
+    MapCountMismatch => "the number of VMAs in the tree differs from the map count: attach and detach VMAs together with their place in the tree",
     /// A writer has been waiting for the readers of one VMA for ten seconds. It waits on.
     WriterStalled => "a writer waits for readers of this VMA that do not leave: look for a read lock that is held across something slow, or leaked",
     /// A thread left an operation with read locks that it should have put.
     ReadLockLeaked => "a VMA read lock was not released: its guard leaked on some path",
+}
+
+impl WarningKind {
+    /// The class of lock about which the validator is told; `None` if it finds out by itself, or if it is no defect of the program.
+    const fn told_about(self) -> Option<Class> {
+        match self {
+            // The assertion reports itself, the release and the forbidden order are judged by the validator, and a stall ends.
+            Self::MmapNotLocked
+            | Self::MmapNotWriteLocked
+            | Self::VmaNotLocked
+            | Self::VmaNotWriteLocked
+            | Self::MmapLockUnbalanced
+            | Self::MmapLockUnderVmaLock
+            | Self::WriterStalled => None,
+            Self::VmaDetached
+            | Self::VmaAttached
+            | Self::VmaNotDetached
+            | Self::AttachReferenceLost
+            | Self::ExcludeNotActive
+            | Self::RefcountOverflow
+            | Self::RefcountUnderflow
+            | Self::VmaFreedTwice
+            | Self::ReadLockLeaked => Some(Class::VmLock),
+            Self::IteratorStale | Self::MmUsedAfterFree | Self::TreeWriterRace | Self::MapCountMismatch => {
+                Some(Class::MmapLock)
+            }
+        }
+    }
+
+    /// What is wrong, and what to do about it.
+    pub(crate) fn parts(self) -> (&'static str, &'static str) {
+        self.text().split_once(": ").unwrap_or((self.text(), "see the documentation of vmalock"))
+    }
 }
 
 /// One broken rule.
@@ -93,7 +130,7 @@ pub struct Warning {
     pub kind: WarningKind,
     /// Address of the VMA or address space that it is about.
     pub subject: usize,
-    /// The call that broke it.
+    /// The call that broke it. For what the end of a guard or of an address space finds out, which has no caller: where that was made.
     pub site: &'static Location<'static>,
 }
 
@@ -157,6 +194,10 @@ pub(crate) fn warn_on(kind: WarningKind, subject: usize) {
 /// Raises a warning about a call at `site`.
 #[cold]
 pub(crate) fn warn_at(kind: WarningKind, subject: usize, site: &'static Location<'static>) {
+    if let Some(class) = kind.told_about() {
+        let (message, remedy) = kind.parts();
+        dep::report_broken(class, message, remedy, site);
+    }
     let warning = Warning { kind, subject, site };
     // ORDERING: Relaxed; a statistic.
     N_WARNINGS.fetch_add(1, Ordering::Relaxed);
@@ -198,12 +239,20 @@ mod tests {
     #[test]
     fn captures_nest_and_keep_the_site() {
         let (inner, outer) = capture(|| {
-            warn_on(WarningKind::RcuNotHeld, 1);
+            warn_on(WarningKind::MapCountMismatch, 1);
             capture(|| warn_on(WarningKind::VmaDetached, 2)).1
         });
         assert_eq!(outer.len(), 1);
         assert_eq!(inner[0].kind, WarningKind::VmaDetached);
         assert!(inner[0].site.file().ends_with("warn.rs"));
         assert!(inner[0].to_string().contains("look it up again"));
+    }
+
+    #[test]
+    fn every_warning_says_what_is_wrong_and_what_to_do() {
+        for kind in WarningKind::ALL {
+            let (wrong, remedy) = kind.parts();
+            assert!(!wrong.is_empty() && !remedy.is_empty() && wrong != kind.text(), "{kind:?}");
+        }
     }
 }

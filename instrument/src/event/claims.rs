@@ -39,6 +39,25 @@ pub(crate) fn assert_may_block() {
     asserted(|task, at| task.runtime.validator.assert_may_block(&mut task.context, site(at)));
 }
 
+/// The lock itself found one of its assertions broken. Never panics: it may do so while it is being released.
+#[cold]
+#[inline(never)]
+pub(crate) fn assertion_broken(
+    lock: LockRef<'_>,
+    message: &str,
+    remedy: &'static str,
+    at: &'static Location<'static>,
+) {
+    let Some(mut entered) = task::enter() else { return };
+    let task = entered.task();
+    let Some(id) = id_of(task, &lock) else { return };
+    let outcome =
+        judge(|| task.runtime.validator.assertion_broken(&mut task.context, id, message, remedy, site(at)));
+    if !outcome.is_clean() {
+        super::found(task, outcome);
+    }
+}
+
 /// An assertion: as with std's, its failure may panic where it stands.
 #[track_caller]
 #[inline]

@@ -133,10 +133,17 @@ pub(crate) fn release(slot: &Slot) {
     }
 }
 
-/// A release by the end of a guard, which has no place in the program that could be told.
+/// A release by the end of a guard that does not know where it was made: the place of the call would be the drop glue.
 pub(crate) fn release_by_guard(slot: &Slot) {
     if !release_newest(slot) {
-        release_unknown_by_guard(slot);
+        release_by_guard_unknown(slot, None);
+    }
+}
+
+/// A release by the end of a guard.
+pub(crate) fn release_of_guard(slot: &Slot, made: &'static Location<'static>) {
+    if !release_newest(slot) {
+        release_by_guard_unknown(slot, Some(made));
     }
 }
 
@@ -149,21 +156,21 @@ fn release_newest(slot: &Slot) -> bool {
 #[inline(never)]
 #[track_caller]
 fn release_unknown(slot: &Slot) {
-    if !release_below_newest(slot) {
-        super::release_slow(slot, site(Location::caller()));
+    if !release_hand_over_hand(slot) {
+        super::release_slow(slot);
     }
 }
 
 /// The same by the end of a guard.
 #[inline(never)]
-fn release_unknown_by_guard(slot: &Slot) {
-    if !release_below_newest(slot) {
-        super::release_slow(slot, Site::UNKNOWN);
+fn release_by_guard_unknown(slot: &Slot, made: Option<&'static Location<'static>>) {
+    if !release_hand_over_hand(slot) {
+        super::release_by_guard_slow(slot, made);
     }
 }
 
 #[inline(always)]
-fn release_below_newest(slot: &Slot) -> bool {
+fn release_hand_over_hand(slot: &Slot) -> bool {
     task::quickly(|task| slot.id().is_some_and(|lock| task.context.release_below_newest(lock)))
 }
 

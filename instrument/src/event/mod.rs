@@ -26,11 +26,11 @@ use crate::site::site;
 use crate::task::{self, Entered, Task};
 
 pub(crate) use aside::replay;
-pub(crate) use claims::{assert_held, assert_may_block, assert_none_held, is_held};
+pub(crate) use claims::{assert_held, assert_may_block, assert_none_held, assertion_broken, is_held};
 pub(crate) use contexts::{context_enter, context_exit, context_mask, context_unmask};
 pub(crate) use fast::{
     TriedExclusive, TriedShared, WantedExclusive, WantedShared, acquire_plain, dropped, release,
-    release_by_guard,
+    release_by_guard, release_of_guard,
 };
 pub(crate) use modes::{downgrade, downgrade_to_upgradable, upgrade, upgrade_failed, upgraded};
 pub(crate) use orders::{order_class, set_order_key};
@@ -144,7 +144,23 @@ pub(crate) fn acquire_failed(slot: &Slot) {
 /// A release that is not the newest acquisition's, or whose thread is not in order. Never panics.
 #[cold]
 #[inline(never)]
-fn release_slow(slot: &Slot, at: Site) {
+#[track_caller]
+fn release_slow(slot: &Slot) {
+    released(slot, site(Location::caller()), |outcome| outcome);
+}
+
+/// The same by the end of a guard, which may know where it was made.
+#[cold]
+#[inline(never)]
+fn release_by_guard_slow(slot: &Slot, made: Option<&'static Location<'static>>) {
+    match made {
+        Some(made) => released(slot, site(made), Outcome::by_guard),
+        // The report takes the place from the stack.
+        None => released(slot, Site::UNKNOWN, |outcome| outcome),
+    }
+}
+
+fn released(slot: &Slot, at: Site, told: impl FnOnce(Outcome) -> Outcome) {
     let Some(mut entered) = task::enter() else {
         return put_aside_of(slot, |id| Aside::Release(id, at));
     };
@@ -154,7 +170,7 @@ fn release_slow(slot: &Slot, at: Site) {
     let outcome = judge(|| task.runtime.validator.release(&mut task.context, id, at));
     stat::released(task, id);
     if !outcome.is_clean() {
-        found(task, outcome);
+        found(task, told(outcome));
     }
 }
 

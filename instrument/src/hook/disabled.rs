@@ -4,6 +4,7 @@
 #![expect(missing_docs, reason = "documented once, on the working version")]
 
 use std::marker::PhantomData;
+use std::panic::Location;
 
 use lockdep_validator::{LockId, Mode, Wait};
 
@@ -75,7 +76,20 @@ impl<K: ClassKey> LockMap<K> {
     pub fn release(&self) {}
 
     #[inline(always)]
+    pub fn release_of_guard(&self, _made: &'static Location<'static>) {}
+
+    #[inline(always)]
     pub(crate) fn release_by_guard(&self) {}
+
+    #[inline(always)]
+    pub fn assertion_broken(
+        &self,
+        _info: &LockInfo,
+        _message: &str,
+        _remedy: &'static str,
+        _at: &'static Location<'static>,
+    ) {
+    }
 
     #[inline(always)]
     pub fn contended(&self) {}

@@ -1,5 +1,7 @@
 //! The part of the validator that sits in each lock.
 
+use std::panic::Location;
+
 use lockdep_validator::{LockId, Mode, Wait};
 
 use super::{AcquireOptions, ClassKey, CreationSite, Held, LockClassKey, LockInfo, LockRef, Slot, Verdict};
@@ -138,7 +140,30 @@ impl<K: ClassKey> LockMap<K> {
         }
     }
 
-    /// [`release`](Self::release) by the end of a guard: the place of the call says nothing.
+    /// [`release`](Self::release) by the end of a guard. The place of that call is the drop glue of the standard library: if the
+    /// lock is not held (LD0007), the report names where the guard was `made` instead.
+    ///
+    /// ```
+    /// use std::panic::Location;
+    /// # use lockdep::hook::LockMap;
+    /// struct Guard<'a> { map: &'a LockMap, made: &'static Location<'static> }
+    ///
+    /// impl Drop for Guard<'_> {
+    ///     fn drop(&mut self) {
+    ///         self.map.release_of_guard(self.made);
+    ///         // … and the real lock.
+    ///     }
+    /// }
+    /// # drop(Guard { map: &LockMap::new(), made: Location::caller() });
+    /// ```
+    #[inline]
+    pub fn release_of_guard(&self, made: &'static Location<'static>) {
+        if self.slot.is_used() {
+            event::release_of_guard(&self.slot, made);
+        }
+    }
+
+    /// [`release_of_guard`](Self::release_of_guard) of a guard that does not know where it was made.
     #[inline(always)]
     pub(crate) fn release_by_guard(&self) {
         if self.slot.is_used() {
@@ -353,6 +378,44 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn is_held_shared(&self) -> Held {
         self.held_in(Some(Mode::Shared))
+    }
+
+    /// Reports that the lock itself found one of its own assertions broken (LD0010): a count that went below zero, an object that
+    /// is detached twice.
+    ///
+    /// `message` says what is the case, `remedy` what to do about it, `at` where. Each message is reported once for each class.
+    /// Never panics, so that it can be called from a release: what `LOCKDEP_ON_VIOLATION=panic` asks for happens at this thread's
+    /// next blocking acquisition. For what a *user* of the lock asserts there are [`assert_held!`](crate::assert_held) and its kin.
+    ///
+    /// ```
+    /// # use lockdep::hook::{LockInfo, LockMap};
+    /// # use std::panic::Location;
+    /// const INFO: LockInfo = LockInfo::bare("semaphore");
+    /// #[track_caller]
+    /// fn put(map: &LockMap, count: &mut u32) {
+    ///     match count.checked_sub(1) {
+    ///         Some(left) => *count = left,
+    ///         None => map.assertion_broken(
+    ///             &INFO,
+    ///             "the count of the semaphore went below zero",
+    ///             "put only what was taken",
+    ///             Location::caller(),
+    ///         ),
+    ///     }
+    /// }
+    /// # put(&LockMap::new(), &mut 1);
+    /// ```
+    #[cold]
+    pub fn assertion_broken(
+        &self,
+        info: &LockInfo,
+        message: &str,
+        remedy: &'static str,
+        at: &'static Location<'static>,
+    ) {
+        if state::is_on() {
+            event::assertion_broken(self.as_ref(info), message, remedy, at);
+        }
     }
 
     #[inline(always)]

@@ -232,6 +232,8 @@ pub enum Detail {
         /// The place.
         at: Site,
     },
+    /// A release by the end of a guard: the place of the subject is where the guard was made.
+    ByGuard,
     /// A rule that explains itself in a sentence (wound/wait, pins, releases).
     Message(String),
 }

@@ -92,6 +92,21 @@ impl Validator {
         self.assertion_failed(violation)
     }
 
+    /// An assertion of a lock's own does not hold: `message` says what is the case, `remedy` what to do about it. Where the held
+    /// stack is not known it is a violation all the same: it does not rest on what is held.
+    pub fn assertion_broken(
+        &self,
+        task: &mut TaskContext,
+        lock: LockId,
+        message: &str,
+        remedy: &'static str,
+        site: Site,
+    ) -> Outcome {
+        let mut violation = self.assertion(task, message.to_owned(), remedy);
+        violation.subject = Some(bare(lock, site));
+        self.assertion_failed(violation)
+    }
+
     fn assertion(&self, task: &TaskContext, message: String, remedy: &'static str) -> Violation {
         self.view(task).violation(Code::Assertion, Detail::Assertion { message, remedy })
     }

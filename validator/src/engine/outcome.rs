@@ -3,7 +3,7 @@
 use crate::base::acquisition::Acquisition;
 use crate::base::id::{LockId, TaskId};
 use crate::base::mode::Mode;
-use crate::check::violation::Violation;
+use crate::check::violation::{Code, Detail, Violation};
 
 /// What one event led to. Clean costs nothing.
 #[derive(Debug, Default)]
@@ -55,6 +55,16 @@ impl Outcome {
             }
             (all, found) => *all = all.take().or(found),
         }
+    }
+
+    /// The same, about a release by the end of a guard: the place that the release was given is where the guard was made.
+    pub fn by_guard(mut self) -> Self {
+        for violation in self.violations_mut() {
+            if violation.code == Code::BadRelease {
+                violation.detail = Detail::ByGuard;
+            }
+        }
+        self
     }
 
     /// What was found, if anything.

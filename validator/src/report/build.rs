@@ -16,7 +16,7 @@ use super::model::{
     ReportLock, SCHEMA,
 };
 use super::names::Names;
-use super::path::is_standard_library;
+use super::places::{is_at, with_frames};
 use super::{help, words};
 
 /// What only the embedder knows: the meaning of its own tokens. Called with no lock of the engine held.
@@ -78,8 +78,10 @@ pub fn build(
         cycle: violation.cycle.iter().map(|step| builder.dependency(step)).collect(),
         held: violation.held.iter().map(|held| builder.lock(held)).collect(),
         subject: violation.subject.as_ref().map(|subject| match violation.detail {
-            Detail::Pinned { .. } => builder.released(subject),
-            _ if subject.site == Site::UNKNOWN => builder.released(subject),
+            // Where the guard ended, if the stack knows; where it was made is one of the places.
+            Detail::ByGuard if subject.stack.is_some() => {
+                builder.lock(&Acquisition { site: Site::UNKNOWN, ..*subject })
+            }
             _ => builder.lock(subject),
         }),
         conflict: violation.conflict.as_ref().map(|conflict| builder.lock(conflict)),
@@ -162,6 +164,7 @@ fn named_ids(violation: &Violation) -> Vec<ClassId> {
         | Detail::Assertion { .. }
         | Detail::ClassOrder { .. }
         | Detail::Pinned { .. }
+        | Detail::ByGuard
         | Detail::Message(_) => {}
     }
     ids
@@ -224,25 +227,6 @@ impl Builder<'_> {
         }
     }
 
-    /// A lock where it is released. The end of a guard has no place of its own, or one that means nothing to the reader; the stack has
-    /// the scope that it ended with.
-    fn released(&self, acquisition: &Acquisition) -> ReportLock {
-        let mut lock = self.lock(acquisition);
-        let is_there = lock.frames.iter().any(|frame| same_file(&frame.file, &lock.site.file));
-        if let (false, Some(first)) = (is_there, lock.frames.first()) {
-            let place = Place {
-                file: first.file.clone(),
-                line: first.line,
-                column: first.column,
-                ..Place::default()
-            };
-            if place.is_known() {
-                lock.site = with_frames(place, &lock.frames);
-            }
-        }
-        lock
-    }
-
     fn dependency(&self, step: &CycleStep) -> ReportDependency {
         let frames_held = self.stack(&step.from);
         let frames_acquire = self.stack(&step.to);
@@ -285,6 +269,10 @@ impl Builder<'_> {
         if let (Detail::Pinned { at }, Some(subject)) = (&violation.detail, &violation.subject) {
             return vec![place(format!("`{}` was pinned here", self.name(subject.class)), *at)];
         }
+        if let (Detail::ByGuard, Some(subject)) = (&violation.detail, violation.subject) {
+            let label = format!("the guard made here releases `{}`", self.name(subject.class));
+            return vec![place(label, subject.site)];
+        }
         let Detail::Context { context, used_in, enabled } = &violation.detail else { return Vec::new() };
         vec![
             place(format!("`{}` was acquired here, inside `{context}`", self.name(used_in.0)), used_in.1),
@@ -318,7 +306,7 @@ impl Builder<'_> {
     fn detail_words(&self, detail: &Detail) -> DetailWords {
         match detail {
             // Where it was pinned is one of the report's places.
-            Detail::None | Detail::Pinned { .. } => DetailWords::None,
+            Detail::None | Detail::ByGuard | Detail::Pinned { .. } => DetailWords::None,
             Detail::SelfDeadlock => DetailWords::SelfDeadlock,
             Detail::Context { context, used_in, enabled } => DetailWords::Context {
                 context: context.clone(),
@@ -352,78 +340,9 @@ fn mode_of(seen: Mode, kind: &str, acquired: bool) -> String {
     mode.as_str().to_owned()
 }
 
-/// Adds to `place` what its stack tells: the function around it, and who called the file it is in.
-///
-/// Locks are often taken in one line of a wrapper; the first frame in another file is what the reader knows.
-fn with_frames(mut place: Place, frames: &[super::model::Frame]) -> Place {
-    if place.function.is_none() {
-        place.function = frames
-            .iter()
-            .find(|frame| same_file(&frame.file, &place.file))
-            .map(|frame| frame.function.clone());
-    }
-    if place.caller.is_none() && place.is_known() {
-        let mut outside = frames.iter().skip_while(|frame| !same_file(&frame.file, &place.file));
-        let caller = outside.find(|frame| !frame.file.is_empty() && !same_file(&frame.file, &place.file));
-        place.caller = caller.filter(|frame| !is_standard_library(&frame.file)).map(|frame| {
-            Box::new(Place {
-                file: frame.file.clone(),
-                line: frame.line,
-                column: frame.column,
-                function: Some(frame.function.clone()),
-                caller: None,
-            })
-        });
-    }
-    place
-}
-
-/// Whether a frame stands at a place.
-fn is_at(frame: &super::model::Frame, place: &Place) -> bool {
-    frame.line == place.line && same_file(&frame.file, &place.file)
-}
-
-/// Whether two spellings name one file: debug information may have a longer path than the compiler's.
-pub(super) fn same_file(a: &str, b: &str) -> bool {
-    let (long, short) = if a.len() >= b.len() { (a, b) } else { (b, a) };
-    !short.is_empty()
-        && long.strip_suffix(short).is_some_and(|rest| {
-            rest.is_empty() || rest.ends_with(['/', '\\']) || short.starts_with(['/', '\\'])
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::model::Frame;
-
-    #[test]
-    fn a_file_is_found_under_both_spellings() {
-        assert!(same_file("/r/app/src/a.rs", "src/a.rs"));
-        assert!(same_file("src/a.rs", "src/a.rs"));
-        assert!(!same_file("/r/app/src/aa.rs", "a.rs"));
-        assert!(!same_file("src/a.rs", ""));
-    }
-
-    #[test]
-    fn the_caller_is_the_first_frame_outside_the_file() {
-        let frame = |function: &str, file: &str| Frame {
-            function: function.into(),
-            file: file.into(),
-            line: 3,
-            column: 1,
-        };
-        let frames = [
-            frame("wrap::lock", "/r/wrap.rs"),
-            frame("wrap::with", "/r/wrap.rs"),
-            frame("app::run", "/r/src/app.rs"),
-        ];
-        let place = Place { file: "/r/wrap.rs".into(), line: 1, column: 2, ..Place::default() };
-        let place = with_frames(place, &frames);
-        assert_eq!(place.function.as_deref(), Some("wrap::lock"));
-        assert_eq!(place.caller.expect("found").file, "/r/src/app.rs");
-    }
-
     #[test]
     fn the_kind_decides_how_a_lock_was_held() {
         assert_eq!(mode_of(Mode::Exclusive, "SN", false), "shared");

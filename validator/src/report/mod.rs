@@ -14,6 +14,7 @@ pub mod render;
 
 mod help;
 mod names;
+mod places;
 pub mod told;
 mod words;
 

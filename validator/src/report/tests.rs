@@ -287,6 +287,7 @@ fn simple_rules() -> Vec<Violation> {
         with(Code::ContextInversion, wanted, Some(held), context()),
         with(Code::WaitType, wanted, Some(held), limit),
         with(Code::BadRelease, held, None, Detail::None),
+        with(Code::BadRelease, held, None, Detail::ByGuard),
         with(Code::HeldLockFreed, held, None, Detail::None),
         with(Code::HeldAtExit, held, None, Detail::None),
         with(

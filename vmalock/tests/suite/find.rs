@@ -1,5 +1,6 @@
 //! Group 11: `lock_mm_and_find_vma`; and the mmap lock's own queue.
 
+use std::cell::RefCell;
 use std::sync::{Arc, mpsc};
 
 use super::fixture::{RW, page, space, vma_at};
@@ -14,7 +15,7 @@ use crate::build::mmap_lock::{
 use crate::build::space::AddressSpace;
 use crate::build::step::Point;
 use crate::build::task::{Interrupted, Task};
-use crate::build::warn::WarningKind;
+use crate::build::warn::{WarningKind, capture};
 
 const STACK: usize = RW | flags::GROWSDOWN;
 
@@ -26,7 +27,8 @@ fn is_unlocked(space: &AddressSpace) -> bool {
 /// The page range of what was found at page `n`, under a read lock that is gone afterwards.
 fn find(space: &AddressSpace, n: usize) -> Option<(usize, usize)> {
     let found = lock_mm_and_find_vma(space.mm(), page(n), FaultOrigin::User)?;
-    assert!(space.mm().mmap_lock.is_locked() && !space.mm().mmap_lock.is_write_locked(), "read-locked");
+    assert!(space.mm().mmap_lock.is_locked(), "locked");
+    drop(space.mm().try_read().expect("for reading"));
     Some((found.vma().vm_start() / page(1), found.vma().vm_end() / page(1)))
 }
 
@@ -226,4 +228,32 @@ pub(crate) fn release_too_many_is_refused() {
     let stages = Stages::new();
     hold_at(&stages, &[]);
     assert!(vma_at(&space, 4).is_attached());
+}
+
+/// A destructor that runs after that of the task is one task still: what it locks it can unlock.
+pub(crate) fn a_late_destructor_owns_its_lock() {
+    struct Late(RefCell<Option<(Arc<AddressSpace>, mpsc::Sender<usize>)>>);
+    impl Drop for Late {
+        fn drop(&mut self) {
+            if let Some((space, sender)) = self.0.take() {
+                let ((), warnings) = capture(|| drop(space.mm().write()));
+                sender.send(warnings.len()).unwrap();
+            }
+        }
+    }
+    thread_local! {
+        static LATE: Late = const { Late(RefCell::new(None)) };
+    }
+    let space = space(&[(4, 8)]);
+    let (sender, receiver) = mpsc::channel();
+    let other = Arc::clone(&space);
+    std::thread::spawn(move || {
+        // What is used first is destroyed last.
+        LATE.with(|late| late.0.replace(Some((Arc::clone(&other), sender))));
+        drop(other.mm().write());
+    })
+    .join()
+    .unwrap();
+    assert_eq!(receiver.recv(), Ok(0));
+    assert!(is_unlocked(&space));
 }

@@ -102,6 +102,7 @@ macro_rules! for_each_case {
             find::a_killed_writer_lets_the_readers_in: "mmap_write_lock_killable",
             find::non_owner_unlock: "mmap_read_unlock_non_owner",
             find::release_too_many_is_refused: "mmap_read_unlock" "mmap_write_unlock",
+            find::a_late_destructor_owns_its_lock: "mmap_write_unlock",
             // The address space
             space::maps_splits_and_merges: "map" "unmap" "protect" "maps",
             space::protect_is_atomic_to_faults: "vma_start_write" "fault",
@@ -113,6 +114,7 @@ macro_rules! for_each_case {
             space::new_vma_is_locked_before_it_is_attached: "map" "vma_mark_attached",
             space::no_lookup_leaks: "lock_vma_under_rcu" "vma_end_read",
             space::leaked_guard_is_told: "exit_mmap",
+            space::slow_reader_is_no_leak: "exit_mmap",
             space::every_wait_ends_with_a_kill: "map" "unmap" "protect" "fork" "fault",
             space::fault_waits_behind_no_writer: "fault" "lock_mm_and_find_vma",
             perturbed::everything_at_once: "lock_vma_under_rcu" "lock_next_vma" "lock_mm_and_find_vma" "map" "unmap" "protect" "fault" "fork" "maps" "vma_start_write_killable" "mmap_write_lock_killable",

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::fixture::{RW, page, raw_mm, space, vma_at};
+use super::fixture::{RW, cache, page, raw_mm, space, space_in, vma_at};
 use super::harness::{Stages, eventually, expect_warnings, hold_at, once_at, spawn};
 use crate::build::lookup::lock_vma_under_rcu;
 use crate::build::mapping::{Access, SpaceError, flags};
@@ -242,4 +242,37 @@ pub(crate) fn leaked_guard_is_told() {
         ],
         || drop(Arc::into_inner(space)),
     );
+}
+
+/// A stale lookup that is kept from running holds a reference for as long as that lasts: no leak, whoever ends meanwhile.
+///
+/// ```text
+/// reader   lookup in A, early check |                            | increment, held |                | put
+/// test                              | A.unmap, B.map: same object |                | B ends: it waits |
+/// ```
+pub(crate) fn slow_reader_is_no_leak() {
+    let cache = cache();
+    let (a, b) = (space_in(cache, &[(4, 8)]), space_in(cache, &[]));
+    let stages = Stages::new();
+    let reader = {
+        let (a, stages) = (Arc::clone(&a), stages.clone());
+        spawn(move || {
+            hold_at(&stages, &[(Point::AfterEarlyCheck, 0, 1), (Point::AfterIncrement, 2, 3)]);
+            lock_vma_under_rcu(a.mm(), page(5)).is_some()
+        })
+    };
+    stages.wait_for(0);
+    a.unmap(page(4), page(4)).unwrap();
+    b.map(page(4), page(4), RW).unwrap();
+    stages.signal(1);
+    stages.wait_for(2);
+    let end = spawn(move || drop(Arc::into_inner(b)));
+    // Long for a lookup, short for a thread that others keep from running. If the other has not begun by then, nothing is tested.
+    let since = std::time::Instant::now();
+    while since.elapsed() < std::time::Duration::from_millis(100) {
+        std::thread::yield_now();
+    }
+    stages.signal(3);
+    assert!(!reader.join());
+    end.join();
 }

@@ -69,7 +69,7 @@ pub(crate) fn parity_is_the_writers() {
         assert!(is_odd());
         let other = space.mm_ref();
         once_at(Point::AfterSeqEnd, move || {
-            assert!(other.mmap_lock.is_write_locked(), "the sequence ends before the lock does");
+            assert!(other.mmap_lock.is_locked(), "the sequence ends before the lock does");
             assert_eq!(other.mm_lock_seq().read_relaxed() & 1, 0);
         });
         drop(guard);

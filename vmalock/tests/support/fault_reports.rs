@@ -17,7 +17,6 @@ struct Row {
     lines: &'static [&'static str],
 }
 
-/// H7c copies what nobody locked and asserts nothing about it, in Linux as here: only a test notices.
 const ROWS: &[Row] = &[
     Row {
         fault: "H7a",
@@ -34,6 +33,14 @@ const ROWS: &[Row] = &[
         class: "vm_lock",
         file: "suite/find.rs",
         lines: &["lock_mm_and_find_vma(space.mm(), page(n), FaultOrigin::User)"],
+    },
+    Row {
+        fault: "H7c",
+        case: "space::fork_copies_what_stands_still",
+        code: "LD0010",
+        class: "vm_lock",
+        file: "suite/space.rs",
+        lines: &["move |space| send.send(space.fork().unwrap()).unwrap()"],
     },
     Row {
         fault: "H7d",
@@ -57,7 +64,8 @@ const ROWS: &[Row] = &[
         code: "LD0007",
         class: "mmap_lock",
         file: "suite/find.rs",
-        lines: &[],
+        // The guard of a lock that was never had, by the one who asked for it.
+        lines: &["lock_mm_and_find_vma(space.mm(), page(4), FaultOrigin::User).is_some()"],
     },
     Row {
         fault: "H10",

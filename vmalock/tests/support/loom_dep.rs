@@ -1,5 +1,9 @@
 //! No validator: what it knows about threads is not what loom's threads are.
 
+use std::panic::Location;
+
+use super::step::Class;
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Held {
     Yes,
@@ -40,6 +44,10 @@ impl DepMap {
 
     pub(crate) fn release(&self) {}
 
+    pub(crate) fn release_of_guard(&self, _made: &'static Location<'static>) {}
+
+    pub(crate) fn report_guard_without_lock(&self, _made: &'static Location<'static>) {}
+
     pub(crate) fn downgrade(&self) {}
 
     pub(crate) fn stale_holder(&self) {}
@@ -61,6 +69,14 @@ impl DepMap {
     pub(crate) fn is_held_exclusive(&self) -> Held {
         Held::Unknown
     }
+}
+
+pub(crate) fn report_broken(
+    _class: Class,
+    _message: &'static str,
+    _remedy: &'static str,
+    _at: &'static Location<'static>,
+) {
 }
 
 #[derive(Debug)]

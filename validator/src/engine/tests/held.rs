@@ -134,6 +134,26 @@ fn assertions() {
 }
 
 #[test]
+fn an_assertion_of_a_locks_own_is_told_once_for_each_sentence() {
+    let mut bench = Bench::user();
+    let lock = bench.lock("A");
+    let mut broken = |message| {
+        bench.validator.assertion_broken(&mut bench.task, lock, message, "do otherwise", Site(7)).is_clean()
+    };
+    assert_eq!(["one", "one", "two"].map(&mut broken), [false, true, false]);
+}
+
+#[test]
+fn a_guard_that_releases_too_often_is_told_from_where_it_was_made() {
+    let mut bench = Bench::user();
+    let lock = bench.lock("A");
+    let outcome = bench.validator.release(&mut bench.task, lock, Site(7)).by_guard();
+    let [violation] = outcome.violations() else { panic!("one violation") };
+    assert!(matches!(violation.detail, Detail::ByGuard));
+    assert_eq!(violation.subject.map(|subject| subject.site), Some(Site(7)));
+}
+
+#[test]
 fn what_does_not_fit_is_unknown_and_passes() {
     let mut config = Config::user();
     config.max_held = 1;

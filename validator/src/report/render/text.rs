@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::report::build::same_file;
 use crate::report::model::{Frame, Place, Report, ReportDependency};
+use crate::report::places::same_file;
 
 use super::SourceText;
 use super::interleave::{Interleaving, interleaving};

@@ -1,0 +1,132 @@
+//! Where a place of a report is, seen from its stack: which line of the program, in which function, called from where.
+
+use super::model::{Frame, Place};
+use super::path::is_standard_library;
+
+/// Adds to `place` what its stack tells: the function around it, and who called the file it is in.
+///
+/// Locks are often taken in one line of a wrapper; the first frame in another file is what the reader knows.
+pub(super) fn with_frames(place: Place, frames: &[Frame]) -> Place {
+    let mut place = in_program(place, frames);
+    if place.function.is_none() {
+        place.function = frames
+            .iter()
+            .find(|frame| same_file(&frame.file, &place.file))
+            .map(|frame| frame.function.clone());
+    }
+    if place.caller.is_none() && place.is_known() {
+        let mut outside = frames.iter().skip_while(|frame| !same_file(&frame.file, &place.file));
+        let caller = outside.find(|frame| !frame.file.is_empty() && !same_file(&frame.file, &place.file));
+        place.caller = caller.filter(|frame| !is_standard_library(&frame.file)).map(|frame| {
+            Box::new(Place {
+                file: frame.file.clone(),
+                line: frame.line,
+                column: frame.column,
+                function: Some(frame.function.clone()),
+                caller: None,
+            })
+        });
+    }
+    place
+}
+
+/// Whether a frame stands at a place.
+pub(super) fn is_at(frame: &Frame, place: &Place) -> bool {
+    frame.line == place.line && same_file(&frame.file, &place.file)
+}
+
+/// Whether two spellings name one file: debug information may have a longer path than the compiler's.
+pub(super) fn same_file(a: &str, b: &str) -> bool {
+    let (long, short) = if a.len() >= b.len() { (a, b) } else { (b, a) };
+    !short.is_empty()
+        && long.strip_suffix(short).is_some_and(|rest| {
+            rest.is_empty() || rest.ends_with(['/', '\\']) || short.starts_with(['/', '\\'])
+        })
+}
+
+/// The line of the program that a place inside the standard library, or no place at all, stands for.
+///
+/// What a destructor does has no caller but the drop glue, and what is called through a function pointer none but the shim for
+/// it. The stack knows who let the value go: the frame around the innermost destructor.
+fn in_program(place: Place, frames: &[Frame]) -> Place {
+    if place.is_known() && !is_standard_library(&place.file) {
+        return place;
+    }
+    let is_destructor = |frame: &Frame| frame.function.ends_with("core::ops::drop::Drop>::drop");
+    let around = frames.iter().position(is_destructor).map_or(0, |destructor| destructor + 1);
+    let is_program = |frame: &&Frame| frame.line != 0 && !is_standard_library(&frame.file);
+    match frames[around..].iter().find(is_program) {
+        Some(Frame { function, file, line, column }) => Place {
+            file: file.clone(),
+            line: *line,
+            column: *column,
+            function: Some(function.clone()),
+            caller: None,
+        },
+        None => place,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_found_under_both_spellings() {
+        assert!(same_file("/r/app/src/a.rs", "src/a.rs"));
+        assert!(same_file("src/a.rs", "src/a.rs"));
+        assert!(!same_file("/r/app/src/aa.rs", "a.rs"));
+        assert!(!same_file("src/a.rs", ""));
+    }
+
+    #[test]
+    fn the_caller_is_the_first_frame_outside_the_file() {
+        let frame = |function: &str, file: &str| Frame {
+            function: function.into(),
+            file: file.into(),
+            line: 3,
+            column: 1,
+        };
+        let frames = [
+            frame("wrap::lock", "/r/wrap.rs"),
+            frame("wrap::with", "/r/wrap.rs"),
+            frame("app::run", "/r/src/app.rs"),
+        ];
+        let place = Place { file: "/r/wrap.rs".into(), line: 1, column: 2, ..Place::default() };
+        let place = with_frames(place, &frames);
+        assert_eq!(place.function.as_deref(), Some("wrap::lock"));
+        assert_eq!(place.caller.expect("found").file, "/r/src/app.rs");
+    }
+
+    #[test]
+    fn what_a_destructor_does_is_told_of_who_let_the_value_go() {
+        let frame = |function: &str, file: &str, line| Frame {
+            function: function.into(),
+            file: file.into(),
+            line,
+            column: 5,
+        };
+        let glue = Place {
+            file: "/rustc/0/library/core/src/ptr/mod.rs".into(),
+            line: 805,
+            column: 1,
+            ..Place::default()
+        };
+        let frames = [
+            frame("lock::unlock", "/r/lock/src/raw.rs", 2),
+            frame("<lock::Guard as core::ops::drop::Drop>::drop", "/r/lock/src/guard.rs", 9),
+            frame("core::ptr::drop_in_place<lock::Guard>", "/rustc/0/library/core/src/ptr/mod.rs", 805),
+            frame("<app::Step as core::ops::drop::Drop>::drop", "/r/app/src/step.rs", 7),
+            frame("app::main", "/r/app/src/main.rs", 3),
+        ];
+        for unclear in [glue.clone(), Place::default()] {
+            let place = with_frames(unclear, &frames);
+            assert_eq!((place.file.as_str(), place.line), ("/r/app/src/step.rs", 7));
+            assert_eq!(place.function.as_deref(), Some("<app::Step as core::ops::drop::Drop>::drop"));
+            assert_eq!(place.caller.expect("the next file").line, 3);
+        }
+        assert_eq!(with_frames(glue.clone(), &frames[..3]).file, glue.file, "nothing better is known");
+        let through_pointer = with_frames(glue, &frames[4..]);
+        assert_eq!(through_pointer.line, 3, "without a destructor it is the innermost frame");
+    }
+}
