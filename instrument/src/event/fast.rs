@@ -6,7 +6,7 @@
 
 use std::panic::Location;
 
-use lockdep_validator::{Acquire, AcquireFlags, LockId, Mode, Site, Subclass, Wait};
+use lockdep_validator::{Acquire, AcquireFlags, LockId, Mode, Subclass, Wait};
 
 use crate::hook::{ClassKey, LockInfo, LockMap, Slot, Verdict};
 use crate::site::site;
