@@ -91,6 +91,22 @@ impl CargoConfig {
         }
     }
 
+    /// Whether cargo prints in colour: `--color`, `CARGO_TERM_COLOR`, `term.color`, in this order. `None` where it looks at what
+    /// it prints to.
+    pub(crate) fn is_coloured(&self, option: Option<&str>) -> Option<bool> {
+        let variable = std::env::var("CARGO_TERM_COLOR").ok();
+        self.says_coloured(option.or(variable.as_deref()))
+    }
+
+    fn says_coloured(&self, nearer: Option<&str>) -> Option<bool> {
+        let file = self.values(&["term", "color"]).next().and_then(toml::Value::as_str);
+        match nearer.or(file) {
+            Some("always") => Some(true),
+            Some("never") => Some(false),
+            _ => None,
+        }
+    }
+
     /// Whether `[unstable] build-std` is set.
     pub(crate) fn builds_std(&self) -> bool {
         self.values(&["unstable", "build-std"]).next().is_some()
@@ -147,6 +163,14 @@ mod tests {
         ]);
         assert_eq!(config.values(&["build", "target"]).next().and_then(toml::Value::as_str), Some("a"));
         assert_eq!(config.rustdoc_flags("a"), ["--x", "--y z", "--far", "off"]);
+    }
+
+    #[test]
+    fn colours_are_those_of_cargo() {
+        let config = config(&[("/a/b", "[term]\ncolor = 'always'"), ("/a", "[term]\ncolor = 'never'")]);
+        assert_eq!(config.says_coloured(None), Some(true));
+        assert_eq!(config.is_coloured(Some("never")), Some(false));
+        assert_eq!(config.is_coloured(Some("auto")), None);
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub(crate) struct CargoOptions {
     pub(crate) target_dir: Option<PathBuf>,
     pub(crate) manifest_path: Option<PathBuf>,
     pub(crate) offline: bool,
+    /// `--color`.
+    pub(crate) color: Option<String>,
 }
 
 impl CargoOptions {
@@ -39,6 +41,7 @@ impl CargoOptions {
                 "--target-dir" => options.target_dir = value().map(PathBuf::from),
                 "--manifest-path" => options.manifest_path = value().map(PathBuf::from),
                 "--offline" | "--frozen" => options.offline = true,
+                "--color" => options.color = value().map(|v| v.to_string_lossy().into_owned()),
                 "-Z" if value().is_some_and(|v| is_build_std(&v)) => return Err(build_std()),
                 _ if name.starts_with("-Zbuild-std") => return Err(build_std()),
                 _ => {}
@@ -140,10 +143,12 @@ mod tests {
 
     #[test]
     fn options_are_read_in_both_spellings_and_only_before_the_dashes() {
-        let options = parse("--lib --target x86 --target-dir=/t --offline -- --target y").expect("valid");
+        let options =
+            parse("--lib --target x86 --target-dir=/t --offline --color=never -- --target y").expect("valid");
         assert_eq!(options.targets, ["x86"]);
         assert_eq!(options.target_dir.as_deref(), Some(Path::new("/t")));
         assert!(options.offline);
+        assert_eq!(options.color.as_deref(), Some("never"));
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub(crate) struct Session {
     workspace_root: PathBuf,
     /// What the user gave with `--manifest-path`.
     manifest_path: Option<PathBuf>,
+    /// What cargo was told about colours, if anything.
+    is_coloured: Option<bool>,
     /// Whether the code is somebody else's, so that its lints must not stop the build.
     foreign: bool,
 }
@@ -76,6 +78,7 @@ impl Session {
         let runtime = Runtime::ready(&base, &toolchain, &target, options.offline)?;
         let directory = directory.to_owned();
         let manifest_path = options.manifest_path.clone();
+        let is_coloured = toolchain.config.is_coloured(options.color.as_deref());
         Ok(Self {
             toolchain,
             target,
@@ -83,6 +86,7 @@ impl Session {
             runtime,
             directory,
             manifest_path,
+            is_coloured,
             workspace_root,
             foreign: false,
         })
@@ -95,7 +99,7 @@ impl Session {
     /// If cargo cannot be started or the records cannot be written.
     pub(crate) fn run(&self, command: CargoCommand, cargo_args: &[OsString], args: &WatchArgs) -> Result<u8> {
         let records = self.new_record_directory()?;
-        let mut watch = Watch::open(&records, args)?;
+        let mut watch = Watch::open(&records, args, self.is_coloured)?;
         let mut verdict = watch.run(self.cargo(command, cargo_args, &records), None)?;
         if args.settle {
             self.settle(command, cargo_args, &mut watch, &mut verdict)?;

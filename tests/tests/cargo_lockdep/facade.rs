@@ -124,3 +124,25 @@ fn doctests_and_tests_run_with_our_locks() {
     assert!(ended.stdout.contains("1 passed"), "{}", ended.stdout);
     // The explicit type in the doctest compiles only if it and the crate agree about what a mutex is.
 }
+
+#[test]
+fn crates_of_any_edition_and_name_see_our_locks() {
+    let project = fixture("namesakes");
+    let ended = run(&project, &["test", "-p", "old"]);
+    assert_ended(&ended, "exit 0");
+    let seen: Vec<&str> = ended.stdout.lines().filter(|line| line.starts_with("sees ")).collect();
+    assert_eq!(seen.len(), 4, "{}", ended.stdout);
+    assert!(seen.iter().all(|line| line.starts_with("sees lockdep::sync::")), "{seen:?}");
+    assert!(ended.stdout.contains("1 passed"), "the doctest: {}", ended.stdout);
+    let ended = run(&project, &["run", "-q", "-p", "std"]);
+    assert_ended(&ended, "exit 0");
+    assert!(ended.stdout.starts_with("sees lockdep::sync::"), "{}", ended.stdout);
+}
+
+#[test]
+fn two_dynamic_libraries_in_a_program_are_refused_with_the_reason() {
+    let ended = run(&fixture("namesakes"), &["run", "-q", "-p", "two"]);
+    assert_ended(&ended, "exit 101");
+    let said = "lockdep: this crate is linked dynamically (it is or uses a crate of type dylib";
+    assert!(ended.stderr.contains(said), "{}", ended.stderr);
+}

@@ -3,7 +3,7 @@
 use lockdep_tests::child::Ended;
 use lockdep_validator::report::model::Report;
 
-use crate::harness::{assert_ended, fixture, run};
+use crate::harness::{assert_ended, command, finish, fixture, run};
 
 fn do_it(what: &[&str]) -> (Ended, Vec<Report>) {
     let mut args = vec!["run", "-q", "--format", "json", "--"];
@@ -50,4 +50,32 @@ fn locks_of_parking_lot_0_10_are_seen() {
     let (ended, reports) = do_it(&["old-mutex-again"]);
     assert_ended(&ended, "exit 3");
     assert_eq!(codes(&reports), [("LD0001", "error")]);
+}
+
+#[test]
+fn a_dependency_that_waits_for_itself_ends_as_the_user_wants() {
+    // Whatever comes, the report was made before: it is all that is left of a process that aborts or hangs.
+    let with = |what: &str, on_deadlock: &str, timeout: &str| {
+        let args = ["run", "-q", "--timeout", timeout, "--", what];
+        finish(command(&fixture("lock_crates"), &args).env("LOCKDEP_ON_DEADLOCK", on_deadlock))
+    };
+    for what in ["dependency-again", "old-dependency-again"] {
+        let ended = with(what, "panic", "600");
+        assert_ended(&ended, "exit 3");
+        assert!(ended.stdout.contains("unwound: lockdep: this acquisition waits"), "{}", ended.stdout);
+        assert!(
+            ended.stderr.contains("LD0001") && ended.stderr.contains("store/src/lib.rs"),
+            "{}",
+            ended.stderr
+        );
+        let ended = with(what, "abort", "600");
+        assert_ended(&ended, "exit 3");
+        assert_eq!(ended.stdout, "", "nothing unwinds");
+        assert!(ended.stderr.contains("LD0001") && !ended.stderr.contains("--timeout"), "{}", ended.stderr);
+    }
+    let ended = with("old-dependency-again", "hang", "20");
+    assert_ended(&ended, "exit 3");
+    let told = ended.stderr.find("LD0001").expect("the report was made");
+    assert!(ended.stderr.find("--timeout").is_some_and(|end| told < end), "{}", ended.stderr);
+    assert_eq!(ended.stdout, "");
 }

@@ -117,6 +117,21 @@ fn the_programs_streams_are_its_own() {
 }
 
 #[test]
+fn colours_are_those_that_cargo_was_told() {
+    let report = |args: &[&str], variable: &str| {
+        let mut command = command(&fixture("cargo_graph"), args);
+        let ended = finish(command.env("CARGO_TERM_COLOR", variable));
+        assert_ended(&ended, "exit 3");
+        ended.stderr.lines().find(|line| line.contains("LD0003")).map(String::from).expect("a report")
+    };
+    let run = ["run", "-q", "-p", "app", "--", "write", "read"];
+    let never = ["run", "-q", "-p", "app", "--color", "never", "--", "write", "read"];
+    assert!(report(&run, "always").contains("\x1b["));
+    assert!(!report(&never, "always").contains("\x1b["));
+    assert!(!report(&run, "auto").contains("\x1b["), "stderr is a pipe");
+}
+
+#[test]
 fn a_run_that_watched_nothing_says_so() {
     let ended = run(&fixture("cargo_graph"), &["build", "-q", "-p", "app"]);
     assert_ended(&ended, "exit 0");

@@ -77,15 +77,16 @@ pub(crate) struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    /// Opens the output.
+    /// Opens the output; `is_coloured` is what cargo was told, if anything.
     ///
     /// # Errors
     ///
     /// If the policy in the environment is malformed, or the output cannot be written.
-    pub(crate) fn open(records: &'a Path, args: &WatchArgs) -> Result<Self> {
+    pub(crate) fn open(records: &'a Path, args: &WatchArgs, is_coloured: Option<bool>) -> Result<Self> {
         // Exceptions lie where the user is, whichever directory the command runs in.
         let policy = Policy::from_environment(&session::current_directory()?)?;
-        Ok(Self { records, timeout_s: args.timeout, policy, printer: Printer::open(args)? })
+        let printer = Printer::open(args, is_coloured)?;
+        Ok(Self { records, timeout_s: args.timeout, policy, printer })
     }
 
     /// The directory of the records.

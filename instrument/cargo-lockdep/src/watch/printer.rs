@@ -21,12 +21,12 @@ pub(super) struct Printer {
 }
 
 impl Printer {
-    /// Opens the output.
+    /// Opens the output; `is_coloured` is what cargo was told, if anything.
     ///
     /// # Errors
     ///
     /// If the file cannot be created.
-    pub(super) fn open(args: &WatchArgs) -> Result<Self> {
+    pub(super) fn open(args: &WatchArgs, is_coloured: Option<bool>) -> Result<Self> {
         let (out, name): (Box<dyn Write>, _) = match &args.output {
             Some(path) => {
                 let name = path.display().to_string();
@@ -34,9 +34,10 @@ impl Printer {
             }
             None => (Box::new(io::stderr()), "stderr".to_owned()),
         };
-        let is_coloured = args.output.is_none()
-            && io::stderr().is_terminal()
-            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let by_terminal = || {
+            io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        };
+        let is_coloured = args.output.is_none() && is_coloured.unwrap_or_else(by_terminal);
         let styles = if is_coloured { Styles::COLOUR } else { Styles::PLAIN };
         let options = TextOptions { styles, ..TextOptions::default() };
         Ok(Self { out, name, format: args.format, options, told: Told::default() })

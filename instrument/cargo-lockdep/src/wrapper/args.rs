@@ -1,6 +1,7 @@
 //! What a rustc command line says, as far as the façade depends on it.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 /// A rustc call as cargo makes it.
 ///
@@ -19,6 +20,10 @@ pub(crate) struct RustcCall {
     pub(crate) input: Option<usize>,
     pub(crate) has_cap_lints: bool,
     pub(crate) prefers_dynamic: bool,
+    /// Whether a dynamic library lies beside the result: a dependency of type dylib. (Macros lie with the host's.)
+    pub(crate) uses_dylib: bool,
+    /// Files given by `--extern` that are dynamic libraries.
+    dynamic_externs: Vec<String>,
     /// Where `--edition=…` stands among the arguments.
     pub(crate) edition: Option<usize>,
     /// Where the result goes.
@@ -52,6 +57,8 @@ impl RustcCall {
             call.note(name, value, index);
             index += 1 + usize::from(takes_value);
         }
+        let beside = |file: &String| Path::new(file).parent() == Some(Path::new(&call.out_dir));
+        call.uses_dylib = call.dynamic_externs.iter().any(beside);
         call
     }
 
@@ -78,7 +85,10 @@ impl RustcCall {
             "--cfg" => self.cfgs.push(value),
             "--check-cfg" => self.check_cfgs.push(value),
             "--extern" => {
-                let name = value.split('=').next().unwrap_or_default();
+                let (name, file) = value.split_once('=').unwrap_or((&value, ""));
+                if [".so", ".dylib"].iter().any(|suffix| file.ends_with(suffix)) {
+                    self.dynamic_externs.push(file.to_owned());
+                }
                 // `noprelude:name`, `priv,noprelude:name`
                 self.externs.push(name.rsplit(':').next().unwrap_or_default().to_owned());
             }
@@ -165,6 +175,15 @@ mod tests {
     fn questions_are_told_from_compilations() {
         assert!(parse("- --crate-name ___ --print=file-names --crate-type bin").is_query);
         assert!(parse("-vV").is_query);
+    }
+
+    #[test]
+    fn a_dynamic_library_is_told_from_a_macro_by_where_it_lies() {
+        let line = "--crate-name a --out-dir /t/x86/debug/deps --extern d=/t/x86/debug/deps/libd.so";
+        assert!(parse(line).uses_dylib);
+        let line =
+            "--crate-name a --out-dir /t/x86/debug/deps --extern m=/t/debug/deps/libm.so --extern l=l.rlib";
+        assert!(!parse(line).uses_dylib);
     }
 
     #[test]

@@ -50,9 +50,12 @@ pub(crate) fn run() -> Result<u8> {
     let manifest = env::var_os(RUNTIME_VARIABLE).unwrap_or_default();
     let runtime = Runtime::load(Path::new(&manifest))?;
     let call = RustcCall::parse(&args);
+    let variable = |name: &str| env::var(name).unwrap_or_default();
     let package = Package {
-        name: env::var("CARGO_PKG_NAME").unwrap_or_default(),
-        version: env::var("CARGO_PKG_VERSION").unwrap_or_default(),
+        name: variable("CARGO_PKG_NAME"),
+        version: variable("CARGO_PKG_VERSION"),
+        repository: variable("CARGO_PKG_REPOSITORY"),
+        directory: variable("CARGO_MANIFEST_DIR"),
     };
     let plan = Plan::of(&call, &package, &runtime);
     if let Plan::Refuse(reason) = plan {
@@ -76,7 +79,7 @@ pub(crate) fn run() -> Result<u8> {
     command.args(&args);
     if !call.is_query
         && call.has_target
-        && (call.prefers_dynamic || call.crate_types.iter().any(|t| t == "dylib"))
+        && (call.prefers_dynamic || call.uses_dylib || call.crate_types.iter().any(|t| t == "dylib"))
     {
         return run_and_explain(command);
     }
@@ -117,8 +120,9 @@ fn run_and_explain(mut command: Command) -> Result<u8> {
     let status = command.status().context(|| format!("cannot run {}", command.get_program().display()))?;
     if !status.success() {
         crate::cli::say(
-            "this crate is linked dynamically (crate type dylib, or -C prefer-dynamic); if the error above is about a \
-             crate that may only show up once, build it statically: the runtime can be in a program only once",
+            "this crate is linked dynamically (it is or uses a crate of type dylib, or -C prefer-dynamic is set); if the \
+             error above is about a crate that may only show up once, build it statically: the runtime can be in a program \
+             only once",
         );
     }
     Ok(crate::exit::of_status(status))

@@ -11,6 +11,21 @@ use crate::runtime::{self, Runtime};
 pub(crate) struct Package {
     pub(crate) name: String,
     pub(crate) version: String,
+    pub(crate) repository: String,
+    /// Where its manifest is.
+    pub(crate) directory: String,
+}
+
+impl Package {
+    /// Whether it is one of ours, and not another one that is called so.
+    fn is_ours(&self) -> bool {
+        OURS.contains(&&*self.name) && self.repository == env!("CARGO_PKG_REPOSITORY")
+    }
+
+    /// Whether it is part of the standard library, which `-Z build-std` compiles from the toolchain's own folder.
+    fn is_standard_library(&self) -> bool {
+        self.directory.contains("/rustlib/src/rust/")
+    }
 }
 
 /// What to do with one rustc call.
@@ -125,14 +140,14 @@ impl Plan {
         if call.is_query || !call.has_target || is_macro || is_build_script {
             return Self::LeaveAlone;
         }
-        if OURS.contains(&&*package.name) {
+        if package.is_ours() {
             return match &*call.crate_name {
                 "lockdep" if !call.is_test => Self::Alias("lockdep"),
                 "lockdep_validator" if !call.is_test => Self::Alias("lockdep_validator"),
                 _ => Self::LeaveAlone,
             };
         }
-        if matches!(&*package.name, "core" | "std" | "alloc") && call.crate_name == package.name {
+        if package.is_standard_library() {
             return Self::Refuse(
                 "the standard library itself is being compiled (-Z build-std); the instrumented locks need the one \
                  that came with the toolchain",
@@ -272,7 +287,9 @@ mod tests {
 
     fn plan(line: &str, package: &str) -> Plan {
         let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-        let package = Package { name: package.into(), version: "0.4.1".into() };
+        let repository = env!("CARGO_PKG_REPOSITORY").into();
+        let package =
+            Package { name: package.into(), version: "0.4.1".into(), repository, ..Package::default() };
         Plan::of(&RustcCall::parse(&args), &package, &runtime())
     }
 
@@ -317,7 +334,11 @@ mod tests {
             plan("--crate-name vmalock a.rs --crate-type lib --target x", "vmalock"),
             Plan::LeaveAlone
         );
-        // Someone else's crate may have a target of that name.
+        // Someone else's package may be called so, or have a target of that name.
+        let args: Vec<OsString> =
+            "--crate-name lockdep a.rs --crate-type bin --target x".split(' ').map(OsString::from).collect();
+        let package = Package { name: "lockdep".into(), ..Package::default() };
+        assert_eq!(Plan::of(&RustcCall::parse(&args), &package, &runtime()), Plan::Facade);
         assert_eq!(plan("--crate-name lockdep a.rs --crate-type bin --target x", "other"), Plan::Facade);
     }
 
@@ -326,7 +347,7 @@ mod tests {
         let line = "--crate-name lock_api --edition=2018 a.rs --crate-type lib --target x";
         let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
         for (version, folder) in [("0.3.4", "v0_3"), ("0.4.14", "v0_4"), ("0.5.0", "v0_5")] {
-            let package = Package { name: "lock_api".into(), version: version.into() };
+            let package = Package { name: "lock_api".into(), version: version.into(), ..Package::default() };
             let plan = Plan::of(&RustcCall::parse(&args), &package, &runtime());
             let Plan::Substitute { source, .. } = plan else { panic!("{version}: {plan:?}") };
             assert!(source.ends_with(format!("lock_api/{folder}/src/lib.rs")), "{}", source.display());
@@ -369,7 +390,7 @@ mod tests {
         let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
         let call = RustcCall::parse(&args);
         let of = |version: &str| {
-            let package = Package { name: "once_cell".into(), version: version.into() };
+            let package = Package { name: "once_cell".into(), version: version.into(), ..Package::default() };
             Plan::of(&call, &package, &runtime())
         };
         let plan = of("1.21.3");
@@ -391,8 +412,13 @@ mod tests {
 
     #[test]
     fn building_std_is_refused() {
-        let line = "--crate-name core a.rs --crate-type lib --target x";
-        assert!(matches!(plan(line, "core"), Plan::Refuse(_)));
+        let args: Vec<OsString> = "--crate-name std a.rs --target x".split(' ').map(OsString::from).collect();
+        let of = |directory: &str| {
+            let package = Package { name: "std".into(), directory: directory.into(), ..Package::default() };
+            Plan::of(&RustcCall::parse(&args), &package, &runtime())
+        };
+        assert!(matches!(of("/t/lib/rustlib/src/rust/library/std"), Plan::Refuse(_)));
+        assert_eq!(of("/home/me/std"), Plan::Facade, "a program may be called so");
     }
 
     #[test]
