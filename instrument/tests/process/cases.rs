@@ -270,7 +270,10 @@ fn raised() {
         let _first = lock.read().expect("not poisoned");
         let _second = lock.read().expect("not poisoned");
     }
-    writer_that_raises(&lock);
+    // Only another thread can queue in between.
+    std::thread::scope(|scope| {
+        scope.spawn(|| writer_that_raises(&lock));
+    });
 }
 
 #[inline(never)]
