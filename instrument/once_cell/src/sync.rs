@@ -25,6 +25,12 @@ impl Identity {
         Self(LockMap::new())
     }
 
+    /// Notes who made the cell, if it was made by a function of the library on somebody's behalf.
+    #[inline]
+    fn relocate(&mut self) {
+        self.0.relocate();
+    }
+
     /// Tells of an initialisation that is about to run or to be waited for; dropping the result tells that it is over.
     ///
     /// There is nothing to try here: an initialisation that is not finished and that this thread is inside of can only be
