@@ -47,6 +47,9 @@ pub(crate) enum End {
     Signal(i32),
 }
 
+/// What must have been counted when the program ends: classes, dependencies, chains, reports. Nothing may be dropped or unseen.
+pub(crate) type Counts = [u64; 4];
+
 /// One program of the corpus.
 #[derive(Clone, Copy, Debug)]
 #[expect(dead_code, reason = "the harness reads what a case wants, the program runs it")]
@@ -63,13 +66,15 @@ pub(crate) struct Case {
     pub(crate) why: &'static str,
     /// How many distinct reports of at least warning level there must be, if that is part of the case.
     pub(crate) n_reports: Option<usize>,
+    /// What the counters of the process must be at its end, if that is part of the case.
+    pub(crate) counts: Option<Counts>,
     /// The program.
     pub(crate) run: fn(),
 }
 
 impl Case {
     const fn new(name: &'static str, want: Want, why: &'static str, run: fn()) -> Self {
-        Self { name, want, end: End::Exit(0), env: &[], why, n_reports: None, run }
+        Self { name, want, end: End::Exit(0), env: &[], why, n_reports: None, counts: None, run }
     }
 
     /// A case in which threads really block each other: it is ended by the report itself.
@@ -86,6 +91,11 @@ impl Case {
 
     const fn with_env(mut self, env: &'static [(&'static str, &'static str)]) -> Self {
         self.env = env;
+        self
+    }
+
+    const fn counts(mut self, counts: Counts) -> Self {
+        self.counts = Some(counts);
         self
     }
 

@@ -1,12 +1,12 @@
 //! The validator under stress: forks, exits, signals, many threads.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
 
 use lockdep::sync::Mutex;
 
 use super::support::nest;
-use super::{Case, End, Want};
+use super::{Case, Counts, End, Want};
 
 pub(super) const CASES: &[Case] = &[
     Case::new(
@@ -14,32 +14,47 @@ pub(super) const CASES: &[Case] = &[
         Want::Error("LD0003"),
         "unwinding through two locks",
         thread_panics,
-    ),
-    Case::new("fork_single", Want::Silent, "the child of a single thread goes on validating", fork_single),
-    Case::new("fork_multi", Want::Silent, "the child of several threads is off until exec", fork_multi),
+    )
+    .counts(INVERSION),
+    Case::new("fork_single", Want::Silent, "the child of a single thread goes on validating", fork_single)
+        .counts(ONE_ORDER),
+    Case::new("fork_multi", Want::Silent, "the child of several threads is off until exec", fork_multi)
+        .counts(ONE_ORDER),
     Case::new("exit_during_validation", Want::Silent, "exit while threads validate", exit_during_validation)
-        .ends(End::Exit(7)),
+        .ends(End::Exit(7))
+        // A -> B, A -> first, first -> second.
+        .counts([4, 3, 5, 0]),
     Case::new("threads_1000", Want::Error("LD0003"), "a thousand threads, one inversion", threads_1000)
-        .reports(1),
+        .reports(1)
+        .counts(INVERSION),
     Case::new(
         "signal_handler",
         Want::Error("LD0003"),
         "a violation closed inside a signal handler",
         signal_handler,
-    ),
+    )
+    .counts(INVERSION),
     Case::new(
         "allocator_context",
         Want::Error("LD0003"),
         "a violation closed inside an allocator is told when it is left",
         allocator_context,
-    ),
+    )
+    .counts(INVERSION),
     Case::new("panic_on_violation", Want::Error("LD0003"), "LOCKDEP_ON_VIOLATION=panic", panic_on_violation)
         .ends(End::Exit(101))
-        .with_env(&[("LOCKDEP_ON_VIOLATION", "panic")]),
+        .with_env(&[("LOCKDEP_ON_VIOLATION", "panic")])
+        .counts(INVERSION),
     Case::new("exit_code", Want::Error("LD0003"), "LOCKDEP_EXITCODE=9", panic_on_violation)
         .ends(End::Exit(9))
-        .with_env(&[("LOCKDEP_EXITCODE", "9")]),
+        .with_env(&[("LOCKDEP_EXITCODE", "9")])
+        .counts(INVERSION),
 ];
+
+/// Two locks in both orders: each alone, and each above the other, whoever did it and how often.
+const INVERSION: Counts = [2, 2, 4, 1];
+/// Two locks in one order.
+const ONE_ORDER: Counts = [2, 1, 2, 0];
 
 static A: Mutex<u8> = Mutex::new(0);
 static B: Mutex<u8> = Mutex::new(0);
@@ -75,9 +90,13 @@ fn fork_single() {
     nest(&A, &B);
     let status = in_forked_child(|| {
         nest(&A, &B);
-        if lockdep::enabled() { 0 } else { 1 }
+        let fresh = Mutex::new('f');
+        nest(&B, &fresh);
+        let counters = lockdep::counters();
+        let counted = (counters.classes, counters.dependencies, counters.dropped + counters.unseen);
+        i32::from(!lockdep::enabled()) + 2 * i32::from(counted != (3, 2, 0))
     });
-    assert_eq!(status, 0, "validation goes on in the child");
+    assert_eq!(status, 0, "validation goes on in the child: 1 is off, 2 miscounted");
     nest(&A, &B);
 }
 
@@ -94,23 +113,33 @@ fn fork_multi() {
         // Another thread may have held A or B at the fork: only fresh locks are safe to take here.
         let fresh = (Mutex::new('f'), Mutex::new(1_u8));
         nest(&fresh.0, &fresh.1);
-        i32::from(lockdep::enabled())
+        let counters = lockdep::counters();
+        let counted = (counters.classes, counters.dependencies, counters.dropped + counters.unseen);
+        i32::from(lockdep::enabled()) + 2 * i32::from(counted != (2, 1, 0))
     });
     stop.store(true, Ordering::Relaxed);
     thread.join().expect("does not panic");
-    assert_eq!(status, 0, "validation is off in the child of a multi-threaded parent");
+    assert_eq!(status, 0, "validation is off in the child of a multi-threaded parent: 1 is on, 2 counted on");
 }
 
 fn exit_during_validation() {
+    let at_work = Arc::new(Barrier::new(5));
     for _ in 0..4 {
-        lockdep::thread::spawn(|| {
+        let at_work = Arc::clone(&at_work);
+        lockdep::thread::spawn(move || {
             let own = (Mutex::new('o'), Mutex::new(1_u8));
-            loop {
+            let round = || {
                 nest(&A, &own.0);
                 nest(&own.0, &own.1);
+            };
+            round();
+            at_work.wait();
+            loop {
+                round();
             }
         });
     }
+    at_work.wait();
     for _ in 0..1_000 {
         nest(&A, &B);
     }

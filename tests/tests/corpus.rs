@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "the table is what people run this test for")]
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,12 +12,13 @@ use std::time::Duration;
 
 use lockdep_tests::child::{self, Ended};
 use lockdep_tests::reports;
+use lockdep_validator::record::Record;
 use lockdep_validator::report::model::Report;
 
 #[path = "../corpus/mod.rs"]
 mod corpus;
 
-use corpus::{Case, End, Want};
+use corpus::{Case, Counts, End, Want};
 
 /// How long a program may take before it counts as hung.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -89,6 +91,11 @@ fn run(case: &'static Case) -> Row {
     clear(&mut command);
     command.arg(case.name).env("LOCKDEP", "1").env("LOCKDEP_FORMAT", "json").env("LOCKDEP_OUTPUT", &output);
     command.envs(case.env.iter().copied());
+    let records = dir.path().join("records");
+    if case.counts.is_some() {
+        // The last line of a run record tells what was counted, in a program that is silent too.
+        command.env("LOCKDEP_DIR", &records);
+    }
     let ended = match child::run(&mut command, LIMIT) {
         Ok(ended) => ended,
         Err(error) => {
@@ -97,8 +104,47 @@ fn run(case: &'static Case) -> Row {
     };
     let found = reports::read(&output);
     let got = describe(&found, &ended);
-    let wrong = judge(case, &found, &ended);
+    let miscounted = case.counts.and_then(|counts| miscounted(&counts, &records));
+    let wrong = match (judge(case, &found, &ended), miscounted) {
+        (Some(wrong), Some(miscounted)) => Some(wrong + &miscounted),
+        (wrong, miscounted) => wrong.or(miscounted),
+    };
     Row { case, got, wrong }
+}
+
+/// What the process counted, if it is not what the case wants.
+fn miscounted(wanted: &Counts, records: &Path) -> Option<String> {
+    let lines: Vec<Record> = match whole_record(records) {
+        Ok(lines) => lines,
+        Err(error) => return Some(error),
+    };
+    let Some(Record::End(end)) = lines.last() else {
+        return Some(" left a record without an end".to_owned());
+    };
+    let counted = [end.counters.classes, end.counters.dependencies, end.counters.chains, end.n_reports];
+    let lost = end.counters.dropped + end.counters.unseen;
+    (counted != *wanted || lost > 0).then(|| {
+        format!(" counted {counted:?} classes, dependencies, chains, reports instead of {wanted:?}, and lost {lost} events")
+    })
+}
+
+/// The record of the process that was started; its children leave records of their own.
+fn whole_record(records: &Path) -> Result<Vec<Record>, String> {
+    let files = std::fs::read_dir(records).map_err(|error| format!(" left no record: {error}"))?;
+    let mut own = Vec::new();
+    for file in files {
+        let path = file.map_err(|error| error.to_string())?.path();
+        let bytes = std::fs::read(&path).map_err(|error| error.to_string())?;
+        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let lines: Vec<Record> = lines.filter_map(|line| Record::parse_line(line).ok()).collect();
+        if matches!(lines.first(), Some(Record::Run(run)) if run.forked_from.is_none()) {
+            own.push(lines);
+        }
+    }
+    match own.len() {
+        1 => Ok(own.remove(0)),
+        n_records => Err(format!(" left {n_records} records of its own instead of one")),
+    }
 }
 
 fn describe(found: &[Report], ended: &Ended) -> String {
