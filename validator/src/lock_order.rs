@@ -74,7 +74,8 @@ impl LockOrder {
     ///
     /// At the first line that is not understood, and at a declared order that contradicts itself.
     pub fn parse(text: &str) -> Result<Self, LockOrderError> {
-        let mut order = Self::default();
+        // A name holds in the whole file, so that giving one changes no other line.
+        let mut order = Self { names: names(text), ..Self::default() };
         for (index, line) in text.lines().enumerate() {
             let error = |why: String| LockOrderError { line: index + 1, why };
             // A comment starts at a `#` that begins a word: a label may hold one (`{closure#0}`).
@@ -87,15 +88,18 @@ impl LockOrder {
                 [] => {}
                 [section] if section.starts_with('[') && section.ends_with(']') => {}
                 ["name", name, "=", label] => {
-                    if let Some(other) = order.names.insert((*label).to_owned(), (*name).to_owned()) {
+                    let known = order.names.get(*label).filter(|known| known != name);
+                    if let Some(other) = known {
                         return Err(error(format!("`{label}` has the name `{other}` already")));
                     }
                 }
                 ["leaf", class] => {
-                    order.leaves.insert((*class).to_owned());
+                    let class = order.name(class).to_owned();
+                    order.leaves.insert(class);
                 }
                 [from, "->", to] => {
-                    order.accepted.insert(((*from).to_owned(), (*to).to_owned()));
+                    let pair = [from, to].map(|class| order.name(class).to_owned());
+                    order.accepted.insert(pair.into());
                 }
                 [before, "<", after] => {
                     if before == after || order.contradicts(before, after) {
@@ -103,7 +107,8 @@ impl LockOrder {
                             "`{before} < {after}` contradicts the orders declared above it"
                         )));
                     }
-                    order.declared.insert(((*before).to_owned(), (*after).to_owned()));
+                    let pair = [before, after].map(|class| order.name(class).to_owned());
+                    order.declared.insert(pair.into());
                 }
                 _ => {
                     let line = line.trim();
@@ -169,6 +174,18 @@ impl LockOrder {
         }
         false
     }
+}
+
+/// The names that a file gives: label to name, the first of several.
+fn names(text: &str) -> BTreeMap<String, String> {
+    let mut names = BTreeMap::new();
+    for line in text.lines() {
+        let words: Vec<&str> = line.split_whitespace().take_while(|word| !word.starts_with('#')).collect();
+        if let ["name", name, "=", label] = words.as_slice() {
+            names.entry((*label).to_owned()).or_insert_with(|| (*name).to_owned());
+        }
+    }
+    names
 }
 
 /// What a lock-order file calls a class: its name, or its file (without the version of its crate) and its short type.

@@ -56,6 +56,12 @@ pub(crate) fn run(args: &OrderArgs) -> Result<u8> {
         say(format_args!("warning: {problem}"));
     }
     let seen = write::Seen::new(&union, &known);
+    for (label, name) in seen.reversed(&known) {
+        say(format_args!(
+            "warning: {name_of_file}: `name {name} = {label}` is the wrong way round: `name {label} = {name}` calls that class `{label}`",
+            name_of_file = args.file.display()
+        ));
+    }
     if args.check {
         return check(&seen, &known, old.as_deref(), &name);
     }

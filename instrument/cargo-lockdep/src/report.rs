@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use lockdep_validator::record::ClassRecord;
 use lockdep_validator::report::model::Report;
+use lockdep_validator::report::path::is_standard_library;
 
 use crate::cli::{print, say};
 use crate::error::{Context as _, Error, Result};
@@ -144,6 +145,10 @@ pub(crate) fn sources(union: &Union, given: &[PathBuf]) -> Sources {
 
 /// Whether the source says that the lock of a class is a static, hence the same one in every run.
 fn is_static(class: &ClassRecord, sources: &Sources) -> bool {
+    // No static of the library's is ours to see, and its sources need not be there.
+    if is_standard_library(&class.site.file) {
+        return false;
+    }
     let Some(lines) = sources.lines(&class.site.file) else { return false };
     let Some(end) = (class.site.line as usize).checked_sub(1).filter(|end| *end < lines.len()) else {
         return false;
@@ -198,8 +203,14 @@ fn judged<'a>(
 fn write_baseline(path: &Path, reason: &str, found: &Findings<'_>) -> Result<()> {
     let denied = found.reports.iter().filter(|one| one.judgement == Judgement::Denied).map(|one| &one.report);
     let denied: Vec<_> = denied.collect();
-    fs::write(path, suppress::baseline(&denied, reason)).context(|| path.display().to_string())?;
-    say(format_args!("{} exceptions written to {}", denied.len(), path.display()));
+    // What is there stays: those exceptions have reasons of their own, and what they cover is not among the denied.
+    let old = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(Error::new(format_args!("{}: {error}", path.display()))),
+    };
+    fs::write(path, suppress::baseline(&old, &denied, reason)).context(|| path.display().to_string())?;
+    say(format_args!("{} exceptions added to {}", denied.len(), path.display()));
     Ok(())
 }
 

@@ -159,10 +159,14 @@ fn classes(report: &Report) -> Vec<(String, String)> {
     about.map(|class| (class.name.clone(), crate::order::file_label(&class.site.file).to_owned())).collect()
 }
 
-/// The lines of a baseline: everything that is reported now, excepted with one reason.
-pub(crate) fn baseline(reports: &[&Report], reason: &str) -> String {
-    let mut text =
-        String::from("# What was there when this file was written; new reports still fail the run.\n");
+/// The lines of a baseline: those of the file so far, and everything that is denied now, excepted with one reason.
+pub(crate) fn baseline(old: &str, reports: &[&Report], reason: &str) -> String {
+    let mut text = old.to_owned();
+    if text.is_empty() {
+        text.push_str("# What was there when this file was written; new reports still fail the run.\n");
+    } else if !text.ends_with('\n') {
+        text.push('\n');
+    }
     for report in reports {
         // The title may hold anything that a type name holds, but no line break.
         let title = report.title.replace(['\n', '\r'], " ");
@@ -245,7 +249,8 @@ mod tests {
     #[test]
     fn a_baseline_excepts_what_is_there_and_nothing_else() {
         let old = report("LD0003", "error", "00000000000000aa");
-        let text = baseline(&[&old], "there before lockdep");
+        let text = baseline("class legacy/*  reason: going away", &[&old], "there before lockdep");
+        assert!(text.starts_with("class legacy/*  reason: going away\n# error LD0003"), "{text}");
         let mut policy = policy(&text);
         assert_eq!(policy.judge(&old, late()), Judgement::Excepted("there before lockdep".into()));
         assert_eq!(policy.judge(&report("LD0003", "error", "00000000000000bb"), late()), Judgement::Denied);

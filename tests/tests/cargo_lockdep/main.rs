@@ -7,6 +7,7 @@ mod advice;
 mod facade;
 mod harness;
 mod input;
+mod policy;
 mod records;
 mod settle;
 mod stand_ins;

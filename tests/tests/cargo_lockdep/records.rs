@@ -19,13 +19,13 @@ use lockdep_validator::{LockClassKey, Mode, Wait};
 use crate::harness::{assert_ended, command, finish};
 
 /// The program, which writes into `records`.
-fn recorded(mode: &str, records: &Path) -> Command {
+pub(crate) fn recorded(mode: &str, records: &Path) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_recorded"));
     program.arg(mode).env("LOCKDEP", "1").env("LOCKDEP_DIR", records).env("LOCKDEP_OUTPUT", "/dev/null");
     program
 }
 
-fn record(mode: &str, records: &Path) {
+pub(crate) fn record(mode: &str, records: &Path) {
     let ended = child::run(&mut recorded(mode, records), Duration::from_secs(60)).expect("started");
     assert_ended(&ended, "exit 0");
 }
@@ -34,7 +34,7 @@ fn report(directory: &Path, args: &[&OsStr]) -> Ended {
     finish(command(directory, &["report"]).args(args))
 }
 
-fn folder() -> tempfile::TempDir {
+pub(crate) fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
 }
 
@@ -43,7 +43,7 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 }
 
 /// A class of a record that no program wrote.
-fn class(file: &str, line: u32) -> ClassRecord {
+pub(crate) fn class(file: &str, line: u32) -> ClassRecord {
     let key = LockClassKey {
         kind: "Mutex".into(),
         type_name: "u8".into(),
@@ -74,7 +74,7 @@ fn run_line(pid: u32) -> String {
 }
 
 /// The record of a process that took `to` while it held `from`.
-fn one_order(pid: u32, from: &ClassRecord, to: &ClassRecord) -> String {
+pub(crate) fn one_order(pid: u32, from: &ClassRecord, to: &ClassRecord) -> String {
     let lock = |class: &ClassRecord, line| RecordedLock {
         class: class.hash,
         mode: Mode::Exclusive,

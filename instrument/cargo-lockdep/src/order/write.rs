@@ -22,6 +22,7 @@ pub(super) struct Seen {
     /// The crate of each class.
     crates: BTreeMap<String, String>,
     leaves: BTreeSet<String>,
+    labels: BTreeSet<String>,
 }
 
 impl Seen {
@@ -31,6 +32,7 @@ impl Seen {
         for class in union.classes.values() {
             let label = labels.label(class.hash);
             let name = known.name(&label).to_owned();
+            seen.labels.insert(label);
             seen.crates.insert(name, crate_of(&class.file).0.to_owned());
         }
         let mut inner = BTreeSet::new();
@@ -70,6 +72,15 @@ impl Seen {
         self.pairs.get(&(from.to_owned(), to.to_owned())).map_or("", String::as_str)
     }
 
+    /// Names that are labels of classes: those lines are the wrong way round.
+    pub(super) fn reversed<'a>(&self, known: &'a LockOrder) -> Vec<(&'a str, &'a str)> {
+        let names = known
+            .names
+            .iter()
+            .filter(|(label, name)| self.labels.contains(*name) && !self.labels.contains(*label));
+        names.map(|(label, name)| (label.as_str(), name.as_str())).collect()
+    }
+
     fn section(&self, class: &str) -> &str {
         self.crates.get(class).map_or("workspace", String::as_str)
     }
@@ -78,6 +89,7 @@ impl Seen {
 /// The file with what was seen added: lines of people stay where they are, ours are sorted within their section.
 pub(super) fn merged(old: Option<&str>, known: &LockOrder, seen: &Seen, prune: bool) -> String {
     let mut file = File::parse(old.unwrap_or(HEAD));
+    file.rename(known);
     if prune {
         file.retain(|pair| seen.pairs.contains_key(pair));
     }
@@ -168,6 +180,21 @@ impl File {
         lines.insert(after.unwrap_or(end), line);
     }
 
+    /// Calls every class by the name that the file gives it, where a line still has the label.
+    fn rename(&mut self, known: &LockOrder) {
+        for line in self.sections.iter_mut().flat_map(|(_, lines)| lines).chain(&mut self.head) {
+            // With the blanks in front of the comment, which its writer chose.
+            let end = line.find(" #").map_or(line.len(), |at| line[..at].trim_end().len());
+            let (code, comment) = line.split_at(end);
+            let words: Vec<&str> = code.split_whitespace().collect();
+            let is_about_classes = matches!(words.as_slice(), [_, "->" | "<", _] | ["leaf", _]);
+            if is_about_classes && words.iter().any(|word| known.names.contains_key(*word)) {
+                let named: Vec<&str> = words.iter().map(|word| known.name(word)).collect();
+                *line = format!("{}{comment}", named.join(" "));
+            }
+        }
+    }
+
     fn retain(&mut self, is_seen: impl Fn(&Pair) -> bool) {
         for (_, lines) in &mut self.sections {
             lines.retain(|line| {
@@ -253,7 +280,7 @@ mod tests {
         };
         let pairs: BTreeMap<Pair, String> = pairs.iter().map(own).collect();
         let leaves = pairs.keys().map(|(_, to)| to).filter(|to| !pairs.keys().any(|(from, _)| from == *to));
-        Seen { leaves: leaves.cloned().collect(), pairs, crates: BTreeMap::new() }
+        Seen { leaves: leaves.cloned().collect(), pairs, ..Seen::default() }
     }
 
     #[test]
