@@ -3,13 +3,17 @@
 //! Seven classes that are taken in every order close dozens of cycles, which are one problem to whoever mends it. Each report
 //! stays one, with its fingerprint and its judgement; only what is shown is told once in full.
 
-use std::mem::discriminant;
+use std::mem::{Discriminant, discriminant};
 
 use lockdep_validator::report::model::Report;
 use petgraph::unionfind::UnionFind;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::render::Finding;
+use crate::suppress::Judgement;
+
+/// The component of the classes, and what the report means for the run.
+type Key = (usize, Discriminant<Judgement>);
 
 /// Marks each cycle with the fingerprint of the first report of its group, where the group has several. `reports` are sorted,
 /// surest first.
@@ -29,8 +33,7 @@ pub(crate) fn mark(reports: &mut [Finding]) {
         }
     }
     // What fails the run must not hide behind what does not.
-    let mut groups: Vec<((usize, std::mem::Discriminant<crate::suppress::Judgement>), Vec<usize>)> =
-        Vec::new();
+    let mut groups: Vec<(Key, Vec<usize>)> = Vec::new();
     for (number, one) in reports.iter().enumerate().filter(|(_, one)| is_cycle(&one.report)) {
         let key = (classes.find(index[&one.report.cycle[0].from_hash]), discriminant(&one.judgement));
         match groups.iter_mut().find(|(known, _)| *known == key) {
@@ -101,7 +104,6 @@ fn members<'a>(reports: &'a [Finding], head: &Finding) -> Vec<&'a Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::suppress::Judgement;
 
     fn finding(fingerprint: &str, classes: &[&str], judgement: Judgement) -> Finding {
         let mut report = crate::records::fixture::inversion_report();

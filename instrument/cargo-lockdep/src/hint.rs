@@ -31,7 +31,10 @@ pub(crate) fn add(report: &mut Report, sources: &Sources) {
         }
     }
     // The source decides whether that is it.
-    report.help.retain(|sentence| !advice.contains(sentence) && !(was_read && sentence.starts_with(GENERAL)));
+    report.help.retain(|sentence| {
+        let is_answered = was_read && sentence.starts_with(GENERAL);
+        !is_answered && !advice.contains(sentence)
+    });
     advice.append(&mut report.help);
     report.help = advice;
 }

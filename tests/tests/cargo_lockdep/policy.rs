@@ -115,10 +115,8 @@ fn exceptions_are_by_code_class_and_fingerprint_with_a_reason_and_an_end() {
     }
 }
 
-#[test]
-fn the_order_file_is_written_checked_and_kept() {
-    let folder = folder();
-    let at = folder.path();
+/// Records of three orders in `records`, and of a fourth in `new`.
+fn four_orders(at: &Path) {
     let classes = [
         "crates/net/src/a.rs",
         "crates/net/src/b.rs",
@@ -134,6 +132,13 @@ fn the_order_file_is_written_checked_and_kept() {
             write(&at.join(name), &format!("{pid}-0.jsonl"), &one_order(pid, from, to));
         }
     }
+}
+
+#[test]
+fn the_order_file_is_written_checked_and_kept() {
+    let folder = folder();
+    let at = folder.path();
+    four_orders(at);
     let order = |args: &[&str]| {
         let line: Vec<&str> = ["order"].iter().chain(args).copied().collect();
         run(at, &line)
@@ -199,8 +204,15 @@ fn the_order_file_is_written_checked_and_kept() {
     let pruned = read(at, "lockdep.order");
     assert!(pruned.contains("a.rs:Mutex<u8> -> the-pool") && !pruned.contains("-> store/src"), "{pruned}");
     assert!(!blessed.contains("/elsewhere") && !blessed.contains(at.to_str().expect("UTF-8")), "{blessed}");
+}
+
+#[test]
+fn a_line_of_the_order_file_that_is_not_understood_is_named() {
+    let folder = folder();
+    let at = folder.path();
+    four_orders(at);
     write(at, "lockdep.order", "a => b\n");
-    let ended = order(&["records", "--check"]);
+    let ended = run(at, &["order", "records", "--check"]);
     assert_ended(&ended, "exit 2");
     assert!(ended.stderr.contains("lockdep.order: line 1: `a => b` is none of"), "{}", ended.stderr);
 }
