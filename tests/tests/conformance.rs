@@ -7,6 +7,7 @@
 use lockdep_tests::scenario_case::Expected;
 use lockdep_validator::Config;
 use lockdep_validator::replay::{Case, Scenario};
+use serde_json::Value;
 
 fn cases(name: &str) -> Vec<Case> {
     let path = format!("{}/data/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -128,7 +129,16 @@ fn what_cannot_be_run_is_named_with_its_case_and_op() {
     for (op, named) in [
         (r#"{"op": "aquire", "lock": "spin.A"}"#, "aquire"),
         (r#"{"op": "release", "lock": "spin.B"}"#, "spin.B"),
-        (r#"{"op": "acquire", "lock": "B", "mode": "exclusive"}"#, "flavour"),
+        (r#"{"op": "acquire", "lock": "B", "flavour": "futex"}"#, "futex"),
+        (r#"{"op": "acquire", "mode": "exclusive"}"#, "\"lock\""),
+        (r#"{"op": "irq_disable"}"#, "\"which\""),
+        (r#"{"op": "irq_exit", "ctx": "task1"}"#, "\"which\""),
+        (r#"{"op": "assert"}"#, "\"what\""),
+        (r#"{"op": "order_by_key", "lock": "spin.A"}"#, "\"value\""),
+        (
+            r#"{"op": "ww_ctx_init", "wwctx": "t"}, {"op": "ww_ctx_init", "wwctx": "u"}, {"op": "ww_ctx_done"}"#,
+            "\"wwctx\"",
+        ),
         (r#"{"op": "acquire", "lock": "spin.B", "mode": "exclusively"}"#, "exclusively"),
         (r#"{"op": "acquire", "lock": "spin.B", "mode": "exclusive", "subclass": 8}"#, "8"),
         (r#"{"op": "acquire", "lock": "spin.B", "mode": "exclusive", "subclass": 4000}"#, "4000"),
@@ -140,6 +150,121 @@ fn what_cannot_be_run_is_named_with_its_case_and_op() {
         ("7", "7"),
     ] {
         let error = case(&format!("{fine}, {op}")).run(&Config::kernel()).expect_err(op).to_string();
-        assert!(error.contains("case made up, op 1") && error.contains(named), "{op}: {error}");
+        let at = op.matches("\"op\"").count().max(1);
+        assert!(error.contains(&format!("case made up, op {at}")) && error.contains(named), "{op}: {error}");
     }
+}
+
+/// Takes away what an op need not say, because it is the default or because another op of the case says it. Gives how much that was.
+fn shorten(ops: &mut [Value], is_kept: fn(first: usize, last: usize) -> usize) -> usize {
+    let text = |op: &Value, name: &str| op[name].as_str().map(str::to_owned);
+    let mut n_taken = 0;
+    let mut take = |op: &mut Value, name: &str| {
+        n_taken += usize::from(op.as_object_mut().is_some_and(|op| op.remove(name).is_some()));
+    };
+    for name in ["class", "flavour"] {
+        let locks: Vec<_> = ops.iter().map(|op| text(op, "lock")).collect();
+        let values: Vec<_> = ops.iter().map(|op| text(op, name)).collect();
+        for (index, op) in ops.iter_mut().enumerate() {
+            let Some(lock) = &locks[index] else { continue };
+            let named = || (0..locks.len()).filter(|&other| locks[other].as_ref() == Some(lock));
+            let says: Vec<usize> = named().filter(|&other| values[other].is_some()).collect();
+            let is_one = says.iter().all(|&other| values[other] == values[says[0]]);
+            // Somebody has to say it, and a lock that changes its class says each.
+            if let (true, Some(&first), Some(&last)) = (is_one, says.first(), says.last())
+                && index != is_kept(first, last)
+            {
+                take(op, name);
+            }
+        }
+    }
+    for op in ops.iter_mut() {
+        if op["mode"] == "exclusive" && !text(op, "flavour").is_some_and(|flavour| flavour.contains("rcu")) {
+            take(op, "mode");
+        }
+        let nulls: Vec<String> = op
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter(|(_, value)| value.is_null() || **value == Value::Bool(false))
+            .map(|(name, _)| name.clone())
+            .collect();
+        nulls.iter().for_each(|name| take(op, name));
+        if matches!(op["op"].as_str(), Some("irq_enter" | "irq_exit")) && op["ctx"] == op["which"] {
+            take(op, "which");
+        }
+    }
+    n_taken
+}
+
+/// The kernel's own cases with as little said as possible come out as they do in full.
+#[test]
+fn what_can_only_mean_one_thing_may_be_left_out() {
+    for is_kept in [|first, _| first, |_, last| last] {
+        let mut n_taken = 0;
+        for case in cases("selftest_cases.json") {
+            let mut short = case.clone();
+            n_taken += short.value["ops"].as_array_mut().map_or(0, |ops| shorten(ops, is_kept));
+            let run = |case: &Case| case.run(&Config::kernel()).unwrap_or_else(|error| panic!("{error}"));
+            let (full, short) = (run(&case), run(&short));
+            assert_eq!((short.codes, short.first_op), (full.codes, full.first_op), "{}", case.name());
+        }
+        assert!(n_taken > 3_500, "only {n_taken} fields were left out");
+    }
+}
+
+#[test]
+fn what_is_left_out_has_its_obvious_meaning() {
+    let codes = |ops: &str| case(ops).run(&Config::kernel()).unwrap_or_else(|error| panic!("{error}")).codes;
+    // Exclusive, of a class of its own, with no wait type.
+    assert_eq!(codes(r#"{"op": "acquire", "lock": "a"}, {"op": "acquire", "lock": "a"}"#), ["LD0001"]);
+    let mutex_in_interrupt = r#"{"op": "irq_enter", "ctx": "hardirq"}, {"op": "acquire", "lock": "m"}, {"op": "release", "lock": "m"}"#;
+    assert!(codes(mutex_in_interrupt).is_empty());
+    // Unless something says otherwise: a later op, the class, the name.
+    for says in [
+        r#", "flavour": "mutex"}"#,
+        r#", "class": "M"}, {"op": "trylock_fails", "lock": "other", "class": "M", "flavour": "mutex"}"#,
+    ] {
+        assert_eq!(
+            codes(&mutex_in_interrupt.replace(
+                r#""lock": "m"}, {"op": "release", "lock": "m"}"#,
+                &format!(r#""lock": "m"}}, {{"op": "release", "lock": "m"{says}"#)
+            )),
+            ["LD0006"]
+        );
+    }
+    assert_eq!(codes(&mutex_in_interrupt.replace("\"m\"", "\"mutex.m\"")), ["LD0006"]);
+    // Sections of RCU reads nest; an upgradable holder lets readers in.
+    assert!(codes(r#"{"op": "acquire", "lock": "rcu.r"}, {"op": "acquire", "lock": "rcu.r"}"#).is_empty());
+    assert!(codes(r#"{"op": "acquire", "lock": "l", "upgradable": true}, {"op": "acquire", "lock": "l", "mode": "shared_recursive"}"#).is_empty());
+    assert_eq!(
+        codes(
+            r#"{"op": "acquire", "lock": "a"}, {"op": "assert", "lock": "a"}, {"op": "release", "lock": "a"}, {"op": "assert", "lock": "a"}"#
+        ),
+        ["LD0010"]
+    );
+    assert_eq!(
+        codes(r#"{"op": "ww_ctx_init", "wwctx": "t"}, {"op": "ww_ctx_done"}, {"op": "ww_ctx_done"}"#),
+        ["LD0013"]
+    );
+}
+
+#[test]
+fn a_file_may_be_a_case_or_a_list_of_cases() {
+    let ops = r#""ops": [{"op": "acquire", "lock": "a"}, {"op": "acquire", "lock": "a"}]"#;
+    let ids = |text: &str| {
+        let scenario = Scenario::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let run = |case: &Case| case.run(&Config::kernel()).unwrap_or_else(|error| panic!("{text}: {error}"));
+        scenario.cases().iter().map(run).map(|result| (result.id, result.first_op)).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&format!(r#"{{"id": "one", {ops}}}"#)), [("one".to_owned(), Some(1))]);
+    let two = [("#0".to_owned(), Some(1)), ("7".to_owned(), Some(1))];
+    assert_eq!(ids(&format!(r#"[{{{ops}}}, {{"id": 7, {ops}}}]"#)), two);
+    assert_eq!(ids(&format!(r#"{{"cases": [{{{ops}}}, {{"id": 7, {ops}}}]}}"#)), two);
+    for wrong in ["7", "{}", r#"{"cases": 7}"#, "not JSON"] {
+        let error = Scenario::parse(wrong).expect_err(wrong).to_string();
+        assert!(error.starts_with("not a scenario file"), "{error}");
+    }
+    let error = Scenario::parse(r#"[{"id": "without"}]"#).expect("a list").cases()[0].run(&Config::kernel());
+    assert!(error.expect_err("no ops").to_string().contains("case without: missing field `ops`"));
 }

@@ -83,7 +83,7 @@ fn a_scenario_that_cannot_be_run_leaves_the_others_running() {
     let twice = r#"{"op": "acquire", "lock": "mutex.A", "mode": "exclusive", "colour": "red"}"#;
     let text = format!(
         r#"{{"cases": [{{"id": "first", "ops": [{twice}, {{"op": "frobnicate", "lock": "mutex.A"}}]}},
-            {{"id": "second", "ops": [{twice}, {twice}]}}, {{"ops": []}}, {{"id": "third", "ops": [{twice}]}}]}}"#
+            {{"id": "second", "ops": [{twice}, {twice}]}}, {{"id": true, "ops": []}}, {{"id": "third", "ops": [{twice}]}}]}}"#
     );
     fs::write(folder.path().join("cases.json"), text).expect("written");
     let ended = run(folder.path(), &["replay", "cases.json"]);

@@ -12,7 +12,9 @@ pub(super) fn attributes(flavour: &str) -> Option<ClassAttributes> {
         "mutex" | "rwsem" | "rtmutex" | "ww" => (WaitType::Unchecked, WaitType::Sleep),
         "rcu" | "rcu_bh" => (WaitType::Free, WaitType::Config),
         "rcu_sched" => (WaitType::Free, WaitType::Spin),
-        "ww_ctx" | "reclaim" | "srcu" => (WaitType::Unchecked, WaitType::Unchecked),
+        "ww_ctx" | "reclaim" | "srcu" | super::defaults::FLAVOUR => {
+            (WaitType::Unchecked, WaitType::Unchecked)
+        }
         _ => return None,
     };
     let lock_type = match flavour {
@@ -26,4 +28,4 @@ pub(super) fn attributes(flavour: &str) -> Option<ClassAttributes> {
 
 /// Every flavour, for error messages.
 pub(super) const FLAVOURS: &str = "spin raw_spin rwlock mutex rwsem rtmutex ww ww_ctx local_lock rcu rcu_bh rcu_sched \
-                                   reclaim wait_override srcu";
+                                   reclaim wait_override srcu lock";

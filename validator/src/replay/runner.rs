@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::scenario::Op;
 use super::wound_wait::Transactions;
-use super::{ReplayError, flavour};
+use super::{ReplayError, defaults, flavour};
 use crate::base::event::{Acquire, AcquireFlags};
 use crate::base::id::{ClassId, LockId, Subclass, TaskId};
 use crate::base::mode::{Mode, Wait};
@@ -204,11 +204,7 @@ impl Runner {
             (Some(flavour_name), _) => flavour_name.clone(),
             (None, Some(known)) => self.classes[&known.class].1.clone(),
             (None, None) if op.op.starts_with("ww_") => "ww".to_owned(),
-            // Most names begin with it.
-            (None, None) => match name.split_once('.') {
-                Some((prefix, _)) if flavour::attributes(prefix).is_some() => prefix.to_owned(),
-                _ => return Err(missing("flavour", op)),
-            },
+            (None, None) => defaults::flavour_of(name).to_owned(),
         };
         let (class, base, subclass) = self.class(&class_name, &flavour_name)?;
         if let Some(known) = self.locks.get(name).filter(|known| known.class == base) {
@@ -241,7 +237,8 @@ impl Runner {
 
     fn acquire(&mut self, op: &Op, site: Site, flags: AcquireFlags) -> Step {
         let lock = self.lock(op)?;
-        let mut event = Acquire::new(lock.id, mode(op)?, wait(op), site);
+        let mode = mode(op, &self.classes[&lock.class].1)?;
+        let mut event = Acquire::new(lock.id, mode, wait(op), site);
         event.subclass = level(op)?.unwrap_or(lock.subclass);
         event.flags = lock.flags.union(flags);
         if op.upgradable {
@@ -293,7 +290,7 @@ impl Runner {
     }
 
     fn interrupt(&mut self, op: &Op, site: Site) -> Step {
-        let context = match field(&op.which, "which", op)? {
+        let context = match field(&op.which.clone().or_else(|| self.own_interrupt(op)), "which", op)? {
             "hardirq" => self.hardirq,
             "softirq" => self.softirq,
             other => {
@@ -316,6 +313,12 @@ impl Runner {
             }
             _ => validator.context_unmask(task, context, site, &NoStacks),
         })
+    }
+
+    /// The context that an op enters or leaves if it does not say so: an op in an interrupt means that one.
+    fn own_interrupt(&self, op: &Op) -> Option<String> {
+        let is_own = matches!(op.op.as_str(), "irq_enter" | "irq_exit");
+        op.ctx.clone().filter(|ctx| is_own && matches!(ctx.as_str(), "hardirq" | "softirq"))
     }
 
     /// `set_subclass` moves the lock to a level, `set_class` to the class in `value`; a held one is looked at again.
@@ -366,7 +369,9 @@ impl Runner {
     }
 
     fn assert(&mut self, op: &Op, site: Site) -> Step {
-        let query = match field(&op.what, "what", op)? {
+        // About a lock that is named, "held" is what is asserted.
+        let what = op.what.clone().or_else(|| op.lock.as_ref().map(|_| "held".to_owned()));
+        let query = match field(&what, "what", op)? {
             "none_held" => {
                 let (validator, task) = self.parts();
                 return Ok(validator.assert_none_held(task, site));
@@ -447,7 +452,10 @@ impl Runner {
 
 /// Whether the op may be the first to name a lock.
 fn takes(op: &Op) -> bool {
-    matches!(op.op.as_str(), "acquire" | "sync" | "init" | "trylock_fails")
+    matches!(
+        op.op.as_str(),
+        "acquire" | "sync" | "init" | "trylock_fails" | "order_by_key" | "order_by_instance"
+    )
 }
 
 /// The class of a lock that names none: X1 and X2, Y1 and Y2, Z1 and Z2 are of one class each, any other is its own.
@@ -465,8 +473,8 @@ pub(super) fn field<'a>(field: &'a Option<String>, name: &str, op: &Op) -> Resul
     field.as_deref().ok_or_else(|| missing(name, op))
 }
 
-fn mode(op: &Op) -> Result<Mode, ReplayError> {
-    match field(&op.mode, "mode", op)? {
+fn mode(op: &Op, flavour: &str) -> Result<Mode, ReplayError> {
+    match op.mode.as_deref().unwrap_or_else(|| defaults::mode(op, flavour)) {
         "exclusive" => Ok(Mode::Exclusive),
         "shared" => Ok(Mode::Shared),
         "shared_recursive" => Ok(Mode::SharedRecursive),

@@ -1,13 +1,15 @@
 //! Scenarios: cases of lock events in JSON, each with the verdict that a validator must reach.
 //!
 //! The form is that of the kernel self-test file in `tests/data`: `{"cases": [{"id", "ops": [{"op", "lock", "class", "mode",
-//! "flavour", …}]}]}`. A case is judged on its own, from an empty graph.
+//! "flavour", …}]}]}`. A case is judged on its own, from an empty graph. What can only mean one thing may be left out: the mode of a
+//! lock that is taken exclusively, a class or flavour that another op of the case gives, `which` of an interrupt's own context, the
+//! only transaction, the id of a case.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use super::ReplayError;
 use super::runner::Runner;
+use super::{ReplayError, defaults};
 use crate::check::violation::{Level, Violation};
 use crate::config::Config;
 
@@ -92,6 +94,7 @@ fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
 
 #[derive(Deserialize)]
 struct RawCase {
+    #[serde(default)]
     id: Value,
     ops: Vec<Value>,
 }
@@ -101,12 +104,18 @@ impl Scenario {
     ///
     /// # Errors
     ///
-    /// If it is not JSON, or has no list named `cases`.
+    /// If it is not JSON, or neither a case, nor a list of them, nor has one that is named `cases`.
     pub fn parse(text: &str) -> Result<Self, ReplayError> {
         let mut file: Value = serde_json::from_str(text)
             .map_err(|error| ReplayError::new(format_args!("not a scenario file: {error}")))?;
-        let Some(Value::Array(cases)) = file.get_mut("cases").map(Value::take) else {
-            return Err(ReplayError::new("not a scenario file: it has no list named \"cases\""));
+        let cases = match &mut file {
+            Value::Array(cases) => std::mem::take(cases),
+            Value::Object(object) => match object.get_mut("cases").map(Value::take) {
+                Some(Value::Array(cases)) => cases,
+                None if object.contains_key("ops") => vec![file],
+                _ => return Err(ReplayError::new("not a scenario file: it has no list named \"cases\"")),
+            },
+            _ => return Err(ReplayError::new("not a scenario file: it has no list named \"cases\"")),
         };
         let cases = cases.into_iter().enumerate().map(|(index, value)| Case { index, value }).collect();
         Ok(Self { cases })
@@ -150,15 +159,19 @@ impl Case {
         let place = format!("case {}", self.name());
         let raw: RawCase =
             serde_json::from_value(self.value.clone()).map_err(|error| ReplayError::new(error).at(&place))?;
-        let (Value::String(_) | Value::Number(_)) = raw.id else {
+        let (Value::String(_) | Value::Number(_) | Value::Null) = raw.id else {
             return Err(ReplayError::new("\"id\" is neither a text nor a number").at(&place));
         };
         let id = self.name();
+        let at = |index| format!("case {id}, op {index}");
+        let read = |(index, op)| {
+            serde_json::from_value::<Op>(op).map_err(|error| ReplayError::new(error).at(at(index)))
+        };
+        let mut ops = raw.ops.into_iter().enumerate().map(read).collect::<Result<Vec<Op>, _>>()?;
+        defaults::fill_in(&mut ops);
         let mut runner = Runner::new(config);
-        for (index, op) in raw.ops.into_iter().enumerate() {
-            let at = || format!("case {id}, op {index}");
-            let op: Op = serde_json::from_value(op).map_err(|error| ReplayError::new(error).at(at()))?;
-            runner.step(index, &op).map_err(|error| error.at(at()))?;
+        for (index, op) in ops.iter().enumerate() {
+            runner.step(index, op).map_err(|error| error.at(at(index)))?;
         }
         Ok(CaseResult::new(id, runner.into_found()))
     }
