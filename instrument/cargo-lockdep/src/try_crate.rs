@@ -67,7 +67,26 @@ impl Spec {
         };
         Ok(Self { name: name.to_owned(), requirement })
     }
+
+    /// A lock file that names the version, if it is a whole one: cargo takes a version that was yanked from a lock file only, and
+    /// an old version with a bug is likely to have been yanked. Cargo completes the file, and checks the version as any other.
+    fn lock_file(&self) -> Option<String> {
+        let version = self.requirement.strip_prefix('=')?;
+        let numbers = version.split(['-', '+']).next()?;
+        if numbers.split('.').filter(|number| number.parse::<u64>().is_ok()).count() != 3 {
+            return None;
+        }
+        let name = &self.name;
+        Some(format!(
+            "version = 3\n\n[[package]]\nname = \"{SCRATCH}\"\nversion = \"0.0.0\"\ndependencies = [\"{name}\"]\n\n\
+             [[package]]\nname = \"{name}\"\nversion = \"{version}\"\n\
+             source = \"registry+https://github.com/rust-lang/crates.io-index\"\n"
+        ))
+    }
 }
+
+/// The throw-away package that depends on the crate.
+const SCRATCH: &str = "cargo-lockdep-try";
 
 /// Fetches the crate and runs its tests.
 ///
@@ -156,7 +175,7 @@ fn fetch_into(
 ) -> Result<Published> {
     let Spec { name, requirement } = spec;
     let manifest = format!(
-        "[package]\nname = \"cargo-lockdep-try\"\nversion = \"0.0.0\"\nedition = \"2021\"\n[lib]\npath = \"lib.rs\"\n\
+        "[package]\nname = \"{SCRATCH}\"\nversion = \"0.0.0\"\nedition = \"2021\"\n[lib]\npath = \"lib.rs\"\n\
          [workspace]\n[dependencies]\ntried = {{ package = \"{name}\", version = \"{requirement}\" }}\n"
     );
     let write = |file: &str, text: &str| {
@@ -165,6 +184,9 @@ fn fetch_into(
     };
     write("Cargo.toml", &manifest)?;
     write("lib.rs", "")?;
+    if let Some(lock) = spec.lock_file() {
+        write("Cargo.lock", &lock)?;
+    }
     let mut cargo = toolchain.cargo_command();
     cargo.args(["metadata", "--format-version", "1", "--filter-platform", &toolchain.host]);
     if cargo_args.iter().any(|arg| arg == "--offline" || arg == "--frozen") {
@@ -202,6 +224,16 @@ mod tests {
         let spec = |text| Spec::parse(text).map(|spec| (spec.name, spec.requirement)).expect("valid");
         assert_eq!(spec("indicatif@0.18.6"), ("indicatif".into(), "=0.18.6".into()));
         assert_eq!(spec("once_cell"), ("once_cell".into(), "*".into()));
+    }
+
+    #[test]
+    fn a_whole_version_is_locked_so_that_a_yanked_one_is_fetched() {
+        let lock = |text| Spec::parse(text).expect("valid").lock_file();
+        let whole = lock("a@1.2.3-rc.1").expect("a lock file");
+        let table: toml::Table = whole.parse().expect("valid TOML");
+        let packages = table["package"].as_array().expect("packages");
+        assert_eq!(packages[1]["version"].as_str(), Some("1.2.3-rc.1"));
+        assert_eq!((lock("a@1.2"), lock("a")), (None, None));
     }
 
     #[test]
