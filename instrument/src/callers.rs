@@ -22,7 +22,10 @@ const OURS: [&str; 6] =
 
 /// Whether nothing but the library, or this crate, has a line there.
 pub(crate) fn is_hidden(file: &str) -> bool {
-    file.starts_with("/rustc/") || file.contains("/lib/rustlib/src/rust/library/") || is_own(file)
+    // A lock that a crate makes on its own mostly has a relative path, which need not be searched.
+    file.starts_with("/rustc/")
+        || file.starts_with('/') && file.contains("/lib/rustlib/src/rust/library/")
+        || is_own(file)
 }
 
 /// Whether the file is one of this crate's, as the compiler spells it. The stand-ins share its sources.

@@ -128,7 +128,10 @@ fn try_found(task: &mut Task, event: &Acquire, outcome: Outcome) {
 pub(crate) fn creation_site(site: CreationSite) -> CreationSite {
     let Some(mut entered) = task::enter() else { return site };
     let runtime = entered.task().runtime;
-    if runtime.config.backtrace { runtime.callers.find(site) } else { site }
+    if !runtime.config.backtrace {
+        return site;
+    }
+    fault::guard(|| runtime.callers.find(site)).unwrap_or(site)
 }
 
 /// An acquisition that gave up.
@@ -243,8 +246,12 @@ fn on_held(slot: &Slot, event: impl FnOnce(&mut Task, LockId, &'static Location<
     // A lock without an id was never acquired with validation on, and is not held.
     let Some(id) = slot.id() else { return };
     let Some(mut entered) = task::enter() else { return };
-    let task = entered.task();
-    let outcome = judge(|| event(task, id, caller));
+    looked_at(entered.task(), |task| event(task, id, caller));
+}
+
+/// Runs an event that cannot panic, and tells what it found.
+fn looked_at(task: &mut Task, event: impl FnOnce(&mut Task) -> Outcome) {
+    let outcome = judge(|| event(task));
     if !outcome.is_clean() {
         found(task, outcome);
     }

@@ -2,12 +2,12 @@
 
 use std::panic::Location;
 
-use lockdep_validator::{Outcome, PinCookie};
+use lockdep_validator::PinCookie;
 
-use super::{found, id_of, judge};
+use super::{id_of, looked_at, on_held};
 use crate::hook::LockRef;
 use crate::site::site;
-use crate::task::{self, Task};
+use crate::task;
 
 /// The lock must stay held from here on.
 #[cold]
@@ -30,30 +30,12 @@ pub(crate) fn pin(lock: LockRef<'_>) -> Option<PinCookie> {
 #[cold]
 #[track_caller]
 pub(crate) fn unpin(lock: LockRef<'_>, cookie: PinCookie) {
-    let caller = Location::caller();
-    let Some(mut entered) = task::enter() else { return };
-    let task = entered.task();
-    if let Some(id) = lock.slot.id() {
-        looked_at(task, |task| task.runtime.validator.unpin(&mut task.context, id, cookie, site(caller)));
-    }
+    on_held(lock.slot, |task, id, at| task.runtime.validator.unpin(&mut task.context, id, cookie, site(at)));
 }
 
 /// It must again.
 #[cold]
 #[track_caller]
 pub(crate) fn repin(lock: LockRef<'_>, cookie: PinCookie) {
-    let caller = Location::caller();
-    let Some(mut entered) = task::enter() else { return };
-    let task = entered.task();
-    if let Some(id) = lock.slot.id() {
-        looked_at(task, |task| task.runtime.validator.repin(&mut task.context, id, cookie, site(caller)));
-    }
-}
-
-/// Runs an event that cannot panic.
-fn looked_at(task: &mut Task, event: impl FnOnce(&mut Task) -> Outcome) {
-    let outcome = judge(|| event(task));
-    if !outcome.is_clean() {
-        found(task, outcome);
-    }
+    on_held(lock.slot, |task, id, at| task.runtime.validator.repin(&mut task.context, id, cookie, site(at)));
 }
