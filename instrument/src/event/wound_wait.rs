@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use lockdep_validator::{LockId, Mode, Outcome, Wait, WoundWait};
 
-use super::{acquire, acquire_found, event, found, id_of, judge, try_acquired};
+use super::{acquire, acquire_found, event, id_of, judge, looked_at, try_acquired};
 use crate::fault;
 use crate::hook::{AcquireOptions, AnyKey, LockClassKey, LockInfo, LockRef, Verdict};
 use crate::site::site;
@@ -27,7 +27,7 @@ pub(crate) fn ww_begin(contexts: &'static LockClassKey, locks: &'static LockClas
     };
     let (context, first) = (pseudo_lock(contexts, &CONTEXT)?, pseudo_lock(locks, &LOCK)?);
     let mut begun = None;
-    told(task, |task| {
+    looked_at(task, |task| {
         let (validator, stacks) = (&task.runtime.validator, &task.runtime.stacks);
         let (transaction, outcome) =
             validator.ww_begin(&mut task.context, context, first, site(caller), stacks);
@@ -133,14 +133,7 @@ fn in_transaction(context: LockId, event: impl FnOnce(&mut Task, &mut WoundWait)
         return false;
     };
     let mut transaction = task.transactions[index].clone();
-    told(task, |task| event(task, &mut transaction));
+    looked_at(task, |task| event(task, &mut transaction));
     task.transactions[index] = transaction;
     true
-}
-
-fn told(task: &mut Task, event: impl FnOnce(&mut Task) -> Outcome) {
-    let outcome = judge(|| event(task));
-    if !outcome.is_clean() {
-        found(task, outcome);
-    }
 }
