@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use lockdep_validator::{Held, HeldQuery, Mode, Outcome};
 
-use super::{id_of, judge};
+use super::{id_of, judge, looked_at};
 use crate::hook::{LockRef, Slot};
 use crate::report;
 use crate::site::site;
@@ -51,11 +51,9 @@ pub(crate) fn assertion_broken(
     let Some(mut entered) = task::enter() else { return };
     let task = entered.task();
     let Some(id) = id_of(task, &lock) else { return };
-    let outcome =
-        judge(|| task.runtime.validator.assertion_broken(&mut task.context, id, message, remedy, site(at)));
-    if !outcome.is_clean() {
-        super::found(task, outcome);
-    }
+    looked_at(task, |task| {
+        task.runtime.validator.assertion_broken(&mut task.context, id, message, remedy, site(at))
+    });
 }
 
 /// An assertion: as with std's, its failure may panic where it stands.

@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use lockdep_validator::{ContextId, Outcome};
 
-use super::{found, judge};
+use super::looked_at;
 use crate::fault;
 use crate::site::site;
 use crate::task::{self, Task};
@@ -52,9 +52,5 @@ pub(crate) fn context_unmask(context: ContextId) {
 fn in_context(event: impl FnOnce(&mut Task, &'static Location<'static>) -> Outcome) {
     let caller = Location::caller();
     let Some(mut entered) = task::enter() else { return };
-    let task = entered.task();
-    let outcome = judge(|| event(task, caller));
-    if !outcome.is_clean() {
-        found(task, outcome);
-    }
+    looked_at(entered.task(), |task| event(task, caller));
 }

@@ -11,7 +11,8 @@ use crate::state::class_order::ClassOrder;
 
 use super::build::{Classes, Resolver, build};
 use super::model::{Counters, Frame, Place, Report};
-use super::render::{NoSource, SourceText, Styles, TextOptions, json_line, text};
+use super::render::{NoSource, SourceText, Styles, TextOptions, brief, json_line, text};
+use super::told::Told;
 
 /// A program of twenty lines, whose line numbers the sites below are.
 const SOURCE: &str = "\
@@ -222,6 +223,32 @@ fn three_readers_that_need_a_writer() {
         &TextOptions { n_frames: 0, ..TextOptions::default() },
         &Fixture
     ));
+}
+
+#[test]
+fn what_follows_from_an_earlier_report_is_told_in_few_words() {
+    let mut told = Told::default();
+    let with = |fingerprint, level, cycle| report(&Violation { fingerprint, level, cycle, ..inversion() });
+    let direct = inversion().cycle;
+    // The same closing dependency, but round by the rates.
+    let detour = vec![
+        step(lock(0, 1, Mode::Exclusive, 4), lock(2, 3, Mode::Shared, 14), "ES", 1, 1),
+        step(lock(2, 3, Mode::Shared, 14), lock(1, 2, Mode::Exclusive, 9), "SN", 1, 1),
+        direct[1].clone(),
+    ];
+    let other = vec![
+        step(lock(0, 1, Mode::Exclusive, 4), lock(2, 3, Mode::Shared, 14), "ES", 1, 1),
+        step(lock(2, 3, Mode::Exclusive, 14), lock(0, 1, Mode::Exclusive, 11), "EN", 2, 1),
+    ];
+    let first = with(1, Level::Warning, direct.clone());
+    assert_eq!(told.note(&first), None, "nothing was told before");
+    assert_eq!(told.note(&with(2, Level::Warning, detour.clone())), Some(first.fingerprint.clone()));
+    assert_eq!(told.note(&with(3, Level::Warning, other)), None, "closed by something new");
+    let sure = with(4, Level::Error, detour);
+    assert_eq!(told.note(&sure), None, "surer than what it follows from");
+    assert_eq!(told.note(&with(1, Level::Error, direct.clone())), None, "told before, and its level rose");
+    assert_eq!(told.note(&with(5, Level::Error, direct)), Some(sure.fingerprint.clone()));
+    insta::assert_snapshot!(brief(&sure, &first.fingerprint, &TextOptions::default()));
 }
 
 #[test]
