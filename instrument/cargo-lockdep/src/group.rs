@@ -86,7 +86,7 @@ pub(crate) fn folded(reports: &[Finding]) -> Vec<Group<'_>> {
     let group = |head| Group { head, folded: members(reports, head) };
     let mut groups: Vec<Group<'_>> = reports.iter().filter(is_head).map(group).collect();
     // The shortest need not have been the first.
-    groups.sort_by_key(|group| std::cmp::Reverse(crate::records::rank(&group.head.report.level)));
+    groups.sort_by_key(|group| std::cmp::Reverse(group.head.report.rank()));
     groups
 }
 
@@ -95,9 +95,7 @@ fn members<'a>(reports: &'a [Finding], head: &Finding) -> Vec<&'a Finding> {
         one.group.is_some() && one.group == head.group && one.report.fingerprint != head.report.fingerprint
     };
     let mut members: Vec<&Finding> = reports.iter().filter(is_member).collect();
-    members.sort_by_key(|one| {
-        (std::cmp::Reverse(crate::records::rank(&one.report.level)), one.report.cycle.len())
-    });
+    members.sort_by_key(|one| (std::cmp::Reverse(one.report.rank()), one.report.cycle.len()));
     members
 }
 

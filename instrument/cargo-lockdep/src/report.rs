@@ -115,7 +115,7 @@ pub(crate) fn joined(files: &[PathBuf]) -> Result<(Vec<Report>, Sources)> {
     for report in &mut reports {
         hint::add(report, &sources);
     }
-    reports.sort_by_key(|report| (std::cmp::Reverse(records::rank(&report.level)), report.code.clone()));
+    reports.sort_by_key(|report| (std::cmp::Reverse(report.rank()), report.code.clone()));
     Ok((reports, sources))
 }
 
@@ -192,7 +192,7 @@ fn judged<'a>(
         .collect();
     reports.sort_by_key(|found| {
         let report = &found.report;
-        (std::cmp::Reverse(records::rank(&report.level)), report.code.clone(), report.fingerprint.clone())
+        (std::cmp::Reverse(report.rank()), report.code.clone(), report.fingerprint.clone())
     });
     group::mark(&mut reports);
     let repair = repair::smallest_repair(reports.iter().map(|found| &found.report));

@@ -126,6 +126,17 @@ const fn is_exact() -> bool {
     true
 }
 
+impl Report {
+    /// The level as a number: two for an error, one for a warning, zero for a note. Higher is surer.
+    pub fn rank(&self) -> u8 {
+        match self.level.as_str() {
+            "error" => 2,
+            "warning" => 1,
+            _ => 0,
+        }
+    }
+}
+
 /// One dependency of a cycle.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ReportDependency {

@@ -34,7 +34,7 @@ impl Told {
     /// Notes a report. Gives the fingerprint of an earlier one, at least as sure, that has its closing dependency; `None` if
     /// there is none, or if the report was made before and its level rose.
     pub fn note(&mut self, report: &Report) -> Option<String> {
-        let rank = rank(&report.level);
+        let rank = report.rank();
         let is_again = !self.fingerprints.insert(report.fingerprint.clone());
         let closing = report.cycle.iter().rfind(|step| step.closing).or(report.cycle.last());
         let known = closing.and_then(|step| self.dependencies.get(&key(step)));
@@ -57,12 +57,4 @@ impl Told {
 
 fn key(step: &ReportDependency) -> (String, String, String) {
     (step.from_hash.clone(), step.to_hash.clone(), step.kind.clone())
-}
-
-fn rank(level: &str) -> u8 {
-    match level {
-        "error" => 2,
-        "warning" => 1,
-        _ => 0,
-    }
 }

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use crate::error::Result;
 
 pub(crate) use recheck::recheck;
-pub(crate) use union::{Union, rank};
+pub(crate) use union::Union;
 
 /// Reads every record below `paths` and joins them; a progress bar appears if that takes longer than a second.
 ///

@@ -17,7 +17,7 @@ use lockdep_validator::{
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::union::{DependencyKey, JoinedReport, Seen, Union, rank};
+use super::union::{DependencyKey, JoinedReport, Seen, Union};
 
 /// Checks the union and adds what it finds to [`Union::reports`]. `is_static` says whether the locks of a class are statics,
 /// so that all processes mean the same lock.
@@ -34,7 +34,7 @@ pub(crate) fn recheck(
         report.counters = union.counters();
         let fingerprint = report.fingerprint.clone();
         match union.reports.get_mut(&fingerprint) {
-            Some(known) if rank(&known.report.level) >= rank(&report.level) => {}
+            Some(known) if known.report.rank() >= report.rank() => {}
             Some(known) => known.report = report,
             None => {
                 union.reports.insert(fingerprint, JoinedReport { report, runs: Vec::new() });

@@ -191,7 +191,7 @@ impl Union {
                 self.reports.insert(fingerprint, JoinedReport { report, runs: vec![run] });
             }
             Some(known) => {
-                if rank(&report.level) > rank(&known.report.level) {
+                if report.rank() > known.report.rank() {
                     known.report = report;
                 }
                 if !known.runs.contains(&run) {
@@ -285,14 +285,5 @@ fn undescribed(hash: ClassHash) -> ClassRecord {
         wait_outer: String::new(),
         wait_inner: String::new(),
         ordered: true,
-    }
-}
-
-/// Levels as numbers, higher is surer.
-pub(crate) fn rank(level: &str) -> u8 {
-    match level {
-        "error" => 2,
-        "warning" => 1,
-        _ => 0,
     }
 }

@@ -33,7 +33,7 @@ struct Known {
 impl Tally {
     /// Notes a report; true if it is new or its level rose.
     pub(super) fn take(&mut self, report: &Report, is_denied: bool) -> bool {
-        let rank = rank(&report.level);
+        let rank = report.rank();
         let known = self.reports.entry(report.fingerprint.clone());
         let is_first = matches!(known, std::collections::hash_map::Entry::Vacant(_));
         let known = known.or_default();
@@ -116,7 +116,7 @@ impl Tally {
 
     /// Whether the other run has told this report already.
     pub(super) fn has(&self, report: &Report) -> bool {
-        self.reports.get(&report.fingerprint).is_some_and(|known| known.rank >= rank(&report.level))
+        self.reports.get(&report.fingerprint).is_some_and(|known| known.rank >= report.rank())
     }
 }
 
@@ -124,14 +124,6 @@ impl Tally {
 fn is_open(report: &Report) -> bool {
     let evidence = &report.evidence;
     report.level == "warning" && !report.cycle.is_empty() && !evidence.same_instances && !evidence.declared
-}
-
-fn rank(level: &str) -> u8 {
-    match level {
-        "error" => 2,
-        "warning" => 1,
-        _ => 0,
-    }
 }
 
 fn name_of(rank: u8) -> &'static str {
