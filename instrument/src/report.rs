@@ -124,7 +124,7 @@ pub(crate) fn deliver(task: &Task, violation: &Violation) -> bool {
         if let Some(recorder) = &runtime.recorder {
             recorder.report(runtime, &report);
         }
-        runtime.sinks.submit(&report);
+        runtime.sinks.submit(&report, is_denied);
     });
     is_denied
 }

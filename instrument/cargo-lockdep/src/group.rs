@@ -3,57 +3,85 @@
 //! Seven classes that are taken in every order close dozens of cycles, which are one problem to whoever mends it. Each report
 //! stays one, with its fingerprint and its judgement; only what is shown is told once in full.
 
-use std::mem::{Discriminant, discriminant};
+use std::hash::Hash;
+use std::mem::discriminant;
 
 use lockdep_validator::report::model::Report;
 use petgraph::unionfind::UnionFind;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::render::Finding;
-use crate::suppress::Judgement;
 
-/// The component of the classes, and what the report means for the run.
-type Key = (usize, Discriminant<Judgement>);
+/// The classes of a report by which it belongs to others, by hash: those of a cycle. A report without any stands alone.
+pub(crate) fn classes(report: &Report) -> Vec<&str> {
+    let cycle = if report.is_class_cycle() { report.cycle.as_slice() } else { &[] };
+    cycle.iter().map(|step| step.from_hash.as_str()).collect()
+}
 
-/// Marks each cycle with the fingerprint of the first report of its group, where the group has several. `reports` are sorted,
-/// surest first.
+/// The number of its group for each report, given as its [`classes`] and what it means for the run: what fails a run must not
+/// hide behind what does not.
 ///
 /// Every dependency of a cycle lies on that cycle, so classes that are connected by reported dependencies in any way are
 /// strongly connected.
-pub(crate) fn mark(reports: &mut [Finding]) {
-    let mut index: FxHashMap<String, usize> = FxHashMap::default();
-    for step in reports.iter().filter(|one| is_cycle(&one.report)).flat_map(|one| &one.report.cycle) {
+pub(crate) fn numbers<M: Eq + Hash>(reports: &[(Vec<&str>, M)]) -> Vec<usize> {
+    let mut index: FxHashMap<&str, usize> = FxHashMap::default();
+    for class in reports.iter().flat_map(|(classes, _)| classes) {
         let next = index.len();
-        index.entry(step.from_hash.clone()).or_insert(next);
+        index.entry(class).or_insert(next);
     }
-    let mut classes: UnionFind<usize> = UnionFind::new(index.len());
-    for one in reports.iter().filter(|one| is_cycle(&one.report)) {
-        for pair in one.report.cycle.windows(2) {
-            classes.union(index[&pair[0].from_hash], index[&pair[1].from_hash]);
+    let mut union: UnionFind<usize> = UnionFind::new(index.len());
+    for pair in reports.iter().flat_map(|(classes, _)| classes.windows(2)) {
+        union.union(index[pair[0]], index[pair[1]]);
+    }
+    let mut groups: FxHashMap<(usize, &M), usize> = FxHashMap::default();
+    let mut n_groups = 0;
+    let mut new_group = || {
+        n_groups += 1;
+        n_groups - 1
+    };
+    reports
+        .iter()
+        .map(|(classes, meaning)| match classes.first() {
+            Some(class) => *groups.entry((union.find(index[class]), meaning)).or_insert_with(&mut new_group),
+            None => new_group(),
+        })
+        .collect()
+}
+
+/// The group of a report, which has others in it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Membership {
+    /// The number of the report that stands for the group.
+    head: usize,
+    is_head: bool,
+    /// The fingerprint of that report, which others of the group may share.
+    pub(crate) fingerprint: String,
+}
+
+/// Marks each cycle with the report that stands for its group, where the group has several. `reports` are sorted,
+/// surest first.
+pub(crate) fn mark(reports: &mut [Finding]) {
+    let keys: Vec<_> =
+        reports.iter().map(|one| (classes(&one.report), discriminant(&one.judgement))).collect();
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for (number, group) in numbers(&keys).into_iter().enumerate() {
+        if group == groups.len() {
+            groups.push(Vec::new());
         }
+        groups[group].push(number);
     }
-    // What fails the run must not hide behind what does not.
-    let mut groups: Vec<(Key, Vec<usize>)> = Vec::new();
-    for (number, one) in reports.iter().enumerate().filter(|(_, one)| is_cycle(&one.report)) {
-        let key = (classes.find(index[&one.report.cycle[0].from_hash]), discriminant(&one.judgement));
-        match groups.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, members)) => members.push(number),
-            None => groups.push((key, vec![number])),
-        }
-    }
-    for (_, members) in groups.into_iter().filter(|(_, members)| members.len() > 1) {
+    for members in groups.into_iter().filter(|members| members.len() > 1) {
         let level = &reports[members[0]].report.level;
         // Of the surest the shortest: its repair is the easiest to see.
         let surest = members.iter().filter(|&&number| reports[number].report.level == *level);
         let head =
             surest.min_by_key(|&&number| reports[number].report.cycle.len()).copied().unwrap_or(members[0]);
         let fingerprint = reports[head].report.fingerprint.clone();
-        members.iter().for_each(|&number| reports[number].group = Some(fingerprint.clone()));
+        for &number in &members {
+            let is_head = number == head;
+            reports[number].group = Some(Membership { head, is_head, fingerprint: fingerprint.clone() });
+        }
     }
-}
-
-fn is_cycle(report: &Report) -> bool {
-    report.code == "LD0003" && report.cycle.len() > 1
 }
 
 /// A report that is shown in full, and those that are folded under it.
@@ -82,7 +110,7 @@ impl Group<'_> {
 
 /// The reports as they are shown: groups in the place of their heads, everything else alone.
 pub(crate) fn folded(reports: &[Finding]) -> Vec<Group<'_>> {
-    let is_head = |one: &&Finding| one.group.as_ref().is_none_or(|group| *group == one.report.fingerprint);
+    let is_head = |one: &&Finding| one.group.as_ref().is_none_or(|group| group.is_head);
     let group = |head| Group { head, folded: members(reports, head) };
     let mut groups: Vec<Group<'_>> = reports.iter().filter(is_head).map(group).collect();
     // The shortest need not have been the first.
@@ -91,8 +119,9 @@ pub(crate) fn folded(reports: &[Finding]) -> Vec<Group<'_>> {
 }
 
 fn members<'a>(reports: &'a [Finding], head: &Finding) -> Vec<&'a Finding> {
+    let number = |one: &Finding| one.group.as_ref().map(|group| group.head);
     let is_member = |one: &&Finding| {
-        one.group.is_some() && one.group == head.group && one.report.fingerprint != head.report.fingerprint
+        one.group.as_ref().is_some_and(|group| !group.is_head) && number(one) == number(head)
     };
     let mut members: Vec<&Finding> = reports.iter().filter(is_member).collect();
     members.sort_by_key(|one| (std::cmp::Reverse(one.report.rank()), one.report.cycle.len()));
@@ -102,6 +131,7 @@ fn members<'a>(reports: &'a [Finding], head: &Finding) -> Vec<&'a Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::suppress::Judgement;
 
     fn finding(fingerprint: &str, classes: &[&str], judgement: Judgement) -> Finding {
         let mut report = crate::records::fixture::inversion_report();
@@ -130,7 +160,8 @@ mod tests {
             finding("5", &["a", "d"], excepted()),
         ];
         mark(&mut reports);
-        let groups: Vec<_> = reports.iter().map(|one| one.group.as_deref()).collect();
+        let groups: Vec<_> =
+            reports.iter().map(|one| one.group.as_ref().map(|group| group.fingerprint.as_str())).collect();
         assert_eq!(
             groups,
             [Some("2"), Some("2"), None, Some("2"), None],

@@ -18,6 +18,9 @@ pub(crate) use target::notice;
 /// A function of the program that gets every report.
 pub(crate) type Callback = Arc<dyn Fn(&Report) + Send + Sync>;
 
+/// Where a report is told in full that follows from an earlier one.
+const IN_FULL: &str = "`LOCKDEP_FORMAT=json`, or records in `LOCKDEP_DIR`";
+
 static CALLBACK: Mutex<Option<Callback>> = Mutex::new(None);
 
 /// Calls `callback` with every report from now on; replaces an earlier one.
@@ -63,13 +66,14 @@ impl Sinks {
     }
 
     /// Delivers one report. Call it with no lock held.
-    pub(crate) fn submit(&self, report: &Report) {
+    pub(crate) fn submit(&self, report: &Report, is_denied: bool) {
         let text = match self.format {
             Format::Text => {
-                let first = self.told.lock().unwrap_or_else(PoisonError::into_inner).note(report);
-                first.map_or_else(
+                let earlier =
+                    self.told.lock().unwrap_or_else(PoisonError::into_inner).note(report, is_denied);
+                earlier.map_or_else(
                     || text(report, &self.options, &self.source),
-                    |first| brief(report, &first, &self.options),
+                    |earlier| brief(report, &earlier, IN_FULL, &self.options) + "\n",
                 )
             }
             Format::Json => json_line(report),

@@ -131,6 +131,35 @@ fn colours_are_those_that_cargo_was_told() {
     assert!(!report(&run, "auto").contains("\x1b["), "stderr is a pipe");
 }
 
+/// Four statics of one type in one file: only their lines tell them apart, and so the fingerprints of what is wrong with them are
+/// the same.
+#[test]
+fn cycles_about_the_same_classes_are_told_once_in_full_and_counted_each() {
+    let records = tempfile::tempdir().expect("a temporary folder");
+    let mut command = command(&fixture("advice"), &["test", "-q", "-p", "young", "every_order"]);
+    let ended = finish(command.env("LOCKDEP_DIR", records.path()));
+    assert_ended(&ended, "exit 3");
+    let said = &ended.stderr;
+    assert_eq!(said.matches("error[LD0003]").count(), 6, "each pair of them: {said}");
+    let n_full = said.matches("how it hangs").count();
+    let n_brief = said.matches("   = related: ").count() + said.matches("   = follows: ").count();
+    assert_eq!((n_full, n_brief), (3, 3), "in full is told what has a class that no other had: {said}");
+    assert!(said.contains("lockdep: 6 errors in 1 group (6 denied); 4 lock classes"), "{said}");
+    assert!(said.contains("shows them in groups, `--all` each report in full"), "{said}");
+
+    let records = records.path().to_string_lossy();
+    let count = |args: &[&str], mark: &str| {
+        let ended = run(&fixture("advice"), &[&["report", &*records], args].concat());
+        assert_ended(&ended, "exit 3");
+        assert!(ended.stderr.contains("6 errors, 0 warnings, 0 notes in 1 group ("), "{}", ended.stderr);
+        ended.stdout.matches(mark).count()
+    };
+    assert_eq!(count(&[], "how it hangs"), 1);
+    assert_eq!(count(&[], "\n       error[LD0003] "), 5, "a line each");
+    assert_eq!(count(&["--all"], "how it hangs"), 6);
+    assert_eq!(count(&["--format", "json"], "\"code\":\"LD0003\""), 6);
+}
+
 #[test]
 fn a_run_that_watched_nothing_says_so() {
     let ended = run(&fixture("cargo_graph"), &["build", "-q", "-p", "app"]);

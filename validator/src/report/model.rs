@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::check::violation::Code;
+
 /// The version of the JSON form.
 pub const SCHEMA: u32 = 1;
 
@@ -134,6 +136,32 @@ impl Report {
             "warning" => 1,
             _ => 0,
         }
+    }
+
+    /// What tells this report from every other: the fingerprint, and the hashes of the very classes. Classes that only their
+    /// line tells apart have one fingerprint, because it survives moving code; they are different defects all the same.
+    pub fn identity(&self) -> String {
+        let mut hashes: Vec<&str> = self.cycle.iter().map(|step| step.from_hash.as_str()).collect();
+        if hashes.is_empty() || self.code == Code::SameClassOrder.as_str() {
+            // One class and one rule: how many of its locks the cycle runs through does not matter.
+            let locks = [&self.subject, &self.conflict].into_iter().flatten();
+            hashes = locks.map(|lock| lock.hash.as_str()).collect();
+        } else {
+            // Where a cycle starts does not matter.
+            let rotations = (0..hashes.len()).map(|start| [&hashes[start..], &hashes[..start]].concat());
+            hashes = rotations.min().unwrap_or_default();
+        }
+        format!("{}/{}", self.fingerprint, hashes.join(","))
+    }
+
+    /// The dependency that closed the cycle; none if the rule knows no cycle.
+    pub fn closing(&self) -> Option<&ReportDependency> {
+        self.cycle.iter().rfind(|step| step.closing).or(self.cycle.last())
+    }
+
+    /// Whether this is a cycle through several classes. Those that share a class are one problem to whoever mends it.
+    pub fn is_class_cycle(&self) -> bool {
+        self.code == Code::CircularDependency.as_str() && self.cycle.len() > 1
     }
 }
 

@@ -12,7 +12,7 @@ use crate::state::class_order::ClassOrder;
 use super::build::{Classes, Resolver, build};
 use super::model::{Counters, Frame, Place, Report};
 use super::render::{NoSource, SourceText, Styles, TextOptions, brief, json_line, text};
-use super::told::Told;
+use super::told::{Earlier, Told};
 
 /// A program of twenty lines, whose line numbers the sites below are.
 const SOURCE: &str = "\
@@ -229,6 +229,7 @@ fn three_readers_that_need_a_writer() {
 fn what_follows_from_an_earlier_report_is_told_in_few_words() {
     let mut told = Told::default();
     let with = |fingerprint, level, cycle| report(&Violation { fingerprint, level, cycle, ..inversion() });
+    let earlier = |report: &Report, shared| Some(Earlier { fingerprint: report.fingerprint.clone(), shared });
     let direct = inversion().cycle;
     // The same closing dependency, but round by the rates.
     let detour = vec![
@@ -241,14 +242,58 @@ fn what_follows_from_an_earlier_report_is_told_in_few_words() {
         step(lock(2, 3, Mode::Exclusive, 14), lock(0, 1, Mode::Exclusive, 11), "EN", 2, 1),
     ];
     let first = with(1, Level::Warning, direct.clone());
-    assert_eq!(told.note(&first), None, "nothing was told before");
-    assert_eq!(told.note(&with(2, Level::Warning, detour.clone())), Some(first.fingerprint.clone()));
-    assert_eq!(told.note(&with(3, Level::Warning, other)), None, "closed by something new");
+    assert_eq!(told.note(&first, true), None, "nothing was told before");
+    assert_eq!(told.note(&with(2, Level::Warning, detour.clone()), true), earlier(&first, Some(2)));
+    // Closed by something new, but all about classes that are one problem already.
+    assert_eq!(told.note(&with(3, Level::Warning, other.clone()), true), earlier(&first, None));
     let sure = with(4, Level::Error, detour);
-    assert_eq!(told.note(&sure), None, "surer than what it follows from");
-    assert_eq!(told.note(&with(1, Level::Error, direct.clone())), None, "told before, and its level rose");
-    assert_eq!(told.note(&with(5, Level::Error, direct)), Some(sure.fingerprint.clone()));
-    insta::assert_snapshot!(brief(&sure, &first.fingerprint, &TextOptions::default()));
+    assert_eq!(told.note(&sure, true), None, "surer than what it follows from");
+    assert_eq!(
+        told.note(&with(1, Level::Error, direct.clone()), true),
+        None,
+        "told before, and its level rose"
+    );
+    assert_eq!(told.note(&with(5, Level::Error, direct.clone()), true), earlier(&sure, Some(1)));
+    let options = TextOptions::default();
+    let by_closing = brief(&sure, &earlier(&first, Some(2)).expect("made here"), "somewhere", &options);
+    let by_classes = brief(
+        &with(3, Level::Warning, other),
+        &earlier(&first, None).expect("made here"),
+        "somewhere",
+        &options,
+    );
+    insta::assert_snapshot!(by_closing + &by_classes);
+
+    let mut told = Told::default();
+    assert_eq!(told.note(&with(1, Level::Error, direct.clone()), false), None);
+    let denied = with(2, Level::Warning, direct.clone());
+    assert_eq!(told.note(&denied, true), None, "what fails the run does not hide behind what does not");
+    assert_eq!(told.note(&with(3, Level::Warning, direct), true), earlier(&denied, Some(1)));
+}
+
+#[test]
+fn a_cycle_with_a_class_that_no_report_had_is_told_in_full() {
+    let mut told = Told::default();
+    let with = |fingerprint, pairs: &[(usize, usize)]| {
+        let step = |&(from, to): &(usize, usize)| {
+            step(lock(from, 1, Mode::Exclusive, 4), lock(to, 2, Mode::Exclusive, 9), "EN", 1, 1)
+        };
+        report(&Violation { fingerprint, cycle: pairs.iter().map(step).collect(), ..inversion() })
+    };
+    assert_eq!(told.note(&with(1, &[(0, 1), (1, 0)]), true), None);
+    // Without what closed the first, 1 -> 0, this one is gone as well, whatever else is new in it.
+    let by_first = Some(Earlier { fingerprint: "0000000000000001".into(), shared: Some(0) });
+    assert_eq!(told.note(&with(5, &[(1, 0), (0, 3), (3, 1)]), true), by_first);
+    let mut told = Told::default();
+    assert_eq!(told.note(&with(1, &[(0, 1), (1, 0)]), true), None);
+    assert_eq!(told.note(&with(2, &[(2, 3), (3, 2)]), true), None, "other classes");
+    assert_eq!(
+        told.note(&with(3, &[(1, 2), (2, 1)]), true),
+        None,
+        "two problems become one, and this says so"
+    );
+    let last = told.note(&with(4, &[(0, 3), (3, 0)]), true);
+    assert_eq!(last, Some(Earlier { fingerprint: "0000000000000001".into(), shared: None }));
 }
 
 #[test]

@@ -32,12 +32,12 @@ pub(crate) fn recheck(
     for mut report in found {
         lowered(&mut report, &replay.shared);
         report.counters = union.counters();
-        let fingerprint = report.fingerprint.clone();
-        match union.reports.get_mut(&fingerprint) {
+        let identity = report.identity();
+        match union.reports.get_mut(&identity) {
             Some(known) if known.report.rank() >= report.rank() => {}
             Some(known) => known.report = report,
             None => {
-                union.reports.insert(fingerprint, JoinedReport { report, runs: Vec::new() });
+                union.reports.insert(identity, JoinedReport { report, runs: Vec::new() });
             }
         }
     }
@@ -171,14 +171,19 @@ impl Replay {
             }
         }
         // A level that rose was reported again: the last word counts.
-        let mut last: FxHashMap<u64, Violation> = FxHashMap::default();
+        let mut last: FxHashMap<_, Violation> = FxHashMap::default();
         let mut order = Vec::new();
         for violation in violations {
-            if last.insert(violation.fingerprint, violation.clone()).is_none() {
-                order.push(violation.fingerprint);
+            // Classes that only their line tells apart share a fingerprint.
+            let mut classes: Vec<ClassId> = violation.cycle.iter().map(|step| step.from.class).collect();
+            let smallest = (0..classes.len()).min_by_key(|&index| classes[index]).unwrap_or_default();
+            classes.rotate_left(smallest);
+            let key = (violation.fingerprint, classes);
+            if last.insert(key.clone(), violation).is_none() {
+                order.push(key);
             }
         }
-        order.into_iter().filter_map(|fingerprint| last.remove(&fingerprint)).collect()
+        order.into_iter().filter_map(|key| last.remove(&key)).collect()
     }
 
     fn replay(&mut self, union: &Union, key: &DependencyKey, seen: &Seen, violations: &mut Vec<Violation>) {
@@ -304,6 +309,11 @@ mod tests {
         assert_eq!(levels(&[&[(0, 1, None)], &[(1, 0, None)]], true), ["error"], "the same statics");
         assert_eq!(levels(&[&[(0, 1, None)], &[(1, 2, None)], &[(2, 0, None)]], false), ["warning"]);
         assert!(levels(&[&[(0, 1, None)], &[(0, 1, None)]], false).is_empty());
+        // Only their lines tell these classes apart, which are no part of a fingerprint.
+        assert_eq!(
+            levels(&[&[(0, 1, None), (2, 3, None)], &[(1, 0, None), (3, 2, None)]], false),
+            ["warning", "warning"]
+        );
     }
 
     #[test]

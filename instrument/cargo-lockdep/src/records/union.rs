@@ -57,7 +57,7 @@ pub(crate) struct Union {
     pub(crate) paths: Vec<PathBuf>,
     pub(crate) classes: FxHashMap<ClassHash, ClassRecord>,
     pub(crate) dependencies: BTreeMap<DependencyKey, Seen>,
-    /// By fingerprint, at the highest level that any process gave.
+    /// By [`Report::identity`], at the highest level that any process gave.
     pub(crate) reports: BTreeMap<String, JoinedReport>,
     pub(crate) stats: FxHashMap<(ClassHash, Place, &'static str), StatRecord>,
     pub(crate) end: EndRecord,
@@ -185,10 +185,10 @@ impl Union {
     }
 
     fn report(&mut self, report: Report, run: usize) {
-        match self.reports.get_mut(&report.fingerprint) {
+        let identity = report.identity();
+        match self.reports.get_mut(&identity) {
             None => {
-                let fingerprint = report.fingerprint.clone();
-                self.reports.insert(fingerprint, JoinedReport { report, runs: vec![run] });
+                self.reports.insert(identity, JoinedReport { report, runs: vec![run] });
             }
             Some(known) => {
                 if report.rank() > known.report.rank() {

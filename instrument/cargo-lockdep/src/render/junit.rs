@@ -19,19 +19,19 @@ pub(super) fn render(found: &Findings<'_>) -> String {
         match &one.judgement {
             Judgement::Denied => {
                 status.set_type(report.code.clone());
-                status.set_message(report.title.clone());
+                status.set_message(legal(&report.title));
                 let options = TextOptions { n_frames: 0, ..TextOptions::default() };
-                status.set_description(text(report, &options, found.sources));
+                status.set_description(legal(&text(report, &options, found.sources)));
             }
             Judgement::Tolerated => {
-                status.set_message(format!("{}: {}", report.level, message(report)));
+                status.set_message(legal(&format!("{}: {}", report.level, message(report))));
             }
             Judgement::Excepted(reason) => {
-                status.set_message(format!("excepted: {reason}"));
+                status.set_message(legal(&format!("excepted: {reason}")));
             }
         }
         let name = format!("{} {} [{}]", report.code, report.title, report.fingerprint);
-        let mut case = TestCase::new(name, status);
+        let mut case = TestCase::new(legal(&name), status);
         case.set_classname(format!("lockdep.{}", report.code));
         suite.add_test_case(case);
     }
@@ -44,4 +44,9 @@ pub(super) fn render(found: &Findings<'_>) -> String {
     let mut out = xml.to_string().unwrap_or_default();
     out.push('\n');
     out
+}
+
+/// The text without the two characters that XML 1.0 has no place for and `quick_junit` leaves in; it drops control characters.
+fn legal(text: &str) -> String {
+    text.replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
 }

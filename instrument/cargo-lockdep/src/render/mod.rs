@@ -20,7 +20,7 @@ use lockdep_validator::report::model::{Place, Report};
 use lockdep_validator::report::render::{Styles, TextOptions, json_line, text};
 
 use crate::coverage::Coverage;
-use crate::group::{self, Group};
+use crate::group::{self, Group, Membership};
 use crate::records::Union;
 use crate::repair::Repair;
 use crate::report::ReportFormat;
@@ -47,8 +47,8 @@ pub(crate) struct Finding {
     /// The processes that made it; empty if only all of them together show it.
     pub(crate) runs: Vec<String>,
     pub(crate) judgement: Judgement,
-    /// The fingerprint of the report that stands for its group, if it is about the same classes as others.
-    pub(crate) group: Option<String>,
+    /// Its group, if it is about the same classes as others.
+    pub(crate) group: Option<Membership>,
 }
 
 impl Findings<'_> {
@@ -68,8 +68,14 @@ impl Findings<'_> {
             self.reports.iter().filter(|found| matches!(found.judgement, Judgement::Excepted(_))).count();
         let n_joined = self.reports.iter().filter(|found| found.runs.is_empty()).count();
         let counters = self.union.counters();
+        let n_groups = group::folded(&self.reports).len();
+        let groups = match n_groups {
+            n if n == self.reports.len() => String::new(),
+            1 => " in 1 group".to_owned(),
+            n => format!(" in {n} groups"),
+        };
         format!(
-            "{} processes, {} classes, {} dependencies: {} errors, {} warnings, {} notes ({n_joined} seen only by joining, {n_excepted} excepted); {} leaf classes, {} locks never acquired, {} dropped, {} unseen",
+            "{} processes, {} classes, {} dependencies: {} errors, {} warnings, {} notes{groups} ({n_joined} seen only by joining, {n_excepted} excepted); {} leaf classes, {} locks never acquired, {} dropped, {} unseen",
             self.union.runs.len(),
             counters.classes,
             counters.dependencies,
@@ -132,7 +138,7 @@ fn plain(found: &Findings<'_>, styles: &Styles) -> String {
 fn json(one: &Finding) -> String {
     let line = json_line(&one.report);
     match (&one.group, line.strip_suffix("}\n")) {
-        (Some(group), Some(open)) => format!("{open},\"group\":\"{group}\"}}\n"),
+        (Some(group), Some(open)) => format!("{open},\"group\":\"{}\"}}\n", group.fingerprint),
         _ => line,
     }
 }
@@ -149,8 +155,8 @@ fn folded_text(group: &Group<'_>, styles: &Styles) -> String {
         let colour = styles.level(&report.level);
         let reset = if colour.is_empty() { "" } else { styles.reset };
         let names: Vec<String> = report.cycle.iter().map(|step| format!("`{}`", step.from)).collect();
-        let closing = report.cycle.iter().rfind(|step| step.closing).or(report.cycle.last());
-        let place = closing.map_or_else(String::new, |step| format!(", closed at {}", step.acquire_site));
+        let place =
+            report.closing().map_or_else(String::new, |step| format!(", closed at {}", step.acquire_site));
         out.push_str(&format!(
             "\n       {colour}{head}{reset} {}: {}{place}",
             report.fingerprint,

@@ -66,7 +66,7 @@ fn result(one: &super::Finding) -> Value {
         result["ruleIndex"] = json!(index);
     }
     if let Some(group) = &one.group {
-        result["properties"] = json!({ "group": group });
+        result["properties"] = json!({ "group": group.fingerprint });
     }
     if let Judgement::Excepted(reason) = &one.judgement {
         result["suppressions"] = json!([{ "kind": "external", "justification": reason }]);

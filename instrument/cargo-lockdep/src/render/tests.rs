@@ -208,6 +208,73 @@ fn hostile_names_stay_text() {
     });
 }
 
+/// The golden report with these words for its title, the name of a class, a file and an exception.
+fn with_words<T>(words: &str, judgement: Judgement, check: impl FnOnce(&Findings<'_>) -> T) -> T {
+    with_findings(|found| {
+        let mut report = found.reports[0].report.clone();
+        report.title = words.into();
+        report.help = vec![words.into()];
+        report.cycle[0].from = words.into();
+        report.cycle[0].held_site.file = words.into();
+        report.cycle[1].acquire_site.file = words.into();
+        check(&Findings {
+            union: found.union,
+            sources: found.sources,
+            reports: vec![Finding { report, runs: Vec::new(), judgement, group: None }],
+            repair: Repair::default(),
+            coverage: Coverage::default(),
+            shows_all: false,
+        })
+    })
+}
+
+#[test]
+fn an_annotation_ends_where_it_should_whatever_is_in_it() {
+    let words = "100%\r\na,b:c::d%0A";
+    let github = with_words(words, Judgement::Denied, |found| render(ReportFormat::Github, found));
+    assert!(!github.contains('\r'), "{github:?}");
+    let mut n_words = 0;
+    for line in github.lines() {
+        let command = line.strip_prefix("::").expect("each line is a command");
+        let (head, data) = command.split_once("::").expect("a command and its data");
+        let (_, properties) = head.split_once(' ').expect("a command has properties");
+        for property in properties.split(',') {
+            let (name, value) = property.split_once('=').expect("name=value");
+            assert!(["file", "line", "col", "title"].contains(&name), "{line}");
+            assert!(!value.contains(':'), "{line}");
+            n_words += usize::from(decoded(value).contains(words));
+        }
+        n_words += usize::from(decoded(data).contains(words));
+    }
+    assert!(n_words >= 3, "file, title and message have the words again: {github}");
+}
+
+/// What the runner of GitHub Actions reads, which replaces `%25` last.
+fn decoded(text: &str) -> String {
+    let text = text.replace("%0D", "\r").replace("%0A", "\n").replace("%3A", ":").replace("%2C", ",");
+    text.replace("%25", "%")
+}
+
+#[test]
+fn junit_is_xml_whatever_is_in_it() {
+    let words = "a\u{0}b\u{1b}[31mc\u{b}d\u{7f}e\u{fffe}f\u{ffff}g]]>h&<i>\"j'\r\nk";
+    for judgement in [Judgement::Denied, Judgement::Tolerated, Judgement::Excepted(words.into())] {
+        let xml = with_words(words, judgement, |found| render(ReportFormat::Junit, found));
+        let is_legal = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+        assert!(xml.chars().all(is_legal), "{xml:?}");
+        assert!(!xml.contains("]]>"), "which ends a section that was not begun: {xml}");
+        assert!(xml.contains("g]]&gt;h&amp;&lt;i&gt;"), "the words are there: {xml}");
+        let path = scratch("hostile.xml", &xml);
+        if let Some(output) = consumer(
+            &["python3"],
+            &["-c", "import sys, xml.dom.minidom as m; m.parse(sys.argv[1])", &path.to_string_lossy()],
+        ) {
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        std::fs::remove_file(path).expect("ours");
+    }
+}
+
 /// Runs a program that reads one of our formats; `None`, and a word about it, where it is not installed.
 fn consumer(programs: &[&str], args: &[&str]) -> Option<std::process::Output> {
     let found =

@@ -134,6 +134,12 @@ pub(crate) fn summarise(verdict: &Verdict, records: &Path, expects_processes: bo
         say(format_args!("not seen here: {}", unseen.join(", ")));
     }
     if tally.n_reports() > 0 {
-        say(format_args!("records: {} (`cargo lockdep report` reads them)", records.display()));
+        let in_full = if tally.n_groups() < tally.n_reports() {
+            "shows them in groups, `--all` each report in full"
+        } else {
+            "shows them"
+        };
+        let directory = records.display();
+        say(format_args!("records: {directory} (`cargo lockdep report {directory}` {in_full})"));
     }
 }

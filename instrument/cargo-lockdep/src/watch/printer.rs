@@ -11,6 +11,9 @@ use crate::error::{Context as _, Result};
 use crate::suppress::Judgement;
 use crate::wrapped::{Format, WatchArgs};
 
+/// Where a report is told in full that follows from an earlier one.
+const IN_FULL: &str = "`cargo lockdep report --all`";
+
 /// Where reports go, and in which form.
 pub(super) struct Printer {
     out: Box<dyn Write>,
@@ -52,8 +55,9 @@ impl Printer {
         let text = match self.format {
             Format::Json => json_line(&new.report),
             Format::Text => {
-                let text = match self.told.note(&new.report) {
-                    Some(first) => brief(&new.report, &first, &self.options),
+                let is_denied = new.judgement == Judgement::Denied;
+                let text = match self.told.note(&new.report, is_denied) {
+                    Some(earlier) => brief(&new.report, &earlier, IN_FULL, &self.options),
                     None => text(&new.report, &self.options, &*new.sources),
                 };
                 let excepted = match &new.judgement {

@@ -7,6 +7,8 @@ use lockdep_validator::record::Record;
 use lockdep_validator::report::model::Report;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::group;
+
 /// What a whole run saw.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
@@ -14,7 +16,7 @@ pub(super) struct Tally {
     pub(super) n_unreadable: usize,
     classes: FxHashSet<u64>,
     dependencies: FxHashSet<(u64, u64)>,
-    /// By fingerprint.
+    /// By [`Report::identity`].
     reports: FxHashMap<String, Known>,
     n_dropped: u64,
 }
@@ -24,8 +26,12 @@ pub(super) struct Tally {
 struct Known {
     rank: u8,
     is_denied: bool,
-    /// The classes of a cycle that no single locks close, by hash; empty for everything else.
-    open_classes: Vec<String>,
+    /// The classes of a cycle, by hash.
+    classes: Vec<String>,
+    /// Whether these tie it to other reports.
+    ties: bool,
+    /// Whether no single locks close the cycle so far.
+    is_open: bool,
     /// Its title, for the line that says what settling its level found.
     title: String,
 }
@@ -34,7 +40,7 @@ impl Tally {
     /// Notes a report; true if it is new or its level rose.
     pub(super) fn take(&mut self, report: &Report, is_denied: bool) -> bool {
         let rank = report.rank();
-        let known = self.reports.entry(report.fingerprint.clone());
+        let known = self.reports.entry(report.identity());
         let is_first = matches!(known, std::collections::hash_map::Entry::Vacant(_));
         let known = known.or_default();
         if !is_first && rank <= known.rank {
@@ -43,11 +49,9 @@ impl Tally {
         known.rank = rank;
         known.is_denied |= is_denied;
         known.title.clone_from(&report.title);
-        known.open_classes = if is_open(report) {
-            report.cycle.iter().map(|dependency| dependency.from_hash.clone()).collect()
-        } else {
-            Vec::new()
-        };
+        known.is_open = is_open(report);
+        known.classes = report.cycle.iter().map(|step| step.from_hash.clone()).collect();
+        known.ties = report.is_class_cycle();
         true
     }
 
@@ -68,25 +72,36 @@ impl Tally {
         self.reports.len()
     }
 
+    /// How many groups the reports are: those about the same classes are one, the others stand alone.
+    pub(super) fn n_groups(&self) -> usize {
+        let mut keys: Vec<(Vec<&str>, bool)> = Vec::new();
+        for known in self.reports.values() {
+            let classes = if known.ties { known.classes.as_slice() } else { &[] };
+            keys.push((classes.iter().map(String::as_str).collect(), known.is_denied));
+        }
+        group::numbers(&keys).into_iter().max().map_or(0, |last| last + 1)
+    }
+
     pub(super) fn n_denied(&self) -> usize {
         self.reports.values().filter(|known| known.is_denied).count()
     }
 
     /// The classes, by hash, whose locks a second run should tell apart from the start.
     pub(super) fn suspects(&self) -> BTreeSet<&str> {
-        self.reports.values().flat_map(|known| &known.open_classes).map(String::as_str).collect()
+        let open = self.reports.values().filter(|known| known.is_open);
+        open.flat_map(|known| &known.classes).map(String::as_str).collect()
     }
 
     /// Takes in what a second run saw, for which the suspects of this one were told apart from the start. One sentence for
     /// each report that was open, on what became of it.
     pub(super) fn settle(&mut self, second: Self) -> Vec<String> {
         let mut sentences = Vec::new();
-        for (fingerprint, known) in self.reports.iter().filter(|(_, known)| !known.open_classes.is_empty()) {
-            let became = match second.reports.get(fingerprint) {
-                Some(again) if again.open_classes.is_empty() && again.rank > known.rank => {
+        for (identity, known) in self.reports.iter().filter(|(_, known)| known.is_open) {
+            let became = match second.reports.get(identity) {
+                Some(again) if !again.is_open && again.rank > known.rank => {
                     format!("is an {} now: the locks themselves close the cycle", name_of(again.rank))
                 }
-                Some(again) if again.open_classes.is_empty() => {
+                Some(again) if !again.is_open => {
                     format!("stays a {}, for the reason that its report gives", name_of(again.rank))
                 }
                 Some(again) => format!(
@@ -95,6 +110,7 @@ impl Tally {
                 ),
                 None => "was not seen again, so its level stays as it was".to_owned(),
             };
+            let fingerprint = identity.split('/').next().unwrap_or(identity);
             sentences.push(format!("settled: {fingerprint} {became} ({})", known.title));
         }
         sentences.sort();
@@ -103,8 +119,8 @@ impl Tally {
         self.n_dropped += second.n_dropped;
         self.classes.extend(second.classes);
         self.dependencies.extend(second.dependencies);
-        for (fingerprint, again) in second.reports {
-            let known = self.reports.entry(fingerprint).or_default();
+        for (identity, again) in second.reports {
+            let known = self.reports.entry(identity).or_default();
             let is_denied = known.is_denied | again.is_denied;
             if again.rank >= known.rank {
                 *known = again;
@@ -116,7 +132,7 @@ impl Tally {
 
     /// Whether the other run has told this report already.
     pub(super) fn has(&self, report: &Report) -> bool {
-        self.reports.get(&report.fingerprint).is_some_and(|known| known.rank >= report.rank())
+        self.reports.get(&report.identity()).is_some_and(|known| known.rank >= report.rank())
     }
 }
 
@@ -142,7 +158,12 @@ impl Display for Tally {
                 .filter(|(n, _)| *n > 0)
                 .map(|(n, name)| format!("{n} {}", plural(n, name)))
                 .collect();
-            write!(f, "{} ({} denied)", counts.join(", "), self.n_denied())?;
+            f.write_str(&counts.join(", "))?;
+            let n_groups = self.n_groups();
+            if n_groups < self.reports.len() {
+                write!(f, " in {n_groups} {}", plural(n_groups, "group"))?;
+            }
+            write!(f, " ({} denied)", self.n_denied())?;
         }
         write!(
             f,

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::report::model::{Frame, Place, Report, ReportDependency};
 use crate::report::places::same_file;
+use crate::report::told::Earlier;
 
 use super::SourceText;
 use super::interleave::{Interleaving, interleaving};
@@ -69,26 +70,31 @@ pub fn text(report: &Report, options: &TextOptions, source: &dyn SourceText) -> 
     parts.out
 }
 
-/// Renders a report in few words: its dependencies with their places, and that it follows from the report `first`, which has
-/// its closing dependency. Everything else about it is in its JSON form.
-pub fn brief(report: &Report, first: &str, options: &TextOptions) -> String {
+/// Renders a report in two lines: what it is, and from which one before it follows. `in_full` says how to see the rest.
+pub fn brief(report: &Report, earlier: &Earlier, in_full: &str, options: &TextOptions) -> String {
     let styles = &options.styles;
     let mut out = String::new();
     let head = format!("{}[{}]", report.level, report.code);
     let title = styles.paint(styles.strong, &format!(": {}", report.title));
     push(&mut out, format_args!("{}{title}", styles.paint(styles.level(&report.level), &head)));
     let mut parts = Parts { out, margin: "  ".to_owned(), options };
-    parts.dependencies(report, true);
-    let closing = report.cycle.iter().rfind(|step| step.closing).or(report.cycle.last());
-    if let Some(step) = closing {
-        let sentence = format!(
-            "what closes it, `{}` -> `{}`, is part of the report {first} above: without it this cycle is gone as well",
-            step.from, step.to
-        );
-        parts.line("follows", &sentence);
-    }
-    parts.silence(report);
-    parts.out.push('\n');
+    let (first, this) = (&earlier.fingerprint, &report.fingerprint);
+    // Classes that only their line tells apart share one.
+    let same = if first == this { ", with the same fingerprint" } else { "" };
+    let above = format!("report {first} above{same}");
+    let words =
+        |step: &ReportDependency| format!("`{}` -> `{}` (at {})", step.from, step.to, step.acquire_site);
+    let (word, sentence) = match earlier.shared.and_then(|index| report.cycle.get(index)) {
+        Some(shared) => {
+            ("follows", format!("from {above}: without {} this cycle is gone as well", words(shared)))
+        }
+        None => {
+            let closing =
+                report.closing().map_or_else(String::new, |step| format!("; closed by {}", words(step)));
+            ("related", format!("{above} is about the same classes{closing}"))
+        }
+    };
+    parts.line(word, &format!("{sentence}; {this} in full: {in_full}"));
     parts.out
 }
 
@@ -112,12 +118,12 @@ impl Parts<'_> {
     }
 
     fn thread(&mut self, report: &Report) {
-        let closing = report.cycle.iter().rfind(|step| step.closing).or(report.cycle.last());
-        let process = closing.map_or("", |step| step.process.as_str());
+        let process = report.closing().map_or("", |step| step.process.as_str());
         self.line("seen", &who(&report.thread, process));
     }
 
-    /// The whole cycle in one line if it fits, because the excerpts have shown its places; else one line a dependency.
+    /// The whole cycle in one line if it fits, because the excerpts have shown its places; else one line a dependency, with its
+    /// places where no excerpt has them.
     fn cycle(&mut self, report: &Report) {
         let Some(first) = report.cycle.first() else { return };
         let arrows: String =
@@ -127,11 +133,6 @@ impl Parts<'_> {
         if is_shown && line.chars().count() + self.margin.len() + 10 <= self.options.width {
             return self.line("cycle", &line);
         }
-        self.dependencies(report, !is_shown);
-    }
-
-    /// The cycle, one line a dependency, with its places where no excerpt has them.
-    fn dependencies(&mut self, report: &Report, with_places: bool) {
         self.line("cycle", "each lock was acquired while the one before it was held");
         let names: Vec<String> = report
             .cycle
@@ -140,7 +141,7 @@ impl Parts<'_> {
             .collect();
         let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
         for (name, step) in names.iter().zip(&report.cycle) {
-            let places = if with_places { places(step) } else { String::new() };
+            let places = if is_shown { String::new() } else { places(step) };
             let closing = if step.closing { "  closes it" } else { "" };
             self.indented(format!("{name:width$}{places}{closing}").trim_end());
         }
@@ -259,10 +260,6 @@ impl Parts<'_> {
             counters.classes, counters.dependencies, counters.chains
         );
         self.line("counters", &sentence);
-        self.silence(report);
-    }
-
-    fn silence(&mut self, report: &Report) {
         let silence = format!(
             "`cargo lockdep explain {}`; to silence it: `LOCKDEP_ALLOW={}`",
             report.code, report.fingerprint
