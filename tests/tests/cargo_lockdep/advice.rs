@@ -50,6 +50,9 @@ fn what_keeps_a_guard_alive_is_named_and_what_was_meant_is_not() {
         ("tests::kept_on_purpose", "take `"),
         ("tests::bound_by_a_pattern", "take `"),
         ("tests::two_of_one_class", "give the locks of `Mutex<u8>` one order, for example by address"),
+        ("tests::head_of_match_in_another_file", "is a temporary in the head of a `match`"),
+        ("tests::closure_of_one_statement", "lives to the end of its statement, in which `Mutex<Other<"),
+        ("tests::comes_back", "is alive during the call at young/src/apart.rs:"),
         ("tests::read_again", "pass the guard on instead of reading again"),
     ] {
         let report = only(&found, test.trim_start_matches("tests::"));
@@ -63,6 +66,8 @@ fn what_keeps_a_guard_alive_is_named_and_what_was_meant_is_not() {
         );
     }
     assert!(only(&found, "read_again").help.iter().any(|help| help.contains("read_recursive")));
+    let call = format!("young/src/apart.rs:{}:", line("young/src/apart.rs", "// under the guard"));
+    assert!(only(&found, "comes_back").help[0].contains(&call), "{:#?}", only(&found, "comes_back").help);
     let repair = only(&found, "many_paths_against_one");
     let place = format!("young/src/lib.rs:{}:", line("young/src/lib.rs", "// the one path to change"));
     assert!(repair.help[0].contains(&place), "one path is less work than three: {:#?}", repair.help);

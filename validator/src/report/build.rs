@@ -17,7 +17,7 @@ use super::model::{
 };
 use super::names::Names;
 use super::places::{is_at, with_frames};
-use super::{help, words};
+use super::{help, under_guard, words};
 
 /// What only the embedder knows: the meaning of its own tokens. Called with no lock of the engine held.
 pub trait Resolver {
@@ -96,6 +96,9 @@ pub fn build(
     report.notes = words::notes(violation.code, &report, &detail);
     report.notes.extend(left_out);
     report.help = help::help(violation.code, &report, &detail);
+    if let Some(advice) = under_guard::advice(violation.code, &report) {
+        report.help.insert(0, advice);
+    }
     report
 }
 

@@ -66,10 +66,16 @@ pub fn prune(frames: Vec<Frame>) -> Vec<Frame> {
     if is_test_wrapper(&kept) {
         kept.pop();
     }
-    if !kept.iter().all(is_library) {
-        kept.retain(|frame| !is_library(frame));
+    if !kept.iter().all(is_between) {
+        kept.retain(|frame| !is_between(frame));
     }
     kept
+}
+
+/// Whether a frame says nothing in the middle of a stack: it belongs to a library below the program, or to one of our locks that
+/// calls back, as `Once::call_once` does.
+fn is_between(frame: &Frame) -> bool {
+    is_library(frame) || starts_with_any(&frame.function, &["lockdep::", "lock_api::"])
 }
 
 /// Whether a frame belongs to the standard library or to the C library below it: iterators, drop glue, thread starts.
@@ -129,6 +135,10 @@ mod tests {
         all.insert(1, at("core::ptr::drop_in_place<app::A>", "core/src/ptr/mod.rs"));
         all.push(at("start_thread", "nptl/pthread_create.c"));
         assert_eq!(prune(all), own);
+        let mut through_once = own.to_vec();
+        through_once
+            .insert(1, at("lockdep::sync::once::Once::call_once", "dep-1.0.0/lockdep/src/sync/once.rs"));
+        assert_eq!(prune(through_once), own);
         let only = vec![at("core::ptr::drop_in_place<app::A>", "core/src/ptr/mod.rs")];
         assert_eq!(prune(only.clone()), only, "a stack of nothing else is kept");
     }

@@ -122,13 +122,14 @@ fn circular(report: &Report) -> Vec<String> {
             "take `{}` before `{}`, or release `{}` first, at {}",
             cheapest.to, cheapest.from, cheapest.from, cheapest.acquire_site
         ));
+        help.extend(other_side(&report.cycle, cheapest));
     }
     for reader in needs_writer(&report.cycle) {
         help.push(format!(
             "`read_recursive` on `{reader}`, if the lock has it, never waits for a queued writer"
         ));
     }
-    if let Some(closing) = report.cycle.iter().find(|step| step.closing).or(report.cycle.last()) {
+    if let Some(closing) = report.closing().filter(|step| can_be_tried(report, step)) {
         let is_there = cheapest(&report.cycle).is_some_and(|cheapest| std::ptr::eq(cheapest, closing));
         let place = if is_there { "there".to_owned() } else { format!("at {}", closing.acquire_site) };
         help.push(format!(
@@ -138,7 +139,9 @@ fn circular(report: &Report) -> Vec<String> {
     }
     if !report.evidence.same_instances && !report.evidence.declared {
         help.push(
-            "if these are different locks by design, name them apart with `LockClassKey::named`".to_owned(),
+            "if these are different locks by design, name them apart with `LockClassKey::named`; where you cannot, \
+             `cargo lockdep test --settle` tells them apart, and an exception says why they are"
+                .to_owned(),
         );
     }
     help
@@ -149,6 +152,26 @@ fn circular(report: &Report) -> Vec<String> {
 fn cheapest(cycle: &[ReportDependency]) -> Option<&ReportDependency> {
     cycle.iter().rev().min_by_key(|step| step.count)
 }
+
+/// The other dependency of two, if as many paths take it: which of the orders is meant nobody can tell then but the reader.
+fn other_side(cycle: &[ReportDependency], cheapest: &ReportDependency) -> Option<String> {
+    let other = cycle.iter().find(|step| !std::ptr::eq(*step, cheapest))?;
+    (cycle.len() == 2 && other.count == cheapest.count).then(|| {
+        format!(
+            "or, if that order is the one that is meant, change the other: release `{}` first, at {}",
+            other.from, other.acquire_site
+        )
+    })
+}
+
+/// Whether what a dependency waits for can be taken without waiting: an initialisation cannot.
+fn can_be_tried(report: &Report, step: &ReportDependency) -> bool {
+    let class = report.classes.iter().find(|class| class.hash == step.to_hash);
+    class.is_none_or(|class| !INITIALISATIONS.contains(&class.kind.as_str()))
+}
+
+/// Kinds of locks that are held while something is made once.
+const INITIALISATIONS: [&str; 5] = ["Once", "OnceLock", "LazyLock", "OnceCell", "Lazy"];
 
 fn context(detail: &DetailWords) -> Vec<String> {
     let DetailWords::Context { context, used_in, enabled } = detail else {

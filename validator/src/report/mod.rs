@@ -16,6 +16,7 @@ mod help;
 mod names;
 mod places;
 pub mod told;
+pub mod under_guard;
 mod words;
 
 #[cfg(test)]

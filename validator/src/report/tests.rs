@@ -9,7 +9,9 @@ use crate::check::violation::{Acquisition, Code, CycleStep, Detail, Evidence, Le
 use crate::state::class::{ClassAttributes, LockClass, LockClassKey};
 use crate::state::class_order::ClassOrder;
 
+use super::build::DetailWords;
 use super::build::{Classes, Resolver, build};
+use super::help;
 use super::model::{Counters, Frame, Place, Report};
 use super::render::{NoSource, SourceText, Styles, TextOptions, brief, json_line, text};
 use super::told::{Earlier, Told};
@@ -294,6 +296,26 @@ fn a_cycle_with_a_class_that_no_report_had_is_told_in_full() {
     );
     let last = told.note(&with(4, &[(0, 3), (3, 0)]), true);
     assert_eq!(last, Some(Earlier { fingerprint: "0000000000000001".into(), shared: None }));
+}
+
+#[test]
+fn an_initialisation_is_not_to_be_tried_and_of_two_equal_orders_both_are_told() {
+    let mut found = report(&inversion());
+    let advice = |report: &Report| help::help(Code::CircularDependency, report, &DetailWords::None);
+    let is_tried = |help: &[String]| help.iter().any(|help| help.contains("with a try-lock"));
+    let tells_other = |help: &[String]| help.iter().any(|help| help.contains("change the other: release"));
+    found.cycle.iter_mut().zip([3, 2]).for_each(|(step, count)| step.count = count);
+    assert!(is_tried(&advice(&found)));
+    assert!(!tells_other(&advice(&found)), "one is less work");
+    let closing = found.closing().expect("a cycle").to_hash.clone();
+    found
+        .classes
+        .iter_mut()
+        .filter(|class| class.hash == closing)
+        .for_each(|class| class.kind = "Once".into());
+    assert!(!is_tried(&advice(&found)));
+    found.cycle.iter_mut().for_each(|step| step.count = 2);
+    assert!(tells_other(&advice(&found)));
 }
 
 #[test]

@@ -1,0 +1,186 @@
+//! What is said about sources that keep a guard alive, and about those that do not.
+
+use super::*;
+
+/// What is said of the first `lock()` in the text, which is held when the last one is taken.
+fn advice(text: &str, manifest: &str) -> Option<String> {
+    let folder = std::env::temp_dir().join(format!(
+        "lockdep-hint-{}-{:?}",
+        std::process::id(),
+        std::thread::current().id()
+    ));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    std::fs::write(folder.join("a.rs"), text).expect("written");
+    std::fs::write(folder.join("Cargo.toml"), manifest).expect("written");
+    let sources = Sources::new(vec![folder.clone()]);
+    let place = |at: usize| {
+        let before = &text[..at];
+        let line = before.lines().count().max(1) + usize::from(before.ends_with('\n'));
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let number = |n: usize| u32::try_from(n).expect("short");
+        Place { file: "a.rs".into(), line: number(line), column: number(column), ..Place::default() }
+    };
+    let (held, wanted) =
+        (place(text.find("lock()").expect("a call")), place(text.rfind("lock()").expect("a call")));
+    let sighting = Sighting {
+        class: "A",
+        held: &held,
+        wanted_class: "B",
+        wanted: &wanted,
+        frames_held: &[],
+        frames_wanted: &[],
+    };
+    let call = Call::read(&held, &sources).expect("just written");
+    let said = long_life(&sighting, &call, &sources);
+    std::fs::remove_dir_all(folder).expect("ours");
+    said
+}
+
+#[test]
+fn temporaries_in_heads_and_statements_are_found_and_nothing_else_is() {
+    for (text, words) in [
+        ("match *a.lock().unwrap() {\n    1 => b.lock(),", Some("head of a `match`")),
+        ("if let Some(x) = self.a.lock().unwrap().pop() {\n    b.lock();", Some("head of an `if let`")),
+        (
+            "} else if let Some(x) = self.a.lock().unwrap().pop() {\n    b.lock();",
+            Some("head of an `if let`"),
+        ),
+        (
+            "while let Some(job) = queue\n    .inner\n    .lock()\n    .unwrap()\n    .pop() {\n    b.lock();",
+            Some("(line 1)"),
+        ),
+        ("'outer: for x in a.lock().unwrap().iter() {\n    b.lock();", Some("through the whole loop")),
+        ("*b.lock().unwrap() = *a.lock().unwrap();", Some("end of its statement")),
+        // A closure of the statement runs under a guard that was there before it.
+        ("a.lock().get(k).map(|at| b.lock()[*at].clone());", Some("end of its statement")),
+        ("f(a.lock().len(),\n    b.lock().len());", Some("end of its statement")),
+        ("let n = a.lock().unwrap().len() + b.lock().unwrap().len();", Some("end of its statement")),
+        // Bound by a pattern or a `let`: that it lives on is what was written.
+        ("if let Ok(guard) = a.lock() {\n    b.lock();", None),
+        ("match a.lock() {\n    Ok(guard) => b.lock(),", None),
+        ("let guard = a.lock().unwrap();\nb.lock();", None),
+        ("let (x, y) = (a.lock().unwrap(), b.lock().unwrap());", None),
+        // The condition of a plain `if` or `while` is over before the block.
+        ("if a.lock().unwrap().is_empty() {\n    b.lock();", None),
+        ("while a.lock().unwrap().is_empty() {\n    b.lock();", None),
+        ("match x {\n    1 => a.lock().unwrap().len(),\n    2 => b.lock(),", None),
+        ("match x { 1 => a.lock().unwrap().len(), }\nb.lock();", None),
+        // Handed to the caller, who may keep it.
+        ("fn g(&self) -> G {\n    self.a.lock().unwrap()\n}\nb.lock();", None),
+        ("if let Some(guard) = a.lock().ok() {\n    b.lock();", None),
+        // Inside a closure it ends with the closure.
+        ("if let Some(x) = v.iter().find(|x| x.lock().unwrap().ok) {\n    b.lock();", None),
+        ("v.iter().map(|x| x.lock().unwrap().n).zip(b.lock().iter());", None),
+        ("// match\n\na.lock().unwrap().push(1);\nb.lock();", None),
+    ] {
+        let said = advice(text, "[package]\n");
+        match words {
+            Some(words) => {
+                assert!(said.as_ref().is_some_and(|said| said.contains(words)), "{text}: {said:?}")
+            }
+            None => assert_eq!(said, None, "{text}"),
+        }
+    }
+}
+
+#[test]
+fn the_edition_decides_how_long_an_if_let_holds() {
+    let text = "if let Some(x) = a.lock().unwrap().pop() {\n    f(x);\n} else {\n    b.lock();";
+    let of = |manifest: &str| advice(text, manifest).expect("advice");
+    assert!(of("[package]\nedition = \"2021\"\n").contains("its `else` included"));
+    assert!(of("[package]\nedition = \"2024\"\n").contains("not of its `else`"));
+    assert!(of("[package]\nedition.workspace = true\n").contains("before edition 2024 of its `else` too"));
+    assert!(of("[package]\nname = \"a\"\n").contains("its `else` included"), "2015 is the default");
+}
+
+#[test]
+fn a_destructor_under_the_last_expression_is_told_before_edition_2024() {
+    let frame =
+        |function: &str, line| Frame { function: function.into(), file: "a.rs".into(), line, column: 5 };
+    let text = "fn f() -> usize {\n    let _t = T;\n    a.lock().unwrap().len()\n}\n";
+    let folder = std::env::temp_dir().join(format!("lockdep-tail-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    std::fs::write(folder.join("a.rs"), text).expect("written");
+    let held = Place { file: "a.rs".into(), line: 3, column: 7, ..Place::default() };
+    let wanted = Place { file: "b.rs".into(), line: 9, column: 7, ..Place::default() };
+    let (by_drop, by_call) = (
+        [frame("<m::T as core::ops::drop::Drop>::drop", 9), frame("m::f", 4)],
+        [frame("m::g", 9), frame("m::f", 4)],
+    );
+    let said = |edition: &str, frames: &[Frame]| {
+        std::fs::write(folder.join("Cargo.toml"), format!("[package]\nedition = \"{edition}\"\n"))
+            .expect("written");
+        let sources = Sources::new(vec![folder.clone()]);
+        let sighting = Sighting {
+            class: "A",
+            held: &held,
+            wanted_class: "B",
+            wanted: &wanted,
+            frames_held: &[frame("m::f", 3)],
+            frames_wanted: frames,
+        };
+        long_life(&sighting, &Call::read(&held, &sources).expect("just written"), &sources)
+    };
+    assert!(said("2021", &by_drop).is_some_and(|said| said.contains("last expression of its block")));
+    assert_eq!(said("2024", &by_drop), None, "there it is dropped first");
+    assert_eq!(said("2021", &by_call), None);
+    std::fs::remove_dir_all(folder).expect("ours");
+}
+
+/// The report of a recursion in this text: `lock()` is called first where the guard is made.
+fn recursion(text: &str, wanted: &[(&str, u32)]) -> Vec<String> {
+    use lockdep_validator::report::model::ReportLock;
+
+    let folder = std::env::temp_dir().join(format!(
+        "lockdep-under-{}-{:?}",
+        std::process::id(),
+        std::thread::current().id()
+    ));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    std::fs::write(folder.join("a.rs"), text).expect("written");
+    let frames = wanted.iter().map(|&(function, line)| Frame {
+        function: function.into(),
+        file: "a.rs".into(),
+        line,
+        column: 5,
+    });
+    let frames: Vec<Frame> = frames.collect();
+    let line = u32::try_from(text.lines().position(|line| line.contains("lock()")).expect("a call") + 1)
+        .expect("short");
+    let lock = |line, frames| ReportLock {
+        class: "A".into(),
+        hash: String::new(),
+        mode: "exclusive".into(),
+        wait: "blocking".into(),
+        instance: 1,
+        site: Place { file: "a.rs".into(), line, column: 5, ..Place::default() },
+        frames,
+        exact: true,
+    };
+    let mut report = crate::records::fixture::inversion_report();
+    report.code = "LD0001".into();
+    report.cycle.clear();
+    report.help = vec![format!("{GENERAL} lives on")];
+    report.conflict = Some(lock(line, Vec::new()));
+    report.subject = Some(lock(frames[0].line, frames));
+    add(&mut report, &Sources::new(vec![folder.clone()]));
+    std::fs::remove_dir_all(folder).expect("ours");
+    report.help
+}
+
+#[test]
+fn the_call_under_a_guard_is_found_by_its_function_where_no_stack_tells() {
+    let text = "fn len(&self) {\n    x\n}\nfn shrink(&self) {\n    self.lock();\n    self.len();\n}\n\
+                fn main() {\n    m.shrink();\n}\n";
+    let said = recursion(text, &[("len", 2), ("shrink", 6), ("main", 9)]);
+    assert!(said[0].contains("is alive during the call at a.rs:6:5, which comes back"), "{said:?}");
+    // Who called the function that took it is no help.
+    assert_eq!(recursion(text, &[("len", 2), ("main", 9)]).len(), 1);
+}
+
+#[test]
+fn what_a_macro_writes_is_not_the_users_to_mend() {
+    let said = recursion("fn f() {\n    once!(lock());\n}\n", &[("f", 2), ("main", 9)]);
+    assert!(said[0].contains("in what the macro at a.rs:2:5 writes"), "{said:?}");
+    assert_eq!(said.len(), 1, "and no head of a `match` is looked for: {said:?}");
+}
