@@ -86,6 +86,7 @@ mod mmap_guard;
 mod mmap_lock;
 mod node;
 mod node_edit;
+mod node_pool;
 #[cfg_attr(vmalock_faults, path = "probe_on.rs")]
 mod probe;
 mod rcu;

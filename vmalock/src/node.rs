@@ -8,12 +8,14 @@
 //! branch to mispredict and without one load waiting for another, so the lines of a node arrive together: a level costs one
 //! memory latency, not one for each step of a binary search. In a leaf, what belongs to a key lies beside it and came along.
 
+use std::cell::Cell;
 use std::ptr::NonNull;
 
+use super::node_pool;
 use super::vma::Vma;
 
 /// The largest number of ranges of a leaf.
-pub(super) const N_ENTRIES: usize = 18;
+pub(super) const N_ENTRIES: usize = 17;
 /// The largest number of children of an inner node. The two kinds of node have the same size.
 pub(super) const N_CHILDREN: usize = 26;
 
@@ -70,6 +72,9 @@ pub(super) struct Link(pub(super) NonNull<Node>);
 /// The subtree under a root. Owned: made by an edit, given up with [`destroy`](Self::destroy).
 #[repr(C, align(64))]
 pub(crate) struct Node {
+    /// The next node of a chain of nodes to be used again.
+    // INVARIANT: looked at only by who owns a chain that the node is in; readers of the tree leave it alone.
+    pub(super) next: Cell<Option<NonNull<Self>>>,
     /// The edit that made the node: the only one that may change it, and only before it publishes.
     pub(super) edit: u64,
     /// How many places are taken.
@@ -89,7 +94,8 @@ pub(super) enum Body {
 
 pub(super) const EMPTY: Slot = Slot { start: ABOVE_ALL, end: ABOVE_ALL, vma: None };
 
-// SAFETY: a published node is immutable, and what it points to is `Sync`; an unpublished one belongs to one edit.
+// SAFETY: a published node is immutable but for `next`, which belongs to one thread at a time, and what it points to is
+// `Sync`; an unpublished one belongs to one edit.
 unsafe impl Send for Node {}
 // SAFETY: as above.
 unsafe impl Sync for Node {}
@@ -133,8 +139,17 @@ impl Children {
 }
 
 impl Node {
-    pub(super) fn boxed(edit: u64, len: u32, body: Body) -> Link {
-        Link(NonNull::from(Box::leak(Box::new(Self { edit, len, body }))))
+    pub(super) fn make(edit: u64, len: u32, body: &Body) -> Link {
+        let node = node_pool::take();
+        // SAFETY: memory for a node that is nobody else's. `body` is not in it: that is another node's, or on the stack.
+        unsafe {
+            let place = node.as_ptr();
+            (&raw mut (*place).next).write(Cell::new(None));
+            (&raw mut (*place).edit).write(edit);
+            (&raw mut (*place).len).write(len);
+            (&raw mut (*place).body).copy_from_nonoverlapping(body, 1);
+        }
+        Link(node)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -192,15 +207,16 @@ impl Node {
     /// # Safety
     ///
     /// `root` was made by an edit, and nobody can reach it, now or later.
-    pub(crate) unsafe fn destroy(root: *mut Self) {
-        // SAFETY: the caller vouches that the node is its own; every node came from a box.
-        let node = unsafe { Box::from_raw(root) };
-        if let Body::Inner(children) = &node.body {
+    pub(crate) unsafe fn destroy(root: NonNull<Self>) {
+        // SAFETY: the caller vouches that the node is its own.
+        if let Body::Inner(children) = unsafe { &root.as_ref().body } {
             for link in children.links.iter().flatten() {
-                // SAFETY: a child has one parent in the tree of one root, and that is gone.
-                unsafe { Self::destroy(link.0.as_ptr()) };
+                // SAFETY: a child has one parent in the tree of one root, and that is going.
+                unsafe { Self::destroy(link.0) };
             }
         }
+        // SAFETY: the caller vouches that nobody can reach it, and so it is in no chain.
+        unsafe { node_pool::give_back(root) };
     }
 }
 

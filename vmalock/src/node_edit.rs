@@ -7,10 +7,11 @@ use smallvec::SmallVec;
 use super::node::{
     ABOVE_ALL, Body, Child, Children, EMPTY, Link, N_CHILDREN, N_ENTRIES, Node, Slot, close, open, position,
 };
+use super::node_pool::{self, Chain};
 use super::vma::Vma;
 
 /// The nodes that an edit replaced.
-pub(crate) type Replaced = SmallVec<[NonNull<Node>; 16]>;
+type Replaced = SmallVec<[NonNull<Node>; 16]>;
 
 /// Edits of the tree that become visible together.
 pub(crate) struct Edit {
@@ -31,20 +32,19 @@ impl Edit {
         Self { id, root: NonNull::new(root).map(Link), replaced: Replaced::new() }
     }
 
-    /// The new root (null for an empty tree), and what it replaces: the caller publishes the one and destroys the others,
-    /// each for itself, after a grace period.
-    pub(crate) fn finish(self) -> (*mut Node, Replaced) {
-        (self.root.map_or(std::ptr::null_mut(), |link| link.0.as_ptr()), self.replaced)
+    /// The new root; null for an empty tree.
+    pub(crate) fn root(&self) -> *mut Node {
+        self.root.map_or(std::ptr::null_mut(), |link| link.0.as_ptr())
     }
 
-    /// Destroys one node that [`finish`](Self::finish) said was replaced.
+    /// What the new root replaces, to be [given back](Chain::give_back) after a grace period.
     ///
     /// # Safety
     ///
-    /// The edit was published and no reader can be at the node any more. Once for each node.
-    pub(crate) unsafe fn destroy_replaced(node: NonNull<Node>) {
-        // SAFETY: the caller vouches for it; every node came from a box. Its children live on under another parent.
-        drop(unsafe { Box::from_raw(node.as_ptr()) });
+    /// The edit was published: no other one will look at what it replaced.
+    pub(crate) unsafe fn finish(self) -> Option<Chain> {
+        // SAFETY: each was replaced by this edit, once, and by no other: only one edit of a root is published.
+        unsafe { Chain::new(&self.replaced) }
     }
 
     /// Destroys what edit `id` made below `root`, when it was not published.
@@ -60,13 +60,14 @@ impl Edit {
             return;
         }
         // SAFETY: made by this edit, seen by nobody.
-        let node = unsafe { Box::from_raw(root) };
-        if let Body::Inner(children) = &node.body {
+        if let Body::Inner(children) = unsafe { &link.as_ref().body } {
             for link in children.links.iter().flatten() {
                 // SAFETY: as for the root.
                 unsafe { Self::abandon(id, link.0.as_ptr()) };
             }
         }
+        // SAFETY: as above, and in no chain: what an edit made for itself it does not replace.
+        unsafe { node_pool::give_back(link) };
     }
 
     /// Maps `vma` at `start..end`, or replaces what starts at `start`.
@@ -75,7 +76,7 @@ impl Edit {
         let Some(root) = self.root else {
             let mut slots = [EMPTY; N_ENTRIES];
             slots[0] = slot;
-            self.root = Some(Node::boxed(self.id, 1, Body::Leaf(slots)));
+            self.root = Some(Node::make(self.id, 1, &Body::Leaf(slots)));
             return;
         };
         let left = self.own(root);
@@ -84,7 +85,7 @@ impl Edit {
             let mut children = Children::NONE;
             children.open(0, Child { key: self.node(left).first_key(), link: left });
             children.open(1, right);
-            self.root = Some(Node::boxed(self.id, 2, Body::Inner(children)));
+            self.root = Some(Node::make(self.id, 2, &Body::Inner(children)));
         }
     }
 
@@ -126,7 +127,7 @@ impl Edit {
         if node.edit == self.id {
             return link;
         }
-        let copy = Node::boxed(self.id, node.len, node.body);
+        let copy = Node::make(self.id, node.len, &node.body);
         self.replaced.push(link.0);
         copy
     }
@@ -135,7 +136,7 @@ impl Edit {
     fn discard(&mut self, link: Link) {
         if self.node(link).edit == self.id {
             // SAFETY: made by this edit and never published; nothing points to it any more.
-            drop(unsafe { Box::from_raw(link.0.as_ptr()) });
+            unsafe { node_pool::give_back(link.0) };
         } else {
             self.replaced.push(link.0);
         }
@@ -183,7 +184,7 @@ impl Edit {
         }
         let n_right = count(N_ENTRIES - at + usize::from(!goes_left));
         node.len = count(at + usize::from(goes_left));
-        Some(Child { key: right[0].start, link: Node::boxed(id, n_right, Body::Leaf(right)) })
+        Some(Child { key: right[0].start, link: Node::make(id, n_right, &Body::Leaf(right)) })
     }
 
     fn insert_child(&mut self, link: Link, index: usize, child: Child) -> Option<Child> {
@@ -206,7 +207,7 @@ impl Edit {
         }
         let n_right = count(N_CHILDREN - at + usize::from(!goes_left));
         node.len = count(at + usize::from(goes_left));
-        Some(Child { key: right.keys[0], link: Node::boxed(id, n_right, Body::Inner(right)) })
+        Some(Child { key: right.keys[0], link: Node::make(id, n_right, &Body::Inner(right)) })
     }
 
     /// Removes what starts at `start` from an owned subtree that has it. May leave the node empty.

@@ -1,5 +1,7 @@
 //! Changing what is mapped: unmap and protect, with the splits and merges that they need.
 
+use smallvec::SmallVec;
+
 use super::fault::{Fault, seeded};
 use super::mapping::{Mapping, PAGE_SIZE, SpaceError};
 use super::mmap_guard::MmapWriteGuard;
@@ -23,7 +25,7 @@ impl AddressSpace {
         let guard = self.mm.write_killable()?;
         self.split_at(&guard, start);
         self.split_at(&guard, end);
-        let mut gone: Vec<(usize, &'static Vma)> = Vec::new();
+        let mut gone: SmallVec<[(usize, &'static Vma); 8]> = SmallVec::new();
         let mut from = start;
         while let Some(vma) = guard.find_vma(from).filter(|vma| vma.vm_start() < end) {
             guard.start_write(vma);

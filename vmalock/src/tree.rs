@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::ptr::NonNull;
 
 use crossbeam_epoch::{Atomic, Shared};
 
@@ -44,7 +45,7 @@ impl VmaTree {
         // SAFETY: the root was published by this function and is destroyed only after `rcu` ends; the number is new.
         let mut next = unsafe { Edit::new(id, old.as_raw().cast_mut()) };
         edit(&mut next);
-        let (root, replaced) = next.finish();
+        let root = next.root();
         if std::ptr::eq(root, old.as_raw()) {
             return;
         }
@@ -64,10 +65,11 @@ impl VmaTree {
             unsafe { Edit::abandon(id, root) };
             return;
         }
-        for node in replaced {
-            // SAFETY: the exchange removed the node from what readers find, and an edit names each node once. It runs when
-            // every reader that was on its way has left.
-            unsafe { rcu.guard.defer_unchecked(move || Edit::destroy_replaced(node)) };
+        // SAFETY: it was just published.
+        if let Some(replaced) = unsafe { next.finish() } {
+            // SAFETY: the exchange removed the nodes from what readers find. It runs when every reader that was on its way
+            // has left.
+            unsafe { rcu.guard.defer_unchecked(move || replaced.give_back()) };
         }
     }
 
@@ -77,8 +79,7 @@ impl VmaTree {
         // ORDERING: AcqRel; Acquire pairs with the Release in `edit`, for whoever destroys the nodes; Release keeps this
         // edit in the order of the others.
         let old = self.root.swap(Shared::null(), Ordering::AcqRel, &rcu.guard);
-        if !old.is_null() {
-            let root = old.as_raw().cast_mut();
+        if let Some(root) = NonNull::new(old.as_raw().cast_mut()) {
             // SAFETY: the swap removed the tree from the only place where readers find it, exactly once.
             unsafe { rcu.guard.defer_unchecked(move || Node::destroy(root)) };
         }

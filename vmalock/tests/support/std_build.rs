@@ -27,6 +27,7 @@ sources! {
     mmap_lock = "../../src/mmap_lock.rs";
     node = "../../src/node.rs";
     node_edit = "../../src/node_edit.rs";
+    node_pool = "../../src/node_pool.rs";
     probe = "../../src/probe_on.rs";
     rcu = "../../src/rcu.rs";
     rcuwait = "../../src/rcuwait.rs";
