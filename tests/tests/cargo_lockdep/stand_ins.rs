@@ -1,4 +1,4 @@
-//! Crates that a stand-in is compiled for: `lock_api` 0.3, below parking_lot 0.9 and 0.10, and `once_cell`.
+//! Crates that a stand-in is compiled for: `lock_api` 0.1 to 0.3, below parking_lot 0.7 to 0.10, and `once_cell`.
 
 use lockdep_tests::child::Ended;
 use lockdep_validator::report::model::Report;
@@ -43,10 +43,13 @@ fn a_cell_that_is_being_filled_is_a_lock() {
 }
 
 #[test]
-fn locks_of_parking_lot_0_10_are_seen() {
-    let (ended, reports) = do_it(&["old-mutexes"]);
-    assert_ended(&ended, "exit 3");
-    assert_eq!(codes(&reports), [("LD0003", "error")]);
+fn locks_of_old_parking_lots_are_seen() {
+    // 0.10, 0.8 and 0.7: lock_api 0.3, 0.2 and 0.1.
+    for version in ["old-mutexes", "older-mutexes", "oldest-mutexes"] {
+        let (ended, reports) = do_it(&[version]);
+        assert_ended(&ended, "exit 3");
+        assert_eq!(codes(&reports), [("LD0003", "error")], "{version}");
+    }
     let (ended, reports) = do_it(&["old-mutex-again"]);
     assert_ended(&ended, "exit 3");
     assert_eq!(codes(&reports), [("LD0001", "error")]);

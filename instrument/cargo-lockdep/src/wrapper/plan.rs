@@ -71,7 +71,21 @@ struct Substitute {
     always_there: &'static [&'static str],
 }
 
-const SUBSTITUTES: [Substitute; 3] = [
+const SUBSTITUTES: [Substitute; 5] = [
+    Substitute {
+        name: "lock_api",
+        line: "0.1.",
+        source: "instrument/lock_api/v0_2/src/lib.rs",
+        edition: "2021",
+        always_there: &["atomic_usize"],
+    },
+    Substitute {
+        name: "lock_api",
+        line: "0.2.",
+        source: "instrument/lock_api/v0_2/src/lib.rs",
+        edition: "2021",
+        always_there: &["atomic_usize"],
+    },
     Substitute {
         name: "lock_api",
         line: "0.3.",
@@ -346,7 +360,9 @@ mod tests {
     fn each_line_of_lock_api_has_its_sources() {
         let line = "--crate-name lock_api --edition=2018 a.rs --crate-type lib --target x";
         let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-        for (version, folder) in [("0.3.4", "v0_3"), ("0.4.14", "v0_4"), ("0.5.0", "v0_5")] {
+        let lines =
+            [("0.1.5", "v0_2"), ("0.2.0", "v0_2"), ("0.3.4", "v0_3"), ("0.4.14", "v0_4"), ("0.5.0", "v0_5")];
+        for (version, folder) in lines {
             let package = Package { name: "lock_api".into(), version: version.into(), ..Package::default() };
             let plan = Plan::of(&RustcCall::parse(&args), &package, &runtime());
             let Plan::Substitute { source, .. } = plan else { panic!("{version}: {plan:?}") };

@@ -18,6 +18,7 @@ mod raw;
 mod raw_taken;
 #[path = "../../../src/lock_api/seam_v0_4.rs"]
 mod seam;
+mod thread_id;
 
 use common::event;
 pub use common::*;

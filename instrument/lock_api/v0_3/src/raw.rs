@@ -1,4 +1,6 @@
-//! The traits of raw locks, as the 0.3 line has them: giving a lock up is safe to call there, and nothing is `is_locked`.
+//! The traits of raw locks, as the lines up to 0.3 have them: giving a lock up is safe to call there, and nothing is `is_locked`.
+
+pub use super::thread_id::GetThreadId;
 
 /// Marks guards that may be sent to another thread.
 #[derive(Debug)]
@@ -87,20 +89,6 @@ pub unsafe trait RawMutexTimed: RawMutex {
 
     /// Takes the mutex, waiting until `timeout`; tells whether it did.
     fn try_lock_until(&self, timeout: Self::Instant) -> bool;
-}
-
-/// A number for each thread.
-///
-/// # Safety
-///
-/// No two threads alive at the same time may have the same number.
-pub unsafe trait GetThreadId {
-    /// The initial value.
-    #[expect(clippy::declare_interior_mutable_const, reason = "the value is an initialiser")]
-    const INIT: Self;
-
-    /// The number of the running thread.
-    fn nonzero_thread_id(&self) -> core::num::NonZeroUsize;
 }
 
 /// A reader-writer lock without data.

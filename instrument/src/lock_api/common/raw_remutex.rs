@@ -50,6 +50,26 @@ impl<R: RawMutex, G> RawReentrantMutex<R, G> {
     }
 }
 
+/// What the lines of lock_api tell a thread's number as: the first two as a plain word.
+trait ThreadNumber {
+    /// The number; never 0.
+    fn number(self) -> usize;
+}
+
+impl ThreadNumber for usize {
+    #[inline]
+    fn number(self) -> usize {
+        self
+    }
+}
+
+impl ThreadNumber for core::num::NonZeroUsize {
+    #[inline]
+    fn number(self) -> usize {
+        self.get()
+    }
+}
+
 impl<R: RawMutex, G: GetThreadId> RawReentrantMutex<R, G> {
     /// A mutex that nobody holds.
     #[expect(
@@ -60,7 +80,7 @@ impl<R: RawMutex, G: GetThreadId> RawReentrantMutex<R, G> {
 
     #[inline]
     fn enter(&self, take: impl FnOnce() -> Option<MutexState<R>>) -> bool {
-        let me = self.thread_ids.nonzero_thread_id().get();
+        let me = self.thread_ids.nonzero_thread_id().number();
         // ORDERING: Relaxed. Only this thread ever stores `me`, and it clears it before it gives the mutex up: it reads `me`
         // exactly while it holds the mutex. What the mutex protects is ordered by the mutex.
         if self.owner.load(Ordering::Relaxed) == me {
@@ -139,7 +159,7 @@ impl<R: RawMutex, G: GetThreadId> RawReentrantMutex<R, G> {
     #[inline]
     pub fn is_owned_by_current_thread(&self) -> bool {
         // ORDERING: Relaxed, as in `enter`.
-        self.owner.load(Ordering::Relaxed) == self.thread_ids.nonzero_thread_id().get()
+        self.owner.load(Ordering::Relaxed) == self.thread_ids.nonzero_thread_id().number()
     }
 }
 
@@ -168,7 +188,7 @@ impl<R: RawMutexFair, G: GetThreadId> RawReentrantMutex<R, G> {
             if self.depth() != 1 {
                 return;
             }
-            let me = self.thread_ids.nonzero_thread_id().get();
+            let me = self.thread_ids.nonzero_thread_id().number();
             let mut state = ManuallyDrop::new((*self.state.get()).assume_init_read());
             let state = &raw mut state;
             // ORDERING: Relaxed, as in `enter`.

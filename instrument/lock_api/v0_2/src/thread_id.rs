@@ -1,0 +1,15 @@
+//! Who a thread is, as the 0.1 and 0.2 lines ask for it: with a plain number.
+
+/// A number for each thread.
+///
+/// # Safety
+///
+/// No two threads alive at the same time may have the same number.
+pub unsafe trait GetThreadId {
+    /// The initial value.
+    #[expect(clippy::declare_interior_mutable_const, reason = "the value is an initialiser")]
+    const INIT: Self;
+
+    /// The number of the running thread; never 0.
+    fn nonzero_thread_id(&self) -> usize;
+}
