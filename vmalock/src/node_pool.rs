@@ -22,7 +22,7 @@ pub(super) fn take() -> NonNull<Node> {
 }
 
 /// Nodes that nobody can reach, linked through [`Node::next`].
-pub(super) struct Chain {
+pub(crate) struct Chain {
     first: NonNull<Node>,
     last: NonNull<Node>,
     // INVARIANT: at least 1.
@@ -89,7 +89,7 @@ impl Chain {
     /// # Safety
     ///
     /// Nobody can reach them, now or later. What they point to is not touched.
-    pub(super) unsafe fn give_back(self) {
+    pub(crate) unsafe fn give_back(self) {
         let too_many = lock(&POOL).keep(self);
         if let Some(chain) = too_many {
             // SAFETY: as the caller vouches.
