@@ -1,5 +1,7 @@
 //! What was *not* looked at: locks that no run came by, classes that were never held around another, losses.
 
+mod code;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -30,6 +32,8 @@ pub(crate) struct Coverage {
     pub(crate) n_files: usize,
     /// What was dropped or not seen, by reason.
     pub(crate) unseen: Vec<(String, u64)>,
+    /// Kinds of locks in the crate graphs that no façade reaches.
+    pub(crate) not_seen: Vec<String>,
     /// Dropped for want of room.
     pub(crate) n_dropped: u64,
     /// Events that could not be looked at.
@@ -53,6 +57,7 @@ pub(crate) fn measure(union: &Union, sources: &Sources) -> Coverage {
         n_classes: union.classes.len(),
         leaves,
         n_alone,
+        not_seen: union.not_seen.clone(),
         unseen: union.end.unseen.clone(),
         n_dropped: union.end.counters.dropped,
         n_unseen: union.end.counters.unseen,
@@ -109,12 +114,9 @@ fn never_ran(union: &Union, sources: &Sources, coverage: &mut Coverage) {
             let name = format!("{package}src/{}", below.display());
             coverage.n_files += 1;
             let Ok(text) = fs::read_to_string(&file) else { continue };
-            for (index, line) in text.lines().enumerate() {
-                let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
-                if makes_lock(line) && !seen.contains(&(name.as_str(), number)) {
-                    coverage.never_ran.push(format!("{name}:{number}"));
-                }
-            }
+            let unseen = code::lines_with_locks(&text).into_iter();
+            let unseen = unseen.filter(|&number| !seen.contains(&(name.as_str(), number)));
+            coverage.never_ran.extend(unseen.map(|number| format!("{name}:{number}")));
         }
     }
 }
@@ -132,25 +134,9 @@ fn rust_files(directory: &Path, found: &mut Vec<std::path::PathBuf>, depth: usiz
     }
 }
 
-/// Whether a line makes a lock, as far as a line can tell: not in a comment, and by the constructor's usual name.
-fn makes_lock(line: &str) -> bool {
-    let code = line.split("//").next().unwrap_or_default();
-    ["Mutex::new(", "RwLock::new(", "Mutex::default(", "RwLock::default(", "Mutex::from(", "RwLock::from("]
-        .iter()
-        .any(|constructor| code.contains(constructor))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lines_that_make_locks_are_found() {
-        assert!(makes_lock("    a: Mutex::new(1), // why"));
-        assert!(makes_lock("static A: FairMutex<u8> = FairMutex::new(0);"));
-        assert!(!makes_lock("// Mutex::new(1)"));
-        assert!(!makes_lock("a.lock()"));
-    }
 
     #[test]
     fn leaves_and_losses_are_counted() {

@@ -235,6 +235,9 @@ fn tell(union: &Union, found: &Findings<'_>, sources: &Sources) {
     for remark in coverage::two_versions(union) {
         say(remark);
     }
+    if !union.not_seen.is_empty() {
+        say(format_args!("not seen here: {}", union.not_seen.join(", ")));
+    }
     say(found.summary());
 }
 

@@ -13,7 +13,7 @@ use crate::runtime::Runtime;
 use crate::toolchain::Toolchain;
 use crate::watch::{self, Verdict, Watch};
 use crate::wrapped::{CargoCommand, WatchArgs};
-use crate::{exit, wrapper};
+use crate::{exit, records, wrapper};
 
 /// How many runs keep their records whatever their age.
 const N_KEPT_RUNS: usize = 8;
@@ -105,6 +105,12 @@ impl Session {
             self.settle(command, cargo_args, &mut watch, &mut verdict)?;
         }
         let unseen = if verdict.has_watched() { self.unseen_locks() } else { Vec::new() };
+        if let Err(error) = records::note_not_seen(&records, &unseen) {
+            say(format_args!(
+                "warning: {}: {error}; reports of these records will not say what was not seen",
+                records.display()
+            ));
+        }
         watch::summarise(&verdict, &records, runs_programs(command, cargo_args), &unseen);
         if command == CargoCommand::Build && verdict.exit_code() == exit::CLEAN && !is_quiet(cargo_args) {
             say(format_args!(

@@ -66,7 +66,8 @@ fn call(held: &ReportLock, wanted: &ReportLock) -> Option<usize> {
     let holder = first.first().filter(|frame| is_at(frame, &held.site))?;
     in_function(holder).or_else(|| {
         let caller = first.get(1)?;
-        in_function(caller).filter(|&index| second[index].line == caller.line)
+        // The very same call is that of the function which takes both.
+        in_function(caller).filter(|&index| second[index].line == caller.line && second[index] != *caller)
     })
 }
 
@@ -127,15 +128,14 @@ mod tests {
         assert_eq!(line(&held, &wanted), Some(136));
         // `main` goes on behind the line of the other path, which says nothing about this one.
         assert_eq!(line(&held, &[("count", "bus.rs", 738), ("main", "main.rs", 9)]), None);
-        let wrapped =
+        let mut wrapped =
             lock(false, &[("write", "mutex.rs", 141), ("with", "context.rs", 258), ("main", "main.rs", 9)]);
         let inside = [("read", "mutex.rs", 136), ("paint", "context.rs", 587), ("with", "context.rs", 258)];
+        assert_eq!(line(&wrapped, &inside), None, "one call of what takes both");
+        wrapped.frames[1].column = 28;
         assert_eq!(line(&wrapped, &inside), Some(258));
-        assert_eq!(
-            line(&wrapped, &[inside[0], inside[1], ("with", "context.rs", 260)]),
-            None,
-            "perhaps after it"
-        );
+        let after = [inside[0], inside[1], ("with", "context.rs", 260)];
+        assert_eq!(line(&wrapped, &after), None, "perhaps after it");
     }
 
     #[test]

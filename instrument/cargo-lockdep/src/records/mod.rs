@@ -1,6 +1,7 @@
 //! Run records, read and joined: which classes, dependencies and reports any number of processes saw together.
 
 mod files;
+mod not_seen;
 mod problem;
 mod recheck;
 mod union;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 
 use crate::error::Result;
 
+pub(crate) use not_seen::note as note_not_seen;
 pub(crate) use recheck::recheck;
 pub(crate) use union::Union;
 
@@ -29,5 +31,6 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Union> {
     }
     progress.finish();
     union.complete();
+    union.not_seen = not_seen::read(&files);
     Ok(union)
 }

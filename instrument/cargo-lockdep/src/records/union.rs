@@ -64,6 +64,8 @@ pub(crate) struct Union {
     pub(crate) problems: Vec<Problem>,
     /// Classes of which one process used several locks: not one static, even if the source looks so (an array of them).
     pub(crate) several: FxHashSet<ClassHash>,
+    /// Kinds of locks in the crate graphs that no façade reaches, as `cargo lockdep test` noted them.
+    pub(crate) not_seen: Vec<String>,
     /// The run and the lock that each class was seen with last.
     last_instance: FxHashMap<ClassHash, (usize, u64)>,
     /// Whether the record being read has ended, and which classes it named without describing them.

@@ -219,6 +219,12 @@ fn coverage_text(coverage: &Coverage) -> String {
     let unseen: Vec<String> =
         coverage.unseen.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
     list("coverage: not looked at:".to_owned(), &unseen);
+    list("coverage: the crate graph has locks that are not seen:".to_owned(), &coverage.not_seen);
+    if coverage.n_alone > 0 {
+        let n = coverage.n_alone;
+        let (classes, were) = if n == 1 { ("class", "was") } else { ("classes", "were") };
+        out.push_str(&format!("coverage: {n} more {classes} {were} only taken alone: nothing was held, nothing was taken under them\n"));
+    }
     out
 }
 
