@@ -72,10 +72,27 @@ fn what_keeps_a_guard_alive_is_named_and_what_was_meant_is_not() {
     let place = format!("young/src/lib.rs:{}:", line("young/src/lib.rs", "// the one path to change"));
     assert!(repair.help[0].contains(&place), "one path is less work than three: {:#?}", repair.help);
     assert!(repair.help.iter().any(|help| help.contains("with a try-lock there")), "{:#?}", repair.help);
+    names_who_calls_a_wrapper(&found);
     assert!(
         !found.contains_key("tail_of_a_block") && !found.contains_key("else_of_an_if_let"),
         "edition 2024 drops these guards in time"
     );
+}
+
+/// Nobody can change the order of two locks in the line of a wrapper.
+fn names_who_calls_a_wrapper(found: &BTreeMap<String, Vec<Report>>) {
+    let at = |text: &str| format!("young/src/lib.rs:{}:", line("young/src/lib.rs", text));
+    let order = only(found, "behind_wrappers");
+    assert!(
+        order.help[0].contains(&format!("release `Mutex<Vec<u32>>` first, at {}", at("// under the list"))),
+        "{:#?}",
+        order.help
+    );
+    // Spawned, and so without a name.
+    let is_again = |report: &&Report| report.code == "LD0001" && report.title.contains("Vec<u32>");
+    let again = found.values().flatten().find(is_again).expect("a thread waits for itself");
+    let guard = format!("the guard acquired at {}", at("// the guard to drop"));
+    assert!(again.help.iter().any(|help| help.contains(&guard)), "{:#?}", again.help);
 }
 
 #[test]

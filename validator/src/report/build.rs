@@ -11,6 +11,7 @@ use crate::state::class::LockClass;
 use crate::state::class_order::ClassOrder;
 
 use super::frames::prune;
+use super::holder::name_callers;
 use super::model::{
     Counters, Frames, LabelledPlace, Place, Report, ReportClass, ReportDependency, ReportEvidence,
     ReportLock, SCHEMA,
@@ -91,6 +92,7 @@ pub fn build(
         help: Vec::new(),
         counters,
     };
+    name_callers(&mut report);
     let detail = builder.detail_words(&violation.detail);
     report.title = words::title(violation.code, &report, &detail);
     report.notes = words::notes(violation.code, &report, &detail);

@@ -6,7 +6,9 @@ use crate::check::violation::{Code, Level};
 use crate::state::class_order::ClassOrder;
 
 use super::build::DetailWords;
-use super::model::{Report, ReportDependency};
+use super::holder::Holder;
+use super::model::{Place, Report, ReportDependency};
+use super::places::same_file;
 use super::words::needs_writer;
 
 /// Advice for one report.
@@ -54,11 +56,12 @@ pub(super) fn help(code: Code, report: &Report, detail: &DetailWords) -> Vec<Str
 }
 
 fn recursion(report: &Report, detail: &DetailWords) -> Vec<String> {
-    let held = report.conflict.as_ref().map(|lock| lock.site.to_string());
     let mut help = Vec::new();
-    if let Some(held) = held {
+    if let (Some(held), Some(wanted)) = (&report.conflict, &report.subject) {
+        let made = Holder::of_locks(held, wanted).places.map(|(made, _)| made);
+        let made = through(made.as_ref(), &held.site);
         help.push(format!(
-            "drop the guard acquired at {held} before this point, or pass it on instead of locking again"
+            "drop the guard acquired at {made} before this point, or pass it on instead of locking again"
         ));
     }
     help.push("a guard in the head of a `match`, `if let` or `while let` lives to the end of its body: bind the value first".to_owned());
@@ -120,7 +123,10 @@ fn circular(report: &Report) -> Vec<String> {
     } else if let Some(cheapest) = cheapest(&report.cycle) {
         help.push(format!(
             "take `{}` before `{}`, or release `{}` first, at {}",
-            cheapest.to, cheapest.from, cheapest.from, cheapest.acquire_site
+            cheapest.to,
+            cheapest.from,
+            cheapest.from,
+            where_wanted(cheapest)
         ));
         help.extend(other_side(&report.cycle, cheapest));
     }
@@ -131,7 +137,7 @@ fn circular(report: &Report) -> Vec<String> {
     }
     if let Some(closing) = report.closing().filter(|step| can_be_tried(report, step)) {
         let is_there = cheapest(&report.cycle).is_some_and(|cheapest| std::ptr::eq(cheapest, closing));
-        let place = if is_there { "there".to_owned() } else { format!("at {}", closing.acquire_site) };
+        let place = if is_there { "there".to_owned() } else { format!("at {}", where_wanted(closing)) };
         help.push(format!(
             "or take `{}` with a try-lock {place}, and release `{}` when it fails",
             closing.to, closing.from
@@ -159,7 +165,8 @@ fn other_side(cycle: &[ReportDependency], cheapest: &ReportDependency) -> Option
     (cycle.len() == 2 && other.count == cheapest.count).then(|| {
         format!(
             "or, if that order is the one that is meant, change the other: release `{}` first, at {}",
-            other.from, other.acquire_site
+            other.from,
+            where_wanted(other)
         )
     })
 }
@@ -172,6 +179,30 @@ fn can_be_tried(report: &Report, step: &ReportDependency) -> bool {
 
 /// Kinds of locks that are held while something is made once.
 const INITIALISATIONS: [&str; 5] = ["Once", "OnceLock", "LazyLock", "OnceCell", "Lazy"];
+
+/// Where the function that holds the one lock of a dependency goes for the other.
+fn where_wanted(step: &ReportDependency) -> String {
+    let wanted = Holder::of_dependency(step).places.map(|(_, wanted)| wanted);
+    through(wanted.as_ref(), &step.acquire_site)
+}
+
+/// The place at which a reader can change something, and the place of the acquisition itself if that is another.
+///
+/// The first is where the holder stands, if that is known; else the caller of what may be a wrapper.
+fn through(holder: Option<&Place>, site: &Place) -> String {
+    let at = holder.unwrap_or_else(|| site.caller.as_deref().unwrap_or(site));
+    let outside = site.outside_wrapper();
+    // A wrapper is only worth its place where no other stands between it and the reader.
+    match [outside, site].into_iter().find(|place| !same_line(at, place)) {
+        _ if same_line(at, site) => site.to_string(),
+        Some(way) => format!("{at} (through {way})"),
+        None => at.to_string(),
+    }
+}
+
+fn same_line(a: &Place, b: &Place) -> bool {
+    a.line == b.line && same_file(&a.file, &b.file)
+}
 
 fn context(detail: &DetailWords) -> Vec<String> {
     let DetailWords::Context { context, used_in, enabled } = detail else {
@@ -192,7 +223,10 @@ fn declared(report: &Report) -> Vec<String> {
     vec![
         format!(
             "acquire `{}` before `{}`, or release `{}` (held since {}) first",
-            wanted.class, held.class, held.class, held.site
+            wanted.class,
+            held.class,
+            held.class,
+            through(Holder::of_locks(held, wanted).places.map(|(held, _)| held).as_ref(), &held.site)
         ),
         "if the order is meant, change the line in the lock-order file, so that it is reviewed".to_owned(),
     ]

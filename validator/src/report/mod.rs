@@ -7,6 +7,7 @@
 pub mod build;
 pub mod exceptions;
 pub mod frames;
+pub mod holder;
 pub mod model;
 pub mod path;
 pub mod policy;

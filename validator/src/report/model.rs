@@ -81,12 +81,20 @@ pub struct Place {
     /// The first place outside a wrapper around the lock, if it differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller: Option<Box<Place>>,
+    /// Whether the function around it is known to give the guard to its caller, so that `caller` is the place that matters.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_wrapper: bool,
 }
 
 impl Place {
     /// Whether the place is known.
     pub fn is_known(&self) -> bool {
         !self.file.is_empty() && self.line != 0
+    }
+
+    /// Where the program asks for the lock: the caller's place if this one is known to be inside a wrapper.
+    pub fn outside_wrapper(&self) -> &Self {
+        self.caller.as_deref().filter(|_| self.in_wrapper).unwrap_or(self)
     }
 }
 

@@ -1,11 +1,10 @@
 //! Where a place of a report is, seen from its stack: which line of the program, in which function, called from where.
 
+use super::holder::place_of;
 use super::model::{Frame, Place};
 use super::path::is_standard_library;
 
-/// Adds to `place` what its stack tells: the function around it, and who called the file it is in.
-///
-/// Locks are often taken in one line of a wrapper; the first frame in another file is what the reader knows.
+/// Adds to `place` what its stack tells: the line of the program that it stands for, and the function around it.
 pub(super) fn with_frames(place: Place, frames: &[Frame]) -> Place {
     let mut place = in_program(place, frames);
     if place.function.is_none() {
@@ -13,19 +12,6 @@ pub(super) fn with_frames(place: Place, frames: &[Frame]) -> Place {
             .iter()
             .find(|frame| same_file(&frame.file, &place.file))
             .map(|frame| frame.function.clone());
-    }
-    if place.caller.is_none() && place.is_known() {
-        let mut outside = frames.iter().skip_while(|frame| !same_file(&frame.file, &place.file));
-        let caller = outside.find(|frame| !frame.file.is_empty() && !same_file(&frame.file, &place.file));
-        place.caller = caller.filter(|frame| !is_standard_library(&frame.file)).map(|frame| {
-            Box::new(Place {
-                file: frame.file.clone(),
-                line: frame.line,
-                column: frame.column,
-                function: Some(frame.function.clone()),
-                caller: None,
-            })
-        });
     }
     place
 }
@@ -56,13 +42,7 @@ fn in_program(place: Place, frames: &[Frame]) -> Place {
     let around = frames.iter().position(is_destructor).map_or(0, |destructor| destructor + 1);
     let is_program = |frame: &&Frame| frame.line != 0 && !is_standard_library(&frame.file);
     match frames[around..].iter().find(is_program) {
-        Some(Frame { function, file, line, column }) => Place {
-            file: file.clone(),
-            line: *line,
-            column: *column,
-            function: Some(function.clone()),
-            caller: None,
-        },
+        Some(frame) => place_of(frame),
         None => place,
     }
 }
@@ -77,25 +57,6 @@ mod tests {
         assert!(same_file("src/a.rs", "src/a.rs"));
         assert!(!same_file("/r/app/src/aa.rs", "a.rs"));
         assert!(!same_file("src/a.rs", ""));
-    }
-
-    #[test]
-    fn the_caller_is_the_first_frame_outside_the_file() {
-        let frame = |function: &str, file: &str| Frame {
-            function: function.into(),
-            file: file.into(),
-            line: 3,
-            column: 1,
-        };
-        let frames = [
-            frame("wrap::lock", "/r/wrap.rs"),
-            frame("wrap::with", "/r/wrap.rs"),
-            frame("app::run", "/r/src/app.rs"),
-        ];
-        let place = Place { file: "/r/wrap.rs".into(), line: 1, column: 2, ..Place::default() };
-        let place = with_frames(place, &frames);
-        assert_eq!(place.function.as_deref(), Some("wrap::lock"));
-        assert_eq!(place.caller.expect("found").file, "/r/src/app.rs");
     }
 
     #[test]
@@ -123,7 +84,6 @@ mod tests {
             let place = with_frames(unclear, &frames);
             assert_eq!((place.file.as_str(), place.line), ("/r/app/src/step.rs", 7));
             assert_eq!(place.function.as_deref(), Some("<app::Step as core::ops::drop::Drop>::drop"));
-            assert_eq!(place.caller.expect("the next file").line, 3);
         }
         assert_eq!(with_frames(glue.clone(), &frames[..3]).file, glue.file, "nothing better is known");
         let through_pointer = with_frames(glue, &frames[4..]);

@@ -47,7 +47,7 @@ fn recursion(report: &Report) -> Option<Interleaving> {
     let step = |lock: &crate::report::model::ReportLock, waits_for| Step {
         column: 0,
         action: action(report, &lock.class, &lock.hash, &lock.mode),
-        place: lock.site.clone(),
+        place: lock.site.outside_wrapper().clone(),
         waits_for,
     };
     Some(Interleaving {
@@ -61,7 +61,7 @@ fn recursive_read(report: &Report) -> Option<Interleaving> {
     let step = |column, mode: &str, place: &Place, waits_for| Step {
         column,
         action: action(report, &wanted.class, &wanted.hash, mode),
-        place: place.clone(),
+        place: place.outside_wrapper().clone(),
         waits_for,
     };
     Some(Interleaving {
@@ -80,7 +80,7 @@ fn context(report: &Report) -> Option<Interleaving> {
     let step = |column, place: &Place, waits_for| Step {
         column,
         action: action(report, &class.name, &class.hash, "exclusive"),
-        place: place.clone(),
+        place: place.outside_wrapper().clone(),
         waits_for,
     };
     Some(Interleaving {
@@ -97,14 +97,19 @@ fn circular(report: &Report) -> Option<Interleaving> {
     let mut steps: Vec<Step> = Vec::with_capacity(2 * cycle.len());
     for (column, step) in cycle.iter().enumerate() {
         let action = action(report, &step.from, &step.from_hash, &step.held_mode);
-        steps.push(Step { column, action, place: step.held_site.clone(), waits_for: None });
+        steps.push(Step { column, action, place: step.held_site.outside_wrapper().clone(), waits_for: None });
     }
     let queued = queue_writers(report, &mut columns, &mut steps);
     for (column, step) in cycle.iter().enumerate() {
         let holder = if column == last { 0 } else { column + 1 };
         let waits_for = queued.iter().find(|writer| writer.0 == column).map_or(holder, |writer| writer.1);
         let action = action(report, &step.to, &step.to_hash, &step.acquire_mode);
-        steps.push(Step { column, action, place: step.acquire_site.clone(), waits_for: Some(waits_for) });
+        steps.push(Step {
+            column,
+            action,
+            place: step.acquire_site.outside_wrapper().clone(),
+            waits_for: Some(waits_for),
+        });
     }
     Some(Interleaving { columns, steps })
 }
