@@ -3,6 +3,7 @@
 //! Two forms are read: *scenarios* ([`scenario`]), JSON with a verdict expected for each case, and *traces* ([`trace`]), one
 //! event a line as RAPID and other trace tools write them. Nothing here does I/O: text or a reader in, results out.
 
+mod class_ops;
 mod defaults;
 mod flavour;
 mod kind;

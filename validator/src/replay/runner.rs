@@ -11,7 +11,7 @@ use crate::base::mode::{Mode, Wait};
 use crate::base::site::Site;
 use crate::check::violation::Violation;
 use crate::config::Config;
-use crate::engine::{ClassOrder, HeldQuery, NoStacks, Outcome, PinCookie, TaskContext, Validator};
+use crate::engine::{HeldQuery, NoStacks, Outcome, PinCookie, TaskContext, Validator};
 use crate::state::class::{LockClassKey, Validation, WaitType};
 use crate::state::context::{ContextAttributes, ContextId, ContextSet};
 
@@ -20,8 +20,8 @@ use crate::state::context::{ContextAttributes, ContextId, ContextSet};
 pub(super) struct Lock {
     pub(super) id: LockId,
     /// The class as the scenario names it, without the level.
-    class: String,
-    subclass: Subclass,
+    pub(super) class: String,
+    pub(super) subclass: Subclass,
     flags: AcquireFlags,
     /// Acquisitions that the engine refused to stack because they can never return; their releases are skipped.
     n_hung: u32,
@@ -34,14 +34,14 @@ pub(super) struct Runner {
     softirq: ContextId,
     tasks: FxHashMap<String, TaskContext>,
     current: String,
-    classes: FxHashMap<String, (ClassId, String)>,
+    pub(super) classes: FxHashMap<String, (ClassId, String)>,
     pub(super) locks: FxHashMap<String, Lock>,
     pins: FxHashMap<String, Vec<PinCookie>>,
     pub(super) transactions: Transactions,
     found: Vec<(usize, Violation)>,
 }
 
-type Step = Result<Outcome, ReplayError>;
+pub(super) type Step = Result<Outcome, ReplayError>;
 
 impl Runner {
     pub(super) fn new(config: &Config) -> Self {
@@ -154,7 +154,11 @@ impl Runner {
     }
 
     /// The class of a name, registered if it is new. `NAME/3` is level 3 of `NAME`.
-    fn class(&mut self, name: &str, flavour_name: &str) -> Result<(ClassId, String, Subclass), ReplayError> {
+    pub(super) fn class(
+        &mut self,
+        name: &str,
+        flavour_name: &str,
+    ) -> Result<(ClassId, String, Subclass), ReplayError> {
         let (base, level) = match name.rsplit_once('/').map(|(base, level)| (base, level.parse::<u8>())) {
             Some((base, Ok(level))) => (base, level),
             _ => (name, 0),
@@ -321,39 +325,6 @@ impl Runner {
         op.ctx.clone().filter(|ctx| is_own && matches!(ctx.as_str(), "hardirq" | "softirq"))
     }
 
-    /// `set_subclass` moves the lock to a level, `set_class` to the class in `value`; a held one is looked at again.
-    fn rekey(&mut self, op: &Op, site: Site) -> Step {
-        let lock = self.lock(op)?;
-        let name = field(&op.lock, "lock", op)?.to_owned();
-        let mut new = lock.clone();
-        if op.op == "set_class" {
-            let class_name = op.value.as_str().ok_or_else(|| missing("value", op))?;
-            let flavour_name = self.classes[&lock.class].1.clone();
-            let (class, base, subclass) = self.class(class_name, &flavour_name)?;
-            new = Lock { id: LockId::new(class, lock.id.instance()), class: base, subclass, ..lock };
-        } else {
-            new.subclass = level(op)?.ok_or_else(|| missing("subclass", op))?;
-        }
-        let (id, subclass) = (new.id, new.subclass);
-        self.locks.insert(name, new);
-        let (validator, task) = self.parts();
-        if task.held_locks().any(|held| held == lock.id) {
-            return Ok(validator.set_class(task, lock.id, id, subclass, site, &NoStacks));
-        }
-        Ok(Outcome::CLEAN)
-    }
-
-    /// The name of a class does not depend on the level of a lock.
-    fn check_name(&mut self, op: &Op) -> Step {
-        let lock = self.lock(op)?;
-        let class = self.validator.class(lock.id.class());
-        let name = class.as_ref().map(|class| class.key.type_name.as_str());
-        if name == Some(lock.class.as_str()) {
-            return Ok(Outcome::CLEAN);
-        }
-        Err(ReplayError::new(format_args!("the class was named \"{}\" and is now {name:?}", lock.class)))
-    }
-
     fn pin(&mut self, op: &Op, site: Site) -> Step {
         let lock = self.lock(op)?;
         let name = field(&op.lock, "lock", op)?.to_owned();
@@ -393,42 +364,6 @@ impl Runner {
         self.with_lock(op, |validator, task, lock| validator.assert_held(task, lock, query, site))
     }
 
-    /// Gives the class an order: by the age of its locks in the scenario.
-    fn order_by_instance(&mut self, op: &Op) -> Step {
-        let lock = self.lock(op)?;
-        let by_age = ClassOrder::By(|held, wanted| Some(held.id.instance().cmp(&wanted.id.instance())));
-        self.order_class(&lock, by_age)
-    }
-
-    /// Gives the class an order by key, and the lock its key, which is in `value`.
-    fn order_by_key(&mut self, op: &Op) -> Step {
-        let lock = self.lock(op)?;
-        let key = op.value.as_u64().ok_or_else(|| missing("value", op))?;
-        self.validator.set_order_key(lock.id, key, false);
-        self.order_class(&lock, ClassOrder::ByKey)
-    }
-
-    fn order_class(&self, lock: &Lock, order: ClassOrder) -> Step {
-        match self.validator.order_class(lock.id.class(), order) {
-            Ok(()) => Ok(Outcome::CLEAN),
-            Err(other) => Err(ReplayError::new(format_args!(
-                "class \"{}\" is ordered already, {}",
-                lock.class,
-                other.as_str()
-            ))),
-        }
-    }
-
-    fn remove_class(&mut self, op: &Op) -> Step {
-        let lock = self.lock(op)?;
-        if !self.validator.remove_class(lock.id.class()) {
-            return Err(ReplayError::new(format_args!("class \"{}\" was removed before", lock.class)));
-        }
-        self.classes.remove(&lock.class);
-        self.locks.retain(|_, other| other.class != lock.class);
-        Ok(Outcome::CLEAN)
-    }
-
     fn spawn_or_join(&mut self, op: &Op) -> Step {
         let name = field(&op.task, "task", op)?.to_owned();
         let parent = self.current.clone();
@@ -465,7 +400,7 @@ fn class_of(name: &str) -> &str {
     if is_pair { &name[..name.len() - 1] } else { name }
 }
 
-fn missing(name: &str, op: &Op) -> ReplayError {
+pub(super) fn missing(name: &str, op: &Op) -> ReplayError {
     ReplayError::new(format_args!("op \"{}\" needs \"{name}\"", op.op))
 }
 
@@ -492,7 +427,7 @@ fn wait(op: &Op) -> Wait {
     }
 }
 
-fn level(op: &Op) -> Result<Option<Subclass>, ReplayError> {
+pub(super) fn level(op: &Op) -> Result<Option<Subclass>, ReplayError> {
     op.subclass.map(level_of).transpose()
 }
 
