@@ -1,7 +1,5 @@
 //! A mutex that its holder may take again.
 
-#[cfg(feature = "arc_lock")]
-use alloc::sync::Arc;
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::marker::PhantomData;
@@ -10,8 +8,6 @@ use core::mem::ManuallyDrop;
 use super::super::hook::{LockInfo, LockMap, LockRef, Tracked};
 use super::super::raw::{GetThreadId, GuardNoSend, RawMutex, RawMutexFair, RawMutexTimed};
 use super::event::{self, OnDrop, Want};
-#[cfg(feature = "arc_lock")]
-use super::guard::impl_arc_guard;
 use super::guard::{SharedPointer, impl_deref, impl_lock_guard, impl_map, impl_stable_address};
 use super::identity::Identity;
 use super::raw_remutex::RawReentrantMutex;
@@ -63,7 +59,7 @@ impl<R: RawMutex, G, T> ReentrantMutex<R, G, T> {
 impl<R: RawMutex, G: GetThreadId, T: ?Sized> ReentrantMutex<R, G, T> {
     #[track_caller]
     #[inline]
-    fn acquire(&self) {
+    pub(super) fn acquire(&self) {
         if self.raw.is_owned_by_current_thread() {
             self.raw.lock();
         } else {
@@ -80,7 +76,7 @@ impl<R: RawMutex, G: GetThreadId, T: ?Sized> ReentrantMutex<R, G, T> {
 
     #[track_caller]
     #[inline]
-    fn reacquire(&self, slot: &mut ManuallyDrop<()>) {
+    pub(super) fn reacquire(&self, slot: &mut ManuallyDrop<()>) {
         if self.raw.is_owned_by_current_thread() {
             self.raw.lock();
         } else {
@@ -98,7 +94,7 @@ impl<R: RawMutex, G: GetThreadId, T: ?Sized> ReentrantMutex<R, G, T> {
 
     #[track_caller]
     #[inline]
-    fn acquire_by_try(&self) -> Option<()> {
+    pub(super) fn acquire_by_try(&self) -> Option<()> {
         if self.raw.is_owned_by_current_thread() {
             self.raw.lock();
             return Some(());
@@ -226,7 +222,7 @@ impl<R: RawMutexFair, G: GetThreadId, T: ?Sized> ReentrantMutex<R, G, T> {
     /// The running thread must hold the mutex.
     #[track_caller]
     #[inline]
-    unsafe fn release_fair(&self, (): ()) {
+    pub(super) unsafe fn release_fair(&self, (): ()) {
         // SAFETY: the caller's promise.
         unsafe {
             release_outermost(&self.map, &self.raw);
@@ -239,7 +235,7 @@ impl<R: RawMutexFair, G: GetThreadId, T: ?Sized> ReentrantMutex<R, G, T> {
     /// The running thread must hold the mutex.
     #[track_caller]
     #[inline]
-    unsafe fn bump(&self, (): &mut ()) {
+    pub(super) unsafe fn bump(&self, (): &mut ()) {
         // SAFETY: the caller's promise.
         unsafe {
             if self.raw.depth() == 1 {
@@ -267,7 +263,7 @@ macro_rules! timed {
         impl<R: RawMutexTimed, G: GetThreadId, T: ?Sized> ReentrantMutex<R, G, T> {$(
             #[track_caller]
             #[inline]
-            fn $acquire(&self, timeout: R::$timeout) -> Option<()> {
+            pub(super) fn $acquire(&self, timeout: R::$timeout) -> Option<()> {
                 if self.raw.is_owned_by_current_thread() {
                     self.raw.lock();
                     return Some(());
@@ -417,71 +413,3 @@ impl_map!(
     |(raw, map), data| MappedReentrantMutexGuard { raw, map, data, marker: PhantomData },
     try_map_or_err
 );
-
-/// A [`ReentrantMutexGuard`] that shares the mutex instead of borrowing it.
-#[cfg(feature = "arc_lock")]
-#[must_use = "a guard that is dropped at once protects nothing"]
-#[clippy::has_significant_drop]
-pub struct ArcReentrantMutexGuard<R: RawMutex, G: GetThreadId, T: ?Sized> {
-    lock: Arc<ReentrantMutex<R, G, T>>,
-    state: ManuallyDrop<()>,
-    marker: PhantomData<(GuardNoSend, PhantomData<T>)>,
-}
-
-#[cfg(feature = "arc_lock")]
-impl_deref!([R: RawMutex, G: GetThreadId, T: ?Sized] ArcReentrantMutexGuard<R, G, T>, T);
-#[cfg(feature = "arc_lock")]
-impl_lock_guard!(
-    [R: RawMutex, G: GetThreadId, T: ?Sized] [R: RawMutexFair, G: GetThreadId, T: ?Sized] ArcReentrantMutexGuard<R, G, T>,
-    holder Arc<ReentrantMutex<R, G, T>>, data T, state (), reacquire, release, release_fair, bump
-);
-#[cfg(feature = "arc_lock")]
-impl_arc_guard!(
-    [R: RawMutex, G: GetThreadId, T: ?Sized] [R: RawMutexFair, G: GetThreadId, T: ?Sized] ArcReentrantMutexGuard<R, G, T>,
-    ReentrantMutex<R, G, T>, remutex, release, release_fair
-);
-
-/// The same acquisitions with guards that share the mutex.
-macro_rules! arc_acquisitions {
-    ($bound:ident: $($name:ident $(($timeout:ident))? => $acquire:ident, $plain:literal;)*) => {
-        #[cfg(feature = "arc_lock")]
-        impl<R: $bound, G: GetThreadId, T: ?Sized> ReentrantMutex<R, G, T> {$(
-            #[doc = concat!("[`", $plain, "`](Self::", $plain, ") with a guard that shares the mutex.")]
-            #[track_caller]
-            #[inline]
-            pub fn $name(self: &Arc<Self> $(, timeout: R::$timeout)?) -> Option<ArcReentrantMutexGuard<R, G, T>> {
-                let taken = self.$acquire($({ let timeout: R::$timeout = timeout; timeout })?);
-                // SAFETY: just taken.
-                taken.map(|()| unsafe { self.make_arc_guard_unchecked() })
-            }
-        )*}
-    };
-}
-
-arc_acquisitions! { RawMutex: try_lock_arc => acquire_by_try, "try_lock"; }
-arc_acquisitions! { RawMutexTimed:
-    try_lock_arc_for(Duration) => acquire_for, "try_lock_for";
-    try_lock_arc_until(Instant) => acquire_until, "try_lock_until";
-}
-
-#[cfg(feature = "arc_lock")]
-impl<R: RawMutex, G: GetThreadId, T: ?Sized> ReentrantMutex<R, G, T> {
-    /// [`lock`](Self::lock) with a guard that shares the mutex.
-    #[track_caller]
-    #[inline]
-    pub fn lock_arc(self: &Arc<Self>) -> ArcReentrantMutexGuard<R, G, T> {
-        self.acquire();
-        // SAFETY: just taken.
-        unsafe { self.make_arc_guard_unchecked() }
-    }
-
-    /// A guard, sharing the mutex, of an acquisition whose guard was forgotten.
-    ///
-    /// # Safety
-    ///
-    /// As [`make_guard_unchecked`](Self::make_guard_unchecked).
-    #[inline]
-    pub unsafe fn make_arc_guard_unchecked(self: &Arc<Self>) -> ArcReentrantMutexGuard<R, G, T> {
-        ArcReentrantMutexGuard { lock: Arc::clone(self), state: ManuallyDrop::new(()), marker: PhantomData }
-    }
-}
