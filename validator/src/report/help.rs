@@ -128,15 +128,18 @@ fn circular(report: &Report) -> Vec<String> {
             cheapest.from,
             where_wanted(cheapest)
         ));
-        help.extend(other_side(&report.cycle, cheapest));
+        help.extend(other_side(report, cheapest));
     }
     for reader in needs_writer(&report.cycle) {
         help.push(format!(
             "`read_recursive` on `{reader}`, if the lock has it, never waits for a queued writer"
         ));
     }
-    if let Some(closing) = report.closing().filter(|step| can_be_tried(report, step)) {
-        let is_there = cheapest(&report.cycle).is_some_and(|cheapest| std::ptr::eq(cheapest, closing));
+    if let Some(closing) = report.closing().filter(|step| !is_initialisation(report, &step.to_hash)) {
+        // The place that was named last.
+        let is_there = cheapest(&report.cycle).is_some_and(|cheapest| {
+            std::ptr::eq(cheapest, closing) && other_side(report, cheapest).is_none()
+        });
         let place = if is_there { "there".to_owned() } else { format!("at {}", where_wanted(closing)) };
         help.push(format!(
             "or take `{}` with a try-lock {place}, and release `{}` when it fails",
@@ -160,9 +163,10 @@ fn cheapest(cycle: &[ReportDependency]) -> Option<&ReportDependency> {
 }
 
 /// The other dependency of two, if as many paths take it: which of the orders is meant nobody can tell then but the reader.
-fn other_side(cycle: &[ReportDependency], cheapest: &ReportDependency) -> Option<String> {
-    let other = cycle.iter().find(|step| !std::ptr::eq(*step, cheapest))?;
-    (cycle.len() == 2 && other.count == cheapest.count).then(|| {
+fn other_side(report: &Report, cheapest: &ReportDependency) -> Option<String> {
+    let [one, two] = report.cycle.as_slice() else { return None };
+    let other = if std::ptr::eq(one, cheapest) { two } else { one };
+    (other.count == cheapest.count && !is_initialisation(report, &other.from_hash)).then(|| {
         format!(
             "or, if that order is the one that is meant, change the other: release `{}` first, at {}",
             other.from,
@@ -171,10 +175,10 @@ fn other_side(cycle: &[ReportDependency], cheapest: &ReportDependency) -> Option
     })
 }
 
-/// Whether what a dependency waits for can be taken without waiting: an initialisation cannot.
-fn can_be_tried(report: &Report, step: &ReportDependency) -> bool {
-    let class = report.classes.iter().find(|class| class.hash == step.to_hash);
-    class.is_none_or(|class| !INITIALISATIONS.contains(&class.kind.as_str()))
+/// Whether a class is an initialisation, which can neither be tried nor released before it is done.
+fn is_initialisation(report: &Report, hash: &str) -> bool {
+    let class = report.classes.iter().find(|class| class.hash == hash);
+    class.is_some_and(|class| INITIALISATIONS.contains(&class.kind.as_str()))
 }
 
 /// Kinds of locks that are held while something is made once.

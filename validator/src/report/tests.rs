@@ -315,7 +315,10 @@ fn an_initialisation_is_not_to_be_tried_and_of_two_equal_orders_both_are_told() 
         .for_each(|class| class.kind = "Once".into());
     assert!(!is_tried(&advice(&found)));
     found.cycle.iter_mut().for_each(|step| step.count = 2);
+    assert!(!tells_other(&advice(&found)), "nobody releases a `Once`: {:?}", advice(&found));
+    found.classes.iter_mut().for_each(|class| class.kind = "Mutex".into());
     assert!(tells_other(&advice(&found)));
+    assert!(!advice(&found).iter().any(|help| help.contains("try-lock there")), "two places were named");
 }
 
 #[test]
