@@ -16,6 +16,7 @@ mod group;
 mod hint;
 mod order;
 mod package;
+mod program;
 mod project;
 mod records;
 mod render;

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::cli::say;
 use crate::error::{Context as _, Error, Result};
 use crate::package;
+use crate::program;
 use crate::session::{self, Session};
 use crate::toolchain::Toolchain;
 use crate::wrapped::{CargoCommand, WatchArgs};
@@ -208,11 +209,16 @@ fn fetch_into(
     let wanted = metadata.resolve.nodes.into_iter().find(|node| node.id == root);
     let wanted = wanted.and_then(|node| node.deps.into_iter().next()).map(|dep| dep.pkg).unwrap_or_default();
     let is_wanted = |package: &Published| package.name == *name && wanted.contains(&package.version);
-    metadata
-        .packages
-        .into_iter()
-        .find(is_wanted)
-        .ok_or_else(|| Error::new(format_args!("cargo fetched {name} but does not say where to")))
+    if let Some(library) = metadata.packages.into_iter().find(is_wanted) {
+        return Ok(library);
+    }
+    let lock = fs::read_to_string(scratch.join("Cargo.lock")).unwrap_or_default();
+    let (version, manifest_path) = program::find(&lock, SCRATCH, name)
+        .ok_or_else(|| Error::new(format_args!("cargo fetched {name} but does not say where to")))?;
+    say(format_args!(
+        "{name} is a program without a library, of which cargo warns: its own tests are run all the same"
+    ));
+    Ok(Published { name: name.clone(), version, manifest_path })
 }
 
 #[cfg(test)]
