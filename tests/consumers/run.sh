@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Has real consumers read the interchange formats: sarif (JSON schema, sarif-tools), junit (junitparser), rustc (cargo_metadata),
-# dot (graphviz), html (axe-core in chromium). Needs python3 with venv, cargo, npm, and the network once; what is missing is skipped and named.
+# Has real consumers read the interchange formats: sarif (JSON schema, sarif-tools), junit (junitparser), rustc (cargo_metadata,
+# rust-analyzer), dot (graphviz), html (axe-core in chromium). Needs python3 with venv, cargo, npm, and the network once; what is
+# missing is skipped and named.
 # Not part of CI: the formats themselves are held by snapshots there.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -54,6 +55,11 @@ if cargo fetch --quiet --manifest-path "$scratch/probe/Cargo.toml"; then
     fi
 else
     echo "skipped: rustc, sarif and junit (crates cannot be fetched)"
+fi
+if rust-analyzer --version > /dev/null 2>&1 && command -v python3 > /dev/null; then
+    python3 "$here/rust_analyzer.py" "${snapshots}rustc.snap" "$scratch/bank"
+else
+    echo "skipped: rustc in rust-analyzer (no rust-analyzer or no python3)"
 fi
 if command -v npm > /dev/null && command -v chromium > /dev/null && (cd "$scratch" && npm pack --silent axe-core > /dev/null); then
     tar -xzf "$(ls -t "$scratch"/axe-core-*.tgz | head -n 1)" -C "$scratch" package/axe.min.js

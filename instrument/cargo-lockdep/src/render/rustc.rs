@@ -18,16 +18,9 @@ pub(super) fn render(found: &Findings<'_>) -> String {
         spans.extend(others.iter().map(|(place, label)| span(place, false, label, found.sources)));
         spans.retain(|span| !span.is_null());
         let child = |level: &str, sentence: &String| json!({ "message": sentence, "code": null, "level": level, "spans": [], "children": [], "rendered": null });
-        let children: Vec<Value> = others
-            .iter()
-            .map(|(place, label)| {
-                let span = span(place, true, label, found.sources);
-                let spans: Vec<Value> = if span.is_null() { Vec::new() } else { vec![span] };
-                json!({ "message": label, "code": null, "level": "note", "spans": spans, "children": [], "rendered": null })
-            })
-            .chain(report.notes.iter().map(|note| child("note", note)))
-            .chain(report.help.iter().map(|help| child("help", help)))
-            .collect();
+        // The other places are spans; as children too, an editor would show each twice.
+        let notes = report.notes.iter().map(|note| child("note", note));
+        let children: Vec<Value> = notes.chain(report.help.iter().map(|help| child("help", help))).collect();
         let rendered = text(report, &TextOptions { n_frames: 0, ..TextOptions::default() }, found.sources);
         let message = json!({
             "reason": "compiler-message",
