@@ -71,7 +71,11 @@ fn what_keeps_a_guard_alive_is_named_and_what_was_meant_is_not() {
     let repair = only(&found, "many_paths_against_one");
     let place = format!("young/src/lib.rs:{}:", line("young/src/lib.rs", "// the one path to change"));
     assert!(repair.help[0].contains(&place), "one path is less work than three: {:#?}", repair.help);
-    assert!(repair.help.iter().any(|help| help.contains("with a try-lock there")), "{:#?}", repair.help);
+    assert!(
+        repair.help.iter().any(|help| help.contains("with a try-lock at young/src/lib.rs:")),
+        "{:#?}",
+        repair.help
+    );
     names_who_calls_a_wrapper(&found);
     assert!(
         !found.contains_key("tail_of_a_block") && !found.contains_key("else_of_an_if_let"),

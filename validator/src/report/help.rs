@@ -56,6 +56,13 @@ pub(super) fn help(code: Code, report: &Report, detail: &DetailWords) -> Vec<Str
 }
 
 fn recursion(report: &Report, detail: &DetailWords) -> Vec<String> {
+    if report.subject.as_ref().is_some_and(|wanted| is_initialisation(report, &wanted.hash)) {
+        return vec![
+            "keep the initialiser from asking for what it makes: compute it before, or pass what it needs as arguments"
+                .to_owned(),
+            "if it asks in a roundabout way, the stack below shows the way back".to_owned(),
+        ];
+    }
     let mut help = Vec::new();
     if let (Some(held), Some(wanted)) = (&report.conflict, &report.subject) {
         let made = Holder::of_locks(held, wanted).places.map(|(made, _)| made);

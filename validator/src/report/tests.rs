@@ -322,6 +322,17 @@ fn an_initialisation_is_not_to_be_tried_and_of_two_equal_orders_both_are_told() 
 }
 
 #[test]
+fn an_initialisation_that_waits_for_itself_has_no_guard_to_drop() {
+    let found = simple_rules().into_iter().find(|found| found.code == Code::Recursion).expect("one of them");
+    let mut found = report(&found);
+    let advice = |report: &Report| help::help(Code::Recursion, report, &DetailWords::SelfDeadlock).join("; ");
+    assert!(advice(&found).contains("drop the guard"), "{}", advice(&found));
+    found.classes.iter_mut().for_each(|class| class.kind = "OnceLock".into());
+    assert!(!advice(&found).contains("guard"), "{}", advice(&found));
+    assert!(advice(&found).contains("keep the initialiser from asking"), "{}", advice(&found));
+}
+
+#[test]
 fn a_gate_and_a_timeout() {
     let mut found = inversion();
     found.level = Level::Note;
