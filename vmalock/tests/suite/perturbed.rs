@@ -15,8 +15,9 @@ use crate::build::step::Point;
 use crate::build::task::Task;
 use crate::build::tree::VmaIterator;
 
-const N_SEEDS: u64 = 24;
-const N_OPS: usize = 150;
+// Miri is a thousand times slower.
+const N_SEEDS: u64 = if cfg!(miri) { 2 } else { 24 };
+const N_OPS: usize = if cfg!(miri) { 50 } else { 150 };
 const N_WORKERS: u64 = 4;
 
 /// Where the calling thread gives way, one time in four.

@@ -11,7 +11,8 @@ use crate::build::rcu::rcu_read_lock;
 use crate::build::space::AddressSpace;
 use crate::build::tree::VmaIterator;
 
-const N_OPS: usize = 4000;
+// Miri is a thousand times slower.
+const N_OPS: usize = if cfg!(miri) { 60 } else { 4000 };
 
 /// xorshift64*, the same in every run.
 pub(crate) struct Random(pub(crate) u64);
