@@ -199,10 +199,11 @@ fn where_wanted(step: &ReportDependency) -> String {
 
 /// The place at which a reader can change something, and the place of the acquisition itself if that is another.
 ///
-/// The first is where the holder stands, if that is known; else the caller of what may be a wrapper.
+/// The first is where the holder stands, if that is known; else the caller of what was seen to be a wrapper. A function that
+/// another file calls is none for that alone.
 fn through(holder: Option<&Place>, site: &Place) -> String {
-    let at = holder.unwrap_or_else(|| site.caller.as_deref().unwrap_or(site));
     let outside = site.outside_wrapper();
+    let at = holder.unwrap_or(outside);
     // A wrapper is only worth its place where no other stands between it and the reader.
     match [outside, site].into_iter().find(|place| !same_line(at, place)) {
         _ if same_line(at, site) => site.to_string(),
@@ -241,4 +242,21 @@ fn declared(report: &Report) -> Vec<String> {
         ),
         "if the order is meant, change the line in the lock-order file, so that it is reviewed".to_owned(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_calls_from_another_file_is_told_only_of_a_wrapper() {
+        let place = |file: &str, line| Place { file: file.into(), line, column: 5, ..Place::default() };
+        let caller = Some(Box::new(place("main.rs", 18)));
+        let site = Place { caller, ..place("queue.rs", 55) };
+        assert_eq!(through(None, &site), "queue.rs:55:5");
+        let site = Place { in_wrapper: true, ..site };
+        assert_eq!(through(None, &site), "main.rs:18:5 (through queue.rs:55:5)");
+        let holder = place("task.rs", 7);
+        assert_eq!(through(Some(&holder), &site), "task.rs:7:5 (through main.rs:18:5)");
+    }
 }
