@@ -8,6 +8,7 @@
 
 mod cargo_config;
 mod cli;
+mod count;
 mod coverage;
 mod error;
 mod exit;

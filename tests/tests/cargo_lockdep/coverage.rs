@@ -41,6 +41,6 @@ fn what_never_ran_what_is_a_leaf_and_what_is_not_seen_is_said() {
 
     let page = report("html").replace("&#x2f;", "/");
     assert!(never.iter().all(|place| page.contains(&format!("<li>{place}</li>"))), "{page}");
-    assert!(page.contains("1 leaf classes") && page.contains("not seen</dt><dd>parking_lot_core"), "{page}");
+    assert!(page.contains("1 leaf class:") && page.contains("not seen</dt><dd>parking_lot_core"), "{page}");
     assert_eq!(report("json"), "", "a report a line, and there is none");
 }

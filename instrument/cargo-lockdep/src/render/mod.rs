@@ -19,6 +19,7 @@ mod tests;
 use lockdep_validator::report::model::{Place, Report};
 use lockdep_validator::report::render::{Styles, TextOptions, json_line, text};
 
+use crate::count::counted;
 use crate::coverage::Coverage;
 use crate::group::{self, Group, Membership};
 use crate::records::Union;
@@ -69,21 +70,21 @@ impl Findings<'_> {
         let n_joined = self.reports.iter().filter(|found| found.runs.is_empty()).count();
         let counters = self.union.counters();
         let n_groups = group::folded(&self.reports).len();
-        let groups = match n_groups {
-            n if n == self.reports.len() => String::new(),
-            1 => " in 1 group".to_owned(),
-            n => format!(" in {n} groups"),
+        let groups = if n_groups == self.reports.len() {
+            String::new()
+        } else {
+            format!(" in {}", counted(n_groups, "group", "groups"))
         };
+        let found = [("error", "errors"), ("warning", "warnings"), ("note", "notes")]
+            .map(|(level, many)| counted(count(level), level, many));
         format!(
-            "{} processes, {} classes, {} dependencies: {} errors, {} warnings, {} notes{groups} ({n_joined} seen only by joining, {n_excepted} excepted); {} leaf classes, {} locks never acquired, {} dropped, {} unseen",
-            self.union.runs.len(),
-            counters.classes,
-            counters.dependencies,
-            count("error"),
-            count("warning"),
-            count("note"),
-            self.coverage.leaves.len(),
-            self.coverage.never_ran.len(),
+            "{}, {}, {}: {}{groups} ({n_joined} seen only by joining, {n_excepted} excepted); {}, {} never acquired, {} dropped, {} unseen",
+            counted(self.union.runs.len(), "process", "processes"),
+            counted(counters.classes, "class", "classes"),
+            counted(counters.dependencies, "dependency", "dependencies"),
+            found.join(", "),
+            counted(self.coverage.leaves.len(), "leaf class", "leaf classes"),
+            counted(self.coverage.never_ran.len(), "lock", "locks"),
             counters.dropped,
             counters.unseen,
         )

@@ -7,6 +7,7 @@ use lockdep_validator::record::Record;
 use lockdep_validator::report::model::Report;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::count::counted;
 use crate::group;
 
 /// What a whole run saw.
@@ -152,28 +153,25 @@ impl Display for Tally {
         if self.reports.is_empty() {
             f.write_str("nothing to report")?;
         } else {
-            let counts = [2, 1, 0].map(|rank| (of_level(rank), name_of(rank)));
-            let counts: Vec<_> = counts
+            let counts: Vec<_> = [(2, "error", "errors"), (1, "warning", "warnings"), (0, "note", "notes")]
                 .into_iter()
-                .filter(|(n, _)| *n > 0)
-                .map(|(n, name)| format!("{n} {}", plural(n, name)))
+                .map(|(rank, one, many)| (of_level(rank), one, many))
+                .filter(|(n, ..)| *n > 0)
+                .map(|(n, one, many)| counted(n, one, many))
                 .collect();
             f.write_str(&counts.join(", "))?;
             let n_groups = self.n_groups();
             if n_groups < self.reports.len() {
-                write!(f, " in {n_groups} {}", plural(n_groups, "group"))?;
+                write!(f, " in {}", counted(n_groups, "group", "groups"))?;
             }
             write!(f, " ({} denied)", self.n_denied())?;
         }
         write!(
             f,
-            "; {} lock {}, {} {} in {} {}",
-            self.classes.len(),
-            if self.classes.len() == 1 { "class" } else { "classes" },
-            self.dependencies.len(),
-            if self.dependencies.len() == 1 { "dependency" } else { "dependencies" },
-            self.n_processes,
-            if self.n_processes == 1 { "process" } else { "processes" },
+            "; {}, {} in {}",
+            counted(self.classes.len(), "lock class", "lock classes"),
+            counted(self.dependencies.len(), "dependency", "dependencies"),
+            counted(self.n_processes, "process", "processes"),
         )?;
         if self.n_dropped > 0 {
             write!(f, "; {} dropped", self.n_dropped)?;
@@ -183,8 +181,4 @@ impl Display for Tally {
         }
         Ok(())
     }
-}
-
-fn plural(n: usize, word: &str) -> String {
-    if n == 1 { word.to_owned() } else { format!("{word}s") }
 }
