@@ -10,7 +10,8 @@ use crate::build::step::Point;
 use crate::build::warn::{self, Warning};
 
 /// How long anything may take. A test that runs into it has found a hang.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+// Miri is a thousand times slower.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(if cfg!(miri) { 5_000 } else { 20 });
 
 /// What the tests are told to wait for: `faults.rs` shortens it, where hangs are expected.
 pub(crate) fn deadline() -> Duration {
