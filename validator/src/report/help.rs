@@ -200,9 +200,13 @@ fn where_wanted(step: &ReportDependency) -> String {
 /// The place at which a reader can change something, and the place of the acquisition itself if that is another.
 ///
 /// The first is where the holder stands, if that is known; else the caller of what was seen to be a wrapper. A function that
-/// another file calls is none for that alone.
+/// another file calls is none for that alone: then both are told, and the reader knows.
 fn through(holder: Option<&Place>, site: &Place) -> String {
     let outside = site.outside_wrapper();
+    let caller = site.caller.as_deref().filter(|_| holder.is_none() && !site.in_wrapper);
+    if let Some(caller) = caller {
+        return format!("{site} (called from {caller})");
+    }
     let at = holder.unwrap_or(outside);
     // A wrapper is only worth its place where no other stands between it and the reader.
     match [outside, site].into_iter().find(|place| !same_line(at, place)) {
@@ -249,11 +253,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_calls_from_another_file_is_told_only_of_a_wrapper() {
+    fn a_wrapper_stands_behind_its_caller_and_another_function_before_it() {
         let place = |file: &str, line| Place { file: file.into(), line, column: 5, ..Place::default() };
         let caller = Some(Box::new(place("main.rs", 18)));
         let site = Place { caller, ..place("queue.rs", 55) };
-        assert_eq!(through(None, &site), "queue.rs:55:5");
+        assert_eq!(through(None, &site), "queue.rs:55:5 (called from main.rs:18:5)");
         let site = Place { in_wrapper: true, ..site };
         assert_eq!(through(None, &site), "main.rs:18:5 (through queue.rs:55:5)");
         let holder = place("task.rs", 7);
