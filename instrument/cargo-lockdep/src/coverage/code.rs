@@ -92,7 +92,8 @@ fn skipped(text: &str, before: Option<char>) -> usize {
     }
     // A quote that opens a character or a string of one; a lifetime has no second one so near.
     match text.strip_prefix('\'').map(|rest| (rest, rest.chars().next())) {
-        Some((rest, Some('\\'))) => rest[1..].find('\'').map_or(0, |at| at + 3),
+        // What is escaped may be a quote itself.
+        Some((rest, Some('\\'))) => rest.get(2..).and_then(|rest| rest.find('\'')).map_or(0, |at| at + 4),
         Some((rest, Some(c))) if rest[c.len_utf8()..].starts_with('\'') => c.len_utf8() + 2,
         _ => 0,
     }
@@ -144,6 +145,7 @@ mod tests {
             ("let a = std::sync::RwLock::default();", true),
             ("Arc::new(Mutex::<Vec<(u8, u8)>>::new(Vec::new()))", true),
             ("let c = '\"'; let a = Mutex::new('\\'');", true),
+            ("let c = ['\\'','\"']; let a = Mutex::new(1);", true),
             ("fn f<'a>(x: &'a str) { Mutex::from(x); }", true),
             ("// Mutex::new(1)", false),
             ("/* a /* b */ Mutex::new(1) */", false),
