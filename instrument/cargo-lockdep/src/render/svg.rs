@@ -21,9 +21,9 @@ fn empty() -> String {
 pub(super) const STYLE: &str = "<style>\
 .cycle .n rect{fill:#fff;stroke:#444}.cycle .n text{fill:#111;font:12px monospace;text-anchor:middle}\
 .cycle .e path{fill:none;stroke:#777;stroke-width:1.6}.cycle .e.x path{stroke:#c4161c;stroke-width:2.4}\
-.cycle .e text{fill:#555;font:11px sans-serif;text-anchor:middle}\
+.cycle .e text{fill:#555;font:11px sans-serif;text-anchor:middle}.cycle .a{fill:#777}.cycle .a.x{fill:#c4161c}\
 @media (prefers-color-scheme:dark){.cycle .n rect{fill:#222;stroke:#bbb}.cycle .n text{fill:#eee}\
-.cycle .e text{fill:#bbb}.cycle .e path{stroke:#888}.cycle .e.x path{stroke:#ff6b6b}}</style>";
+.cycle .e text{fill:#bbb}.cycle .e path{stroke:#888}.cycle .e.x path{stroke:#ff6b6b}.cycle .a{fill:#888}.cycle .a.x{fill:#ff6b6b}}</style>";
 
 /// Half the height of a class's box.
 const HALF_HEIGHT: f64 = 15.0;
@@ -52,14 +52,16 @@ pub(super) fn cycle(report: &Report, id: &str) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\" class=\"cycle\" role=\"img\" aria-labelledby=\"{id}-t\">\n\
          <title id=\"{id}-t\">{}</title>\n\
          {STYLE}\n\
-         <defs><marker id=\"{id}-a\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto-start-reverse\"><path d=\"M0 0L10 5L0 10z\" fill=\"#777\"/></marker></defs>\n",
-        escaped(&report.title)
+         <defs>{}{}</defs>\n",
+        escaped(&report.title),
+        arrow_head(id, "a"),
+        arrow_head(id, "x")
     );
     for (index, step) in report.cycle.iter().enumerate() {
         let arrow = Arrow::between(centre(index), centre((index + 1) % n_nodes), half_width, n_nodes);
-        let class = if step.closing { "e x" } else { "e" };
+        let (class, head) = if step.closing { ("e x", "x") } else { ("e", "a") };
         out.push_str(&format!(
-            "<g class=\"{class}\"><path d=\"{}\" marker-end=\"url(#{id}-a)\"/><text x=\"{:.0}\" y=\"{:.0}\">{} {}</text><title>{} then {}, thread {}</title></g>\n",
+            "<g class=\"{class}\"><path d=\"{}\" marker-end=\"url(#{id}-{head})\"/><text x=\"{:.0}\" y=\"{:.0}\">{} {}</text><title>{} then {}, thread {}</title></g>\n",
             arrow.path,
             arrow.label.0,
             arrow.label.1,
@@ -85,6 +87,13 @@ pub(super) fn cycle(report: &Report, id: &str) -> String {
     }
     out.push_str("</svg>\n");
     out
+}
+
+/// The head of the arrows of one colour. Its turning is SVG 1.1's, which every reader knows.
+fn arrow_head(id: &str, name: &str) -> String {
+    format!(
+        "<marker id=\"{id}-{name}\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"11\" markerHeight=\"11\" markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path class=\"a {name}\" d=\"M0 0L10 5L0 10z\"/></marker>"
+    )
 }
 
 struct Arrow {
@@ -119,8 +128,10 @@ impl Arrow {
             "M{:.0} {:.0}Q{:.0} {:.0} {:.0} {:.0}",
             start.0, start.1, control.0, control.1, end.0, end.1
         );
+        // On the outer side of a bow, where the arrow does not cross it.
+        let beside = if bow > 0.0 && ny > 0.0 { 14.0 } else { -5.0 };
         let label =
-            ((start.0 + 2.0 * control.0 + end.0) / 4.0, (start.1 + 2.0 * control.1 + end.1) / 4.0 - 5.0);
+            ((start.0 + 2.0 * control.0 + end.0) / 4.0, (start.1 + 2.0 * control.1 + end.1) / 4.0 + beside);
         Self { path, label }
     }
 }
