@@ -16,6 +16,7 @@ mod explain;
 mod group;
 mod hint;
 mod order;
+mod ownership;
 mod package;
 mod program;
 mod project;

@@ -14,7 +14,7 @@ use crate::records::{self, Union};
 use crate::render::{self, Finding, Findings};
 use crate::source::Sources;
 use crate::suppress::{self, Day, Judgement, Policy};
-use crate::{coverage, exit, group, hint, repair, session};
+use crate::{coverage, exit, group, hint, ownership, repair, session};
 
 /// The arguments of `report`.
 #[derive(Debug, Args)]
@@ -113,6 +113,7 @@ pub(crate) fn joined(files: &[PathBuf]) -> Result<(Vec<Report>, Sources)> {
     records::recheck(&mut union, &|class| is_static(class, &sources));
     let mut reports: Vec<Report> = union.reports.into_values().map(|joined| joined.report).collect();
     for report in &mut reports {
+        ownership::lower(report, &sources);
         hint::add(report, &sources);
     }
     reports.sort_by_key(|report| (std::cmp::Reverse(report.rank()), report.code.clone()));
@@ -184,6 +185,7 @@ fn judged<'a>(
         .values()
         .map(|joined| {
             let mut report = joined.report.clone();
+            ownership::lower(&mut report, sources);
             hint::add(&mut report, sources);
             let judgement = policy.judge(&report, today);
             let runs = joined.runs.iter().map(|&run| union.run_label(run)).collect();

@@ -77,6 +77,7 @@ fn what_keeps_a_guard_alive_is_named_and_what_was_meant_is_not() {
         repair.help
     );
     names_who_calls_a_wrapper(&found);
+    an_order_that_its_owner_takes_is_a_warning(&found);
     assert!(
         !found.contains_key("tail_of_a_block") && !found.contains_key("else_of_an_if_let"),
         "edition 2024 drops these guards in time"
@@ -97,6 +98,20 @@ fn names_who_calls_a_wrapper(found: &BTreeMap<String, Vec<Report>>) {
     let again = found.values().flatten().find(is_again).expect("a thread waits for itself");
     let guard = format!("the guard acquired at {}", at("// the guard to drop"));
     assert!(again.help.iter().any(|help| help.contains(&guard)), "{:#?}", again.help);
+}
+
+/// The types say that no other thread can be there, and only the source tells the types.
+fn an_order_that_its_owner_takes_is_a_warning(found: &BTreeMap<String, Vec<Report>>) {
+    let owned = only(found, "owned::an_owner_takes_its_locks_in_both_orders");
+    assert_eq!((owned.code.as_str(), owned.level.as_str()), ("LD0003", "warning"), "{owned:#?}");
+    assert!(owned.evidence.owned && owned.evidence.same_instances, "{:?}", owned.evidence);
+    let place = format!("young/src/owned.rs:{}:", line("young/src/owned.rs", "// to itself"));
+    let why = "`Transaction::compact(&mut self)` has `self.tables` to itself at ";
+    assert!(owned.notes[0].starts_with(&format!("{why}{place}")), "{:#?}", owned.notes);
+    assert!(owned.notes[0].contains("; a warning for that reason"), "{:#?}", owned.notes);
+    assert!(owned.help[0].starts_with(&format!("`self.tables.get_mut()` at {place}")), "{:#?}", owned.help);
+    let shared = only(found, "owned::others_may_take_these_in_both_orders");
+    assert_eq!((shared.level.as_str(), shared.evidence.owned), ("error", false), "{shared:#?}");
 }
 
 #[test]

@@ -305,6 +305,7 @@ impl Builder<'_> {
             writer_seen: evidence.writer_seen,
             timed: evidence.timed,
             declared: evidence.declared,
+            owned: false,
         }
     }
 

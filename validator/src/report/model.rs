@@ -279,6 +279,9 @@ pub struct ReportEvidence {
     /// Whether the classes are interchangeable by declaration or single.
     #[serde(default)]
     pub declared: bool,
+    /// Whether the source shows that a side of it had a lock to itself, so that what was seen cannot hang.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub owned: bool,
 }
 
 /// How much was looked at, and what was not.

@@ -14,7 +14,7 @@ use super::tally::Tally;
 use crate::cli::say;
 use crate::source::Sources;
 use crate::suppress::{self, Day, Judgement, Policy};
-use crate::{hint, report};
+use crate::{hint, ownership, report};
 
 /// A report that is new, or whose level rose.
 #[derive(Debug)]
@@ -86,9 +86,10 @@ impl<'w> Tail<'w> {
                         follow.sources = Rc::new(Sources::new(roots.collect()));
                     }
                     Ok(Record::Report(mut report)) => {
+                        let sources = Rc::clone(&follow.sources);
+                        ownership::lower(&mut report, &sources);
                         let judgement = self.policy.judge(&report, self.today);
                         if is_news(&mut self.tally, self.told, &report, &judgement) {
-                            let sources = Rc::clone(&follow.sources);
                             hint::add(&mut report, &sources);
                             let origin = format!("in {}", follow.label);
                             news.push(NewReport { report: *report, judgement, origin, sources });

@@ -55,7 +55,8 @@ pub fn text(report: &Report, options: &TextOptions, source: &dyn SourceText) -> 
     parts.thread(report);
     parts.cycle(report);
     if let Some(interleaving) = interleaving(report) {
-        parts.interleaving(&interleaving);
+        let owned = "how it would hang if others could reach every lock";
+        parts.interleaving(&interleaving, if report.evidence.owned { owned } else { "how it hangs" });
     }
     parts.held(report);
     for note in &report.notes {
@@ -147,8 +148,8 @@ impl Parts<'_> {
         }
     }
 
-    fn interleaving(&mut self, interleaving: &Interleaving) {
-        self.line("how it hangs", "time runs downwards");
+    fn interleaving(&mut self, interleaving: &Interleaving, heading: &str) {
+        self.line(heading, "time runs downwards");
         let cells: Vec<String> = interleaving.steps.iter().map(|step| cell(interleaving, step)).collect();
         let mut widths: Vec<usize> = interleaving.columns.iter().map(|head| head.chars().count()).collect();
         for (step, cell) in interleaving.steps.iter().zip(&cells) {
