@@ -104,8 +104,41 @@ pub(crate) fn run(args: &TryArgs) -> Result<u8> {
     for note in package::unpack(&published.source()?, &directory, args.update)? {
         say(note);
     }
+    if let Some(note) = give_up_lost_versions(&directory, &toolchain, is_offline(&args.cargo_args)) {
+        say(note);
+    }
     let session = Session::open_foreign(toolchain, &base, &directory, &args.cargo_args)?;
     session.run(CargoCommand::Test, &args.cargo_args, &args.watch)
+}
+
+fn is_offline(cargo_args: &[OsString]) -> bool {
+    cargo_args.iter().any(|arg| arg == "--offline" || arg == "--frozen")
+}
+
+/// Removes the lock file that the crate was published with if it names versions that cannot be had any more; a sentence then.
+fn give_up_lost_versions(directory: &Path, toolchain: &Toolchain, is_offline: bool) -> Option<String> {
+    let lock = directory.join("Cargo.lock");
+    if !lock.exists() {
+        return None;
+    }
+    let mut cargo = toolchain.cargo_command();
+    cargo.args(["metadata", "--format-version", "1", "--filter-platform", &toolchain.host]);
+    if is_offline {
+        cargo.arg("--offline");
+    }
+    // A cargo that does not start is told where its work is needed.
+    let output = cargo.current_dir(directory).stdin(Stdio::null()).output().ok()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let is_lost = said.contains("(locked to ");
+    if output.status.success() || !is_lost {
+        return None;
+    }
+    fs::remove_file(&lock).ok()?;
+    let reason = said.lines().find(|line| line.contains("(locked to ")).unwrap_or_default();
+    let reason = reason.trim_start_matches("error: ");
+    Some(format!(
+        "a version that it was published with is gone ({reason}): its dependencies are resolved anew"
+    ))
 }
 
 /// Where tried crates, their runtime and their builds are: not in the user's project, which they have nothing to do with,
@@ -190,7 +223,7 @@ fn fetch_into(
     }
     let mut cargo = toolchain.cargo_command();
     cargo.args(["metadata", "--format-version", "1", "--filter-platform", &toolchain.host]);
-    if cargo_args.iter().any(|arg| arg == "--offline" || arg == "--frozen") {
+    if is_offline(cargo_args) {
         cargo.arg("--offline");
     }
     let output = cargo
@@ -240,6 +273,45 @@ mod tests {
         let packages = table["package"].as_array().expect("packages");
         assert_eq!(packages[1]["version"].as_str(), Some("1.2.3-rc.1"));
         assert_eq!((lock("a@1.2"), lock("a")), (None, None));
+    }
+
+    #[test]
+    fn a_lock_file_that_names_a_lost_version_is_given_up_and_no_other() {
+        let folder = std::env::temp_dir().join(format!("lockdep-lost-{}", std::process::id()));
+        fs::create_dir_all(folder.join("dep")).expect("a temporary folder");
+        let write = |file: &str, text: &str| fs::write(folder.join(file), text).expect("written");
+        let head = "edition = '2021'\n[lib]\npath = 'lib.rs'\n";
+        write("lib.rs", "");
+        write("dep/lib.rs", "");
+        write("dep/Cargo.toml", &format!("[package]\nname = 'dep'\nversion = '1.0.1'\n{head}"));
+        write(
+            "Cargo.toml",
+            &format!(
+                "[package]\nname = 'a'\nversion = '0.0.0'\n{head}[workspace]\n[dependencies]\ndep = '1'\n[patch.crates-io]\ndep.path = 'dep'\n"
+            ),
+        );
+        let toolchain = Toolchain::in_directory(&folder).expect("the one of this test");
+        let give_up = || give_up_lost_versions(&folder, &toolchain, true);
+        assert_eq!(give_up(), None, "there is none");
+        let good =
+            toolchain.cargo_command().args(["generate-lockfile", "--offline"]).current_dir(&folder).status();
+        assert!(good.expect("cargo starts").success());
+        assert_eq!(give_up(), None);
+        assert!(folder.join("Cargo.lock").exists(), "it can be had");
+        let source = "source = \"registry+https://github.com/rust-lang/crates.io-index\"";
+        write(
+            "Cargo.lock",
+            &format!(
+                "version = 3\n[[package]]\nname = \"a\"\nversion = \"0.0.0\"\ndependencies = [\"dep\"]\n[[package]]\nname = \"dep\"\nversion = \"1.0.0\"\n{source}\n"
+            ),
+        );
+        let note = give_up().expect("1.0.0 is nowhere");
+        assert!(
+            note.contains("`dep = \"^1\"` (locked to 1.0.0)") && note.ends_with("resolved anew"),
+            "{note}"
+        );
+        assert!(!folder.join("Cargo.lock").exists());
+        fs::remove_dir_all(folder).expect("ours");
     }
 
     #[test]
