@@ -3,11 +3,13 @@
 //! `cargo run -p lockdep-tests --bin crates_table [--run | --time] [NAME…]` prints a table; without names all of
 //! `tests/crates/crates.toml` are meant. `--run` only runs the tests and compares what passes, `--time` only measures what
 //! `--run` has built, on a machine that should do nothing else; both keep what they found, and the page `docs/src/crates.md`
-//! is written anew once the tests of all crates have been run. Needs the registry. Exits 1 if a crate's tests do not pass exactly
-//! as they pass without us.
+//! is written anew once the tests of all crates have been run. `--more` takes `tests/crates/more.toml` instead, which is never
+//! timed, and writes `docs/src/more-crates.md`. Needs the registry. Exits 1 if a crate's tests do not pass exactly as they pass
+//! without us.
+
+mod page;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -89,10 +91,12 @@ struct Counts {
 fn main() -> ExitCode {
     let (options, names): (Vec<String>, Vec<String>) =
         std::env::args().skip(1).partition(|argument| argument.starts_with("--"));
-    let wants = |option: &str| options.is_empty() || options.iter().any(|given| given == option);
-    let path = command_line::root().join("tests/crates/crates.toml");
-    let list = fs::read_to_string(path).expect("tests/crates/crates.toml is readable");
-    let list: List = toml::from_str(&list).expect("tests/crates/crates.toml is well-formed");
+    let given = |option: &str| options.iter().any(|given| given == option);
+    let is_more = given("--more");
+    let wants = |option: &str| given(option) || !given("--run") && !given("--time");
+    let (list, page) = if is_more { ("more.toml", "more-crates.md") } else { ("crates.toml", "crates.md") };
+    let list = fs::read_to_string(command_line::root().join("tests/crates").join(list)).expect("readable");
+    let list: List = toml::from_str(&list).expect("the list is well-formed");
     let mut is_right = true;
     for entry in list.crates.iter().filter(|entry| names.is_empty() || names.contains(&entry.name)) {
         let mut known = entry.known();
@@ -100,18 +104,17 @@ fn main() -> ExitCode {
             known.run = Some(entry.run());
             known.times = None;
         }
-        if wants("--time") {
+        if wants("--time") && !is_more {
             known.times = known.run.as_ref().map(|seen| entry.times(seen));
         }
         entry.keep(&known);
         is_right &= known.run.as_ref().is_some_and(|seen| seen.plain == seen.watched);
-        tell(&entry.row(&known));
+        tell(&page::row(entry, &known, !is_more));
     }
     let all: Vec<Known> = list.crates.iter().map(Entry::known).collect();
     if all.iter().all(|known| known.run.is_some()) {
-        let rows: Vec<String> = list.crates.iter().zip(&all).map(|(entry, known)| entry.row(known)).collect();
-        let page = page(&rows, &list.crates, &all);
-        fs::write(command_line::root().join("docs/src/crates.md"), page).expect("docs/src is writable");
+        let text = if is_more { page::more(&list.crates, &all) } else { page::timed(&list.crates, &all) };
+        fs::write(command_line::root().join("docs/src").join(page), text).expect("docs/src is writable");
     }
     if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -246,39 +249,6 @@ impl Entry {
         let _ = fs::remove_dir_all(&records);
         took
     }
-
-    fn row(&self, known: &Known) -> String {
-        let Some(seen) = &known.run else { return format!("| {} {} | not run |", self.name, self.version) };
-        let times = match known.times {
-            Some(Some([plain, off, on])) => format!(
-                "{:.2} s | {:.2} | {:.2} | {:.2} s | {:.2} | {:.2}",
-                plain.wall,
-                off.wall / plain.wall,
-                on.wall / plain.wall,
-                plain.cpu,
-                off.cpu / plain.cpu,
-                on.cpu / plain.cpu
-            ),
-            Some(None) => "waits | | | | |".to_owned(),
-            None => "| | | | |".to_owned(),
-        };
-        let reports = match seen.reports.len() {
-            0 => "none".to_owned(),
-            _ => seen.reports.iter().cloned().collect::<Vec<_>>().join(", "),
-        };
-        let kinds: Vec<String> = seen.kinds.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
-        format!(
-            "| {} {} | `{}` | {} of {} | {} | {} | {} | {reports} | {times} |",
-            self.name,
-            self.version,
-            self.args.join(" "),
-            seen.watched.n_passed,
-            seen.plain.n_passed,
-            kinds.join(", "),
-            seen.kinds.values().sum::<usize>(),
-            seen.n_dependencies,
-        )
-    }
 }
 
 fn is_lockdep_variable(name: &std::ffi::OsStr) -> bool {
@@ -346,65 +316,4 @@ fn seen_in(records: &Path) -> (BTreeMap<String, usize>, usize) {
         *kinds.entry(kind).or_insert(0) += 1;
     }
     (kinds, dependencies.len())
-}
-
-/// At most this share more wall time than the same build with validation off.
-const TARGET: f64 = 1.10;
-
-/// Which crates miss the target, in words.
-fn misses(crates: &[Entry], all: &[Known]) -> String {
-    let ratios = crates.iter().zip(all).filter_map(|(entry, known)| {
-        let [_, off, on] = known.times??;
-        Some((&entry.name, on.wall / off.wall))
-    });
-    let ratios: Vec<_> = ratios.collect();
-    if ratios.is_empty() {
-        return "No times were taken for this page: that needs a machine that does nothing else.".to_owned();
-    }
-    let missing: Vec<String> = ratios
-        .iter()
-        .filter(|(_, ratio)| *ratio > TARGET)
-        .map(|(name, ratio)| format!("{name} ({ratio:.2})"))
-        .collect();
-    match (ratios.len(), missing.is_empty()) {
-        (n, true) => format!("All of the {n} suites that were timed meet it."),
-        (n, false) => format!("Of the {n} suites that were timed it is missed by {}.", missing.join(", ")),
-    }
-}
-
-fn page(rows: &[String], crates: &[Entry], all: &[Known]) -> String {
-    let mut page = format!(
-        "# Published crates under validation\n\n\
-         The tests of each crate as it comes from the registry: plain, with the façade but validation off, and with \
-         validation on. *tests* says how many pass under validation, of those that pass without. *plain* is the wall time \
-         of the test programs (the fastest of up to {N_ROUNDS} runs; without programs that take longer than {MAX_PROGRAM} s, \
-         which wait most of the time); *off* and *on* are ratios to it, measured in turn with it. *cpu* is the same for the \
-         time of all processors: a suite that sleeps hides its costs from the clock, and its wall time also hangs on which of \
-         its tests share a thread.\n\n\
-         Written by `cargo run -p lockdep-tests --bin crates_table`; the list is `tests/crates/crates.toml`.\n\n\
-         | crate | cargo test | tests | locks seen | classes | dependencies | reports | plain | off | on | cpu | off | on |\n\
-         |---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
-    );
-    for row in rows {
-        writeln!(page, "{row}").expect("a string takes it");
-    }
-    write!(
-        page,
-        "\nThe target is at most {TARGET} times the time of the same build with validation off. {}\n",
-        misses(crates, all)
-    )
-    .expect("a string takes it");
-    page.push_str("\n## What was not seen\n\nLocks in these crate graphs that no stand-in reaches, as the summary names them.\n\n");
-    for (entry, known) in crates.iter().zip(all) {
-        let unseen = known.run.as_ref().map_or("", |seen| &*seen.unseen);
-        if !unseen.is_empty() {
-            writeln!(page, "* {}: {unseen}", entry.name).expect("a string takes it");
-        }
-    }
-    page.push_str("\n## The reports, judged\n");
-    for entry in crates.iter().filter(|entry| !entry.judgement.is_empty()) {
-        write!(page, "\n**{} {}.** {}\n", entry.name, entry.version, entry.judgement.trim())
-            .expect("a string takes it");
-    }
-    page
 }

@@ -1,0 +1,137 @@
+//! The pages that show what was found.
+
+use std::fmt::Write as _;
+
+use super::{Entry, Known, MAX_PROGRAM, N_ROUNDS, Seen};
+
+/// A line of the table; with what it cost only if that `is_timed`.
+pub(super) fn row(entry: &Entry, known: &Known, is_timed: bool) -> String {
+    let Some(seen) = &known.run else { return format!("| {} {} | not run |", entry.name, entry.version) };
+    let times = match known.times {
+        _ if !is_timed => String::new(),
+        Some(Some([plain, off, on])) => format!(
+            " {:.2} s | {:.2} | {:.2} | {:.2} s | {:.2} | {:.2} |",
+            plain.wall,
+            off.wall / plain.wall,
+            on.wall / plain.wall,
+            plain.cpu,
+            off.cpu / plain.cpu,
+            on.cpu / plain.cpu
+        ),
+        Some(None) => " waits | | | | | |".to_owned(),
+        None => " | | | | | |".to_owned(),
+    };
+    let reports = match seen.reports.len() {
+        0 => "none".to_owned(),
+        _ => seen.reports.iter().cloned().collect::<Vec<_>>().join(", "),
+    };
+    let kinds: Vec<String> = seen.kinds.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+    format!(
+        "| {} {} | `{}` | {} | {} | {} | {} | {reports} |{times}",
+        entry.name,
+        entry.version,
+        entry.args.join(" "),
+        passed(seen),
+        kinds.join(", "),
+        seen.kinds.values().sum::<usize>(),
+        seen.n_dependencies,
+    )
+}
+
+/// How many tests pass with and without us; and how many fail, with us and without.
+fn passed(seen: &Seen) -> String {
+    let failing = match (seen.watched.n_failed, seen.plain.n_failed) {
+        (0, 0) => String::new(),
+        (watched, plain) if watched == plain => format!(" ({plain} fail both ways)"),
+        (watched, plain) => format!(" ({watched} fail, {plain} without us)"),
+    };
+    format!("{} of {}{failing}", seen.watched.n_passed, seen.plain.n_passed)
+}
+
+/// At most this share more wall time than the same build with validation off.
+const TARGET: f64 = 1.10;
+
+/// Which crates miss the target, in words.
+fn misses(crates: &[Entry], all: &[Known]) -> String {
+    let ratios = crates.iter().zip(all).filter_map(|(entry, known)| {
+        let [_, off, on] = known.times??;
+        Some((&entry.name, on.wall / off.wall))
+    });
+    let ratios: Vec<_> = ratios.collect();
+    if ratios.is_empty() {
+        return "No times were taken for this page: that needs a machine that does nothing else.".to_owned();
+    }
+    let missing: Vec<String> = ratios
+        .iter()
+        .filter(|(_, ratio)| *ratio > TARGET)
+        .map(|(name, ratio)| format!("{name} ({ratio:.2})"))
+        .collect();
+    match (ratios.len(), missing.is_empty()) {
+        (n, true) => format!("All of the {n} suites that were timed meet it."),
+        (n, false) => format!("Of the {n} suites that were timed it is missed by {}.", missing.join(", ")),
+    }
+}
+
+/// The page of the crates that are timed.
+pub(super) fn timed(crates: &[Entry], all: &[Known]) -> String {
+    let mut page = format!(
+        "# Published crates under validation\n\n\
+         The tests of each crate as it comes from the registry: plain, with the façade but validation off, and with \
+         validation on. *tests* says how many pass under validation, of those that pass without. *plain* is the wall time \
+         of the test programs (the fastest of up to {N_ROUNDS} runs; without programs that take longer than {MAX_PROGRAM} s, \
+         which wait most of the time); *off* and *on* are ratios to it, measured in turn with it. *cpu* is the same for the \
+         time of all processors: a suite that sleeps hides its costs from the clock, and its wall time also hangs on which of \
+         its tests share a thread.\n\n\
+         Written by `cargo run -p lockdep-tests --bin crates_table`; the list is `tests/crates/crates.toml`.\n\n\
+         | crate | cargo test | tests | locks seen | classes | dependencies | reports | plain | off | on | cpu | off | on |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
+    );
+    for (entry, known) in crates.iter().zip(all) {
+        writeln!(page, "{}", row(entry, known, true)).expect("a string takes it");
+    }
+    write!(
+        page,
+        "\nThe target is at most {TARGET} times the time of the same build with validation off. {}\n",
+        misses(crates, all)
+    )
+    .expect("a string takes it");
+    rest(&mut page, crates, all);
+    page
+}
+
+/// The page of the crates whose tests are only compared.
+pub(super) fn more(crates: &[Entry], all: &[Known]) -> String {
+    let n_tests: u32 =
+        all.iter().filter_map(|known| known.run.as_ref()).map(|seen| seen.watched.n_passed).sum();
+    let mut page = format!(
+        "# More crates under validation\n\n\
+         {} further crates, {n_tests} tests: do they pass as they pass without us, and is what is reported true? *tests* says how \
+         many pass under validation, of those that pass without; some fail here both ways, because they need a network, a bus \
+         or a clock that this machine has not. What validation costs is on [the other page](crates.md).\n\n\
+         Written by `cargo run -p lockdep-tests --bin crates_table -- --more`; the list is `tests/crates/more.toml`.\n\n\
+         | crate | cargo test | tests | locks seen | classes | dependencies | reports |\n\
+         |---|---|---|---|---|---|---|\n",
+        crates.len()
+    );
+    for (entry, known) in crates.iter().zip(all) {
+        writeln!(page, "{}", row(entry, known, false)).expect("a string takes it");
+    }
+    rest(&mut page, crates, all);
+    page
+}
+
+/// What was not seen, and what the reports come to.
+fn rest(page: &mut String, crates: &[Entry], all: &[Known]) {
+    page.push_str("\n## What was not seen\n\nLocks in these crate graphs that no stand-in reaches, as the summary names them.\n\n");
+    for (entry, known) in crates.iter().zip(all) {
+        let unseen = known.run.as_ref().map_or("", |seen| &*seen.unseen);
+        if !unseen.is_empty() {
+            writeln!(page, "* {}: {unseen}", entry.name).expect("a string takes it");
+        }
+    }
+    page.push_str("\n## The reports, judged\n");
+    for entry in crates.iter().filter(|entry| !entry.judgement.is_empty()) {
+        write!(page, "\n**{} {}.** {}\n", entry.name, entry.version, entry.judgement.trim())
+            .expect("a string takes it");
+    }
+}
