@@ -116,7 +116,8 @@ pub(crate) fn joined(files: &[PathBuf]) -> Result<(Vec<Report>, Sources)> {
         ownership::lower(report, &sources);
         hint::add(report, &sources);
     }
-    reports.sort_by_key(|report| (std::cmp::Reverse(report.rank()), report.code.clone()));
+    reports
+        .sort_by_key(|report| (std::cmp::Reverse(report.rank()), report.evidence.owned, report.code.clone()));
     Ok((reports, sources))
 }
 
@@ -194,7 +195,8 @@ fn judged<'a>(
         .collect();
     reports.sort_by_key(|found| {
         let report = &found.report;
-        (std::cmp::Reverse(report.rank()), report.code.clone(), report.fingerprint.clone())
+        let is_owned = report.evidence.owned;
+        (std::cmp::Reverse(report.rank()), is_owned, report.code.clone(), report.fingerprint.clone())
     });
     group::mark(&mut reports);
     let repair = repair::smallest_repair(reports.iter().map(|found| &found.report));
