@@ -157,7 +157,7 @@ impl Validator {
             }
             Some((_, Again::Stale)) => self.forget(task, acquire.lock),
             Some((index, Again::BehindWriter)) => {
-                self.behind_writer(task, &wanted, index, &mut findings);
+                self.behind_writer(task, &wanted, index, stacks, &mut findings);
             }
             Some((_, Again::Fine)) | None => {}
         }

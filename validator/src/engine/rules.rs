@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use super::{Findings, NewDependency, Validator};
+use super::{Findings, NewDependency, StackSource, Validator};
 use crate::base::event::AcquireFlags;
 use crate::base::mode::Wait;
 use crate::check::circular::{self, Recorded};
@@ -322,6 +322,7 @@ impl Validator {
         task: &TaskContext,
         wanted: &Wanted,
         index: usize,
+        stacks: &dyn StackSource,
         findings: &mut Findings,
     ) {
         if fault::is(Fault::NoRecursiveFairRead) {
@@ -330,12 +331,25 @@ impl Validator {
         let mut knowledge = self.knowledge.lock().unwrap_or_else(PoisonError::into_inner);
         // Judged under the lock under which facts are noted: a writer that turned up in between would raise nothing any more.
         let violation = recursion::same_lock_violation(&self.view(task), wanted, index, Again::BehindWriter);
-        let lowered = (violation.level == Level::Warning).then(|| Box::new(violation.clone()));
         let n_before = findings.violations.len();
         self.admit(&mut knowledge, findings, violation);
-        if findings.violations.len() > n_before {
-            let class = wanted.acquisition.class;
-            knowledge.lowered.extend(lowered.map(|violation| Lowered::FairRead(violation, class)));
+        let found = findings.violations.get(n_before).filter(|found| found.level == Level::Warning);
+        let Some(mut lowered) = found.map(|found| Box::new(found.clone())) else { return };
+        knowledge.lowered.push(Lowered::FairRead(lowered.clone(), wanted.acquisition.class));
+        drop(knowledge);
+        // By the time that a writer raises it this stack is gone. No lock of ours is held while one is captured.
+        let told = lowered.clone();
+        if let Some(subject) = &mut lowered.subject {
+            (subject.stack, subject.stack_exact) = (stacks.capture(), true);
+        }
+        let mut knowledge = self.knowledge.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = knowledge.lowered.iter_mut().rev().find_map(|entry| match entry {
+            Lowered::FairRead(known, _) if *known == told => Some(known),
+            _ => None,
+        });
+        // Unless a writer was faster.
+        if let Some(known) = known {
+            *known = lowered;
         }
     }
 

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use super::Bench;
 use crate::base::id::StackId;
 use crate::base::mode::{Mode, Wait};
-use crate::check::violation::{Code, Violation};
+use crate::check::violation::{Code, Level, Violation};
 use crate::engine::StackSource;
 
 /// Every capture is another stack.
@@ -56,6 +56,25 @@ fn the_same_lock_again_shows_where_it_is_wanted() {
             assert!(held.stack_exact);
         }
     }
+}
+
+#[test]
+fn what_a_writer_raises_shows_the_stacks_of_the_reader_that_was_told_before() {
+    let (mut bench, stacks) = (Bench::user(), Numbered::default());
+    let mut found = Vec::new();
+    for mode in [Mode::Shared, Mode::Shared, Mode::Exclusive] {
+        if mode == Mode::Exclusive {
+            bench.run("-A1 -A1");
+        }
+        let event = bench.event("A1", mode, Wait::Blocking);
+        let outcome = bench.validator.acquire(&mut bench.task, &event, &stacks);
+        found.extend(outcome.into_findings().map(|findings| findings.violations).unwrap_or_default());
+    }
+    let [told, raised] = found.as_slice() else { panic!("a warning, then an error: {found:#?}") };
+    assert_eq!((told.level, raised.level), (Level::Warning, Level::Error));
+    let wanted = raised.subject.expect("wanted");
+    assert!(wanted.stack.is_some() && wanted.stack_exact, "{wanted:?}");
+    assert!(wanted.stack <= told.subject.expect("wanted").stack, "captured when the reader was told");
 }
 
 #[test]

@@ -256,9 +256,12 @@ impl Parts<'_> {
             (0, 0) => String::new(),
             (dropped, unseen) => format!("; {dropped} dropped, {unseen} unseen"),
         };
+        let counted = |n: u64, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
         let sentence = format!(
-            "{} classes, {} dependencies, {} chains looked at{lost}",
-            counters.classes, counters.dependencies, counters.chains
+            "{}, {}, {} looked at{lost}",
+            counted(counters.classes, "class", "classes"),
+            counted(counters.dependencies, "dependency", "dependencies"),
+            counted(counters.chains, "chain", "chains")
         );
         self.line("counters", &sentence);
         let silence = format!(
