@@ -1,7 +1,7 @@
 //! One self-contained page: reports, their cycles and schedules, the lock-order graph, contention. No network, no other file.
 
 use lockdep_validator::report::model::{Frame, Report};
-use lockdep_validator::report::render::{Interleaving, interleaving, snippets};
+use lockdep_validator::report::render::{Interleaving, how_it_hangs, interleaving, snippets};
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, HtmlEscape, Value};
 use serde::Serialize;
@@ -131,6 +131,7 @@ struct Shown {
 
 #[derive(Serialize)]
 struct Schedule {
+    heading: &'static str,
     columns: Vec<String>,
     rows: Vec<Vec<Cell>>,
 }
@@ -191,7 +192,7 @@ impl Shown {
                 Judgement::Excepted(reason) => Some(reason.clone()),
                 _ => None,
             },
-            schedule: interleaving(report).as_ref().map(schedule),
+            schedule: interleaving(report).map(|found| schedule(&found, how_it_hangs(report))),
             excerpts: excerpts(report, sources),
             stacks: stacks(report),
             evidence: evidence(report),
@@ -203,7 +204,7 @@ impl Shown {
     }
 }
 
-fn schedule(interleaving: &Interleaving) -> Schedule {
+fn schedule(interleaving: &Interleaving, heading: &'static str) -> Schedule {
     let rows = interleaving.steps.iter().map(|step| {
         let mut row = vec![Cell::default(); interleaving.columns.len()];
         row[step.column] = Cell {
@@ -219,7 +220,7 @@ fn schedule(interleaving: &Interleaving) -> Schedule {
         };
         row
     });
-    Schedule { columns: interleaving.columns.clone(), rows: rows.collect() }
+    Schedule { heading, columns: interleaving.columns.clone(), rows: rows.collect() }
 }
 
 fn excerpts(report: &Report, sources: &Sources) -> Vec<Excerpt> {
@@ -299,6 +300,7 @@ fn evidence(report: &Report) -> Vec<(&'static str, String)> {
         ("ordered by", evidence.ordered.clone().unwrap_or_else(|| "nothing".to_owned())),
         ("writer seen", yes(evidence.writer_seen)),
         ("needs a timeout", yes(evidence.timed)),
+        ("out of others' reach", yes(evidence.owned)),
     ]
 }
 

@@ -113,7 +113,8 @@ fn cargo(sources: &Path, build_folder: &Path, toolchain: &Toolchain, target: &st
         "-Cmetadata=lockdep_runtime",
         "--cfg=lockdep_runtime",
         "-Awarnings",
-        &format!("--remap-path-prefix={}=lockdep", sources.display()),
+        // Absolute, like the library's own `/rustc/…`: a backtrace would show a relative one as if it were the user's.
+        &format!("--remap-path-prefix={}=/lockdep", sources.display()),
     ]
     .join("\x1f");
     let mut cargo = toolchain.cargo_command();

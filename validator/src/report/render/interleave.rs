@@ -27,6 +27,11 @@ pub struct Step {
     pub waits_for: Option<usize>,
 }
 
+/// What the interleaving of `report` shows, as a heading.
+pub fn how_it_hangs(report: &Report) -> &'static str {
+    if report.evidence.owned { "how it would hang if others could reach every lock" } else { "how it hangs" }
+}
+
 /// The interleaving in which `report` hangs; `None` for rules about something else.
 pub fn interleaving(report: &Report) -> Option<Interleaving> {
     match report.code.as_str() {

@@ -6,7 +6,7 @@ mod snippet;
 mod style;
 mod text;
 
-pub use interleave::{Interleaving, Step, interleaving};
+pub use interleave::{Interleaving, Step, how_it_hangs, interleaving};
 pub use json::json_line;
 pub use snippet::{Label, Snippet, index_of_column, snippets};
 pub use style::Styles;

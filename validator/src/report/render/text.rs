@@ -10,7 +10,7 @@ use crate::report::places::same_file;
 use crate::report::told::Earlier;
 
 use super::SourceText;
-use super::interleave::{Interleaving, interleaving};
+use super::interleave::{Interleaving, how_it_hangs, interleaving};
 use super::snippet::{self, MAX_EXCERPTS, push, snippets, who};
 use super::style::Styles;
 
@@ -55,8 +55,7 @@ pub fn text(report: &Report, options: &TextOptions, source: &dyn SourceText) -> 
     parts.thread(report);
     parts.cycle(report);
     if let Some(interleaving) = interleaving(report) {
-        let owned = "how it would hang if others could reach every lock";
-        parts.interleaving(&interleaving, if report.evidence.owned { owned } else { "how it hangs" });
+        parts.interleaving(&interleaving, how_it_hangs(report));
     }
     parts.held(report);
     for note in &report.notes {
