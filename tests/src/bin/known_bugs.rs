@@ -117,9 +117,10 @@ fn row(bug: &Bug, broken: &Verdict, fixed: &Verdict) -> String {
             verdict.reports.iter().map(|report| format!("{} {}", report.level, report.code)).collect();
         if reports.is_empty() { "silent".to_owned() } else { reports.join(", ") }
     };
-    let number = bug.source.rsplit('/').next().unwrap_or_default();
+    let page = bug.source.rsplit('/').next().unwrap_or_default();
+    let source = if page.parse::<u32>().is_ok() { format!("#{page}") } else { "changelog".to_owned() };
     format!(
-        "| {} | {} | {} | {}: {} | {}: {} | [#{number}]({}) |",
+        "| {} | {} | {} | {}: {} | {}: {} | [{source}]({}) |",
         bug.package,
         bug.locks,
         bug.what,
