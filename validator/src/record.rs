@@ -164,9 +164,12 @@ pub struct DependencyRecord {
     /// The part of the thread's life between two spawns or joins.
     #[serde(default)]
     pub segment: u32,
-    /// Classes held exclusively, besides `from`, when `to` was acquired.
+    /// Classes held exclusively, besides `from`, when `to` was acquired; each had one lock so far.
     #[serde(default, with = "hash_list", skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<ClassHash>,
+    /// Classes of several locks of which one was held exclusively then. Which one is not told.
+    #[serde(default, with = "hash_list", skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<ClassHash>,
     /// The stack at which `from` was acquired.
     #[serde(default, skip_serializing_if = "Frames::is_empty")]
     pub frames_held: Frames,

@@ -90,6 +90,7 @@ pub(crate) fn one_order(pid: u32, from: &ClassRecord, to: &ClassRecord) -> Strin
         task: 1,
         segment: 0,
         gates: Vec::new(),
+        guards: Vec::new(),
         frames_held: Frames::default(),
         frames_acquire: Frames::default(),
     };

@@ -104,6 +104,7 @@ pub(crate) fn record(
         knowledge.graph.edge_mut(from, acquisition.class).and_then(|edge| edge.sighting_mut(kind))
     {
         sighting.gates = Gates::new(&gates);
+        sighting.witness_gates = Gates::new(&gates);
     }
     let closes = matches!(added, Added::New { closes: true });
     let skipped = fault::is(Fault::NewKindNotSearched) && !is_first;

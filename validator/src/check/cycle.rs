@@ -5,7 +5,7 @@ use super::knowledge::Knowledge;
 use super::view::View;
 use super::violation::{Code, CycleStep, Detail, Evidence, Ordered, Violation};
 use crate::base::id::LockId;
-use crate::graph::{Graph, Kind, PathStep, Witness};
+use crate::graph::{Gates, Graph, Kind, PathStep, Witness};
 use crate::state::segment::{Segment, Segments};
 
 /// One dependency of a found cycle, with its sighting.
@@ -23,6 +23,17 @@ pub(crate) fn sightings(graph: &Graph, path: &[PathStep]) -> Vec<Seen> {
             let dependency = graph.edge(step.from, step.to)?;
             let sighting = dependency.sighting(step.kind).unwrap_or_else(|| dependency.first());
             Some(Seen { kind: step.kind, witness: sighting.witness, count: dependency.count() })
+        })
+        .collect()
+}
+
+/// What protected the first sighting of each step of a path, as far as the graph knows them.
+pub(crate) fn witness_gates(graph: &Graph, path: &[PathStep]) -> Vec<Gates> {
+    path.iter()
+        .filter_map(|step| {
+            let dependency = graph.edge(step.from, step.to)?;
+            let sighting = dependency.sighting(step.kind).unwrap_or_else(|| dependency.first());
+            Some(sighting.witness_gates.clone())
         })
         .collect()
 }

@@ -3,14 +3,18 @@
 //! A cycle of classes is an *error* if its locks close it themselves, or if its classes are interchangeable by declaration
 //! or have one lock each; else a *warning*. It is at most a warning if it needs a writer that was never seen to queue
 //! between two readers, and a *note* if it needs an acquisition with a timeout, or if two of its dependencies were only seen
-//! under one lock that keeps them apart. Each reason can only go away, so levels only rise.
+//! under one lock, a gate, that keeps them apart. Each reason can only go away, so levels only rise.
+//!
+//! A gate whose class has several locks is only half a reason: a known chain is not looked at again when it runs under another
+//! of them. Locks that were seen in both orders under it do not close the cycle, so it is no error, and still a warning. The
+//! orders of single locks of one class are looked at each time, so there any gate counts fully.
 
 use super::cycle::{self, Seen};
 use super::knowledge::Knowledge;
 use super::view::View;
 use super::violation::{Evidence, Level, Violation};
 use crate::base::id::{ClassId, LockId};
-use crate::graph::{Gate, Graph, PathStep, QueuedWriter, SearchFilter};
+use crate::graph::{Gate, Gates, Graph, PathStep, QueuedWriter, SearchFilter};
 
 /// A level and why.
 #[derive(Clone, Debug)]
@@ -90,11 +94,14 @@ fn ungated_cycle(
             return gated;
         };
         let judged = judge(view, knowledge, &path);
-        let gates = gates_of(view, &knowledge.graph, &path);
-        if gates.is_empty() {
-            return Some(FoundCycle { path, judged });
+        let gates = gates_of(&knowledge.graph, &path);
+        let is_surest = gated.as_ref().is_none_or(|best: &FoundCycle| judged.level > best.judged.level);
+        if is_surest {
+            gated = Some(FoundCycle { path, judged });
         }
-        gated.get_or_insert(FoundCycle { path, judged });
+        if gates.is_empty() {
+            return gated;
+        }
         let n_before = escaping.len();
         escaping.extend(gates.into_iter().take(MAX_GATES - n_before));
         if escaping.len() == n_before {
@@ -109,21 +116,26 @@ fn closed_path(graph: &mut Graph, closing: PathStep, filter: &SearchFilter<'_>) 
     Some(path)
 }
 
-/// The locks by which two dependencies of the path exclude each other, as far as they still count.
-pub(crate) fn gates_of(view: &View<'_>, graph: &Graph, path: &[PathStep]) -> Vec<LockId> {
+/// The locks by which two dependencies of the path exclude each other, whenever they were looked at.
+fn gates_of(graph: &Graph, path: &[PathStep]) -> Vec<LockId> {
     let gates = path.iter().map(|step| {
         let dependency = graph.edge(step.from, step.to);
         let sighting = dependency.and_then(|dependency| dependency.sighting(step.kind));
         sighting.map_or(&[] as &[Gate], |sighting| sighting.gates.all())
     });
-    excluding(view, &gates.collect::<Vec<_>>())
+    excluding(&gates.collect::<Vec<_>>())
+}
+
+/// Whether two dependencies of the path exclude each other, for all that can be known.
+pub(crate) fn is_gated(view: &View<'_>, graph: &Graph, path: &[PathStep]) -> bool {
+    gates_of(graph, path).into_iter().any(|gate| view.is_gate(gate))
 }
 
 /// The locks that two of the dependencies were only seen under, at least one of the two exclusively.
-fn excluding(view: &View<'_>, steps: &[&[Gate]]) -> Vec<LockId> {
+fn excluding(steps: &[&[Gate]]) -> Vec<LockId> {
     let mut found = Vec::new();
     for (index, gates) in steps.iter().enumerate() {
-        for gate in gates.iter().filter(|gate| view.is_gate(gate.lock)) {
+        for gate in gates.iter() {
             let others = steps[index + 1..].iter().flat_map(|gates| gates.iter());
             let mut same = others.filter(|other| other.lock == gate.lock);
             if !found.contains(&gate.lock) && same.any(|other| gate.exclusive || other.exclusive) {
@@ -136,19 +148,21 @@ fn excluding(view: &View<'_>, steps: &[&[Gate]]) -> Vec<LockId> {
 
 /// The level of a cycle of classes and the reasons, from all that is known now.
 pub(crate) fn judge(view: &View<'_>, knowledge: &mut Knowledge, path: &[PathStep]) -> Judged {
-    let seen = cycle::sightings(&knowledge.graph, path);
+    let by_instance = instances_close(view, knowledge, path);
+    let same_instances = by_instance.is_some();
     let declared = path.iter().all(|step| view.is_exact(step.from));
-    let same_instances = closes_by_instance(&seen) || instances_close(view, knowledge, &seen);
-    let gate = gates_of(view, &knowledge.graph, path).first().map(|gate| gate.class());
+    let is_by_name = path.iter().all(|step| view.is_declared(step.from));
+    let gates = gates_of(&knowledge.graph, path);
+    let trusted = gates.iter().copied().find(|gate| view.is_gate(*gate));
+    let closes = is_by_name || by_instance == Some(Closed::Free) || declared && gates.is_empty();
     let timed = path.iter().any(|step| step.kind.timed);
     let writer_seen = waits_for_seen_writers(view, path);
-    let mut level = if declared || same_instances { Level::Error } else { Level::Warning };
-    if !writer_seen {
-        level = level.min(Level::Warning);
-    }
-    if timed || gate.is_some() {
-        level = Level::Note;
-    }
+    let level = match () {
+        () if timed || trusted.is_some() => Level::Note,
+        () if !closes || !writer_seen => Level::Warning,
+        () => Level::Error,
+    };
+    let gate = trusted.or_else(|| gates.first().copied().filter(|_| !closes)).map(LockId::class);
     let evidence = Evidence { same_instances, gate, writer_seen, timed, declared, ..Evidence::default() };
     Judged { level, evidence }
 }
@@ -170,17 +184,41 @@ fn closes_by_instance(seen: &[Seen]) -> bool {
         && seen.iter().zip(after).all(|(step, next)| step.witness.to.lock == next.witness.from.lock)
 }
 
-/// Puts the sightings into the instance graph, and asks it whether the closing one closes a cycle there.
-fn instances_close(view: &View<'_>, knowledge: &mut Knowledge, seen: &[Seen]) -> bool {
-    let Some(closing) = seen.last() else { return false };
-    for step in seen {
-        knowledge.instances.add(step.witness.from.lock, step.witness.to.lock, step.kind);
+/// How the locks themselves close a cycle of classes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Closed {
+    /// Only under a gate that keeps two of their orders apart.
+    Gated,
+    /// Nothing keeps them apart.
+    Free,
+}
+
+/// Puts the first sightings of the path into the instance graph, and asks whether they, or what is known there, close the cycle.
+fn instances_close(view: &View<'_>, knowledge: &mut Knowledge, path: &[PathStep]) -> Option<Closed> {
+    let seen = cycle::sightings(&knowledge.graph, path);
+    let gates = cycle::witness_gates(&knowledge.graph, path);
+    for (step, gates) in seen.iter().zip(&gates) {
+        let pair = (step.witness.from.lock, step.witness.to.lock);
+        knowledge.instances.add(pair.0, pair.1, step.kind);
+        // What a lost gate raises is being judged.
+        let _ = knowledge.note_pair(pair, gates.all(), || step.witness);
     }
+    let gates: Vec<&[Gate]> = gates.iter().map(Gates::all).collect();
+    let joined = closes_by_instance(&seen).then(|| excluding(&gates).is_empty());
+    if joined == Some(true) {
+        return Some(Closed::Free);
+    }
+    let closing = seen.last()?;
     let (from, to) = (closing.witness.from.lock, closing.witness.to.lock);
-    let path = instance_cycle(view, knowledge, PathStep { from, to, kind: closing.kind });
     // Locks may close a cycle of other classes through this very order: that one is found, and told, on its own.
     let is_on_cycle = |lock: LockId| seen.iter().any(|seen| seen.witness.from.lock.class() == lock.class());
-    path.is_some_and(|path| path.iter().all(|step| is_on_cycle(step.from)))
+    let path = instance_cycle(view, knowledge, PathStep { from, to, kind: closing.kind });
+    let path = path.filter(|path| path.iter().all(|step| is_on_cycle(step.from)));
+    match path {
+        Some(path) if instance_gates(knowledge, &path).is_empty() => Some(Closed::Free),
+        Some(_) => Some(Closed::Gated),
+        None => joined.map(|_| Closed::Gated),
+    }
 }
 
 /// A strong cycle of single locks through the given order that hangs for ever, if there is one.
@@ -221,19 +259,27 @@ fn closed_instances(
 pub(crate) fn judge_instances(view: &View<'_>, knowledge: &Knowledge, path: &[PathStep<LockId>]) -> Judged {
     let timed = path.iter().any(|step| step.kind.timed);
     let writer_seen = waits_for_seen_writers(view, &classes_of(path));
-    let gate = instance_gates(view, knowledge, path).first().map(|gate| gate.class());
+    let gates = instance_gates(knowledge, path);
+    let trusted = gates.iter().copied().find(|gate| is_of_one_class(path) || view.is_gate(*gate));
     let level = match () {
-        () if timed || gate.is_some() => Level::Note,
-        () if !writer_seen => Level::Warning,
+        () if timed || trusted.is_some() => Level::Note,
+        () if !gates.is_empty() || !writer_seen => Level::Warning,
         () => Level::Error,
     };
+    let gate = trusted.or(gates.first().copied()).map(LockId::class);
     let evidence = Evidence { same_instances: true, gate, writer_seen, timed, ..Evidence::default() };
     Judged { level, evidence }
 }
 
-fn instance_gates(view: &View<'_>, knowledge: &Knowledge, path: &[PathStep<LockId>]) -> Vec<LockId> {
+/// Whether all locks of the path are of one class.
+pub(crate) fn is_of_one_class(path: &[PathStep<LockId>]) -> bool {
+    path.iter().all(|step| step.from.class() == path[0].from.class())
+}
+
+/// The locks by which two orders of the path exclude each other, whenever they were looked at.
+fn instance_gates(knowledge: &Knowledge, path: &[PathStep<LockId>]) -> Vec<LockId> {
     let gates = path.iter().map(|step| knowledge.pair_gates(step.from, step.to));
-    excluding(view, &gates.collect::<Vec<_>>())
+    excluding(&gates.collect::<Vec<_>>())
 }
 
 /// The path of classes behind a path of locks.

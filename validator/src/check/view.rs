@@ -118,15 +118,12 @@ impl<'a> View<'a> {
     }
 
     /// The locks held besides the one at `from`: whoever else holds one of them, either of the two exclusively, cannot be here.
-    ///
-    /// Only a class with one instance counts, because a known chain is not looked at again when another instance comes.
     pub(crate) fn gates(&self, from: usize) -> Vec<Gate> {
         if !self.config.evidence || fault::is(Fault::NoGates) {
             return Vec::new();
         }
         let others = self.task.held.iter().enumerate().filter(|(index, _)| *index != from);
         others
-            .filter(|(_, held)| self.is_gate(held.lock))
             .filter(|(_, held)| held.mode == Mode::Exclusive || !fault::is(Fault::SharedGateIgnored))
             .map(|(_, held)| Gate { lock: held.lock, exclusive: held.mode == Mode::Exclusive })
             .collect()
@@ -134,12 +131,17 @@ impl<'a> View<'a> {
 
     /// Whether the locks of a class are interchangeable by declaration, or there is only one, whatever its nesting level.
     pub(crate) fn is_exact(&self, class: ClassId) -> bool {
-        self.record(class).is_some_and(|record| {
-            record.class.attributes.declared || !self.has(record.base, fact::SEVERAL_INSTANCES)
-        })
+        let is_single = |base| !self.has(base, fact::SEVERAL_INSTANCES);
+        self.is_declared(class) || self.record(class).is_some_and(|record| is_single(record.base))
     }
 
-    /// Whether a lock may count as a gate.
+    /// Whether the locks of a class are interchangeable by declaration.
+    pub(crate) fn is_declared(&self, class: ClassId) -> bool {
+        self.record(class).is_some_and(|record| record.class.attributes.declared)
+    }
+
+    /// Whether a gate that was held each time that a chain was looked at was held every time. A known chain of classes is not
+    /// looked at again when another lock comes, so that is known only while the class has one.
     pub(crate) fn is_gate(&self, lock: LockId) -> bool {
         let several = self.has(lock.class(), fact::SEVERAL_INSTANCES);
         !several || fault::is(Fault::GateManyInstances)

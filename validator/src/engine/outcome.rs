@@ -32,8 +32,10 @@ pub struct NewDependency {
     pub segment: u32,
     /// The kind as the kernel names it: `ER`, `EN`, `SR` or `SN`.
     pub kind: &'static str,
-    /// Other locks held exclusively around it.
+    /// Other locks held exclusively around it, each the only one of its class so far.
     pub gates: Vec<LockId>,
+    /// Other locks held exclusively around it, of classes with several.
+    pub guards: Vec<LockId>,
 }
 
 impl Outcome {

@@ -235,7 +235,7 @@ impl<'a> Pass<'a> {
         let step = recorded.step;
         let sighting = knowledge.graph.edge(step.from, step.to).and_then(|edge| edge.sighting(step.kind));
         if let Some(sighting) = sighting {
-            let new = listed_dependency(step.kind, &sighting.witness, sighting.gates.all());
+            let new = listed_dependency(&self.view, step.kind, &sighting.witness, sighting.gates.all());
             self.findings.dependencies.push(new);
         }
     }
@@ -247,22 +247,19 @@ impl<'a> Pass<'a> {
             let is_one_class = view.task.held[holder].base_class() == wanted.acquisition.lock.class();
             if view.config.list_dependencies && !is_one_class {
                 let witness = view.witness(holder, wanted.acquisition);
-                listed.push(listed_dependency(kind, &witness, &view.gates(holder)));
+                listed.push(listed_dependency(&view, kind, &witness, &view.gates(holder)));
             }
         };
         let Some((path, judged)) = instance_order::record(&view, knowledge, holder, wanted, list) else {
             return;
         };
-        let is_one_class = path.iter().all(|step| step.from.class() == path[0].from.class());
+        let is_one_class = judge::is_of_one_class(&path);
         // A cycle of several classes was reported when the classes closed it; here it can only become an error.
         if !is_one_class && judged.level < Level::Error {
             return;
         }
-        if !is_one_class {
-            let gates = judge::gates_of(&self.view, &knowledge.graph, &judge::classes_of(&path));
-            if !gates.is_empty() {
-                return;
-            }
+        if !is_one_class && judge::is_gated(&self.view, &knowledge.graph, &judge::classes_of(&path)) {
+            return;
         }
         let code = if is_one_class { Code::SameClassOrder } else { Code::CircularDependency };
         let seen: Vec<_> = path.iter().filter_map(|step| cycle::instance_sighting(knowledge, step)).collect();
@@ -275,14 +272,17 @@ impl<'a> Pass<'a> {
     }
 }
 
-fn listed_dependency(kind: Kind, witness: &Witness, gates: &[Gate]) -> NewDependency {
+fn listed_dependency(view: &View<'_>, kind: Kind, witness: &Witness, gates: &[Gate]) -> NewDependency {
+    let exclusive = gates.iter().filter(|gate| gate.exclusive).map(|gate| gate.lock);
+    let (gates, guards) = exclusive.partition(|lock| view.is_gate(*lock));
     NewDependency {
         from: witness.from,
         to: witness.to,
         task: witness.task,
         segment: witness.segment,
         kind: kind.kernel_name(),
-        gates: gates.iter().filter(|gate| gate.exclusive).map(|gate| gate.lock).collect(),
+        gates,
+        guards,
     }
 }
 

@@ -75,6 +75,8 @@ pub struct Sighting {
     pub witness: Witness,
     /// What protected every sighting of this kind.
     pub gates: Gates,
+    /// What protected the first one. Never updated.
+    pub witness_gates: Gates,
 }
 
 /// A dependency between two classes, of one or more kinds.
@@ -95,7 +97,13 @@ struct Seen {
 
 impl Dependency {
     pub(crate) fn new(kind: Kind, witness: &Witness) -> Self {
-        let first = Sighting { kind, count: 1, witness: *witness, gates: Gates::none() };
+        let first = Sighting {
+            kind,
+            count: 1,
+            witness: *witness,
+            gates: Gates::none(),
+            witness_gates: Gates::none(),
+        };
         Self { kinds: DependencyKinds::of(kind), seen: Box::new(Seen { first, more: Vec::new() }) }
     }
 
@@ -103,7 +111,13 @@ impl Dependency {
     pub(crate) fn insert(&mut self, kind: Kind, witness: &Witness) -> bool {
         let new = self.kinds.insert(kind);
         if new {
-            self.seen.more.push(Sighting { kind, count: 1, witness: *witness, gates: Gates::none() });
+            self.seen.more.push(Sighting {
+                kind,
+                count: 1,
+                witness: *witness,
+                gates: Gates::none(),
+                witness_gates: Gates::none(),
+            });
         }
         new
     }

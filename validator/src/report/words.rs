@@ -203,9 +203,17 @@ fn cycle_notes(report: &Report, notes: &mut Vec<String>) {
         );
     }
     if let Some(gate) = &evidence.gate {
-        notes.push(format!(
-            "`{gate}` was held around every sighting of two of the dependencies and keeps them apart: nothing can hang as long as that is so"
-        ));
+        let seen = format!(
+            "`{gate}` was held around every sighting of two of the dependencies and keeps them apart"
+        );
+        // A note by a timeout as well needs no doubt about its gate.
+        let is_sure = report.level == Level::Note.as_str();
+        let rest = if is_sure {
+            "nothing can hang as long as that is so"
+        } else {
+            "but there are several locks of that class, and what runs under another of them is not looked at each time"
+        };
+        notes.push(format!("{seen}: {rest}"));
     }
     if evidence.timed {
         notes.push(

@@ -69,6 +69,7 @@ pub(crate) fn dependency(from: &ClassRecord, to: &ClassRecord, line: u32, thread
         task: 1,
         segment: 0,
         gates: Vec::new(),
+        guards: Vec::new(),
         frames_held: Frames::default(),
         frames_acquire: Frames { exact: true, frames: vec![frame] },
     }

@@ -1,6 +1,7 @@
 //! The union, checked again by the engine: the cycles that no single process saw.
 //!
-//! Each distinct dependency is replayed as what it was: a task takes the gates and the outer lock, then the inner one.
+//! Each distinct dependency is replayed as what it was: a task takes the outer lock and the gates, then the inner one. Which lock of
+//! a class with several was held as a guard no record tells: one is taken for all of a process, which lowers a cycle to a warning.
 //! Locks of different processes are different locks, but for statics and classes whose author declared them
 //! interchangeable; so the level says for the union what it says for one process.
 
@@ -157,7 +158,20 @@ impl Replay {
         }
         let held = union.dependencies.values().map(|seen| &seen.first.from);
         let gate_places = held.map(|lock| (lock.class, lock.site.clone())).collect();
-        let several = union.several.clone();
+        let mut several = union.several.clone();
+        let guards: FxHashSet<ClassHash> =
+            union.dependencies.keys().flat_map(|key| &key.guards).copied().collect();
+        let mut context = TaskContext::new(TaskId(u32::MAX));
+        for id in guards.iter().filter_map(|guard| classes.get(guard)) {
+            // That a class has several locks has to be known before one of them guards anything.
+            for instance in [u64::MAX, u64::MAX - 1] {
+                let lock = LockId::new(*id, instance);
+                let acquire = Acquire::new(lock, Mode::Exclusive, Wait::Blocking, Site(0));
+                let _ = validator.acquire(&mut context, &acquire, &Recorded(None));
+                let _ = validator.release(&mut context, lock, Site(0));
+            }
+        }
+        several.extend(guards);
         let (instances, tasks) = (FxHashMap::default(), FxHashMap::default());
         Self { validator, classes, shared, tokens, instances, tasks, gate_places, several }
     }
@@ -202,7 +216,7 @@ impl Replay {
         };
         let chain: Vec<_> = [lock(&first.from, &first.frames_held)]
             .into_iter()
-            .chain(key.gates.iter().map(gate))
+            .chain(key.gates.iter().chain(&key.guards).map(gate))
             .chain([lock(&first.to, &first.frames_acquire)])
             .collect();
         let mut held = Vec::new();
@@ -314,6 +328,24 @@ mod tests {
             levels(&[&[(0, 1, None), (2, 3, None)], &[(1, 0, None), (3, 2, None)]], false),
             ["warning", "warning"]
         );
+    }
+
+    #[test]
+    fn one_of_several_locks_around_both_orders_leaves_a_warning() {
+        let all = classes();
+        let level = |guards: [usize; 2]| {
+            let mut lines: Vec<Record> = all.iter().cloned().map(Record::Class).collect();
+            for ((from, to), guard) in [(0, 1), (1, 0)].into_iter().zip(guards) {
+                let mut line = dependency(&all[from], &all[to], 10, "t");
+                line.guards = vec![all[guard].hash];
+                lines.push(Record::Dependency(line));
+            }
+            let mut union = union_of(&[record(1, "", lines, true)]);
+            recheck(&mut union, &|_| false);
+            union.reports.values().map(|joined| joined.report.level.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(level([2, 2]), ["warning"], "perhaps the same lock");
+        assert_eq!(level([2, 3]), ["error"], "locks of two classes");
     }
 
     #[test]

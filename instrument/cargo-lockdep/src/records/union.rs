@@ -14,7 +14,7 @@ use super::problem::{Problem, ProblemKind};
 /// How many of the places and tests of one dependency are remembered; all are counted.
 const MAX_REMEMBERED: usize = 8;
 
-/// A dependency as it is told apart: classes, kind, and the gates it was seen under.
+/// A dependency as it is told apart: classes, kind, and the gates and guards it was seen under.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct DependencyKey {
     pub(crate) from: ClassHash,
@@ -22,6 +22,7 @@ pub(crate) struct DependencyKey {
     /// The bit of the kind; sorts surest first.
     pub(crate) kind: u32,
     pub(crate) gates: Vec<ClassHash>,
+    pub(crate) guards: Vec<ClassHash>,
 }
 
 /// Every sighting of one dependency.
@@ -155,14 +156,17 @@ impl Union {
                 _ => {}
             }
         }
-        dependency.gates.sort_unstable();
-        dependency.gates.dedup();
+        for classes in [&mut dependency.gates, &mut dependency.guards] {
+            classes.sort_unstable();
+            classes.dedup();
+        }
         let kind = Kind::new(dependency.from.mode, dependency.to.mode, dependency.to.wait);
         let key = DependencyKey {
             from: dependency.from.class,
             to: dependency.to.class,
             kind: kind.index(),
             gates: dependency.gates.clone(),
+            guards: dependency.guards.clone(),
         };
         let places = (dependency.from.site.clone(), dependency.to.site.clone());
         let thread = (run, dependency.thread.clone());

@@ -22,7 +22,32 @@ fn gates() {
     assert_eq!(user("G A B -- G B A -- A B --"), [NOTE, ERROR], "seen without it");
     assert_eq!(user("A B -- G A B -- G B A --"), [ERROR]);
     assert_eq!(user("G1 A B -- G2 B A --"), [ERROR], "two locks of one class exclude nobody");
-    assert_eq!(user("G1 A B -- G1 B A -- G2 C --"), [NOTE, ERROR], "a second lock of the gate's class");
+}
+
+/// A chain of classes that is known is not looked at again when it runs under another lock, until its classes lie on a cycle.
+#[test]
+fn a_gate_of_which_there_are_several_lowers_to_a_warning() {
+    assert_eq!(user("G1 A B -- G1 B A -- G2 C --"), [NOTE, WARNING], "a second lock of the gate's class");
+    assert_eq!(user("G1 -- G2 -- G1 A B -- G1 B A --"), [WARNING], "known before");
+    assert_eq!(user("G1 -- G2 -- rG1 A B -- rG1 B A --"), [ERROR], "readers exclude nobody");
+    assert_eq!(user("G1 -- G2 -- G1 A B -- G1 B A -- G2 A B --"), [WARNING, ERROR], "under another");
+    assert_eq!(user("G1 -- G2 -- G1 A B -- G1 B A -- A B --"), [WARNING, ERROR], "without it");
+    // A gate for each pair, as where the three are fields of one struct.
+    let structs = "G1 A1 B1 -- G1 B1 A1 -- G2 A2 B2 -- G2 B2 A2 --";
+    assert_eq!(user(structs), [NOTE, WARNING]);
+    assert_eq!(user(&format!("{structs} G1 A2 B2 --")), [NOTE, WARNING, ERROR]);
+    // The dependencies of the classes were seen without a gate, the orders of these very locks were not.
+    assert_eq!(user("G1 A1 B1 -- H A2 B2 -- G1 B1 A1 --"), [WARNING]);
+}
+
+#[test]
+fn among_the_locks_of_one_class_any_gate_counts() {
+    const ORDER: Code = Code::SameClassOrder;
+    assert_eq!(user("G1 -- G2 -- G1 A1 A2 -- G1 A2 A1 --"), [(ORDER, Level::Note)]);
+    assert_eq!(user("G1 -- G2 -- G1 A1 A2 -- G1 A2 A1 -- G3 --"), [(ORDER, Level::Note)]);
+    assert_eq!(user("G1 -- G2 -- G1 A1 A2 -- G2 A2 A1 --"), [(ORDER, Level::Error)]);
+    let seen_again = "G1 -- G2 -- G1 A1 A2 -- G1 A2 A1 -- G2 A1 A2 --";
+    assert_eq!(user(seen_again), [(ORDER, Level::Note), (ORDER, Level::Error)]);
 }
 
 #[test]
@@ -58,6 +83,10 @@ fn declared_classes_are_interchangeable() {
     bench.class_with("A", declared);
     bench.class_with("B", declared);
     assert_eq!(bench.run("A1 B1 -- B2 A2 --").found(), [ERROR]);
+    let mut bench = Bench::user();
+    bench.class_with("A", declared);
+    bench.class_with("B", declared);
+    assert_eq!(bench.run("G1 -- G2 -- G1 A B -- G1 B A --").found(), [ERROR], "others may do so under G2");
 }
 
 #[test]
