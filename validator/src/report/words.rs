@@ -206,14 +206,15 @@ fn cycle_notes(report: &Report, notes: &mut Vec<String>) {
         let seen = format!(
             "`{gate}` was held around every sighting of two of the dependencies and keeps them apart"
         );
-        // A note by a timeout as well needs no doubt about its gate.
-        let is_sure = report.level == Level::Note.as_str();
-        let rest = if is_sure {
-            "nothing can hang as long as that is so"
-        } else {
-            "but there are several locks of that class, and what runs under another of them is not looked at each time"
+        let rest = match (report.level == Level::Note.as_str(), evidence.timed) {
+            (true, false) => ": nothing can hang as long as that is so",
+            // The timeout is reason enough for a note; whether the gate is one too is not told.
+            (true, true) => "",
+            (false, _) => {
+                ", so these locks do not hang; but there are several locks of its class, and not all that runs under another is looked at"
+            }
         };
-        notes.push(format!("{seen}: {rest}"));
+        notes.push(format!("{seen}{rest}"));
     }
     if evidence.timed {
         notes.push(
