@@ -58,7 +58,20 @@ fn a_ring_hangs_and_one_under_a_gate_does_not() {
     assert!(schedule::hangs(&by_readers, 1), "readers of D do not exclude each other");
     let reader_and_writer = sections(&["d A B -B -A -d", "D B A -A -B -D"]);
     assert!(!schedule::hangs(&reader_and_writer, 2));
-    for (program, hangs) in [(plain, true), (gated, false), (by_readers, true), (reader_and_writer, false)] {
+    // What one thread holds does not keep it apart from itself, be it beside the ring or on it.
+    let beside = sections(&["D A B C -C -B -A -D", "C A -A -C"]);
+    assert!(schedule::hangs(&beside, 1));
+    let on_it = sections(&["A B C D -D -C -B -A", "D A -A -D"]);
+    assert!(schedule::hangs(&on_it, 1));
+    let rings = [
+        (plain, true),
+        (gated, false),
+        (by_readers, true),
+        (reader_and_writer, false),
+        (beside, true),
+        (on_it, true),
+    ];
+    for (program, hangs) in rings {
         let agreed =
             schedule::compare(&program, false, 2).unwrap_or_else(|difference| panic!("{difference}"));
         assert_eq!((agreed.hangs, agreed.gated), (hangs, !hangs), "{program:?}");

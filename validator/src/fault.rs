@@ -66,6 +66,8 @@ faults! {
     WalkStopsAtTry,
     /// The walk over holders stops at a recursive reader (the kernel's second hole).
     WalkStopsAtRecursiveReader,
+    /// The walk over holders stops at a writer (the kernel's, which knows no gates).
+    WalkStopsAtWriter,
     /// A new dependency is not searched for cycles.
     NoCircular,
     /// A new kind on a known dependency is not searched.

@@ -34,8 +34,13 @@ const N_PAIRS: usize = 2;
 /// Makes a program of two or three sections and at most twelve events.
 pub fn make(choices: &mut dyn Choices) -> Vec<Section> {
     let n_sections = 2 + choices.below(2);
-    let n_acquisitions = if n_sections == 2 { 3 } else { 2 };
-    (0..n_sections).map(|_| section(n_acquisitions, choices)).collect()
+    let n_acquisitions: &[u64] = match n_sections {
+        // Four in one: what is held around two dependencies of one thread does not keep that thread apart from itself.
+        2 if choices.below(2) == 0 => &[4, 2],
+        2 => &[3, 3],
+        _ => &[2, 2, 2],
+    };
+    n_acquisitions.iter().map(|n| section(*n, choices)).collect()
 }
 
 fn section(n_acquisitions: u64, choices: &mut dyn Choices) -> Section {

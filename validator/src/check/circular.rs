@@ -20,37 +20,53 @@ pub(crate) struct Recorded {
     pub(crate) search: bool,
 }
 
+/// As many dependencies as one acquisition may add beside those that connect it, one a class: as many locks as the kernel lets a task hold.
+const MAX_CONNECTED: usize = 48;
+
 /// The holders that the wanted lock depends on directly, newest first.
 ///
-/// The walk ends at the first holder through which the older ones are connected anyway: one that was waited for, and where
-/// whoever arrives waits for whoever leaves. Kernel: it ends at the first holder that is not a try, and so forgets what a recursive
-/// reader hides. With evidence a fair reader does not end it either, because the joint there counts fully only once a writer
-/// was seen, nor a timed acquisition, because the connection through it would be worth no more than a note. Nor does a lock that was
-/// taken under a nest lock: it may have been given no dependency on what was taken in between (the kernel forgets that); nor
-/// what lies above a lock that was upgraded since.
+/// The older holders are connected through the first one that was waited for, and where whoever arrives waits for whoever leaves.
+/// Kernel: the walk ends there, or at the first holder that is not a try, and so forgets what a recursive reader hides. With evidence
+/// a fair reader connects nothing, because the joint there counts fully only once a writer was seen, nor does a timed acquisition,
+/// because the connection through it would be worth no more than a note. Nor does a lock that was taken under a nest lock: it may have
+/// been given no dependency on what was taken in between (the kernel forgets that); nor what lies above a lock that was upgraded since.
+///
+/// With evidence the walk goes on behind a connection, once for each class: in a ring of dependencies each one stands for a thread, and
+/// one thread that holds many locks would stand there several times and be kept apart from itself by what it holds.
 pub(crate) fn holders(view: &View<'_>, skip: Option<usize>) -> Vec<usize> {
     let task = view.task;
     // Down to the oldest upgraded lock nothing is connected through what lies above it.
     let upgraded = task.rare().iter().filter(|rare| rare.is_upgraded).map(|rare| rare.index).min();
     let mut found = Vec::new();
+    let mut classes = Vec::new();
+    let mut is_connected = false;
     let start = if fault::is(Fault::ContextNotSplit) { 0 } else { task.context_start() };
     for index in (start..task.held.len()).rev() {
         let held = &task.held[index];
         if Some(index) == skip || !view.is_checked(held) {
             continue;
         }
+        let class = view.class_of(held);
+        if is_connected && classes.contains(&class) {
+            continue;
+        }
         found.push(index);
+        classes.push(class);
         let is_nested = held.is_rare && task.rare_of(index).is_some_and(|rare| rare.nest.is_some());
         let hides_upgraded =
             upgraded.is_some_and(|upgraded| upgraded < index) && !fault::is(Fault::UpgradeHidden);
-        if !is_nested && !hides_upgraded && ends_walk(view.config, held) {
+        is_connected |= !is_nested && !hides_upgraded && connects(view.config, held);
+        let ends =
+            !view.config.evidence || fault::is(Fault::WalkStopsAtWriter) || classes.len() >= MAX_CONNECTED;
+        if is_connected && ends {
             break;
         }
     }
     found
 }
 
-fn ends_walk(config: &Config, held: &HeldLock) -> bool {
+/// Whether the older holders are connected through this one.
+fn connects(config: &Config, held: &HeldLock) -> bool {
     if held.wait != Wait::Blocking {
         return fault::is(Fault::WalkStopsAtTry);
     }

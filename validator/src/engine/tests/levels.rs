@@ -19,6 +19,8 @@ fn gates() {
     assert_eq!(user("A G B -- B G A --"), [ERROR, ERROR], "the gate is on two cycles itself");
     assert_eq!(user("rG A B -- rG B A --"), [ERROR], "readers exclude nobody");
     assert_eq!(user("G A B -- H B A --"), [ERROR], "two gates");
+    assert_eq!(user("G A B C -- C A --"), [ERROR], "one thread is not kept apart from itself");
+    assert_eq!(user("A B C D -- D A --"), [ERROR], "nor by the locks of the ring");
     assert_eq!(user("G A B -- G B A -- A B --"), [NOTE, ERROR], "seen without it");
     assert_eq!(user("A B -- G A B -- G B A --"), [ERROR]);
     assert_eq!(user("G1 A B -- G2 B A --"), [ERROR], "two locks of one class exclude nobody");
@@ -151,9 +153,10 @@ fn dependencies_are_listed_once() {
         bench.run("--");
         n
     };
-    assert_eq!(n_listed("A B C"), 2);
+    assert_eq!(n_listed("A B C"), 3);
     assert_eq!(n_listed("A B C"), 0);
-    assert_eq!(n_listed("A C"), 1);
+    assert_eq!(n_listed("A C"), 0);
+    assert_eq!(n_listed("A D"), 1);
 }
 
 #[test]
