@@ -10,6 +10,7 @@ mod acquire;
 mod assertions;
 mod classes;
 mod contexts;
+mod found;
 mod held_modes;
 mod outcome;
 mod release;
