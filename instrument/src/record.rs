@@ -65,6 +65,7 @@ impl Recorder {
             thread: runtime.names.name(new.task),
             task: new.task.0,
             segment: new.segment,
+            direct: new.direct,
             gates: new.gates.iter().filter_map(|gate| hash(gate.class())).collect(),
             guards: new.guards.iter().filter_map(|guard| hash(guard.class())).collect(),
             // Names of frames cost tens of milliseconds for the first; a record has to be cheap.

@@ -164,6 +164,9 @@ pub struct DependencyRecord {
     /// The part of the thread's life between two spawns or joins.
     #[serde(default)]
     pub segment: u32,
+    /// Whether it was seen without a lock in between, which would connect the two anyway.
+    #[serde(default = "is_direct", skip_serializing_if = "Clone::clone")]
+    pub direct: bool,
     /// Classes held exclusively, besides `from`, when `to` was acquired; each had one lock so far.
     #[serde(default, with = "hash_list", skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<ClassHash>,
@@ -176,6 +179,10 @@ pub struct DependencyRecord {
     /// The stack at which `to` was acquired.
     #[serde(default, skip_serializing_if = "Frames::is_empty")]
     pub frames_acquire: Frames,
+}
+
+const fn is_direct() -> bool {
+    true
 }
 
 /// One lock of a [`DependencyRecord`].

@@ -89,6 +89,7 @@ pub(crate) fn one_order(pid: u32, from: &ClassRecord, to: &ClassRecord) -> Strin
         thread: format!("worker {pid}"),
         task: 1,
         segment: 0,
+        direct: true,
         gates: Vec::new(),
         guards: Vec::new(),
         frames_held: Frames::default(),

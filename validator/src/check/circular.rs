@@ -16,8 +16,18 @@ pub(crate) struct Recorded {
     pub(crate) step: PathStep,
     /// Whether the kind was never seen before on this dependency.
     pub(crate) is_new: bool,
+    /// Whether that, or that no lock in between connects the two, is news.
+    pub(crate) is_listed: bool,
     /// Whether a cycle may have closed, or a known one may have become surer.
     pub(crate) search: bool,
+}
+
+/// A held lock that the wanted one depends on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Holder {
+    pub(crate) index: usize,
+    /// Whether no newer one connects it anyway.
+    pub(crate) direct: bool,
 }
 
 /// As many dependencies as one acquisition may add beside those that connect it, one a class: as many locks as the kernel lets a task hold.
@@ -33,7 +43,7 @@ const MAX_CONNECTED: usize = 48;
 ///
 /// With evidence the walk goes on behind a connection, once for each class: in a ring of dependencies each one stands for a thread, and
 /// one thread that holds many locks would stand there several times and be kept apart from itself by what it holds.
-pub(crate) fn holders(view: &View<'_>, skip: Option<usize>) -> Vec<usize> {
+pub(crate) fn holders(view: &View<'_>, skip: Option<usize>) -> Vec<Holder> {
     let task = view.task;
     // Down to the oldest upgraded lock nothing is connected through what lies above it.
     let upgraded = task.rare().iter().filter(|rare| rare.is_upgraded).map(|rare| rare.index).min();
@@ -50,7 +60,7 @@ pub(crate) fn holders(view: &View<'_>, skip: Option<usize>) -> Vec<usize> {
         if is_connected && classes.contains(&class) {
             continue;
         }
-        found.push(index);
+        found.push(Holder { index, direct: !is_connected });
         classes.push(class);
         let is_nested = held.is_rare && task.rare_of(index).is_some_and(|rare| rare.nest.is_some());
         let hides_upgraded =
@@ -90,9 +100,10 @@ pub(crate) fn can_wait(config: &Config, wait: Wait) -> bool {
 pub(crate) fn record(
     view: &View<'_>,
     knowledge: &mut Knowledge,
-    holder: usize,
+    holder: Holder,
     wanted: &Wanted,
 ) -> Option<Recorded> {
+    let Holder { index: holder, direct } = holder;
     let held = &view.task.held[holder];
     let acquisition = wanted.acquisition;
     let from = view.class_of(held);
@@ -106,7 +117,9 @@ pub(crate) fn record(
     if let Some(sighting) = known {
         sighting.count = sighting.count.saturating_add(1);
         let narrowed = sighting.gates.narrow(&gates);
-        return Some(Recorded { step, is_new: false, search: narrowed });
+        let is_listed = direct && !sighting.direct;
+        sighting.direct |= direct;
+        return Some(Recorded { step, is_new: false, is_listed, search: narrowed });
     }
     let is_first = knowledge.graph.edge(from, acquisition.class).is_none();
     let witness = view.witness(holder, acquisition);
@@ -119,12 +132,13 @@ pub(crate) fn record(
     if let Some(sighting) =
         knowledge.graph.edge_mut(from, acquisition.class).and_then(|edge| edge.sighting_mut(kind))
     {
+        sighting.direct = direct;
         sighting.gates = Gates::new(&gates);
         sighting.witness_gates = Gates::new(&gates);
     }
     let closes = matches!(added, Added::New { closes: true });
     let skipped = fault::is(Fault::NewKindNotSearched) && !is_first;
-    Some(Recorded { step, is_new: true, search: closes && !skipped })
+    Some(Recorded { step, is_new: true, is_listed: true, search: closes && !skipped })
 }
 
 /// The surest cycle through a recorded dependency.

@@ -32,6 +32,8 @@ pub struct NewDependency {
     pub segment: u32,
     /// The kind as the kernel names it: `ER`, `EN`, `SR` or `SN`.
     pub kind: &'static str,
+    /// Whether it was seen without a lock in between, which would connect the two anyway.
+    pub direct: bool,
     /// Other locks held exclusively around it, each the only one of its class so far.
     pub gates: Vec<LockId>,
     /// Other locks held exclusively around it, of classes with several.

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use super::{Findings, NewDependency, Validator};
 use crate::base::event::AcquireFlags;
 use crate::base::mode::Wait;
-use crate::check::circular::{self, Recorded};
+use crate::check::circular::{self, Holder, Recorded};
 use crate::check::judge::{self, FoundCycle, Lowered};
 use crate::check::knowledge::Knowledge;
 use crate::check::recursion::{self, Nesting};
@@ -193,8 +193,8 @@ impl<'a> Pass<'a> {
             let Some(recorded) = circular::record(&self.view, knowledge, holder, self.wanted) else {
                 continue;
             };
-            if recorded.is_new {
-                self.list(knowledge, &recorded);
+            if recorded.is_listed {
+                self.list(knowledge, &recorded, holder);
             }
             found.extend(circular::find_cycle(&self.view, knowledge, &recorded));
             if recorded.is_new {
@@ -226,27 +226,32 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Lists a new dependency for run records.
-    fn list(&mut self, knowledge: &Knowledge, recorded: &Recorded) {
+    /// Lists a new dependency for run records, or a known one that is direct for the first time.
+    fn list(&mut self, knowledge: &Knowledge, recorded: &Recorded, holder: Holder) {
         if !self.view.config.list_dependencies {
             return;
         }
         let step = recorded.step;
         let sighting = knowledge.graph.edge(step.from, step.to).and_then(|edge| edge.sighting(step.kind));
         if let Some(sighting) = sighting {
-            let new = listed_dependency(&self.view, step.kind, &sighting.witness, sighting.gates.all());
-            self.findings.dependencies.push(new);
+            let witness = self.view.witness(holder.index, self.wanted.acquisition);
+            let new = listed_dependency(&self.view, step.kind, &witness, sighting.gates.all());
+            self.findings.dependencies.push(NewDependency { direct: holder.direct, ..new });
         }
     }
 
     fn instance_order(&mut self, knowledge: &mut Knowledge, holder: usize) {
         let (view, wanted) = (self.view, self.wanted);
         let listed = &mut self.findings.dependencies;
+        let skip = self.skip;
         let list = |kind: Kind| {
             let is_one_class = view.task.held[holder].base_class() == wanted.acquisition.lock.class();
             if view.config.list_dependencies && !is_one_class {
                 let witness = view.witness(holder, wanted.acquisition);
-                listed.push(listed_dependency(&view, kind, &witness, &view.gates(holder)));
+                let new = listed_dependency(&view, kind, &witness, &view.gates(holder));
+                let holders = circular::holders(&view, skip);
+                let direct = holders.iter().any(|one| one.index == holder && one.direct);
+                listed.push(NewDependency { direct, ..new });
             }
         };
         let Some((path, judged)) = instance_order::record(&view, knowledge, holder, wanted, list) else {
@@ -280,6 +285,7 @@ fn listed_dependency(view: &View<'_>, kind: Kind, witness: &Witness, gates: &[Ga
         task: witness.task,
         segment: witness.segment,
         kind: kind.kernel_name(),
+        direct: true,
         gates,
         guards,
     }

@@ -73,6 +73,8 @@ pub struct Sighting {
     pub count: u32,
     /// When it was first seen. Never updated.
     pub witness: Witness,
+    /// Whether it was seen without a lock in between, which would connect the two anyway.
+    pub direct: bool,
     /// What protected every sighting of this kind.
     pub gates: Gates,
     /// What protected the first one. Never updated.
@@ -101,6 +103,7 @@ impl Dependency {
             kind,
             count: 1,
             witness: *witness,
+            direct: true,
             gates: Gates::none(),
             witness_gates: Gates::none(),
         };
@@ -115,6 +118,7 @@ impl Dependency {
                 kind,
                 count: 1,
                 witness: *witness,
+                direct: true,
                 gates: Gates::none(),
                 witness_gates: Gates::none(),
             });

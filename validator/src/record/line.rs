@@ -201,6 +201,7 @@ mod tests {
                 thread: "tests::transfer".into(),
                 task: 2,
                 segment: 1,
+                direct: false,
                 gates: vec![ClassHash(9)],
                 guards: vec![ClassHash(10)],
                 frames_held: Frames {

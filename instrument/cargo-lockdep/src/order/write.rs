@@ -19,6 +19,8 @@ type Pair = (String, String);
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     pairs: BTreeMap<Pair, String>,
+    /// Those that locks taken in between connect: they follow from the lines of these, and have none of their own.
+    implied: BTreeSet<Pair>,
     /// The crate of each class.
     crates: BTreeMap<String, String>,
     leaves: BTreeSet<String>,
@@ -42,6 +44,10 @@ impl Seen {
                 continue;
             }
             let [from, to] = [key.from, key.to].map(|hash| known.name(&labels.label(hash)).to_owned());
+            if !sighting.first.direct {
+                seen.implied.insert((from, to));
+                continue;
+            }
             let example = format!(
                 "{} then {}, {}",
                 sighting.first.from.site,
@@ -64,7 +70,8 @@ impl Seen {
 
     /// What a declared order forbids.
     pub(super) fn contradicting(&self, known: &LockOrder) -> Vec<&Pair> {
-        self.pairs.keys().filter(|(from, to)| known.contradicts(from, to)).collect()
+        let all: BTreeSet<&Pair> = self.pairs.keys().chain(&self.implied).collect();
+        all.into_iter().filter(|(from, to)| known.contradicts(from, to)).collect()
     }
 
     /// Where a dependency was seen first.
@@ -318,6 +325,30 @@ mod tests {
          a -> d
         ");
         assert!(merged(Some(old), &known, &now, false).contains("# mine"), "comments stay");
+    }
+
+    #[test]
+    fn what_locks_in_between_connect_has_no_line_and_may_contradict() {
+        use crate::records::fixture::{dependency, named, record, union_of};
+        use lockdep_validator::record::Record;
+        let [a, b, c] = [("a", 1), ("b", 2), ("c", 3)].map(|(name, line)| named(name, line));
+        let mut lines: Vec<Record> = [&a, &b, &c].map(|class| Record::Class(class.clone())).to_vec();
+        lines.extend([(&a, &b), (&b, &c), (&a, &c)].map(|(from, to)| {
+            let mut line = dependency(from, to, 10, "t");
+            line.direct = (&from.name, &to.name) != (&a.name, &c.name);
+            Record::Dependency(line)
+        }));
+        let union = union_of(&[record(1, "", lines.clone(), true)]);
+        let seen = Seen::new(&union, &LockOrder::default());
+        assert_eq!(seen.pairs.len(), 2, "{:?}", seen.pairs);
+        let known = LockOrder::parse("c < a").expect("well formed");
+        assert_eq!(seen.contradicting(&known), [&("a".to_owned(), "c".to_owned())]);
+        // By itself it is an order like any other.
+        lines.push(Record::Dependency(dependency(&a, &c, 20, "t")));
+        let union = union_of(&[record(1, "", lines, true)]);
+        let seen = Seen::new(&union, &LockOrder::default());
+        assert_eq!(seen.pairs.len(), 3);
+        assert!(seen.example("a", "c").contains(":20"), "{}", seen.example("a", "c"));
     }
 
     #[test]

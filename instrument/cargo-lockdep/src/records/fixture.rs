@@ -68,6 +68,7 @@ pub(crate) fn dependency(from: &ClassRecord, to: &ClassRecord, line: u32, thread
         thread: thread.into(),
         task: 1,
         segment: 0,
+        direct: true,
         gates: Vec::new(),
         guards: Vec::new(),
         frames_held: Frames::default(),

@@ -28,7 +28,7 @@ pub(crate) struct DependencyKey {
 /// Every sighting of one dependency.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
-    /// The first sighting.
+    /// The first sighting; the first direct one if there is any.
     pub(crate) first: DependencyRecord,
     /// The run of the first sighting, as an index into [`Union::runs`].
     pub(crate) run: usize,
@@ -170,6 +170,7 @@ impl Union {
         };
         let places = (dependency.from.site.clone(), dependency.to.site.clone());
         let thread = (run, dependency.thread.clone());
+        let direct = dependency.direct.then(|| dependency.clone());
         let seen = self.dependencies.entry(key).or_insert_with(|| Seen {
             first: dependency,
             run,
@@ -178,6 +179,11 @@ impl Union {
             places: Vec::new(),
             threads: Vec::new(),
         });
+        if let Some(direct) = direct
+            && !seen.first.direct
+        {
+            (seen.first, seen.run) = (direct, run);
+        }
         if seen.last_run != run {
             seen.last_run = run;
             seen.n_runs += 1;
@@ -239,8 +245,8 @@ impl Union {
 
     /// How much was looked at in all runs together.
     pub(crate) fn counters(&self) -> Counters {
-        let pairs: FxHashSet<(ClassHash, ClassHash)> =
-            self.dependencies.keys().map(|key| (key.from, key.to)).collect();
+        let direct = self.dependencies.iter().filter(|(_, seen)| seen.first.direct);
+        let pairs: FxHashSet<(ClassHash, ClassHash)> = direct.map(|(key, _)| (key.from, key.to)).collect();
         Counters { classes: self.classes.len() as u64, dependencies: pairs.len() as u64, ..self.end.counters }
     }
 

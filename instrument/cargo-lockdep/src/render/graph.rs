@@ -43,6 +43,9 @@ pub(super) struct Edge {
 pub(super) struct Drawn {
     pub(super) nodes: Vec<Node>,
     pub(super) edges: Vec<Edge>,
+    /// How many dependencies are not drawn, because locks that were taken in between connect their ends anyway.
+    #[serde(skip)]
+    pub(super) n_implied: usize,
 }
 
 impl Drawn {
@@ -58,8 +61,14 @@ impl Drawn {
         let index: FxHashMap<ClassHash, usize> =
             classes.iter().enumerate().map(|(index, class)| (class.hash, index)).collect();
         let mut edges: BTreeMap<(usize, usize), Edge> = BTreeMap::new();
+        let mut implied: FxHashSet<(usize, usize)> = FxHashSet::default();
         for (key, seen) in &union.dependencies {
             let (Some(&from), Some(&to)) = (index.get(&key.from), index.get(&key.to)) else { continue };
+            let in_cycle = cyclic.contains(&(key.from.to_string(), key.to.to_string()));
+            if !seen.first.direct && !in_cycle {
+                implied.insert((from, to));
+                continue;
+            }
             let kind = lockdep_validator::graph::Kind::new(
                 seen.first.from.mode,
                 seen.first.to.mode,
@@ -73,7 +82,7 @@ impl Drawn {
                 held_site: seen.first.from.site.to_string(),
                 acquire_site: seen.first.to.site.to_string(),
                 tests: Vec::new(),
-                in_cycle: cyclic.contains(&(key.from.to_string(), key.to.to_string())),
+                in_cycle,
             });
             if !edge.kinds.split(' ').any(|known| known == kind.kernel_name()) {
                 edge.kinds = format!("{} {}", edge.kinds, kind.kernel_name()).trim().to_owned();
@@ -86,6 +95,8 @@ impl Drawn {
                 }
             }
         }
+        implied.retain(|pair| !edges.contains_key(pair));
+        let n_implied = implied.len();
         let edges: Vec<Edge> = edges.into_values().collect();
         let outer: FxHashSet<usize> =
             edges.iter().filter(|edge| edge.from != edge.to).map(|edge| edge.from).collect();
@@ -103,6 +114,6 @@ impl Drawn {
                 in_cycle: cyclic.contains(&node),
             })
             .collect();
-        Self { nodes, edges }
+        Self { nodes, edges, n_implied }
     }
 }

@@ -60,6 +60,7 @@ pub(super) fn render(found: &Findings<'_>) -> String {
         graph: serde_json::to_string(&graph).unwrap_or_default().replace('<', "\\u003c"),
         n_nodes: graph.nodes.len(),
         n_edges: graph.edges.len(),
+        n_implied: graph.n_implied,
         stats: stats(found),
     };
     let page = environment.render_str(TEMPLATE, Serde(&page));
@@ -97,6 +98,7 @@ struct Page<'a> {
     graph: String,
     n_nodes: usize,
     n_edges: usize,
+    n_implied: usize,
     stats: Vec<StatLine>,
 }
 

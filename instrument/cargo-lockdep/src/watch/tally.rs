@@ -61,7 +61,8 @@ impl Tally {
             Record::Class(class) => {
                 self.classes.insert(class.hash.0);
             }
-            Record::Dependency(dependency) => {
+            // Those that locks in between connect follow from the others.
+            Record::Dependency(dependency) if dependency.direct => {
                 self.dependencies.insert((dependency.from.class.0, dependency.to.class.0));
             }
             Record::End(end) => self.n_dropped += end.counters.dropped,

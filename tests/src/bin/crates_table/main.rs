@@ -304,7 +304,7 @@ fn seen_in(records: &Path) -> (BTreeMap<String, usize>, usize) {
                 Ok(Record::Class(class)) => {
                     classes.insert(class.hash.to_string(), class.kind);
                 }
-                Ok(Record::Dependency(dependency)) => {
+                Ok(Record::Dependency(dependency)) if dependency.direct => {
                     dependencies.insert((dependency.from.class.to_string(), dependency.to.class.to_string()));
                 }
                 _ => {}
