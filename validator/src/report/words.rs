@@ -250,12 +250,15 @@ fn cycle_notes(report: &Report, notes: &mut Vec<String>) {
 /// queues in between.
 pub(super) fn needs_writer(cycle: &[ReportDependency]) -> Vec<&str> {
     let next = cycle.iter().cycle().skip(1);
-    cycle
-        .iter()
-        .zip(next)
-        .filter(|(arrive, leave)| arrive.acquire_mode == "shared" && leave.held_mode != "exclusive")
-        .map(|(arrive, _)| arrive.to.as_str())
-        .collect()
+    let mut names = Vec::new();
+    for (arrive, leave) in cycle.iter().zip(next) {
+        let waits = arrive.acquire_mode == "shared" && leave.held_mode != "exclusive";
+        // Several locks of one class have one name.
+        if waits && !names.contains(&arrive.to.as_str()) {
+            names.push(arrive.to.as_str());
+        }
+    }
+    names
 }
 
 /// A lock in the words of a label: how it is held or wanted.

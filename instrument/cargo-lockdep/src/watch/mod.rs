@@ -133,6 +133,11 @@ pub(crate) fn summarise(verdict: &Verdict, records: &Path, expects_processes: bo
     if !unseen.is_empty() {
         say(format_args!("not seen here: {}", unseen.join(", ")));
     }
+    if tally.n_reports() == 0 && matches!(verdict.ended, Ended::TimedOut(_)) {
+        say(
+            "if it hung, it waited for what is not seen: a lock of another kind, or an event such as a message or a `join`",
+        );
+    }
     if tally.n_reports() > 0 {
         let in_full = if tally.n_groups() < tally.n_reports() {
             "shows them in groups, `--all` each report in full"
