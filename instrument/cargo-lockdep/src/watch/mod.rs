@@ -123,6 +123,11 @@ impl<'a> Watch<'a> {
 /// Says in a few lines what was watched, what was found, and what could not be seen.
 pub(crate) fn summarise(verdict: &Verdict, records: &Path, expects_processes: bool, unseen: &[&str]) {
     let tally = &verdict.tally;
+    if tally.n_reports() == 0 && matches!(verdict.ended, Ended::TimedOut(_)) {
+        say(
+            "if it hung, it waited for what is not seen: a lock of another kind, or an event such as a message or a `join`",
+        );
+    }
     if tally.n_processes == 0 {
         if expects_processes && verdict.succeeded() {
             say("no watched program took a lock, so nothing was judged");
@@ -132,11 +137,6 @@ pub(crate) fn summarise(verdict: &Verdict, records: &Path, expects_processes: bo
     say(tally);
     if !unseen.is_empty() {
         say(format_args!("not seen here: {}", unseen.join(", ")));
-    }
-    if tally.n_reports() == 0 && matches!(verdict.ended, Ended::TimedOut(_)) {
-        say(
-            "if it hung, it waited for what is not seen: a lock of another kind, or an event such as a message or a `join`",
-        );
     }
     if tally.n_reports() > 0 {
         let in_full = if tally.n_groups() < tally.n_reports() {
