@@ -81,6 +81,14 @@ pub struct Sighting {
     pub witness_gates: Gates,
 }
 
+impl Sighting {
+    /// A first sighting, of which nothing else is known yet.
+    fn first(kind: Kind, witness: &Witness) -> Self {
+        let (gates, witness_gates) = (Gates::none(), Gates::none());
+        Self { kind, count: 1, witness: *witness, direct: true, gates, witness_gates }
+    }
+}
+
 /// A dependency between two classes, of one or more kinds.
 #[derive(Clone, Debug)]
 pub struct Dependency {
@@ -99,14 +107,7 @@ struct Seen {
 
 impl Dependency {
     pub(crate) fn new(kind: Kind, witness: &Witness) -> Self {
-        let first = Sighting {
-            kind,
-            count: 1,
-            witness: *witness,
-            direct: true,
-            gates: Gates::none(),
-            witness_gates: Gates::none(),
-        };
+        let first = Sighting::first(kind, witness);
         Self { kinds: DependencyKinds::of(kind), seen: Box::new(Seen { first, more: Vec::new() }) }
     }
 
@@ -114,14 +115,7 @@ impl Dependency {
     pub(crate) fn insert(&mut self, kind: Kind, witness: &Witness) -> bool {
         let new = self.kinds.insert(kind);
         if new {
-            self.seen.more.push(Sighting {
-                kind,
-                count: 1,
-                witness: *witness,
-                direct: true,
-                gates: Gates::none(),
-                witness_gates: Gates::none(),
-            });
+            self.seen.more.push(Sighting::first(kind, witness));
         }
         new
     }
