@@ -1,51 +1,97 @@
 //! Locks that nobody else can reach.
 //!
 //! A method that takes `self` or `&mut self` has its object to itself for as long as it runs: no other thread can hold, or wait
-//! for, a lock that lies in the object. An order of locks that was seen there cannot hang, although the same locks in the same
-//! order elsewhere can. The types say so, the events do not: only the source tells such a method from others. What it proves
-//! lowers an error to a warning, and says how to be rid of the order: `get_mut` needs no lock.
+//! for, a lock that lies in the object. A function that makes an object has its locks to itself until it gives them to somebody.
+//! An order of locks that was seen there cannot hang, although the same locks in the same order elsewhere can. The events do not
+//! say so: only the source tells such a function from others. What it says lowers an error to a warning, with the reason.
 //!
-//! Where the source does not prove it, nothing changes.
+//! Where the source does not say it, nothing changes.
 
 use lockdep_validator::report::model::{Place, Report};
 
 use crate::source::Sources;
-use site::Owned;
 
+mod fresh;
+mod owned;
 mod site;
 #[cfg(test)]
 mod tests;
 
+/// The locks that lie where their field lies.
+const LOCKS: [&str; 4] = ["Mutex", "RwLock", "ReentrantMutex", "FairMutex"];
+
+/// Why nobody else can reach the lock of an acquisition.
+#[derive(PartialEq, Eq, Debug)]
+enum Reach {
+    /// Its method has it to itself: `Type::method`, `self` or `&mut self`, `self.field`.
+    Owned { method: String, receiver: &'static str, lock: String },
+    /// Its function has made it: `Type::function`, `variable.field`.
+    Fresh { function: String, lock: String },
+}
+
 /// Lowers the level of a report that cannot hang as it was seen, and says why.
 pub(crate) fn lower(report: &mut Report, sources: &Sources) {
-    if report.evidence.owned || !["LD0002", "LD0003", "LD0014"].contains(&report.code.as_str()) {
+    if report.evidence.is_out_of_reach() || !["LD0002", "LD0003", "LD0014"].contains(&report.code.as_str()) {
         return;
     }
-    let owned = places(report).find_map(|(place, hash)| {
+    let mut known = places(report).filter_map(|(place, hash)| {
         let kind = report.classes.iter().find(|class| class.hash == hash).map(|class| &class.kind)?;
-        site::owned(place, kind, sources).map(|owned| (owned, place.clone()))
+        reach(place, kind, sources).map(|reach| (reach, place.clone()))
     });
-    let Some((Owned { method, receiver, field }, place)) = owned else { return };
-    report.evidence.owned = true;
-    let consequence = if report.level == "error" {
+    let Some((first, place)) = known.next() else { return };
+    // What an owner has is sure, and says more.
+    let is_fresh = |reach: &Reach| matches!(reach, Reach::Fresh { .. });
+    let better = is_fresh(&first).then(|| known.find(|(reach, _)| !is_fresh(reach))).flatten();
+    drop(known);
+    let (reach, place) = better.unwrap_or((first, place));
+    let is_error = report.level == "error";
+    if is_error {
         report.level = "warning".to_owned();
-        "; a warning for that reason, because another place may take these locks in the same order"
-    } else {
-        ""
-    };
-    report.notes.insert(
-        0,
-        format!(
-            "`{method}({receiver})` has `{field}` to itself at {place}: no other thread can hold that lock, or wait for it, while \
-             it runs, so what was seen cannot hang{consequence}"
-        ),
-    );
-    report.help.insert(
-        0,
-        format!(
-            "`{field}.get_mut()` at {place} needs no lock, because `{method}` takes `{receiver}`: without one the order is gone"
-        ),
-    );
+    }
+    let because = |of: &str| if is_error { of.to_owned() } else { String::new() };
+    match reach {
+        Reach::Owned { method, receiver, lock } => {
+            report.evidence.owned = true;
+            let consequence =
+                because("; a warning for that reason, because another place may take these locks in the same order");
+            report.notes.insert(
+                0,
+                format!(
+                    "`{method}({receiver})` has `{lock}` to itself at {place}: no other thread can hold that lock, or wait for \
+                     it, while it runs, so what was seen cannot hang{consequence}"
+                ),
+            );
+            report.help.insert(
+                0,
+                format!(
+                    "`{lock}.get_mut()` at {place} needs no lock, because `{method}` takes `{receiver}`: without one the order \
+                     is gone"
+                ),
+            );
+        }
+        Reach::Fresh { function, lock } => {
+            report.evidence.fresh = true;
+            let consequence = because("; a warning for that reason");
+            report.notes.insert(
+                0,
+                format!(
+                    "`{function}` makes `{lock}` itself and has not returned it at {place}: unless what it calls before has given \
+                     it to another thread, none can hold that lock, or wait for it, and what was seen cannot hang{consequence}"
+                ),
+            );
+        }
+    }
+}
+
+/// What the source says of the acquisition at `place`, which is one of a lock of type `kind`.
+fn reach(place: &Place, kind: &str, sources: &Sources) -> Option<Reach> {
+    let lines = sources.lines(&place.file)?;
+    let file = syn::parse_file(&lines.join("\n")).ok()?;
+    let site = site::find(&file, place)?;
+    if let Some(receiver) = owned::owner(&site, kind, &file, &lines) {
+        return Some(Reach::Owned { method: site.function(), receiver, lock: site.lock() });
+    }
+    fresh::is_fresh(&site, &lines).then(|| Reach::Fresh { function: site.function(), lock: site.lock() })
 }
 
 /// The acquisitions of the report that have to wait, or be waited for, if it is to hang; each with the hash of its class.

@@ -117,7 +117,7 @@ pub(crate) fn joined(files: &[PathBuf]) -> Result<(Vec<Report>, Sources)> {
         hint::add(report, &sources);
     }
     reports
-        .sort_by_key(|report| (std::cmp::Reverse(report.rank()), report.evidence.owned, report.code.clone()));
+        .sort_by_key(|report| (std::cmp::Reverse(report.rank()), report.evidence.is_out_of_reach(), report.code.clone()));
     Ok((reports, sources))
 }
 
@@ -195,8 +195,8 @@ fn judged<'a>(
         .collect();
     reports.sort_by_key(|found| {
         let report = &found.report;
-        let is_owned = report.evidence.owned;
-        (std::cmp::Reverse(report.rank()), is_owned, report.code.clone(), report.fingerprint.clone())
+        let is_out_of_reach = report.evidence.is_out_of_reach();
+        (std::cmp::Reverse(report.rank()), is_out_of_reach, report.code.clone(), report.fingerprint.clone())
     });
     group::mark(&mut reports);
     let repair = repair::smallest_repair(reports.iter().map(|found| &found.report));

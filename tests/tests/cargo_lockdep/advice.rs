@@ -110,6 +110,12 @@ fn an_order_that_its_owner_takes_is_a_warning(found: &BTreeMap<String, Vec<Repor
     assert!(owned.notes[0].starts_with(&format!("{why}{place}")), "{:#?}", owned.notes);
     assert!(owned.notes[0].contains("; a warning for that reason"), "{:#?}", owned.notes);
     assert!(owned.help[0].starts_with(&format!("`self.tables.get_mut()` at {place}")), "{:#?}", owned.help);
+    let fresh = only(found, "owned::a_store_is_filled_before_others_have_it");
+    assert_eq!((fresh.code.as_str(), fresh.level.as_str()), ("LD0003", "warning"), "{fresh:#?}");
+    assert!(fresh.evidence.fresh && fresh.evidence.same_instances, "{:?}", fresh.evidence);
+    let place = format!("young/src/owned.rs:{}:", line("young/src/owned.rs", "// made here"));
+    let why = format!("`Store::open` makes `store.names` itself and has not returned it at {place}");
+    assert!(fresh.notes[0].starts_with(&why), "{:#?}", fresh.notes);
     let shared = only(found, "owned::others_may_take_these_in_both_orders");
     assert_eq!((shared.level.as_str(), shared.evidence.owned), ("error", false), "{shared:#?}");
 }

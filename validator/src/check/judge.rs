@@ -95,8 +95,11 @@ fn ungated_cycle(
         };
         let judged = judge(view, knowledge, &path);
         let gates = gates_of(&knowledge.graph, &path);
-        let is_surest = gated.as_ref().is_none_or(|best: &FoundCycle| judged.level > best.judged.level);
-        if is_surest {
+        // Of two that are as sure, one that nothing keeps apart says more.
+        let is_surer = |best: &FoundCycle| {
+            judged.level > best.judged.level || judged.level == best.judged.level && gates.is_empty()
+        };
+        if gated.as_ref().is_none_or(is_surer) {
             gated = Some(FoundCycle { path, judged });
         }
         if gates.is_empty() {

@@ -306,6 +306,7 @@ impl Builder<'_> {
             timed: evidence.timed,
             declared: evidence.declared,
             owned: false,
+            fresh: false,
         }
     }
 

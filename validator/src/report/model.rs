@@ -282,6 +282,16 @@ pub struct ReportEvidence {
     /// Whether the source shows that a side of it had a lock to itself, so that what was seen cannot hang.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub owned: bool,
+    /// Whether the source shows that a side of it took a lock that its function had made and not yet returned.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fresh: bool,
+}
+
+impl ReportEvidence {
+    /// Whether the source shows a lock that no other thread could reach, so that the threads as they were seen do not hang.
+    pub fn is_out_of_reach(&self) -> bool {
+        self.owned || self.fresh
+    }
 }
 
 /// How much was looked at, and what was not.

@@ -1,202 +1,168 @@
-//! What the source of one acquisition proves.
+//! Finds an acquisition in its source.
 
 use lockdep_validator::report::model::Place;
+use proc_macro2::LineColumn;
 use syn::visit::{self, Visit};
-use syn::{Expr, GenericArgument, ImplItemFn, ItemImpl, Member, PathArguments, Receiver, ReceiverKind, Type};
+use syn::{Block, Expr, ItemImpl, Member, Signature};
 
-use crate::source::Sources;
-
-/// An acquisition in a method that has the lock to itself.
-#[derive(PartialEq, Eq, Debug)]
-pub(super) struct Owned {
-    /// `Type::method`.
-    pub(super) method: String,
-    /// `self` or `&mut self`, as it stands there.
-    pub(super) receiver: &'static str,
-    /// `self.field`.
-    pub(super) field: String,
+/// An acquisition as it stands in its source: `root.member.member.lock()`.
+#[derive(Clone)]
+pub(super) struct Site<'a> {
+    /// The `impl` block around the function, if it stands in one.
+    pub(super) implementation: Option<&'a ItemImpl>,
+    /// The innermost function around it.
+    pub(super) signature: &'a Signature,
+    /// The body of that function.
+    pub(super) body: &'a Block,
+    /// `self`, or a variable.
+    pub(super) root: String,
+    /// The fields from there to the lock.
+    pub(super) members: Vec<String>,
+    /// Where it stands.
+    pub(super) at: LineColumn,
+    /// The last line that may run before it: its own, or the last one of the outermost loop around it.
+    pub(super) last_line: usize,
 }
 
-/// The locks whose `get_mut` needs no acquisition.
-const LOCKS: [&str; 4] = ["Mutex", "RwLock", "ReentrantMutex", "FairMutex"];
-
-/// Words of which one in the method means that its object may be lent to other threads while it runs.
-const LENDING: [&str; 6] = ["spawn", "scope", "Scope", "join", "par_", "unsafe"];
-
-/// What is known of the acquisition at `place`, which is one of a lock of type `kind`: something only if it is
-/// `self.field.lock()` or the like, straight in a method that takes `self` or `&mut self`, the object is lent to nobody there,
-/// and the field holds the lock itself.
-pub(super) fn owned(place: &Place, kind: &str, sources: &Sources) -> Option<Owned> {
-    let lines = sources.lines(&place.file).filter(|_| LOCKS.contains(&kind))?;
-    // Most places are not worth parsing a file for.
-    let last = (place.line as usize).min(lines.len());
-    if !lines[last.saturating_sub(4)..last].iter().any(|line| line.contains("self")) {
-        return None;
+impl Site<'_> {
+    /// The lines of `lines` from the signature up to `last`, both numbered from one.
+    pub(super) fn function_up_to<'t>(&self, lines: &'t [String], last: usize) -> Option<&'t [String]> {
+        lines.get(self.signature.fn_token.span.start().line.checked_sub(1)?..last)
     }
-    let file = syn::parse_file(&lines.join("\n")).ok()?;
-    let mut search = Search { place, found: None };
-    search.visit_file(&file);
-    let Found { implementation, method, members } = search.found?;
-    let receiver = exclusive(method.sig.receiver()?)?;
-    let (first, last) =
-        (method.sig.fn_token.span.start().line, method.block.brace_token.span.close().end().line);
-    let body = lines.get(first.checked_sub(1)?..last)?;
-    if body.iter().any(|line| LENDING.iter().any(|word| line.contains(word))) {
-        return None;
-    }
-    // A reference, or a trait's own methods, have no type of ours here.
-    let Type::Path(object) = &*implementation.self_ty else { return None };
-    let object = &object.path.segments.last()?.ident;
-    let mut structs = Structs { file: &file, holder: object.to_string() };
-    let (lock, on_the_way) = members.split_last()?;
-    for member in on_the_way {
-        structs.holder = struct_name(structs.field(member)?)?;
-    }
-    let is_lock = struct_name(structs.field(lock)?)? == kind && !structs.defines(kind);
-    is_lock.then(|| Owned {
-        method: format!("{object}::{}", method.sig.ident),
-        receiver,
-        field: format!("self.{}", members.join(".")),
-    })
-}
 
-/// `self` or `&mut self`; not `&self`, nor anything behind a pointer of another kind or for a named time.
-fn exclusive(receiver: &Receiver) -> Option<&'static str> {
-    match &receiver.kind {
-        ReceiverKind::Value => Some("self"),
-        ReceiverKind::Reference(_, None, Some(_)) => Some("&mut self"),
-        _ => None,
-    }
-}
-
-/// The name of a type that lies where its field lies, or in a box of its own.
-fn struct_name(of: &Type) -> Option<String> {
-    let Type::Path(path) = of else { return None };
-    let last = path.path.segments.last()?;
-    if last.ident != "Box" {
-        return Some(last.ident.to_string());
-    }
-    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
-    match arguments.args.first()? {
-        GenericArgument::Type(inner) => struct_name(inner),
-        _ => None,
-    }
-}
-
-/// The structs of a file.
-struct Structs<'a> {
-    file: &'a syn::File,
-    holder: String,
-}
-
-impl<'a> Structs<'a> {
-    /// The type of a field of the holder, if the file has one struct of that name.
-    fn field(&self, name: &str) -> Option<&'a Type> {
-        let mut all = Named { name: &self.holder, structs: Vec::new(), n_others: 0 };
-        all.visit_file(self.file);
-        match (all.structs.as_slice(), all.n_others) {
-            ([only], 0) => only
-                .fields
-                .iter()
-                .find(|field| field.ident.as_ref().is_some_and(|ident| ident == name))
-                .map(|f| &f.ty),
-            _ => None,
+    /// `Type::function`, or the function alone.
+    pub(super) fn function(&self) -> String {
+        let name = &self.signature.ident;
+        match self.implementation.and_then(type_name) {
+            Some(object) => format!("{object}::{name}"),
+            None => name.to_string(),
         }
     }
 
-    /// Whether the file has a type of its own with this name.
-    fn defines(&self, name: &str) -> bool {
-        let mut all = Named { name, structs: Vec::new(), n_others: 0 };
-        all.visit_file(self.file);
-        !all.structs.is_empty() || all.n_others > 0
+    /// `root.member.member`.
+    pub(super) fn lock(&self) -> String {
+        [std::slice::from_ref(&self.root), &self.members].concat().join(".")
     }
 }
 
-/// Finds the types with a name.
-struct Named<'a, 'n> {
-    name: &'n str,
-    structs: Vec<&'a syn::ItemStruct>,
-    n_others: usize,
+/// The name of the type that an `impl` block is for; none for a reference and the like.
+pub(super) fn type_name(implementation: &ItemImpl) -> Option<String> {
+    let syn::Type::Path(object) = &*implementation.self_ty else { return None };
+    object.path.segments.last().map(|last| last.ident.to_string())
 }
 
-impl<'a> Visit<'a> for Named<'a, '_> {
-    fn visit_item_struct(&mut self, item: &'a syn::ItemStruct) {
-        if item.ident == self.name {
-            self.structs.push(item);
-        }
-    }
-
-    fn visit_item_type(&mut self, item: &'a syn::ItemType) {
-        self.n_others += usize::from(item.ident == self.name);
-    }
-
-    fn visit_item_enum(&mut self, item: &'a syn::ItemEnum) {
-        self.n_others += usize::from(item.ident == self.name);
-    }
-
-    fn visit_use_rename(&mut self, item: &'a syn::UseRename) {
-        self.n_others += usize::from(item.rename == self.name);
-    }
+/// The method call at `place`, if it stands straight in a function, in no closure of it, and on a field or a variable.
+pub(super) fn find<'a>(file: &'a syn::File, place: &Place) -> Option<Site<'a>> {
+    let mut search = Search { place, implementation: None, found: None };
+    search.visit_file(file);
+    search.found
 }
 
-/// The call at a place.
-struct Found<'a> {
-    implementation: &'a ItemImpl,
-    method: &'a ImplItemFn,
-    /// The fields from `self` to the lock.
-    members: Vec<String>,
-}
-
-/// Finds the method call at a place, if it stands in a method and in no closure of it.
+/// Finds the function around a place.
 struct Search<'a, 'p> {
     place: &'p Place,
-    found: Option<Found<'a>>,
+    implementation: Option<&'a ItemImpl>,
+    found: Option<Site<'a>>,
+}
+
+impl<'a> Search<'a, '_> {
+    fn look_into(&mut self, signature: &'a Signature, body: &'a Block) {
+        let mut calls = Calls { place: self.place, end_of_loop: None, found: None };
+        calls.visit_block(body);
+        if let Some(Call { root, members, at, last_line }) = calls.found {
+            let implementation = self.implementation;
+            self.found = Some(Site { implementation, signature, body, root, members, at, last_line });
+        }
+    }
 }
 
 impl<'a> Visit<'a> for Search<'a, '_> {
     fn visit_item_impl(&mut self, implementation: &'a ItemImpl) {
-        for item in &implementation.items {
-            let syn::ImplItem::Fn(method) = item else { continue };
-            let mut calls = Calls { place: self.place, members: None };
-            calls.visit_block(&method.block);
-            if let Some(members) = calls.members {
-                self.found = Some(Found { implementation, method, members });
-            }
-        }
+        let outer = self.implementation.replace(implementation);
         visit::visit_item_impl(self, implementation);
+        self.implementation = outer;
+    }
+
+    fn visit_impl_item_fn(&mut self, function: &'a syn::ImplItemFn) {
+        self.look_into(&function.sig, &function.block);
+        visit::visit_impl_item_fn(self, function);
+    }
+
+    fn visit_item_fn(&mut self, function: &'a syn::ItemFn) {
+        // What stands in a method is no method.
+        let outer = self.implementation.take();
+        self.look_into(&function.sig, &function.block);
+        visit::visit_item_fn(self, function);
+        self.implementation = outer;
     }
 }
 
-/// Finds `self.field.method()` at a place.
+/// Finds `root.field.method()` at a place.
 struct Calls<'p> {
     place: &'p Place,
-    members: Option<Vec<String>>,
+    end_of_loop: Option<usize>,
+    found: Option<Call>,
+}
+
+/// What [`Site`] says of the call alone.
+struct Call {
+    root: String,
+    members: Vec<String>,
+    at: LineColumn,
+    last_line: usize,
+}
+
+impl Calls<'_> {
+    fn in_loop(&mut self, body: &Block, visit: impl FnOnce(&mut Self)) {
+        let is_outermost = self.end_of_loop.is_none();
+        if is_outermost {
+            self.end_of_loop = Some(body.brace_token.span.close().end().line);
+        }
+        visit(self);
+        if is_outermost {
+            self.end_of_loop = None;
+        }
+    }
 }
 
 impl<'a> Visit<'a> for Calls<'_> {
     fn visit_expr_method_call(&mut self, call: &'a syn::ExprMethodCall) {
-        let start = call.method.span().start();
-        if (start.line, start.column + 1) == (self.place.line as usize, self.place.column as usize) {
-            self.members = members(&call.receiver);
+        let at = call.method.span().start();
+        if (at.line, at.column + 1) == (self.place.line as usize, self.place.column as usize)
+            && let Some((root, members)) = path_of(&call.receiver)
+        {
+            self.found = Some(Call { root, members, at, last_line: self.end_of_loop.unwrap_or(at.line) });
         }
         visit::visit_expr_method_call(self, call);
     }
 
-    // What runs when, and where, is somebody else's choice in these; an item inside is not this method.
+    fn visit_expr_for_loop(&mut self, of: &'a syn::ExprForLoop) {
+        self.in_loop(&of.body, |this| visit::visit_expr_for_loop(this, of));
+    }
+    fn visit_expr_while(&mut self, of: &'a syn::ExprWhile) {
+        self.in_loop(&of.body, |this| visit::visit_expr_while(this, of));
+    }
+    fn visit_expr_loop(&mut self, of: &'a syn::ExprLoop) {
+        self.in_loop(&of.body, |this| visit::visit_expr_loop(this, of));
+    }
+
+    // What runs when, and where, is somebody else's choice in these; an item inside is not this function.
     fn visit_expr_closure(&mut self, _: &'a syn::ExprClosure) {}
     fn visit_expr_async(&mut self, _: &'a syn::ExprAsync) {}
     fn visit_item(&mut self, _: &'a syn::Item) {}
 }
 
-/// `self.a.b` as `a`, `b`.
-fn members(of: &Expr) -> Option<Vec<String>> {
+/// `x.a.b` as `x` and `a`, `b`.
+pub(super) fn path_of(of: &Expr) -> Option<(String, Vec<String>)> {
     match of {
-        Expr::Path(path) if path.path.is_ident("self") => Some(Vec::new()),
+        Expr::Path(path) => Some((path.path.get_ident()?.to_string(), Vec::new())),
         Expr::Field(field) => {
-            let Member::Named(name) = &field.member else { return None };
-            let mut all = members(&field.base)?;
-            all.push(name.to_string());
-            Some(all)
+            let (root, mut members) = path_of(&field.base)?;
+            members.push(match &field.member {
+                Member::Named(name) => name.to_string(),
+                Member::Unnamed(index) => index.index.to_string(),
+            });
+            Some((root, members))
         }
         _ => None,
     }

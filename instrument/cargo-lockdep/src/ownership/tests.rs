@@ -4,13 +4,12 @@ use lockdep_validator::report::model::Place;
 
 use lockdep_validator::report::render::{TextOptions, text};
 
-use super::lower;
-use super::site::{Owned, owned};
+use super::{Reach, lower, reach};
 use crate::records::fixture::inversion_report;
 use crate::source::Sources;
 
 /// What is known of the acquisition that `^` stands in front of.
-fn known(marked: &str, kind: &str) -> Option<Owned> {
+fn known(marked: &str, kind: &str) -> Option<Reach> {
     let (before, after) = marked.split_once('^').expect("a mark");
     let thread = std::thread::current();
     let folder = std::env::temp_dir().join(format!("lockdep-owned-{}-{:?}", std::process::id(), thread.id()));
@@ -20,7 +19,7 @@ fn known(marked: &str, kind: &str) -> Option<Owned> {
     let line = number(before.matches('\n').count() + 1);
     let column = number(before.rsplit('\n').next().unwrap_or_default().chars().count() + 1);
     let place = Place { file: "a.rs".into(), line, column, ..Place::default() };
-    let known = owned(&place, kind, &Sources::new(vec![folder.clone()]));
+    let known = reach(&place, kind, &Sources::new(vec![folder.clone()]));
     std::fs::remove_dir_all(folder).expect("ours");
     known
 }
@@ -31,7 +30,7 @@ const STRUCTS: &str = "use std::sync::{Arc, Mutex, RwLock};\n\
     struct Inner { c: Mutex<u8> }\n";
 
 /// The same for a method in an `impl` of `Pair`.
-fn in_method(method: &str, kind: &str) -> Option<Owned> {
+fn in_method(method: &str, kind: &str) -> Option<Reach> {
     known(&format!("{STRUCTS}impl Pair<'_> {{\n{method}\n}}\n"), kind)
 }
 
@@ -62,13 +61,13 @@ fn a_method_that_takes_its_object_has_the_locks_in_it_to_itself() {
         ),
     ] {
         let found = in_method(method, kind);
-        let expected = Owned { method: "Pair::f".into(), receiver, field: field.into() };
+        let expected = Reach::Owned { method: "Pair::f".into(), receiver, lock: field.into() };
         assert_eq!(found, Some(expected), "{method}");
     }
     let in_drop = format!(
         "{STRUCTS}mod m {{\nimpl Drop for super::Pair<'_> {{\n    fn drop(&mut self) {{ self.a.^lock(); }}\n}}\n}}\n"
     );
-    assert_eq!(known(&in_drop, "Mutex").map(|owned| owned.method).as_deref(), Some("Pair::drop"));
+    assert!(matches!(known(&in_drop, "Mutex"), Some(Reach::Owned { method, .. }) if method == "Pair::drop"));
 }
 
 #[test]
@@ -140,4 +139,94 @@ fn the_report_says_why_it_is_a_warning_and_does_not_claim_that_it_hangs() {
     lower(&mut report, &Sources::new(vec![folder.clone()]));
     assert_eq!(report, once, "what is known is not said again");
     std::fs::remove_dir_all(folder).expect("ours");
+}
+
+const MADE: &str = "use std::sync::{Arc, Mutex, RwLock};\n\
+    pub struct Store(Arc<Inner>);\n\
+    struct Inner { rows: Arc<RwLock<u8>>, shared: Shared, log: Mutex<u8> }\n\
+    struct Shared(Arc<Deep>);\n\
+    struct Deep { pages: Mutex<u8> }\n";
+
+/// Whether the lock is known to be fresh in an `impl` of `Store`, and what it is called then.
+fn in_constructor(function: &str) -> Option<String> {
+    let source = format!("{MADE}impl Store {{\n{function}\n}}\n");
+    assert!(syn::parse_file(&source.replace('^', "")).is_ok(), "{source}");
+    match known(&source, "Mutex") {
+        Some(Reach::Fresh { function, lock }) => Some(format!("{function} {lock}")),
+        Some(reach) => panic!("{reach:?}"),
+        None => None,
+    }
+}
+
+#[test]
+fn a_function_that_makes_an_object_has_its_locks_until_it_gives_them_away() {
+    for (function, lock) in [
+        // As `Database::recover` of fjall: through locals, handles and newtypes.
+        (
+            "fn f(path: &Path) -> Result<Self> {
+                let rows = Arc::new(RwLock::default());
+                let meta = Meta::new(path, rows.clone()).restart_interval(16);
+                let shared = Shared::new(Deep { pages: Mutex::new(path.len()) });
+                let inner = Inner { rows, shared, log: Mutex::default() };
+                let it = Self(Arc::new(inner));
+                it.fill(&meta)?;
+                { let rows = it.rows.^read().unwrap(); it.log.lock(); }
+                pool.start(&it); Ok(it) }",
+            "it.rows",
+        ),
+        (
+            "fn f() -> Self { let it = Store(Arc::new(Inner { shared: Shared(Arc::new(Deep { pages: Mutex::new(0) })) })); \
+             it.shared.pages.^lock(); it }",
+            "it.shared.pages",
+        ),
+        ("fn f() -> Arc<Self> { let it = Store(Arc::new(Inner { log: Mutex::new(g()) })); it.0.log.^lock(); it }", "it.0.log"),
+        // A lock that is to lie in the object, and one under a second name.
+        ("fn f() -> Option<Store> { let log = std::sync::Mutex::new(0); log.^lock(); make(log) }", "log"),
+        ("fn f() -> Self { let a = Arc::new(Mutex::new(0)); let a = Arc::clone(&a); a.^lock(); make(a) }", "a"),
+        // Others' variables are nobody's business.
+        ("fn f() -> Self { let it = Mutex::new(0); for x in 0..1 { it.^lock(); } run(|y| y.lock()); make(it) }", "it"),
+    ] {
+        assert_eq!(in_constructor(function), Some(format!("Store::f {lock}")), "{function}");
+    }
+    let alone = format!("{MADE}pub fn open() -> Result<Store> {{\nlet log = Mutex::new(0); log.^lock(); Ok(Store(make(log))) }}");
+    let expected = Reach::Fresh { function: "open".into(), lock: "log".into() };
+    assert_eq!(known(&alone, "Mutex"), Some(expected));
+}
+
+#[test]
+fn a_lock_is_not_fresh_where_others_may_have_it() {
+    for function in [
+        // No object of its own is returned, or one was taken.
+        "fn f() { let it = Mutex::new(0); it.^lock(); }",
+        "fn f() -> u8 { let it = Mutex::new(0); it.^lock(); 0 }",
+        "fn f(&self) -> Self { let it = Mutex::new(0); it.^lock(); make(it) }",
+        // Given to a thread before it is taken, or in the round before.
+        "fn f() -> Self { let it = Arc::new(Mutex::new(0)); spawn(it.clone()); it.^lock(); make(it) }",
+        "fn f() -> Self { let it = Arc::new(Mutex::new(0)); loop { it.^lock();\n pool.start(&it); } make(it) }",
+        "fn f() -> Self { let it = Arc::new(Mutex::new(0)); pool.spawn_blocking(g(&it)); it.^lock(); make(it) }",
+        "fn f() -> Self { let it = Arc::new(Mutex::new(0)); thread::Scope::run(g(&it)); it.^lock(); make(it) }",
+        // Made elsewhere.
+        "fn f(it: Arc<Mutex<u8>>) -> Self { it.^lock(); make(it) }",
+        "fn f(it: Arc<Mutex<u8>>) -> Self { let it = it.clone(); it.^lock(); make(it) }",
+        "fn f(rows: Arc<RwLock<u8>>) -> Self { let it = Inner { rows }; it.rows.^read(); make(it) }",
+        "fn f(rows: Arc<RwLock<u8>>) -> Self { let it = Inner::new(rows); it.rows.^read(); make(it) }",
+        "fn f(old: Inner) -> Self { let it = Inner { log: Mutex::new(0), ..old }; it.rows.^read(); make(it) }",
+        "fn f() -> Self { let it = Inner { rows: ROWS.clone() }; it.rows.^read(); make(it) }",
+        "fn f() -> Self { let it = registry(); it.rows.^read(); make(it) }",
+        "fn f() -> Self { let it = Inner::of(3); it.rows.^read(); make(it) }",
+        "fn f() -> Self { LOG.^lock(); make(LOG) }",
+        // The name may mean something else by then.
+        "fn f(b: Arc<Mutex<u8>>) -> Self { let mut it = Arc::new(Mutex::new(0)); it = b; it.^lock(); make(it) }",
+        "fn f(b: Inner) -> Self { let mut it = Inner { log: Mutex::new(0) }; it.log = b.log; it.log.^lock(); make(it) }",
+        "fn f(b: B) -> Self { let it = Mutex::new(0); for it in b { it.^lock(); } make(it) }",
+        "fn f(b: B) -> Self { { let it = Mutex::new(0); } let it = b.lock; it.^lock(); make(it) }",
+        "fn f() -> Self { { let it = Mutex::new(0); } it.^lock(); make(it) }",
+        // Whoever runs a closure may be another thread.
+        "fn f() -> Self { let it = Mutex::new(0); run(|| it.^lock()); make(it) }",
+    ] {
+        assert_eq!(in_constructor(function), None, "{function}");
+    }
+    // A test shows an order; it makes nothing for others.
+    let alone = format!("{MADE}fn order() -> Result<()> {{\nlet log = Mutex::new(0); log.^lock(); Ok(()) }}");
+    assert_eq!(known(&alone, "Mutex"), None);
 }

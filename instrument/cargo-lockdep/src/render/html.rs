@@ -302,7 +302,7 @@ fn evidence(report: &Report) -> Vec<(&'static str, String)> {
         ("ordered by", evidence.ordered.clone().unwrap_or_else(|| "nothing".to_owned())),
         ("writer seen", yes(evidence.writer_seen)),
         ("needs a timeout", yes(evidence.timed)),
-        ("out of others' reach", yes(evidence.owned)),
+        ("out of others' reach", yes(evidence.is_out_of_reach())),
     ]
 }
 

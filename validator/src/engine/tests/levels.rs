@@ -56,6 +56,11 @@ fn among_the_locks_of_one_class_any_gate_counts() {
 fn a_lowered_cycle_does_not_hide_a_surer_one() {
     // A -> B only under G, but also A -> C -> B without.
     assert_eq!(user("G A B -- A C -- C B -- G B A --"), [ERROR]);
+    // The first is as sure as the second, but for a gate of which there are several.
+    let mut bench = Bench::user();
+    bench.run("A2 -- B2 -- C2 -- G1 -- G2 -- G1 A1 B1 -- A1 C1 -- C2 B1 -- G1 B2 A2 --");
+    assert_eq!(bench.violations[0].evidence.gate, None, "through C");
+    assert_eq!(bench.found(), [WARNING]);
     // B -> A only timed, but B -> D -> A always.
     assert_eq!(user("B ~A -- B D -- D A -- A B --"), [ERROR]);
 }
