@@ -13,6 +13,7 @@ use crate::source::Sources;
 
 mod fresh;
 mod owned;
+mod parse;
 mod site;
 #[cfg(test)]
 mod tests;
@@ -52,8 +53,9 @@ pub(crate) fn lower(report: &mut Report, sources: &Sources) {
     match reach {
         Reach::Owned { method, receiver, lock } => {
             report.evidence.owned = true;
-            let consequence =
-                because("; a warning for that reason, because another place may take these locks in the same order");
+            let consequence = because(
+                "; a warning for that reason, because another place may take these locks in the same order",
+            );
             report.notes.insert(
                 0,
                 format!(
@@ -86,12 +88,15 @@ pub(crate) fn lower(report: &mut Report, sources: &Sources) {
 /// What the source says of the acquisition at `place`, which is one of a lock of type `kind`.
 fn reach(place: &Place, kind: &str, sources: &Sources) -> Option<Reach> {
     let lines = sources.lines(&place.file)?;
-    let file = syn::parse_file(&lines.join("\n")).ok()?;
-    let site = site::find(&file, place)?;
-    if let Some(receiver) = owned::owner(&site, kind, &file, &lines) {
-        return Some(Reach::Owned { method: site.function(), receiver, lock: site.lock() });
-    }
-    fresh::is_fresh(&site, &lines).then(|| Reach::Fresh { function: site.function(), lock: site.lock() })
+    let lines = lines.as_slice();
+    parse::with_file(lines, |file| {
+        let site = site::find(file, place)?;
+        let (function, lock) = (site.function(), site.lock());
+        if let Some(receiver) = owned::owner(&site, kind, file, lines) {
+            return Some(Reach::Owned { method: function, receiver, lock });
+        }
+        fresh::is_fresh(&site, lines).then_some(Reach::Fresh { function, lock })
+    })
 }
 
 /// The acquisitions of the report that have to wait, or be waited for, if it is to hang; each with the hash of its class.

@@ -116,8 +116,9 @@ pub(crate) fn joined(files: &[PathBuf]) -> Result<(Vec<Report>, Sources)> {
         ownership::lower(report, &sources);
         hint::add(report, &sources);
     }
-    reports
-        .sort_by_key(|report| (std::cmp::Reverse(report.rank()), report.evidence.is_out_of_reach(), report.code.clone()));
+    reports.sort_by_key(|report| {
+        (std::cmp::Reverse(report.rank()), report.evidence.is_out_of_reach(), report.code.clone())
+    });
     Ok((reports, sources))
 }
 

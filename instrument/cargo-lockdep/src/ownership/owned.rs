@@ -23,9 +23,8 @@ pub(super) fn owner(site: &Site<'_>, kind: &str, file: &syn::File, lines: &[Stri
     for member in on_the_way {
         structs.holder = struct_name(structs.field(member)?)?;
     }
-    let is_lock = LOCKS.contains(&kind)
-        && struct_name(structs.field(lock)?)? == kind
-        && !structs.defines(kind);
+    let is_lock =
+        LOCKS.contains(&kind) && struct_name(structs.field(lock)?)? == kind && !structs.defines(kind);
     is_lock.then_some(receiver)
 }
 

@@ -179,16 +179,27 @@ fn a_function_that_makes_an_object_has_its_locks_until_it_gives_them_away() {
              it.shared.pages.^lock(); it }",
             "it.shared.pages",
         ),
-        ("fn f() -> Arc<Self> { let it = Store(Arc::new(Inner { log: Mutex::new(g()) })); it.0.log.^lock(); it }", "it.0.log"),
+        (
+            "fn f() -> Arc<Self> { let it = Store(Arc::new(Inner { log: Mutex::new(g()) })); it.0.log.^lock(); it }",
+            "it.0.log",
+        ),
         // A lock that is to lie in the object, and one under a second name.
         ("fn f() -> Option<Store> { let log = std::sync::Mutex::new(0); log.^lock(); make(log) }", "log"),
-        ("fn f() -> Self { let a = Arc::new(Mutex::new(0)); let a = Arc::clone(&a); a.^lock(); make(a) }", "a"),
+        (
+            "fn f() -> Self { let a = Arc::new(Mutex::new(0)); let a = Arc::clone(&a); a.^lock(); make(a) }",
+            "a",
+        ),
         // Others' variables are nobody's business.
-        ("fn f() -> Self { let it = Mutex::new(0); for x in 0..1 { it.^lock(); } run(|y| y.lock()); make(it) }", "it"),
+        (
+            "fn f() -> Self { let it = Mutex::new(0); for x in 0..1 { it.^lock(); } run(|y| y.lock()); make(it) }",
+            "it",
+        ),
     ] {
         assert_eq!(in_constructor(function), Some(format!("Store::f {lock}")), "{function}");
     }
-    let alone = format!("{MADE}pub fn open() -> Result<Store> {{\nlet log = Mutex::new(0); log.^lock(); Ok(Store(make(log))) }}");
+    let alone = format!(
+        "{MADE}pub fn open() -> Result<Store> {{\nlet log = Mutex::new(0); log.^lock(); Ok(Store(make(log))) }}"
+    );
     let expected = Reach::Fresh { function: "open".into(), lock: "log".into() };
     assert_eq!(known(&alone, "Mutex"), Some(expected));
 }
@@ -229,4 +240,34 @@ fn a_lock_is_not_fresh_where_others_may_have_it() {
     // A test shows an order; it makes nothing for others.
     let alone = format!("{MADE}fn order() -> Result<()> {{\nlet log = Mutex::new(0); log.^lock(); Ok(()) }}");
     assert_eq!(known(&alone, "Mutex"), None);
+}
+
+/// Generated code may be an expression of tens of thousands of operands, which the compiler takes.
+#[test]
+fn a_file_is_read_as_far_as_a_stack_goes() {
+    let is_read = |more: &str| {
+        let method = "impl Pair<'_> { fn f(&mut self) { self.a.^lock(); } }";
+        known(&format!("{STRUCTS}{more}\n{method}\n"), "Mutex").is_some()
+    };
+    let sum = |n| format!("const N: u64 = 0{};", " + 1".repeat(n));
+    let calls = |n| format!("const N: u64 = a{};", ".f()".repeat(n));
+    let branches = |n| format!("fn g() {{ if a {{}}{} }}", " else if a {}".repeat(n));
+    let types = |n| format!("type T = {}u8{};", "Box<".repeat(n), ">".repeat(n));
+    let deep: [(&dyn Fn(usize) -> String, usize); 4] =
+        [(&sum, 990), (&calls, 660), (&branches, 490), (&types, 660)];
+    for (deep, most) in deep {
+        assert_eq!(
+            [most, most + 20, 100_000].map(|n| is_read(&deep(n))),
+            [true, false, false],
+            "{}",
+            deep(1)
+        );
+    }
+    for (open, close) in [("(", ")"), ("{", "}"), ("[", "]"), ("f(&", ")")] {
+        let nested = |n| format!("const N: T = {}0{};", open.repeat(n), close.repeat(n));
+        assert_eq!([190, 100_000].map(|n| is_read(&nested(n))), [true, false], "{open}{close}");
+    }
+    // Much that is not deep.
+    let table = format!("const N: &[u64] = &[{}];", "1, ".repeat(20_000));
+    assert!(is_read(&table) && is_read(&"fn g() {} struct S; ".repeat(2_000)));
 }
