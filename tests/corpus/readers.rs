@@ -25,6 +25,18 @@ pub(super) const CASES: &[Case] = &[
     Case::new("read_read", Want::Warning("LD0014"), "hangs when a writer queues in between", read_read),
     Case::new("read_read_writer_seen", Want::Error("LD0014"), "such a writer exists", read_read_writer_seen),
     Case::new(
+        "read_read_under_a_gate",
+        Want::Note("LD0014"),
+        "a mutex is held around both reads, and by the writer",
+        read_read_under_a_gate,
+    ),
+    Case::new(
+        "read_read_under_a_lost_gate",
+        Want::Error("LD0014"),
+        "another writer comes without it",
+        read_read_under_a_lost_gate,
+    ),
+    Case::new(
         "read_read_queued_writer",
         Want::Error("LD0014"),
         "and here it queues",
@@ -101,6 +113,28 @@ fn wait_for_queued_writer(lock: &Arc<RwLock<u8>>) {
             std::thread::yield_now();
         }
     });
+}
+
+/// Reads twice, and writes, with a mutex around either; gives the inner lock.
+fn behind_a_gate() -> RwLock<u32> {
+    let (gate, lock) = (Mutex::new(()), RwLock::new(0));
+    {
+        let _gate = gate.lock();
+        *lock.write().unwrap() += 1;
+    }
+    let guard = gate.lock();
+    let read = lock.read().unwrap();
+    assert_eq!(*read, *lock.read().unwrap());
+    drop((read, guard));
+    lock
+}
+
+fn read_read_under_a_gate() {
+    behind_a_gate();
+}
+
+fn read_read_under_a_lost_gate() {
+    *behind_a_gate().write().unwrap() += 1;
 }
 
 fn read_read_queued_writer() {

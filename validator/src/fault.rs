@@ -128,6 +128,10 @@ faults! {
     NoGates,
     /// A gate counts although its class has several instances.
     GateManyInstances,
+    /// What writers hold lowers nothing.
+    NoWriterGates,
+    /// What the first writer held counts for all.
+    FirstWriterOnly,
     /// A timed acquisition counts as one that can hang.
     TimedBlocks,
     /// The first writer of a class raises nothing.

@@ -3,7 +3,8 @@
 //! A cycle of classes is an *error* if its locks close it themselves, or if its classes are interchangeable by declaration
 //! or have one lock each; else a *warning*. It is at most a warning if it needs a writer that was never seen to queue
 //! between two readers, and a *note* if it needs an acquisition with a timeout, or if two of its dependencies were only seen
-//! under one lock, a gate, that keeps them apart. Each reason can only go away, so levels only rise.
+//! under one lock, a gate, that keeps them apart. A writer that has to queue is one more that waits: a gate keeps it apart as well.
+//! Each reason can only go away, so levels only rise.
 //!
 //! A gate whose class has several locks is only half a reason: a known chain is not looked at again when it runs under another
 //! of them. Locks that were seen in both orders under it do not close the cycle, so it is no error, and still a warning. The
@@ -15,6 +16,7 @@ use super::view::View;
 use super::violation::{Evidence, Level, Violation};
 use crate::base::id::{ClassId, LockId};
 use crate::graph::{Gate, Gates, Graph, PathStep, QueuedWriter, SearchFilter};
+use crate::state::registry::fact;
 
 /// A level and why.
 #[derive(Clone, Debug)]
@@ -30,8 +32,34 @@ pub(crate) enum Lowered {
     Cycle(Vec<PathStep>),
     /// A cycle of single locks; the closing order last.
     Instances(Vec<PathStep<LockId>>),
-    /// A fair read behind a fair read (LD0014), until a writer of the class is seen.
-    FairRead(Box<Violation>, ClassId),
+    /// A fair read behind a fair read (LD0014), until a writer of the class is seen that nothing keeps apart from it.
+    FairRead(Box<FairRead>),
+}
+
+/// A fair read behind a fair read (LD0014).
+#[derive(Clone, Debug)]
+pub(crate) struct FairRead {
+    pub(crate) class: ClassId,
+    /// What was held around all that were seen.
+    pub(crate) gates: Gates,
+    /// The one with the least around it.
+    pub(crate) violation: Violation,
+}
+
+impl FairRead {
+    /// Gives it the level, and the evidence, that the writers of the class make of it.
+    pub(crate) fn judge(&mut self, view: &View<'_>, knowledge: &Knowledge) {
+        let gates = excluding(&[self.gates.all(), writers_of(view, knowledge, self.class)]);
+        let trusted = gates.iter().copied().find(|gate| view.is_gate(*gate));
+        let evidence = &mut self.violation.evidence;
+        evidence.writer_seen = view.writer_seen(self.class);
+        evidence.gate = trusted.or_else(|| gates.first().copied()).map(LockId::class);
+        self.violation.level = match () {
+            () if trusted.is_some() => Level::Note,
+            () if !evidence.writer_seen || evidence.gate.is_some() => Level::Warning,
+            () => Level::Error,
+        };
+    }
 }
 
 /// A cycle that a new dependency closes, and how sure it is.
@@ -56,8 +84,11 @@ pub(crate) fn strongest_cycle(
         };
         return Some(FoundCycle { path, judged });
     }
+    let gated = knowledge.classes_with_gated_writers();
+    let free_fn = |class| view.writer_seen(class) && !gated.contains(&class);
     let seen_fn = |class| view.writer_seen(class);
     let filters = [
+        SearchFilter { timed: false, queued_writer: QueuedWriter::Seen(&free_fn), escaping: &[] },
         SearchFilter { timed: false, queued_writer: QueuedWriter::Seen(&seen_fn), escaping: &[] },
         SearchFilter { timed: false, ..SearchFilter::ALL },
         SearchFilter::ALL,
@@ -94,7 +125,7 @@ fn ungated_cycle(
             return gated;
         };
         let judged = judge(view, knowledge, &path);
-        let gates = gates_of(&knowledge.graph, &path);
+        let gates = gates_of(view, knowledge, &path);
         // Of two that are as sure, one that nothing keeps apart says more.
         let is_surer = |best: &FoundCycle| {
             judged.level > best.judged.level || judged.level == best.judged.level && gates.is_empty()
@@ -106,7 +137,10 @@ fn ungated_cycle(
             return gated;
         }
         let n_before = escaping.len();
-        escaping.extend(gates.into_iter().take(MAX_GATES - n_before));
+        // One that is shared with a writer no search escapes.
+        let gates = gates.into_iter().filter(|gate| !escaping.contains(gate));
+        let gates: Vec<LockId> = gates.take(MAX_GATES - n_before).collect();
+        escaping.extend(gates);
         if escaping.len() == n_before {
             return gated;
         }
@@ -119,19 +153,43 @@ fn closed_path(graph: &mut Graph, closing: PathStep, filter: &SearchFilter<'_>) 
     Some(path)
 }
 
-/// The locks by which two dependencies of the path exclude each other, whenever they were looked at.
-fn gates_of(graph: &Graph, path: &[PathStep]) -> Vec<LockId> {
+/// The locks by which two dependencies of the path, or one and a writer that it needs, exclude each other, whenever they were looked
+/// at.
+fn gates_of(view: &View<'_>, knowledge: &Knowledge, path: &[PathStep]) -> Vec<LockId> {
     let gates = path.iter().map(|step| {
-        let dependency = graph.edge(step.from, step.to);
+        let dependency = knowledge.graph.edge(step.from, step.to);
         let sighting = dependency.and_then(|dependency| dependency.sighting(step.kind));
         sighting.map_or(&[] as &[Gate], |sighting| sighting.gates.all())
     });
-    excluding(&gates.collect::<Vec<_>>())
+    excluding(&gates.chain(writers(view, knowledge, path)).collect::<Vec<_>>())
+}
+
+/// What the writers hold that have to queue if the path is to hang: each is one more that waits.
+fn writers<'k>(
+    view: &View<'_>,
+    knowledge: &'k Knowledge,
+    path: &[PathStep],
+) -> impl Iterator<Item = &'k [Gate]> {
+    queues(path).map(|class| writers_of(view, knowledge, class))
+}
+
+/// What every writer of the class holds. From now on it matters if one comes that does not.
+fn writers_of<'k>(view: &View<'_>, knowledge: &'k Knowledge, class: ClassId) -> &'k [Gate] {
+    let gates = knowledge.writer_gates(class);
+    if !gates.is_empty()
+        && let Some(record) = view.record(class)
+    {
+        record.note(fact::GATED_WRITERS);
+        for gate in gates.iter().filter_map(|gate| view.record(gate.lock.class())) {
+            gate.note(fact::GATE);
+        }
+    }
+    gates
 }
 
 /// Whether two dependencies of the path exclude each other, for all that can be known.
-pub(crate) fn is_gated(view: &View<'_>, graph: &Graph, path: &[PathStep]) -> bool {
-    gates_of(graph, path).into_iter().any(|gate| view.is_gate(gate))
+pub(crate) fn is_gated(view: &View<'_>, knowledge: &Knowledge, path: &[PathStep]) -> bool {
+    gates_of(view, knowledge, path).into_iter().any(|gate| view.is_gate(gate))
 }
 
 /// The locks that two of the dependencies were only seen under, at least one of the two exclusively.
@@ -155,7 +213,7 @@ pub(crate) fn judge(view: &View<'_>, knowledge: &mut Knowledge, path: &[PathStep
     let same_instances = by_instance.is_some();
     let declared = path.iter().all(|step| view.is_exact(step.from));
     let is_by_name = path.iter().all(|step| view.is_declared(step.from));
-    let gates = gates_of(&knowledge.graph, path);
+    let gates = gates_of(view, knowledge, path);
     let trusted = gates.iter().copied().find(|gate| view.is_gate(*gate));
     let closes = is_by_name || by_instance == Some(Closed::Free) || declared && gates.is_empty();
     let timed = path.iter().any(|step| step.kind.timed);
@@ -171,13 +229,18 @@ pub(crate) fn judge(view: &View<'_>, knowledge: &mut Knowledge, path: &[PathStep
 }
 
 /// Whether every joint where a fair read meets a reader is in a class of which a blocking writer was seen.
-pub(crate) fn waits_for_seen_writers(view: &View<'_>, path: &[PathStep]) -> bool {
+fn waits_for_seen_writers(view: &View<'_>, path: &[PathStep]) -> bool {
+    queues(path).all(|class| view.writer_seen(class))
+}
+
+/// The classes at which a fair read meets a reader, so that a writer has to queue there.
+fn queues(path: &[PathStep]) -> impl Iterator<Item = ClassId> {
     use crate::graph::{Held, Wanted};
-    let after = path.iter().cycle().skip(1);
-    path.iter().zip(after).all(|(step, next)| {
-        let needs_writer = step.kind.wanted == Wanted::FairRead && next.kind.held == Held::Shared;
-        !needs_writer || view.writer_seen(step.to)
-    })
+    let joints = path.iter().zip(path.iter().cycle().skip(1));
+    let needs_writer = |step: &PathStep, next: &PathStep| {
+        step.kind.wanted == Wanted::FairRead && next.kind.held == Held::Shared
+    };
+    joints.filter(move |(step, next)| needs_writer(step, next)).map(|(step, _)| step.to)
 }
 
 /// Whether the first sightings alone join up lock by lock.
@@ -206,7 +269,8 @@ fn instances_close(view: &View<'_>, knowledge: &mut Knowledge, path: &[PathStep]
         // What a lost gate raises is being judged.
         let _ = knowledge.note_pair(pair, gates.all(), || step.witness);
     }
-    let gates: Vec<&[Gate]> = gates.iter().map(Gates::all).collect();
+    let gates = gates.iter().map(Gates::all).chain(writers(view, knowledge, path));
+    let gates: Vec<&[Gate]> = gates.collect();
     let joined = closes_by_instance(&seen).then(|| excluding(&gates).is_empty());
     if joined == Some(true) {
         return Some(Closed::Free);
@@ -218,7 +282,7 @@ fn instances_close(view: &View<'_>, knowledge: &mut Knowledge, path: &[PathStep]
     let path = instance_cycle(view, knowledge, PathStep { from, to, kind: closing.kind });
     let path = path.filter(|path| path.iter().all(|step| is_on_cycle(step.from)));
     match path {
-        Some(path) if instance_gates(knowledge, &path).is_empty() => Some(Closed::Free),
+        Some(path) if instance_gates(view, knowledge, &path).is_empty() => Some(Closed::Free),
         Some(_) => Some(Closed::Gated),
         None => joined.map(|_| Closed::Gated),
     }
@@ -262,8 +326,11 @@ fn closed_instances(
 pub(crate) fn judge_instances(view: &View<'_>, knowledge: &Knowledge, path: &[PathStep<LockId>]) -> Judged {
     let timed = path.iter().any(|step| step.kind.timed);
     let writer_seen = waits_for_seen_writers(view, &classes_of(path));
-    let gates = instance_gates(knowledge, path);
-    let trusted = gates.iter().copied().find(|gate| is_of_one_class(path) || view.is_gate(*gate));
+    // Each order of two locks of one class is looked at; a writer alone is not.
+    let between_orders = excluding(&pair_gates(knowledge, path));
+    let are_exact = is_of_one_class(path) && !between_orders.is_empty();
+    let gates = if are_exact { between_orders } else { instance_gates(view, knowledge, path) };
+    let trusted = gates.iter().copied().find(|gate| are_exact || view.is_gate(*gate));
     let level = match () {
         () if timed || trusted.is_some() => Level::Note,
         () if !gates.is_empty() || !writer_seen => Level::Warning,
@@ -279,10 +346,16 @@ pub(crate) fn is_of_one_class(path: &[PathStep<LockId>]) -> bool {
     path.iter().all(|step| step.from.class() == path[0].from.class())
 }
 
-/// The locks by which two orders of the path exclude each other, whenever they were looked at.
-fn instance_gates(knowledge: &Knowledge, path: &[PathStep<LockId>]) -> Vec<LockId> {
-    let gates = path.iter().map(|step| knowledge.pair_gates(step.from, step.to));
-    excluding(&gates.collect::<Vec<_>>())
+/// The locks by which two orders of the path, or one and a writer that it needs, exclude each other, whenever they were looked at.
+fn instance_gates(view: &View<'_>, knowledge: &Knowledge, path: &[PathStep<LockId>]) -> Vec<LockId> {
+    let mut gates = pair_gates(knowledge, path);
+    gates.extend(writers(view, knowledge, &classes_of(path)));
+    excluding(&gates)
+}
+
+/// What was held around every order of the path.
+fn pair_gates<'k>(knowledge: &'k Knowledge, path: &[PathStep<LockId>]) -> Vec<&'k [Gate]> {
+    path.iter().map(|step| knowledge.pair_gates(step.from, step.to)).collect()
 }
 
 /// The path of classes behind a path of locks.

@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::judge::Lowered;
+use super::judge::{FairRead, Lowered};
 use super::violation::{Level, Violation};
 use crate::base::acquisition::Acquisition;
 use crate::base::id::{ClassId, LockId};
@@ -38,6 +38,8 @@ pub(crate) struct Knowledge {
     nesting: FxHashMap<ClassId, Witness>,
     /// What protected every sighting of every pair, of these classes, that no longer fitted.
     crowd_gates: FxHashMap<(ClassId, ClassId), Gates>,
+    /// What every blocking writer of a class held that was looked at.
+    writer_gates: FxHashMap<ClassId, Gates>,
     /// The first sighting of each usage bit of each class.
     pub(crate) usage_sites: FxHashMap<(ClassId, u32), Acquisition>,
     /// Contexts in which any class was used, and that were enabled while any was held.
@@ -63,6 +65,7 @@ impl Knowledge {
             pair_sites: FxHashMap::default(),
             nesting: FxHashMap::default(),
             crowd_gates: FxHashMap::default(),
+            writer_gates: FxHashMap::default(),
             usage_sites: FxHashMap::default(),
             used_in: ContextSet::EMPTY,
             enabled: ContextSet::EMPTY,
@@ -140,6 +143,30 @@ impl Knowledge {
         gates.map_or(&[], Gates::all)
     }
 
+    /// Keeps what a writer of the class held; `true` if that is less than all before it did.
+    pub(crate) fn note_writer(&mut self, class: ClassId, gates: &[Gate]) -> bool {
+        match self.writer_gates.entry(class) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(Gates::new(gates));
+                false
+            }
+            Entry::Occupied(_) if fault::is(Fault::FirstWriterOnly) => false,
+            Entry::Occupied(mut known) => known.get_mut().narrow(gates),
+        }
+    }
+
+    /// What every writer of the class held.
+    pub(crate) fn writer_gates(&self, class: ClassId) -> &[Gate] {
+        let known = self.writer_gates.get(&class).filter(|_| !fault::is(Fault::NoWriterGates));
+        known.map_or(&[], Gates::all)
+    }
+
+    /// The classes of which no writer was seen that holds nothing else.
+    pub(crate) fn classes_with_gated_writers(&self) -> FxHashSet<ClassId> {
+        let gated = self.writer_gates.keys().copied();
+        gated.filter(|class| !self.writer_gates(*class).is_empty()).collect()
+    }
+
     /// Where locks of one class were first nested.
     pub(crate) fn nesting(&self, class: ClassId) -> Option<&Witness> {
         self.nesting.get(&class)
@@ -147,6 +174,31 @@ impl Knowledge {
 
     pub(crate) fn pair(&self, from: LockId, to: LockId) -> Option<&PairSighting> {
         self.pair_sites.get(&(from, to))
+    }
+
+    /// Keeps an eye on a fair read behind a fair read, the one with the least around it; `true` if that is this one.
+    pub(crate) fn watch_fair_read(&mut self, seen: FairRead) -> bool {
+        match self.fair_read(seen.class) {
+            Some(known) => {
+                let has_less = known.gates.narrow(seen.gates.all());
+                if has_less {
+                    known.violation = seen.violation;
+                }
+                has_less
+            }
+            None => {
+                self.lowered.push(Lowered::FairRead(Box::new(seen)));
+                true
+            }
+        }
+    }
+
+    /// The fair read behind a fair read of this class that an eye is kept on.
+    pub(crate) fn fair_read(&mut self, class: ClassId) -> Option<&mut FairRead> {
+        self.lowered.iter_mut().find_map(|entry| match entry {
+            Lowered::FairRead(known) if known.class == class => Some(&mut **known),
+            _ => None,
+        })
     }
 
     /// A task gave the lock away while it held it.

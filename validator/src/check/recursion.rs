@@ -61,7 +61,7 @@ pub(crate) fn same_lock(view: &View<'_>, wanted: &Wanted) -> Option<(usize, Agai
     worst
 }
 
-/// The violation for taking the same lock again.
+/// The violation for taking the same lock again; how sure one behind a writer is depends on the writers.
 pub(crate) fn same_lock_violation(view: &View<'_>, wanted: &Wanted, index: usize, again: Again) -> Violation {
     let timed = wanted.acquisition.wait == Wait::Timed;
     let (code, detail) = match again {
@@ -74,11 +74,7 @@ pub(crate) fn same_lock_violation(view: &View<'_>, wanted: &Wanted, index: usize
     violation.evidence.timed = timed;
     violation.evidence.n_tasks = 1;
     violation.evidence.writer_seen = view.writer_seen(wanted.acquisition.class);
-    violation.level = match again {
-        _ if timed => Level::Note,
-        Again::BehindWriter if !violation.evidence.writer_seen => Level::Warning,
-        _ => Level::Error,
-    };
+    violation.level = if timed { Level::Note } else { Level::Error };
     violation.subject = Some(wanted.acquisition);
     violation.conflict = Some(view.acquisition(index));
     violation

@@ -119,10 +119,15 @@ impl<'a> View<'a> {
 
     /// The locks held besides the one at `from`: whoever else holds one of them, either of the two exclusively, cannot be here.
     pub(crate) fn gates(&self, from: usize) -> Vec<Gate> {
+        self.gates_but(Some(from))
+    }
+
+    /// The locks held, without the one at `skip`.
+    pub(crate) fn gates_but(&self, skip: Option<usize>) -> Vec<Gate> {
         if !self.config.evidence || fault::is(Fault::NoGates) {
             return Vec::new();
         }
-        let others = self.task.held.iter().enumerate().filter(|(index, _)| *index != from);
+        let others = self.task.held.iter().enumerate().filter(|(index, _)| Some(*index) != skip);
         others
             .filter(|(_, held)| held.mode == Mode::Exclusive || !fault::is(Fault::SharedGateIgnored))
             .map(|(_, held)| Gate { lock: held.lock, exclusive: held.mode == Mode::Exclusive })

@@ -139,7 +139,8 @@ pub struct Evidence {
     pub same_instances: bool,
     /// Whether the locks lie at the same distance in memory in both orders: fields of one struct.
     pub sibling: bool,
-    /// The class of a lock by which two dependencies of the cycle exclude each other: both were only seen under it.
+    /// The class of a lock by which two dependencies of the cycle, or one and the writers that have to queue, exclude each other:
+    /// both were only seen under it.
     pub gate: Option<ClassId>,
     /// How many tasks took part.
     pub n_tasks: usize,

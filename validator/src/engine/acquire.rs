@@ -10,7 +10,7 @@ use crate::base::acquisition::Acquisition;
 use crate::base::event::{Acquire, AcquireFlags};
 use crate::base::id::{ClassId, LockId};
 use crate::base::mix::{extend, mix};
-use crate::base::mode::{Mode, Wait};
+use crate::base::mode::Mode;
 use crate::check::instance_order;
 use crate::check::recursion::{self, Again};
 use crate::check::view::Wanted;
@@ -18,7 +18,6 @@ use crate::config::SameClassPolicy;
 use crate::fault::{self, Fault};
 use crate::state::class::Validation;
 use crate::state::held::{HeldLock, Rare};
-use crate::state::registry::fact;
 
 /// Keeps keys of instance chains apart from keys of class chains in the per-task cache.
 const INSTANCE_CHAIN: u64 = 0x1f83_d9ab_fb41_bd6b;
@@ -276,19 +275,6 @@ impl Validator {
     /// checked.
     pub fn acquire_failed(&self, task: &mut TaskContext, lock: LockId) {
         self.drop_held(task, lock);
-    }
-
-    /// Notes what an acquisition shows about its class whether or not its chain is known: a second lock, a writer. `true` if a
-    /// level may rise by it.
-    pub(super) fn note_facts(&self, wanted: &Wanted) -> bool {
-        let acquisition = &wanted.acquisition;
-        let Some(record) = self.registry.record(acquisition.class) else { return false };
-        let base = self.registry.record(acquisition.lock.class()).unwrap_or(record);
-        let several = base.note_instance(acquisition.lock) && base.has(fact::GATE);
-        // A writer with a timeout does not queue for ever, so readers do not wait behind it for ever.
-        let is_writer = acquisition.mode == Mode::Exclusive && acquisition.wait == Wait::Blocking;
-        let first_writer = is_writer && !record.has(fact::WRITER_SEEN) && record.note(fact::WRITER_SEEN);
-        several || (first_writer && !fault::is(Fault::WriterRaisesNothing))
     }
 }
 

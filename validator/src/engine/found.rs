@@ -3,14 +3,15 @@
 use std::sync::PoisonError;
 
 use super::{Findings, StackSource, Validator};
+use crate::base::mode::{Mode, Wait};
 use crate::check::cycle;
-use crate::check::judge::{self, Judged, Lowered};
+use crate::check::judge::{self, FairRead, Judged, Lowered};
 use crate::check::knowledge::Knowledge;
 use crate::check::recursion::{self, Again};
 use crate::check::view::{View, Wanted};
 use crate::check::violation::{Code, Detail, Level, Violation};
 use crate::fault::{self, Fault};
-use crate::graph::PathStep;
+use crate::graph::{Gates, PathStep};
 use crate::state::registry::fact;
 use crate::state::task::TaskContext;
 
@@ -44,6 +45,32 @@ impl Validator {
         self.admit(&mut knowledge, findings, violation);
     }
 
+    /// Notes what an acquisition shows about its class whether or not its chain is known: a second lock, a writer, and what that one
+    /// holds (`skip` is the lock itself, on an upgrade). `true` if a level may rise by it.
+    pub(super) fn note_facts(
+        &self,
+        view: &View<'_>,
+        knowledge: &mut Knowledge,
+        wanted: &Wanted,
+        skip: Option<usize>,
+    ) -> bool {
+        let acquisition = &wanted.acquisition;
+        let Some(record) = self.registry.record(acquisition.class) else { return false };
+        let base = self.registry.record(acquisition.lock.class()).unwrap_or(record);
+        let several = base.note_instance(acquisition.lock) && base.has(fact::GATE);
+        // A writer with a timeout does not queue for ever, so readers do not wait behind it for ever.
+        if acquisition.mode != Mode::Exclusive || acquisition.wait != Wait::Blocking {
+            return several;
+        }
+        let is_first = !record.has(fact::WRITER_SEEN) && record.note(fact::WRITER_SEEN);
+        let mut gates = view.gates_but(skip);
+        gates.retain(|gate| gate.lock != acquisition.lock);
+        let has_lost_gate = knowledge.note_writer(acquisition.class, &gates);
+        several
+            || is_first && !fault::is(Fault::WriterRaisesNothing)
+            || has_lost_gate && record.has(fact::GATED_WRITERS)
+    }
+
     /// LD0014: a fair read by a reader of the same lock.
     pub(super) fn behind_writer(
         &self,
@@ -56,28 +83,32 @@ impl Validator {
         if fault::is(Fault::NoRecursiveFairRead) {
             return;
         }
+        let view = self.view(task);
+        let mut violation = recursion::same_lock_violation(&view, wanted, index, Again::BehindWriter);
         let mut knowledge = self.knowledge.lock().unwrap_or_else(PoisonError::into_inner);
+        if violation.evidence.timed {
+            self.admit(&mut knowledge, findings, violation);
+            return;
+        }
+        let mut seen =
+            FairRead { class: wanted.acquisition.class, gates: Gates::new(&view.gates(index)), violation };
         // Judged under the lock under which facts are noted: a writer that turned up in between would raise nothing any more.
-        let violation = recursion::same_lock_violation(&self.view(task), wanted, index, Again::BehindWriter);
-        let n_before = findings.violations.len();
+        seen.judge(&view, &knowledge);
+        violation = seen.violation.clone();
         self.admit(&mut knowledge, findings, violation);
-        let found = findings.violations.get(n_before).filter(|found| found.level == Level::Warning);
-        let Some(mut lowered) = found.map(|found| Box::new(found.clone())) else { return };
-        knowledge.lowered.push(Lowered::FairRead(lowered.clone(), wanted.acquisition.class));
+        if seen.violation.level == Level::Error || !knowledge.watch_fair_read(seen) {
+            return;
+        }
         drop(knowledge);
         // By the time that a writer raises it this stack is gone. No lock of ours is held while one is captured.
-        let told = lowered.clone();
-        if let Some(subject) = &mut lowered.subject {
-            (subject.stack, subject.stack_exact) = (stacks.capture(), true);
-        }
+        let stack = stacks.capture();
         let mut knowledge = self.knowledge.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = knowledge.lowered.iter_mut().rev().find_map(|entry| match entry {
-            Lowered::FairRead(known, _) if *known == told => Some(known),
-            _ => None,
-        });
-        // Unless a writer was faster.
-        if let Some(known) = known {
-            *known = lowered;
+        // Unless a writer was faster, or another reader that is less protected.
+        if let Some(known) = knowledge.fair_read(wanted.acquisition.class)
+            && let Some(subject) = &mut known.violation.subject
+            && (subject.lock, subject.site) == (wanted.acquisition.lock, wanted.acquisition.site)
+        {
+            (subject.stack, subject.stack_exact) = (stack, true);
         }
     }
 
@@ -131,16 +162,12 @@ impl Validator {
                     self.admit(knowledge, findings, violation);
                     judged.level
                 }
-                Lowered::FairRead(violation, class) => {
-                    if view.writer_seen(*class) {
-                        let mut violation = violation.clone();
-                        violation.level = Level::Error;
-                        violation.evidence.writer_seen = true;
-                        self.admit(knowledge, findings, *violation);
-                        Level::Error
-                    } else {
-                        Level::Warning
-                    }
+                Lowered::FairRead(seen) => {
+                    let mut seen = seen.clone();
+                    seen.judge(view, knowledge);
+                    let level = seen.violation.level;
+                    self.admit(knowledge, findings, seen.violation);
+                    level
                 }
             };
             if level < Level::Error {

@@ -79,7 +79,7 @@ impl<'a> Pass<'a> {
         let knowledge = self.validator.knowledge.lock();
         let mut knowledge = knowledge.unwrap_or_else(PoisonError::into_inner);
         let knowledge = &mut *knowledge;
-        if self.validator.note_facts(self.wanted) {
+        if self.note_facts(knowledge) {
             self.validator.raise(&self.view, knowledge, self.findings);
         }
         self.findings.violations.append(&mut knowledge.pending);
@@ -115,6 +115,12 @@ impl<'a> Pass<'a> {
                 }
             }
         }
+    }
+
+    fn note_facts(&self, knowledge: &mut Knowledge) -> bool {
+        // What another task acquired was noted there, with what that one held.
+        self.scope != Scope::Dependencies
+            && self.validator.note_facts(&self.view, knowledge, self.wanted, self.skip)
     }
 
     fn is_ordered(&self) -> bool {
@@ -262,7 +268,7 @@ impl<'a> Pass<'a> {
         if !is_one_class && judged.level < Level::Error {
             return;
         }
-        if !is_one_class && judge::is_gated(&self.view, &knowledge.graph, &judge::classes_of(&path)) {
+        if !is_one_class && judge::is_gated(&self.view, knowledge, &judge::classes_of(&path)) {
             return;
         }
         let code = if is_one_class { Code::SameClassOrder } else { Code::CircularDependency };

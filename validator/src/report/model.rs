@@ -265,7 +265,7 @@ pub struct ReportEvidence {
     pub same_instances: bool,
     /// Whether the locks are fields of one struct, by their distance in memory.
     pub sibling: bool,
-    /// The display name of a class held around every dependency.
+    /// The display name of a class of which a lock was held around two of those that wait (dependencies, and writers that queue).
     pub gate: Option<String>,
     /// How many threads took part.
     pub threads: usize,

@@ -348,6 +348,32 @@ fn a_gate_and_a_timeout() {
     assert!(!text.contains("add a gate"), "a gate lock is never advised");
 }
 
+#[test]
+fn a_fair_read_that_a_gate_keeps_from_every_writer() {
+    let read = |line| lock(2, 3, Mode::Shared, line);
+    let mut found = Violation {
+        subject: Some(read(15)),
+        conflict: Some(read(14)),
+        evidence: Evidence { gate: Some(class(3)), writer_seen: true, ..Evidence::default() },
+        ..violation(Code::RecursiveFairRead, Level::Note)
+    };
+    let note = report(&found);
+    insta::assert_snapshot!(text(&note, &TextOptions { n_frames: 0, ..TextOptions::default() }, &Fixture));
+    found.level = Level::Warning;
+    assert!(note.notes[0].ends_with("nothing can hang as long as that is so"), "{:?}", note.notes);
+    assert!(
+        report(&found).notes[0].contains("there are several locks of its class"),
+        "{:?}",
+        report(&found).notes
+    );
+    found.evidence = Evidence { writer_seen: true, ..Evidence::default() };
+    assert!(
+        report(&found).notes[0].starts_with("a writer of this class was seen"),
+        "{:?}",
+        report(&found).notes
+    );
+}
+
 /// One violation of each of the rules that are not about a cycle.
 fn simple_rules() -> Vec<Violation> {
     let held = lock(1, 2, Mode::Exclusive, 9);

@@ -156,12 +156,7 @@ pub(super) fn notes(code: Code, report: &Report, detail: &DetailWords) -> Vec<St
             }
         }
         Code::CircularDependency | Code::SameClassOrder => cycle_notes(report, &mut notes),
-        Code::RecursiveFairRead if !report.evidence.writer_seen => {
-            notes.push("no writer of this class was seen yet; the first one makes this an error".to_owned());
-        }
-        Code::RecursiveFairRead => {
-            notes.push("a writer of this class was seen: a reader queues behind it, and it waits for the first read".to_owned());
-        }
+        Code::RecursiveFairRead => fair_read_notes(report, &mut notes),
         Code::HeldLockFreed if report.level == Level::Warning.as_str() => notes.push(
             "its owner drops it, so nobody is left who could wait for it; before, whoever wanted it would have waited for ever"
                 .to_owned(),
@@ -179,6 +174,25 @@ pub(super) fn notes(code: Code, report: &Report, detail: &DetailWords) -> Vec<St
         notes.push(message.clone());
     }
     notes
+}
+
+const NOTHING_HANGS: &str = ": nothing can hang as long as that is so";
+/// What is said of a gate of whose class there are several locks.
+const HALF_A_GATE: &str = ", so these locks do not hang; but there are several locks of its class, and not all that runs under another is looked at";
+
+fn fair_read_notes(report: &Report, notes: &mut Vec<String>) {
+    let evidence = &report.evidence;
+    notes.push(match &evidence.gate {
+        _ if !evidence.writer_seen => {
+            "no writer of this class was seen yet; the first one makes this an error, unless a lock that both hold keeps them apart"
+                .to_owned()
+        }
+        None => "a writer of this class was seen: a reader queues behind it, and it waits for the first read".to_owned(),
+        Some(gate) => {
+            let rest = if report.level == Level::Note.as_str() { NOTHING_HANGS } else { HALF_A_GATE };
+            format!("every writer of this class held `{gate}`, which is held around these reads and keeps them apart{rest}")
+        }
+    });
 }
 
 fn cycle_notes(report: &Report, notes: &mut Vec<String>) {
@@ -203,16 +217,17 @@ fn cycle_notes(report: &Report, notes: &mut Vec<String>) {
         );
     }
     if let Some(gate) = &evidence.gate {
-        let seen = format!(
-            "`{gate}` was held around every sighting of two of the dependencies and keeps them apart"
-        );
+        let sides = if needs_writer(&report.cycle).is_empty() {
+            "two of the dependencies"
+        } else {
+            "two of those that wait (dependencies, and writers that queue)"
+        };
+        let seen = format!("`{gate}` was held around every sighting of {sides} and keeps them apart");
         let rest = match (report.level == Level::Note.as_str(), evidence.timed) {
-            (true, false) => ": nothing can hang as long as that is so",
+            (true, false) => NOTHING_HANGS,
             // The timeout is reason enough for a note; whether the gate is one too is not told.
             (true, true) => "",
-            (false, _) => {
-                ", so these locks do not hang; but there are several locks of its class, and not all that runs under another is looked at"
-            }
+            (false, _) => HALF_A_GATE,
         };
         notes.push(format!("{seen}{rest}"));
     }

@@ -45,6 +45,8 @@ pub(crate) mod fact {
     pub(crate) const WRITER_SEEN: u32 = 8;
     /// A class whose only lock counted as gate somewhere.
     pub(crate) const GATE: u32 = 16;
+    /// What all its writers held lowered something.
+    pub(crate) const GATED_WRITERS: u32 = 32;
     /// Orders between its single locks are remembered.
     pub(crate) const ORDERED: u32 = 32;
 }

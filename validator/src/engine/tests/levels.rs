@@ -83,6 +83,57 @@ fn readers_wait_for_a_queued_writer() {
     assert_eq!(user("rA rB -- rB rA -- ?A -- ?B --"), [WARNING], "a try never queues");
 }
 
+/// A writer that queues between two reads is one more that waits.
+#[test]
+fn what_all_writers_hold_keeps_them_out() {
+    const NOTED: (Code, Level) = (Code::RecursiveFairRead, Level::Note);
+    const WARNED: (Code, Level) = (Code::RecursiveFairRead, Level::Warning);
+    const FAILED: (Code, Level) = (Code::RecursiveFairRead, Level::Error);
+    assert_eq!(user("G A -- G rA rA --"), [NOTED]);
+    assert_eq!(user("rG A -- G rA rA --"), [NOTED], "either of the two exclusively");
+    assert_eq!(user("rG A -- rG rA rA --"), [FAILED], "readers exclude nobody");
+    assert_eq!(user("A -- G rA rA --"), [FAILED]);
+    assert_eq!(user("G A -- rA rA --"), [FAILED]);
+    assert_eq!(user("G A -- H rA rA --"), [FAILED]);
+    assert_eq!(user("G A -- rA G rA -- rA --"), [ERROR, NOTED], "another cycle, and that one hangs");
+    assert_eq!(user("G A -- G rA rA -- A --"), [NOTED, FAILED], "a writer without it");
+    assert_eq!(user("G A -- G rA rA -- ?A -- ~A --"), [NOTED], "neither of these queues for ever");
+    assert_eq!(user("G A -- G rA rA -- H A --"), [NOTED, FAILED]);
+    assert_eq!(user("G A -- G rA rA -- rA rA --"), [NOTED, FAILED], "a reader without it");
+    assert_eq!(user("G rA rA -- G A --"), [WARNED], "a level never sinks");
+    assert_eq!(user("G rA rA -- G A -- A --"), [WARNED, FAILED]);
+    assert_eq!(user("G rA rA -- rA rA -- G A --"), [WARNED, FAILED], "what is least protected counts");
+    assert_eq!(user("G1 A -- G1 rA rA -- G2 --"), [NOTED, WARNED], "a second lock of the gate's class");
+    assert_eq!(user("G1 -- G2 -- G1 A -- G1 rA rA --"), [WARNED]);
+}
+
+#[test]
+fn a_gate_keeps_the_writers_of_a_cycle_out() {
+    assert_eq!(
+        user("G A -- G B -- G rA rB -- rB rA --"),
+        [NOTE],
+        "neither writer can queue beside the first"
+    );
+    assert_eq!(
+        user("G A -- G B -- rA rB -- rB rA --"),
+        [NOTE],
+        "two writers are needed, and only one has the gate"
+    );
+    assert_eq!(user("G A -- B -- rA rB -- rB rA --"), [ERROR]);
+    assert_eq!(user("G A -- G B -- G rA rB -- rB rA -- A -- B --"), [NOTE, ERROR]);
+    assert_eq!(user("G A -- G rA B -- B rA --"), [NOTE]);
+    assert_eq!(user("G A -- rA B -- B rA --"), [ERROR]);
+    assert_eq!(user("G1 -- G2 -- G1 A -- G1 rA B -- B rA --"), [WARNING]);
+    // Another way round needs no writer.
+    assert_eq!(user("G A -- G rA B -- A C -- C B -- B rA --"), [ERROR]);
+    // Locks of one class: their orders are looked at each time, the writers are not.
+    let by_order = "G rA1 rA2 -- G rA2 rA1 --";
+    const ORDER: Code = Code::SameClassOrder;
+    assert_eq!(user(&format!("A1 -- A2 -- {by_order}")), [(ORDER, Level::Note)]);
+    assert_eq!(user("G A1 -- G A2 -- rA1 rA2 -- rA2 rA1 --"), [(ORDER, Level::Note)]);
+    assert_eq!(user("G1 -- G2 -- G1 A1 -- G1 A2 -- rA1 rA2 -- rA2 rA1 --"), [(ORDER, Level::Warning)]);
+}
+
 #[test]
 fn declared_classes_are_interchangeable() {
     let mut bench = Bench::user();

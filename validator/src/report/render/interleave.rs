@@ -29,7 +29,13 @@ pub struct Step {
 
 /// What the interleaving of `report` shows, as a heading.
 pub fn how_it_hangs(report: &Report) -> &'static str {
-    if report.evidence.is_out_of_reach() { "how it would hang if others could reach every lock" } else { "how it hangs" }
+    match &report.evidence {
+        evidence if evidence.is_out_of_reach() => "how it would hang if others could reach every lock",
+        evidence if evidence.gate.is_some() && report.level != "error" => {
+            "how it would hang without the gate"
+        }
+        _ => "how it hangs",
+    }
 }
 
 /// The interleaving in which `report` hangs; `None` for rules about something else.
