@@ -64,7 +64,7 @@ pub(crate) fn handle(task: &mut Task, outcome: Outcome) -> Aftermath {
         }
         let is_denied = deliver(task, violation);
         match runtime.config.on_violation {
-            OnViolation::Abort if is_denied => abort(),
+            OnViolation::Abort if is_denied => abort(ASKED),
             OnViolation::Panic if is_denied && message.is_none() => {
                 message = Some(format!(
                     "lockdep: {} was reported, and LOCKDEP_ON_VIOLATION=panic",
@@ -133,9 +133,11 @@ pub(crate) fn deliver(task: &Task, violation: &Violation) -> bool {
 pub(crate) fn deadlock_ends(runtime: &Runtime, violation: &Violation) -> Option<String> {
     match runtime.config.on_deadlock {
         OnDeadlock::Hang => None,
-        OnDeadlock::Abort => abort(),
+        OnDeadlock::Abort => abort(ASKED),
         // A second panic would end the process with less to say.
-        OnDeadlock::Panic if std::thread::panicking() => abort(),
+        OnDeadlock::Panic if std::thread::panicking() => abort(
+            "aborting: this thread would wait for itself for ever, and it cannot panic, because it is unwinding already",
+        ),
         OnDeadlock::Panic => Some(format!(
             "lockdep: this acquisition waits for a lock that its own thread holds ({}); \
              LOCKDEP_ON_DEADLOCK=hang lets it wait",
@@ -144,7 +146,9 @@ pub(crate) fn deadlock_ends(runtime: &Runtime, violation: &Violation) -> Option<
     }
 }
 
-fn abort() -> ! {
-    sink::notice("aborting, as LOCKDEP_ON_VIOLATION or LOCKDEP_ON_DEADLOCK asks");
+const ASKED: &str = "aborting, as LOCKDEP_ON_VIOLATION or LOCKDEP_ON_DEADLOCK asks";
+
+fn abort(why: &str) -> ! {
+    sink::notice(why);
     std::process::abort()
 }

@@ -102,7 +102,8 @@ fn ordered(segments: &Segments, seen: &[Seen]) -> Option<Ordered> {
     strongest
 }
 
-/// Whether both orders of a cycle of two were seen between locks at the same distance in memory, as fields of one struct are.
+/// Whether both orders of a cycle of two were seen between locks at the same distance in memory, as fields of one struct are. Of
+/// the same two locks that says nothing: any two keep their distance.
 fn is_sibling(seen: &[Seen]) -> bool {
     /// Fields of one struct are rarely farther apart.
     const MAX_DISTANCE: usize = 1 << 16;
@@ -112,7 +113,8 @@ fn is_sibling(seen: &[Seen]) -> bool {
     let is_known = [from, to, back_from, back_to].iter().all(|address| *address != 0);
     let is_same_pair = (from, to) == (back_to, back_from);
     is_known
-        && (is_same_pair || to.wrapping_sub(from) == back_from.wrapping_sub(back_to))
+        && !is_same_pair
+        && to.wrapping_sub(from) == back_from.wrapping_sub(back_to)
         && to.abs_diff(from) <= MAX_DISTANCE
 }
 

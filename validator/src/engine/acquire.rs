@@ -366,10 +366,14 @@ fn chain_at(task: &TaskContext, index: usize) -> u64 {
 pub(super) fn rechain(task: &mut TaskContext, first: usize) {
     for index in first..task.held.len() {
         let depth = task.depth_of(index);
-        task.held[index].previous_chain = match index.checked_sub(1) {
+        let previous = match index.checked_sub(1) {
             Some(below) if task.depth_of(below) == depth => chain_at(task, below),
             _ => start_of(task, depth),
         };
+        let held = &mut task.held[index];
+        // The stack that is known of the new chain is whoever's who was the first with it.
+        held.is_first_sighting &= held.previous_chain == previous;
+        held.previous_chain = previous;
     }
     let depth = task.entered().len();
     task.chain = match task.held.last() {

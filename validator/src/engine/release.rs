@@ -258,7 +258,8 @@ impl TaskContext {
             && below.lock == lock
             && newest.lock != lock
         {
-            *below = HeldLock { previous_chain: below.previous_chain, ..*newest };
+            // The stack that is known of the new chain is whoever's who was the first with it.
+            *below = HeldLock { previous_chain: below.previous_chain, is_first_sighting: false, ..*newest };
             self.chain = chain_with(below);
             self.held.pop();
             return true;

@@ -66,7 +66,7 @@ fn recursion(report: &Report, detail: &DetailWords) -> Vec<String> {
     let mut help = Vec::new();
     if let (Some(held), Some(wanted)) = (&report.conflict, &report.subject) {
         let made = Holder::of_locks(held, wanted).places.map(|(made, _)| made);
-        let made = through(made.as_ref(), &held.site);
+        let made = through(made.as_ref(), &held.site, held.exact);
         help.push(format!(
             "drop the guard acquired at {made} before this point, or pass it on instead of locking again"
         ));
@@ -194,18 +194,19 @@ const INITIALISATIONS: [&str; 5] = ["Once", "OnceLock", "LazyLock", "OnceCell", 
 /// Where the function that holds the one lock of a dependency goes for the other.
 fn where_wanted(step: &ReportDependency) -> String {
     let wanted = Holder::of_dependency(step).places.map(|(_, wanted)| wanted);
-    through(wanted.as_ref(), &step.acquire_site)
+    through(wanted.as_ref(), &step.acquire_site, step.frames_acquire.exact)
 }
 
 /// The place at which a reader can change something, and the place of the acquisition itself if that is another.
 ///
 /// The first is where the holder stands, if that is known; else the caller of what was seen to be a wrapper. A function that
 /// another file calls is none for that alone: then both are told, and the reader knows.
-fn through(holder: Option<&Place>, site: &Place) -> String {
+fn through(holder: Option<&Place>, site: &Place, is_exact: bool) -> String {
     let outside = site.outside_wrapper();
     let caller = site.caller.as_deref().filter(|_| holder.is_none() && !site.in_wrapper);
     if let Some(caller) = caller {
-        return format!("{site} (called from {caller})");
+        let called = if is_exact { "called from" } else { "called, on one path, from" };
+        return format!("{site} ({called} {caller})");
     }
     let at = holder.unwrap_or(outside);
     // A wrapper is only worth its place where no other stands between it and the reader.
@@ -242,7 +243,11 @@ fn declared(report: &Report) -> Vec<String> {
             wanted.class,
             held.class,
             held.class,
-            through(Holder::of_locks(held, wanted).places.map(|(held, _)| held).as_ref(), &held.site)
+            through(
+                Holder::of_locks(held, wanted).places.map(|(held, _)| held).as_ref(),
+                &held.site,
+                held.exact
+            )
         ),
         "if the order is meant, change the line in the lock-order file, so that it is reviewed".to_owned(),
     ]
@@ -257,10 +262,11 @@ mod tests {
         let place = |file: &str, line| Place { file: file.into(), line, column: 5, ..Place::default() };
         let caller = Some(Box::new(place("main.rs", 18)));
         let site = Place { caller, ..place("queue.rs", 55) };
-        assert_eq!(through(None, &site), "queue.rs:55:5 (called from main.rs:18:5)");
+        assert_eq!(through(None, &site, true), "queue.rs:55:5 (called from main.rs:18:5)");
+        assert_eq!(through(None, &site, false), "queue.rs:55:5 (called, on one path, from main.rs:18:5)");
         let site = Place { in_wrapper: true, ..site };
-        assert_eq!(through(None, &site), "main.rs:18:5 (through queue.rs:55:5)");
+        assert_eq!(through(None, &site, true), "main.rs:18:5 (through queue.rs:55:5)");
         let holder = place("task.rs", 7);
-        assert_eq!(through(Some(&holder), &site), "task.rs:7:5 (through main.rs:18:5)");
+        assert_eq!(through(Some(&holder), &site, true), "task.rs:7:5 (through main.rs:18:5)");
     }
 }

@@ -142,21 +142,27 @@ pub(super) fn name_callers(report: &mut Report) {
     let mut holders = holders.into_iter().map(Option::unzip);
     for step in &mut report.cycle {
         let (held, wanted) = holders.next().unwrap_or_default();
-        name_caller(&mut step.held_site, &step.frames_held.frames, &wrappers, held);
-        name_caller(&mut step.acquire_site, &step.frames_acquire.frames, &wrappers, wanted);
+        name_caller(&mut step.held_site, (&step.frames_held.frames, step.frames_held.exact), &wrappers, held);
+        let acquire = (step.frames_acquire.frames.as_slice(), step.frames_acquire.exact);
+        name_caller(&mut step.acquire_site, acquire, &wrappers, wanted);
     }
     let (held, wanted) = holders.next().unwrap_or_default();
     for (lock, holder) in [(&mut report.conflict, held), (&mut report.subject, wanted)] {
         if let Some(lock) = lock {
-            name_caller(&mut lock.site, &lock.frames, &wrappers, holder);
+            name_caller(&mut lock.site, (&lock.frames, lock.exact), &wrappers, holder);
         }
     }
     for lock in &mut report.held {
-        name_caller(&mut lock.site, &lock.frames, &wrappers, None);
+        name_caller(&mut lock.site, (&lock.frames, lock.exact), &wrappers, None);
     }
 }
 
-fn name_caller(site: &mut Place, frames: &[Frame], wrappers: &[String], holder: Option<Place>) {
+fn name_caller(
+    site: &mut Place,
+    (frames, is_exact): (&[Frame], bool),
+    wrappers: &[String],
+    holder: Option<Place>,
+) {
     if site.caller.is_some() || !site.is_known() {
         return;
     }
@@ -167,7 +173,8 @@ fn name_caller(site: &mut Place, frames: &[Frame], wrappers: &[String], holder: 
         let caller = outside.iter().find(|frame| !is_wrapper(frame) && !frame.file.is_empty());
         if let Some(caller) = caller {
             site.caller = Some(Box::new(place_of(caller)));
-            site.in_wrapper = true;
+            // The caller of another path may be innocent, unless the other stack has it too.
+            site.in_wrapper = is_exact || holder.is_some();
             return;
         }
     }
@@ -268,14 +275,18 @@ mod tests {
     fn the_caller_is_the_first_frame_outside_the_file_or_the_wrapper() {
         let frames = stack(&[("wrap::lock", "w.rs", 3), ("wrap::with", "w.rs", 5), ("app::run", "a.rs", 7)]);
         let mut in_own_file = site("w.rs", 3);
-        name_caller(&mut in_own_file, &frames.frames, &[], None);
+        name_caller(&mut in_own_file, (&frames.frames, true), &[], None);
         assert_eq!(in_own_file.caller.as_ref().map(|caller| caller.line), Some(7));
         assert_eq!(in_own_file.outside_wrapper().line, 3, "it may be no wrapper");
         let mut known = site("w.rs", 3);
-        name_caller(&mut known, &frames.frames, &["wrap::lock".to_owned()], None);
+        name_caller(&mut known, (&frames.frames, true), &["wrap::lock".to_owned()], None);
         assert_eq!(known.outside_wrapper().line, 5);
+        let mut guessed = site("w.rs", 3);
+        name_caller(&mut guessed, (&frames.frames, false), &["wrap::lock".to_owned()], None);
+        assert_eq!(guessed.caller.as_ref().map(|caller| caller.line), Some(5));
+        assert_eq!(guessed.outside_wrapper().line, 3, "another path led there");
         let mut alone = site("w.rs", 3);
-        name_caller(&mut alone, &frames.frames[..2], &[], Some(site("w.rs", 5)));
+        name_caller(&mut alone, (&frames.frames[..2], true), &[], Some(site("w.rs", 5)));
         assert_eq!(alone.caller.map(|caller| caller.line), Some(5), "the holder, in the same file");
     }
 }

@@ -87,3 +87,31 @@ fn a_known_chain_does_not_lend_its_stack_to_what_closes_a_cycle_of_locks() {
     assert_eq!((closing.to.stack, closing.to.stack_exact), (stacks.newest(), true));
     assert!(!closing.from.stack_exact, "the outer lock's chain was known, so nobody looked at its stack");
 }
+
+/// What was held below has gone meanwhile: the chain is now one that somebody else was the first with.
+#[test]
+fn the_stack_of_a_chain_that_changed_is_not_that_of_the_sighting() {
+    // Right below the newest, and further down.
+    for between in [None, Some("W1")] {
+        let (mut bench, stacks) = (Bench::user(), Numbered::default());
+        let take = |bench: &mut Bench, name: &str| {
+            let event = bench.event(name, Mode::Exclusive, Wait::Blocking);
+            let outcome = bench.validator.acquire(&mut bench.task, &event, &stacks);
+            outcome.into_findings().map(|found| found.violations).unwrap_or_default()
+        };
+        take(&mut bench, "X1");
+        bench.run("--");
+        take(&mut bench, "Y1");
+        take(&mut bench, "X1");
+        between.map(|name| take(&mut bench, name));
+        bench.run("-Y1");
+        take(&mut bench, "Z1");
+        bench.run("--");
+        take(&mut bench, "Z1");
+        let found = take(&mut bench, "X1");
+        let step = |closing| found[0].cycle.iter().find(|step| step.closing == closing).expect("both orders");
+        let held = step(false).from;
+        assert!(!held.stack_exact, "its stack is that of the first to take X alone: {held:?}");
+        assert!(step(false).to.stack_exact && step(true).from.stack_exact && step(true).to.stack_exact);
+    }
+}
