@@ -13,6 +13,13 @@ pub(super) const CASES: &[Case] = &[
     Case::new("self_deadlock_abort", Want::Error("LD0001"), "LOCKDEP_ON_DEADLOCK=abort", self_deadlock)
         .ends(End::Signal(6))
         .with_env(&[("LOCKDEP_ON_DEADLOCK", "abort")]),
+    Case::new(
+        "self_deadlock_twice",
+        Want::Error("LD0001"),
+        "again in a destructor that the first one's panic runs: it cannot panic twice, so it aborts",
+        self_deadlock_twice,
+    )
+    .ends(End::Signal(6)),
     Case::new("array_in_order", Want::Silent, "i before j for i < j, always", array_in_order),
     Case::new(
         "array_other_instances",
@@ -66,6 +73,18 @@ pub(super) const CASES: &[Case] = &[
     ),
     Case::new("moved_lock", Want::Error("LD0003"), "a lock that moved is still that lock", moved_lock),
 ];
+
+fn self_deadlock_twice() {
+    struct Counted<'a>(&'a Mutex<u32>);
+    impl Drop for Counted<'_> {
+        fn drop(&mut self) {
+            *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) += 1;
+        }
+    }
+    let count = Mutex::new(0);
+    let _guard = count.lock();
+    drop((Counted(&count), Counted(&count)));
+}
 
 fn self_deadlock() {
     let a = Mutex::new('a');

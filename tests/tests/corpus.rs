@@ -76,6 +76,27 @@ fn off_is_silent() {
     assert_eq!((ended.describe().as_str(), ended.stderr.as_str()), ("exit 0", ""));
 }
 
+#[test]
+fn an_abort_says_why() {
+    for (program, why) in [
+        ("self_deadlock_abort", "aborting, as LOCKDEP_ON_VIOLATION or LOCKDEP_ON_DEADLOCK asks"),
+        (
+            "self_deadlock_twice",
+            "aborting: this thread would wait for itself for ever, and it cannot panic, because",
+        ),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_corpus"));
+        clear(&mut command);
+        command.env("LOCKDEP", "1");
+        if program.ends_with("abort") {
+            command.env("LOCKDEP_ON_DEADLOCK", "abort");
+        }
+        let ended = child::run(command.arg(program), LIMIT).expect("the corpus starts");
+        assert_eq!(ended.describe(), "signal 6", "{}", ended.stderr);
+        assert!(ended.stderr.contains(why), "{program}: {}", ended.stderr);
+    }
+}
+
 fn clear(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("LOCKDEP") {
