@@ -16,6 +16,7 @@ use crate::source::Sources;
 mod call;
 #[cfg(test)]
 mod tests;
+mod wrapper;
 
 /// How the advice begins that the report gives where nobody looked at the source.
 const GENERAL: &str = "a guard in the head of a `match`";
@@ -42,6 +43,11 @@ pub(crate) fn add(report: &mut Report, sources: &Sources) {
         ));
     }
     advice.extend(under_guard(report, sources));
+    if let Some(sentence) = wrapper::earlier_call(report, sources) {
+        was_read = true;
+        report.help.retain(|general| !general.starts_with(wrapper::GENERAL));
+        advice.push(sentence);
+    }
     // The source decides whether that is it.
     report.help.retain(|sentence| {
         let is_answered = was_read && sentence.starts_with(GENERAL);

@@ -77,6 +77,7 @@ fn what_keeps_a_guard_alive_is_named_and_what_was_meant_is_not() {
         repair.help
     );
     names_who_calls_a_wrapper(&found);
+    names_who_keeps_what_a_wrapper_gave(&found);
     an_order_that_its_owner_takes_is_a_warning(&found);
     assert!(
         !found.contains_key("tail_of_a_block") && !found.contains_key("else_of_an_if_let"),
@@ -98,6 +99,19 @@ fn names_who_calls_a_wrapper(found: &BTreeMap<String, Vec<Report>>) {
     let again = found.values().flatten().find(is_again).expect("a thread waits for itself");
     let guard = format!("the guard acquired at {}", at("// the guard to drop"));
     assert!(again.help.iter().any(|help| help.contains(&guard)), "{:#?}", again.help);
+}
+
+/// The stack that is known of the first acquisition is that of somebody else.
+fn names_who_keeps_what_a_wrapper_gave(found: &BTreeMap<String, Vec<Report>>) {
+    let report = only(found, "apart::twice_through_one_method");
+    let at = |text: &str| format!("young/src/apart.rs:{}", line("young/src/apart.rs", text));
+    let (kept, again) = (at("// kept here"), at("// wanted again"));
+    let said = &report.help[0];
+    assert!(said.starts_with(&format!("`guard`, which `state` gave at {kept}:")), "{said}");
+    assert!(said.contains(&format!("when `state` is called again at {again}:")), "{said}");
+    let innocent = at("self.state()[0]");
+    let steps = lockdep_validator::report::render::interleaving(report).expect("it hangs").steps;
+    assert!(steps.iter().all(|step| !step.place.to_string().starts_with(&innocent)), "{steps:#?}");
 }
 
 /// The types say that no other thread can be there, and only the source tells the types.

@@ -184,3 +184,48 @@ fn what_a_macro_writes_is_not_the_users_to_mend() {
     assert!(said[0].contains("in what the macro at a.rs:2:5 writes"), "{said:?}");
     assert_eq!(said.len(), 1, "and no head of a `match` is looked for: {said:?}");
 }
+
+/// What is said where `state` is called again, by `set` in the line with `again`, and the guard is that of an earlier call.
+fn behind_wrapper(set: &str) -> Vec<String> {
+    let text = format!(
+        "fn state(&self) -> G {{\n    self.0.lock().unwrap()\n}}\nfn other(&self) {{\n    let x = self.state();\n}}\n{set}\n"
+    );
+    let again = text.lines().position(|line| line.contains("// again")).expect("marked") + 1;
+    recursion(&text, &[("m::B::state", 2), ("m::B::set", u32::try_from(again).expect("short"))])
+}
+
+#[test]
+fn the_guard_of_a_wrapper_is_found_where_its_caller_keeps_it() {
+    for (set, variable) in [
+        ("fn set(&self) {\n    let guard = self.state();\n    self.state().n = 1; // again\n}", "guard"),
+        (
+            "fn set(&self) {\n    let mut g: G<'_> = self\n        .state();\n    if g.a {\n        f(self.state()); // again\n    }\n}",
+            "g",
+        ),
+        (
+            "fn set(&self) {\n    let g = self.state().unwrap();\n    { let h = self.n; }\n    self.state(); // again\n}",
+            "g",
+        ),
+    ] {
+        let said = behind_wrapper(set);
+        assert!(
+            said[0].starts_with(&format!("`{variable}`, which `state` gave at a.rs:")),
+            "{set}: {said:?}"
+        );
+    }
+    for set in [
+        // It is gone, or nothing that is kept.
+        "fn set(&self) {\n    let g = self.state();\n    drop(g);\n    self.state(); // again\n}",
+        "fn set(&self) {\n    let n = self.state().n;\n    self.state(); // again\n}",
+        "fn set(&self) {\n    let n = *self.state();\n    self.state(); // again\n}",
+        "fn set(&self) {\n    let _ = self.state();\n    self.state(); // again\n}",
+        "fn set(&self) {\n    self.state();\n    self.state(); // again\n}",
+        "fn set(&self) {\n    {\n        let g = self.state();\n    }\n    self.state(); // again\n}",
+        // Another function's, another name.
+        "fn set(&self) {\n    self.state(); // again\n}",
+        "fn set(&self) {\n    let g = self.restate();\n    self.state(); // again\n}",
+    ] {
+        let said = behind_wrapper(set);
+        assert!(!said.iter().any(|said| said.contains("gave at")), "{set}: {said:?}");
+    }
+}
