@@ -209,10 +209,12 @@ impl Validator {
         if !is_known || by_instance || acquire.nest.is_some() || self.has_pending() {
             let stack = if is_known { None } else { stacks.capture() };
             is_first_sighting = stack.is_some();
-            let mut wanted = Wanted::new(acquire, class, stack.or_else(|| self.chains.stack(chain)));
+            let known = || self.chains.stack_of_site(base, acquire.site).or_else(|| self.chains.stack(chain));
+            let mut wanted = Wanted::new(acquire, class, stack.or_else(known));
             wanted.acquisition.stack_exact = !is_known;
             Pass::new(self, task, &wanted, !is_known, &mut findings).run();
             if !is_known {
+                self.chains.insert_stack_of_site(base, acquire.site, stack);
                 if key != chain {
                     self.chains.insert_stack(chain, stack);
                 }

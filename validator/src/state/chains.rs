@@ -5,12 +5,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use dashmap::DashMap;
 use rustc_hash::FxBuildHasher;
 
-use crate::base::id::StackId;
+use crate::base::id::{ClassId, StackId};
+use crate::base::mix::mix;
+use crate::base::site::Site;
 
 /// A program with more distinct chains than this has a class too many for each of its locks.
 const MAX_CHAINS: u64 = 1 << 23;
 /// Keeps the stacks of chains apart from the chains themselves.
 const STACK_ONLY: u64 = 0x8422_2325_cbf2_9ce4;
+/// Keeps the stacks of places apart from either.
+const STACK_OF_SITE: u64 = 0x9ae1_6a3b_2f90_404f;
 
 /// Every chain that was validated, by key, with the stack of its first sighting.
 ///
@@ -43,6 +47,18 @@ impl Chains {
         }
     }
 
+    /// A stack that led to this place, where a lock of this class was acquired; perhaps not by the path that is looked for.
+    pub(crate) fn stack_of_site(&self, class: ClassId, site: Site) -> Option<StackId> {
+        self.map.get(&key_of_site(class, site)).and_then(|stack| *stack)
+    }
+
+    /// Remembers a stack that led to a place; the first one stays.
+    pub(crate) fn insert_stack_of_site(&self, class: ClassId, site: Site, stack: Option<StackId>) {
+        if stack.is_some() && self.n_chains() < MAX_CHAINS {
+            self.map.entry(key_of_site(class, site)).or_insert(stack);
+        }
+    }
+
     /// Remembers a chain; the first stack stays. `false` if there was no room: the chain will be validated again each time.
     pub(crate) fn insert(&self, key: u64, stack: Option<StackId>) -> bool {
         if self.n_chains() >= MAX_CHAINS {
@@ -72,4 +88,8 @@ impl Chains {
         // ORDERING: Relaxed: a statistic.
         self.n_chains.load(Ordering::Relaxed)
     }
+}
+
+fn key_of_site(class: ClassId, site: Site) -> u64 {
+    mix(mix(STACK_OF_SITE, u64::from(class.raw())), site.0)
 }
