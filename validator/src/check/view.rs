@@ -94,8 +94,7 @@ impl<'a> View<'a> {
     /// A held lock as violations and witnesses name it.
     pub(crate) fn acquisition(&self, index: usize) -> Acquisition {
         let held = &self.task.held[index];
-        let of_site = || self.chains.stack_of_site(held.lock.class(), held.site);
-        let of_site = if held.is_first_sighting { None } else { of_site() };
+        let chain = self.task.chain_after(index);
         Acquisition {
             lock: held.lock,
             class: self.class_of(held),
@@ -104,8 +103,7 @@ impl<'a> View<'a> {
             wait: held.wait,
             address: held.address,
             site: held.site,
-            // What is known of the chain may have led elsewhere.
-            stack: of_site.or_else(|| self.chains.stack(self.task.chain_after(index))),
+            stack: self.chains.stack(chain, held.lock.class(), held.site),
             stack_exact: held.is_first_sighting,
         }
     }

@@ -209,16 +209,16 @@ impl Validator {
         if !is_known || by_instance || acquire.nest.is_some() || self.has_pending() {
             let stack = if is_known { None } else { stacks.capture() };
             is_first_sighting = stack.is_some();
-            let known = || self.chains.stack_of_site(base, acquire.site).or_else(|| self.chains.stack(chain));
+            let known = || self.chains.stack(chain, base, acquire.site);
             let mut wanted = Wanted::new(acquire, class, stack.or_else(known));
             wanted.acquisition.stack_exact = !is_known;
             Pass::new(self, task, &wanted, !is_known, &mut findings).run();
             if !is_known {
-                self.chains.insert_stack_of_site(base, acquire.site, stack);
+                self.chains.insert_stack_of_site(base, stack, acquire.site);
                 if key != chain {
-                    self.chains.insert_stack(chain, stack);
+                    self.chains.insert_stack(chain, stack, acquire.site);
                 }
-                if !self.chains.insert(key, stack) {
+                if !self.chains.insert(key, stack, acquire.site) {
                     self.count_dropped();
                 }
             }

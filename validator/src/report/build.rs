@@ -17,7 +17,7 @@ use super::model::{
     ReportLock, SCHEMA,
 };
 use super::names::Names;
-use super::places::{is_at, with_frames};
+use super::places::with_frames;
 use super::{help, under_guard, words};
 
 /// What only the embedder knows: the meaning of its own tokens. Called with no lock of the engine held.
@@ -256,16 +256,10 @@ impl Builder<'_> {
         }
     }
 
-    /// The stack of an acquisition. That of another path to the same chain is shown only if it went through the same place: the
-    /// frames of another acquisition would be a wrong lead.
+    /// The stack of an acquisition: the very one, or that of another path to the same place.
     fn stack(&self, acquisition: &Acquisition) -> Frames {
         let exact = acquisition.stack_exact;
-        let Some(stack) = acquisition.stack else { return Frames { exact, ..Frames::default() } };
-        let mut frames = prune(self.resolver.frames(stack));
-        let place = self.resolver.place(acquisition.site);
-        if !exact && !frames.iter().any(|frame| is_at(frame, &place)) {
-            frames.clear();
-        }
+        let frames = acquisition.stack.map(|stack| prune(self.resolver.frames(stack))).unwrap_or_default();
         Frames { exact, frames }
     }
 
