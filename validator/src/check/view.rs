@@ -123,8 +123,10 @@ impl<'a> View<'a> {
         self.gates_but(Some(from))
     }
 
-    /// The locks held, without the one at `skip`.
+    /// The locks held, without the one at `skip`. Of many the outermost.
     pub(crate) fn gates_but(&self, skip: Option<usize>) -> Vec<Gate> {
+        /// They are kept for each dependency, pair and class: thousands of locks held at once would be gigabytes.
+        const MAX_GATES: usize = 256;
         if !self.config.evidence || fault::is(Fault::NoGates) {
             return Vec::new();
         }
@@ -132,6 +134,7 @@ impl<'a> View<'a> {
         others
             .filter(|(_, held)| held.mode == Mode::Exclusive || !fault::is(Fault::SharedGateIgnored))
             .map(|(_, held)| Gate { lock: held.lock, exclusive: held.mode == Mode::Exclusive })
+            .take(MAX_GATES)
             .collect()
     }
 

@@ -46,15 +46,19 @@ impl Gates {
 
     /// Keeps what was held at another sighting too, and exclusively only if it was so there; `true` if that is less than before.
     pub fn narrow(&mut self, held: &[Gate]) -> bool {
-        let at = |gate: &Gate| held.iter().find(|other| other.lock == gate.lock);
-        let stays = |gate: &Gate| at(gate).is_some_and(|other| other.exclusive || !gate.exclusive);
-        if self.0.iter().all(stays) {
+        // Both are in the order of a stack, so the next one is mostly right behind the last.
+        let mut behind = 0;
+        let mut at = |gate: &Gate| {
+            let is_it = |other: &Gate| other.lock == gate.lock;
+            let index = held[behind..].iter().position(is_it).map(|index| behind + index);
+            let index = index.or_else(|| held[..behind].iter().position(is_it))?;
+            behind = index + 1;
+            Some(Gate { exclusive: gate.exclusive && held[index].exclusive, ..*gate })
+        };
+        if self.0.iter().all(|gate| at(gate) == Some(*gate)) {
             return false;
         }
-        let both = |gate: &Gate| {
-            at(gate).map(|other| Gate { exclusive: gate.exclusive && other.exclusive, ..*gate })
-        };
-        self.0 = self.0.iter().filter_map(both).collect();
+        self.0 = self.0.iter().filter_map(at).collect();
         true
     }
 
@@ -166,6 +170,9 @@ mod tests {
         assert!(gates.narrow(&[gate(2, false)]), "held by a reader");
         assert_eq!(gates.all(), [gate(2, false)]);
         assert!(!gates.narrow(&[gate(2, true)]), "it stays a reader's");
+        let mut gates = Gates::new(&[gate(1, true), gate(2, true), gate(3, true)]);
+        assert!(gates.narrow(&[gate(3, true), gate(4, true), gate(1, true)]), "in another order");
+        assert_eq!(gates.all(), [gate(1, true), gate(3, true)]);
         assert!(gates.narrow(&[]));
         assert!(gates.all().is_empty());
     }

@@ -218,3 +218,16 @@ fn a_child_of_a_scope_tells_what_it_acquires_even_if_it_is_known() {
     let classes: Vec<_> = acquired.iter().map(|acquisition| acquisition.class).collect();
     assert_eq!(classes, [bench.class("A"), bench.class("B")]);
 }
+
+/// Gates are kept for each pair: thousands of locks held at once would make gigabytes of them.
+#[test]
+fn of_many_held_locks_the_outermost_are_gates() {
+    let mut bench = Bench::user();
+    let names: Vec<String> = (0..300).map(|number| format!("A{number}")).collect();
+    bench.run(&names.join(" "));
+    let (from, to) = (bench.lock("A298"), bench.lock("A299"));
+    let outermost = bench.lock("A0");
+    let knowledge = bench.validator.knowledge.lock().expect("no panic");
+    let gates = knowledge.pair_gates(from, to);
+    assert_eq!((gates.len(), gates[0].lock), (256, outermost));
+}
