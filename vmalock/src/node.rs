@@ -31,7 +31,7 @@ fn is_above(key: usize, addr: usize) -> usize {
 
 /// `addr` as something to compare keys with: nothing is mapped up there.
 #[inline(always)]
-fn comparable(addr: usize) -> usize {
+pub(super) fn comparable(addr: usize) -> usize {
     addr.min(ABOVE_ALL - 1)
 }
 

@@ -5,7 +5,8 @@ use std::ptr::NonNull;
 use smallvec::SmallVec;
 
 use super::node::{
-    ABOVE_ALL, Body, Child, Children, EMPTY, Link, N_CHILDREN, N_ENTRIES, Node, Slot, close, open, position,
+    ABOVE_ALL, Body, Child, Children, EMPTY, Link, N_CHILDREN, N_ENTRIES, Node, Slot, close, comparable,
+    open, position,
 };
 use super::node_pool::{self, Chain};
 use super::vma::Vma;
@@ -156,6 +157,11 @@ impl Edit {
                 let Body::Inner(children) = &mut self.node_mut(link).body else { return None };
                 children.links[index] = Some(child);
                 children.keys[index] = children.keys[index].min(slot.start);
+                // What was first in the next child may be gone, and its key too low for what reaches over it now. Nothing in
+                // that child starts below the end of the slot.
+                if let Some(next) = children.keys.get_mut(index + 1) {
+                    *next = (*next).max(comparable(slot.end));
+                }
                 right.and_then(|right| self.insert_child(link, index + 1, right))
             }
         }

@@ -192,6 +192,7 @@ impl<'mm> VmaIterator<'mm> {
 #[cfg(test)]
 mod tests {
     use super::super::mm::MmRef;
+    use super::super::node::N_ENTRIES;
     use super::*;
 
     fn entry(start: usize) -> (usize, usize, &'static Vma) {
@@ -224,6 +225,62 @@ mod tests {
             let above = floor.or_else(|| model.range(probe..).next());
             assert!(same(tree.ending_above(probe), above.map(|(_, vma)| *vma)), "ending above {probe}");
         }
+    }
+
+    /// The same with ranges of any length, which grow over what others left: an address space merges and expands.
+    #[test]
+    fn ranges_that_reach_over_the_place_of_others_are_found() {
+        let tree = VmaTree::new();
+        let mut model = std::collections::BTreeMap::<usize, (usize, &'static Vma)>::new();
+        let mut state = 54321_usize;
+        let n_rounds = if cfg!(miri) { 1_500 } else { 40_000 };
+        let mut most = 0;
+        for _ in 0..n_rounds {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let start = (state >> 33) % 2_000;
+            let next = model.range(start + 1..).next().map_or(3_000, |(next, _)| *next);
+            match (state >> 20) % 8 {
+                // Up to the next one, or a little; where one starts already it grows or shrinks.
+                action @ 0..4 => {
+                    let is_free = model.range(..start).next_back().is_none_or(|(_, (end, _))| *end <= start);
+                    if is_free {
+                        let end = next.min(start + if action == 0 { 40 } else { 1 + action });
+                        let vma = model.get(&start).map_or_else(|| entry(start).2, |(_, vma)| *vma);
+                        tree.edit(|edit| edit.store(start, end, vma));
+                        model.insert(start, (end, vma));
+                    }
+                }
+                // As a merge does: the right one goes, and the left one reaches to its end.
+                4 => {
+                    let pair = model.range(..=start).next_back().map(|(left, _)| *left);
+                    let right = model.range(start + 1..).next().map(|(right, of)| (*right, of.0));
+                    if let (Some(left), Some((right, end))) = (pair, right)
+                        && end - left < 80
+                    {
+                        model.remove(&right);
+                        let vma = model[&left].1;
+                        model.insert(left, (end, vma));
+                        tree.edit(|edit| {
+                            edit.clear(right);
+                            edit.store(left, end, vma);
+                        });
+                    }
+                }
+                _ => {
+                    if let Some(gone) = model.range(start..).next().map(|(gone, _)| *gone) {
+                        model.remove(&gone);
+                        tree.edit(|edit| edit.clear(gone));
+                    }
+                }
+            }
+            most = most.max(model.len());
+            let probe = (state >> 13) % 3_100;
+            let floor = model.range(..=probe).next_back().filter(|(_, (end, _))| probe < *end);
+            assert!(same(tree.covering(probe), floor.map(|(_, (_, vma))| *vma)), "covering {probe}");
+            let above = floor.or_else(|| model.range(probe..).next());
+            assert!(same(tree.ending_above(probe), above.map(|(_, (_, vma))| *vma)), "ending above {probe}");
+        }
+        assert!(cfg!(miri) || most > 4 * N_ENTRIES, "the tree has inner nodes: {most}");
     }
 
     /// Many changes in one edit, which copies each node once and then changes it in place.
