@@ -260,6 +260,7 @@ impl Edit {
         if self.node(child).len() >= N_ENTRIES / 4 || n_left + n_right > N_ENTRIES * 3 / 4 {
             return;
         }
+        let key = children.keys[at + 1];
         let left = self.own(left);
         let moved = self.node(right).body;
         let owned = self.node_mut(left);
@@ -268,6 +269,8 @@ impl Edit {
             (Body::Leaf(to), Body::Leaf(from)) => to[places].copy_from_slice(&from[..n_right]),
             (Body::Inner(to), Body::Inner(from)) => {
                 to.keys[places.clone()].copy_from_slice(&from.keys[..n_right]);
+                // A first key says nothing while nobody is to the left of it; its parent's was raised meanwhile.
+                to.keys[n_left] = to.keys[n_left].max(key);
                 to.links[places].copy_from_slice(&from.links[..n_right]);
             }
             // All leaves are at one depth.

@@ -192,7 +192,7 @@ impl<'mm> VmaIterator<'mm> {
 #[cfg(test)]
 mod tests {
     use super::super::mm::MmRef;
-    use super::super::node::N_ENTRIES;
+    use super::super::node::{N_CHILDREN, N_ENTRIES};
     use super::*;
 
     fn entry(start: usize) -> (usize, usize, &'static Vma) {
@@ -233,15 +233,17 @@ mod tests {
         let tree = VmaTree::new();
         let mut model = std::collections::BTreeMap::<usize, (usize, &'static Vma)>::new();
         let mut state = 54321_usize;
-        let n_rounds = if cfg!(miri) { 1_500 } else { 40_000 };
+        let (n_rounds, n_starts) = if cfg!(miri) { (1_500, 2_000) } else { (150_000, 30_000) };
         let mut most = 0;
-        for _ in 0..n_rounds {
+        for round in 0..n_rounds {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let start = (state >> 33) % 2_000;
-            let next = model.range(start + 1..).next().map_or(3_000, |(next, _)| *next);
-            match (state >> 20) % 8 {
+            let start = (state >> 33) % n_starts;
+            let next = model.range(start + 1..).next().map_or(n_starts + 100, |(next, _)| *next);
+            // Grows, then shrinks, and so on, so that nodes of all levels are split and merged.
+            let action = (state >> 20) % if round % (n_rounds / 4) < n_rounds / 8 { 6 } else { 11 };
+            match action {
                 // Up to the next one, or a little; where one starts already it grows or shrinks.
-                action @ 0..4 => {
+                0..4 => {
                     let is_free = model.range(..start).next_back().is_none_or(|(_, (end, _))| *end <= start);
                     if is_free {
                         let end = next.min(start + if action == 0 { 40 } else { 1 + action });
@@ -274,13 +276,13 @@ mod tests {
                 }
             }
             most = most.max(model.len());
-            let probe = (state >> 13) % 3_100;
+            let probe = (state >> 13) % (n_starts + 200);
             let floor = model.range(..=probe).next_back().filter(|(_, (end, _))| probe < *end);
             assert!(same(tree.covering(probe), floor.map(|(_, (_, vma))| *vma)), "covering {probe}");
             let above = floor.or_else(|| model.range(probe..).next());
             assert!(same(tree.ending_above(probe), above.map(|(_, (_, vma))| *vma)), "ending above {probe}");
         }
-        assert!(cfg!(miri) || most > 4 * N_ENTRIES, "the tree has inner nodes: {most}");
+        assert!(cfg!(miri) || most > 2 * N_ENTRIES * N_CHILDREN, "three levels: {most}");
     }
 
     /// Many changes in one edit, which copies each node once and then changes it in place.
