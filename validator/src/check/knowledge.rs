@@ -144,14 +144,15 @@ impl Knowledge {
     }
 
     /// Keeps what a writer of the class held; `true` if that is less than all before it did.
-    pub(crate) fn note_writer(&mut self, class: ClassId, gates: &[Gate]) -> bool {
+    pub(crate) fn note_writer(&mut self, class: ClassId, gates_fn: impl FnOnce() -> Vec<Gate>) -> bool {
         match self.writer_gates.entry(class) {
             Entry::Vacant(vacant) => {
-                vacant.insert(Gates::new(gates));
+                vacant.insert(Gates::new(&gates_fn()));
                 false
             }
+            Entry::Occupied(known) if known.get().all().is_empty() => false,
             Entry::Occupied(_) if fault::is(Fault::FirstWriterOnly) => false,
-            Entry::Occupied(mut known) => known.get_mut().narrow(gates),
+            Entry::Occupied(mut known) => known.get_mut().narrow(&gates_fn()),
         }
     }
 

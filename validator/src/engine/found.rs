@@ -63,9 +63,11 @@ impl Validator {
             return several;
         }
         let is_first = !record.has(fact::WRITER_SEEN) && record.note(fact::WRITER_SEEN);
-        let mut gates = view.gates_but(skip);
-        gates.retain(|gate| gate.lock != acquisition.lock);
-        let has_lost_gate = knowledge.note_writer(acquisition.class, &gates);
+        let has_lost_gate = knowledge.note_writer(acquisition.class, || {
+            let mut gates = view.gates_but(skip);
+            gates.retain(|gate| gate.lock != acquisition.lock);
+            gates
+        });
         several
             || is_first && !fault::is(Fault::WriterRaisesNothing)
             || has_lost_gate && record.has(fact::GATED_WRITERS)
@@ -84,7 +86,7 @@ impl Validator {
             return;
         }
         let view = self.view(task);
-        let mut violation = recursion::same_lock_violation(&view, wanted, index, Again::BehindWriter);
+        let violation = recursion::same_lock_violation(&view, wanted, index, Again::BehindWriter);
         let mut knowledge = self.knowledge.lock().unwrap_or_else(PoisonError::into_inner);
         if violation.evidence.timed {
             self.admit(&mut knowledge, findings, violation);
@@ -94,8 +96,7 @@ impl Validator {
             FairRead { class: wanted.acquisition.class, gates: Gates::new(&view.gates(index)), violation };
         // Judged under the lock under which facts are noted: a writer that turned up in between would raise nothing any more.
         seen.judge(&view, &knowledge);
-        violation = seen.violation.clone();
-        self.admit(&mut knowledge, findings, violation);
+        self.admit(&mut knowledge, findings, seen.violation.clone());
         if seen.violation.level == Level::Error || !knowledge.watch_fair_read(seen) {
             return;
         }

@@ -48,7 +48,17 @@ pub(crate) mod fact {
     /// What all its writers held lowered something.
     pub(crate) const GATED_WRITERS: u32 = 32;
     /// Orders between its single locks are remembered.
-    pub(crate) const ORDERED: u32 = 32;
+    pub(crate) const ORDERED: u32 = 64;
+
+    const ALL: [u32; 7] = [REMOVED, SUSPECT, SEVERAL_INSTANCES, WRITER_SEEN, GATE, GATED_WRITERS, ORDERED];
+    const _: () = {
+        let (mut seen, mut index) = (0, 0);
+        while index < ALL.len() {
+            assert!(seen & ALL[index] == 0, "a bit for each fact");
+            seen |= ALL[index];
+            index += 1;
+        }
+    };
 }
 
 impl ClassRecord {
