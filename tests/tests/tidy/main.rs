@@ -1,5 +1,8 @@
 //! What CONTRIBUTING says, checked: arrows down only, small rooms, reasons beside atomics and unsafe, no private paths.
 
+mod arrows;
+
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -127,6 +130,66 @@ fn arrows_inside_the_validator_point_down() {
         }
     }
     refuse("arrows that do not point down", &offences);
+}
+
+/// The crates whose files may not use each other in a circle, with the files that still stand in one.
+const CRATES: &[(&str, usize)] = &[
+    ("validator/src/", 30),
+    ("instrument/src/", 30),
+    ("instrument/cargo-lockdep/src/", 34),
+    ("instrument/std/src/", 0),
+    ("instrument/lock_api/v0_2/src/", 0),
+    ("instrument/lock_api/v0_3/src/", 0),
+    ("instrument/lock_api/v0_4/src/", 2),
+    ("instrument/lock_api/v0_5/src/", 0),
+    ("instrument/once_cell/src/", 0),
+    ("vmalock/src/", 12),
+    ("tests/src/", 4),
+];
+
+/// Files that are one concept in several files, which may therefore use each other.
+const PAIRS: &[&[&str]] = &[];
+
+#[test]
+fn no_files_use_each_other_in_a_circle() {
+    let all = sources(&["rs"]);
+    let allowed: BTreeSet<Vec<String>> =
+        PAIRS.iter().map(|files| files.iter().map(|file| (*file).to_owned()).collect()).collect();
+    let mut offences = Vec::new();
+    for (package, n_open) in CRATES {
+        let mut n_files = 0;
+        let mut found = Vec::new();
+        let files: Vec<(String, String)> = all
+            .iter()
+            .filter_map(|(name, text)| Some((name.strip_prefix(package)?.to_owned(), text.clone())))
+            .filter(|(name, _)| {
+                !name.ends_with("tests.rs") && !name.contains("tests/") && !name.starts_with("bin/")
+            })
+            .collect();
+        assert!(!files.is_empty(), "{package} has no sources");
+        let graph = arrows::Crate::read(&files);
+        let arrows = graph.arrows();
+        for circle in arrows::circles(&arrows) {
+            let whole: Vec<String> = circle.iter().map(|file| format!("{package}{file}")).collect();
+            if allowed.contains(&whole) {
+                continue;
+            }
+            n_files += circle.len();
+            found.push(format!("{package}: {} files: {}", circle.len(), circle.join(", ")));
+            for from in &circle {
+                let to: Vec<&str> = arrows[from.as_str()]
+                    .iter()
+                    .copied()
+                    .filter(|to| circle.iter().any(|file| file == to))
+                    .collect();
+                found.push(format!("    {from} -> {}", to.join(", ")));
+            }
+        }
+        if n_files > *n_open {
+            offences.extend(found);
+        }
+    }
+    refuse("files that use each other in a circle", &offences);
 }
 
 #[test]
@@ -259,6 +322,9 @@ fn the_top_level_is_as_decided() {
         "README.md",
         "CHANGELOG.md",
         "CONTRIBUTING.md",
+        "SECURITY.md",
+        "rust-toolchain.toml",
+        ".github",
         "LICENSE-MIT",
         "LICENSE-APACHE",
         "clippy.toml",
