@@ -26,6 +26,7 @@ use crate::base::id::ClassHash;
 use crate::base::mode::{Mode, Wait};
 use crate::report::model::{Counters, Frames, Place, Report};
 
+pub mod ledger;
 mod line;
 
 #[cfg(feature = "read")]
