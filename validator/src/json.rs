@@ -12,6 +12,8 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
+use crate::base::printable::is_printable;
+
 /// `value` as JSON on one line.
 pub(crate) fn to_string<T: Serialize + ?Sized>(value: &T) -> String {
     let mut text = String::new();
@@ -21,7 +23,7 @@ pub(crate) fn to_string<T: Serialize + ?Sized>(value: &T) -> String {
     text
 }
 
-/// Appends `text` in quotes. Only what JSON demands is escaped.
+/// Appends `text` in quotes. Escaped is what JSON demands and what is not printable: lines are read on terminals too.
 fn write_str(out: &mut String, text: &str) {
     out.push('"');
     for character in text.chars() {
@@ -33,7 +35,11 @@ fn write_str(out: &mut String, text: &str) {
             '\t' => out.push_str("\\t"),
             '\u{8}' => out.push_str("\\b"),
             '\u{c}' => out.push_str("\\f"),
-            control if control < ' ' => display(out, &format_args!("\\u{:04x}", u32::from(control))),
+            hidden if !is_printable(hidden) => {
+                for unit in hidden.encode_utf16(&mut [0; 2]) {
+                    display(out, &format_args!("\\u{unit:04x}"));
+                }
+            }
             other => out.push(other),
         }
     }
@@ -360,6 +366,7 @@ mod tests {
     use serde::Serialize;
 
     use super::{Writer, to_string};
+    use crate::base::printable::is_printable;
 
     #[derive(Serialize)]
     enum Shape {
@@ -385,7 +392,9 @@ mod tests {
 
     #[test]
     fn writes_what_serde_json_writes() {
-        let all: String = (0..0x250).filter_map(char::from_u32).chain("\"\\/🦀".chars()).collect();
+        let written = |c: &char| (*c as u32) < 0x7f || is_printable(*c);
+        let all = (0..0x250).filter_map(char::from_u32).filter(written);
+        let all: String = all.chain("\"\\/🦀".chars()).collect();
         let value = Everything {
             text: all,
             character: '\'',
@@ -405,6 +414,14 @@ mod tests {
         };
         assert_eq!(to_string(&value), serde_json::to_string(&value).expect("serde_json can"));
         assert_eq!(to_string("a\u{1}"), "\"a\\u0001\"");
+    }
+
+    #[test]
+    fn what_is_not_printable_is_escaped_and_read_again() {
+        let hostile = "\u{7f}\u{9b}31m\u{202e}\u{feff}\u{e0041}";
+        let json = to_string(hostile);
+        assert!(json.chars().all(is_printable), "{json}");
+        assert_eq!(serde_json::from_str::<String>(&json).expect("JSON"), hostile);
     }
 
     #[test]

@@ -5,4 +5,5 @@ pub mod event;
 pub mod id;
 pub(crate) mod mix;
 pub mod mode;
+pub mod printable;
 pub mod site;

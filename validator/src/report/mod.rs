@@ -16,6 +16,7 @@ pub mod render;
 mod help;
 mod names;
 mod places;
+mod printable;
 pub mod told;
 pub mod under_guard;
 mod words;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::base::printable::is_printable;
 use crate::report::model::{Place, Report, ReportDependency, ReportLock};
 use crate::report::words::{mode_word, mode_words};
 
@@ -310,7 +311,7 @@ fn width(character: char) -> usize {
 
 /// The line as it can be printed; the index in it of the character in `column`; and how far that is from the left.
 ///
-/// Tabs become four spaces; control characters, which could steer the terminal, become a replacement mark.
+/// Tabs become four spaces; what is not printable, and could steer the terminal, becomes a replacement mark.
 fn printable(line: &str, column: u32) -> (String, usize, usize) {
     let wanted = index_of_column(line, column);
     let mut text = String::with_capacity(line.len());
@@ -322,7 +323,7 @@ fn printable(line: &str, column: u32) -> (String, usize, usize) {
         }
         let shown = match character {
             '\t' => "    ".to_owned(),
-            control if control.is_control() => '\u{fffd}'.to_string(),
+            hidden if !is_printable(hidden) => '\u{fffd}'.to_string(),
             other => other.to_string(),
         };
         n_characters += shown.chars().count();

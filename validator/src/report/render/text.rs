@@ -33,6 +33,7 @@ impl Default for TextOptions {
 
 /// Renders one report, with an empty line after it.
 pub fn text(report: &Report, options: &TextOptions, source: &dyn SourceText) -> String {
+    let report = &report.printable();
     let styles = &options.styles;
     let mut out = String::new();
     let head = format!("{}[{}]", report.level, report.code);
@@ -72,6 +73,7 @@ pub fn text(report: &Report, options: &TextOptions, source: &dyn SourceText) -> 
 
 /// Renders a report in two lines: what it is, and from which one before it follows. `in_full` says how to see the rest.
 pub fn brief(report: &Report, earlier: &Earlier, in_full: &str, options: &TextOptions) -> String {
+    let report = &report.printable();
     let styles = &options.styles;
     let mut out = String::new();
     let head = format!("{}[{}]", report.level, report.code);
