@@ -75,6 +75,7 @@ macro_rules! for_each_fault {
             M32 "M32" "lock_mm_and_find_vma does not look again after the upgrade",
             M33a "M33a" "a failed lock_mm_and_find_vma keeps the lock",
             M33b "M33b" "lock_mm_and_find_vma returns with the write lock",
+            M34 "M34" "lock_next_vma goes on where the last call left the iterator",
         }
     };
 }

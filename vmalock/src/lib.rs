@@ -79,6 +79,7 @@ mod exclude;
 mod expand;
 mod find;
 mod held;
+mod iterator;
 mod lookup;
 mod mapping;
 mod mm;
@@ -110,6 +111,7 @@ pub mod warn;
 
 pub use expand::{CannotGrow, expand_stack_locked};
 pub use find::{FaultOrigin, FoundVma, lock_mm_and_find_vma};
+pub use iterator::VmaIterator;
 pub use lookup::{NextVmaError, lock_next_vma, lock_vma_under_rcu};
 pub use mapping::{Access, Mapping, PAGE_SIZE, Resolved, STACK_GUARD_GAP, SpaceError, flags};
 pub use mm::{Mm, MmRef, VmaLockEvents, mmgrab};
@@ -122,7 +124,6 @@ pub use refcnt::{
 pub use seq::MmLockSeq;
 pub use space::AddressSpace;
 pub use task::{Interrupted, Task, TaskState};
-pub use tree::VmaIterator;
 pub use vma::{POISON, StableVma, Vma, VmaCache, VmaFields};
 pub use vma_guard::{VmaReadGuard, VmaWrite};
 

@@ -6,17 +6,13 @@
 // Kernel: a maple tree in RCU mode, which replaces nodes one by one; here a whole edit becomes visible at once.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use crossbeam_epoch::{Atomic, Shared};
 
-use super::mm::Mm;
 use super::node::Node;
 use super::node_edit::Edit;
-use super::probe::reached;
 use super::rcu::{RcuGuard, rcu_read_lock};
-use super::step::Point;
 use super::sync::{AtomicU64, Ordering};
 use super::vma::Vma;
 use super::warn::{WarningKind, warn_on};
@@ -97,7 +93,8 @@ impl VmaTree {
         self.snapshot(&rcu)?.ending_above(addr).map(|entry| entry.vma)
     }
 
-    fn snapshot<'r>(&self, rcu: &'r RcuGuard) -> Option<&'r Node> {
+    /// The root that readers find now; it stays whole while the section lasts.
+    pub(super) fn snapshot<'r>(&self, rcu: &'r RcuGuard) -> Option<&'r Node> {
         // ORDERING: Acquire; pairs with the Release in `edit`.
         let root = self.root.load(Ordering::Acquire, &rcu.guard);
         // SAFETY: the root is null or was published by `edit`, and is destroyed only after `rcu` ends.
@@ -117,81 +114,8 @@ impl fmt::Debug for VmaTree {
     }
 }
 
-/// A position in the tree (`struct vma_iterator`), to be used under RCU or under the mmap lock.
-///
-/// It keeps the snapshot in which it walks while one RCU section lasts. When the section ends the snapshot may go, so
-/// the iterator must be [set](Self::set) before it is used again; forgetting that was a bug in Linux (270065f514c5).
-/// Here it is a warning, and the iterator sets itself.
-#[derive(Debug)]
-pub struct VmaIterator<'mm> {
-    mm: &'mm Mm,
-    /// What [`next`](Self::next) searches above.
-    address: usize,
-    // INVARIANT: if set, the snapshot was loaded in the RCU section of that number of this thread.
-    state: Option<(u64, *const Node)>,
-    _not_send: PhantomData<*const ()>,
-}
-
-impl<'mm> VmaIterator<'mm> {
-    /// An iterator over `mm` that starts at `address` (`VMA_ITERATOR`).
-    #[must_use]
-    pub fn new(mm: &'mm Mm, address: usize) -> Self {
-        Self { mm, address, state: None, _not_send: PhantomData }
-    }
-
-    /// The address space.
-    #[must_use]
-    pub fn mm(&self) -> &'mm Mm {
-        self.mm
-    }
-
-    /// Moves the iterator to `address` and forgets its snapshot (`vma_iter_set`).
-    pub fn set(&mut self, address: usize) {
-        self.address = address;
-        self.state = None;
-    }
-
-    /// The VMA at the iterator's address, as the snapshot has it (`mas_walk`). It may be stale.
-    #[track_caller]
-    pub fn walk(&mut self, rcu: &RcuGuard) -> Option<&'static Vma> {
-        let address = self.address;
-        self.snapshot(rcu)?.covering(address).map(|entry| entry.vma)
-    }
-
-    /// The first VMA that ends above the iterator's address, and moves behind it (`vma_next`). It may be stale.
-    #[track_caller]
-    pub fn next(&mut self, rcu: &RcuGuard) -> Option<&'static Vma> {
-        let address = self.address;
-        let entry = self.snapshot(rcu)?.ending_above(address)?;
-        self.address = entry.end;
-        Some(entry.vma)
-    }
-
-    /// The snapshot that the iterator walks in this section.
-    #[track_caller]
-    fn snapshot<'r>(&mut self, rcu: &'r RcuGuard) -> Option<&'r Node> {
-        match self.state {
-            Some((section, node)) if section == rcu.section() => {
-                // SAFETY: `node` was loaded in this very RCU section of this thread (neither the iterator nor the guard
-                // can change threads, and section numbers are not used twice), so its grace period has not ended.
-                Some(unsafe { &*node })
-            }
-            state => {
-                if state.is_some() {
-                    warn_on(WarningKind::IteratorStale, self.mm.address());
-                }
-                reached(Point::TreeWalk);
-                let node = self.mm.mm_mt.snapshot(rcu)?;
-                self.state = Some((rcu.section(), std::ptr::from_ref(node)));
-                Some(node)
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::mm::MmRef;
     use super::super::node::{N_CHILDREN, N_ENTRIES};
     use super::*;
 
@@ -338,22 +262,5 @@ mod tests {
             (None, None) => true,
             _ => false,
         }
-    }
-
-    #[test]
-    fn an_open_section_keeps_its_snapshot_and_a_new_one_demands_set() {
-        let mm = MmRef::new();
-        let (start, end, vma) = entry(0);
-        mm.mm_mt.edit(|edit| edit.store(start, end, vma));
-        let mut iterator = VmaIterator::new(&mm, 5);
-        let rcu = rcu_read_lock();
-        assert!(iterator.walk(&rcu).is_some());
-        mm.mm_mt.clear_all();
-        assert!(iterator.walk(&rcu).is_some(), "the snapshot is stale, as it should be");
-        drop(rcu);
-        let rcu = rcu_read_lock();
-        let (found, warnings) = super::super::warn::capture(|| iterator.walk(&rcu));
-        assert!(found.is_none());
-        assert_eq!(warnings[0].kind, WarningKind::IteratorStale);
     }
 }

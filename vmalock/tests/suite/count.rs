@@ -3,13 +3,13 @@
 use super::fixture::{cache, lone_vma, page, raw_mm, space, try_read, vma_at};
 use super::harness::{Stages, eventually, hold_at, once_at, spawn};
 use crate::build::attach::{vma_mark_attached, vma_mark_detached};
+use crate::build::iterator::VmaIterator;
 use crate::build::lookup::{NextVmaError, lock_next_vma, lock_vma_under_rcu};
 use crate::build::mm::{Mm, MmRef};
 use crate::build::rcu::{rcu_read_lock, rcu_read_lock_held};
 use crate::build::refcnt::{VM_REFCNT_EXCLUDE_READERS_FLAG as FLAG, VM_REFCNT_LIMIT};
 use crate::build::step::Point;
 use crate::build::task::Task;
-use crate::build::tree::VmaIterator;
 use crate::build::vma::Vma;
 use crate::build::vma_lock::{StartReadError, vma_end_read, vma_start_read_locked, vma_start_write};
 

@@ -74,6 +74,8 @@ macro_rules! for_each_case {
             next::end_and_order: "lock_next_vma",
             next::killed_in_the_fallback: "lock_next_vma" "mmap_read_lock_killable",
             next::write_locked_falls_back_and_goes_on: "lock_next_vma" "vma_start_read_locked",
+            next::split_between_walk_and_lock_skips_nothing: "lock_next_vma" "maps",
+            next::stale_snapshot_skips_nothing: "lock_next_vma" "maps",
             // Group 11
             find::hit_and_miss: "lock_mm_and_find_vma",
             find::grows_a_stack: "lock_mm_and_find_vma" "expand_stack_locked" "mmap_write_downgrade",

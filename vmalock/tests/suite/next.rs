@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use super::fixture::{RW, cache, page, space, space_in, vma_at};
 use super::harness::{observe, spawn};
+use crate::build::iterator::VmaIterator;
 use crate::build::lookup::{NextVmaError, lock_next_vma};
+use crate::build::mapping::flags;
 use crate::build::probe::{on_points, recorded};
 use crate::build::rcu::{rcu_read_lock, rcu_read_lock_held};
 use crate::build::space::AddressSpace;
 use crate::build::step::{Point, Step};
 use crate::build::task::Task;
-use crate::build::tree::VmaIterator;
 
 /// What one call did.
 #[derive(Debug, PartialEq)]
@@ -148,6 +149,8 @@ pub(crate) fn write_locked_falls_back_and_goes_on() {
             let mut iterator = VmaIterator::new(space.mm(), 0);
             let (rcu, first) = lock_next_vma(rcu_read_lock(), &mut iterator, 0);
             let first = first.unwrap().unwrap().vm_end();
+            // Also for those who go on by hand.
+            assert_eq!(iterator.next(&rcu).map(|vma| vma.fields_unchecked().vm_start()), Some(page(12)));
             let (rcu, second) = lock_next_vma(rcu, &mut iterator, first);
             let second = second.unwrap().unwrap().vm_end();
             drop(rcu);
@@ -159,4 +162,58 @@ pub(crate) fn write_locked_falls_back_and_goes_on() {
     });
     drop(guard);
     assert_eq!(walker.join(), (8, 16));
+}
+
+/// The lower half of [4, 12) is returned; the upper one is split off after that, or before the lower one was locked. From
+/// page 8 on the walker must find it: nothing of the range was unmapped at any moment.
+fn second_half_is_found(point: Point) {
+    let space = space(&[(4, 12), (20, 21)]);
+    let mut iterator = VmaIterator::new(space.mm(), page(4));
+    let (other, is_done) = (Arc::clone(&space), Cell::new(false));
+    let split = move || {
+        let other = Arc::clone(&other);
+        assert_eq!(spawn(move || other.protect(page(8), page(4), flags::READ)).join(), Ok(1));
+    };
+    observe(move |reached| {
+        if reached == point && !is_done.replace(true) {
+            split();
+        }
+    });
+    let (rcu, first) = lock_next_vma(rcu_read_lock(), &mut iterator, page(4));
+    on_points(None);
+    let first = first.expect("nobody was killed").expect("mapped");
+    assert_eq!(first.vm_end(), page(8), "the split was in time");
+    drop(first);
+    let (rcu, second) = lock_next_vma(rcu, &mut iterator, page(8));
+    let second = second.expect("nobody was killed").expect("mapped");
+    assert_eq!((second.vm_start(), second.vm_end()), (page(8), page(12)), "the upper half was skipped");
+    drop(second);
+    // The iterator itself stands behind what was returned, also for those who go on by hand.
+    assert!(iterator.next(&rcu).is_some_and(|vma| vma.is_same(vma_at(&space, 20))));
+}
+
+/// Between the walk and the lock: what is locked ends before the place that the tree named.
+pub(crate) fn split_between_walk_and_lock_skips_nothing() {
+    second_half_is_found(Point::AfterLookup);
+}
+
+/// Between two calls in one RCU section: the snapshot of the first call is older than the sample of the second.
+pub(crate) fn stale_snapshot_skips_nothing() {
+    let space = space(&[(1, 2), (4, 12), (20, 21)]);
+    let mut iterator = VmaIterator::new(space.mm(), 0);
+    let mut rcu = rcu_read_lock();
+    let (mut from, mut seen) = (0, Vec::new());
+    loop {
+        let next;
+        (rcu, next) = lock_next_vma(rcu, &mut iterator, from);
+        let Some(vma) = next.expect("nobody was killed") else { break };
+        seen.push((vma.vm_start() / page(1), vma.vm_end() / page(1)));
+        from = vma.vm_end();
+        drop(vma);
+        if seen.len() == 1 {
+            let other = Arc::clone(&space);
+            assert_eq!(spawn(move || other.protect(page(8), page(4), flags::READ)).join(), Ok(1));
+        }
+    }
+    assert_eq!(seen, [(1, 2), (4, 8), (8, 12), (20, 21)]);
 }

@@ -7,13 +7,13 @@ use std::sync::{Arc, mpsc};
 use super::fixture::{RW, cache, page, space_in};
 use super::harness::{Helper, Stages, observe, spawn};
 use super::stress::{Random, check_at_rest};
+use crate::build::iterator::VmaIterator;
 use crate::build::lookup::{NextVmaError, lock_next_vma, lock_vma_under_rcu};
 use crate::build::mapping::{Access, SpaceError, flags};
 use crate::build::rcu::{rcu_read_lock, rcu_read_lock_held};
 use crate::build::space::AddressSpace;
 use crate::build::step::Point;
 use crate::build::task::Task;
-use crate::build::tree::VmaIterator;
 
 // Miri is a thousand times slower.
 const N_SEEDS: u64 = if cfg!(miri) { 2 } else { 24 };

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::fixture::{RW, cache, page, raw_mm, space, space_in};
 use super::harness::spawn;
+use crate::build::iterator::VmaIterator;
 use crate::build::lookup::{lock_next_vma, lock_vma_under_rcu};
 use crate::build::mapping::{Access, SpaceError, flags};
 use crate::build::rcu::rcu_read_lock;
 use crate::build::space::AddressSpace;
-use crate::build::tree::VmaIterator;
 
 // Miri is a thousand times slower.
 const N_OPS: usize = if cfg!(miri) { 60 } else { 4000 };

@@ -67,6 +67,7 @@ pub(crate) const ROWS: &[(&str, &[&str])] = &[
     ("M32", &["find::unmapped_during_the_upgrade"]),
     ("M33a", &["find::hit_and_miss"]),
     ("M33b", &["find::grows_a_stack"]),
+    ("M34", &["next::split_between_walk_and_lock_skips_nothing", "next::stale_snapshot_skips_nothing"]),
 ];
 
 /// Faults that no test can notice, because the program behaves the same, and why. Checked by running everything.

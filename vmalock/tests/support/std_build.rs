@@ -20,6 +20,7 @@ sources! {
     expand = "../../src/expand.rs";
     find = "../../src/find.rs";
     held = "../../src/held.rs";
+    iterator = "../../src/iterator.rs";
     lookup = "../../src/lookup.rs";
     mapping = "../../src/mapping.rs";
     mm = "../../src/mm.rs";
