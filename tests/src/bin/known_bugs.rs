@@ -1,6 +1,6 @@
 //! Drives documented deadlocks of published crates under `cargo lockdep`, the version with the bug and the one without.
 //!
-//! `cargo run -p lockdep-tests --bin known_bugs [NAME…]` prints a table; without names all of `tests/known-bugs` are
+//! `cargo run -p lockdep-tests --bin known_bugs [NAME…]` prints a table; without names all of `tests/field/known-bugs` are
 //! driven. Rows are kept, and `docs/src/known-bugs.md` is written anew once all bugs were driven and every verdict was right.
 //! Needs the registry. Exits 1 if a verdict is wrong.
 
@@ -44,9 +44,10 @@ struct Verdict {
 
 fn main() -> ExitCode {
     let names: Vec<String> = std::env::args().skip(1).collect();
-    let folder = command_line::root().join("tests/known-bugs");
-    let list = fs::read_to_string(folder.join("bugs.toml")).expect("tests/known-bugs/bugs.toml is readable");
-    let list: List = toml::from_str(&list).expect("tests/known-bugs/bugs.toml is well-formed");
+    let folder = command_line::root().join("tests/field/known-bugs");
+    let list =
+        fs::read_to_string(folder.join("bugs.toml")).expect("tests/field/known-bugs/bugs.toml is readable");
+    let list: List = toml::from_str(&list).expect("tests/field/known-bugs/bugs.toml is well-formed");
     let kept = command_line::target_directory().join("known-bugs");
     let mut n_wrong = 0;
     for bug in list.bug.iter().filter(|bug| names.is_empty() || names.contains(&bug.name)) {
@@ -138,7 +139,7 @@ fn page(rows: &str) -> String {
          Deadlocks that are documented in the trackers of published crates. Each is driven through the crate's public \
          interface by a program that cannot hang by a race: one thread is enough for a lock order to be seen. Where the \
          program would wait for itself, the report comes before the wait and ends it. The version with the fix is silent.\n\n\
-         Written by `cargo run -p lockdep-tests --bin known_bugs`; the drivers are in `tests/known-bugs`.\n\n\
+         Written by `cargo run -p lockdep-tests --bin known_bugs`; the drivers are in `tests/field/known-bugs`.\n\n\
          | crate | locks | bug | with the bug | with the fix | source |\n|---|---|---|---|---|---|\n{rows}"
     )
 }

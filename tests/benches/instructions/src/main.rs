@@ -103,8 +103,11 @@ fn check() -> Result<(), String> {
         }
     }
     if !comparable {
-        println!("not compared: the record was made with {}, this is {}", recorded.rustc, now.rustc);
-        return Ok(());
+        return Err(format!(
+            "the counts cannot be compared: the record was made with {}, this is {}\n\
+             install that toolchain and run `rustup run VERSION tests/benches/instructions.sh check`",
+            recorded.rustc, now.rustc
+        ));
     }
     if !shrunk.is_empty() {
         println!("shorter than recorded: {}; `bless` keeps it so", shrunk.join(", "));

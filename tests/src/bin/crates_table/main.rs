@@ -1,9 +1,9 @@
 //! Runs the tests of published crates plain, under the façade with validation off, and with validation on.
 //!
 //! `cargo run -p lockdep-tests --bin crates_table [--run | --time] [NAME…]` prints a table; without names all of
-//! `tests/crates/crates.toml` are meant. `--run` only runs the tests and compares what passes, `--time` only measures what
+//! `tests/field/crates/crates.toml` are meant. `--run` only runs the tests and compares what passes, `--time` only measures what
 //! `--run` has built, on a machine that should do nothing else; both keep what they found, and the page `docs/src/crates.md`
-//! is written anew once the tests of all crates have been run. `--more` takes `tests/crates/more.toml` instead, which is never
+//! is written anew once the tests of all crates have been run. `--more` takes `tests/field/crates/more.toml` instead, which is never
 //! timed, and writes `docs/src/more-crates.md`. Needs the registry. Exits 1 if a crate's tests do not pass exactly as they pass
 //! without us.
 
@@ -95,7 +95,8 @@ fn main() -> ExitCode {
     let is_more = given("--more");
     let wants = |option: &str| given(option) || !given("--run") && !given("--time");
     let (list, page) = if is_more { ("more.toml", "more-crates.md") } else { ("crates.toml", "crates.md") };
-    let list = fs::read_to_string(command_line::root().join("tests/crates").join(list)).expect("readable");
+    let list =
+        fs::read_to_string(command_line::root().join("tests/field/crates").join(list)).expect("readable");
     let list: List = toml::from_str(&list).expect("the list is well-formed");
     let mut is_right = true;
     for entry in list.crates.iter().filter(|entry| names.is_empty() || names.contains(&entry.name)) {

@@ -82,7 +82,7 @@ pub(super) fn timed(crates: &[Entry], all: &[Known]) -> String {
          which wait most of the time); *off* and *on* are ratios to it, measured in turn with it. *cpu* is the same for the \
          time of all processors: a suite that sleeps hides its costs from the clock, and its wall time also hangs on which of \
          its tests share a thread.\n\n\
-         Written by `cargo run -p lockdep-tests --bin crates_table`; the list is `tests/crates/crates.toml`.\n\n\
+         Written by `cargo run -p lockdep-tests --bin crates_table`; the list is `tests/field/crates/crates.toml`.\n\n\
          | crate | cargo test | tests | locks seen | classes | dependencies | reports | plain | off | on | cpu | off | on |\n\
          |---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
     );
@@ -108,7 +108,7 @@ pub(super) fn more(crates: &[Entry], all: &[Known]) -> String {
          {} further crates, {n_tests} tests: do they pass as they pass without us, and is what is reported true? *tests* says how \
          many pass under validation, of those that pass without; some fail here both ways, because they need a network, a bus \
          or a clock that this machine has not. What validation costs is on [the other page](crates.md).\n\n\
-         Written by `cargo run -p lockdep-tests --bin crates_table -- --more`; the list is `tests/crates/more.toml`.\n\n\
+         Written by `cargo run -p lockdep-tests --bin crates_table -- --more`; the list is `tests/field/crates/more.toml`.\n\n\
          | crate | cargo test | tests | locks seen | classes | dependencies | reports |\n\
          |---|---|---|---|---|---|---|\n",
         crates.len()

@@ -5,7 +5,7 @@
 # Not part of CI: the formats themselves are held by snapshots there.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-root="$(cd "$here/../.." && pwd)"
+root="$(cd "$here/../../.." && pwd)"
 scratch="${CARGO_TARGET_DIR:-$root/target}/consumers"
 snapshots="$root/instrument/cargo-lockdep/src/render/snapshots/cargo_lockdep__render__tests__"
 mkdir -p "$scratch"

@@ -1,0 +1,220 @@
+//! `cargo x JOB`: one command for each job of the people who work on lockdep.
+//!
+//! Each job is a short list of commands, which `x` prints before it runs them. `JOBS` is the list; CONTRIBUTING shows it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+mod changed;
+
+/// A job: its name, what it does, and how to run it.
+struct Job {
+    name: &'static str,
+    what: &'static str,
+    run: fn(&Context) -> Result<(), String>,
+}
+
+const JOBS: &[Job] = &[
+    Job {
+        name: "quick",
+        what: "checks what you changed: format, tidy, and the unit tests of its packages",
+        run: quick,
+    },
+    Job { name: "test", what: "runs all tests, as README says", run: test },
+    Job { name: "gate", what: "runs what CI runs", run: gate },
+    Job { name: "bless", what: "accepts today's snapshots and instruction counts as right", run: bless },
+    Job { name: "bench", what: "runs the benches beside every peer and prints one table", run: bench },
+    Job { name: "count", what: "counts the instructions of the main paths", run: count },
+    Job { name: "field", what: "drives published crates; needs the registry and takes an hour", run: field },
+    Job {
+        name: "miri",
+        what: "runs the deterministic tests of vmalock under Miri; needs a nightly toolchain",
+        run: miri,
+    },
+    Job {
+        name: "hostile",
+        what: "runs every hostile program and prints which promise it kept",
+        run: hostile,
+    },
+    Job { name: "fuzz", what: "feeds mutated files to every reader of foreign input", run: fuzz },
+];
+
+/// Where the jobs run, and what the user added on the command line.
+struct Context {
+    root: PathBuf,
+    arguments: Vec<String>,
+}
+
+impl Context {
+    /// Runs one program in the root of the workspace; the arguments of the user are not added.
+    fn run(&self, program: &str, arguments: &[&str]) -> Result<(), String> {
+        self.run_with(program, arguments, &[])
+    }
+
+    fn run_with(&self, program: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Result<(), String> {
+        let words: Vec<String> = variables
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .chain([program.to_owned()])
+            .chain(arguments.iter().map(|word| (*word).to_owned()))
+            .collect();
+        let shown = words.join(" ");
+        say(&format!("+ {shown}"));
+        let status = Command::new(program)
+            .args(arguments)
+            .envs(variables.iter().copied())
+            .current_dir(&self.root)
+            .status()
+            .map_err(|error| format!("`{program}` does not start: {error}"))?;
+        if status.success() { Ok(()) } else { Err(format!("`{shown}` failed ({status})")) }
+    }
+
+    fn cargo(&self, arguments: &[&str]) -> Result<(), String> {
+        self.run("cargo", arguments)
+    }
+
+    /// `before`, followed by what the user added.
+    fn with_arguments<'a>(&'a self, before: &[&'a str]) -> Vec<&'a str> {
+        before.iter().copied().chain(self.arguments.iter().map(String::as_str)).collect()
+    }
+}
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let Some(name) = arguments.next() else {
+        usage();
+        return ExitCode::from(2);
+    };
+    if matches!(name.as_str(), "help" | "--help" | "-h") {
+        usage();
+        return ExitCode::SUCCESS;
+    }
+    let Some(job) = JOBS.iter().find(|job| job.name == name) else {
+        say(&format!("x: `{}` is not a job", name.escape_debug()));
+        usage();
+        return ExitCode::from(2);
+    };
+    let root =
+        Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("tests/x lies in the workspace");
+    match (job.run)(&Context { root: root.to_path_buf(), arguments: arguments.collect() }) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("x {name}: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn usage() {
+    say("usage: cargo x JOB [ARGUMENT…]");
+    JOBS.iter().for_each(|job| say(&format!("    {:<8} {}", job.name, job.what)));
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "this is a command-line program, and standard error is where it speaks"
+)]
+fn say(line: &str) {
+    eprintln!("{line}");
+}
+
+/// The profile of `quick` leaves everything unoptimised, so that one changed sentence costs seconds.
+fn quick(context: &Context) -> Result<(), String> {
+    let packages = changed::packages(&context.root)?;
+    context.cargo(&["fmt", "--all", "--check"])?;
+    context.cargo(&[
+        "test",
+        "--quiet",
+        "--profile",
+        "quick",
+        "--package",
+        "lockdep-tests",
+        "--test",
+        "tidy",
+    ])?;
+    for package in packages {
+        let target = if package == "lockdep-x" { "--bins" } else { "--lib" };
+        let target = if package == "cargo-lockdep" { "--bins" } else { target };
+        context.cargo(&context.with_arguments(&[
+            "test",
+            "--quiet",
+            "--profile",
+            "quick",
+            "--package",
+            package,
+            target,
+        ]))?;
+    }
+    Ok(())
+}
+
+fn test(context: &Context) -> Result<(), String> {
+    context.cargo(&context.with_arguments(&["test", "--workspace"]))
+}
+
+fn gate(context: &Context) -> Result<(), String> {
+    context.run("bash", &[".ci/run"])
+}
+
+fn bless(context: &Context) -> Result<(), String> {
+    let packages = ["test", "--quiet", "--package", "lockdep-validator", "--package", "cargo-lockdep"];
+    context.run_with("cargo", &packages, &[("INSTA_UPDATE", "always")])?;
+    context.run("bash", &["tests/benches/instructions.sh", "bless"])?;
+    say("read the difference before you commit it: git diff");
+    Ok(())
+}
+
+fn bench(context: &Context) -> Result<(), String> {
+    context.run("bash", &context.with_arguments(&["tests/benches/run.sh"]))
+}
+
+fn count(context: &Context) -> Result<(), String> {
+    context.run("bash", &["tests/benches/instructions.sh", "check"])
+}
+
+fn field(context: &Context) -> Result<(), String> {
+    let run = |binary: &'static str| ["run", "--quiet", "--package", "lockdep-tests", "--bin", binary, "--"];
+    match context.arguments.first().map(String::as_str) {
+        Some("known-bugs") => context.cargo(&run("known_bugs")),
+        Some("crates") => context.cargo(&run("crates_table")),
+        Some("consumers") => context.run("bash", &["tests/field/consumers/run.sh"]),
+        Some(other) => Err(format!("`{}` is not one of known-bugs, crates, consumers", other.escape_debug())),
+        None => {
+            context.cargo(&run("known_bugs"))?;
+            context.cargo(&run("crates_table"))?;
+            context.run("bash", &["tests/field/consumers/run.sh"])
+        }
+    }
+}
+
+fn miri(context: &Context) -> Result<(), String> {
+    context.run_with(
+        "cargo",
+        &[
+            "+nightly",
+            "miri",
+            "test",
+            "--package",
+            "vmalock",
+            "--lib",
+            "--test",
+            "groups",
+            "--",
+            "--skip",
+            "with_the_validator_on",
+            "--skip",
+            "tables_are_current",
+        ],
+        &[("MIRIFLAGS", "-Zmiri-tree-borrows -Zmiri-ignore-leaks")],
+    )
+}
+
+fn hostile(context: &Context) -> Result<(), String> {
+    let run = ["run", "--quiet", "--package", "lockdep-tests", "--bin", "hostile", "--"];
+    context.cargo(&context.with_arguments(&run))
+}
+
+fn fuzz(context: &Context) -> Result<(), String> {
+    let run = ["run", "--quiet", "--package", "lockdep-tests", "--bin", "fuzz", "--"];
+    context.cargo(&context.with_arguments(&run))
+}
