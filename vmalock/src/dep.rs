@@ -232,10 +232,20 @@ static MAPS: [OnceLock<Box<[DepMap]>>; N_BLOCKS] = [const { OnceLock::new() }; N
 static NO_MAP: DepMap = DepMap::vm_lock();
 
 impl DepSlot {
-    /// A number that no other VMA of the process has. VMAs are recycled, so there are as many as were live at once.
-    pub(crate) fn new() -> Self {
+    /// Reserves `n` numbers in a row that no other VMA of the process has; the first of them, a multiple of 64. VMAs are
+    /// recycled, so there are as many as were live at once.
+    pub(crate) fn reserve(n: u32) -> u32 {
         // ORDERING: Relaxed; only uniqueness matters.
-        Self(N_SLOTS.fetch_add(1, Ordering::Relaxed))
+        N_SLOTS.fetch_add(n.next_multiple_of(N_FIRST), Ordering::Relaxed)
+    }
+
+    pub(crate) fn numbered(number: u32) -> Self {
+        Self(number)
+    }
+
+    #[inline]
+    pub(crate) fn number(&self) -> u32 {
+        self.0
     }
 
     /// The map.

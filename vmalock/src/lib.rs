@@ -74,6 +74,7 @@ mod fault;
 
 mod assert;
 mod attach;
+mod cache;
 mod dep;
 mod exclude;
 mod expand;
@@ -88,6 +89,7 @@ mod mmap_lock;
 mod node;
 mod node_edit;
 mod node_pool;
+mod payload;
 #[cfg_attr(vmalock_faults, path = "probe_on.rs")]
 mod probe;
 mod rcu;
@@ -109,6 +111,7 @@ mod vma_guard;
 mod vma_lock;
 pub mod warn;
 
+pub use cache::VmaCache;
 pub use expand::{CannotGrow, expand_stack_locked};
 pub use find::{FaultOrigin, FoundVma, lock_mm_and_find_vma};
 pub use iterator::VmaIterator;
@@ -116,6 +119,7 @@ pub use lookup::{NextVmaError, lock_next_vma, lock_vma_under_rcu};
 pub use mapping::{Access, Mapping, PAGE_SIZE, Resolved, STACK_GUARD_GAP, SpaceError, flags};
 pub use mm::{Mm, MmRef, VmaLockEvents, mmgrab};
 pub use mmap_guard::{MmapReadGuard, MmapWriteGuard, NonOwnerMmapRead};
+pub use payload::{Shared, VmaPayload};
 pub use rcu::{RcuGuard, rcu_read_lock, rcu_read_lock_held};
 pub use refcnt::{
     REFCOUNT_SATURATED, Refused, VM_REFCNT_EXCLUDE_READERS_BIT, VM_REFCNT_EXCLUDE_READERS_FLAG,
@@ -124,7 +128,7 @@ pub use refcnt::{
 pub use seq::MmLockSeq;
 pub use space::AddressSpace;
 pub use task::{Interrupted, Task, TaskState};
-pub use vma::{POISON, StableVma, Vma, VmaCache, VmaFields};
+pub use vma::{POISON, StableVma, Vma, VmaFields};
 pub use vma_guard::{VmaReadGuard, VmaWrite};
 
 /// Seeds the fault called `id` (`"H1"`, `"M13"` …), process-wide; says whether there is one.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::assert::vma_assert_write_locked;
 use super::attach::{vma_mark_attached, vma_mark_detached};
+use super::cache::VmaCache;
 use super::fault::{Fault, seeded};
 use super::find::{FaultOrigin, lock_mm_and_find_vma};
 use super::iterator::VmaIterator;
@@ -15,23 +16,24 @@ use super::lookup::{NextVmaError, lock_next_vma, lock_vma_under_rcu};
 use super::mapping::{Access, Mapping, PAGE_SIZE, Resolved, SpaceError, flags};
 use super::mm::{Mm, MmRef};
 use super::mmap_guard::MmapWriteGuard;
+use super::payload::VmaPayload;
 use super::probe::reached;
 use super::rcu::rcu_read_lock;
 use super::step::Point;
 use super::sync::{Ordering, has_passed, yield_now};
 use super::task::Task;
-use super::vma::{Vma, VmaCache, VmaFields};
+use super::vma::{Vma, VmaFields};
 use super::vma_guard::VmaReadGuard;
 use super::vma_lock::{vma_start_write, vma_start_write_killable};
 use super::warn::{WarningKind, warn_at};
 
-static SHARED_CACHE: std::sync::LazyLock<VmaCache> = std::sync::LazyLock::new(VmaCache::new);
-
 /// The users' handle of an address space: what is mapped ends with it (`mm_users`).
+///
+/// `P` is what the program keeps with each VMA ([`VmaPayload`]); nothing, by default.
 #[derive(Debug)]
-pub struct AddressSpace {
+pub struct AddressSpace<P: VmaPayload = ()> {
     pub(crate) mm: MmRef,
-    pub(crate) cache: &'static VmaCache,
+    pub(crate) cache: &'static VmaCache<P>,
     // INVARIANT: number of attached VMAs; changed under the mmap write lock.
     pub(crate) map_count: AtomicUsize,
     next_anon_vma: AtomicUsize,
@@ -42,13 +44,22 @@ impl AddressSpace {
     #[track_caller]
     #[must_use]
     pub fn new() -> Self {
-        Self::with_cache(&SHARED_CACHE)
+        Self::with_cache(VmaCache::shared())
+    }
+}
+
+impl<P: VmaPayload> AddressSpace<P> {
+    /// Makes an empty address space whose VMAs have payloads, from the slab of the process for that type.
+    #[track_caller]
+    #[must_use]
+    pub fn with_payloads() -> Self {
+        Self::with_cache(VmaCache::shared())
     }
 
     /// Makes an empty address space with VMAs from `cache`, so that a test can decide who reuses whose.
     #[track_caller]
     #[must_use]
-    pub fn with_cache(cache: &'static VmaCache) -> Self {
+    pub fn with_cache(cache: &'static VmaCache<P>) -> Self {
         Self { mm: MmRef::new(), cache, map_count: AtomicUsize::new(0), next_anon_vma: AtomicUsize::new(1) }
     }
 
@@ -71,6 +82,13 @@ impl AddressSpace {
         self.map_count.load(Ordering::Relaxed)
     }
 
+    /// What the program keeps with `vma`, as long as that is locked.
+    #[inline]
+    #[must_use]
+    pub fn payload<'v>(&self, vma: &'v VmaReadGuard<'_>) -> &'v P {
+        self.cache.payload(vma.as_raw())
+    }
+
     /// Maps `len` bytes at `start`, where nothing may be mapped. The offset of its first page is `start / PAGE_SIZE`, so
     /// that the offset of every page stays its number whatever is split, merged or grown.
     ///
@@ -84,16 +102,23 @@ impl AddressSpace {
         if guard.find_vma(start).is_some_and(|vma| vma.vm_start() < end) {
             return Err(SpaceError::Occupied);
         }
-        let vma = self.new_vma(&guard, Mapping { start, end, flags: vm_flags, pgoff: start / PAGE_SIZE });
+        let mapping = Mapping { start, end, flags: vm_flags, pgoff: start / PAGE_SIZE };
+        let vma = self.new_vma(&guard, mapping, |_| {});
         self.mm.mm_mt.edit(|edit| edit.store(start, end, vma));
         Ok(())
     }
 
-    /// Makes an attached, write-locked VMA that is not in the tree yet.
+    /// Makes an attached, write-locked VMA that is not in the tree yet; `fill_payload` fills what the program keeps with it.
     #[track_caller]
-    pub(crate) fn new_vma(&self, guard: &MmapWriteGuard<'_>, mapping: Mapping) -> &'static Vma {
+    pub(crate) fn new_vma(
+        &self,
+        guard: &MmapWriteGuard<'_>,
+        mapping: Mapping,
+        fill_payload: impl FnOnce(&P),
+    ) -> &'static Vma {
         let vma = self.cache.alloc(self.mm.as_raw());
         fill(vma.fields(), mapping);
+        fill_payload(self.cache.payload(vma));
         self.publish(guard, vma);
         vma
     }
@@ -230,7 +255,9 @@ impl AddressSpace {
             // Kernel: asserts nothing here, and a fork that forgot the write lock (fb49c455323f) went unnoticed.
             vma_assert_write_locked(vma);
             let mapping = Mapping::of(vma.fields());
-            let copy = self.new_vma(&guard, mapping);
+            let copy = self.new_vma(&guard, mapping, |payload| {
+                parent.cache.payload(vma).fork(payload, mapping);
+            });
             copy.fields().set_anon_vma(vma.fields().anon_vma());
             self.mm.mm_mt.edit(|edit| edit.store(mapping.start, mapping.end, copy));
             from = mapping.end;
@@ -239,15 +266,15 @@ impl AddressSpace {
     }
 }
 
-impl Default for AddressSpace {
+impl<P: VmaPayload> Default for AddressSpace<P> {
     #[track_caller]
     fn default() -> Self {
-        Self::new()
+        Self::with_payloads()
     }
 }
 
 /// `exit_mmap`: everything is unmapped when the last user is gone.
-impl Drop for AddressSpace {
+impl<P: VmaPayload> Drop for AddressSpace<P> {
     fn drop(&mut self) {
         let guard = self.mm.write();
         let mut n_detached = 0;

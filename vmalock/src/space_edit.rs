@@ -6,11 +6,12 @@ use super::fault::{Fault, seeded};
 use super::mapping::{Mapping, PAGE_SIZE, SpaceError};
 use super::mmap_guard::MmapWriteGuard;
 use super::mmap_lock::vma_end_write_all;
+use super::payload::VmaPayload;
 use super::space::{AddressSpace, check_range};
 use super::vma::Vma;
 use super::vma_guard::VmaWrite;
 
-impl AddressSpace {
+impl<P: VmaPayload> AddressSpace<P> {
     /// Unmaps whatever is mapped in the range, splitting what reaches out of it; returns how many VMAs went.
     ///
     /// The VMAs are detached while they are still in the tree, then cleared together, then freed under the mmap *read*
@@ -83,7 +84,10 @@ impl AddressSpace {
         let whole = Mapping::of(&vma);
         let n_pages = (addr - whole.start) / PAGE_SIZE;
         let write = guard.start_write(vma);
-        let upper = self.new_vma(guard, Mapping { start: addr, pgoff: whole.pgoff + n_pages, ..whole });
+        let above = Mapping { start: addr, pgoff: whole.pgoff + n_pages, ..whole };
+        let upper = self.new_vma(guard, above, |payload| {
+            self.cache.payload(vma.as_raw()).split(payload, whole, addr);
+        });
         guard.start_write(guard.stable(upper)).set_anon_vma(vma.anon_vma());
         write.set_range(whole.start, addr, whole.pgoff);
         self.mm.mm_mt.edit(|edit| {
@@ -104,12 +108,14 @@ impl AddressSpace {
         let is_alike = l.end == r.start
             && l.flags == r.flags
             && l.pgoff + (l.end - l.start) / PAGE_SIZE == r.pgoff
-            && (left.anon_vma() == right.anon_vma() || right.anon_vma() == 0);
+            && (left.anon_vma() == right.anon_vma() || right.anon_vma() == 0)
+            && self.cache.payload(left.as_raw()).is_alike(self.cache.payload(right.as_raw()));
         if !is_alike {
             return Some(r.end);
         }
         let write = guard.start_write(left);
         guard.start_write(right);
+        self.cache.payload(left.as_raw()).merge(self.cache.payload(right.as_raw()), r);
         write.set_range(l.start, r.end, l.pgoff);
         self.detach(right.as_raw());
         self.mm.mm_mt.edit(|edit| {

@@ -1,4 +1,4 @@
-//! The VMA: what a reader may look at without a lock, what only a lock holder may read, and the slab they live in.
+//! The VMA: what a reader may look at without a lock, and what only a lock holder may read.
 //!
 //! Readers in an RCU section may read three members of a VMA that they have not locked: `vm_mm`, `vm_lock_seq`,
 //! `vm_refcnt`. Everything else is in [`VmaFields`], which is reachable only through a guard or a [`StableVma`].
@@ -11,12 +11,11 @@
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use super::assert::vma_assert_detached;
 use super::dep::{DepMap, DepSlot};
 use super::mm::Mm;
 use super::refcnt::VmRefcnt;
 use super::static_ref::StaticRef;
-use super::sync::{AtomicU64, AtomicUsize, Mutex, Ordering, lock};
+use super::sync::{AtomicU64, AtomicUsize, Ordering};
 use super::warn::{WarningKind, warn_on};
 
 /// What `vm_start` and `vm_end` of a freed VMA read: garbage, as in the kernel, where the slab's free pointer lies there.
@@ -119,10 +118,17 @@ impl VmaFields {
 }
 
 impl Vma {
+    /// A VMA that is in no slab.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for tests and models"))]
     pub(crate) fn new() -> Self {
+        Self::numbered(DepSlot::reserve(1))
+    }
+
+    /// A VMA with a number that no other one of the process has.
+    pub(crate) fn numbered(number: u32) -> Self {
         Self {
             vm_refcnt: VmRefcnt::new(),
-            dep_slot: DepSlot::new(),
+            dep_slot: DepSlot::numbered(number),
             vm_lock_seq: AtomicU64::new(u64::MAX),
             vm_mm: StaticRef::none(),
             fields: VmaFields::new(),
@@ -133,6 +139,12 @@ impl Vma {
     #[inline]
     pub(crate) fn vmlock_dep_map(&self) -> &'static DepMap {
         self.dep_slot.map()
+    }
+
+    /// Its number: no two VMAs of the process have the same one, and it keeps it through all its lives.
+    #[inline]
+    pub(crate) fn number(&self) -> u32 {
+        self.dep_slot.number()
     }
 
     /// Begins a new life of the object, in `mm` (`vma_init`, `vma_lock_init`). It is detached.
@@ -239,62 +251,5 @@ impl Deref for StableVma<'_> {
 
     fn deref(&self) -> &VmaFields {
         self.vma.fields()
-    }
-}
-
-/// The slab of VMAs (`vm_area_cachep`, `SLAB_TYPESAFE_BY_RCU`): what is freed last is handed out first, at once.
-#[derive(Debug)]
-pub struct VmaCache {
-    // INVARIANT: every VMA in it has count 0 and poisoned bounds.
-    free: Mutex<Vec<&'static Vma>>,
-}
-
-/// How many VMAs are made at a time.
-const N_CHUNK: usize = 64;
-
-impl VmaCache {
-    /// Makes an empty slab. Its VMAs are kept for the rest of the process.
-    #[must_use]
-    pub fn new() -> Self {
-        Self { free: Mutex::new(Vec::new()) }
-    }
-
-    /// Allocates a detached VMA of `mm` (`vm_area_alloc`).
-    pub fn alloc(&self, mm: &'static Mm) -> &'static Vma {
-        let vma = {
-            let mut free = lock(&self.free);
-            if free.is_empty() {
-                let chunk: Vec<Vma> = (0..N_CHUNK).map(|_| Vma::new()).collect();
-                free.extend(chunk.leak().iter().rev());
-            }
-            free.pop().expect("a chunk was just added under the same lock")
-        };
-        vma.init(mm);
-        vma
-    }
-
-    /// Frees a detached VMA at once, without a grace period (`vm_area_free`).
-    ///
-    /// An attached VMA, or one that is free already, is left alone with a warning.
-    #[track_caller]
-    pub fn free(&self, vma: &'static Vma) {
-        if !vma_assert_detached(vma) {
-            return;
-        }
-        let mut free = lock(&self.free);
-        if vma.fields.vm_start() == POISON && vma.fields.vm_end() == POISON {
-            drop(free);
-            warn_on(WarningKind::VmaFreedTwice, vma.address());
-            return;
-        }
-        vma.fields.set_vm_start(POISON);
-        vma.fields.set_vm_end(POISON);
-        free.push(vma);
-    }
-}
-
-impl Default for VmaCache {
-    fn default() -> Self {
-        Self::new()
     }
 }

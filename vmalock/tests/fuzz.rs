@@ -130,7 +130,7 @@ fn fuzz(options: &Options) {
 
 /// One round: two spaces that take their VMAs from one slab, so that stale readers meet VMAs of the other one.
 fn round(seed: u64) {
-    let cache: &'static _ = Box::leak(Box::new(build::vma::VmaCache::new()));
+    let cache: &'static _ = Box::leak(Box::new(build::cache::VmaCache::new()));
     let spaces = [(); 2].map(|()| build::space::AddressSpace::with_cache(cache));
     // No stack can grow down to the stripes: a fault there is a fault.
     for space in &spaces {

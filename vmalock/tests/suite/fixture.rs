@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::build::cache::VmaCache;
 use crate::build::mapping::{PAGE_SIZE, flags};
 use crate::build::mm::{Mm, MmRef};
 use crate::build::rcu::{RcuGuard, rcu_read_lock};
 use crate::build::space::AddressSpace;
-use crate::build::vma::{Vma, VmaCache};
+use crate::build::vma::Vma;
 use crate::build::vma_lock::{StartReadError, vma_start_read};
 
 pub(crate) const RW: usize = flags::READ | flags::WRITE;

@@ -15,6 +15,7 @@ pub(crate) mod fault;
 sources! {
     assert = "../../src/assert.rs";
     attach = "../../src/attach.rs";
+    cache = "../../src/cache.rs";
     dep = "../../src/dep.rs";
     exclude = "../../src/exclude.rs";
     expand = "../../src/expand.rs";
@@ -29,6 +30,7 @@ sources! {
     node = "../../src/node.rs";
     node_edit = "../../src/node_edit.rs";
     node_pool = "../../src/node_pool.rs";
+    payload = "../../src/payload.rs";
     probe = "../../src/probe_on.rs";
     rcu = "../../src/rcu.rs";
     rcuwait = "../../src/rcuwait.rs";
