@@ -130,7 +130,7 @@ fn page_ld0008() {
     use lockdep::sync::Mutex;
 
     let lock = Box::new(Mutex::new(0));
-    std::mem::forget(lock.lock().unwrap()); // the guard is gone, the lock is held
+    std::mem::forget(lock.lock().unwrap()); // the guard is leaked, so the lock stays held
     drop(lock); // LD0008
 }
 
@@ -189,7 +189,7 @@ fn page_ld0013() {
 
     static BUFFERS: WwClass = WwClass::named("buffer");
 
-    // What a lock of the class tells: before it waits, when it is had, before it is given up.
+    // What a lock of the class announces: before it waits, when it is acquired, before it is released.
     let (a, b) = (WwMap::new(&BUFFERS), WwMap::new(&BUFFERS));
     let context = AcquireContext::begin(&BUFFERS);
     let _ = a.acquire(Some(&context));

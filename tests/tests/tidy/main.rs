@@ -1,6 +1,7 @@
 //! What CONTRIBUTING says, checked: arrows down only, small rooms, reasons beside atomics and unsafe, no private paths.
 
 mod arrows;
+mod prose;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -268,6 +269,37 @@ fn every_unsafe_block_has_its_safety_argued() {
         }
     }
     refuse("unsafe without a `// SAFETY:` line", &offences);
+}
+
+/// Pages whose prose has not been written to the rules yet.
+const OLD_PROSE: &[&str] = &[
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "README.md",
+    "docs/src/architecture.md",
+    "docs/src/benches.md",
+    "docs/src/cargo-lockdep.md",
+    "docs/src/crates.md",
+    "docs/src/environment.md",
+    "docs/src/fast-path.md",
+    "docs/src/how-we-know.md",
+    "docs/src/known-bugs.md",
+    "docs/src/limits.md",
+    "docs/src/more-crates.md",
+    "docs/src/vmalock.md",
+    "docs/src/vmalock-faults.md",
+    "docs/src/vmalock-tests.md",
+];
+
+#[test]
+fn pages_are_plain_english() {
+    let mut offences = Vec::new();
+    for (name, text) in sources(&["md"]) {
+        if !OLD_PROSE.contains(&name.as_str()) {
+            offences.extend(prose::markdown(&name, &text));
+        }
+    }
+    refuse("prose against the rules of CONTRIBUTING", &offences);
 }
 
 #[test]

@@ -1,0 +1,101 @@
+//! The prose rules of CONTRIBUTING that a program can check: line width, and words with a better one.
+
+/// The widest line of prose; a line that is one sentence may be wider.
+const MAX_COLUMNS: usize = 100;
+
+/// Phrases that CONTRIBUTING replaces, each with its replacement. Spelled in parts, so that this file does not offend itself.
+const REPLACED: &[(&str, &str)] = &[
+    (concat!("who", "ever"), "the thread, the user"),
+    (concat!("no", "body"), "no thread, no other code"),
+    (concat!("some", "body"), "a thread, a person"),
+    (concat!("for", " ever"), "forever"),
+    (concat!("the", " very"), "the same"),
+    (concat!("is", " told"), "is reported, is recorded"),
+    (concat!("are", " told"), "are reported, are recorded"),
+    (concat!("could be", " had"), "was available"),
+    (concat!("can be", " had"), "is available"),
+    (concat!("at", " hand"), "available"),
+    (concat!("is no", " code"), "is not a lockdep code"),
+];
+
+/// What is wrong with the prose of one Markdown file, a line each.
+pub(crate) fn markdown(name: &str, text: &str) -> Vec<String> {
+    let mut offences = Vec::new();
+    let mut is_code = false;
+    for (index, line) in text.lines().enumerate() {
+        if line.trim_start().starts_with("```") {
+            is_code = !is_code;
+            continue;
+        }
+        if is_code || line.starts_with("    ") {
+            continue;
+        }
+        let place = format!("{name}:{}", index + 1);
+        offences.extend(replaced(&place, line));
+        let is_table = line.trim_start().starts_with('|');
+        if !is_table && line.chars().count() > MAX_COLUMNS && n_sentences(line) > 1 {
+            offences.push(format!("{place}: {} columns and more than one sentence", line.chars().count()));
+        }
+    }
+    offences
+}
+
+/// What is wrong with the comments of one source file, a line each.
+pub(crate) fn comments(name: &str, text: &str) -> Vec<String> {
+    let mut offences = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        if !line.trim_start().starts_with("//") {
+            continue;
+        }
+        let place = format!("{name}:{}", index + 1);
+        offences.extend(replaced(&place, line));
+        let n_columns = line.chars().count();
+        // A link cannot be broken.
+        if n_columns > MAX_COLUMNS && !line.contains("](") && !line.contains("://") {
+            offences.push(format!("{place}: a comment of {n_columns} columns; {MAX_COLUMNS} fit"));
+        }
+    }
+    offences
+}
+
+/// The phrases in `line` that have a better one.
+pub(crate) fn replaced(place: &str, line: &str) -> Vec<String> {
+    let lower = line.to_lowercase();
+    REPLACED
+        .iter()
+        .filter(|(phrase, _)| {
+            lower.match_indices(phrase).any(|(at, _)| {
+                let is_end = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
+                is_end(lower[..at].chars().next_back()) && is_end(lower[at + phrase.len()..].chars().next())
+            })
+        })
+        .map(|(phrase, better)| format!("{place}: `{phrase}`; better: {better}"))
+        .collect()
+}
+
+/// How many sentences a line holds: a full stop, question mark or colon inside it ends one.
+fn n_sentences(line: &str) -> usize {
+    let mut n = 1;
+    let words: Vec<&str> = line.split_whitespace().collect();
+    for pair in words.windows(2) {
+        let ends = pair[0].ends_with(['.', '?', '!']) && !pair[0].ends_with("e.g.");
+        let begins =
+            pair[1].chars().next().is_some_and(|c| c.is_uppercase() || c == '`' || c == '[' || c == '*');
+        if ends && begins {
+            n += 1;
+        }
+    }
+    n
+}
+
+#[test]
+fn the_rules_notice_what_they_are_for() {
+    let wide = "A sentence of some length that goes on. And a second one that makes the line longer than it may be at all.";
+    assert_eq!(markdown("a.md", wide).len(), 1, "a wide line of two sentences");
+    assert_eq!(markdown("a.md", &wide.replace(". And", ", and")).len(), 0, "a wide line of one sentence");
+    assert_eq!(markdown("a.md", &format!("```\n{wide}\n```")).len(), 0, "code");
+    assert_eq!(markdown("a.md", concat!("It waits for", " ever.")).len(), 1, "a phrase");
+    assert_eq!(markdown("a.md", "It stands for every place.").len(), 0, "part of a word");
+    assert_eq!(comments("a.rs", &format!("    // {wide}")).len(), 1, "a wide comment");
+    assert_eq!(comments("a.rs", &format!("    let a = \"{wide}\";")).len(), 0, "no comment");
+}
