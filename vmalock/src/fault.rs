@@ -76,6 +76,8 @@ macro_rules! for_each_fault {
             M33a "M33a" "a failed lock_mm_and_find_vma keeps the lock",
             M33b "M33b" "lock_mm_and_find_vma returns with the write lock",
             M34 "M34" "lock_next_vma goes on where the last call left the iterator",
+            M35 "M35" "a split reads the flags before it holds the write lock",
+            M36 "M36" "a merge does not look again when it holds the write locks",
         }
     };
 }

@@ -70,6 +70,14 @@ impl VmaLockEvents {
         self.n_abort.load(Ordering::Relaxed)
     }
 
+    /// Begins to count anew, for a new life of the address space.
+    fn reset(&self) {
+        // ORDERING: Relaxed; a statistic.
+        self.n_miss.store(0, Ordering::Relaxed);
+        // ORDERING: Relaxed; as above.
+        self.n_abort.store(0, Ordering::Relaxed);
+    }
+
     pub(crate) fn miss(&self) {
         // ORDERING: Relaxed; a statistic.
         self.n_miss.fetch_add(1, Ordering::Relaxed);
@@ -178,6 +186,7 @@ impl MmRef {
         let mm = recycled.unwrap_or_else(|| Box::leak(Box::new(Mm::fresh())));
         mm.dep_map.init();
         mm.mm_lock_seq.reset();
+        mm.events.reset();
         // ORDERING: Relaxed; only uniqueness matters.
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         // ORDERING: Relaxed; published together with the reference, by whatever hands that to other threads.

@@ -42,7 +42,9 @@ pub(crate) fn seeded(fault: Fault) -> bool {
 
 /// Calls `hook` at every point that this thread reaches from now on; `None` stops that.
 pub(crate) fn on_points(hook: Option<Hook>) {
-    HOOK.with_borrow_mut(|slot| *slot = hook);
+    // Dropped outside the borrow: what the old hook owns may reach points when it goes.
+    let old = HOOK.with_borrow_mut(|slot| std::mem::replace(slot, hook));
+    drop(old);
 }
 
 pub(crate) fn reached(point: Point) {

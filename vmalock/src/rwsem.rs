@@ -6,6 +6,7 @@
 //! | 1 | somebody queues |
 //! | 2 | the head of the queue has waited long enough: the lock is for nobody else |
 //! | 8 … | number of readers |
+//! | the highest | a release too many is being undone: the number of readers is −1 |
 //!
 //! A release wakes the head of the queue; a writer among the waiters then takes the lock itself, readers are handed it, all
 //! up to the next writer. Until the head has run, somebody who runs already may take a *free* lock before it: a lock
@@ -31,6 +32,7 @@ const WRITER: usize = 1;
 const WAITERS: usize = 1 << 1;
 const FOR_HEAD: usize = 1 << 2;
 const READER: usize = 1 << 8;
+const UNDOING: usize = 1 << (usize::BITS - 1);
 
 /// How long the head of the queue lets others go first (`RWSEM_WAIT_TIMEOUT`).
 const HANDOFF: Duration = Duration::from_millis(4);
@@ -79,7 +81,7 @@ impl Rwsem {
     pub(crate) fn down_read_trylock(&self) -> bool {
         // ORDERING: Relaxed; only a guess for the compare-exchange below.
         let mut count = self.count.load(Ordering::Relaxed);
-        while count & (WRITER | WAITERS | FOR_HEAD) == 0 {
+        while count & (WRITER | WAITERS | FOR_HEAD | UNDOING) == 0 {
             // ORDERING: Acquire; pairs with the Release of the last writer's `up_write` or `downgrade`.
             match self.count.compare_exchange_weak(
                 count,
@@ -127,8 +129,10 @@ impl Rwsem {
         let taken = self.count.fetch_update(Ordering::Acquire, Ordering::Relaxed, |count| match mode {
             RwsemMode::Write => (count & !WAITERS == 0).then_some(count | WRITER),
             // Readers that hold it are joined only if nobody queues.
-            RwsemMode::Read if count & WAITERS == 0 => (count & WRITER == 0).then_some(count + READER),
-            RwsemMode::Read => (count == WAITERS).then_some(count + READER),
+            RwsemMode::Read if count & (WAITERS | UNDOING) == 0 => {
+                (count & WRITER == 0).then_some(count + READER)
+            }
+            RwsemMode::Read => (count == WAITERS).then_some(WAITERS + READER),
         });
         taken.is_ok()
     }
@@ -141,7 +145,11 @@ impl Rwsem {
         let old = self.count.fetch_sub(READER, Ordering::Release);
         if old < READER {
             // ORDERING: Relaxed; undoes the line above, nothing was protected.
-            self.count.fetch_add(READER, Ordering::Relaxed);
+            let now = self.count.fetch_add(READER, Ordering::Relaxed).wrapping_add(READER);
+            if now & WAITERS != 0 {
+                // Somebody may have found the lock in the state that was just undone.
+                self.hand_over();
+            }
             return false;
         }
         let new = old - READER;
@@ -315,7 +323,7 @@ impl Rwsem {
             // ORDERING: AcqRel; pairs with the Release of the writer that left, for the reader that is woken under the
             // queue's lock.
             let taken = self.count.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |count| {
-                (count & WRITER == 0).then_some((count + READER) & !FOR_HEAD)
+                (count & (WRITER | UNDOING) == 0).then_some((count + READER) & !FOR_HEAD)
             });
             if taken.is_err() {
                 break;
@@ -341,5 +349,25 @@ fn wake(waiter: &Waiter) {
     // ORDERING: Relaxed; the queue's lock orders it.
     if !waiter.is_woken.swap(true, Ordering::Relaxed) {
         waiter.task.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A release too many is refused by undoing it. Who comes in between finds the lock taken, and nothing overflows.
+    #[test]
+    fn nobody_gets_in_while_a_release_too_many_is_undone() {
+        let rwsem = Rwsem::new();
+        for others in [0, WAITERS, WAITERS | FOR_HEAD] {
+            rwsem.count.store(others.wrapping_sub(READER), Ordering::Relaxed);
+            assert!(!rwsem.down_read_trylock() && !rwsem.down_write_trylock());
+            assert!(!rwsem.steal(RwsemMode::Read) && !rwsem.steal(RwsemMode::Write));
+            rwsem.serve(&mut VecDeque::new());
+        }
+        rwsem.count.store(0, Ordering::Relaxed);
+        assert!(!rwsem.up_read(), "nobody holds it");
+        assert!(rwsem.down_read_trylock() && rwsem.up_read());
     }
 }

@@ -27,6 +27,9 @@ use super::vma_guard::VmaReadGuard;
 use super::vma_lock::{vma_start_write, vma_start_write_killable};
 use super::warn::{WarningKind, warn_at};
 
+/// What stands for the next anonymous memory. One for all spaces: a child has its parent's ids, and both go on from there.
+static NEXT_ANON_VMA: AtomicUsize = AtomicUsize::new(1);
+
 /// The users' handle of an address space: what is mapped ends with it (`mm_users`).
 ///
 /// `P` is what the program keeps with each VMA ([`VmaPayload`]); nothing, by default.
@@ -36,7 +39,6 @@ pub struct AddressSpace<P: VmaPayload = ()> {
     pub(crate) cache: &'static VmaCache<P>,
     // INVARIANT: number of attached VMAs; changed under the mmap write lock.
     pub(crate) map_count: AtomicUsize,
-    next_anon_vma: AtomicUsize,
 }
 
 impl AddressSpace {
@@ -60,7 +62,7 @@ impl<P: VmaPayload> AddressSpace<P> {
     #[track_caller]
     #[must_use]
     pub fn with_cache(cache: &'static VmaCache<P>) -> Self {
-        Self { mm: MmRef::new(), cache, map_count: AtomicUsize::new(0), next_anon_vma: AtomicUsize::new(1) }
+        Self { mm: MmRef::new(), cache, map_count: AtomicUsize::new(0) }
     }
 
     /// The address space as the locks see it.
@@ -191,7 +193,7 @@ impl<P: VmaPayload> AddressSpace<P> {
     fn assign_anon_vma(&self, vma: &VmaFields) {
         // ORDERING: Relaxed; only uniqueness matters. Two faults that race both assign a valid one, as in the kernel,
         // where the page table lock decides.
-        vma.set_anon_vma(self.next_anon_vma.fetch_add(1, Ordering::Relaxed));
+        vma.set_anon_vma(NEXT_ANON_VMA.fetch_add(1, Ordering::Relaxed));
     }
 
     /// Fault H6: reads a field of a VMA that nobody locked.

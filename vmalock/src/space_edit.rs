@@ -3,12 +3,12 @@
 use smallvec::SmallVec;
 
 use super::fault::{Fault, seeded};
-use super::mapping::{Mapping, PAGE_SIZE, SpaceError};
+use super::mapping::{Mapping, PAGE_SIZE, SpaceError, flags};
 use super::mmap_guard::MmapWriteGuard;
 use super::mmap_lock::vma_end_write_all;
 use super::payload::VmaPayload;
 use super::space::{AddressSpace, check_range};
-use super::vma::Vma;
+use super::vma::{StableVma, Vma};
 use super::vma_guard::VmaWrite;
 
 impl<P: VmaPayload> AddressSpace<P> {
@@ -62,7 +62,8 @@ impl<P: VmaPayload> AddressSpace<P> {
         let mut from = start;
         while let Some(vma) = guard.find_vma(from).filter(|vma| vma.vm_start() < end) {
             let write = if seeded(Fault::H7a) { VmaWrite::new(vma) } else { guard.start_write(vma) };
-            write.set_vm_flags(vm_flags);
+            // The one flag that may be set under a read lock of the VMA is not the caller's to clear.
+            write.set_vm_flags(vm_flags | vma.vm_flags() & flags::MAYBE_GUARD);
             from = vma.vm_end();
             n_changed += 1;
         }
@@ -81,9 +82,11 @@ impl<P: VmaPayload> AddressSpace<P> {
     #[track_caller]
     fn split_at(&self, guard: &MmapWriteGuard<'_>, addr: usize) {
         let Some(vma) = guard.vma_lookup(addr).filter(|vma| vma.vm_start() < addr) else { return };
-        let whole = Mapping::of(&vma);
-        let n_pages = (addr - whole.start) / PAGE_SIZE;
+        let seen = Mapping::of(&vma);
         let write = guard.start_write(vma);
+        // Read under the write lock: a holder of a VMA read lock may set a flag until then.
+        let whole = if seeded(Fault::M35) { seen } else { Mapping::of(&vma) };
+        let n_pages = (addr - whole.start) / PAGE_SIZE;
         let above = Mapping { start: addr, pgoff: whole.pgoff + n_pages, ..whole };
         let upper = self.new_vma(guard, above, |payload| {
             self.cache.payload(vma.as_raw()).split(payload, whole, addr);
@@ -104,17 +107,16 @@ impl<P: VmaPayload> AddressSpace<P> {
         let Some(left) = addr.checked_sub(1).and_then(|below| guard.vma_lookup(below)) else {
             return Some(right.vm_end());
         };
-        let (l, r) = (Mapping::of(&left), Mapping::of(&right));
-        let is_alike = l.end == r.start
-            && l.flags == r.flags
-            && l.pgoff + (l.end - l.start) / PAGE_SIZE == r.pgoff
-            && (left.anon_vma() == right.anon_vma() || right.anon_vma() == 0)
-            && self.cache.payload(left.as_raw()).is_alike(self.cache.payload(right.as_raw()));
-        if !is_alike {
-            return Some(r.end);
+        if !self.are_alike(left, right) {
+            return Some(right.vm_end());
         }
         let write = guard.start_write(left);
         guard.start_write(right);
+        // Until here a holder of a VMA read lock could set a flag, or prepare anonymous memory.
+        if !seeded(Fault::M36) && !self.are_alike(left, right) {
+            return Some(right.vm_end());
+        }
+        let (l, r) = (Mapping::of(&left), Mapping::of(&right));
         self.cache.payload(left.as_raw()).merge(self.cache.payload(right.as_raw()), r);
         write.set_range(l.start, r.end, l.pgoff);
         self.detach(right.as_raw());
@@ -124,5 +126,15 @@ impl<P: VmaPayload> AddressSpace<P> {
         });
         self.cache.free(right.as_raw());
         Some(r.end)
+    }
+
+    /// Whether `right` goes on where `left` ends, in every way.
+    fn are_alike(&self, left: StableVma<'_>, right: StableVma<'_>) -> bool {
+        let (l, r) = (Mapping::of(&left), Mapping::of(&right));
+        l.end == r.start
+            && l.flags == r.flags
+            && l.pgoff + (l.end - l.start) / PAGE_SIZE == r.pgoff
+            && (left.anon_vma() == right.anon_vma() || right.anon_vma() == 0)
+            && self.cache.payload(left.as_raw()).is_alike(self.cache.payload(right.as_raw()))
     }
 }

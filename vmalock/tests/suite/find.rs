@@ -15,7 +15,7 @@ use crate::build::mmap_lock::{
 use crate::build::space::AddressSpace;
 use crate::build::step::Point;
 use crate::build::task::{Interrupted, Task};
-use crate::build::warn::{WarningKind, capture};
+use crate::build::warn::{Warning, WarningKind, capture};
 
 const STACK: usize = RW | flags::GROWSDOWN;
 
@@ -256,4 +256,29 @@ pub(crate) fn a_late_destructor_owns_its_lock() {
     .unwrap();
     assert_eq!(receiver.recv(), Ok(0));
     assert!(is_unlocked(&space));
+}
+
+/// While one thread releases a read lock that it does not hold, again and again, readers come and go as ever.
+pub(crate) fn a_release_too_many_harms_no_reader() {
+    let space = space(&[(4, 8)]);
+    let n_ops = if cfg!(miri) { 100 } else { 5_000 };
+    let other = Arc::clone(&space);
+    let breaker = spawn(move || {
+        let ((), warnings) = capture(|| {
+            (0..n_ops).for_each(|_| mmap_read_unlock(other.mm()));
+        });
+        warnings.len()
+    });
+    // A lock that is counted too low for a moment may be taken for one that is held, never for one that is free. A reader's
+    // own hold may be what was released: then its release is the one too many.
+    let (_, warnings) = capture(|| {
+        for _ in 0..n_ops {
+            drop(space.mm().try_read());
+            drop(space.mm().read());
+        }
+    });
+    let kinds = |kind| warnings.iter().all(|warning: &Warning| warning.kind == kind);
+    assert!(kinds(WarningKind::MmapLockUnbalanced));
+    assert_eq!(breaker.join() + warnings.len(), n_ops, "one for each release too many");
+    assert!(!space.mm().mmap_lock.is_locked());
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::fixture::{RW, cache, page, raw_mm, space, space_in, vma_at};
-use super::harness::{Stages, eventually, expect_warnings, hold_at, once_at, spawn};
+use super::harness::{Stages, eventually, expect_warnings, hold_at, observe, once_at, spawn};
 use crate::build::lookup::lock_vma_under_rcu;
 use crate::build::mapping::{Access, SpaceError, flags};
 use crate::build::probe::recorded;
@@ -279,4 +279,71 @@ pub(crate) fn slow_reader_is_no_leak() {
     stages.signal(3);
     assert!(!reader.join());
     end.join();
+}
+
+/// Sets the guard flag of the VMA at page 4 under its read lock, when `change` is about to write-lock its `n`th VMA.
+fn set_flag_before_write_lock(n: u32, space: &Arc<AddressSpace>, change: impl FnOnce(&AddressSpace)) {
+    let (other, n_reached) = (Arc::clone(space), std::cell::Cell::new(0));
+    observe(move |point| {
+        n_reached.set(n_reached.get() + u32::from(point == Point::BeforeFlagAdded));
+        if point != Point::BeforeFlagAdded || n_reached.get() != n {
+            return;
+        }
+        let other = Arc::clone(&other);
+        let set = spawn(move || {
+            let guard = lock_vma_under_rcu(other.mm(), page(4)).expect("not write-locked yet");
+            crate::build::vm_flags::vma_flag_set_atomic(guard.as_raw(), flags::MAYBE_GUARD)
+        });
+        assert!(set.join());
+    });
+    change(space);
+}
+
+pub(crate) fn split_keeps_a_flag_that_was_set_meanwhile() {
+    let space = space(&[(4, 12)]);
+    set_flag_before_write_lock(1, &space, |space| assert_eq!(space.unmap(page(8), page(1)), Ok(1)));
+    let guarded = RW | flags::MAYBE_GUARD;
+    assert_eq!(ranges(&space), [(4, 8, guarded), (9, 12, guarded)]);
+    assert_eq!(space.protect(page(4), page(2), flags::READ), Ok(1));
+    assert_eq!(ranges(&space)[0], (4, 6, flags::READ | flags::MAYBE_GUARD), "protect() leaves it alone");
+}
+
+pub(crate) fn merge_keeps_what_was_set_meanwhile() {
+    let space = space(&[(4, 8), (8, 12)]);
+    // Nothing is to be split. The first write lock is that of the upper half, which becomes like the lower one; the second is
+    // the lower one's, for the merge.
+    space.protect(page(8), page(4), flags::READ).unwrap();
+    space.protect(page(4), page(4), flags::READ | flags::EXEC).unwrap();
+    set_flag_before_write_lock(2, &space, |space| {
+        assert_eq!(space.protect(page(8), page(4), flags::READ | flags::EXEC), Ok(1));
+    });
+    assert_eq!(
+        ranges(&space),
+        [(4, 8, flags::READ | flags::EXEC | flags::MAYBE_GUARD), (8, 12, flags::READ | flags::EXEC)]
+    );
+}
+
+/// What was prepared in the child is not what was prepared in the parent, and neither is what they had in common.
+pub(crate) fn a_child_merges_what_its_parent_merges() {
+    let space = space(&[(10, 11)]);
+    space.fault(page(10), Access::Write).unwrap();
+    let child = Arc::new(space.fork().unwrap());
+    let run = |space: &Arc<AddressSpace>| {
+        space.map(page(11), page(1), RW).unwrap();
+        space.fault(page(11), Access::Write).unwrap();
+        space.protect(page(10), page(2), RW | flags::EXEC).unwrap();
+        ranges(space)
+    };
+    assert_eq!(run(&space), run(&child));
+}
+
+pub(crate) fn a_recycled_space_counts_from_zero() {
+    for _ in 0..2 {
+        let space = AddressSpace::new();
+        for _ in 0..7 {
+            assert!(lock_vma_under_rcu(space.mm(), page(5)).is_none());
+        }
+        let events = space.mm().vma_lock_events();
+        assert_eq!((events.n_abort(), events.n_miss()), (7, 0));
+    }
 }

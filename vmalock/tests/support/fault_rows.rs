@@ -68,6 +68,8 @@ pub(crate) const ROWS: &[(&str, &[&str])] = &[
     ("M33a", &["find::hit_and_miss"]),
     ("M33b", &["find::grows_a_stack"]),
     ("M34", &["next::split_between_walk_and_lock_skips_nothing", "next::stale_snapshot_skips_nothing"]),
+    ("M35", &["space::split_keeps_a_flag_that_was_set_meanwhile"]),
+    ("M36", &["space::merge_keeps_what_was_set_meanwhile"]),
 ];
 
 /// Faults that no test can notice, because the program behaves the same, and why. Checked by running everything.
