@@ -275,12 +275,9 @@ fn every_unsafe_block_has_its_safety_argued() {
 const OLD_PROSE: &[&str] = &[
     "docs/src/architecture.md",
     "docs/src/benches.md",
-    "docs/src/cargo-lockdep.md",
     "docs/src/crates.md",
-    "docs/src/environment.md",
     "docs/src/fast-path.md",
     "docs/src/known-bugs.md",
-    "docs/src/limits.md",
     "docs/src/more-crates.md",
     "docs/src/vmalock.md",
     "docs/src/vmalock-faults.md",
