@@ -97,6 +97,7 @@ mod rcuwait;
 mod refcnt;
 mod rwsem;
 mod seq;
+mod sleeper;
 mod space;
 mod space_edit;
 mod static_ref;
