@@ -65,6 +65,8 @@ pub(crate) fn run(name: &str) {
         "two_orders" => two_orders(),
         #[cfg(target_os = "linux")]
         "contention" => crate::contention::fights(),
+        #[cfg(target_os = "linux")]
+        "late_objects" => crate::late::load(),
         other => panic!("no case is called {other}"),
     }
 }

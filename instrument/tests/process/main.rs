@@ -12,6 +12,8 @@ mod checks;
 #[cfg(target_os = "linux")]
 mod contention;
 mod exceptions;
+#[cfg(target_os = "linux")]
+mod late;
 
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::mpsc;
