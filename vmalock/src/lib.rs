@@ -97,7 +97,6 @@ mod rcuwait;
 mod refcnt;
 mod rwsem;
 mod seq;
-mod sleeper;
 mod space;
 mod space_edit;
 mod static_ref;

@@ -21,7 +21,7 @@ use super::probe::reached;
 use super::rcu::rcu_read_lock;
 use super::step::Point;
 use super::sync::{Ordering, has_passed, yield_now};
-use super::task::TaskStruct;
+use super::task::Task;
 use super::vma::{Vma, VmaFields};
 use super::vma_guard::VmaReadGuard;
 use super::vma_lock::{vma_start_write, vma_start_write_killable};
@@ -318,7 +318,7 @@ fn is_leaked(vma: &Vma) -> bool {
             return true;
         }
         // Sleeps: a yield would not let those run who are ranked behind us.
-        TaskStruct::current().sleep_up_to(Duration::from_millis(1));
+        Task::sleep_up_to(Duration::from_millis(1));
     }
     false
 }

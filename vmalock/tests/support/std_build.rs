@@ -37,7 +37,6 @@ sources! {
     refcnt = "../../src/refcnt.rs";
     rwsem = "../../src/rwsem.rs";
     seq = "../../src/seq.rs";
-    sleeper = "../../src/sleeper.rs";
     space = "../../src/space.rs";
     space_edit = "../../src/space_edit.rs";
     static_ref = "../../src/static_ref.rs";
