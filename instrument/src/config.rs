@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use lockdep_validator::SameClassPolicy;
 use lockdep_validator::report::policy::Policy;
 
+use crate::process_start;
+
 /// Every choice, with its documented default.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Config {
@@ -36,6 +38,21 @@ pub(crate) struct Config {
     pub(crate) exit_code: Option<i32>,
     /// `LOCKDEP_SOURCE_ROOT`: where relative source paths start; `cargo lockdep` sets it to the workspace.
     pub(crate) source_root: Option<PathBuf>,
+}
+
+impl Config {
+    /// Makes every path one from the root: relative ones start where the process did, wherever the program goes later.
+    pub(crate) fn resolve(&mut self) {
+        let output = match &mut self.output {
+            Output::Stderr => None,
+            Output::File(path) => Some(path),
+        };
+        let named =
+            [&mut self.record_dir, &mut self.order_file, &mut self.suspects_file, &mut self.source_root];
+        for path in named.into_iter().flatten().chain(output) {
+            *path = process_start::absolute(path);
+        }
+    }
 }
 
 impl Default for Config {

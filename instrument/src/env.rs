@@ -4,12 +4,14 @@
 //! variable, the nearest known name and the accepted values, and the default holds.
 
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 use lockdep_validator::SameClassPolicy;
 use lockdep_validator::report::exceptions::Exception;
 use lockdep_validator::report::policy::Deny;
 
 use crate::config::{Config, Format, OnDeadlock, OnViolation, Output};
+use crate::{input, process_start};
 
 /// A variable: its name, what it accepts, and where its value goes.
 struct Variable {
@@ -213,8 +215,8 @@ fn allow(allow: &mut Vec<Exception>, list: &str) -> Result<(), String> {
     for item in list.split(',').map(str::trim).filter(|item| !item.is_empty()) {
         match item.strip_prefix('@') {
             Some(path) => {
-                let lines =
-                    std::fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"))?;
+                let lines = input::read(&process_start::absolute(Path::new(path)), input::MAX_BYTES)
+                    .map_err(|error| format!("cannot read {path}: {error}"))?;
                 Exception::parse_file(&lines, path, |exception| allow.push(exception))?;
             }
             None => allow.push(Exception::bare(item, "LOCKDEP_ALLOW").ok_or_else(|| {

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::ledger::{self, Counter};
 use crate::{ending, state, task};
 
 /// Whether the process had several threads when it last forked.
@@ -56,6 +57,7 @@ fn n_threads() -> Option<u64> {
 extern "C" fn in_child() {
     ending::reset();
     crate::stat::forked();
+    crate::runtime::forked();
     // ORDERING: Relaxed: written by this thread, in the parent.
     if state::is_off() || !SEVERAL_THREADS.load(Ordering::Relaxed) {
         return;
@@ -67,7 +69,8 @@ extern "C" fn in_child() {
     task::abandon();
 }
 
-/// Whether this process is a child that may not validate; says so once and turns validation off.
+/// Whether this process is a child that may not validate; counts it once and turns validation off. It is the parent, or the
+/// command, that says so: the child's standard error stream may be what a test compares.
 #[cold]
 pub(crate) fn is_orphaned() -> bool {
     // ORDERING: Relaxed: the child began with one thread, and threads that it made later see what it wrote before.
@@ -77,10 +80,7 @@ pub(crate) fn is_orphaned() -> bool {
     state::set(false);
     // ORDERING: Relaxed, as above.
     if ORPHANED.swap(false, Ordering::Relaxed) {
-        crate::sink::notice(
-            "validation is off in this process: it was forked from a process with several threads; \
-             it is on again in a program that it executes",
-        );
+        ledger::count(Counter::UnwatchedChild);
     }
     true
 }

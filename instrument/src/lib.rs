@@ -18,6 +18,8 @@ mod config;
 pub mod context;
 #[cfg(not(lockdep_disabled))]
 mod deferred;
+#[cfg(all(unix, not(lockdep_disabled)))]
+mod descriptor;
 #[cfg(not(lockdep_disabled))]
 mod ending;
 #[cfg(not(lockdep_disabled))]
@@ -31,7 +33,12 @@ mod fault;
 #[cfg(not(lockdep_disabled))]
 mod fork;
 pub mod hook;
+#[cfg(not(lockdep_disabled))]
+mod input;
 mod inspect;
+#[cfg(not(lockdep_disabled))]
+#[cfg_attr(not(unix), path = "ledger_none.rs")]
+mod ledger;
 #[cfg(feature = "lock_api_0_4")]
 pub mod lock_api;
 #[cfg(feature = "lock_api_0_5")]
@@ -48,6 +55,8 @@ pub mod parking_lot_0_13;
 mod pins;
 #[cfg(not(lockdep_disabled))]
 mod process_exit;
+#[cfg(not(lockdep_disabled))]
+mod process_start;
 #[cfg(not(lockdep_disabled))]
 mod record;
 #[cfg(not(lockdep_disabled))]
@@ -78,6 +87,6 @@ pub use class_order::{ClassOrder, Ordered, OrderedLock};
 pub use hook::{AcquireOptions, ClassKey, Held, LockClassKey, LockInfo, LockMap, Verdict};
 pub use inspect::{counters, enabled, flush, set_report_callback};
 pub use lockdep_validator::report::model::{Counters, Report};
-pub use lockdep_validator::{AcquireFlags, Code, Level, LockId, Mode, Subclass, Wait};
+pub use lockdep_validator::{AcquireFlags, LockId, Mode, Subclass, Wait};
 pub use many::{LockList, Lockable, Reading, Writing, lock_all, lock_many, reading, writing};
 pub use pins::{Pinned, pin};

@@ -10,6 +10,8 @@ use lockdep_validator::lock_order::{LockOrder, label};
 use lockdep_validator::{ClassId, Code, Level, NewDependency, Validator, Violation, Wait};
 use rustc_hash::{FxHashSet, FxHasher};
 
+use crate::input;
+
 /// The declared order of this process.
 #[derive(Debug)]
 pub(crate) struct DeclaredOrder {
@@ -26,7 +28,7 @@ impl DeclaredOrder {
     /// One line for the person who runs the program: the file cannot be read, or one of its lines is not understood.
     pub(crate) fn read(path: &Path) -> Result<Self, String> {
         let name = path.display();
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let text = input::read(path, input::MAX_BYTES).map_err(|error| {
             format!("cannot read LOCKDEP_ORDER={name}: {error}; no declared order is enforced")
         })?;
         let order = LockOrder::parse(&text)

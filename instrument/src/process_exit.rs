@@ -2,7 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::{ending, fork, runtime, state, task};
+use crate::ledger::{self, Counter};
+use crate::{ending, fork, runtime, sink, state, task};
 
 /// Has the end of the process tell us.
 pub(crate) fn install() {
@@ -23,15 +24,43 @@ extern "C" fn at_exit() {
     crate::flush();
     if let Some(recorder) = &runtime.recorder {
         recorder.close(runtime);
-    } else if let Some(stats) = &runtime.stats {
-        crate::stat::say(runtime, stats);
+    } else {
+        if let Some(stats) = &runtime.stats {
+            crate::stat::say(runtime, stats);
+        }
+        say_missed(runtime);
     }
+    say_unwatched();
     // ORDERING: Relaxed: other threads may still be making reports; which of them are counted is a race that the program runs
     // already.
     if let Some(status) = runtime.config.exit_code
         && runtime.n_denied.load(Ordering::Relaxed) > 0
     {
         exit_with(status);
+    }
+}
+
+/// Says what was not looked at, if anything. With a record the command says it.
+fn say_missed(runtime: &runtime::Runtime) {
+    let counters = runtime.counters();
+    if counters.unseen > 0 || counters.dropped > 0 {
+        sink::notice(&format!(
+            "not everything was validated: {} unseen (events that could not be looked at), {} dropped (what did not fit)",
+            counters.unseen, counters.dropped
+        ));
+    }
+}
+
+/// Says how many children were not validated, if no file tells the command.
+fn say_unwatched() {
+    match ledger::counted_without_file(Counter::UnwatchedChild) {
+        0 => {}
+        n_children => sink::notice(&format!(
+            "{n_children} forked {} and {} not validated, because the process that forked had several threads; \
+             a program that such a child executes is validated",
+            if n_children == 1 { "child took locks" } else { "children took locks" },
+            if n_children == 1 { "was" } else { "were" },
+        )),
     }
 }
 

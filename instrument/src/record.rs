@@ -1,7 +1,6 @@
 //! The run record of this process: `LOCKDEP_DIR/<pid>-<nonce>.jsonl`, one line for each new thing.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
@@ -17,8 +16,10 @@ use lockdep_validator::state::class::{Validation, WaitType};
 use lockdep_validator::{ClassHash, ClassId, NewDependency};
 use rustc_hash::FxHashSet;
 
+use crate::ledger::{self, Counter};
+use crate::process_start;
 use crate::runtime::Runtime;
-use crate::sink;
+use crate::sink::{self, Creation, OwnFile};
 
 /// Writes the record. A leaf lock: nothing else is locked, and no code of the program runs, while it is held.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ pub(crate) struct Recorder {
 #[derive(Debug, Default)]
 struct Inner {
     /// The open record; `None` before the first line and after a failure.
-    file: Option<File>,
+    file: Option<OwnFile>,
     /// The process that opened it; zero before the first.
     pid: u32,
     /// Classes that are in it.
@@ -109,23 +110,29 @@ impl Recorder {
             [&runtime.n_reports, &runtime.n_denied].map(|n| n.load(Ordering::Relaxed));
         let unseen = [("not seen", counters.unseen), ("dropped", counters.dropped)];
         let unseen = unseen.into_iter().filter(|(_, n)| *n > 0).map(|(why, n)| (why.to_owned(), n)).collect();
-        self.lines(&[], &[Record::End(EndRecord { counters, unseen, n_reports, n_denied })]);
+        if self.lines(&[], &[Record::End(EndRecord { counters, unseen, n_reports, n_denied })]) {
+            ledger::count(Counter::Ended);
+        }
     }
 
-    /// Appends the classes that are not in the record yet, then `records`.
-    fn lines(&self, classes: &[(ClassId, Option<ClassRecord>)], records: &[Record]) {
+    /// Appends the classes that are not in the record yet, then `records`; returns false if the record is lost. That is said and
+    /// counted once for each process.
+    fn lines(&self, classes: &[(ClassId, Option<ClassRecord>)], records: &[Record]) -> bool {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if inner.has_failed {
-            return;
+        // What failed for the parent may work for a child that it forks.
+        if inner.has_failed && inner.pid == std::process::id() {
+            return false;
         }
-        if let Err((path, error)) = self.append(&mut inner, classes, records) {
-            inner.has_failed = true;
-            drop(inner);
-            sink::notice(&format!(
-                "cannot write the run record {}: {error}; this run leaves none",
-                path.display()
-            ));
-        }
+        let Err((path, error)) = self.append(&mut inner, classes, records) else { return true };
+        inner.has_failed = true;
+        inner.file = None;
+        drop(inner);
+        ledger::count(Counter::LostRecord);
+        sink::notice(&format!(
+            "cannot write the run record {}: {error}; what this process does from here on is not in it",
+            path.display()
+        ));
+        false
     }
 
     fn append(
@@ -138,9 +145,11 @@ impl Recorder {
         if inner.file.is_none() || inner.pid != pid {
             // The child of a fork opens a record of its own and repeats the classes that it uses.
             let forked_from = (inner.pid != 0).then_some(inner.pid);
+            inner.pid = pid;
+            inner.has_failed = false;
+            ledger::count(Counter::Announced);
             let (path, file) = self.create(pid)?;
             inner.classes.clear();
-            inner.pid = pid;
             let line = Record::Run(self.run_record(pid, forked_from)).to_line();
             inner.file.insert(file).write_all(line.as_bytes()).map_err(|error| (path, error))?;
         }
@@ -160,11 +169,11 @@ impl Recorder {
         file.write_all(record.to_line().as_bytes()).map_err(|error| (self.dir.clone(), error))
     }
 
-    fn create(&self, pid: u32) -> Result<(PathBuf, File), (PathBuf, io::Error)> {
+    fn create(&self, pid: u32) -> Result<(PathBuf, OwnFile), (PathBuf, io::Error)> {
         std::fs::create_dir_all(&self.dir).map_err(|error| (self.dir.clone(), error))?;
         let nonce = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
         let path = self.dir.join(format!("{pid}-{nonce:x}.jsonl"));
-        match OpenOptions::new().create_new(true).append(true).open(&path) {
+        match OwnFile::open(path.clone(), Creation::New) {
             Ok(file) => Ok((path, file)),
             Err(error) => Err((path, error)),
         }
@@ -173,8 +182,8 @@ impl Recorder {
     fn run_record(&self, pid: u32, forked_from: Option<u32>) -> RunRecord {
         let mut args = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned());
         let program = args.next().unwrap_or_default();
-        let directory =
-            std::env::current_dir().map_or_else(|_| String::new(), |dir| dir.to_string_lossy().into_owned());
+        let directory = process_start::directory()
+            .map_or_else(String::new, |directory| directory.to_string_lossy().into_owned());
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis());
         RunRecord {
             schema: SCHEMA,

@@ -3,6 +3,7 @@
 //! Locks of the runtime, none ever held while code of the watched program runs: `Names`, `Classes::known`, `Stacks::table`,
 //! `Stacks::symbols`, `Sinks` and `Recorder` are leaves; none is taken while another, or one of the engine, is held.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -23,7 +24,7 @@ use crate::spawn_order::Scopes;
 use crate::stack::Stacks;
 use crate::stat::Stats;
 use crate::suspects::Suspects;
-use crate::{env, fork, process_exit, site, state, task};
+use crate::{env, fork, ledger, process_exit, process_start, site, state, task};
 
 /// Built by whichever thread comes first. Two may build at once: a thread that waited for another's first steps could hold the
 /// lock that those steps need (an allocator's). The loser's is dropped; nothing in it has had an effect yet.
@@ -55,6 +56,19 @@ pub(crate) struct Runtime {
     /// Running `thread::scope`s.
     pub(crate) scopes: Scopes,
     is_live: AtomicBool,
+    /// What was not seen by the process that forked this one.
+    n_unseen_before: AtomicU64,
+}
+
+/// The process is the child of a fork: what was reported and missed so far is the parent's to answer for.
+pub(crate) fn forked() {
+    let Some(runtime) = RUNTIME.get() else { return };
+    // ORDERING: Relaxed: the child has one thread.
+    runtime.n_reports.store(0, Ordering::Relaxed);
+    // ORDERING: Relaxed, as above.
+    runtime.n_denied.store(0, Ordering::Relaxed);
+    // ORDERING: Relaxed, as above.
+    runtime.n_unseen_before.store(runtime.validator.n_unseen(), Ordering::Relaxed);
 }
 
 /// The runtime, if it is up. Never starts it.
@@ -88,7 +102,13 @@ pub(crate) fn start() -> Option<&'static Runtime> {
 }
 
 fn build() -> Option<&'static Runtime> {
-    let (config, warnings) = env::read(std::env::vars_os());
+    if process_start::is_elevated() {
+        state::set(false);
+        return None;
+    }
+    process_start::remember();
+    let (mut config, warnings) = env::read(std::env::vars_os());
+    config.resolve();
     if !config.enabled {
         state::set(false);
         // Without validation the other variables mean nothing yet; a switch that was not understood does.
@@ -141,6 +161,7 @@ impl Runtime {
             stats: config.stat.then(Stats::default),
             order,
             is_live: AtomicBool::new(false),
+            n_unseen_before: AtomicU64::new(0),
             config,
         }
     }
@@ -148,6 +169,7 @@ impl Runtime {
     /// The first effects that others can see. Runs once, on one thread; others do not wait for it.
     fn go_live(&self) {
         state::set(true);
+        ledger::ensure(self.config.record_dir.as_deref());
         self.sinks.open();
         fork::install();
         process_exit::install();
@@ -158,7 +180,10 @@ impl Runtime {
 
     /// How much was looked at, and what was not.
     pub(crate) fn counters(&self) -> Counters {
-        self.validator.counters()
+        let mut counters = self.validator.counters();
+        // ORDERING: Relaxed: written by the only thread there was; threads that it made later see what it wrote before.
+        counters.unseen = counters.unseen.saturating_sub(self.n_unseen_before.load(Ordering::Relaxed));
+        counters
     }
 
     /// Remembers that the lock's raw form was taken.
@@ -179,8 +204,10 @@ fn source_root(config: &Config) -> Option<String> {
         return Some(root.to_string_lossy().replace('\\', "/"));
     }
     // Cargo sets it for `cargo run` and `cargo test`.
-    let start =
-        std::env::var_os("CARGO_MANIFEST_DIR").map(Into::into).or_else(|| std::env::current_dir().ok())?;
+    let start = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(
+        || process_start::directory().map(|directory| directory.to_path_buf()),
+        |folder| Some(PathBuf::from(folder)),
+    )?;
     let root = start.ancestors().find(|folder| folder.join("Cargo.lock").is_file()).unwrap_or(&start);
     Some(root.to_string_lossy().replace('\\', "/"))
 }

@@ -9,6 +9,8 @@ use lockdep_validator::state::class::LockClassKey;
 use lockdep_validator::{ClassHash, Subclass};
 use rustc_hash::FxHashSet;
 
+use crate::input;
+
 /// Classes by hash, of whichever nesting level.
 #[derive(Debug, Default)]
 pub(crate) struct Suspects(FxHashSet<ClassHash>);
@@ -21,7 +23,7 @@ impl Suspects {
     /// One line for the person who runs the program: the file cannot be read, or one of its lines is not a hash.
     pub(crate) fn read(path: &Path) -> Result<Self, String> {
         let name = path.display();
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let text = input::read(path, input::MAX_BYTES).map_err(|error| {
             format!("cannot read LOCKDEP_SUSPECTS={name}: {error}; no class is suspected")
         })?;
         let mut hashes = FxHashSet::default();

@@ -13,7 +13,7 @@ use super::probe::reached;
 use super::static_ref::StaticRef;
 use super::step::Point;
 use super::sync::{Ordering, fence, has_passed, n_spins};
-use super::task::{Interrupted, Task, TaskState};
+use super::task::{Interrupted, TaskState, TaskStruct};
 
 /// After this long a wait is worth a word: readers of a VMA leave within a fault.
 pub(crate) const STALL: Duration = Duration::from_secs(10);
@@ -22,7 +22,7 @@ pub(crate) const STALL: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct RcuWait {
     // INVARIANT: set only by the owner of the mmap write lock, and none when it releases it (I11).
-    task: StaticRef<Task>,
+    task: StaticRef<TaskStruct>,
 }
 
 impl RcuWait {
@@ -55,7 +55,7 @@ impl RcuWait {
         limit: Duration,
         on_stall: impl Fn(),
     ) -> Result<(), Interrupted> {
-        let task = Task::current();
+        let task = TaskStruct::current();
         // The clock is not looked at before the first sleep.
         let mut since = None;
         let mut is_told = false;
@@ -90,7 +90,7 @@ impl RcuWait {
                 continue;
             }
             reached(Point::BeforePark);
-            Task::sleep_up_to(limit);
+            task.sleep_up_to(limit);
         };
         // ORDERING: Relaxed; a waker that still sees the task wakes it for nothing, which every wait tolerates.
         self.task.store(None, Ordering::Relaxed);
@@ -123,13 +123,13 @@ impl RcuWait {
     fn wait_event_registering_late(
         &self,
         condition: impl Fn() -> bool,
-        task: &'static Task,
+        task: &'static TaskStruct,
     ) -> Result<(), Interrupted> {
         while !condition() {
             reached(Point::BeforePark);
             // ORDERING: Release; as in `wait_event`.
             self.task.store(Some(task), Ordering::Release);
-            Task::sleep();
+            task.sleep();
         }
         // ORDERING: Relaxed; as in `wait_event`.
         self.task.store(None, Ordering::Relaxed);

@@ -26,7 +26,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use super::sync::{AtomicU64, AtomicUsize, Mutex, Ordering, has_passed, lock, n_spins};
-use super::task::{Interrupted, Task, TaskState};
+use super::task::{Interrupted, TaskState, TaskStruct, current_id};
 
 const WRITER: usize = 1;
 const WAITERS: usize = 1 << 1;
@@ -58,7 +58,7 @@ pub(crate) struct Rwsem {
 #[derive(Debug)]
 struct Waiter {
     mode: RwsemMode,
-    task: &'static Task,
+    task: &'static TaskStruct,
     // Both are read and written under the queue's lock, which orders them; std's, so that the model checker need not look.
     is_granted: AtomicBool,
     /// It was woken and has not looked yet: another wake would tell it nothing.
@@ -103,7 +103,7 @@ impl Rwsem {
             self.down_slow(RwsemMode::Write, state)?;
         }
         // ORDERING: Relaxed; only the task that wrote its own id can find it here, all others see "not me".
-        self.owner.store(Task::current().id(), Ordering::Relaxed);
+        self.owner.store(current_id(), Ordering::Relaxed);
         Ok(())
     }
 
@@ -112,7 +112,7 @@ impl Rwsem {
         let is_taken = self.down_write_trylock();
         if is_taken {
             // ORDERING: Relaxed; see `down_write`.
-            self.owner.store(Task::current().id(), Ordering::Relaxed);
+            self.owner.store(current_id(), Ordering::Relaxed);
         }
         is_taken
     }
@@ -203,7 +203,7 @@ impl Rwsem {
     /// Whether the calling task holds it for writing.
     pub(crate) fn is_write_locked_by_me(&self) -> bool {
         // ORDERING: Relaxed; see `down_write`.
-        self.owner.load(Ordering::Relaxed) == Task::current().id()
+        self.owner.load(Ordering::Relaxed) == current_id()
     }
 
     /// Whether somebody queues (`rwsem_is_contended`): a hint for holders, true or false a moment later.
@@ -227,7 +227,7 @@ impl Rwsem {
         }
         let waiter = Arc::new(Waiter {
             mode,
-            task: Task::current(),
+            task: TaskStruct::current(),
             is_granted: AtomicBool::new(false),
             is_woken: AtomicBool::new(false),
         });
@@ -243,7 +243,7 @@ impl Rwsem {
         loop {
             match self.look(&waiter, state, since) {
                 Some(result) => return result,
-                None => Task::sleep_up_to(HANDOFF),
+                None => waiter.task.sleep_up_to(HANDOFF),
             }
         }
     }

@@ -6,7 +6,7 @@
 
 pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 pub(crate) use std::sync::{Mutex, MutexGuard};
-pub(crate) use std::thread::{Thread, current, park, park_timeout, yield_now};
+pub(crate) use std::thread::yield_now;
 pub(crate) use std::thread_local;
 
 /// How often a wait looks again before it sleeps.

@@ -1,7 +1,12 @@
 //! Where reports go: the standard error stream or a file, as text or JSON lines, and a callback of the program.
 
+#[cfg_attr(not(unix), path = "own_file_std.rs")]
+mod own_file;
 mod source;
+mod stderr;
 mod target;
+#[cfg(unix)]
+mod write;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,9 +15,11 @@ use lockdep_validator::report::render::{Styles, TextOptions, brief, json_line, t
 use lockdep_validator::report::told::Told;
 
 use crate::config::{Config, Format, Output};
+use crate::ledger::{self, Counter};
 use source::SourceFiles;
 use target::Target;
 
+pub(crate) use own_file::{Creation, OwnFile};
 pub(crate) use target::notice;
 
 /// A function of the program that gets every report.
@@ -78,7 +85,9 @@ impl Sinks {
             }
             Format::Json => json_line(report),
         };
-        self.target.write(text.as_bytes());
+        if !self.target.write(text.as_bytes()) {
+            ledger::count(Counter::LostReport);
+        }
         let callback = CALLBACK.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(callback) = callback
             && std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| callback(report))).is_err()

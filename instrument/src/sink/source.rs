@@ -47,10 +47,7 @@ impl SourceFiles {
         let below_root = self.root.as_ref().map(|root| Path::new(root).join(path));
         let candidates = [self.original(file), below_root, Some(path.to_path_buf())];
         let path = candidates.into_iter().flatten().find(|path| path.is_file())?;
-        if std::fs::metadata(&path).ok()?.len() > MAX_BYTES {
-            return None;
-        }
-        let text = std::fs::read_to_string(path).ok()?;
+        let text = crate::input::read(&path, MAX_BYTES).ok()?;
         Some(text.lines().map(str::to_owned).collect())
     }
 }

@@ -1,43 +1,18 @@
-//! Bytes out: the standard error stream, or a file that falls back to it.
+//! Where the bytes of reports go: the standard error stream, or a file that falls back to it.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use lockdep_validator::base::printable::printable;
+
+use super::own_file::{Creation, OwnFile};
+use super::stderr::write_stderr;
 use crate::config::Output;
 
-/// Says one line to the person who runs the program, on the standard error stream.
+/// Says one line to the person who runs the program, on the standard error stream. What the line quotes is made printable.
 pub(crate) fn notice(line: &str) {
-    // Nobody is left to tell if even this fails.
-    let _ = write_stderr(format!("lockdep: {line}\n").as_bytes());
-}
-
-/// Writes to the standard error stream without the lock of `std::io::stderr`: a thread that holds that lock may be waiting for
-/// one that the reporting thread holds.
-#[cfg(unix)]
-pub(crate) fn write_stderr(mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        // SAFETY: pointer and length are those of a live slice; the descriptor number needs no proof.
-        let n_written = unsafe { libc::write(libc::STDERR_FILENO, bytes.as_ptr().cast(), bytes.len()) };
-        match usize::try_from(n_written) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(n_written) => bytes = &bytes[n_written.min(bytes.len())..],
-            Err(_) => {
-                let error = io::Error::last_os_error();
-                if error.kind() != io::ErrorKind::Interrupted {
-                    return Err(error);
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Writes to the standard error stream.
-#[cfg(not(unix))]
-pub(crate) fn write_stderr(bytes: &[u8]) -> io::Result<()> {
-    io::stderr().write_all(bytes)
+    // Nothing is left to say it on if even this fails.
+    let _ = write_stderr(format!("lockdep: {}\n", printable(line)).as_bytes());
 }
 
 /// Where the bytes of reports go.
@@ -45,6 +20,8 @@ pub(crate) fn write_stderr(bytes: &[u8]) -> io::Result<()> {
 pub(crate) enum Target {
     /// The standard error stream.
     Stderr,
+    /// The null device: nothing needs to be written, or kept open.
+    Nothing,
     /// A file that is appended to, each report by one write.
     File { pattern: PathBuf, open: Mutex<State> },
 }
@@ -55,7 +32,7 @@ pub(crate) enum State {
     /// Not opened yet.
     Closed,
     /// Open, by the process of this id.
-    Open(File, u32),
+    Open(OwnFile, u32),
     /// It could not be opened or written; said once.
     Failed,
 }
@@ -64,6 +41,7 @@ impl Target {
     pub(crate) fn new(output: &Output) -> Self {
         match output {
             Output::Stderr => Self::Stderr,
+            Output::File(path) if is_null(path) => Self::Nothing,
             Output::File(pattern) => Self::File { pattern: pattern.clone(), open: Mutex::new(State::Closed) },
         }
     }
@@ -75,17 +53,29 @@ impl Target {
         }
     }
 
-    pub(crate) fn write(&self, bytes: &[u8]) {
+    /// Writes the bytes; returns false if they could be written nowhere.
+    pub(crate) fn write(&self, bytes: &[u8]) -> bool {
         let written = match self {
+            Self::Nothing => true,
             Self::Stderr => false,
             Self::File { pattern, open } => {
                 open.lock().unwrap_or_else(PoisonError::into_inner).write(pattern, bytes)
             }
         };
-        if !written {
-            let _ = write_stderr(bytes);
-        }
+        written || write_stderr(bytes).is_ok()
     }
+}
+
+#[cfg(unix)]
+fn is_null(path: &Path) -> bool {
+    use std::os::unix::ffi::OsStrExt as _;
+    let path = std::ffi::CString::new(path.as_os_str().as_bytes());
+    path.is_ok_and(|path| crate::descriptor::kind_at(&path) == Some(crate::descriptor::Kind::Null))
+}
+
+#[cfg(not(unix))]
+fn is_null(_path: &Path) -> bool {
+    false
 }
 
 impl State {
@@ -102,7 +92,7 @@ impl State {
     }
 
     /// The open file of this process. The child of a fork opens its own where the path carries the process id.
-    fn file(&mut self, pattern: &Path) -> Option<&mut File> {
+    fn file(&mut self, pattern: &Path) -> Option<&mut OwnFile> {
         let pid = std::process::id();
         let is_stale = match self {
             Self::Closed => true,
@@ -111,7 +101,7 @@ impl State {
         };
         if is_stale {
             let path = expand(pattern, pid);
-            *self = match OpenOptions::new().create(true).append(true).open(&path) {
+            *self = match OwnFile::open(path.clone(), Creation::IfMissing) {
                 Ok(file) => Self::Open(file, pid),
                 Err(error) => {
                     notice(&format!(

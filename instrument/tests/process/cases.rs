@@ -66,17 +66,32 @@ pub(crate) fn run(name: &str) {
         #[cfg(target_os = "linux")]
         "contention" => crate::contention::fights(),
         #[cfg(target_os = "linux")]
-        "late_objects" => crate::late::load(),
+        other if crate::harm::run_case(other) => {}
         other => panic!("no case is called {other}"),
     }
 }
 
 /// Both orders of two locks, one after the other.
-fn inversion() {
+pub(crate) fn inversion() {
     drop((A.lock(), B.lock()));
     let b = B.lock();
     let a = A.lock();
     drop((a, b));
+}
+
+/// The same with two others.
+pub(crate) fn second_inversion() {
+    static C: Mutex<u32> = Mutex::new(0);
+    static D: Mutex<u64> = Mutex::new(0);
+    drop((C.lock(), D.lock()));
+    let d = D.lock();
+    let c = C.lock();
+    drop((c, d));
+}
+
+/// Takes one lock, which starts the validator.
+pub(crate) fn take_one() {
+    drop(A.lock());
 }
 
 fn self_deadlock() {
@@ -126,7 +141,7 @@ fn held_at_exit() {
 }
 
 /// Forks; the child does `work` and exits, the parent waits for it.
-fn fork(work: impl FnOnce()) {
+pub(crate) fn fork(work: impl FnOnce()) {
     // SAFETY: the cases say how many threads there are; the child of one with several only takes locks of its own.
     match unsafe { libc::fork() } {
         0 => {
@@ -166,10 +181,10 @@ fn fork_threads() {
 fn callback() {
     static SEEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
     lockdep::set_report_callback(|report| {
-        SEEN.lock().expect("not poisoned").push(report.code.to_string());
+        SEEN.lock().expect("not poisoned").push(report.code.clone());
         // Locks, and both orders of two, are not watched in here.
         drop((A.try_lock(), B.try_lock()));
-        assert!(report.level != lockdep::Level::Error, "a panic in a callback stays there");
+        assert!(report.level != "error", "a panic in a callback stays there");
     });
     inversion();
     println!("seen: {:?}", SEEN.lock().expect("not poisoned"));

@@ -13,9 +13,9 @@ mod checks;
 mod contention;
 mod exceptions;
 #[cfg(target_os = "linux")]
-mod late;
+mod harm;
 
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -42,9 +42,8 @@ impl Ended {
     }
 }
 
-/// Runs the case `name` in a process with `env`; `limit` bounds it.
-pub(crate) fn run_for(name: &str, env: &[(&str, &str)], limit: Duration) -> Ended {
-    use std::os::unix::process::ExitStatusExt as _;
+/// The process of the case `name` with `env`.
+pub(crate) fn command(name: &str, env: &[(&str, &str)]) -> Command {
     let program = std::env::current_exe().expect("a running program has a path");
     let mut command = Command::new(program);
     // The environment of the test run must not leak in: the suite itself may run with LOCKDEP=1.
@@ -54,12 +53,14 @@ pub(crate) fn run_for(name: &str, env: &[(&str, &str)], limit: Duration) -> Ende
         }
     }
     command.args(["case", name]).env("LOCKDEP", "1").envs(env.iter().copied());
-    let child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program that runs can be started again");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs a process; `limit` bounds it, and `meanwhile` gets it once it has started.
+pub(crate) fn watch(mut command: Command, limit: Duration, meanwhile: impl FnOnce(&mut Child)) -> Ended {
+    use std::os::unix::process::ExitStatusExt as _;
+    let mut child = command.spawn().expect("the program that runs can be started again");
     let pid = libc::pid_t::try_from(child.id()).expect("a pid fits");
     let (done, over) = mpsc::channel::<()>();
     let watchdog = std::thread::spawn(move || {
@@ -70,6 +71,7 @@ pub(crate) fn run_for(name: &str, env: &[(&str, &str)], limit: Duration) -> Ende
         }
         hung
     });
+    meanwhile(&mut child);
     let output = child.wait_with_output().expect("the child can be waited for");
     drop(done);
     Ended {
@@ -81,11 +83,25 @@ pub(crate) fn run_for(name: &str, env: &[(&str, &str)], limit: Duration) -> Ende
     }
 }
 
+/// Runs the case `name` in a process with `env`; `limit` bounds it.
+pub(crate) fn run_for(name: &str, env: &[(&str, &str)], limit: Duration) -> Ended {
+    watch(command(name, env), limit, |_| ())
+}
+
 /// Runs the case `name` in a process with `env`.
 pub(crate) fn run(name: &str, env: &[(&str, &str)]) -> Ended {
     let ended = run_for(name, env, LIMIT);
     assert!(!ended.hung, "case {name} hung; it wrote:\n{}", ended.stderr);
     ended
+}
+
+/// Every check, by name.
+fn all() -> impl Iterator<Item = &'static (&'static str, fn())> {
+    #[cfg(target_os = "linux")]
+    let more = harm::ALL;
+    #[cfg(not(target_os = "linux"))]
+    let more: &[(&str, fn())] = &[];
+    checks::ALL.iter().chain(more)
 }
 
 fn main() -> ExitCode {
@@ -97,7 +113,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if args.iter().any(|arg| arg == "--list") {
-        checks::ALL.iter().for_each(|(name, _)| println!("{name}: test"));
+        all().for_each(|(name, _)| println!("{name}: test"));
         return ExitCode::SUCCESS;
     }
     let is_exact = args.iter().any(|arg| arg == "--exact");
@@ -109,7 +125,7 @@ fn main() -> ExitCode {
                 .any(|filter| if is_exact { *filter == name } else { name.contains(filter.as_str()) })
     };
     let mut n_failed = 0;
-    for (name, check) in checks::ALL.iter().filter(|(name, _)| is_wanted(name)) {
+    for (name, check) in all().filter(|(name, _)| is_wanted(name)) {
         let failed = std::panic::catch_unwind(check).is_err();
         println!("test {name} ... {}", if failed { "FAILED" } else { "ok" });
         n_failed += usize::from(failed);

@@ -8,7 +8,6 @@
 
 mod acquire;
 mod assertions;
-mod chain;
 mod classes;
 mod contexts;
 mod found;
@@ -24,7 +23,6 @@ mod wound_wait;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::base::counters::Counters;
 use crate::base::id::{ClassId, StackId};
 use crate::check::knowledge::Knowledge;
 use crate::check::signature;
@@ -32,6 +30,7 @@ use crate::check::view::View;
 use crate::check::violation::Violation;
 use crate::config::Config;
 use crate::graph::Graph;
+use crate::report::model::Counters;
 use crate::state::chains::Chains;
 use crate::state::class::LockClass;
 use crate::state::context::Contexts;
@@ -39,10 +38,9 @@ use crate::state::recent::Recent;
 use crate::state::registry::Registry;
 use crate::state::segment::Segments;
 
-pub use crate::base::query::HeldQuery;
 pub use crate::state::class_order::{ClassOrder, OrderFn, OrderedLock};
 pub use crate::state::task::TaskContext;
-pub use outcome::{Findings, Held, NewDependency, Outcome, PinCookie};
+pub use outcome::{Findings, Held, HeldQuery, NewDependency, Outcome, PinCookie};
 pub use wound_wait::WoundWait;
 
 /// Captures the current stack for the engine; called with no lock of the engine held, when
@@ -167,6 +165,12 @@ impl Validator {
     pub fn count_unseen(&self) {
         // ORDERING: Relaxed: a statistic.
         self.n_unseen.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many events could not be shown to the engine so far. Safe between fork and exec.
+    pub fn n_unseen(&self) -> u64 {
+        // ORDERING: Relaxed: a statistic.
+        self.n_unseen.load(Ordering::Relaxed)
     }
 
     fn count_dropped(&self) {

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::{Arc, mpsc};
 
-use super::fixture::{RW, page, space, vma_at};
+use super::fixture::{RW, page, raw_mm, space, vma_at};
 use super::harness::{Stages, eventually, expect_warnings, hold_at, once_at, spawn};
 use crate::build::find::{FaultOrigin, lock_mm_and_find_vma};
 use crate::build::mapping::{STACK_GUARD_GAP, flags};
@@ -256,6 +256,55 @@ pub(crate) fn a_late_destructor_owns_its_lock() {
     .unwrap();
     assert_eq!(receiver.recv(), Ok(0));
     assert!(is_unlocked(&space));
+}
+
+/// A guard that was taken while the thread's task existed, and is dropped after that is gone.
+pub(crate) fn a_late_destructor_releases_what_the_thread_took() {
+    struct Late(RefCell<Option<(crate::build::mmap_guard::MmapWriteGuard<'static>, mpsc::Sender<usize>)>>);
+    impl Drop for Late {
+        fn drop(&mut self) {
+            if let Some((guard, sender)) = self.0.take() {
+                let ((), warnings) = capture(|| drop(guard));
+                sender.send(warnings.len()).unwrap();
+            }
+        }
+    }
+    thread_local! {
+        static LATE: Late = const { Late(RefCell::new(None)) };
+    }
+    let space = space(&[(4, 8)]);
+    let mm = raw_mm(&space);
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        // What is used first is destroyed last.
+        LATE.with(|late| drop(late.0.take()));
+        let guard = mm.write();
+        LATE.with(|late| late.0.replace(Some((guard, sender))));
+    })
+    .join()
+    .unwrap();
+    assert_eq!(receiver.recv(), Ok(0));
+    assert!(is_unlocked(&space));
+}
+
+/// The structure of a thread that ended goes to the next thread; the kill of the first does not.
+pub(crate) fn a_kept_task_kills_no_successor() {
+    let space = space(&[(4, 8)]);
+    let old = std::thread::spawn(Task::current).join().unwrap();
+    let writer = space.mm().write();
+    let other = Arc::clone(&space);
+    let (send, task) = mpsc::channel();
+    let waiter = spawn(move || {
+        send.send(Task::current()).unwrap();
+        other.mm().write_killable().map(drop)
+    });
+    let task = task.recv().unwrap();
+    assert_ne!(old.id(), task.id());
+    eventually("the wait", || space.mm().n_queued() == 1);
+    old.kill();
+    assert!(!old.is_killed() && !task.is_killed());
+    drop(writer);
+    assert_eq!(waiter.join(), Ok(()));
 }
 
 /// While one thread releases a read lock that it does not hold, again and again, readers come and go as ever.

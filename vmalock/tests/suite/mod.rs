@@ -105,6 +105,9 @@ macro_rules! for_each_case {
             find::non_owner_unlock: "mmap_read_unlock_non_owner",
             find::release_too_many_is_refused: "mmap_read_unlock" "mmap_write_unlock",
             find::a_late_destructor_owns_its_lock: "mmap_write_unlock",
+            find::a_late_destructor_releases_what_the_thread_took: "mmap_write_unlock",
+            find::a_kept_task_kills_no_successor: "mmap_write_lock_killable",
+            write::a_wait_leaves_the_programs_park_token: "vma_start_write" "rcuwait_wait_event",
             // The address space
             space::maps_splits_and_merges: "map" "unmap" "protect" "maps",
             space::protect_is_atomic_to_faults: "vma_start_write" "fault",

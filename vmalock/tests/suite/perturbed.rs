@@ -73,7 +73,6 @@ pub(crate) fn everything_at_once() {
                         assert!(!rcu_read_lock_held(), "I10: an operation left its RCU section open");
                     }
                     n_done.fetch_add(1, Ordering::Relaxed);
-                    // Tasks are recycled: a kill that came later would hit the thread of another test.
                     stages.wait_for(0);
                     Task::current().revive();
                 })

@@ -258,3 +258,28 @@ pub(crate) fn releasing_many_is_one_store() {
     assert!(lock_vma_under_rcu(space.mm(), page(1)).is_some(), "and all of them are released");
     assert!(lock_vma_under_rcu(space.mm(), page(991)).is_some());
 }
+
+/// A token that the program sent to a thread, while that waits inside a lock, is the program's.
+pub(crate) fn a_wait_leaves_the_programs_park_token() {
+    let (mm, vma) = lone_vma();
+    assert!(try_read(mm.as_raw(), vma).is_ok());
+    let (stages, other) = (Stages::new(), mm.clone());
+    let staged = stages.clone();
+    let (send, thread) = mpsc::channel();
+    let writer = spawn(move || {
+        send.send(std::thread::current()).unwrap();
+        hold_at(&staged, &[(Point::BeforePark, 0, 1)]);
+        let guard = other.write();
+        vma_start_write(vma);
+        drop(guard);
+        // The token is there: the park returns at once, long before its limit.
+        let since = std::time::Instant::now();
+        std::thread::park_timeout(super::harness::DEADLINE * 2);
+        since.elapsed() < super::harness::DEADLINE
+    });
+    stages.wait_for(0);
+    thread.recv().unwrap().unpark();
+    vma_end_read(vma);
+    stages.signal(1);
+    assert!(writer.join());
+}

@@ -25,6 +25,7 @@ sources! {
     refcnt = "../../src/refcnt.rs";
     rwsem = "../../src/rwsem.rs";
     seq = "../../src/seq.rs";
+    sleeper = "loom_sleeper.rs";
     static_ref = "../../src/static_ref.rs";
     step = "../../src/step.rs";
     sync = "loom_sync.rs";

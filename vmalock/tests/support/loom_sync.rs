@@ -2,13 +2,7 @@
 
 pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 pub(crate) use loom::sync::{Mutex, MutexGuard};
-pub(crate) use loom::thread::{Thread, current, park};
 pub(crate) use loom::thread_local;
-
-/// No time passes in a model: a wait that nobody ends is a deadlock, which is what the model is asked about.
-pub(crate) fn park_timeout(_limit: std::time::Duration) {
-    park();
-}
 
 /// No spinning: it only multiplies executions.
 pub(crate) const fn n_spins() -> usize {

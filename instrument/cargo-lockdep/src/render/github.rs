@@ -1,7 +1,5 @@
 //! Workflow commands of GitHub Actions: annotations on the lines of a pull request.
 
-use lockdep_validator::Level;
-
 use super::{Findings, message, places};
 use crate::suppress::Judgement;
 
@@ -13,10 +11,10 @@ pub(super) fn render(found: &Findings<'_>) -> String {
         let one = group.head;
         let report = &one.report;
         // An annotation that fails nothing must not look as if it did.
-        let command = match (&one.judgement, report.level) {
+        let command = match (&one.judgement, report.level.as_str()) {
             (Judgement::Excepted(_), _) => "notice",
-            (_, Level::Error) => "error",
-            (_, Level::Warning) => "warning",
+            (_, "error") => "error",
+            (_, "warning") => "warning",
             _ => "notice",
         };
         let (main, others) = places(report);

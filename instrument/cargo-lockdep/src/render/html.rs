@@ -1,6 +1,5 @@
 //! One self-contained page: reports, their cycles and schedules, the lock-order graph, contention. No network, no other file.
 
-use lockdep_validator::check::violation::Ordered;
 use lockdep_validator::report::model::{Frame, Report};
 use lockdep_validator::report::render::{Interleaving, how_it_hangs, interleaving, snippets};
 use minijinja::value::Serde;
@@ -114,7 +113,7 @@ struct Level<'a> {
 struct Shown {
     id: String,
     code: String,
-    level: &'static str,
+    level: String,
     title: String,
     fingerprint: String,
     runs: Vec<String>,
@@ -185,8 +184,8 @@ impl Shown {
         Self {
             cycle: (!report.cycle.is_empty()).then(|| svg::cycle(report, &id)),
             id,
-            code: report.code.to_string(),
-            level: report.level.as_str(),
+            code: report.code.clone(),
+            level: report.level.clone(),
             title: report.title.clone(),
             fingerprint: report.fingerprint.clone(),
             runs: one.runs.clone(),
@@ -199,8 +198,8 @@ impl Shown {
             excerpts: excerpts(report, sources),
             stacks: stacks(report),
             evidence: evidence(report),
-            notes: report.notes.iter().map(ToString::to_string).collect(),
-            help: report.help.iter().map(ToString::to_string).collect(),
+            notes: report.notes.clone(),
+            help: report.help.clone(),
             folded: Vec::new(),
             folded_words: String::new(),
         }
@@ -300,7 +299,7 @@ fn evidence(report: &Report) -> Vec<(&'static str, String)> {
         ("fields of one struct", yes(evidence.sibling)),
         ("gate", evidence.gate.clone().unwrap_or_else(|| "none".to_owned())),
         ("threads", evidence.threads.to_string()),
-        ("ordered by", evidence.ordered.map_or("nothing", Ordered::as_str).to_owned()),
+        ("ordered by", evidence.ordered.clone().unwrap_or_else(|| "nothing".to_owned())),
         ("writer seen", yes(evidence.writer_seen)),
         ("needs a timeout", yes(evidence.timed)),
         ("out of others' reach", yes(evidence.is_out_of_reach())),

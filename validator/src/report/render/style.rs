@@ -1,7 +1,5 @@
 //! Colours, in the terminal's own sixteen, as compilers use them.
 
-use crate::check::violation::Level;
-
 /// The escape sequences that start each kind of text; all empty for plain text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Styles {
@@ -37,12 +35,12 @@ impl Styles {
         reset: "\x1b[0m",
     };
 
-    /// Returns the style of a level.
-    pub const fn level(&self, level: Level) -> &'static str {
+    /// The style of a level by its name.
+    pub fn level(&self, level: &str) -> &'static str {
         match level {
-            Level::Error => self.error,
-            Level::Warning => self.warning,
-            Level::Note => self.note,
+            "error" => self.error,
+            "warning" => self.warning,
+            _ => self.note,
         }
     }
 
