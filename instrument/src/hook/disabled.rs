@@ -121,7 +121,7 @@ impl<K: ClassKey> LockMap<K> {
     pub fn sync(&self, _info: &LockInfo) {}
 
     #[inline(always)]
-    pub(crate) fn announce(&self, _info: &LockInfo, _mode: Mode) {}
+    pub fn might_acquire(&self, _info: &LockInfo, _mode: Mode) {}
 
     #[inline(always)]
     pub fn self_deadlock(&self) {}

@@ -247,10 +247,16 @@ impl<K: ClassKey> LockMap<K> {
         }
     }
 
-    /// The same for one who may have to wait in this mode, and takes the lock by other events.
+    /// Announces that the caller may have to wait for the lock in this mode, whether it then does or not (the kernel's
+    /// `might_lock` and `might_lock_read`). For code that tries first and waits only if the try fails: the order counts either
+    /// way. The lock itself is taken by other events.
+    ///
+    /// # Panics
+    ///
+    /// As [`acquire`](Self::acquire).
     #[track_caller]
     #[inline]
-    pub(crate) fn announce(&self, info: &LockInfo, mode: Mode) {
+    pub fn might_acquire(&self, info: &LockInfo, mode: Mode) {
         if state::is_on() {
             event::sync(self.as_ref(info), mode);
         }

@@ -20,7 +20,7 @@ macro_rules! lockable {
             #[track_caller]
             fn announce(self) {
                 let $this = self;
-                $inner.map.announce(&<$of as Info>::INFO, $mode);
+                $inner.map.might_acquire(&<$of as Info>::INFO, $mode);
             }
 
             #[track_caller]

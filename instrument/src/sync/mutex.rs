@@ -86,7 +86,7 @@ impl<T: ?Sized> Mutex<T> {
     /// Tells that the caller may have to wait for the lock, under what it holds now.
     #[track_caller]
     pub(super) fn announce(&self, mode: Mode) {
-        self.identity.map().announce(&Self::INFO, mode);
+        self.identity.map().might_acquire(&Self::INFO, mode);
     }
 
     /// Whether a holder panicked.
