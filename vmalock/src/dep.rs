@@ -17,10 +17,10 @@
 
 use std::panic::Location;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use lockdep::hook::{AcquireOptions, LockClassKey, LockInfo, LockMap, Verdict, is_on};
-pub(crate) use lockdep::hook::{Held, Verdict as Entry};
+use lockdep::hook::{AcquireOptions, LockClassKey, LockInfo, LockMap, Verdict};
+pub(crate) use lockdep::hook::{Held, Verdict as Entry, is_on};
 use lockdep::{Mode, Subclass, Wait};
 
 use super::fault::{Fault, seeded};
@@ -67,12 +67,25 @@ impl DepMap {
             self.map.try_acquired(&INFO, mode(shared));
             return Verdict::Proceed;
         }
+        if self.class == Class::VmLock && is_on() {
+            // ORDERING: Relaxed; see `is_order_known`.
+            IS_ORDER_KNOWN.store(true, Ordering::Relaxed);
+        }
         if subclass == 0 {
             return self.map.acquire(&INFO, mode(shared), Wait::Blocking);
         }
         // A level that lockdep does not have is clamped to the deepest one: it only weakens the check.
         let level = (0..=subclass).rev().find_map(Subclass::new).unwrap_or(Subclass::ZERO);
         self.map.acquire_with(&INFO, mode(shared), Wait::Blocking, &AcquireOptions::new().subclass(level))
+    }
+
+    /// Announces that the caller may have to wait for the lock, whether it then does or not (`might_lock`): the order counts
+    /// even if a try succeeds.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn might_acquire(&self, shared: bool) {
+        self.log(LockdepEvent::MightAcquire { shared });
+        self.map.might_acquire(&INFO, mode(shared));
     }
 
     #[inline]
@@ -215,6 +228,21 @@ pub(crate) fn report_broken(
     any.map.assertion_broken(&INFO, message, remedy, at);
 }
 
+/// Whether readers were excluded while the validator was on: it knows then that `mmap_lock` comes before `vm_lock`.
+static IS_ORDER_KNOWN: AtomicBool = AtomicBool::new(false);
+
+/// See [`IS_ORDER_KNOWN`].
+pub(crate) fn is_order_known() -> bool {
+    // ORDERING: Relaxed; decides who tells of a breach.
+    IS_ORDER_KNOWN.load(Ordering::Relaxed)
+}
+
+/// Whether the validator looks at this process; unlike [`is_on`] it decides now, if nobody has.
+#[cold]
+pub(crate) fn is_validating() -> bool {
+    lockdep::enabled()
+}
+
 /// The number of the [`DepMap`] of one VMA, which lies in a table of its own: a VMA is one cache line without it, and a
 /// process that does not validate never makes the table.
 #[derive(Debug)]
@@ -248,11 +276,11 @@ impl DepSlot {
         self.0
     }
 
-    /// The map.
+    /// The map, for a caller that has asked whether validation is on.
     #[inline]
-    pub(crate) fn map(&self) -> &'static DepMap {
+    pub(crate) fn map_if(&self, is_on: bool) -> &'static DepMap {
         // Validation never begins again once it is off, so no event of one lock goes to two maps.
-        if is_on() { self.map_in_table() } else { &NO_MAP }
+        if is_on { self.map_in_table() } else { &NO_MAP }
     }
 
     fn map_in_table(&self) -> &'static DepMap {

@@ -9,13 +9,14 @@ use std::panic::Location;
 use super::assert::mmap_assert_write_locked;
 use super::dep::Entry;
 use super::fault::{Fault, seeded};
+use super::held;
 use super::probe::{reached, record};
 use super::rcuwait::STALL;
 use super::refcnt::{Added, VM_REFCNT_EXCLUDE_READERS_FLAG};
 use super::step::{CountStep, Point, Step};
 use super::task::TaskState;
 use super::vma::Vma;
-use super::warn::{WarningKind, warn_at};
+use super::warn::{WarningKind, warn_at, warn_held};
 
 /// What the count is waited for to become, besides the flag.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -76,6 +77,7 @@ impl ExcludeReaders {
         if let Some(mm) = mm {
             mmap_assert_write_locked(mm);
         }
+        held::check_not_in_rcu(vma.address());
         reached(Point::BeforeFlagAdded);
         if vma.vm_refcnt.add_not_zero(VM_REFCNT_EXCLUDE_READERS_FLAG) != Added::Yes {
             return Ok(None);
@@ -104,7 +106,7 @@ impl ExcludeReaders {
                     || vma.vm_refcnt.read_acquire() == target,
                     state,
                     STALL,
-                    || warn_at(WarningKind::WriterStalled, vma.address(), site),
+                    || warn_held(WarningKind::WriterStalled, vma.address(), site, held::holder(vma)),
                 )
             }
             _ => Ok(()),

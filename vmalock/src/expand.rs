@@ -1,18 +1,19 @@
 //! Growing a stack down to a faulting address (`expand_downwards`).
 
 use super::fault::{Fault, seeded};
-use super::mapping::{PAGE_SIZE, STACK_GUARD_GAP};
+use super::lookup_locked::check_is_in;
+use super::mapping::{PAGE_SIZE, STACK_GUARD_GAP, flags};
 use super::mmap_guard::MmapWriteGuard;
 use super::vma::StableVma;
 use super::vma_guard::VmaWrite;
 
-/// The stack cannot grow that far: another VMA is too near (`-ENOMEM`).
+/// The VMA cannot grow that far: another one is too near (`-ENOMEM`), or it is no stack (`-EFAULT`).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct CannotGrow;
 
 impl std::fmt::Display for CannotGrow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the stack cannot grow that far: another mapping is too near")
+        f.write_str("the mapping cannot grow that far: another one is too near, or it is no stack")
     }
 }
 
@@ -22,13 +23,16 @@ impl std::error::Error for CannotGrow {}
 ///
 /// # Errors
 ///
-/// [`CannotGrow`]; nothing was changed.
+/// [`CannotGrow`]; nothing was changed. So for a VMA that is no stack, and with a warning for one of another address space.
 #[track_caller]
 pub fn expand_stack_locked<'g>(
     guard: &'g MmapWriteGuard<'_>,
     vma: StableVma<'g>,
     addr: usize,
 ) -> Result<(), CannotGrow> {
+    if !check_is_in(guard.mm(), vma.as_raw()) || vma.vm_flags() & flags::GROWSDOWN == 0 {
+        return Err(CannotGrow);
+    }
     let new_start = addr - addr % PAGE_SIZE;
     let old_start = vma.vm_start();
     if new_start >= old_start {
@@ -41,7 +45,7 @@ pub fn expand_stack_locked<'g>(
     if guard.find_vma(lowest).is_some_and(|below| below.vm_start() < old_start) {
         return Err(CannotGrow);
     }
-    let write = if seeded(Fault::H7b) { VmaWrite::new(vma) } else { guard.start_write(vma) };
+    let write = if seeded(Fault::H7b) { VmaWrite::new(vma, true) } else { guard.start_write(vma) };
     write.set_range(new_start, vma.vm_end(), pgoff);
     guard.mm().mm_mt.edit(|edit| {
         edit.clear(old_start);

@@ -2,13 +2,15 @@
 //!
 //! Source: `mm/mmap_lock.c` (v7.1).
 
-use super::expand::expand_stack_locked;
+use super::expand::{CannotGrow, expand_stack_locked};
 use super::fault::{Fault, seeded};
-use super::mapping::flags;
+use super::mapping::{SpaceError, flags};
 use super::mm::Mm;
 use super::mmap_guard::MmapReadGuard;
+use super::mmap_lock::mmap_might_read_lock;
 use super::probe::reached;
 use super::step::Point;
+use super::task::Interrupted;
 use super::vma::{StableVma, Vma};
 
 /// What the fault handler knows about the faulting code (`struct pt_regs`).
@@ -51,63 +53,100 @@ impl<'mm> FoundVma<'mm> {
     }
 }
 
+/// Why there is no VMA. No lock is held.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum NotFound {
+    /// Nothing is mapped there, and no stack can grow there.
+    NotMapped,
+    /// The task was killed while it waited.
+    Interrupted,
+    /// The lock is contended, and the origin must not wait.
+    WouldWait,
+}
+
+impl From<Interrupted> for NotFound {
+    fn from(Interrupted: Interrupted) -> Self {
+        Self::Interrupted
+    }
+}
+
+impl From<NotFound> for SpaceError {
+    fn from(why: NotFound) -> Self {
+        match why {
+            NotFound::Interrupted => Self::Interrupted,
+            NotFound::NotMapped | NotFound::WouldWait => Self::NotMapped,
+        }
+    }
+}
+
 /// Takes the mmap lock for reading and finds the VMA that covers `addr`, growing a stack down to it if need be.
 ///
 /// `None`: there is no such VMA, or the lock could not be had (killed, or `origin` must not wait). No lock is held then.
 #[track_caller]
 #[must_use]
 pub fn lock_mm_and_find_vma(mm: &Mm, addr: usize, origin: FaultOrigin) -> Option<FoundVma<'_>> {
+    find_for_fault(mm, addr, origin).ok()
+}
+
+/// [`lock_mm_and_find_vma`], which says why not.
+#[track_caller]
+pub(crate) fn find_for_fault(mm: &Mm, addr: usize, origin: FaultOrigin) -> Result<FoundVma<'_>, NotFound> {
+    if origin.may_wait() {
+        // Before the try, so that the forbidden order is told although the try mostly succeeds.
+        mmap_might_read_lock(mm);
+    }
     let guard = match mm.try_read() {
         Some(guard) => guard,
-        None if !origin.may_wait() => return None,
+        None if !origin.may_wait() => return Err(NotFound::WouldWait),
         None => read_killable(mm)?,
     };
     let (start, vm_flags, vma) = {
-        let vma = guard.find_vma(addr)?;
+        let vma = guard.find_vma(addr).ok_or(NotFound::NotMapped)?;
         (vma.vm_start(), vma.vm_flags(), vma.as_raw())
     };
     if start <= addr {
-        return Some(FoundVma { guard, vma });
+        return Ok(FoundVma { guard, vma });
     }
     if vm_flags & flags::GROWSDOWN == 0 {
         if seeded(Fault::M33a) {
             std::mem::forget(guard);
         }
-        return None;
+        return Err(NotFound::NotMapped);
     }
     // There is no upgrade: somebody may change everything between the two locks.
     drop(guard);
     if !origin.may_wait() {
-        return None;
+        return Err(NotFound::WouldWait);
     }
     reached(Point::BetweenUpgradeLocks);
     grow(mm, addr, vma)
 }
 
-/// Waits for the read lock; `None` when killed.
+/// Waits for the read lock.
 #[track_caller]
-fn read_killable(mm: &Mm) -> Option<MmapReadGuard<'_>> {
+fn read_killable(mm: &Mm) -> Result<MmapReadGuard<'_>, NotFound> {
     match mm.read_killable() {
-        Ok(guard) => Some(guard),
-        Err(_) if seeded(Fault::H9) => Some(MmapReadGuard::new(mm)),
-        Err(_) => None,
+        Ok(guard) => Ok(guard),
+        Err(_) if seeded(Fault::H9) => Ok(MmapReadGuard::new(mm)),
+        Err(interrupted) => Err(interrupted.into()),
     }
 }
 
 /// Looks again under the write lock and grows the stack.
 #[track_caller]
-fn grow<'mm>(mm: &'mm Mm, addr: usize, seen: &'static Vma) -> Option<FoundVma<'mm>> {
-    let guard = mm.write_killable().ok()?;
-    let vma = if seeded(Fault::M32) { seen } else { guard.find_vma(addr)?.as_raw() };
+fn grow<'mm>(mm: &'mm Mm, addr: usize, seen: &'static Vma) -> Result<FoundVma<'mm>, NotFound> {
+    let guard = mm.write_killable()?;
+    let vma =
+        if seeded(Fault::M32) { seen } else { guard.find_vma(addr).ok_or(NotFound::NotMapped)?.as_raw() };
     if vma.fields().vm_start() > addr {
         if vma.fields().vm_flags() & flags::GROWSDOWN == 0 {
-            return None;
+            return Err(NotFound::NotMapped);
         }
-        expand_stack_locked(&guard, guard.stable(vma), addr).ok()?;
+        expand_stack_locked(&guard, guard.stable(vma), addr).map_err(|CannotGrow| NotFound::NotMapped)?;
     }
     if seeded(Fault::M33b) {
         std::mem::forget(guard);
-        return Some(FoundVma { guard: MmapReadGuard::new(mm), vma });
+        return Ok(FoundVma { guard: MmapReadGuard::new(mm), vma });
     }
-    Some(FoundVma { guard: guard.downgrade(), vma })
+    Ok(FoundVma { guard: guard.downgrade(), vma })
 }

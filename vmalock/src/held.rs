@@ -1,60 +1,155 @@
-//! Which VMA read locks the calling task holds: kept in debug builds only, to catch the one forbidden wait.
+//! Which VMA read locks each thread holds, and since where: kept in debug builds, and while the validator is on.
 //!
-//! A task that holds a VMA read lock must not *block* on the mmap lock of that address space: the owner may be waiting
-//! for this very reader. Lockdep reports the order; this list catches it without lockdep, at the first occurrence.
+//! A task that holds a VMA read lock must not *block* on the mmap lock of that address space: the owner may be waiting for
+//! this very reader. Lockdep reports the order; this list catches it without lockdep, at the first occurrence. It also
+//! names those for whom a writer, or the end of an address space, waits.
 
-#[cfg(debug_assertions)]
-mod list {
-    use std::cell::RefCell;
+use std::panic::Location;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-    use super::super::sync::thread_local;
-
-    thread_local! {
-        /// Addresses of (address space, VMA).
-        static HELD: RefCell<Vec<(usize, usize)>> = const { RefCell::new(Vec::new()) };
-    }
-
-    pub(super) fn with<R: Default>(f: impl FnOnce(&mut Vec<(usize, usize)>) -> R) -> R {
-        // After the thread-local's destructor nothing is tracked any more.
-        HELD.try_with(|held| held.try_borrow_mut().map(|mut held| f(&mut held)).unwrap_or_default())
-            .unwrap_or_default()
-    }
-}
-
+use super::dep::is_on;
 use super::mm::Mm;
+use super::rcu::rcu_read_lock_held;
+use super::task::current_id;
 use super::vma::Vma;
+use super::warn::{Holder, WarningKind, warn_on};
 
-#[cfg(debug_assertions)]
-pub(crate) fn acquired(mm: &Mm, vma: &Vma) {
-    list::with(|held| held.push((mm.address(), vma.address())));
+/// One read lock.
+#[derive(Clone, Copy, Debug)]
+struct Hold {
+    mm: usize,
+    vma: &'static Vma,
+    since: &'static Location<'static>,
 }
 
-#[cfg(debug_assertions)]
-pub(crate) fn released(vma: &Vma) {
-    list::with(|held| {
-        if let Some(index) = held.iter().rposition(|&(_, address)| address == vma.address()) {
-            held.swap_remove(index);
-        }
-    });
+/// What one thread holds.
+#[derive(Debug)]
+struct Hands {
+    thread: String,
+    task: u64,
+    holds: Mutex<Vec<Hold>>,
 }
 
-/// Warns if the calling task holds a VMA read lock of `mm`, on which it is about to block.
-#[cfg(debug_assertions)]
-#[track_caller]
-pub(crate) fn check_no_vma_lock(mm: &Mm) {
-    if list::with(|held| held.iter().any(|&(address, _)| address == mm.address())) {
-        super::warn::warn_on(super::warn::WarningKind::MmapLockUnderVmaLock, mm.address());
+/// Those of all threads that ever held one; of a thread that ended, if it left some behind.
+static ALL: Mutex<Vec<Arc<Hands>>> = Mutex::new(Vec::new());
+
+/// The place of the calling thread in [`ALL`].
+struct Registered(Arc<Hands>);
+
+impl Registered {
+    fn new() -> Self {
+        let thread = std::thread::current().name().unwrap_or("without a name").to_owned();
+        let hands = Arc::new(Hands { thread, task: current_id(), holds: Mutex::new(Vec::new()) });
+        lock(&ALL).push(Arc::clone(&hands));
+        Self(hands)
     }
 }
 
-#[cfg(not(debug_assertions))]
-#[inline(always)]
-pub(crate) fn acquired(_mm: &Mm, _vma: &Vma) {}
+impl Drop for Registered {
+    fn drop(&mut self) {
+        if lock(&self.0.holds).is_empty() {
+            lock(&ALL).retain(|hands| !Arc::ptr_eq(hands, &self.0));
+        }
+    }
+}
 
-#[cfg(not(debug_assertions))]
-#[inline(always)]
-pub(crate) fn released(_vma: &Vma) {}
+std::thread_local! {
+    static MINE: Registered = Registered::new();
+}
 
-#[cfg(not(debug_assertions))]
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs `f` on what the calling thread holds. After the destructor of the thread-local nothing is tracked any more.
+fn with_mine<R: Default>(f: impl FnOnce(&mut Vec<Hold>) -> R) -> R {
+    MINE.try_with(|mine| f(&mut lock(&mine.0.holds))).unwrap_or_default()
+}
+
+/// Whether holds are tracked.
 #[inline(always)]
-pub(crate) fn check_no_vma_lock(_mm: &Mm) {}
+fn is_tracked() -> bool {
+    cfg!(debug_assertions) || is_on()
+}
+
+/// The calling thread has read-locked `vma`. For a caller that knows whether [`is_on`], so that nobody asks twice.
+#[track_caller]
+#[inline(always)]
+pub(crate) fn acquired(mm: &Mm, vma: &'static Vma, is_on: bool) {
+    if cfg!(debug_assertions) || is_on {
+        let since = Location::caller();
+        with_mine(|holds| holds.push(Hold { mm: mm.address(), vma, since }));
+    }
+}
+
+/// The calling thread is about to release a read lock of `vma`.
+#[inline(always)]
+pub(crate) fn released(vma: &Vma, is_on: bool) {
+    if cfg!(debug_assertions) || is_on {
+        with_mine(|holds| {
+            if let Some(index) = holds.iter().rposition(|hold| hold.vma.is_same(vma)) {
+                holds.swap_remove(index);
+            }
+        });
+    }
+}
+
+/// Takes the calling thread's read locks of `mm` off the books, lockdep's as well: the address space ends under them.
+pub(crate) fn hand_over(mm: &Mm) -> Vec<(&'static Vma, Holder)> {
+    if !is_tracked() {
+        return Vec::new();
+    }
+    let mine = with_mine(|holds| {
+        let (mine, rest) = holds.iter().copied().partition(|hold: &Hold| hold.mm == mm.address());
+        *holds = rest;
+        mine
+    });
+    let task = current_id();
+    let thread = std::thread::current().name().map_or("without a name", name);
+    let hold = |hold: Hold| {
+        hold.vma.vmlock_dep_map().disown();
+        (hold.vma, Holder { thread, task, since: hold.since })
+    };
+    mine.into_iter().map(hold).collect()
+}
+
+/// One who holds a read lock of `vma`, if that is known.
+#[cold]
+pub(crate) fn holder(vma: &Vma) -> Option<Holder> {
+    lock(&ALL).iter().find_map(|hands| {
+        let since = lock(&hands.holds).iter().find(|hold| hold.vma.is_same(vma))?.since;
+        Some(Holder { thread: name(&hands.thread), task: hands.task, since })
+    })
+}
+
+/// A thread's name for a warning, kept for the rest of the process: there are few warnings.
+fn name(thread: &str) -> &'static str {
+    thread.to_owned().leak()
+}
+
+/// Warns if the calling task must not wait for the mmap lock of `mm`: in an RCU section (`might_sleep`), or while it holds
+/// a VMA read lock of `mm`.
+#[track_caller]
+#[inline(always)]
+pub(crate) fn check_may_block(mm: &Mm) {
+    if is_tracked() {
+        check_not_in_rcu(mm.address());
+        check_no_vma_lock(mm);
+    }
+}
+
+/// Warns if the calling task is in an RCU section: it is about to wait for something about `subject`.
+#[track_caller]
+#[inline(always)]
+pub(crate) fn check_not_in_rcu(subject: usize) {
+    if is_tracked() && rcu_read_lock_held() {
+        warn_on(WarningKind::BlockedInRcuSection, subject);
+    }
+}
+
+#[track_caller]
+fn check_no_vma_lock(mm: &Mm) {
+    if with_mine(|holds| holds.iter().any(|hold| hold.mm == mm.address())) {
+        warn_on(WarningKind::MmapLockUnderVmaLock, mm.address());
+    }
+}

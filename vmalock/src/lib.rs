@@ -30,11 +30,16 @@
 //!
 //! # The rules
 //!
-//! 1. VMA write locks only under the mmap *write* lock. The borrow checker sees to it for guards.
+//! 1. VMA write locks only under the mmap *write* lock of the same address space. For guards the borrow checker sees to it
+//!    that there is such a guard, and one comparison that it is of the VMA's own space: with another one the call warns and
+//!    does nothing.
 //! 2. A VMA read lock under nothing, or under the mmap read lock.
 //! 3. While holding a VMA read lock, never *block* on the mmap lock of that address space: its writer may be waiting for
 //!    you. Only [`Mm::try_read`] is allowed. Run with `LOCKDEP=1` and the order is reported even if nothing hung.
 //! 4. Two address spaces at once: the second with [`Mm::write_nested`].
+//! 5. Never wait in an RCU section: neither for the mmap lock nor in a write lock of a VMA.
+//! 6. A guard through a counted reference ([`AddressSpace::mm_ref`]) ends before the [`AddressSpace`] does. If not, the end of
+//!    the space warns at the line where the guard was taken, and that VMA is kept for ever.
 //!
 //! # Writing a user of these locks
 //!
@@ -46,7 +51,7 @@
 //! # When a rule is broken
 //!
 //! Nothing is undefined and nothing panics: the call warns ([`warn`]), in every configuration, and with `LOCKDEP=1` the
-//! validator reports it with both places. Reading [`Mm::raw_mm_seqnum`] without the mmap write lock, for instance, is LD0010.
+//! validator reports it with both places; each breach is told once, by a report or by a line. Reading [`Mm::raw_mm_seqnum`] without the mmap write lock, for instance, is LD0010.
 //!
 //! # What it costs
 //!
@@ -66,7 +71,7 @@
 //!
 //! Marked `// Kernel:` in the sources: a 64-bit sequence, an acquire load in the wait condition, memory that is never freed,
 //! attach and detach that refuse to be done twice, waits that spin for a moment before they sleep, a yield in the lookup's
-//! retry loop.
+//! retry loop and its end when nobody will clear what it meets, a listing that looks from the caller's address each time.
 #![deny(missing_docs)]
 
 #[macro_use]
@@ -77,11 +82,13 @@ mod attach;
 mod cache;
 mod dep;
 mod exclude;
+mod exit;
 mod expand;
 mod find;
 mod held;
 mod iterator;
 mod lookup;
+mod lookup_locked;
 mod mapping;
 mod mm;
 mod mmap_guard;

@@ -4,6 +4,7 @@
 
 use super::fault::{Fault, seeded};
 use super::iterator::VmaIterator;
+use super::lookup_locked::find_vma;
 use super::mm::Mm;
 use super::mmap_lock::{mmap_read_lock_killable, mmap_read_unlock};
 use super::probe::reached;
@@ -58,6 +59,8 @@ impl std::error::Error for NextVmaError {}
 pub fn lock_vma_under_rcu(mm: &Mm, addr: usize) -> Option<VmaReadGuard<'_>> {
     let mut iterator = VmaIterator::new(mm, addr);
     let mut n_misses = 0;
+    // Taken after the first miss: nothing is added to a lookup that succeeds.
+    let mut sample = None;
     loop {
         let rcu = rcu_read_lock();
         let Some(vma) = iterator.walk(&rcu) else {
@@ -89,6 +92,12 @@ pub fn lock_vma_under_rcu(mm: &Mm, addr: usize) -> Option<VmaReadGuard<'_>> {
             }
             Err(StartReadError::Detached) => {
                 mm.events.miss();
+                if is_left_behind(mm, sample) {
+                    // The mmap lock's way tells of it.
+                    mm.events.abort();
+                    return None;
+                }
+                sample = mm.mm_lock_seq.speculate_try_begin().ok();
                 if !seeded(Fault::H3) {
                     // The section ended, and with it the snapshot of the iterator.
                     iterator.set(addr);
@@ -100,6 +109,13 @@ pub fn lock_vma_under_rcu(mm: &Mm, addr: usize) -> Option<VmaReadGuard<'_>> {
             }
         }
     }
+}
+
+/// Whether a VMA that was found in the tree, and is detached, will stay there: nobody has written since `sample`, which is
+/// older than the tree that was searched, so nobody is about to clear it.
+// Kernel: looks again for ever.
+fn is_left_behind(mm: &Mm, sample: Option<u64>) -> bool {
+    sample.is_some_and(|sample| !mm.mm_lock_seq.speculate_retry(sample))
 }
 
 /// Read-locks the first VMA that ends above `from_addr`, mostly without the mmap lock; `Ok(None)` if there is none.
@@ -140,6 +156,9 @@ pub fn lock_next_vma<'mm>(
         }
         rcu = match vma_start_read(rcu, mm, vma) {
             Ok(rcu) => rcu,
+            Err(StartReadError::Detached) if is_left_behind(mm, sample) => {
+                return fall_back(iterator, from_addr);
+            }
             Err(StartReadError::Detached) => {
                 rcu = rcu_read_lock();
                 if seeded(Fault::M34) {
@@ -199,7 +218,7 @@ fn lock_next_vma_under_mmap_lock(
     from_addr: usize,
 ) -> Result<Option<VmaReadGuard<'_>>, NextVmaError> {
     mmap_read_lock_killable(mm).map_err(|Interrupted| NextVmaError::Interrupted)?;
-    let result = match mm.mm_mt.ending_above(from_addr) {
+    let result = match find_vma(mm, from_addr) {
         None => Ok(None),
         Some(vma) if vma_start_read_locked(vma) => Ok(Some(VmaReadGuard::new(mm, vma))),
         Some(_) => Err(NextVmaError::Again),

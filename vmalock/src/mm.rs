@@ -7,7 +7,7 @@
 
 use std::ops::Deref;
 use std::panic::Location;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use super::dep::{DepMap, report_broken};
 use super::probe::reached;
@@ -30,6 +30,8 @@ pub struct Mm {
     pub(crate) mm_mt: VmaTree,
     id: AtomicU64,
     _apart: Apart,
+    /// The tree was found to name VMAs that are not the space's.
+    is_tree_stale: AtomicBool,
     /// Where the address space was made: the place of what is found out when it ends.
     made: StaticRef<Location<'static>>,
     // INVARIANT: 0 exactly while the structure lies in the pool.
@@ -103,6 +105,7 @@ impl Mm {
             mm_mt: VmaTree::new(),
             id: AtomicU64::new(0),
             _apart: Apart,
+            is_tree_stale: AtomicBool::new(false),
             made: StaticRef::none(),
             mm_count: AtomicU32::new(0),
             mmap_lock: Rwsem::new(),
@@ -150,6 +153,17 @@ impl Mm {
         &self.mm_lock_seq
     }
 
+    /// Whether the tree was found to name VMAs that are not the space's.
+    pub(crate) fn is_tree_stale(&self) -> bool {
+        // ORDERING: Relaxed; set and read under the mmap lock.
+        self.is_tree_stale.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_tree_stale(&self) {
+        // ORDERING: Relaxed; as above.
+        self.is_tree_stale.store(true, Ordering::Relaxed);
+    }
+
     /// Where the address space was made.
     pub(crate) fn made(&self) -> &'static Location<'static> {
         // ORDERING: Relaxed; written before the first reference is handed out.
@@ -187,6 +201,8 @@ impl MmRef {
         mm.dep_map.init();
         mm.mm_lock_seq.reset();
         mm.events.reset();
+        // ORDERING: Relaxed; as the rest, published together with the reference.
+        mm.is_tree_stale.store(false, Ordering::Relaxed);
         // ORDERING: Relaxed; only uniqueness matters.
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         // ORDERING: Relaxed; published together with the reference, by whatever hands that to other threads.

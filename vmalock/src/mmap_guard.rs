@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::panic::Location;
 
+use super::lookup_locked::{check_is_in, find_vma, vma_lookup};
 use super::mm::Mm;
 use super::mmap_lock::{
     Releaser, mmap_read_disown, mmap_read_lock, mmap_read_lock_killable, mmap_read_trylock,
@@ -124,33 +125,43 @@ impl<'mm> MmapWriteGuard<'mm> {
     }
 
     /// Write-locks `vma` until this guard is dropped or downgraded; waits for its readers.
+    ///
+    /// A VMA of another address space is not locked: the call warns, and nothing can be changed through what it returns.
     #[track_caller]
     pub fn start_write<'g>(&'g self, vma: StableVma<'g>) -> VmaWrite<'g> {
-        vma_start_write(vma.as_raw());
-        VmaWrite::new(vma)
+        let is_mine = check_is_in(self.mm, vma.as_raw());
+        if is_mine {
+            vma_start_write(vma.as_raw());
+        }
+        VmaWrite::new(vma, is_mine)
     }
 
-    /// Write-locks `vma`, unless the task is killed while it waits for readers.
+    /// Write-locks `vma`, unless the task is killed while it waits for readers. Otherwise as [`start_write`](Self::start_write).
     ///
     /// # Errors
     ///
     /// [`Interrupted`]; the VMA is as before and this guard still holds the mmap lock.
     #[track_caller]
     pub fn start_write_killable<'g>(&'g self, vma: StableVma<'g>) -> Result<VmaWrite<'g>, Interrupted> {
-        vma_start_write_killable(vma.as_raw())?;
-        Ok(VmaWrite::new(vma))
+        let is_mine = check_is_in(self.mm, vma.as_raw());
+        if is_mine {
+            vma_start_write_killable(vma.as_raw())?;
+        }
+        Ok(VmaWrite::new(vma, is_mine))
     }
 
     /// The VMA that covers `addr`, if any (`vma_lookup`).
+    #[track_caller]
     #[must_use]
     pub fn vma_lookup(&self, addr: usize) -> Option<StableVma<'_>> {
-        self.mm.mm_mt.covering(addr).map(StableVma::new)
+        vma_lookup(self.mm, addr).map(StableVma::new)
     }
 
     /// The first VMA that ends above `addr` (`find_vma`).
+    #[track_caller]
     #[must_use]
     pub fn find_vma(&self, addr: usize) -> Option<StableVma<'_>> {
-        self.mm.mm_mt.ending_above(addr).map(StableVma::new)
+        find_vma(self.mm, addr).map(StableVma::new)
     }
 
     /// Vouches that `vma` belongs to this address space and stays while the guard lives.
@@ -179,23 +190,26 @@ impl<'mm> MmapReadGuard<'mm> {
     }
 
     /// The VMA that covers `addr`, if any (`vma_lookup`).
+    #[track_caller]
     #[must_use]
     pub fn vma_lookup(&self, addr: usize) -> Option<StableVma<'_>> {
-        self.mm.mm_mt.covering(addr).map(StableVma::new)
+        vma_lookup(self.mm, addr).map(StableVma::new)
     }
 
     /// The first VMA that ends above `addr` (`find_vma`).
+    #[track_caller]
     #[must_use]
     pub fn find_vma(&self, addr: usize) -> Option<StableVma<'_>> {
-        self.mm.mm_mt.ending_above(addr).map(StableVma::new)
+        find_vma(self.mm, addr).map(StableVma::new)
     }
 
-    /// Read-locks `vma`; its lock may outlive this guard. `None` only when the count of readers is at its limit.
+    /// Read-locks `vma`; its lock may outlive this guard. `None` when the count of readers is at its limit, and with a warning
+    /// for a VMA of another address space.
     #[track_caller]
     #[must_use]
     pub fn start_read(&self, vma: StableVma<'_>) -> Option<VmaReadGuard<'mm>> {
         // Not `then`, whose closure would have a caller of its own.
-        if vma_start_read_locked(vma.as_raw()) {
+        if check_is_in(self.mm, vma.as_raw()) && vma_start_read_locked(vma.as_raw()) {
             Some(VmaReadGuard::new(self.mm, vma.as_raw()))
         } else {
             None

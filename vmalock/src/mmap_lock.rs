@@ -72,7 +72,7 @@ fn timed(mm: &Mm, down: impl FnOnce() -> Result<(), Interrupted>) -> Result<(), 
 #[track_caller]
 fn write_lock(mm: &Mm, subclass: u8, state: TaskState) -> Result<(), Interrupted> {
     trace::start_locking(mm.id(), true);
-    held::check_no_vma_lock(mm);
+    held::check_may_block(mm);
     let result = match mm.dep_map.acquire(false, subclass) {
         Entry::Proceed => mm.mmap_lock.down_write(state),
         Entry::Measure if mm.mmap_lock.try_write_as_owner() => Ok(()),
@@ -210,7 +210,7 @@ pub fn mmap_read_lock_killable(mm: &Mm) -> Result<(), Interrupted> {
 #[track_caller]
 fn read_lock(mm: &Mm, state: TaskState) -> Result<(), Interrupted> {
     trace::start_locking(mm.id(), false);
-    held::check_no_vma_lock(mm);
+    held::check_may_block(mm);
     let result = match mm.dep_map.acquire(true, 0) {
         Entry::Proceed => mm.mmap_lock.down_read(state),
         Entry::Measure if mm.mmap_lock.down_read_trylock() => Ok(()),
@@ -232,6 +232,13 @@ fn read_lock(mm: &Mm, state: TaskState) -> Result<(), Interrupted> {
     }
     trace::acquire_returned(mm.id(), false, result.is_ok());
     result
+}
+
+/// Says that the caller may have to wait for the mmap lock for reading, whether a try will do or not (`might_lock_read`).
+#[track_caller]
+pub(crate) fn mmap_might_read_lock(mm: &Mm) {
+    held::check_may_block(mm);
+    mm.dep_map.might_acquire(true);
 }
 
 /// Takes the mmap lock for reading if that needs no waiting; says whether it did.

@@ -4,13 +4,12 @@
 //! follows the kernel's order of locks and steps.
 
 use std::sync::atomic::AtomicUsize;
-use std::time::{Duration, Instant};
 
 use super::assert::vma_assert_write_locked;
 use super::attach::{vma_mark_attached, vma_mark_detached};
 use super::cache::VmaCache;
 use super::fault::{Fault, seeded};
-use super::find::{FaultOrigin, lock_mm_and_find_vma};
+use super::find::{FaultOrigin, find_for_fault};
 use super::iterator::VmaIterator;
 use super::lookup::{NextVmaError, lock_next_vma, lock_vma_under_rcu};
 use super::mapping::{Access, Mapping, PAGE_SIZE, Resolved, SpaceError, flags};
@@ -20,12 +19,10 @@ use super::payload::VmaPayload;
 use super::probe::reached;
 use super::rcu::rcu_read_lock;
 use super::step::Point;
-use super::sync::{Ordering, has_passed, yield_now};
-use super::task::TaskStruct;
-use super::vma::{Vma, VmaFields};
+use super::sync::{Ordering, yield_now};
+use super::vma::{StableVma, Vma, VmaFields};
 use super::vma_guard::VmaReadGuard;
 use super::vma_lock::{vma_start_write, vma_start_write_killable};
-use super::warn::{WarningKind, warn_at};
 
 /// What stands for the next anonymous memory. One for all spaces: a child has its parent's ids, and both go on from there.
 static NEXT_ANON_VMA: AtomicUsize = AtomicUsize::new(1);
@@ -154,7 +151,7 @@ impl<P: VmaPayload> AddressSpace<P> {
     ///
     /// # Errors
     ///
-    /// `NotMapped`, `AccessDenied`; `NotMapped` also when the task was killed while it waited.
+    /// `NotMapped`, `AccessDenied`; `Interrupted` if the task was killed while it waited.
     #[track_caller]
     pub fn fault(&self, addr: usize, access: Access) -> Result<Resolved, SpaceError> {
         let early_flags = if seeded(Fault::H6) { self.flags_without_lock(addr) } else { None };
@@ -171,7 +168,7 @@ impl<P: VmaPayload> AddressSpace<P> {
         if outer.is_some() {
             reached(Point::BetweenUpgradeLocks);
         }
-        let found = lock_mm_and_find_vma(&self.mm, addr, FaultOrigin::User).ok_or(SpaceError::NotMapped)?;
+        let found = find_for_fault(&self.mm, addr, FaultOrigin::User)?;
         let vma = found.vma();
         if !allows(vma.vm_flags(), access) {
             return Err(SpaceError::AccessDenied);
@@ -247,10 +244,10 @@ impl<P: VmaPayload> AddressSpace<P> {
 
     /// `dup_mmap`.
     #[track_caller]
-    fn copy_from(&self, parent: &Self, _parent_guard: &MmapWriteGuard<'_>) -> Result<(), SpaceError> {
+    fn copy_from(&self, parent: &Self, parent_guard: &MmapWriteGuard<'_>) -> Result<(), SpaceError> {
         let guard = self.mm.write_nested(1);
         let mut from = 0;
-        while let Some(vma) = parent.mm.mm_mt.ending_above(from) {
+        while let Some(vma) = parent_guard.find_vma(from).map(StableVma::as_raw) {
             if !seeded(Fault::H7c) {
                 vma_start_write_killable(vma)?;
             }
@@ -273,54 +270,6 @@ impl<P: VmaPayload> Default for AddressSpace<P> {
     fn default() -> Self {
         Self::with_payloads()
     }
-}
-
-/// `exit_mmap`: everything is unmapped when the last user is gone.
-impl<P: VmaPayload> Drop for AddressSpace<P> {
-    fn drop(&mut self) {
-        let guard = self.mm.write();
-        let mut n_detached = 0;
-        while let Some(vma) = self.mm.mm_mt.ending_above(0) {
-            let start = vma.fields().vm_start();
-            if is_leaked(vma) {
-                // Its reader will never leave. Waiting would hang, freeing would lie: it stays, and says so.
-                warn_at(WarningKind::ReadLockLeaked, vma.address(), self.mm.made());
-                std::mem::forget(self.mm.clone());
-                self.mm.mm_mt.edit(|edit| edit.clear(start));
-                continue;
-            }
-            vma_start_write(vma);
-            vma_mark_detached(vma);
-            n_detached += 1;
-            self.mm.mm_mt.edit(|edit| edit.clear(start));
-            self.cache.free(vma);
-        }
-        // ORDERING: Relaxed; nobody else has the address space any more.
-        if n_detached != self.map_count.load(Ordering::Relaxed) {
-            warn_at(WarningKind::MapCountMismatch, self.mm.address(), self.mm.made());
-        }
-        drop(guard);
-    }
-}
-
-/// How long the end of an address space waits for a reader to leave. Those of stale lookups by others leave at once, unless their
-/// thread is kept from running, which on a busy machine takes many times longer.
-const LEAK: Duration = Duration::from_secs(1);
-
-/// Whether a read lock was leaked. No guard of this address space can exist any more: they borrow from it.
-fn is_leaked(vma: &Vma) -> bool {
-    if vma.vm_refcnt.read() <= 1 {
-        return false;
-    }
-    let since = Instant::now();
-    while vma.vm_refcnt.read() > 1 {
-        if has_passed(since, LEAK) {
-            return true;
-        }
-        // Sleeps: a yield would not let those run who are ranked behind us.
-        TaskStruct::current().sleep_up_to(Duration::from_millis(1));
-    }
-    false
 }
 
 fn fill(fields: &VmaFields, mapping: Mapping) {

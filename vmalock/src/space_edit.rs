@@ -61,7 +61,7 @@ impl<P: VmaPayload> AddressSpace<P> {
         let mut n_changed = 0;
         let mut from = start;
         while let Some(vma) = guard.find_vma(from).filter(|vma| vma.vm_start() < end) {
-            let write = if seeded(Fault::H7a) { VmaWrite::new(vma) } else { guard.start_write(vma) };
+            let write = if seeded(Fault::H7a) { VmaWrite::new(vma, true) } else { guard.start_write(vma) };
             // The one flag that may be set under a read lock of the VMA is not the caller's to clear.
             write.set_vm_flags(vm_flags | vma.vm_flags() & flags::MAYBE_GUARD);
             from = vma.vm_end();

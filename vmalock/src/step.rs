@@ -89,6 +89,7 @@ pub(crate) enum Class {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum LockdepEvent {
     Acquire { shared: bool, is_try: bool, subclass: u8 },
+    MightAcquire { shared: bool },
     Acquired,
     Release,
     Downgrade,

@@ -10,7 +10,7 @@ use std::ptr::NonNull;
 
 use crossbeam_epoch::{Atomic, Shared};
 
-use super::node::Node;
+use super::node::{Entry, Node};
 use super::node_edit::Edit;
 use super::rcu::{RcuGuard, rcu_read_lock};
 use super::sync::{AtomicU64, Ordering};
@@ -87,10 +87,10 @@ impl VmaTree {
         self.snapshot(&rcu)?.covering(addr).map(|entry| entry.vma)
     }
 
-    /// The first VMA that ends above `addr` in the present snapshot.
-    pub(crate) fn ending_above(&self, addr: usize) -> Option<&'static Vma> {
+    /// The first entry that ends above `addr` in the present snapshot.
+    pub(crate) fn ending_above(&self, addr: usize) -> Option<Entry> {
         let rcu = rcu_read_lock();
-        self.snapshot(&rcu)?.ending_above(addr).map(|entry| entry.vma)
+        self.snapshot(&rcu)?.ending_above(addr)
     }
 
     /// The root that readers find now; it stays whole while the section lasts.
@@ -147,7 +147,10 @@ mod tests {
             let floor = model.range(..=probe).next_back().filter(|(start, _)| probe < **start + 10);
             assert!(same(tree.covering(probe), floor.map(|(_, vma)| *vma)), "covering {probe}");
             let above = floor.or_else(|| model.range(probe..).next());
-            assert!(same(tree.ending_above(probe), above.map(|(_, vma)| *vma)), "ending above {probe}");
+            assert!(
+                same(tree.ending_above(probe).map(|entry| entry.vma), above.map(|(_, vma)| *vma)),
+                "ending above {probe}"
+            );
         }
     }
 
@@ -204,7 +207,10 @@ mod tests {
             let floor = model.range(..=probe).next_back().filter(|(_, (end, _))| probe < *end);
             assert!(same(tree.covering(probe), floor.map(|(_, (_, vma))| *vma)), "covering {probe}");
             let above = floor.or_else(|| model.range(probe..).next());
-            assert!(same(tree.ending_above(probe), above.map(|(_, (_, vma))| *vma)), "ending above {probe}");
+            assert!(
+                same(tree.ending_above(probe).map(|entry| entry.vma), above.map(|(_, (_, vma))| *vma)),
+                "ending above {probe}"
+            );
         }
         assert!(cfg!(miri) || most > 2 * N_ENTRIES * N_CHILDREN, "three levels: {most}");
     }

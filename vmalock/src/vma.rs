@@ -11,7 +11,7 @@
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use super::dep::{DepMap, DepSlot};
+use super::dep::{DepMap, DepSlot, is_on};
 use super::mm::Mm;
 use super::refcnt::VmRefcnt;
 use super::static_ref::StaticRef;
@@ -138,7 +138,13 @@ impl Vma {
     /// The validator's part of the lock (`vmlock_dep_map`, `__vma_lockdep_map`).
     #[inline]
     pub(crate) fn vmlock_dep_map(&self) -> &'static DepMap {
-        self.dep_slot.map()
+        self.vmlock_dep_map_if(is_on())
+    }
+
+    /// The same for a caller that has asked whether validation is on.
+    #[inline]
+    pub(crate) fn vmlock_dep_map_if(&self, is_on: bool) -> &'static DepMap {
+        self.dep_slot.map_if(is_on)
     }
 
     /// Its number: no two VMAs of the process have the same one, and it keeps it through all its lives.

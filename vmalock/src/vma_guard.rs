@@ -64,11 +64,13 @@ impl Drop for VmaReadGuard<'_> {
 #[derive(Clone, Copy, Debug)]
 pub struct VmaWrite<'g> {
     vma: StableVma<'g>,
+    /// Whether the guard was of the VMA's own address space. If not, that was told, and nothing is changed.
+    is_mine: bool,
 }
 
 impl<'g> VmaWrite<'g> {
-    pub(crate) fn new(vma: StableVma<'g>) -> Self {
-        Self { vma }
+    pub(crate) fn new(vma: StableVma<'g>, is_mine: bool) -> Self {
+        Self { vma, is_mine }
     }
 
     /// The object, for the raw functions.
@@ -86,13 +88,15 @@ impl<'g> VmaWrite<'g> {
     /// Sets the flags (`vm_flags_reset`).
     #[track_caller]
     pub fn set_vm_flags(self, flags: usize) {
-        self.checked().set_vm_flags(flags);
+        if let Some(fields) = self.checked() {
+            fields.set_vm_flags(flags);
+        }
     }
 
     /// Sets the range (`vma_set_range`). The tree is the caller's business.
     #[track_caller]
     pub(crate) fn set_range(self, start: usize, end: usize, pgoff: usize) {
-        let fields = self.checked();
+        let Some(fields) = self.checked() else { return };
         fields.set_vm_start(start);
         fields.set_vm_end(end);
         fields.set_vm_pgoff(pgoff);
@@ -101,14 +105,20 @@ impl<'g> VmaWrite<'g> {
     /// Sets what stands for the anonymous memory.
     #[track_caller]
     pub(crate) fn set_anon_vma(self, anon_vma: usize) {
-        self.checked().set_anon_vma(anon_vma);
+        if let Some(fields) = self.checked() {
+            fields.set_anon_vma(anon_vma);
+        }
     }
 
     /// The fields, with the assertion that every setter of the kernel makes: somebody may have ended all write locks.
+    /// `None` for a VMA of another address space than the guard's, which was told.
     #[track_caller]
-    fn checked(self) -> &'static VmaFields {
+    fn checked(self) -> Option<&'static VmaFields> {
+        if !self.is_mine {
+            return None;
+        }
         vma_assert_write_locked(self.vma.as_raw());
-        self.vma.as_raw().fields()
+        Some(self.vma.as_raw().fields())
     }
 }
 

@@ -13,6 +13,7 @@
 //! Source: `mm/mmap_lock.c`, `include/linux/mmap_lock.h` (v7.1).
 
 use super::assert::{mmap_assert_locked, mmap_assert_write_locked};
+use super::dep::is_on;
 use super::exclude::{ExcludeReaders, Target};
 use super::fault::{Fault, seeded};
 use super::held;
@@ -54,7 +55,7 @@ pub fn vma_start_read(rcu: RcuGuard, mm: &Mm, vma: &'static Vma) -> Result<RcuGu
     }
     reached(Point::AfterEarlyCheck);
     if seeded(Fault::M27b) {
-        vma.vmlock_dep_map().try_acquired(true);
+        read_acquired(mm, vma);
     }
     // 2. The reference.
     if let Err(refused) = vma.vm_refcnt.inc_not_zero_limited_acquire(VM_REFCNT_LIMIT) {
@@ -63,9 +64,8 @@ pub fn vma_start_read(rcu: RcuGuard, mm: &Mm, vma: &'static Vma) -> Result<RcuGu
     record(Step::Count(CountStep::Increment));
     // 3. Lockdep hears of it after the fact: a try creates no order towards this lock.
     if !seeded(Fault::M27b) {
-        vma.vmlock_dep_map().try_acquired(true);
+        read_acquired(mm, vma);
     }
-    held::acquired(mm, vma);
     reached(Point::AfterIncrement);
     // 4. The right address space? Only meaningful with the reference: before, `vm_mm` could change. And it comes
     // before the recheck, which would compare with the wrong address space otherwise.
@@ -81,6 +81,15 @@ pub fn vma_start_read(rcu: RcuGuard, mm: &Mm, vma: &'static Vma) -> Result<RcuGu
         return Err(fail(rcu, StartReadError::Locked));
     }
     Ok(rcu)
+}
+
+/// Tells lockdep of a read lock that was just taken, and the list of what is held.
+#[track_caller]
+#[inline(always)]
+fn read_acquired(mm: &Mm, vma: &'static Vma) {
+    let is_on = is_on();
+    vma.vmlock_dep_map_if(is_on).try_acquired(true);
+    held::acquired(mm, vma, is_on);
 }
 
 /// What a refused increment means.
@@ -139,14 +148,14 @@ pub fn vma_start_read_locked_nested(vma: &'static Vma, subclass: u8) -> bool {
     let _ = subclass;
     if let Some(mm) = vma.vm_mm() {
         mmap_assert_locked(mm);
-        held::acquired(mm, vma);
     }
     if vma.vm_refcnt.inc_not_zero_limited_acquire(VM_REFCNT_LIMIT).is_err() {
-        held::released(vma);
         return false;
     }
     record(Step::Count(CountStep::Increment));
-    vma.vmlock_dep_map().try_acquired(true);
+    if let Some(mm) = vma.vm_mm() {
+        read_acquired(mm, vma);
+    }
     true
 }
 
@@ -166,14 +175,15 @@ pub fn vma_end_read(vma: &'static Vma) {
 pub(crate) fn vma_refcount_put(vma: &'static Vma, by: Releaser) {
     // Copied before the decrement: the VMA may be somebody else's the instant after.
     let mm = vma.vm_mm();
+    let is_on = is_on();
     if !seeded(Fault::M27a) {
-        by.release(vma.vmlock_dep_map());
+        by.release(vma.vmlock_dep_map_if(is_on));
     }
-    held::released(vma);
+    held::released(vma, is_on);
     let left = vma.vm_refcnt.dec_return(by.at);
     record(Step::Count(CountStep::Decrement));
     if seeded(Fault::M27a) {
-        by.release(vma.vmlock_dep_map());
+        by.release(vma.vmlock_dep_map_if(is_on));
     }
     reached(Point::BetweenPutAndWake);
     if left == 0 || !wakes(left) || seeded(Fault::M6) {

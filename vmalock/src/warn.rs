@@ -85,8 +85,14 @@ kinds! {
     MapCountMismatch => "the number of VMAs in the tree differs from the map count: attach and detach VMAs together with their place in the tree",
     /// A writer has been waiting for the readers of one VMA for ten seconds. It waits on.
     WriterStalled => "a writer waits for readers of this VMA that do not leave: look for a read lock that is held across something slow, or leaked",
-    /// A thread left an operation with read locks that it should have put.
-    ReadLockLeaked => "a VMA read lock was not released: its guard leaked on some path",
+    /// An address space ended while one of its VMAs was read-locked.
+    ReadLockLeaked => "a VMA read lock outlives its address space: drop the guard before the space, or look for a path on which it leaks",
+    /// A VMA was used with a guard of another address space. Nothing was done.
+    ForeignVma => "the VMA belongs to another address space than the guard: use a guard of its own",
+    /// The tree names a VMA that is detached, or of another address space. It is passed over.
+    TreeStale => "the tree names a VMA that left the address space: clear it from the tree in the section that detaches it",
+    /// A task that may have to wait is in an RCU read section (`might_sleep`).
+    BlockedInRcuSection => "waiting inside an RCU read section keeps others from ever seeing its end: leave the section first",
 }
 
 impl WarningKind {
@@ -109,10 +115,25 @@ impl WarningKind {
             | Self::RefcountOverflow
             | Self::RefcountUnderflow
             | Self::VmaFreedTwice
+            | Self::ForeignVma
+            | Self::TreeStale
             | Self::ReadLockLeaked => Some(Class::VmLock),
-            Self::IteratorStale | Self::MmUsedAfterFree | Self::TreeWriterRace | Self::MapCountMismatch => {
-                Some(Class::MmapLock)
-            }
+            Self::IteratorStale
+            | Self::MmUsedAfterFree
+            | Self::TreeWriterRace
+            | Self::BlockedInRcuSection
+            | Self::MapCountMismatch => Some(Class::MmapLock),
+        }
+    }
+
+    /// Whether the validator, if it is on, reports the first breach of this kind.
+    fn is_reported(self) -> bool {
+        match self {
+            // No defect that a report is about: the wait may end.
+            Self::WriterStalled => false,
+            // A ring needs both halves. Until some writer excluded readers, the validator knows one.
+            Self::MmapLockUnderVmaLock => dep::is_order_known(),
+            _ => true,
         }
     }
 
@@ -132,6 +153,20 @@ pub struct Warning {
     pub subject: usize,
     /// The call that broke it. For what the end of a guard or of an address space finds out, which has no caller: where that was made.
     pub site: &'static Location<'static>,
+    /// Who holds the VMA that is waited for, if that is known: in debug builds, and with the validator on.
+    pub holder: Option<Holder>,
+}
+
+/// A thread that holds a VMA read lock.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Holder {
+    /// What the thread is called.
+    pub thread: &'static str,
+    /// Its number ([`Task::id`](super::task::Task::id)).
+    pub task: u64,
+    /// Where it took the lock.
+    pub since: &'static Location<'static>,
 }
 
 impl fmt::Display for Warning {
@@ -143,7 +178,16 @@ impl fmt::Display for Warning {
             self.kind.text(),
             self.subject,
             self.site
-        )
+        )?;
+        match self.holder {
+            Some(Holder { thread, task, since }) => {
+                write!(f, "; thread `{thread}` (task {task}) holds it since {since}")
+            }
+            None if self.kind == WarningKind::WriterStalled => {
+                f.write_str("; run a debug build, or with LOCKDEP=1, to learn who holds it")
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -151,10 +195,10 @@ impl fmt::Display for Warning {
 pub type Hook = fn(&Warning);
 
 static HOOK: Mutex<Option<Hook>> = Mutex::new(None);
-static SEEN: Mutex<Vec<(WarningKind, &'static Location<'static>)>> = Mutex::new(Vec::new());
+static SAID: Mutex<Said> = Mutex::new(Said::nothing());
 static N_WARNINGS: AtomicU64 = AtomicU64::new(0);
 
-/// A program with more distinct broken places than this has made its point; the rest is counted only.
+/// A program with more distinct broken places than this has made its point; the rest is counted only, and it is said so.
 const N_PRINTED_MAX: usize = 256;
 
 std::thread_local! {
@@ -194,11 +238,22 @@ pub(crate) fn warn_on(kind: WarningKind, subject: usize) {
 /// Raises a warning about a call at `site`.
 #[cold]
 pub(crate) fn warn_at(kind: WarningKind, subject: usize, site: &'static Location<'static>) {
+    warn_held(kind, subject, site, None);
+}
+
+/// Raises a warning about a call at `site`, because of what `holder` holds.
+#[cold]
+pub(crate) fn warn_held(
+    kind: WarningKind,
+    subject: usize,
+    site: &'static Location<'static>,
+    holder: Option<Holder>,
+) {
     if let Some(class) = kind.told_about() {
         let (message, remedy) = kind.parts();
         dep::report_broken(class, message, remedy, site);
     }
-    let warning = Warning { kind, subject, site };
+    let warning = Warning { kind, subject, site, holder };
     // ORDERING: Relaxed; a statistic.
     N_WARNINGS.fetch_add(1, Ordering::Relaxed);
     // A destroyed thread-local only means that nobody captures any more.
@@ -217,19 +272,59 @@ pub(crate) fn warn_at(kind: WarningKind, subject: usize, site: &'static Location
     }
 }
 
-/// Prints `warning` unless the same place was printed before (`WARN_ON_ONCE`).
+/// Prints `warning` unless the same place was told before (`WARN_ON_ONCE`), by a report of the validator's or here.
 fn print_once(warning: &Warning) {
-    let place = (warning.kind, warning.site);
-    {
-        let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.contains(&place) || seen.len() >= N_PRINTED_MAX {
-            return;
-        }
-        seen.push(place);
-    }
+    let is_reported = dep::is_validating() && warning.kind.is_reported();
+    let said = SAID.lock().unwrap_or_else(PoisonError::into_inner).about(warning, is_reported);
     use std::io::Write as _;
     // A closed stderr is no reason to stop the program: the warning stays counted.
-    let _ = writeln!(std::io::stderr(), "{warning}");
+    let _ = match said {
+        Say::Nothing => Ok(()),
+        Say::Warning => writeln!(std::io::stderr(), "{warning}"),
+        Say::Silence => writeln!(
+            std::io::stderr(),
+            "vmalock: rules were broken at {N_PRINTED_MAX} places; further places are only counted (vmalock::warn::n_warnings)"
+        ),
+    };
+}
+
+/// What was told so far.
+struct Said {
+    /// Each place once.
+    places: Vec<(WarningKind, &'static Location<'static>)>,
+    /// What the validator reported: it tells each message once.
+    reported: Vec<WarningKind>,
+    n_printed: usize,
+}
+
+/// What to print.
+#[derive(Debug, Eq, PartialEq)]
+enum Say {
+    Nothing,
+    Warning,
+    /// That nothing more will be printed.
+    Silence,
+}
+
+impl Said {
+    const fn nothing() -> Self {
+        Self { places: Vec::new(), reported: Vec::new(), n_printed: 0 }
+    }
+
+    /// What to print for `warning`; `is_reported` if the validator tells the first of its kind.
+    fn about(&mut self, warning: &Warning, is_reported: bool) -> Say {
+        let place = (warning.kind, warning.site);
+        if self.n_printed > N_PRINTED_MAX || self.places.contains(&place) {
+            return Say::Nothing;
+        }
+        self.places.push(place);
+        if is_reported && !self.reported.contains(&warning.kind) {
+            self.reported.push(warning.kind);
+            return Say::Nothing;
+        }
+        self.n_printed += 1;
+        if self.n_printed > N_PRINTED_MAX { Say::Silence } else { Say::Warning }
+    }
 }
 
 #[cfg(test)]
@@ -254,5 +349,49 @@ mod tests {
             let (wrong, remedy) = kind.parts();
             assert!(!wrong.is_empty() && !remedy.is_empty() && wrong != kind.text(), "{kind:?}");
         }
+    }
+
+    #[track_caller]
+    fn here() -> &'static Location<'static> {
+        Location::caller()
+    }
+
+    fn warning(kind: WarningKind, site: &'static Location<'static>) -> Warning {
+        Warning { kind, subject: 0, site, holder: None }
+    }
+
+    #[test]
+    fn a_breach_is_told_once() {
+        let [one, two] = [here(), here()].map(|site| warning(WarningKind::VmaFreedTwice, site));
+        let mut said = Said::nothing();
+        assert_eq!([said.about(&one, false), said.about(&one, false)], [Say::Warning, Say::Nothing]);
+        // The validator reports the first place; of further ones it says nothing.
+        let mut said = Said::nothing();
+        assert_eq!([said.about(&one, true), said.about(&one, true)], [Say::Nothing, Say::Nothing]);
+        assert_eq!([said.about(&two, true), said.about(&two, true)], [Say::Warning, Say::Nothing]);
+    }
+
+    #[test]
+    fn the_silence_is_announced() {
+        let sites =
+            [here(), here(), here(), here(), here(), here(), here(), here(), here(), here(), here(), here()];
+        let all = WarningKind::ALL.iter().flat_map(|kind| sites.map(|site| warning(*kind, site)));
+        let mut said = Said::nothing();
+        let told: Vec<Say> = all.map(|warning| said.about(&warning, false)).collect();
+        assert!(told.len() > N_PRINTED_MAX + 1, "more places than are printed");
+        let expected = |n| match n {
+            0..N_PRINTED_MAX => Say::Warning,
+            N_PRINTED_MAX => Say::Silence,
+            _ => Say::Nothing,
+        };
+        assert!(told.into_iter().enumerate().all(|(n, say)| say == expected(n)));
+    }
+
+    #[test]
+    fn a_warning_names_the_holder_or_says_how_to_learn_it() {
+        let stalled = warning(WarningKind::WriterStalled, here());
+        assert!(stalled.to_string().contains("LOCKDEP=1"));
+        let held = Warning { holder: Some(Holder { thread: "reader", task: 7, since: here() }), ..stalled };
+        assert!(held.to_string().contains("thread `reader` (task 7) holds it since"));
     }
 }

@@ -3,18 +3,23 @@
 //! With lockdep and without: `groups.rs` runs everything a second time with it, and `storm.rs` has the rows that differ then.
 
 use super::fixture::{RW, cache, lone_vma, page, raw_mm, space, try_read, vma_at};
-use super::harness::{expect_warnings, spawn};
+use super::harness::{Stages, expect_warnings, spawn};
 use crate::build::assert::{
     mmap_assert_locked, mmap_assert_write_locked, vma_assert_attached, vma_assert_detached,
     vma_assert_locked, vma_assert_stabilised, vma_assert_write_locked,
 };
 use crate::build::attach::{vma_mark_attached, vma_mark_detached};
 use crate::build::exclude::{ExcludeReaders, Target};
+use crate::build::expand::{CannotGrow, expand_stack_locked};
+use crate::build::find::{FaultOrigin, lock_mm_and_find_vma};
+use crate::build::held;
 use crate::build::lookup::lock_vma_under_rcu;
 use crate::build::mapping::flags;
 use crate::build::mm::{Mm, MmRef};
 use crate::build::mmap_lock::vma_end_write_all;
+use crate::build::rcu::rcu_read_lock;
 use crate::build::refcnt::VM_REFCNT_EXCLUDE_READERS_FLAG as FLAG;
+use crate::build::task::Task;
 use crate::build::task::TaskState;
 use crate::build::vm_flags;
 use crate::build::vma::Vma;
@@ -152,4 +157,75 @@ pub(crate) fn exclusion_is_closed() {
     drop(guard);
     assert!(try_read(mm.as_raw(), vma).is_ok());
     vma_end_read(vma);
+}
+
+/// Two spaces, both locked, and a VMA of one with the guard of the other.
+pub(crate) fn a_guard_of_another_space_changes_nothing() {
+    let (a, b) = (space(&[]), space(&[(4, 8)]));
+    b.map(page(1000), page(4), RW | flags::GROWSDOWN).unwrap();
+    let (vma, stack) = (vma_at(&b, 4), vma_at(&b, 1000));
+    let (ga, gb) = (a.mm().write(), b.mm().read());
+    let write = expect_warnings(&[W::ForeignVma], || ga.start_write(gb.vma_lookup(page(4)).unwrap()));
+    write.set_vm_flags(flags::READ);
+    assert_eq!((vma.fields_unchecked().vm_flags(), vma.vm_refcnt().read()), (RW, 1));
+    let killable = || ga.start_write_killable(gb.vma_lookup(page(4)).unwrap());
+    expect_warnings(&[W::ForeignVma], killable).unwrap().set_vm_flags(flags::READ);
+    assert_eq!(vma.fields_unchecked().vm_flags(), RW);
+    let grown = || expand_stack_locked(&ga, gb.vma_lookup(page(1000)).unwrap(), page(990));
+    assert_eq!(expect_warnings(&[W::ForeignVma], grown), Err(CannotGrow));
+    assert_eq!(stack.fields_unchecked().vm_start(), page(1000));
+    drop((ga, gb));
+    let (ga, gb) = (a.mm().read(), b.mm().try_read().unwrap());
+    assert!(expect_warnings(&[W::ForeignVma], || ga.start_read(gb.vma_lookup(page(4)).unwrap())).is_none());
+    assert_eq!(vma.vm_refcnt().read(), 1);
+    drop((ga, gb));
+    // Its own guard, and no stack: an error, and no warning.
+    let gb = b.mm().write();
+    assert_eq!(expand_stack_locked(&gb, gb.vma_lookup(page(4)).unwrap(), page(2)), Err(CannotGrow));
+    drop(gb);
+}
+
+/// Whatever may have to wait says so, whether it has to or not.
+pub(crate) fn waiting_in_an_rcu_section_warns() {
+    if !cfg!(debug_assertions) && !lockdep::hook::is_on() {
+        return;
+    }
+    let space = space(&[(4, 8)]);
+    let rcu = rcu_read_lock();
+    expect_warnings(&[W::BlockedInRcuSection], || drop(space.mm().read()));
+    let found = || lock_mm_and_find_vma(space.mm(), page(4), FaultOrigin::User).is_some();
+    assert!(expect_warnings(&[W::BlockedInRcuSection], found));
+    let guard = expect_warnings(&[W::BlockedInRcuSection], || space.mm().write());
+    expect_warnings(&[W::BlockedInRcuSection], || vma_start_write(vma_at(&space, 4)));
+    drop(guard);
+    // What never waits may be done there.
+    assert!(lock_vma_under_rcu(space.mm(), page(4)).is_some() && space.mm().try_read().is_some());
+    drop(rcu);
+}
+
+/// What the warning about a writer that waits for long names.
+pub(crate) fn the_holder_of_a_vma_is_known() {
+    if !cfg!(debug_assertions) && !lockdep::hook::is_on() {
+        return;
+    }
+    let space = space(&[(4, 8)]);
+    let vma = vma_at(&space, 4);
+    assert_eq!(held::holder(vma), None);
+    let stages = Stages::new();
+    let reader = {
+        let (space, stages) = (std::sync::Arc::clone(&space), stages.clone());
+        spawn(move || {
+            let (guard, line) = (lock_vma_under_rcu(space.mm(), page(4)).unwrap(), line!());
+            stages.signal(0);
+            stages.wait_for(1);
+            drop(guard);
+            (Task::current().id(), line)
+        })
+    };
+    stages.wait_for(0);
+    let holder = held::holder(vma).expect("it is held");
+    stages.signal(1);
+    assert_eq!((holder.task, holder.since.line()), reader.join());
+    assert_eq!(holder.since.file(), file!());
+    assert_eq!(held::holder(vma), None);
 }

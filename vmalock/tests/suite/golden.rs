@@ -46,6 +46,9 @@ fn text(step: &Step) -> String {
                     if *is_try { ", try" } else { "" },
                     if *subclass == 0 { String::new() } else { format!(", subclass {subclass}") },
                 ),
+                LockdepEvent::MightAcquire { shared } => {
+                    format!("{class}: might_acquire({})", if *shared { "shared" } else { "exclusive" })
+                }
                 LockdepEvent::Acquired => format!("{class}: acquired"),
                 LockdepEvent::Release => format!("{class}: release"),
                 LockdepEvent::Downgrade => format!("{class}: downgrade"),

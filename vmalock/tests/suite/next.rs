@@ -25,16 +25,19 @@ struct Seen {
 }
 
 /// Calls `lock_next_vma` from page `from`, running `action` when the call first reaches `point`.
-fn next(space: &AddressSpace, from: usize, point: Point, action: impl Fn() + 'static) -> Seen {
+fn next(space: &AddressSpace, from: usize, point: Point, action: impl Fn() + Send + Sync + 'static) -> Seen {
     let n_walks = Rc::new(Cell::new(0));
     let counted = Rc::clone(&n_walks);
     let is_done = Cell::new(false);
+    let action = Arc::new(action);
     observe(move |reached| {
         if reached == Point::TreeWalk {
             counted.set(counted.get() + 1);
         }
         if reached == point && !is_done.replace(true) {
-            action();
+            // Others do it: the caller is in an RCU section.
+            let action = Arc::clone(&action);
+            spawn(move || action()).join();
         }
     });
     let mut iterator = VmaIterator::new(space.mm(), page(from));

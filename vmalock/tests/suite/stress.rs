@@ -33,7 +33,7 @@ pub(crate) fn check_at_rest(space: &AddressSpace) {
     assert!(!mm.has_waiting_writer(), "I11");
     assert!(!mm.mmap_lock.is_locked());
     let (mut from, mut n) = (0, 0);
-    while let Some(vma) = mm.mm_mt.ending_above(from) {
+    while let Some(vma) = mm.mm_mt.ending_above(from).map(|entry| entry.vma) {
         assert_eq!(vma.vm_refcnt().read(), 1, "I5");
         assert!(std::ptr::eq(vma.vm_mm().unwrap(), mm));
         from = vma.fields_unchecked().vm_end();

@@ -263,7 +263,7 @@ pub(crate) fn releasing_many_is_one_store() {
 pub(crate) fn a_wait_leaves_the_programs_park_token() {
     let (mm, vma) = lone_vma();
     assert!(try_read(mm.as_raw(), vma).is_ok());
-    let (stages, other) = (Stages::new(), mm.clone());
+    let (stages, other) = (Stages::new(), mm);
     let staged = stages.clone();
     let (send, thread) = mpsc::channel();
     let writer = spawn(move || {

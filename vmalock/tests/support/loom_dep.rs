@@ -34,6 +34,8 @@ impl DepMap {
         Entry::Proceed
     }
 
+    pub(crate) fn might_acquire(&self, _shared: bool) {}
+
     pub(crate) fn try_acquired(&self, _shared: bool) {}
 
     pub(crate) fn contended(&self) {}
@@ -79,6 +81,18 @@ pub(crate) fn report_broken(
 ) {
 }
 
+pub(crate) const fn is_on() -> bool {
+    false
+}
+
+pub(crate) fn is_order_known() -> bool {
+    false
+}
+
+pub(crate) fn is_validating() -> bool {
+    false
+}
+
 #[derive(Debug)]
 pub(crate) struct DepSlot;
 
@@ -95,7 +109,7 @@ impl DepSlot {
         0
     }
 
-    pub(crate) fn map(&self) -> &'static DepMap {
+    pub(crate) fn map_if(&self, _is_on: bool) -> &'static DepMap {
         &DepMap
     }
 }

@@ -2,9 +2,16 @@
 
 use super::mm::Mm;
 use super::vma::Vma;
+use super::warn::Holder;
 
-pub(crate) fn acquired(_mm: &Mm, _vma: &Vma) {}
+pub(crate) fn acquired(_mm: &Mm, _vma: &Vma, _is_on: bool) {}
 
-pub(crate) fn released(_vma: &Vma) {}
+pub(crate) fn released(_vma: &Vma, _is_on: bool) {}
 
-pub(crate) fn check_no_vma_lock(_mm: &Mm) {}
+pub(crate) fn check_may_block(_mm: &Mm) {}
+
+pub(crate) fn check_not_in_rcu(_subject: usize) {}
+
+pub(crate) fn holder(_vma: &Vma) -> Option<Holder> {
+    None
+}

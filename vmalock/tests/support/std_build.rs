@@ -18,11 +18,13 @@ sources! {
     cache = "../../src/cache.rs";
     dep = "../../src/dep.rs";
     exclude = "../../src/exclude.rs";
+    exit = "../../src/exit.rs";
     expand = "../../src/expand.rs";
     find = "../../src/find.rs";
     held = "../../src/held.rs";
     iterator = "../../src/iterator.rs";
     lookup = "../../src/lookup.rs";
+    lookup_locked = "../../src/lookup_locked.rs";
     mapping = "../../src/mapping.rs";
     mm = "../../src/mm.rs";
     mmap_guard = "../../src/mmap_guard.rs";
