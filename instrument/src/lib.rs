@@ -87,6 +87,6 @@ pub use class_order::{ClassOrder, Ordered, OrderedLock};
 pub use hook::{AcquireOptions, ClassKey, Held, LockClassKey, LockInfo, LockMap, Verdict};
 pub use inspect::{counters, enabled, flush, set_report_callback};
 pub use lockdep_validator::report::model::{Counters, Report};
-pub use lockdep_validator::{AcquireFlags, LockId, Mode, Subclass, Wait};
+pub use lockdep_validator::{AcquireFlags, Code, Level, LockId, Mode, Subclass, Wait};
 pub use many::{LockList, Lockable, Reading, Writing, lock_all, lock_many, reading, writing};
 pub use pins::{Pinned, pin};

@@ -149,7 +149,7 @@ pub(crate) fn enter() -> Option<Entered> {
 /// `run` must not unwind: the state would count as taken for ever. On the fast path it calls nothing, so that this costs no frame.
 #[inline(always)]
 pub(crate) fn quickly(run: impl FnOnce(&mut Task) -> bool) -> bool {
-    let word = Word::of_this_thread();
+    let Some(word) = Word::near() else { return false };
     let task = word.load();
     if task.addr() <= LAST_SENTINEL {
         return false;
@@ -167,7 +167,8 @@ pub(crate) fn quickly(run: impl FnOnce(&mut Task) -> bool) -> bool {
 /// Looks at the thread's state without taking it; false if it cannot be had just now.
 #[inline(always)]
 pub(crate) fn peek(look: impl FnOnce(&Task) -> bool) -> bool {
-    let task = Word::of_this_thread().load();
+    let Some(word) = Word::near() else { return false };
+    let task = word.load();
     // SAFETY: a state that is in the word is borrowed by nobody but us; a signal handler that takes it meanwhile leaves it as it
     // found it, but for what `look` does not read (its caller decides nothing that a handler could change).
     task.addr() > LAST_SENTINEL && look(unsafe { &*task })

@@ -12,10 +12,5 @@ pub fn read(path: &Path) -> Vec<Report> {
 
 /// `error`, `warning`, `note` as a rank; higher is worse.
 pub fn rank(report: &Report) -> u8 {
-    match report.level.as_str() {
-        "error" => 3,
-        "warning" => 2,
-        "note" => 1,
-        _ => 0,
-    }
+    report.rank() + 1
 }

@@ -22,9 +22,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::counters::Counters;
 use crate::base::id::ClassHash;
 use crate::base::mode::{Mode, Wait};
-use crate::report::model::{Counters, Frames, Place, Report};
+use crate::report::model::{Frames, Place, Report};
 
 pub mod ledger;
 mod line;
@@ -193,10 +194,10 @@ pub struct RecordedLock {
     #[serde(with = "hash_text")]
     pub class: ClassHash,
     /// How it was held or wanted.
-    #[serde(with = "mode_text")]
+    #[serde(with = "crate::report::wire")]
     pub mode: Mode,
     /// How its caller waited.
-    #[serde(with = "wait_text", default = "blocking", skip_serializing_if = "is_blocking")]
+    #[serde(with = "crate::report::wire", default = "blocking", skip_serializing_if = "is_blocking")]
     pub wait: Wait,
     /// Its instance number, meaningful in this record only.
     #[serde(default)]
@@ -220,7 +221,7 @@ pub struct UsageRecord {
     /// True: acquired inside the context. False: held while the context was enabled.
     pub inside: bool,
     /// How it was held.
-    #[serde(with = "mode_text")]
+    #[serde(with = "crate::report::wire")]
     pub mode: Mode,
     /// Where.
     #[serde(default)]
@@ -240,7 +241,7 @@ pub struct StatRecord {
     #[serde(default)]
     pub site: Place,
     /// How it was wanted.
-    #[serde(with = "mode_text")]
+    #[serde(with = "crate::report::wire")]
     pub mode: Mode,
     /// How often it was acquired; zero if only contentions are counted there.
     #[serde(default)]
@@ -375,39 +376,5 @@ mod hash_list {
             ClassHash::parse(text).ok_or_else(|| D::Error::custom(format_args!("`{text}` is no class hash")))
         };
         texts.iter().map(parse).collect()
-    }
-}
-
-/// A mode by its name.
-mod mode_text {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    use crate::base::mode::Mode;
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
-    pub(super) fn serialize<S: Serializer>(mode: &Mode, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(mode.as_str())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Mode, D::Error> {
-        let text = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
-        Mode::parse(&text).ok_or_else(|| D::Error::custom(format_args!("`{text}` is no mode")))
-    }
-}
-
-/// A wait by its name.
-mod wait_text {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    use crate::base::mode::Wait;
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
-    pub(super) fn serialize<S: Serializer>(wait: &Wait, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(wait.as_str())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Wait, D::Error> {
-        let text = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
-        Wait::parse(&text).ok_or_else(|| D::Error::custom(format_args!("`{text}` is no way to wait")))
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Mutex as PlainMutex, PoisonError};
 use super::assert::vma_assert_detached;
 use super::dep::DepSlot;
 use super::mm::Mm;
+use super::names;
 use super::payload::{N_CHUNK, PayloadTable, VmaPayload};
 use super::sync::{Mutex, lock};
 use super::vma::{POISON, Vma};
@@ -79,6 +80,7 @@ impl<P: VmaPayload> VmaCache<P> {
         }
         // Before the VMA can be handed out, and outside the slab's lock: it is the program's code.
         self.payload(vma).clear();
+        names::clear(vma);
         lock(&self.free).push(vma);
     }
 

@@ -23,7 +23,7 @@ impl<P: VmaPayload> Drop for AddressSpace<P> {
     fn drop(&mut self) {
         // A guard of this thread cannot be dropped before this function returns. It was got through an `MmRef`.
         let mine = held::hand_over(&self.mm);
-        let guard = self.mm.write();
+        let guard = if self.ends_nested { self.mm.write_nested(1) } else { self.mm.write() };
         let mut n_detached = 0;
         let mut is_told = self.mm.is_tree_stale();
         // By the tree's own keys: whatever the VMAs say, each turn takes one entry away.

@@ -87,12 +87,14 @@ mod expand;
 mod find;
 mod held;
 mod iterator;
+mod locked_vma;
 mod lookup;
 mod lookup_locked;
 mod mapping;
 mod mm;
 mod mmap_guard;
 mod mmap_lock;
+mod names;
 mod node;
 mod node_edit;
 mod node_pool;
@@ -107,12 +109,16 @@ mod seq;
 mod sleeper;
 mod space;
 mod space_edit;
+mod space_fault;
+mod space_guard;
+mod space_remap;
 mod static_ref;
 mod step;
 mod sync;
 mod task;
 pub mod trace;
 mod tree;
+mod tree_guard;
 mod vm_flags;
 mod vma;
 mod vma_guard;
@@ -123,6 +129,7 @@ pub use cache::VmaCache;
 pub use expand::{CannotGrow, expand_stack_locked};
 pub use find::{FaultOrigin, FoundVma, lock_mm_and_find_vma};
 pub use iterator::VmaIterator;
+pub use locked_vma::{FaultVma, LockedVma};
 pub use lookup::{NextVmaError, lock_next_vma, lock_vma_under_rcu};
 pub use mapping::{Access, Mapping, PAGE_SIZE, Resolved, STACK_GUARD_GAP, SpaceError, flags};
 pub use mm::{Mm, MmRef, VmaLockEvents, mmgrab};
@@ -135,6 +142,8 @@ pub use refcnt::{
 };
 pub use seq::MmLockSeq;
 pub use space::AddressSpace;
+pub use space_fault::Retry;
+pub use space_guard::SpaceWriteGuard;
 pub use task::{Interrupted, Task, TaskState};
 pub use vma::{POISON, StableVma, Vma, VmaFields};
 pub use vma_guard::{VmaReadGuard, VmaWrite};
@@ -161,6 +170,7 @@ pub mod raw {
         mmap_read_unlock, mmap_read_unlock_non_owner, mmap_write_downgrade, mmap_write_lock,
         mmap_write_lock_killable, mmap_write_lock_nested, mmap_write_unlock, vma_end_write_all,
     };
+    pub use super::names::{anon_vma_name, replace_anon_vma_name};
     pub use super::rcuwait::RcuWait;
     pub use super::vm_flags::{
         vm_flags_clear, vm_flags_init, vm_flags_mod, vm_flags_reset, vm_flags_set, vma_flag_set_atomic,

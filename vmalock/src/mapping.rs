@@ -1,7 +1,7 @@
 //! The words of the address space: pages, flags, mappings, and what can go wrong.
 
 use super::task::Interrupted;
-use super::vma::VmaFields;
+use super::vma::{POISON, VmaFields};
 
 /// Size of a page: the granularity of all ranges.
 pub const PAGE_SIZE: usize = 4096;
@@ -110,4 +110,11 @@ impl Mapping {
         let n_skipped = addr.saturating_sub(self.start);
         Self { start: self.start + n_skipped, pgoff: self.pgoff + n_skipped / PAGE_SIZE, ..self }
     }
+}
+
+/// The end of a legal range.
+pub(crate) fn check_range(start: usize, len: usize) -> Result<usize, SpaceError> {
+    let end = start.checked_add(len).ok_or(SpaceError::BadRange)?;
+    let is_aligned = start.is_multiple_of(PAGE_SIZE) && len.is_multiple_of(PAGE_SIZE);
+    if len == 0 || !is_aligned || end > POISON { Err(SpaceError::BadRange) } else { Ok(end) }
 }

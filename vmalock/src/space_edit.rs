@@ -1,95 +1,166 @@
-//! Changing what is mapped: unmap and protect, with the splits and merges that they need.
+//! Changing what is mapped, under a write lock that the caller holds: unmap and protect, with the splits and merges that they
+//! need.
+//!
+//! Every VMA of the range is write-locked before the first one changes: that wait can be interrupted, and then nothing has
+//! happened. From there on nothing can fail.
+
+use std::ops::Range;
 
 use smallvec::SmallVec;
 
 use super::fault::{Fault, seeded};
+use super::locked_vma::LockedVma;
 use super::mapping::{Mapping, PAGE_SIZE, SpaceError, flags};
 use super::mmap_guard::MmapWriteGuard;
 use super::mmap_lock::vma_end_write_all;
+use super::names;
 use super::payload::VmaPayload;
-use super::space::{AddressSpace, check_range};
+use super::space::AddressSpace;
+use super::task::Interrupted;
 use super::vma::{StableVma, Vma};
 use super::vma_guard::VmaWrite;
 
+/// What is changed in a range.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Change<'a> {
+    /// The flags.
+    Flags(usize),
+    /// The name.
+    Name(Option<&'a str>),
+}
+
+/// VMAs of a range, in ascending order.
+pub(crate) type Covered<'g> = SmallVec<[StableVma<'g>; 8]>;
+
+/// Detached VMAs and where they are in the tree: to be cleared, then freed.
+pub(crate) type Gone = SmallVec<[(usize, &'static Vma); 8]>;
+
 impl<P: VmaPayload> AddressSpace<P> {
-    /// Unmaps whatever is mapped in the range, splitting what reaches out of it; returns how many VMAs went.
-    ///
-    /// The VMAs are detached while they are still in the tree, then cleared together, then freed under the mmap *read*
-    /// lock: the order of `do_vmi_munmap`.
-    ///
-    /// # Errors
-    ///
-    /// `BadRange`, `Interrupted`.
-    #[track_caller]
-    pub fn unmap(&self, start: usize, len: usize) -> Result<usize, SpaceError> {
-        let end = check_range(start, len)?;
-        let guard = self.mm.write_killable()?;
-        self.split_at(&guard, start);
-        self.split_at(&guard, end);
-        let mut gone: SmallVec<[(usize, &'static Vma); 8]> = SmallVec::new();
+    /// The VMAs of which a part lies in the range.
+    fn covered<'g>(guard: &'g MmapWriteGuard<'_>, start: usize, end: usize) -> Covered<'g> {
+        let mut covered = Covered::new();
         let mut from = start;
         while let Some(vma) = guard.find_vma(from).filter(|vma| vma.vm_start() < end) {
-            guard.start_write(vma);
+            covered.push(vma);
+            from = vma.vm_end();
+        }
+        covered
+    }
+
+    /// Detaches what is mapped in the range, splitting what reaches out of it; `hook` sees each VMA before. The caller clears
+    /// the tree, then frees what it got.
+    #[track_caller]
+    pub(crate) fn detach_range(
+        &self,
+        guard: &MmapWriteGuard<'_>,
+        start: usize,
+        end: usize,
+        hook: &mut dyn FnMut(&LockedVma<'_, P>),
+    ) -> Result<Gone, SpaceError> {
+        let mut covered = Self::covered(guard, start, end);
+        lock_all(guard, &covered)?;
+        self.cut(guard, &mut covered, start, end);
+        let mut gone = Gone::new();
+        for vma in covered {
             if seeded(Fault::H8) {
                 vma_end_write_all(&self.mm);
             }
+            hook(&self.locked(vma.as_raw()));
             gone.push((vma.vm_start(), vma.as_raw()));
-            from = vma.vm_end();
             self.detach(vma.as_raw());
         }
-        self.mm.mm_mt.edit(|edit| gone.iter().for_each(|&(start, _)| edit.clear(start)));
-        let guard = guard.downgrade();
-        for &(_, vma) in &gone {
-            self.cache.free(vma);
-        }
-        drop(guard);
-        Ok(gone.len())
+        Ok(gone)
     }
 
-    /// Changes the flags of everything in the range, splitting at its ends and merging what has become alike; returns how
-    /// many VMAs were changed.
-    ///
-    /// # Errors
-    ///
-    /// `BadRange`, `Interrupted`; `NotMapped` if nothing is mapped in the range.
+    /// Clears the tree of what [`detach_range`](Self::detach_range) detached.
     #[track_caller]
-    pub fn protect(&self, start: usize, len: usize, vm_flags: usize) -> Result<usize, SpaceError> {
-        let end = check_range(start, len)?;
-        let guard = self.mm.write_killable()?;
-        self.split_at(&guard, start);
-        self.split_at(&guard, end);
-        let mut n_changed = 0;
-        let mut from = start;
-        while let Some(vma) = guard.find_vma(from).filter(|vma| vma.vm_start() < end) {
-            let write = if seeded(Fault::H7a) { VmaWrite::new(vma, true) } else { guard.start_write(vma) };
-            // The one flag that may be set under a read lock of the VMA is not the caller's to clear.
-            write.set_vm_flags(vm_flags | vma.vm_flags() & flags::MAYBE_GUARD);
-            from = vma.vm_end();
-            n_changed += 1;
+    pub(crate) fn clear(&self, gone: &Gone) {
+        if !gone.is_empty() {
+            self.mm.mm_mt.edit(|edit| gone.iter().for_each(|&(start, _)| edit.clear(start)));
+        }
+    }
+
+    /// Frees what the tree was cleared of.
+    #[track_caller]
+    pub(crate) fn free(&self, gone: &Gone) {
+        for &(_, vma) in gone {
+            self.cache.free(vma);
+        }
+    }
+
+    /// Changes each VMA of the range, of which there must be one, and merges what has become alike; how many were changed.
+    /// `hook` sees each after its change, and the flags that it had.
+    #[track_caller]
+    pub(crate) fn change_range(
+        &self,
+        guard: &MmapWriteGuard<'_>,
+        range: Range<usize>,
+        change: Change<'_>,
+        hook: &mut dyn FnMut(&LockedVma<'_, P>, usize),
+    ) -> Result<usize, SpaceError> {
+        let Range { start, end } = range;
+        let mut covered = Self::covered(guard, start, end);
+        if covered.is_empty() {
+            return Err(SpaceError::NotMapped);
+        }
+        if !seeded(Fault::H7a) && !seeded(Fault::M35) {
+            lock_all(guard, &covered)?;
+        }
+        self.cut(guard, &mut covered, start, end);
+        if seeded(Fault::M35) {
+            lock_all(guard, &covered)?;
+        }
+        // No iterator's closure: it would be the caller that a broken assertion names.
+        for vma in &covered {
+            let old_flags = vma.vm_flags();
+            match change {
+                // The one flag that may be set under a read lock of the VMA is not the caller's to clear.
+                Change::Flags(vm_flags) => {
+                    VmaWrite::new(*vma, true).set_vm_flags(vm_flags | old_flags & flags::MAYBE_GUARD);
+                }
+                Change::Name(name) => names::replace_anon_vma_name(vma.as_raw(), name),
+            }
+            hook(&self.locked(vma.as_raw()), old_flags);
         }
         // Only what was changed can have become like its neighbour: merge from the one below to the one above.
         let mut at = start;
         while at <= end {
-            match self.merge_at(&guard, at) {
+            match self.merge_at(guard, at) {
                 Some(next) => at = next,
                 None => break,
             }
         }
-        if n_changed == 0 { Err(SpaceError::NotMapped) } else { Ok(n_changed) }
+        Ok(covered.len())
     }
 
-    /// Makes `addr` a border between VMAs (`__split_vma`): both halves are write-locked.
+    /// Splits the first and the last of the VMAs of a range, so that they do not reach out of it.
     #[track_caller]
-    fn split_at(&self, guard: &MmapWriteGuard<'_>, addr: usize) {
-        let Some(vma) = guard.vma_lookup(addr).filter(|vma| vma.vm_start() < addr) else { return };
+    fn cut<'g>(&self, guard: &'g MmapWriteGuard<'_>, covered: &mut Covered<'g>, start: usize, end: usize) {
+        if let Some(first) = covered.first_mut().filter(|first| first.vm_start() < start) {
+            *first = self.split(guard, *first, start);
+        }
+        if let Some(last) = covered.last().filter(|last| last.vm_end() > end) {
+            self.split(guard, *last, end);
+        }
+    }
+
+    /// Splits `vma` at `addr`, which lies in it (`__split_vma`): both parts are write-locked. Returns the upper one.
+    #[track_caller]
+    pub(crate) fn split<'g>(
+        &self,
+        guard: &'g MmapWriteGuard<'_>,
+        vma: StableVma<'g>,
+        addr: usize,
+    ) -> StableVma<'g> {
         let seen = Mapping::of(&vma);
         let write = guard.start_write(vma);
         // Read under the write lock: a holder of a VMA read lock may set a flag until then.
         let whole = if seeded(Fault::M35) { seen } else { Mapping::of(&vma) };
         let n_pages = (addr - whole.start) / PAGE_SIZE;
         let above = Mapping { start: addr, pgoff: whole.pgoff + n_pages, ..whole };
-        let upper = self.new_vma(guard, above, |payload| {
-            self.cache.payload(vma.as_raw()).split(payload, whole, addr);
+        let upper = self.new_vma(guard, above, |new| {
+            names::copy(vma.as_raw(), new.as_raw());
+            self.cache.payload(vma.as_raw()).split(new.payload(), whole, addr);
         });
         guard.start_write(guard.stable(upper)).set_anon_vma(vma.anon_vma());
         write.set_range(whole.start, addr, whole.pgoff);
@@ -97,12 +168,13 @@ impl<P: VmaPayload> AddressSpace<P> {
             edit.store(whole.start, addr, vma.as_raw());
             edit.store(addr, whole.end, upper);
         });
+        guard.stable(upper)
     }
 
     /// Merges the VMA that ends at `addr` with the one that starts there, if they are alike (`vma_merge`). Returns the
     /// next border to look at: where the VMA that now covers or follows `addr` ends.
     #[track_caller]
-    fn merge_at(&self, guard: &MmapWriteGuard<'_>, addr: usize) -> Option<usize> {
+    pub(crate) fn merge_at(&self, guard: &MmapWriteGuard<'_>, addr: usize) -> Option<usize> {
         let right = guard.find_vma(addr)?;
         let Some(left) = addr.checked_sub(1).and_then(|below| guard.vma_lookup(below)) else {
             return Some(right.vm_end());
@@ -135,6 +207,16 @@ impl<P: VmaPayload> AddressSpace<P> {
             && l.flags == r.flags
             && l.pgoff + (l.end - l.start) / PAGE_SIZE == r.pgoff
             && (left.anon_vma() == right.anon_vma() || right.anon_vma() == 0)
+            && names::are_same(left.as_raw(), right.as_raw())
             && self.cache.payload(left.as_raw()).is_alike(self.cache.payload(right.as_raw()))
     }
+}
+
+/// Write-locks VMAs, unless the task is killed while it waits for a reader of one.
+#[track_caller]
+pub(crate) fn lock_all(guard: &MmapWriteGuard<'_>, vmas: &[StableVma<'_>]) -> Result<(), Interrupted> {
+    for vma in vmas {
+        guard.start_write_killable(*vma)?;
+    }
+    Ok(())
 }

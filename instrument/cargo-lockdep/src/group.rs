@@ -71,9 +71,9 @@ pub(crate) fn mark(reports: &mut [Finding]) {
         groups[group].push(number);
     }
     for members in groups.into_iter().filter(|members| members.len() > 1) {
-        let level = &reports[members[0]].report.level;
+        let level = reports[members[0]].report.level;
         // Of the surest the shortest: its repair is the easiest to see.
-        let surest = members.iter().filter(|&&number| reports[number].report.level == *level);
+        let surest = members.iter().filter(|&&number| reports[number].report.level == level);
         let head =
             surest.min_by_key(|&&number| reports[number].report.cycle.len()).copied().unwrap_or(members[0]);
         let fingerprint = reports[head].report.fingerprint.clone();

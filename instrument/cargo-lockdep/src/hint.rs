@@ -6,6 +6,8 @@
 //! This reads lines, not syntax trees, so it says nothing where it is not sure: about a guard that a pattern binds, a call
 //! inside a closure, or a place whose source cannot be read.
 
+use lockdep_validator::Code;
+use lockdep_validator::report::advice::{Advice, General, Scope};
 use lockdep_validator::report::model::{Frame, Place, Report};
 use lockdep_validator::report::render::index_of_column;
 
@@ -18,40 +20,35 @@ mod call;
 mod tests;
 mod wrapper;
 
-/// How the advice begins that the report gives where nobody looked at the source.
-const GENERAL: &str = "a guard in the head of a `match`";
-
 /// Puts what the source shows in front of the report's own advice.
 pub(crate) fn add(report: &mut Report, sources: &Sources) {
-    let mut advice: Vec<String> = Vec::new();
+    let mut advice: Vec<Advice> = Vec::new();
     let mut was_read = false;
     for sighting in sightings(report) {
         let Some(call) = Call::read(sighting.held, sources) else { continue };
         // A guard that is neither kept here nor gone with its statement may be handed to the caller, who is not looked at.
         was_read |= call.is_temporary() || call.is_bound() || sighting.held.caller.is_none();
-        if let Some(sentence) = long_life(&sighting, &call, sources)
-            && !advice.contains(&sentence)
+        if let Some(found) = long_life(&sighting, &call, sources)
+            && !advice.contains(&found)
         {
-            advice.push(sentence);
+            advice.push(found);
         }
     }
     if let Some(site) = macro_of_both(report, sources) {
         was_read = true;
-        advice.push(format!(
-            "both acquisitions are in what the macro at {site} writes (`cargo expand` shows it): the macro's crate has to end \
-             the first guard, so look for a newer version of it"
-        ));
+        advice.push(Advice::MacroOfBoth { site: bare(site) });
     }
     advice.extend(under_guard(report, sources));
-    if let Some(sentence) = wrapper::earlier_call(report, sources) {
+    if let Some(kept) = wrapper::earlier_call(report, sources) {
         was_read = true;
-        report.help.retain(|general| !general.starts_with(wrapper::GENERAL));
-        advice.push(sentence);
+        // It names the line of the wrapper.
+        report.help.retain(|known| !matches!(known, Advice::DropGuard { .. }));
+        advice.push(kept);
     }
     // The source decides whether that is it.
-    report.help.retain(|sentence| {
-        let is_answered = was_read && sentence.starts_with(GENERAL);
-        !is_answered && !advice.contains(sentence)
+    report.help.retain(|known| {
+        let is_answered = was_read && *known == Advice::from(General::HeadOfMatch);
+        !is_answered && !advice.contains(known)
     });
     advice.append(&mut report.help);
     report.help = advice;
@@ -107,9 +104,9 @@ fn macro_of_both<'a>(report: &'a Report, sources: &Sources) -> Option<&'a Place>
 
 /// The call that is made under a guard and comes back to its lock, where no stack of the first acquisition tells it: the next
 /// line below the acquisition, in the same function, that is on the stack of the second.
-fn under_guard(report: &Report, sources: &Sources) -> Option<String> {
+fn under_guard(report: &Report, sources: &Sources) -> Option<Advice> {
     let (held, wanted) = report.conflict.as_ref().zip(report.subject.as_ref())?;
-    if !["LD0001", "LD0014"].contains(&report.code.as_str()) || !held.frames.is_empty() {
+    if !is_recursion(report) || !held.frames.is_empty() {
         return None;
     }
     let is_below = |frame: &Frame| frame.file == held.site.file && frame.line >= held.site.line;
@@ -118,7 +115,17 @@ fn under_guard(report: &Report, sources: &Sources) -> Option<String> {
     let lines = sources.lines(&held.site.file)?;
     let between = lines.get(held.site.line as usize..frame.line as usize)?;
     (!between.iter().any(|line| begins_function(line)))
-        .then(|| lockdep_validator::report::under_guard::sentence(&held.class, &wanted.frames, index))
+        .then(|| lockdep_validator::report::under_guard::of_call(&held.class, &wanted.frames, index))
+}
+
+/// Whether the report is about a lock that its thread holds already.
+fn is_recursion(report: &Report) -> bool {
+    matches!(report.code.known(), Some(Code::Recursion | Code::RecursiveFairRead))
+}
+
+/// The place alone: advice names no caller.
+fn bare(place: &Place) -> Place {
+    Place { function: None, caller: None, in_wrapper: false, ..place.clone() }
 }
 
 /// Whether a function may begin in a line.
@@ -128,18 +135,19 @@ fn begins_function(line: &str) -> bool {
 }
 
 /// Says so if the guard lives longer than the place where it is made suggests.
-fn long_life(sighting: &Sighting<'_>, call: &Call, sources: &Sources) -> Option<String> {
+fn long_life(sighting: &Sighting<'_>, call: &Call, sources: &Sources) -> Option<Advice> {
     if !call.is_temporary() {
         return None;
     }
     let edition = sources.edition(&sighting.held.file);
-    one_statement(sighting, call)
-        .or_else(|| in_head(sighting, call, edition))
-        .or_else(|| in_tail(sighting, call, edition))
+    let scope = one_statement(sighting, call)
+        .or_else(|| in_head(call, edition))
+        .or_else(|| in_tail(sighting, call, edition))?;
+    Some(Advice::Temporary { class: sighting.class.to_owned(), made: bare(sighting.held), scope })
 }
 
 /// A temporary in the head of a `match` or its like lives as long as the whole.
-fn in_head(sighting: &Sighting<'_>, call: &Call, edition: Option<u16>) -> Option<String> {
+fn in_head(call: &Call, edition: Option<u16>) -> Option<Scope> {
     let head = without_label(&call.head);
     let keyword = ["if let", "while let", "match", "for"]
         .into_iter()
@@ -153,29 +161,12 @@ fn in_head(sighting: &Sighting<'_>, call: &Call, edition: Option<u16>) -> Option
     if expression.contains('|') {
         return None;
     }
-    let until = match (keyword, edition) {
-        ("if let", Some(2024..)) => "to the end of its block (not of its `else`)".to_owned(),
-        ("if let", Some(_)) => {
-            "to the end of the whole `if let`, its `else` included, before edition 2024".to_owned()
-        }
-        ("if let", None) => {
-            "to the end of the whole `if let` (before edition 2024 of its `else` too)".to_owned()
-        }
-        ("for", _) => "through the whole loop".to_owned(),
-        (other, _) => format!("to the end of the whole `{other}`"),
-    };
-    let article = if keyword == "if let" { "an" } else { "a" };
-    Some(format!(
-        "the guard of `{}` made at {} is a temporary in the head of {article} `{keyword}` (line {}) and lives {until}: \
-         put what you need of it into a `let` before it",
-        sighting.class,
-        sighting.held,
-        call.start + 1
-    ))
+    let line = u32::try_from(call.start + 1).unwrap_or(u32::MAX);
+    Some(Scope::Head { keyword: keyword.to_owned(), line, edition })
 }
 
 /// Two temporaries of one statement live to its end, both of them.
-fn one_statement(sighting: &Sighting<'_>, call: &Call) -> Option<String> {
+fn one_statement(sighting: &Sighting<'_>, call: &Call) -> Option<Scope> {
     let wanted = sighting.wanted;
     if wanted.file != sighting.held.file {
         return None;
@@ -190,16 +181,12 @@ fn one_statement(sighting: &Sighting<'_>, call: &Call) -> Option<String> {
     if between.contains([';', '{', '}']) || between.contains("=>") || is_in_closure {
         return None;
     }
-    Some(format!(
-        "the guard of `{}` made at {} is a temporary and lives to the end of its statement, in which `{}` is wanted too: \
-         put what you need of it into a `let` of its own, before",
-        sighting.class, sighting.held, sighting.wanted_class
-    ))
+    Some(Scope::Statement { wanted: sighting.wanted_class.to_owned() })
 }
 
 /// Before edition 2024 a temporary in the last expression of a block outlives the block's own variables, so that their
 /// destructors run under it.
-fn in_tail(sighting: &Sighting<'_>, call: &Call, edition: Option<u16>) -> Option<String> {
+fn in_tail(sighting: &Sighting<'_>, call: &Call, edition: Option<u16>) -> Option<Scope> {
     if edition.is_none_or(|edition| edition >= 2024) || !call.rest.ends_with('}') {
         return None;
     }
@@ -212,9 +199,5 @@ fn in_tail(sighting: &Sighting<'_>, call: &Call, edition: Option<u16>) -> Option
     if is_let || !by_drop || !is_after {
         return None;
     }
-    Some(format!(
-        "the guard of `{}` made at {} is a temporary in the last expression of its block and, before edition 2024, outlives the \
-         block's variables, whose destructor wants `{}`: put the value into a `let`, and the name of it last",
-        sighting.class, sighting.held, sighting.wanted_class
-    ))
+    Some(Scope::Tail { wanted: sighting.wanted_class.to_owned() })
 }

@@ -1,13 +1,16 @@
-//! Locks that nobody else can reach.
+//! Locks that no other thread can reach.
 //!
 //! A method that takes `self` or `&mut self` has its object to itself for as long as it runs: no other thread can hold, or wait
-//! for, a lock that lies in the object. A function that makes an object has its locks to itself until it gives them to somebody.
+//! for, a lock that lies in the object. A function that makes an object has its locks to itself until it gives them away.
 //! An order of locks that was seen there cannot hang, although the same locks in the same order elsewhere can. The events do not
 //! say so: only the source tells such a function from others. What it says lowers an error to a warning, with the reason.
 //!
 //! Where the source does not say it, nothing changes.
 
+use lockdep_validator::report::advice::Advice;
 use lockdep_validator::report::model::{Place, Report};
+use lockdep_validator::report::note::Note;
+use lockdep_validator::{Code, Level};
 
 use crate::source::Sources;
 
@@ -21,7 +24,7 @@ mod tests;
 /// The locks that lie where their field lies.
 const LOCKS: [&str; 4] = ["Mutex", "RwLock", "ReentrantMutex", "FairMutex"];
 
-/// Why nobody else can reach the lock of an acquisition.
+/// Why no other thread can reach the lock of an acquisition.
 #[derive(PartialEq, Eq, Debug)]
 enum Reach {
     /// Its method has it to itself: `Type::method`, `self` or `&mut self`, `self.field`.
@@ -32,7 +35,11 @@ enum Reach {
 
 /// Lowers the level of a report that cannot hang as it was seen, and says why.
 pub(crate) fn lower(report: &mut Report, sources: &Sources) {
-    if report.evidence.is_out_of_reach() || !["LD0002", "LD0003", "LD0014"].contains(&report.code.as_str()) {
+    let is_about_order = matches!(
+        report.code.known(),
+        Some(Code::SameClassOrder | Code::CircularDependency | Code::RecursiveFairRead)
+    );
+    if report.evidence.is_out_of_reach() || !is_about_order {
         return;
     }
     let mut known = places(report).filter_map(|(place, hash)| {
@@ -45,42 +52,29 @@ pub(crate) fn lower(report: &mut Report, sources: &Sources) {
     let better = is_fresh(&first).then(|| known.find(|(reach, _)| !is_fresh(reach))).flatten();
     drop(known);
     let (reach, place) = better.unwrap_or((first, place));
-    let is_error = report.level == "error";
-    if is_error {
-        report.level = "warning".to_owned();
+    let is_lowered = report.level == Level::Error;
+    if is_lowered {
+        report.level = Level::Warning;
     }
-    let because = |of: &str| if is_error { of.to_owned() } else { String::new() };
+    let place = Place { function: None, caller: None, in_wrapper: false, ..place };
     match reach {
         Reach::Owned { method, receiver, lock } => {
             report.evidence.owned = true;
-            let consequence = because(
-                "; a warning for that reason, because another place may take these locks in the same order",
-            );
-            report.notes.insert(
-                0,
-                format!(
-                    "`{method}({receiver})` has `{lock}` to itself at {place}: no other thread can hold that lock, or wait for \
-                     it, while it runs, so what was seen cannot hang{consequence}"
-                ),
-            );
+            let receiver = receiver.to_owned();
             report.help.insert(
                 0,
-                format!(
-                    "`{lock}.get_mut()` at {place} needs no lock, because `{method}` takes `{receiver}`: without one the order \
-                     is gone"
-                ),
+                Advice::GetMut {
+                    lock: lock.clone(),
+                    place: place.clone(),
+                    method: method.clone(),
+                    receiver: receiver.clone(),
+                },
             );
+            report.notes.insert(0, Note::Owned { method, receiver, lock, place, is_lowered });
         }
         Reach::Fresh { function, lock } => {
             report.evidence.fresh = true;
-            let consequence = because("; a warning for that reason");
-            report.notes.insert(
-                0,
-                format!(
-                    "`{function}` makes `{lock}` itself and has not returned it at {place}: unless what it calls before has given \
-                     it to another thread, none can hold that lock, or wait for it, and what was seen cannot hang{consequence}"
-                ),
-            );
+            report.notes.insert(0, Note::Fresh { function, lock, place, is_lowered });
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The least work after which no reported cycle is left: a feedback set over the reported dependencies, weighted by paths.
 
 use lockdep_validator::report::model::Report;
+use lockdep_validator::{Code, Level};
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
@@ -31,7 +32,9 @@ pub(crate) fn smallest_repair<'a>(reports: impl Iterator<Item = &'a Report>) -> 
     let mut edges: Vec<Change> = Vec::new();
     let mut index: FxHashMap<(String, String), usize> = FxHashMap::default();
     let mut cycles: Vec<Vec<usize>> = Vec::new();
-    for report in reports.filter(|report| report.code == "LD0003" && report.level != "note") {
+    for report in
+        reports.filter(|report| report.code == Code::CircularDependency && report.level != Level::Note)
+    {
         let cycle = report.cycle.iter().map(|step| {
             let edge = *index.entry((step.from_hash.clone(), step.to_hash.clone())).or_insert_with(|| {
                 edges.push(Change {

@@ -9,7 +9,6 @@ pub(crate) use lockdep_validator::report::exceptions::Day;
 use lockdep_validator::report::exceptions::{Exception, Subject};
 use lockdep_validator::report::model::{Report, ReportClass};
 use lockdep_validator::report::policy::Deny;
-use lockdep_validator::{Code, Level};
 
 use crate::error::{Context as _, Error, Result};
 
@@ -94,11 +93,11 @@ impl Policy {
 
     /// Whether the report makes the run fail. Notes which exception was used.
     pub(crate) fn judge(&mut self, report: &Report, today: Day) -> Judgement {
-        let (Some(code), Some(level)) = (Code::parse(&report.code), level(&report.level)) else {
+        let Some(code) = report.code.known() else {
             // A newer writer's: better red than unseen.
             return Judgement::Denied;
         };
-        if !self.deny.covers(code, level) {
+        if !self.deny.covers(code, report.level) {
             return Judgement::Tolerated;
         }
         let classes = classes(report);
@@ -145,11 +144,6 @@ pub(crate) enum Judgement {
     Excepted(String),
 }
 
-/// The level of a name.
-fn level(name: &str) -> Option<Level> {
-    [Level::Error, Level::Warning, Level::Note].into_iter().find(|level| level.as_str() == name)
-}
-
 /// The classes that a report is about: those of its cycle if it has one. A file is also known by the name of its crate's folder.
 fn classes(report: &Report) -> Vec<(String, String)> {
     let is_about = |class: &&ReportClass| {
@@ -172,7 +166,9 @@ pub(crate) fn baseline(old: &str, reports: &[&Report], reason: &str) -> String {
         let title = report.title.replace(['\n', '\r'], " ");
         text.push_str(&format!(
             "# {} {}: {title}\n{}  reason: {reason}\n",
-            report.level, report.code, report.fingerprint
+            report.level.as_str(),
+            report.code,
+            report.fingerprint
         ));
     }
     text
@@ -180,6 +176,8 @@ pub(crate) fn baseline(old: &str, reports: &[&Report], reason: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use lockdep_validator::{Code, Level};
+
     use super::*;
 
     fn day(text: &str) -> Day {
@@ -190,9 +188,9 @@ mod tests {
         day("2030-01-01")
     }
 
-    fn report(code: &str, level: &str, fingerprint: &str) -> Report {
+    fn report(code: Code, level: Level, fingerprint: &str) -> Report {
         let mut report = crate::records::fixture::inversion_report();
-        (report.code, report.level, report.fingerprint) = (code.into(), level.into(), fingerprint.into());
+        (report.code, report.level, report.fingerprint) = (code.into(), level, fingerprint.into());
         report
     }
 
@@ -204,7 +202,7 @@ mod tests {
 
     #[test]
     fn exceptions_are_by_fingerprint_code_and_class() {
-        let found = report("LD0003", "error", "00000000000000aa");
+        let found = report(Code::CircularDependency, Level::Error, "00000000000000aa");
         for line in [
             "00000000000000AA reason: x",
             "LD0003 reason: x",
@@ -220,12 +218,15 @@ mod tests {
         ] {
             assert_eq!(policy(line).judge(&found, late()), Judgement::Denied, "{line}");
         }
-        assert_eq!(Policy::default().judge(&report("LD0003", "note", "b"), late()), Judgement::Tolerated);
+        assert_eq!(
+            Policy::default().judge(&report(Code::CircularDependency, Level::Note, "b"), late()),
+            Judgement::Tolerated
+        );
     }
 
     #[test]
     fn an_exception_ends_and_says_so() {
-        let found = report("LD0003", "error", "00000000000000aa");
+        let found = report(Code::CircularDependency, Level::Error, "00000000000000aa");
         let mut policy = policy("LD0003 until 2029-12-31 reason: soon\nLD0001 reason: gone");
         let last_day = day("2029-12-31");
         assert_eq!(policy.judge(&found, last_day), Judgement::Excepted("soon".into()));
@@ -248,11 +249,14 @@ mod tests {
 
     #[test]
     fn a_baseline_excepts_what_is_there_and_nothing_else() {
-        let old = report("LD0003", "error", "00000000000000aa");
+        let old = report(Code::CircularDependency, Level::Error, "00000000000000aa");
         let text = baseline("class legacy/*  reason: going away", &[&old], "there before lockdep");
         assert!(text.starts_with("class legacy/*  reason: going away\n# error LD0003"), "{text}");
         let mut policy = policy(&text);
         assert_eq!(policy.judge(&old, late()), Judgement::Excepted("there before lockdep".into()));
-        assert_eq!(policy.judge(&report("LD0003", "error", "00000000000000bb"), late()), Judgement::Denied);
+        assert_eq!(
+            policy.judge(&report(Code::CircularDependency, Level::Error, "00000000000000bb"), late()),
+            Judgement::Denied
+        );
     }
 }

@@ -1,10 +1,14 @@
 //! The thread-local word that leads to everything else, and the shortest way to it.
 //!
-//! To the compiler, `thread_local!` in a library is a call: what it compiles to must also work in a shared object that is loaded
-//! late, so every register that a call changes is saved around it, although in a program the linker makes two moves of it. This
-//! is the greater part of what a pair of events costs besides its real work. Where it can be done (x86-64, Linux, glibc) the word
-//! is therefore declared in assembly and reached by the ABI's *initial-exec* model: two moves, and nothing saved. In a shared
-//! object that is loaded late it takes eight bytes of the room that glibc keeps for this.
+//! To the compiler, `thread_local!` in a library is a call: what it compiles to must also work in a
+//! shared object that is loaded late, so every register that a call changes is saved around it,
+//! although in a program the linker makes two moves of it. This is the greater part of what a pair of
+//! events costs besides its real work. On x86-64 Linux with glibc the word is therefore declared in
+//! assembly and reached by the ABI's *TLS descriptor*, of which the fast path takes the first half.
+//! In a program the linker puts the word's offset there, which is negative. In a shared object it
+//! puts the address of a descriptor there, which is positive: such an object takes the slow way,
+//! where the descriptor is called. It can be loaded at any time, in any number: nothing of it has to
+//! lie in the thread-local memory that glibc reserves when the program starts.
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu", not(miri)))]
 mod imp {
@@ -35,15 +39,45 @@ mod imp {
     pub(in crate::task) struct Word(usize);
 
     impl Word {
+        /// The word of the running thread, if its place is the same in every thread. False for a
+        /// shared object that was loaded late, and for that alone.
         #[inline(always)]
-        pub(in crate::task) fn of_this_thread() -> Self {
-            let offset;
-            // SAFETY: loads a constant that the linker or the loader has filled in.
+        pub(in crate::task) fn near() -> Option<Self> {
+            let place: isize;
+            // SAFETY: loads a constant: the offset from the thread pointer, which lies above all
+            // thread-local memory that the program starts with, or the address of a descriptor.
             unsafe {
                 asm!(
-                    concat!("mov {offset}, qword ptr [rip + ", symbol!(), "@GOTTPOFF]"),
-                    offset = lateout(reg) offset,
+                    concat!("lea {place}, [rip + ", symbol!(), "@TLSDESC]"),
+                    place = lateout(reg) place,
                     options(pure, nomem, nostack, preserves_flags),
+                );
+            }
+            if place < 0 { Some(Self(place.cast_unsigned())) } else { None }
+        }
+
+        /// The word of the running thread.
+        #[inline(always)]
+        pub(in crate::task) fn of_this_thread() -> Self {
+            Self::near().unwrap_or_else(Self::far)
+        }
+
+        #[cold]
+        #[inline(never)]
+        fn far() -> Self {
+            let offset;
+            // SAFETY: the sequence that the ABI prescribes; it changes `rax` and the flags. The vector
+            // registers are named because glibc before 2.40 may change them when a thread comes here
+            // for the first time.
+            unsafe {
+                asm!(
+                    concat!("lea rax, [rip + ", symbol!(), "@TLSDESC]"),
+                    concat!("call [rax + ", symbol!(), "@TLSCALL]"),
+                    lateout("rax") offset,
+                    out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
+                    out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
+                    out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
+                    out("xmm12") _, out("xmm13") _, out("xmm14") _, out("xmm15") _,
                 );
             }
             Self(offset)
@@ -108,6 +142,13 @@ mod imp {
     pub(in crate::task) struct Word(*const AtomicPtr<crate::task::Task>);
 
     impl Word {
+        /// As [`of_this_thread`](Self::of_this_thread): every word is reached in the same way.
+        #[inline(always)]
+        #[expect(clippy::unnecessary_wraps, reason = "the same signature as where there are two ways")]
+        pub(in crate::task) fn near() -> Option<Self> {
+            Some(Self::of_this_thread())
+        }
+
         #[inline(always)]
         pub(in crate::task) fn of_this_thread() -> Self {
             // Only the address goes through `with`: a larger closure would not be inlined.

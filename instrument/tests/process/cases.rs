@@ -66,6 +66,8 @@ pub(crate) fn run(name: &str) {
         #[cfg(target_os = "linux")]
         "contention" => crate::contention::fights(),
         #[cfg(target_os = "linux")]
+        "late_objects" => crate::late::load(),
+        #[cfg(target_os = "linux")]
         other if crate::harm::run_case(other) => {}
         other => panic!("no case is called {other}"),
     }
@@ -181,10 +183,10 @@ fn fork_threads() {
 fn callback() {
     static SEEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
     lockdep::set_report_callback(|report| {
-        SEEN.lock().expect("not poisoned").push(report.code.clone());
+        SEEN.lock().expect("not poisoned").push(report.code.to_string());
         // Locks, and both orders of two, are not watched in here.
         drop((A.try_lock(), B.try_lock()));
-        assert!(report.level != "error", "a panic in a callback stays there");
+        assert!(report.level != lockdep::Level::Error, "a panic in a callback stays there");
     });
     inversion();
     println!("seen: {:?}", SEEN.lock().expect("not poisoned"));

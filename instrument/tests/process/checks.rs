@@ -11,6 +11,8 @@ use super::{run, run_for};
 pub(crate) const ALL: &[(&str, fn())] = &[
     #[cfg(target_os = "linux")]
     ("contention_is_counted_and_timed", crate::contention::contention_is_counted_and_timed),
+    #[cfg(target_os = "linux")]
+    ("late_objects_load", crate::late::late_objects_load),
     ("exceptions_are_those_of_the_command", crate::exceptions::exceptions_are_those_of_the_command),
     ("off_says_nothing", off_says_nothing),
     ("an_inversion_is_reported_once_with_both_places", an_inversion_is_reported_once_with_both_places),

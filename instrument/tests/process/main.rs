@@ -14,6 +14,8 @@ mod contention;
 mod exceptions;
 #[cfg(target_os = "linux")]
 mod harm;
+#[cfg(target_os = "linux")]
+mod late;
 
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc;

@@ -54,7 +54,7 @@ fn main() -> ExitCode {
         let broken = drive(&folder, bug, "broken");
         let fixed = drive(&folder, bug, "fixed");
         let is_found =
-            broken.ended == "exit 3" && broken.reports.iter().any(|report| report.code == bug.code);
+            broken.ended == "exit 3" && broken.reports.iter().any(|report| report.code == *bug.code);
         let is_silent = fixed.ended == "exit 0" && fixed.reports.is_empty();
         let row_file = kept.join(format!("{}.row", bug.name));
         let _ = fs::remove_file(&row_file);

@@ -160,7 +160,7 @@ fn is_strong_cycle(truth: &Truth, violation: &Violation) -> bool {
     classes.len() == steps.len()
         && steps.iter().zip(after).all(|(step, next)| {
             step.to.class == next.from.class
-                && truth.has(step.from.class.index(), step.to.class.index(), step.kind)
-                && !(step.kind.ends_with('R') && next.kind.starts_with('S'))
+                && truth.has(step.from.class.index(), step.to.class.index(), step.kind.as_str())
+                && !(step.kind.as_str().ends_with('R') && next.kind.as_str().starts_with('S'))
         })
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use lockdep_validator::report::advice::Advice;
 use lockdep_validator::report::model::Report;
+use lockdep_validator::{Code, Level};
 
 use crate::harness::{assert_ended, fixture, run};
 
@@ -14,12 +16,17 @@ fn advice(package: &str) -> BTreeMap<String, Vec<Report>> {
     let mut of_test: BTreeMap<String, Vec<Report>> = BTreeMap::new();
     for report in ended.stderr.lines().filter_map(|line| serde_json::from_str::<Report>(line).ok()) {
         assert!(
-            !report.help.iter().any(|help| help.contains("gate")),
+            !report.help.iter().any(|help| help.to_string().contains("gate")),
             "a gate lock is never advised: {report:?}"
         );
         of_test.entry(report.thread.clone()).or_default().push(report);
     }
     of_test
+}
+
+/// What a report advises, in words.
+fn said(report: &Report) -> Vec<String> {
+    report.help.iter().map(Advice::to_string).collect()
 }
 
 /// The advice of the only report of a test.
@@ -56,8 +63,9 @@ fn what_keeps_a_guard_alive_is_named_and_what_was_meant_is_not() {
         ("tests::read_again", "pass the guard on instead of reading again"),
     ] {
         let report = only(&found, test.trim_start_matches("tests::"));
-        assert!(report.help[0].contains(first), "{test}: {:#?}", report.help);
-        let n_temporaries = report.help.iter().filter(|help| help.contains("is a temporary")).count();
+        assert!(said(report)[0].contains(first), "{test}: {:#?}", said(report));
+        let is_temporary = |help: &&Advice| matches!(help, Advice::Temporary { .. });
+        let n_temporaries = report.help.iter().filter(is_temporary).count();
         assert_eq!(
             n_temporaries,
             usize::from(!first.starts_with("take") && test.contains("head") || test.contains("statement")),
@@ -65,14 +73,22 @@ fn what_keeps_a_guard_alive_is_named_and_what_was_meant_is_not() {
             report.help
         );
     }
-    assert!(only(&found, "read_again").help.iter().any(|help| help.contains("read_recursive")));
+    assert!(only(&found, "read_again").help.iter().any(|help| help.to_string().contains("read_recursive")));
     let call = format!("young/src/apart.rs:{}:", line("young/src/apart.rs", "// under the guard"));
-    assert!(only(&found, "comes_back").help[0].contains(&call), "{:#?}", only(&found, "comes_back").help);
+    assert!(
+        only(&found, "comes_back").help[0].to_string().contains(&call),
+        "{:#?}",
+        only(&found, "comes_back").help
+    );
     let repair = only(&found, "many_paths_against_one");
     let place = format!("young/src/lib.rs:{}:", line("young/src/lib.rs", "// the one path to change"));
-    assert!(repair.help[0].contains(&place), "one path is less work than three: {:#?}", repair.help);
     assert!(
-        repair.help.iter().any(|help| help.contains("with a try-lock at young/src/lib.rs:")),
+        repair.help[0].to_string().contains(&place),
+        "one path is less work than three: {:#?}",
+        repair.help
+    );
+    assert!(
+        repair.help.iter().any(|help| help.to_string().contains("with a try-lock at young/src/lib.rs:")),
         "{:#?}",
         repair.help
     );
@@ -90,15 +106,17 @@ fn names_who_calls_a_wrapper(found: &BTreeMap<String, Vec<Report>>) {
     let at = |text: &str| format!("young/src/lib.rs:{}:", line("young/src/lib.rs", text));
     let order = only(found, "behind_wrappers");
     assert!(
-        order.help[0].contains(&format!("release `Mutex<Vec<u32>>` first, at {}", at("// under the list"))),
+        order.help[0]
+            .to_string()
+            .contains(&format!("release `Mutex<Vec<u32>>` first, at {}", at("// under the list"))),
         "{:#?}",
         order.help
     );
     // Spawned, and so without a name.
-    let is_again = |report: &&Report| report.code == "LD0001" && report.title.contains("Vec<u32>");
+    let is_again = |report: &&Report| report.code == Code::Recursion && report.title.contains("Vec<u32>");
     let again = found.values().flatten().find(is_again).expect("a thread waits for itself");
     let guard = format!("the guard acquired at {}", at("// the guard to drop"));
-    assert!(again.help.iter().any(|help| help.contains(&guard)), "{:#?}", again.help);
+    assert!(again.help.iter().any(|help| help.to_string().contains(&guard)), "{:#?}", again.help);
 }
 
 /// The stack that is known of the first acquisition is that of somebody else.
@@ -106,8 +124,8 @@ fn names_who_keeps_what_a_wrapper_gave(found: &BTreeMap<String, Vec<Report>>) {
     let report = only(found, "apart::twice_through_one_method");
     let at = |text: &str| format!("young/src/apart.rs:{}", line("young/src/apart.rs", text));
     let (kept, again) = (at("// kept here"), at("// wanted again"));
-    let said = &report.help[0];
-    assert!(said.starts_with(&format!("`guard`, which `state` gave at {kept}:")), "{said}");
+    let said = report.help[0].to_string();
+    assert!(said.starts_with(&format!("`guard`, which `state` returned at {kept}:")), "{said}");
     assert!(said.contains(&format!("when `state` is called again at {again}:")), "{said}");
     let innocent = at("self.state()[0]");
     let steps = lockdep_validator::report::render::interleaving(report).expect("it hangs").steps;
@@ -117,21 +135,37 @@ fn names_who_keeps_what_a_wrapper_gave(found: &BTreeMap<String, Vec<Report>>) {
 /// The types say that no other thread can be there, and only the source tells the types.
 fn an_order_that_its_owner_takes_is_a_warning(found: &BTreeMap<String, Vec<Report>>) {
     let owned = only(found, "owned::an_owner_takes_its_locks_in_both_orders");
-    assert_eq!((owned.code.as_str(), owned.level.as_str()), ("LD0003", "warning"), "{owned:#?}");
+    assert_eq!(
+        (owned.code.known(), owned.level),
+        (Some(Code::CircularDependency), Level::Warning),
+        "{owned:#?}"
+    );
     assert!(owned.evidence.owned && owned.evidence.same_instances, "{:?}", owned.evidence);
     let place = format!("young/src/owned.rs:{}:", line("young/src/owned.rs", "// to itself"));
     let why = "`Transaction::compact(&mut self)` has `self.tables` to itself at ";
-    assert!(owned.notes[0].starts_with(&format!("{why}{place}")), "{:#?}", owned.notes);
-    assert!(owned.notes[0].contains("; a warning for that reason"), "{:#?}", owned.notes);
-    assert!(owned.help[0].starts_with(&format!("`self.tables.get_mut()` at {place}")), "{:#?}", owned.help);
+    assert!(owned.notes[0].to_string().starts_with(&format!("{why}{place}")), "{:#?}", owned.notes);
+    assert!(
+        owned.notes[0].to_string().contains("The level is `warning` for that reason"),
+        "{:#?}",
+        owned.notes
+    );
+    assert!(
+        owned.help[0].to_string().starts_with(&format!("`self.tables.get_mut()` at {place}")),
+        "{:#?}",
+        owned.help
+    );
     let fresh = only(found, "owned::a_store_is_filled_before_others_have_it");
-    assert_eq!((fresh.code.as_str(), fresh.level.as_str()), ("LD0003", "warning"), "{fresh:#?}");
+    assert_eq!(
+        (fresh.code.known(), fresh.level),
+        (Some(Code::CircularDependency), Level::Warning),
+        "{fresh:#?}"
+    );
     assert!(fresh.evidence.fresh && fresh.evidence.same_instances, "{:?}", fresh.evidence);
     let place = format!("young/src/owned.rs:{}:", line("young/src/owned.rs", "// made here"));
     let why = format!("`Store::open` makes `store.names` itself and has not returned it at {place}");
-    assert!(fresh.notes[0].starts_with(&why), "{:#?}", fresh.notes);
+    assert!(fresh.notes[0].to_string().starts_with(&why), "{:#?}", fresh.notes);
     let shared = only(found, "owned::others_may_take_these_in_both_orders");
-    assert_eq!((shared.level.as_str(), shared.evidence.owned), ("error", false), "{shared:#?}");
+    assert_eq!((shared.level, shared.evidence.owned), (Level::Error, false), "{shared:#?}");
 }
 
 #[test]
@@ -139,13 +173,17 @@ fn before_edition_2024_a_temporary_lives_longer_and_that_is_said() {
     let found = advice("old");
     let tail = only(&found, "tail_of_a_block");
     assert!(
-        tail.help[0].contains("in the last expression of its block and, before edition 2024, outlives"),
+        tail.help[0]
+            .to_string()
+            .contains("in the last expression of its block. Before edition 2024 it outlives"),
         "{:#?}",
         tail.help
     );
     let branch = only(&found, "else_of_an_if_let");
     assert!(
-        branch.help[0].contains("of the whole `if let`, its `else` included, before edition 2024"),
+        branch.help[0]
+            .to_string()
+            .contains("of the whole `if let`, its `else` included, before edition 2024"),
         "{:#?}",
         branch.help
     );

@@ -14,7 +14,7 @@ fn do_it(what: &[&str]) -> (Ended, Vec<Report>) {
 }
 
 fn codes(reports: &[Report]) -> Vec<(&str, &str)> {
-    reports.iter().map(|report| (&*report.code, &*report.level)).collect()
+    reports.iter().map(|report| (report.code.as_str(), report.level.as_str())).collect()
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn opposite_orders_are_reported_with_both_places_and_exit_3() {
     assert_ended(&ended, "exit 3");
     let reports = reports(&ended.stderr);
     let [report] = &reports[..] else { panic!("one report expected:\n{}", ended.stderr) };
-    assert_eq!((&*report.code, &*report.level), ("LD0003", "error"));
+    assert_eq!((report.code.as_str(), report.level.as_str()), ("LD0003", "error"));
     let lines: Vec<u32> = report.cycle.iter().map(|dependency| dependency.acquire_site.line).collect();
     let source = std::fs::read_to_string(fixture("cargo_graph/app/src/lib.rs")).expect("readable");
     for acquired in ["self.right.lock().unwrap().push_str", "*self.left.lock().unwrap() +="] {

@@ -1,9 +1,11 @@
 //! Ids, modes, sites and events: the words every other room uses.
 
 pub mod acquisition;
+pub mod counters;
 pub mod event;
 pub mod id;
 pub(crate) mod mix;
 pub mod mode;
 pub mod printable;
+pub mod query;
 pub mod site;

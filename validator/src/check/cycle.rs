@@ -1,7 +1,7 @@
 //! From a path that a search found to a violation that a report can show.
 
-use super::judge::Judged;
 use super::knowledge::Knowledge;
+use super::lowered::Judged;
 use super::view::View;
 use super::violation::{Code, CycleStep, Detail, Evidence, Ordered, Violation};
 use crate::base::id::LockId;
@@ -46,7 +46,7 @@ pub(crate) fn steps(seen: &[Seen], closing: bool) -> Vec<CycleStep> {
         .map(|(index, seen)| CycleStep {
             from: seen.witness.from,
             to: seen.witness.to,
-            kind: seen.kind.kernel_name(),
+            kind: seen.kind.named(),
             task: seen.witness.task,
             segment: seen.witness.segment,
             count: seen.count,

@@ -1,8 +1,9 @@
 //! Orders between single locks: of one class, and of classes that lie on a reported cycle.
 
 use super::circular;
-use super::judge::{self, Judged};
+use super::judge;
 use super::knowledge::Knowledge;
+use super::lowered::Judged;
 use super::recursion;
 use super::view::{View, Wanted};
 use crate::base::event::Acquire;

@@ -12,39 +12,12 @@
 
 use super::cycle::{self, Seen};
 use super::knowledge::Knowledge;
+use super::lowered::{FairRead, Judged};
 use super::view::View;
-use super::violation::{Evidence, Level, Violation};
+use super::violation::{Evidence, Level};
 use crate::base::id::{ClassId, LockId};
 use crate::graph::{Gate, Gates, Graph, PathStep, QueuedWriter, SearchFilter};
 use crate::state::registry::fact;
-
-/// A level and why.
-#[derive(Clone, Debug)]
-pub(crate) struct Judged {
-    pub(crate) level: Level,
-    pub(crate) evidence: Evidence,
-}
-
-/// A violation below error that may rise.
-#[derive(Clone, Debug)]
-pub(crate) enum Lowered {
-    /// A cycle of classes; the closing dependency last.
-    Cycle(Vec<PathStep>),
-    /// A cycle of single locks; the closing order last.
-    Instances(Vec<PathStep<LockId>>),
-    /// A fair read behind a fair read (LD0014), until a writer of the class is seen that nothing keeps apart from it.
-    FairRead(Box<FairRead>),
-}
-
-/// A fair read behind a fair read (LD0014).
-#[derive(Clone, Debug)]
-pub(crate) struct FairRead {
-    pub(crate) class: ClassId,
-    /// What was held around all that were seen.
-    pub(crate) gates: Gates,
-    /// The one with the least around it.
-    pub(crate) violation: Violation,
-}
 
 impl FairRead {
     /// Gives it the level, and the evidence, that the writers of the class make of it.

@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::judge::{FairRead, Lowered};
+use super::lowered::{FairRead, Lowered};
 use super::violation::{Level, Violation};
 use crate::base::acquisition::Acquisition;
 use crate::base::id::{ClassId, LockId};

@@ -5,6 +5,8 @@ pub(crate) mod cycle;
 pub(crate) mod instance_order;
 pub(crate) mod judge;
 pub(crate) mod knowledge;
+pub(crate) mod lowered;
+pub mod misuse;
 pub(crate) mod recursion;
 pub(crate) mod signature;
 pub(crate) mod usage;

@@ -30,7 +30,7 @@ fn fold(violation: &Violation, class_fn: impl Fn(ClassId) -> u64) -> u64 {
         let steps: Vec<u64> = violation
             .cycle
             .iter()
-            .map(|step| mix(class_fn(step.from.class), u64::from_le_bytes(kind_bytes(step.kind))))
+            .map(|step| mix(class_fn(step.from.class), u64::from_le_bytes(kind_bytes(step.kind.as_str()))))
             .collect();
         hash = mix(hash, rotated(period(&steps)));
     }
@@ -39,8 +39,10 @@ fn fold(violation: &Violation, class_fn: impl Fn(ClassId) -> u64) -> u64 {
             hash = mix(hash, part);
         }
     }
-    if let Detail::Assertion { message, .. } | Detail::Message(message) = &violation.detail {
-        hash = mix(hash, text(message));
+    match &violation.detail {
+        Detail::Assertion(demand) => hash = mix(hash, text(&demand.identity())),
+        Detail::Misuse(misuse) => hash = mix(hash, text(misuse.identity())),
+        _ => {}
     }
     hash
 }

@@ -2,8 +2,10 @@
 
 use crate::base::id::{ClassId, TaskId};
 use crate::base::site::Site;
+use crate::graph::DependencyKind;
 use crate::state::class_order::ClassOrder;
 
+pub use super::misuse::{Demand, Misuse};
 pub use crate::base::acquisition::Acquisition;
 pub use crate::state::segment::Ordered;
 
@@ -111,6 +113,17 @@ impl Level {
             Self::Error => "error",
         }
     }
+
+    /// Reads what [`Level::as_str`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Note, Self::Warning, Self::Error].into_iter().find(|level| level.as_str() == text)
+    }
+}
+
+impl std::fmt::Display for Level {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// One dependency of a reported cycle: `to` acquired while `from` was held.
@@ -120,8 +133,8 @@ pub struct CycleStep {
     pub from: Acquisition,
     /// The lock that was acquired.
     pub to: Acquisition,
-    /// `ER`, `EN`, `SR` or `SN`: holder exclusive or shared, acquisition recursive read or not.
-    pub kind: &'static str,
+    /// How the one was held and the other wanted.
+    pub kind: DependencyKind,
     /// The task of the first sighting.
     pub task: TaskId,
     /// The segment of that task (it changes at every spawn and join).
@@ -212,13 +225,8 @@ pub enum Detail {
         /// The held class that set the limit; `None` if the context itself did.
         limited_by: Option<ClassId>,
     },
-    /// An assertion: what it demands and what is the case, and what to do about it.
-    Assertion {
-        /// The demand and what was found.
-        message: String,
-        /// What would satisfy it.
-        remedy: &'static str,
-    },
+    /// An assertion: what it demands, and what is the case.
+    Assertion(Demand),
     /// The class's own order does not put the held lock before the wanted one.
     ClassOrder {
         /// The order.
@@ -235,6 +243,6 @@ pub enum Detail {
     },
     /// A release by the end of a guard: the place of the subject is where the guard was made.
     ByGuard,
-    /// A rule that explains itself in a sentence (wound/wait, pins, releases).
-    Message(String),
+    /// Which use of the lock is wrong (releases, pins, wound/wait).
+    Misuse(Misuse),
 }

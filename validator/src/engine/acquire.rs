@@ -4,13 +4,13 @@
 
 use std::sync::atomic::Ordering;
 
+use super::chain::{chain_of, instance_key, step};
 use super::rules::Pass;
 use super::{Outcome, StackSource, TaskContext, Validator};
 use crate::base::acquisition::Acquisition;
 use crate::base::event::{Acquire, AcquireFlags};
 use crate::base::id::{ClassId, LockId};
-use crate::base::mix::{extend, mix};
-use crate::base::mode::Mode;
+use crate::base::mix::extend;
 use crate::check::instance_order;
 use crate::check::recursion::{self, Again};
 use crate::check::view::Wanted;
@@ -18,11 +18,6 @@ use crate::config::SameClassPolicy;
 use crate::fault::{self, Fault};
 use crate::state::class::Validation;
 use crate::state::held::{HeldLock, Rare};
-
-/// Keeps keys of instance chains apart from keys of class chains in the per-task cache.
-const INSTANCE_CHAIN: u64 = 0x1f83_d9ab_fb41_bd6b;
-/// Keeps chains through an acquisition under a nest lock apart from those without.
-const NESTED_CHAIN: u64 = 0x510e_527f_ade6_82d1;
 
 impl Validator {
     /// An acquisition: before it waits, or after a try succeeded.
@@ -307,88 +302,6 @@ fn note_acquired(task: &mut TaskContext, new: &Acquisition) {
     let is_same = |old: &Acquisition| (old.class, old.mode, old.wait) == (new.class, new.mode, new.wait);
     if acquired.len() < MAX_ACQUIRED && !acquired.iter().any(is_same) {
         acquired.push(*new);
-    }
-}
-
-#[inline]
-fn instance_key(task: &TaskContext, wanted: &Acquire, key: u64) -> u64 {
-    // Unlike the per-task cache, what all tasks share is not emptied by a new epoch.
-    instance_order::instance_key(task, wanted, (key ^ INSTANCE_CHAIN).wrapping_add(task.epoch))
-}
-
-/// The chain key after an acquisition.
-///
-/// A nest lock is part of it: an acquisition that one excuses gets no dependencies, and one that goes through the same classes
-/// without it must not be taken for known.
-fn chain_of(task: &TaskContext, acquire: &Acquire) -> u64 {
-    nested(&task.held, extend(task.chain, step(acquire)), acquire.nest)
-}
-
-fn nested(below: &[HeldLock], chain: u64, nest: Option<LockId>) -> u64 {
-    let Some(nest) = nest.filter(|_| !fault::is(Fault::ChainKeyIgnoresNest)) else { return chain };
-    // Which of the held locks it is: only what lies above it is excused.
-    let place = below.iter().position(|held| held.lock == nest).map_or(0, |index| index as u64 + 1);
-    mix(chain, NESTED_CHAIN ^ place)
-}
-
-/// What one acquisition adds to a chain key.
-#[inline(always)]
-fn step(acquire: &Acquire) -> u64 {
-    step_of(acquire.lock, acquire.subclass.level(), acquire.mode, acquire.wait as u8, acquire.flags)
-}
-
-#[inline(always)]
-fn step_of(lock: LockId, subclass: u8, mode: Mode, wait: u8, flags: AcquireFlags) -> u64 {
-    let mode = if fault::is(Fault::ChainKeyIgnoresMode) { Mode::Exclusive } else { mode };
-    let subclass = if fault::is(Fault::ChainKeyIgnoresSubclass) { 0 } else { subclass };
-    let wait = if fault::is(Fault::ChainKeyIgnoresWait) { 0 } else { wait };
-    let flags = if fault::is(Fault::ChainKeyIgnoresFlags) { AcquireFlags::NONE } else { flags };
-    // INVARIANT: 24 + 3 + 2 + 2 + 8 bits that do not overlap.
-    (lock.raw() >> LockId::INSTANCE_BITS)
-        | u64::from(subclass) << 24
-        | (mode as u64) << 27
-        | u64::from(wait) << 29
-        | u64::from(flags.0) << 31
-}
-
-/// The chain key after a held lock that is not rare.
-pub(super) fn chain_with(held: &HeldLock) -> u64 {
-    let step = step_of(held.lock, held.subclass.level(), held.mode, held.wait as u8, held.flags);
-    extend(held.previous_chain, step)
-}
-
-/// The chain key after the held lock at `index`.
-fn chain_at(task: &TaskContext, index: usize) -> u64 {
-    let held = &task.held[index];
-    let nest = task.rare_of(index).filter(|_| held.is_rare).and_then(|rare| rare.nest);
-    nested(&task.held[..index], chain_with(held), nest)
-}
-
-/// Recomputes the chain keys from the held lock at `first` on, after something below them changed.
-pub(super) fn rechain(task: &mut TaskContext, first: usize) {
-    for index in first..task.held.len() {
-        let depth = task.depth_of(index);
-        let previous = match index.checked_sub(1) {
-            Some(below) if task.depth_of(below) == depth => chain_at(task, below),
-            _ => start_of(task, depth),
-        };
-        let held = &mut task.held[index];
-        // The stack that is known of the new chain is whoever's who was the first with it.
-        held.is_first_sighting &= held.previous_chain == previous;
-        held.previous_chain = previous;
-    }
-    let depth = task.entered().len();
-    task.chain = match task.held.last() {
-        Some(_) if task.held.len() > task.context_start() => chain_at(task, task.held.len() - 1),
-        _ => start_of(task, depth),
-    };
-}
-
-/// The chain key with which the context at `depth` began.
-fn start_of(task: &TaskContext, depth: usize) -> u64 {
-    match depth.checked_sub(1).and_then(|below| task.entered().get(below)) {
-        Some(entered) => TaskContext::chain_of_context(entered.context),
-        None => crate::state::task::EMPTY_CHAIN,
     }
 }
 

@@ -5,7 +5,7 @@ use super::{Findings, Held, HeldQuery, Outcome, TaskContext, Validator};
 use crate::base::id::LockId;
 use crate::base::mode::Mode;
 use crate::base::site::Site;
-use crate::check::violation::{Code, Detail, Violation};
+use crate::check::violation::{Code, Demand, Detail, Violation};
 use crate::check::wait_type;
 use crate::fault::{self, Fault};
 use crate::state::class::WaitType;
@@ -33,30 +33,7 @@ impl Validator {
         if query.accepts(mode) || task.is_unknown {
             return Outcome::CLEAN;
         }
-        let found = match mode {
-            None => "it is not held",
-            Some(Mode::Exclusive) => "it is held exclusively",
-            Some(_) => "it is held shared",
-        };
-        let (demand, remedy) = match query {
-            HeldQuery::Held => (
-                "the lock must be held here",
-                "acquire the lock before this point, or move the call to where it is held",
-            ),
-            HeldQuery::HeldExclusive => (
-                "the lock must be held exclusively here",
-                "acquire the lock exclusively before this point; holding it for reading is not enough",
-            ),
-            HeldQuery::HeldShared => (
-                "the lock must be held shared here",
-                "acquire the lock for reading before this point, or downgrade it",
-            ),
-            HeldQuery::NotHeld => (
-                "the lock must not be held here",
-                "release the lock before this point, or make the call before it is acquired",
-            ),
-        };
-        let mut violation = self.assertion(task, format!("{demand}, and {found}"), remedy);
+        let mut violation = self.assertion(task, Demand::Lock { query, found: mode });
         violation.subject = Some(bare(lock, site));
         violation.conflict = task.position(lock).map(|index| self.view(task).acquisition(index));
         self.assertion_failed(violation)
@@ -65,8 +42,7 @@ impl Validator {
     /// Demands that the task holds no lock at all.
     pub fn assert_none_held(&self, task: &mut TaskContext, site: Site) -> Outcome {
         let Some(newest) = task.held.len().checked_sub(1) else { return Outcome::CLEAN };
-        let remedy = "release every lock before this point";
-        let mut violation = self.assertion(task, "no lock must be held here".to_owned(), remedy);
+        let mut violation = self.assertion(task, Demand::NoneHeld);
         let held = self.view(task).acquisition(newest);
         violation.subject = Some(bare(held.lock, site));
         violation.conflict = Some(held);
@@ -79,11 +55,7 @@ impl Validator {
         if limit >= WaitType::Sleep {
             return Outcome::CLEAN;
         }
-        let mut violation = self.assertion(
-            task,
-            format!("the task must be allowed to sleep here, and the limit is {}", limit.as_str()),
-            "release what forbids sleeping before this point, or do not block here",
-        );
+        let mut violation = self.assertion(task, Demand::MayBlock { limit: limit.as_str() });
         let view = self.view(task);
         let index =
             limited_by.and_then(|class| task.held.iter().rposition(|held| view.class_of(held) == class));
@@ -102,13 +74,13 @@ impl Validator {
         remedy: &'static str,
         site: Site,
     ) -> Outcome {
-        let mut violation = self.assertion(task, message.to_owned(), remedy);
+        let mut violation = self.assertion(task, Demand::Own { message: message.to_owned(), remedy });
         violation.subject = Some(bare(lock, site));
         self.assertion_failed(violation)
     }
 
-    fn assertion(&self, task: &TaskContext, message: String, remedy: &'static str) -> Violation {
-        self.view(task).violation(Code::Assertion, Detail::Assertion { message, remedy })
+    fn assertion(&self, task: &TaskContext, demand: Demand) -> Violation {
+        self.view(task).violation(Code::Assertion, Detail::Assertion(demand))
     }
 
     fn assertion_failed(&self, violation: Violation) -> Outcome {

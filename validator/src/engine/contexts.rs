@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use super::acquire::rechain;
+use super::chain::rechain;
 use super::{Findings, Outcome, StackSource, TaskContext, Validator};
 use crate::base::mix::mix;
 use crate::base::site::Site;

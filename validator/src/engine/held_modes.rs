@@ -1,6 +1,6 @@
 //! Changes to locks that stay held: downgrade, upgrade, another class, pins.
 
-use super::acquire::rechain;
+use super::chain::rechain;
 use super::release::bare;
 use super::rules::Pass;
 use super::{Findings, Outcome, PinCookie, StackSource, TaskContext, Validator};
@@ -11,7 +11,7 @@ use crate::base::site::Site;
 use crate::check::recursion;
 use crate::check::recursion::Again;
 use crate::check::view::Wanted;
-use crate::check::violation::{Code, Detail};
+use crate::check::violation::{Code, Detail, Misuse};
 use crate::fault::{self, Fault};
 use crate::state::held::Rare;
 
@@ -57,12 +57,12 @@ impl Validator {
                 && (held.mode == Mode::Exclusive || held.flags.contains(AcquireFlags::UPGRADABLE))
         };
         let Some(index) = task.held.iter().rposition(stronger) else {
-            let message = if task.position(lock).is_none() {
-                "downgrade of a lock that is not held"
+            let misuse = if task.position(lock).is_none() {
+                Misuse::DowngradeNotHeld
             } else {
-                "downgrade of a lock that is not held exclusively"
+                Misuse::DowngradeNotExclusive
             };
-            return self.not_held(task, lock, site, message);
+            return self.not_held(task, lock, site, misuse);
         };
         task.held[index].mode = Mode::Shared;
         task.held[index].flags = flags_fn(task.held[index].flags);
@@ -74,13 +74,13 @@ impl Validator {
         Outcome::CLEAN
     }
 
-    /// LD0007 with a sentence of its own.
-    fn not_held(&self, task: &TaskContext, lock: LockId, site: Site, message: &str) -> Outcome {
+    /// LD0007 for a use that is wrong by itself.
+    fn not_held(&self, task: &TaskContext, lock: LockId, site: Site, misuse: Misuse) -> Outcome {
         if task.is_unknown || fault::is(Fault::BadReleaseAccepted) {
             return Outcome::CLEAN;
         }
         let mut findings = Findings::default();
-        let mut violation = self.view(task).violation(Code::BadRelease, Detail::Message(message.to_owned()));
+        let mut violation = self.view(task).violation(Code::BadRelease, Detail::Misuse(misuse));
         violation.subject = Some(bare(lock, site));
         violation.conflict = task.position(lock).map(|index| self.view(task).acquisition(index));
         self.find(&mut findings, violation);
@@ -104,7 +104,7 @@ impl Validator {
             held.lock == lock && held.flags.contains(AcquireFlags::UPGRADABLE)
         };
         let Some(index) = task.held.iter().rposition(own) else {
-            return self.not_held(task, lock, site, "upgrade of a lock that is not held as upgradable");
+            return self.not_held(task, lock, site, Misuse::UpgradeNotUpgradable);
         };
         let held = task.held[index];
         let event = Acquire {
@@ -171,11 +171,11 @@ impl Validator {
         stacks: &dyn StackSource,
     ) -> Outcome {
         let Some(index) = task.position(old) else {
-            return self.not_held(task, old, site, "another class for a lock that is not held");
+            return self.not_held(task, old, site, Misuse::ClassOfNotHeld);
         };
         let start = task.context_start();
         if index < start {
-            return self.not_held(task, old, site, "another class for a lock held outside this context");
+            return self.not_held(task, old, site, Misuse::ClassOutsideContext);
         }
         self.note_instance(task, new);
         task.held[index].lock = new;
@@ -234,7 +234,7 @@ impl Validator {
         if self.put_pin(task, lock, cookie, site) {
             return (Some(cookie), Outcome::CLEAN);
         }
-        (None, self.bad_pin(task, lock, site, "the lock is pinned, but this thread does not hold it"))
+        (None, self.bad_pin(task, lock, site, Misuse::PinNotHeld))
     }
 
     /// Takes a pin back. LD0012 if the lock is not held, or not pinned so. That of a lock which went away pinned was told then.
@@ -249,12 +249,8 @@ impl Validator {
         if task.take_lost_pin(cookie.0) {
             return Outcome::CLEAN;
         }
-        let message = if index.is_some() {
-            "the lock is unpinned with a cookie of no pin"
-        } else {
-            "the lock is unpinned, but this thread does not hold it"
-        };
-        self.bad_pin(task, lock, site, message)
+        let misuse = if index.is_some() { Misuse::UnpinWithoutPin } else { Misuse::UnpinNotHeld };
+        self.bad_pin(task, lock, site, misuse)
     }
 
     /// Puts a pin that was taken back into force again (after a wait that released and re-acquired the lock). LD0012 if the lock is
@@ -263,7 +259,7 @@ impl Validator {
         if self.put_pin(task, lock, cookie, site) {
             return Outcome::CLEAN;
         }
-        self.bad_pin(task, lock, site, "the lock is pinned again, but this thread does not hold it")
+        self.bad_pin(task, lock, site, Misuse::RepinNotHeld)
     }
 
     fn put_pin(&self, task: &mut TaskContext, lock: LockId, cookie: PinCookie, site: Site) -> bool {
@@ -272,14 +268,13 @@ impl Validator {
         true
     }
 
-    /// LD0012 with a sentence of its own.
-    fn bad_pin(&self, task: &TaskContext, lock: LockId, site: Site, message: &str) -> Outcome {
+    /// LD0012 for a use that is wrong by itself.
+    fn bad_pin(&self, task: &TaskContext, lock: LockId, site: Site, misuse: Misuse) -> Outcome {
         if task.is_unknown || fault::is(Fault::PinsIgnored) {
             return Outcome::CLEAN;
         }
         let mut findings = Findings::default();
-        let mut violation =
-            self.view(task).violation(Code::PinnedLockReleased, Detail::Message(message.to_owned()));
+        let mut violation = self.view(task).violation(Code::PinnedLockReleased, Detail::Misuse(misuse));
         violation.subject = Some(bare(lock, site));
         violation.conflict = task.position(lock).map(|index| self.view(task).acquisition(index));
         self.find(&mut findings, violation);

@@ -8,6 +8,7 @@
 
 mod acquire;
 mod assertions;
+mod chain;
 mod classes;
 mod contexts;
 mod found;
@@ -23,6 +24,7 @@ mod wound_wait;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use crate::base::counters::Counters;
 use crate::base::id::{ClassId, StackId};
 use crate::check::knowledge::Knowledge;
 use crate::check::signature;
@@ -30,7 +32,6 @@ use crate::check::view::View;
 use crate::check::violation::Violation;
 use crate::config::Config;
 use crate::graph::Graph;
-use crate::report::model::Counters;
 use crate::state::chains::Chains;
 use crate::state::class::LockClass;
 use crate::state::context::Contexts;
@@ -38,9 +39,10 @@ use crate::state::recent::Recent;
 use crate::state::registry::Registry;
 use crate::state::segment::Segments;
 
+pub use crate::base::query::HeldQuery;
 pub use crate::state::class_order::{ClassOrder, OrderFn, OrderedLock};
 pub use crate::state::task::TaskContext;
-pub use outcome::{Findings, Held, HeldQuery, NewDependency, Outcome, PinCookie};
+pub use outcome::{Findings, Held, NewDependency, Outcome, PinCookie};
 pub use wound_wait::WoundWait;
 
 /// Captures the current stack for the engine; called with no lock of the engine held, when

@@ -2,8 +2,8 @@
 
 use crate::base::acquisition::Acquisition;
 use crate::base::id::{LockId, TaskId};
-use crate::base::mode::Mode;
 use crate::check::violation::{Code, Detail, Violation};
+use crate::graph::DependencyKind;
 
 /// What one event led to. Clean costs nothing.
 #[derive(Debug, Default)]
@@ -30,8 +30,8 @@ pub struct NewDependency {
     pub task: TaskId,
     /// The segment of that task.
     pub segment: u32,
-    /// The kind as the kernel names it: `ER`, `EN`, `SR` or `SN`.
-    pub kind: &'static str,
+    /// How the one was held and the other wanted.
+    pub kind: DependencyKind,
     /// Whether it was seen without a lock in between, which would connect the two anyway.
     pub direct: bool,
     /// Other locks held exclusively around it, each the only one of its class so far.
@@ -111,31 +111,6 @@ pub enum Held {
     No,
     /// The held stack of the task is not known; an assertion passes.
     Unknown,
-}
-
-/// What an assertion demands.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum HeldQuery {
-    /// The lock is held in any mode (the kernel's `lockdep_assert_held`).
-    Held,
-    /// The lock is held exclusively (`lockdep_assert_held_write`).
-    HeldExclusive,
-    /// The lock is held by a reader (`lockdep_assert_held_read`).
-    HeldShared,
-    /// The lock is not held (`lockdep_assert_not_held`).
-    NotHeld,
-}
-
-impl HeldQuery {
-    /// Whether a lock held in `mode` satisfies the demand; `None` for a lock that is not held.
-    pub(crate) fn accepts(self, mode: Option<Mode>) -> bool {
-        match self {
-            Self::Held => mode.is_some(),
-            Self::HeldExclusive => mode == Some(Mode::Exclusive),
-            Self::HeldShared => mode.is_some_and(Mode::is_shared),
-            Self::NotHeld => mode.is_none(),
-        }
-    }
 }
 
 /// Proof of a pin; see [`Validator::pin`](crate::Validator::pin).

@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use super::acquire::{chain_with, rechain};
+use super::chain::{chain_with, rechain};
 use super::{Findings, Outcome, StackSource, TaskContext, Validator};
 use crate::base::acquisition::Acquisition;
 use crate::base::id::{LockId, StackId, Subclass};

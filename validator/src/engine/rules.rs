@@ -6,8 +6,9 @@ use super::{Findings, NewDependency, Validator};
 use crate::base::event::AcquireFlags;
 use crate::base::mode::Wait;
 use crate::check::circular::{self, Holder, Recorded};
-use crate::check::judge::{self, FoundCycle, Lowered};
+use crate::check::judge::{self, FoundCycle};
 use crate::check::knowledge::Knowledge;
+use crate::check::lowered::Lowered;
 use crate::check::recursion::{self, Nesting};
 use crate::check::usage::{self, Usage};
 use crate::check::view::{View, Wanted};
@@ -290,7 +291,7 @@ fn listed_dependency(view: &View<'_>, kind: Kind, witness: &Witness, gates: &[Ga
         to: witness.to,
         task: witness.task,
         segment: witness.segment,
-        kind: kind.kernel_name(),
+        kind: kind.named(),
         direct: true,
         gates,
         guards,

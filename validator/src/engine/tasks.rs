@@ -1,6 +1,6 @@
 //! Tasks: start, spawn, join, end.
 
-use super::acquire::rechain;
+use super::chain::rechain;
 use super::rules::Pass;
 use super::{Findings, Outcome, StackSource, TaskContext, Validator};
 use crate::base::acquisition::Acquisition;

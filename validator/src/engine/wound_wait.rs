@@ -13,7 +13,7 @@ use crate::base::event::{Acquire, AcquireFlags};
 use crate::base::id::LockId;
 use crate::base::mode::{Mode, Wait};
 use crate::base::site::Site;
-use crate::check::violation::{Code, Detail};
+use crate::check::violation::{Code, Detail, Misuse};
 use crate::config::SameClassPolicy;
 use crate::fault::{self, Fault};
 
@@ -54,13 +54,7 @@ impl Validator {
             }
         } else {
             if task.open_transactions.iter().any(|(_, class)| *class == first.class()) {
-                self.broken(
-                    task,
-                    context,
-                    site,
-                    "the lock is opened inside another one of its class",
-                    &mut all,
-                );
+                self.broken(task, context, site, Misuse::ContextInsideContext, &mut all);
             }
             append(
                 &mut all,
@@ -87,15 +81,15 @@ impl Validator {
         let Some(transaction) = transaction else {
             let is_open = task.open_transactions.iter().any(|(_, class)| *class == event.lock.class());
             if is_open && event.wait != Wait::Try && !self.is_kernel_policy() {
-                let message = "the lock is acquired without the acquire context of its class that is open";
-                self.broken(task, event.lock, event.site, message, &mut all);
+                let misuse = Misuse::OutsideContext;
+                self.broken(task, event.lock, event.site, misuse, &mut all);
             }
             append(&mut all, self.acquire(task, event, stacks));
             return all.into();
         };
         if slow && transaction.contended.is_none() {
-            let message = "the lock is acquired by the slow path, but its acquire context did not back off";
-            self.broken(task, event.lock, event.site, message, &mut all);
+            let misuse = Misuse::SlowWithoutBackOff;
+            self.broken(task, event.lock, event.site, misuse, &mut all);
         }
         let nested = Acquire { nest: Some(transaction.context), ..*event };
         append(&mut all, self.acquire(task, &nested, stacks));
@@ -112,20 +106,19 @@ impl Validator {
     ) -> Outcome {
         let mut all = Findings::default();
         if transaction.first.class() != lock.class() {
-            self.broken(task, lock, site, "the lock is not of the class of its acquire context", &mut all);
+            self.broken(task, lock, site, Misuse::OtherClass, &mut all);
         }
         if transaction.is_done {
-            let message = "the lock is acquired after the acquire phase of its context was closed";
-            self.broken(task, lock, site, message, &mut all);
+            let misuse = Misuse::AfterDone;
+            self.broken(task, lock, site, misuse, &mut all);
         }
         if let Some(contended) = transaction.contended.take() {
             if contended != lock {
-                let message = "the lock is acquired, but its context has to acquire another one first, from which it backed off";
-                self.broken(task, lock, site, message, &mut all);
+                let misuse = Misuse::NotContendedFirst;
+                self.broken(task, lock, site, misuse, &mut all);
             } else if transaction.n_acquired > 0 {
-                let message =
-                    "the lock is acquired again after a back-off, but its context still holds others";
-                self.broken(task, lock, site, message, &mut all);
+                let misuse = Misuse::BackOffIncomplete;
+                self.broken(task, lock, site, misuse, &mut all);
             }
         }
         transaction.n_acquired = transaction.n_acquired.saturating_add(1);
@@ -136,7 +129,7 @@ impl Validator {
     /// release, or its owner is gone.
     pub fn ww_stale_owner(&self, task: &TaskContext, lock: LockId, site: Site) -> Outcome {
         let mut all = Findings::default();
-        self.broken(task, lock, site, "the lock still names another acquire context as its owner", &mut all);
+        self.broken(task, lock, site, Misuse::StaleOwner, &mut all);
         all.into()
     }
 
@@ -150,13 +143,7 @@ impl Validator {
     ) -> Outcome {
         let mut all = Findings::default();
         if transaction.contended.is_some() {
-            self.broken(
-                task,
-                lock,
-                site,
-                "the lock is backed off from while another back-off is pending",
-                &mut all,
-            );
+            self.broken(task, lock, site, Misuse::BackOffTwice, &mut all);
         }
         append(&mut all, self.release(task, lock, site));
         transaction.contended = Some(lock);
@@ -176,8 +163,8 @@ impl Validator {
             match transaction.n_acquired.checked_sub(1) {
                 Some(left) => transaction.n_acquired = left,
                 None => {
-                    let message = "the lock is released in an acquire context that owns nothing";
-                    self.broken(task, lock, site, message, &mut all);
+                    let misuse = Misuse::OwnsNothing;
+                    self.broken(task, lock, site, misuse, &mut all);
                 }
             }
         }
@@ -189,7 +176,7 @@ impl Validator {
     pub fn ww_done(&self, task: &mut TaskContext, transaction: &mut WoundWait, site: Site) -> Outcome {
         let mut all = Findings::default();
         if transaction.is_done {
-            self.broken(task, transaction.context, site, "an acquire phase is closed twice", &mut all);
+            self.broken(task, transaction.context, site, Misuse::DoneTwice, &mut all);
         }
         transaction.is_done = true;
         all.into()
@@ -210,8 +197,8 @@ impl Validator {
         }
         task.open_transactions.retain(|(context, _)| *context != transaction.context);
         if transaction.n_acquired > 0 {
-            let message = "an acquire context ends while it owns locks";
-            self.broken(task, transaction.context, site, message, &mut all);
+            let misuse = Misuse::EndsOwning;
+            self.broken(task, transaction.context, site, misuse, &mut all);
         }
         all.into()
     }
@@ -221,11 +208,11 @@ impl Validator {
     }
 
     /// LD0013.
-    fn broken(&self, task: &TaskContext, lock: LockId, site: Site, message: &str, findings: &mut Findings) {
+    fn broken(&self, task: &TaskContext, lock: LockId, site: Site, misuse: Misuse, findings: &mut Findings) {
         if fault::is(Fault::NoWoundWait) {
             return;
         }
-        let mut violation = self.view(task).violation(Code::WoundWait, Detail::Message(message.to_owned()));
+        let mut violation = self.view(task).violation(Code::WoundWait, Detail::Misuse(misuse));
         violation.subject = Some(super::release::bare(lock, site));
         self.find(findings, violation);
     }

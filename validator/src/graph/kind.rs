@@ -22,6 +22,46 @@ pub enum Wanted {
     RecursiveRead,
 }
 
+/// The kind of a dependency as the kernel's reports name it: E or S for the holder, R or N for the acquisition.
+///
+/// A report shows one of these four; the twelve of [`Kind`] tell more, and decide its level.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum DependencyKind {
+    /// `ER`: held exclusively, wanted by a recursive reader.
+    ExclusiveRecursive,
+    /// `EN`: held exclusively, wanted by anything else.
+    ExclusiveNonrecursive,
+    /// `SR`: held shared, wanted by a recursive reader.
+    SharedRecursive,
+    /// `SN`: held shared, wanted by anything else.
+    SharedNonrecursive,
+}
+
+impl DependencyKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [
+        Self::ExclusiveRecursive,
+        Self::ExclusiveNonrecursive,
+        Self::SharedRecursive,
+        Self::SharedNonrecursive,
+    ];
+
+    /// Returns the two letters of the kernel's reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ExclusiveRecursive => "ER",
+            Self::ExclusiveNonrecursive => "EN",
+            Self::SharedRecursive => "SR",
+            Self::SharedNonrecursive => "SN",
+        }
+    }
+
+    /// Reads what [`DependencyKind::as_str`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
 /// One of the twelve ways in which one class can come to wait under another.
 ///
 /// The kernel knows four (`ER`, `EN`, `SR`, `SN`); fair readers are told apart from writers and timed waits from
@@ -51,13 +91,13 @@ impl Kind {
         Self { held, wanted, timed: matches!(wait, Wait::Timed) }
     }
 
-    /// The kind as the kernel's reports name it: E or S for the holder, R or N for the acquisition.
-    pub const fn kernel_name(self) -> &'static str {
+    /// The kind as the kernel's reports name it.
+    pub const fn named(self) -> DependencyKind {
         match (self.held, self.wanted) {
-            (Held::Exclusive, Wanted::RecursiveRead) => "ER",
-            (Held::Exclusive, _) => "EN",
-            (Held::Shared, Wanted::RecursiveRead) => "SR",
-            (Held::Shared, _) => "SN",
+            (Held::Exclusive, Wanted::RecursiveRead) => DependencyKind::ExclusiveRecursive,
+            (Held::Exclusive, _) => DependencyKind::ExclusiveNonrecursive,
+            (Held::Shared, Wanted::RecursiveRead) => DependencyKind::SharedRecursive,
+            (Held::Shared, _) => DependencyKind::SharedNonrecursive,
         }
     }
 
@@ -195,7 +235,7 @@ mod tests {
 
     #[test]
     fn modes_become_the_four_names_of_the_kernel() {
-        let name = |held, wanted| Kind::new(held, wanted, Wait::Blocking).kernel_name();
+        let name = |held, wanted| Kind::new(held, wanted, Wait::Blocking).named().as_str();
         assert_eq!(name(Mode::Exclusive, Mode::SharedRecursive), "ER");
         assert_eq!(name(Mode::Exclusive, Mode::Shared), "EN");
         assert_eq!(name(Mode::SharedRecursive, Mode::SharedRecursive), "SR");

@@ -14,6 +14,6 @@ pub mod store;
 
 pub use dependency::{Dependency, Gate, Gates, Sighting, Witness};
 pub use instances::Instances;
-pub use kind::{DependencyKinds, Held, Kind, Wanted};
+pub use kind::{DependencyKind, DependencyKinds, Held, Kind, Wanted};
 pub use search::{PathStep, QueuedWriter, SearchFilter};
 pub use store::{Added, Graph, Removed};

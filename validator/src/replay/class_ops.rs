@@ -1,8 +1,8 @@
 //! Ops about the class of a lock: another one, another level, an order, its end.
 
 use super::ReplayError;
-use super::runner::{Lock, Runner, Step, field, level, missing};
-use super::scenario::Op;
+use super::op::{Op, field, missing};
+use super::runner::{Lock, Runner, Step, level};
 use crate::base::id::LockId;
 use crate::base::site::Site;
 use crate::engine::{ClassOrder, NoStacks, Outcome};

@@ -6,7 +6,7 @@
 use rustc_hash::FxHashMap;
 
 use super::flavour;
-use super::scenario::Op;
+use super::op::Op;
 
 /// The flavour of a lock of which none is known: nothing about how long it waits.
 pub(super) const FLAVOUR: &str = "lock";

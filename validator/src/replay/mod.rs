@@ -7,9 +7,11 @@ mod class_ops;
 mod defaults;
 mod flavour;
 mod kind;
+mod op;
 mod runner;
 pub mod scenario;
 pub mod trace;
+mod transactions;
 mod wound_wait;
 
 use std::fmt::Display;

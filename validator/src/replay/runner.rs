@@ -2,8 +2,8 @@
 
 use rustc_hash::FxHashMap;
 
-use super::scenario::Op;
-use super::wound_wait::Transactions;
+use super::op::{Op, field};
+use super::transactions::Transactions;
 use super::{ReplayError, defaults, flavour};
 use crate::base::event::{Acquire, AcquireFlags};
 use crate::base::id::{ClassId, LockId, Subclass, TaskId};
@@ -398,14 +398,6 @@ fn class_of(name: &str) -> &str {
     let last = name.rsplit_once('.').map_or(name, |(_, last)| last);
     let is_pair = matches!(last, "X1" | "X2" | "Y1" | "Y2" | "Z1" | "Z2");
     if is_pair { &name[..name.len() - 1] } else { name }
-}
-
-pub(super) fn missing(name: &str, op: &Op) -> ReplayError {
-    ReplayError::new(format_args!("op \"{}\" needs \"{name}\"", op.op))
-}
-
-pub(super) fn field<'a>(field: &'a Option<String>, name: &str, op: &Op) -> Result<&'a str, ReplayError> {
-    field.as_deref().ok_or_else(|| missing(name, op))
 }
 
 fn mode(op: &Op, flavour: &str) -> Result<Mode, ReplayError> {

@@ -5,9 +5,10 @@
 //! lock that is taken exclusively, a class or flavour that another op of the case gives, `which` of an interrupt's own context, the
 //! only transaction, the id of a case.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::op::Op;
 use super::runner::Runner;
 use super::{ReplayError, defaults};
 use crate::check::violation::{Level, Violation};
@@ -54,42 +55,6 @@ pub struct CaseResult {
     /// Everything found, notes included, each with the index of its op.
     #[serde(skip)]
     pub found: Vec<(usize, Violation)>,
-}
-
-/// One op, as the file has it. What an op does not need is not looked at.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub(super) struct Op {
-    pub(super) op: String,
-    pub(super) ctx: Option<String>,
-    pub(super) lock: Option<String>,
-    pub(super) class: Option<String>,
-    pub(super) flavour: Option<String>,
-    pub(super) mode: Option<String>,
-    pub(super) subclass: Option<u8>,
-    #[serde(default, deserialize_with = "flag")]
-    pub(super) trylock: bool,
-    #[serde(default, deserialize_with = "flag")]
-    pub(super) timed: bool,
-    #[serde(default, deserialize_with = "flag")]
-    pub(super) upgradable: bool,
-    pub(super) nest: Option<String>,
-    pub(super) which: Option<String>,
-    #[serde(default, deserialize_with = "flag")]
-    pub(super) threaded: bool,
-    pub(super) wwctx: Option<String>,
-    pub(super) result: Option<String>,
-    #[serde(default, deserialize_with = "flag")]
-    pub(super) slow: bool,
-    pub(super) what: Option<String>,
-    #[serde(default)]
-    pub(super) value: Value,
-    pub(super) source: Option<String>,
-    pub(super) task: Option<String>,
-}
-
-/// A flag that is `null` is off.
-fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 #[derive(Deserialize)]

@@ -1,46 +1,16 @@
 //! The wound/wait ops of a scenario: `ww_ctx_*` for transactions, `ww_lock`, `ww_trylock`, `ww_unlock` for their locks.
 
-use rustc_hash::FxHashMap;
-
 use super::ReplayError;
-use super::runner::{Runner, field};
-use super::scenario::Op;
+use super::op::{Op, field};
+use super::runner::Runner;
+use super::transactions::unknown;
 use crate::base::event::Acquire;
-use crate::base::id::LockId;
 use crate::base::mode::{Mode, Wait};
 use crate::base::site::Site;
 use crate::engine::{NoStacks, Outcome, TaskContext, Validator, WoundWait};
 
-/// The transactions of a case, by name, and who owns which lock.
-#[derive(Debug, Default)]
-pub(super) struct Transactions {
-    open: FxHashMap<String, WoundWait>,
-    /// By lock: the transaction that its lock object names as owner. An ordinary release leaves the name in place.
-    owners: FxHashMap<String, String>,
-}
-
 /// The class of wound/wait locks if an op names none.
 pub(super) const CLASS: &str = "ww.mutex";
-
-impl Transactions {
-    /// The pseudo-lock of a transaction.
-    pub(super) fn context(&self, name: &str) -> Option<LockId> {
-        self.open.get(name).map(|transaction| transaction.context)
-    }
-
-    /// The transaction of an op; the only one of the case if it names none.
-    fn named(&mut self, op: &Op) -> Result<&mut WoundWait, ReplayError> {
-        if op.wwctx.is_none() && self.open.len() == 1 {
-            return Ok(self.open.values_mut().next().expect("there is one"));
-        }
-        let name = field(&op.wwctx, "wwctx", op)?;
-        self.open.get_mut(name).ok_or_else(|| unknown(name))
-    }
-}
-
-fn unknown(name: &str) -> ReplayError {
-    ReplayError::new(format_args!("transaction \"{name}\" was never opened"))
-}
 
 impl Runner {
     pub(super) fn wound_wait(&mut self, name: &str, op: &Op, site: Site) -> Result<Outcome, ReplayError> {

@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use crate::base::id::{ClassId, StackId, TaskId};
 use crate::base::mode::Mode;
 use crate::base::site::Site;
-use crate::check::violation::{Acquisition, CycleStep, Detail, Evidence, Ordered, Violation};
+use crate::check::violation::{Acquisition, CycleStep, Detail, Evidence, Violation};
 use crate::engine::Validator;
+use crate::graph::DependencyKind;
 use crate::state::class::LockClass;
-use crate::state::class_order::ClassOrder;
 
+use super::detail::DetailWords;
 use super::frames::prune;
 use super::holder::name_callers;
 use super::model::{
@@ -17,8 +18,9 @@ use super::model::{
     ReportLock, SCHEMA,
 };
 use super::names::Names;
+use super::note::Note;
 use super::places::with_frames;
-use super::{help, under_guard, words};
+use super::{help, notes, sentences, under_guard};
 
 /// What only the embedder knows: the meaning of its own tokens. Called with no lock of the engine held.
 pub trait Resolver {
@@ -70,8 +72,8 @@ pub fn build(
     let builder = Builder { classes, resolver, names: Names::new(&ids, &|id| classes.class(id)) };
     let mut report = Report {
         schema: SCHEMA,
-        code: violation.code.as_str().to_owned(),
-        level: violation.level.as_str().to_owned(),
+        code: violation.code.into(),
+        level: violation.level,
         title: String::new(),
         fingerprint: format!("{:016x}", violation.fingerprint),
         thread: resolver.task_name(violation.task),
@@ -94,8 +96,8 @@ pub fn build(
     };
     name_callers(&mut report);
     let detail = builder.detail_words(&violation.detail);
-    report.title = words::title(violation.code, &report, &detail);
-    report.notes = words::notes(violation.code, &report, &detail);
+    report.title = sentences::title(violation.code, &report, &detail);
+    report.notes = notes::notes(violation.code, &report, &detail);
     report.notes.extend(left_out);
     report.help = help::help(violation.code, &report, &detail);
     if let Some(advice) = under_guard::advice(violation.code, &report) {
@@ -107,46 +109,23 @@ pub fn build(
 /// How many dependencies of a cycle, and how many held locks, a report shows at either end.
 const SHOWN: usize = 32;
 
-/// A violation without the middle of a list that nobody would read, and a sentence for each list that was cut.
-fn shortened(violation: &Violation) -> (Cow<'_, Violation>, Vec<String>) {
+/// A violation without the middle of a long list, and a note for each list that was cut.
+fn shortened(violation: &Violation) -> (Cow<'_, Violation>, Vec<Note>) {
     let (n_steps, n_held) = (violation.cycle.len(), violation.held.len());
     if n_steps <= 2 * SHOWN && n_held <= 2 * SHOWN {
         return (Cow::Borrowed(violation), Vec::new());
     }
     let mut short = violation.clone();
-    let mut sentences = Vec::new();
+    let mut notes = Vec::new();
     if n_steps > 2 * SHOWN {
         short.cycle.drain(SHOWN..n_steps - SHOWN);
-        sentences.push(format!(
-            "the cycle has {n_steps} dependencies; {} in the middle are left out",
-            n_steps - 2 * SHOWN
-        ));
+        notes.push(Note::CycleCut { n_steps, n_left_out: n_steps - 2 * SHOWN });
     }
     if n_held > 2 * SHOWN {
         short.held.drain(SHOWN..n_held - SHOWN);
-        sentences
-            .push(format!("{n_held} locks were held; {} in the middle are left out", n_held - 2 * SHOWN));
+        notes.push(Note::HeldCut { n_held, n_left_out: n_held - 2 * SHOWN });
     }
-    (Cow::Owned(short), sentences)
-}
-
-/// A [`Detail`] whose classes have names.
-#[derive(Debug)]
-pub(super) enum DetailWords {
-    /// Nothing.
-    None,
-    /// The thread waits for itself.
-    SelfDeadlock,
-    /// The context, the class used in it, the class held where it may interrupt.
-    Context { context: String, used_in: String, enabled: String },
-    /// What was wanted, the limit, and the class that set it.
-    WaitType { wanted: &'static str, limit: &'static str, limited_by: Option<String> },
-    /// What an assertion demands and what is the case, and what would satisfy it.
-    Assertion { message: String, remedy: &'static str },
-    /// The order of the class, and the keys of the held and of the wanted lock.
-    ClassOrder { order: ClassOrder, held: Option<u64>, wanted: Option<u64> },
-    /// The rule's own sentence.
-    Message(String),
+    (Cow::Owned(short), notes)
 }
 
 /// Every class the report names, in the order in which it names them.
@@ -166,11 +145,11 @@ fn named_ids(violation: &Violation) -> Vec<ClassId> {
         Detail::WaitType { limited_by, .. } => limited_by.iter().copied().for_each(&mut add),
         Detail::None
         | Detail::SelfDeadlock
-        | Detail::Assertion { .. }
+        | Detail::Assertion(_)
         | Detail::ClassOrder { .. }
         | Detail::Pinned { .. }
         | Detail::ByGuard
-        | Detail::Message(_) => {}
+        | Detail::Misuse(_) => {}
     }
     ids
 }
@@ -223,8 +202,8 @@ impl Builder<'_> {
         ReportLock {
             class: self.name(acquisition.class),
             hash: self.hash(acquisition.class),
-            mode: acquisition.mode.as_str().to_owned(),
-            wait: acquisition.wait.as_str().to_owned(),
+            mode: acquisition.mode,
+            wait: acquisition.wait,
             instance: acquisition.lock.instance(),
             site: with_frames(self.resolver.place(acquisition.site), &frames.frames),
             exact: frames.exact,
@@ -238,7 +217,7 @@ impl Builder<'_> {
         ReportDependency {
             from: self.name(step.from.class),
             to: self.name(step.to.class),
-            kind: step.kind.to_owned(),
+            kind: step.kind,
             held_site: with_frames(self.resolver.place(step.from.site), &frames_held.frames),
             acquire_site: with_frames(self.resolver.place(step.to.site), &frames_acquire.frames),
             thread: self.resolver.task_name(step.task),
@@ -251,7 +230,7 @@ impl Builder<'_> {
             to_hash: self.hash(step.to.class),
             instances: (step.from.lock.instance(), step.to.lock.instance()),
             closing: step.closing,
-            acquire_wait: step.to.wait.as_str().to_owned(),
+            acquire_wait: step.to.wait,
             process: self.resolver.process_name(step.task),
         }
     }
@@ -288,14 +267,7 @@ impl Builder<'_> {
             sibling: evidence.sibling,
             gate: evidence.gate.map(|gate| self.name(gate)),
             threads: evidence.n_tasks,
-            ordered: evidence.ordered.map(|ordered| {
-                let word = match ordered {
-                    Ordered::Program => "program",
-                    Ordered::Spawn => "spawn",
-                    Ordered::Join => "join",
-                };
-                word.to_owned()
-            }),
+            ordered: evidence.ordered,
             writer_seen: evidence.writer_seen,
             timed: evidence.timed,
             declared: evidence.declared,
@@ -317,28 +289,26 @@ impl Builder<'_> {
             Detail::WaitType { wanted, limit, limited_by } => {
                 DetailWords::WaitType { wanted, limit, limited_by: limited_by.map(|id| self.name(id)) }
             }
-            Detail::Assertion { message, remedy } => {
-                DetailWords::Assertion { message: message.clone(), remedy }
-            }
+            Detail::Assertion(demand) => DetailWords::Assertion(demand.clone()),
             Detail::ClassOrder { order, held, wanted } => {
                 DetailWords::ClassOrder { order: *order, held: *held, wanted: *wanted }
             }
-            Detail::Message(message) => DetailWords::Message(message.clone()),
+            Detail::Misuse(misuse) => DetailWords::Misuse(*misuse),
         }
     }
 }
 
 /// The mode as the dependency's kind has it. One witness may stand for several kinds of one dependency; the kind that
 /// closes the cycle wins over what that witness happened to do.
-fn mode_of(seen: Mode, kind: &str, acquired: bool) -> String {
-    let mode = match (kind.as_bytes(), acquired) {
-        ([b'E', _], false) => Mode::Exclusive,
-        ([b'S', _], false) if seen == Mode::Exclusive => Mode::Shared,
-        ([_, b'R'], true) => Mode::SharedRecursive,
-        ([_, b'N'], true) if seen == Mode::SharedRecursive => Mode::Shared,
+fn mode_of(seen: Mode, kind: DependencyKind, acquired: bool) -> Mode {
+    use DependencyKind::{ExclusiveNonrecursive, ExclusiveRecursive, SharedNonrecursive, SharedRecursive};
+    match (kind, acquired) {
+        (ExclusiveRecursive | ExclusiveNonrecursive, false) => Mode::Exclusive,
+        (SharedRecursive | SharedNonrecursive, false) if seen == Mode::Exclusive => Mode::Shared,
+        (ExclusiveRecursive | SharedRecursive, true) => Mode::SharedRecursive,
+        (_, true) if seen == Mode::SharedRecursive => Mode::Shared,
         _ => seen,
-    };
-    mode.as_str().to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -346,8 +316,8 @@ mod tests {
     use super::*;
     #[test]
     fn the_kind_decides_how_a_lock_was_held() {
-        assert_eq!(mode_of(Mode::Exclusive, "SN", false), "shared");
-        assert_eq!(mode_of(Mode::Exclusive, "EN", true), "exclusive");
-        assert_eq!(mode_of(Mode::Shared, "ER", true), "shared-recursive");
+        assert_eq!(mode_of(Mode::Exclusive, DependencyKind::SharedNonrecursive, false), Mode::Shared);
+        assert_eq!(mode_of(Mode::Exclusive, DependencyKind::ExclusiveNonrecursive, true), Mode::Exclusive);
+        assert_eq!(mode_of(Mode::Shared, DependencyKind::ExclusiveRecursive, true), Mode::SharedRecursive);
     }
 }

@@ -6,7 +6,7 @@
 
 use super::model::{Frame, Place, Report, ReportDependency, ReportLock};
 use super::path::is_standard_library;
-use super::places::{is_at, same_file};
+use super::places::{is_at, place_of, same_file};
 
 /// What two stacks tell of a lock that is held and one that is wanted meanwhile.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -76,18 +76,6 @@ impl Stack<'_> {
             Some(taken) if index <= taken => Place { caller: None, ..self.site.clone() },
             _ => place_of(&self.frames[index]),
         }
-    }
-}
-
-/// The place of a frame.
-pub(super) fn place_of(frame: &Frame) -> Place {
-    Place {
-        file: frame.file.clone(),
-        line: frame.line,
-        column: frame.column,
-        function: Some(frame.function.clone()),
-        caller: None,
-        in_wrapper: false,
     }
 }
 

@@ -4,22 +4,31 @@
 //! called. Everything in [`render`] is a pure function of that model (and, for source lines, of a
 //! [`render::SourceText`]).
 
+pub mod advice;
 pub mod build;
+pub mod code;
 pub mod exceptions;
 pub mod frames;
 pub mod holder;
 pub mod model;
+pub mod note;
 pub mod path;
+pub mod place;
 pub mod policy;
 pub mod render;
-
-mod help;
-mod names;
-mod places;
-mod printable;
 pub mod told;
 pub mod under_guard;
-mod words;
+
+mod detail;
+mod help;
+mod modes;
+mod names;
+mod notes;
+mod places;
+mod printable;
+mod sentences;
+mod stored;
+pub(crate) mod wire;
 
 #[cfg(test)]
 mod tests;

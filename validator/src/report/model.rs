@@ -2,7 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::violation::Code;
+use super::advice::Advice;
+use super::code::ReportCode;
+use super::note::Note;
+use crate::base::mode::{Mode, Wait};
+use crate::check::violation::{Code, Level, Ordered};
+use crate::graph::DependencyKind;
+
+pub use super::place::{Frame, Frames, Place};
+pub use crate::base::counters::Counters;
 
 /// The version of the JSON form.
 pub const SCHEMA: u32 = 1;
@@ -13,9 +21,10 @@ pub struct Report {
     /// [`SCHEMA`].
     pub schema: u32,
     /// `LD0001` …
-    pub code: String,
-    /// `error`, `warning` or `note`.
-    pub level: String,
+    pub code: ReportCode,
+    /// How sure it is.
+    #[serde(with = "super::wire")]
+    pub level: Level,
     /// One sentence that says what can happen.
     pub title: String,
     /// Sixteen hexadecimal digits: code, rotated cycle of (file, type, name, kind); no line numbers.
@@ -40,11 +49,12 @@ pub struct Report {
     pub places: Vec<LabelledPlace>,
     /// Why the level is what it is.
     pub evidence: ReportEvidence,
-    /// Sentences that explain the level and the rule, most important first.
-    #[serde(default)]
-    pub notes: Vec<String>,
-    /// What to do, most promising first.
-    pub help: Vec<String>,
+    /// What explains the level and the rule, most important first. In JSON `notes`, sentences, and `reasons`, data.
+    #[serde(flatten, with = "super::stored::note")]
+    pub notes: Vec<Note>,
+    /// What to do, most promising first. In JSON `help`, sentences, and `advice`, data.
+    #[serde(flatten, with = "super::stored::advice")]
+    pub help: Vec<Advice>,
     /// How much was looked at, and what was not.
     pub counters: Counters,
 }
@@ -66,49 +76,6 @@ pub struct ReportClass {
     pub kind: String,
 }
 
-/// A place in source text.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
-pub struct Place {
-    /// The path as the compiler saw it; empty if unknown.
-    pub file: String,
-    /// From 1; zero if unknown.
-    pub line: u32,
-    /// From 1; zero if unknown.
-    pub column: u32,
-    /// The function around it, if the stack tells.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub function: Option<String>,
-    /// The first place outside a wrapper around the lock, if it differs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub caller: Option<Box<Place>>,
-    /// Whether the function around it is known to give the guard to its caller, so that `caller` is the place that matters.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub in_wrapper: bool,
-}
-
-impl Place {
-    /// Whether the place is known.
-    pub fn is_known(&self) -> bool {
-        !self.file.is_empty() && self.line != 0
-    }
-
-    /// Where the program asks for the lock: the caller's place if this one is known to be inside a wrapper.
-    pub fn outside_wrapper(&self) -> &Self {
-        self.caller.as_deref().filter(|_| self.in_wrapper).unwrap_or(self)
-    }
-}
-
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (self.file.is_empty(), self.line, self.column) {
-            (true, ..) => f.write_str("an unknown place"),
-            (_, 0, _) => f.write_str(&self.file),
-            (_, line, 0) => write!(f, "{}:{line}", self.file),
-            (_, line, column) => write!(f, "{}:{line}:{column}", self.file),
-        }
-    }
-}
-
 /// One lock as a report points at it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ReportLock {
@@ -116,10 +83,12 @@ pub struct ReportLock {
     pub class: String,
     /// Its class's hash.
     pub hash: String,
-    /// `exclusive`, `shared` or `shared-recursive`.
-    pub mode: String,
-    /// `blocking`, `try` or `timed`.
-    pub wait: String,
+    /// How it is held or wanted.
+    #[serde(with = "super::wire")]
+    pub mode: Mode,
+    /// How its caller waits.
+    #[serde(with = "super::wire")]
+    pub wait: Wait,
     /// Its instance number.
     pub instance: u64,
     /// Where it was or would be acquired.
@@ -132,17 +101,25 @@ pub struct ReportLock {
     pub exact: bool,
 }
 
+const fn exclusive() -> Mode {
+    Mode::Exclusive
+}
+
+const fn blocking() -> Wait {
+    Wait::Blocking
+}
+
 const fn is_exact() -> bool {
     true
 }
 
 impl Report {
     /// The level as a number: two for an error, one for a warning, zero for a note. Higher is surer.
-    pub fn rank(&self) -> u8 {
-        match self.level.as_str() {
-            "error" => 2,
-            "warning" => 1,
-            _ => 0,
+    pub const fn rank(&self) -> u8 {
+        match self.level {
+            Level::Error => 2,
+            Level::Warning => 1,
+            Level::Note => 0,
         }
     }
 
@@ -150,7 +127,7 @@ impl Report {
     /// line tells apart have one fingerprint, because it survives moving code; they are different defects all the same.
     pub fn identity(&self) -> String {
         let mut hashes: Vec<&str> = self.cycle.iter().map(|step| step.from_hash.as_str()).collect();
-        if hashes.is_empty() || self.code == Code::SameClassOrder.as_str() {
+        if hashes.is_empty() || self.code == Code::SameClassOrder {
             // One class and one rule: how many of its locks the cycle runs through does not matter.
             let locks = [&self.subject, &self.conflict].into_iter().flatten();
             hashes = locks.map(|lock| lock.hash.as_str()).collect();
@@ -169,7 +146,7 @@ impl Report {
 
     /// Whether this is a cycle through several classes. Those that share a class are one problem to whoever mends it.
     pub fn is_class_cycle(&self) -> bool {
-        self.code == Code::CircularDependency.as_str() && self.cycle.len() > 1
+        self.code == Code::CircularDependency && self.cycle.len() > 1
     }
 }
 
@@ -181,7 +158,8 @@ pub struct ReportDependency {
     /// The class that was acquired, by display name.
     pub to: String,
     /// `ER`, `EN`, `SR` or `SN`.
-    pub kind: String,
+    #[serde(with = "super::wire")]
+    pub kind: DependencyKind,
     /// Where the held lock was acquired.
     pub held_site: Place,
     /// Where the other was acquired.
@@ -195,11 +173,11 @@ pub struct ReportDependency {
     /// The stack at which the other was acquired.
     pub frames_acquire: Frames,
     /// How the held lock was held.
-    #[serde(default)]
-    pub held_mode: String,
+    #[serde(default = "exclusive", with = "super::wire")]
+    pub held_mode: Mode,
     /// How the other was wanted.
-    #[serde(default)]
-    pub acquire_mode: String,
+    #[serde(default = "exclusive", with = "super::wire")]
+    pub acquire_mode: Mode,
     /// The hash of the class that was held.
     #[serde(default)]
     pub from_hash: String,
@@ -213,8 +191,8 @@ pub struct ReportDependency {
     #[serde(default)]
     pub closing: bool,
     /// How the caller of the acquisition waited: `blocking` or `timed`.
-    #[serde(default)]
-    pub acquire_wait: String,
+    #[serde(default = "blocking", with = "super::wire")]
+    pub acquire_wait: Wait,
     /// The process of the first sighting, when records of several were joined; else empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub process: String,
@@ -229,35 +207,6 @@ pub struct LabelledPlace {
     pub place: Place,
 }
 
-/// A stack, and whether it is the very one of the sighting.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Frames {
-    /// False if another path may have led to the same chain.
-    pub exact: bool,
-    /// Innermost first, pruned.
-    pub frames: Vec<Frame>,
-}
-
-impl Frames {
-    /// Whether no stack is known.
-    pub fn is_empty(&self) -> bool {
-        self.frames.is_empty()
-    }
-}
-
-/// One frame of a stack.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Frame {
-    /// The demangled function name.
-    pub function: String,
-    /// The source file; empty if unknown.
-    pub file: String,
-    /// From 1; zero if unknown.
-    pub line: u32,
-    /// From 1; zero if unknown.
-    pub column: u32,
-}
-
 /// Why the level is what it is.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct ReportEvidence {
@@ -270,7 +219,8 @@ pub struct ReportEvidence {
     /// How many threads took part.
     pub threads: usize,
     /// `program`, `spawn`, `join`, or null if nothing ordered the sides.
-    pub ordered: Option<String>,
+    #[serde(default, with = "super::wire::option")]
+    pub ordered: Option<Ordered>,
     /// Whether a writer was seen on every class whose readers the cycle waits for.
     pub writer_seen: bool,
     /// Whether the cycle needs a timed acquisition.
@@ -292,20 +242,4 @@ impl ReportEvidence {
     pub fn is_out_of_reach(&self) -> bool {
         self.owned || self.fresh
     }
-}
-
-/// How much was looked at, and what was not.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Counters {
-    /// Registered classes.
-    pub classes: u64,
-    /// Dependencies in the graph.
-    pub dependencies: u64,
-    /// Validated chains.
-    pub chains: u64,
-    /// Reports, classes or events that did not fit and are only counted.
-    pub dropped: u64,
-    /// Events that could not be looked at (re-entered, held stack unknown, stale holders).
-    pub unseen: u64,
 }

@@ -1,8 +1,7 @@
 //! Where a place of a report is, seen from its stack: which line of the program, in which function, called from where.
 
-use super::holder::place_of;
-use super::model::{Frame, Place};
 use super::path::is_standard_library;
+use super::place::{Frame, Place};
 
 /// Adds to `place` what its stack tells: the line of the program that it stands for, and the function around it.
 pub(super) fn with_frames(place: Place, frames: &[Frame]) -> Place {
@@ -14,6 +13,18 @@ pub(super) fn with_frames(place: Place, frames: &[Frame]) -> Place {
             .map(|frame| frame.function.clone());
     }
     place
+}
+
+/// The place of a frame.
+pub(super) fn place_of(frame: &Frame) -> Place {
+    Place {
+        file: frame.file.clone(),
+        line: frame.line,
+        column: frame.column,
+        function: Some(frame.function.clone()),
+        caller: None,
+        in_wrapper: false,
+    }
 }
 
 /// Whether a frame stands at a place.

@@ -1,7 +1,10 @@
 //! A report whose texts can be printed: names of threads, types and functions, paths, and the sentences made of them.
 
+use std::fmt::Display;
+
 use crate::base::printable::printable;
 
+use super::code::ReportCode;
 use super::model::{Frame, Place, Report, ReportLock};
 
 impl Report {
@@ -19,9 +22,10 @@ impl Report {
     }
 
     fn each_text(&mut self, change: &mut impl FnMut(&mut String)) {
-        for text in
-            [&mut self.code, &mut self.level, &mut self.title, &mut self.fingerprint, &mut self.thread]
-        {
+        if let ReportCode::Newer(code) = &mut self.code {
+            change(code);
+        }
+        for text in [&mut self.title, &mut self.fingerprint, &mut self.thread] {
             change(text);
         }
         for class in &mut self.classes {
@@ -31,9 +35,8 @@ impl Report {
             place(&mut class.site, change);
         }
         for step in &mut self.cycle {
-            let names = [&mut step.from, &mut step.to, &mut step.kind, &mut step.thread, &mut step.process];
-            let modes = [&mut step.held_mode, &mut step.acquire_mode, &mut step.acquire_wait];
-            names.into_iter().chain(modes).for_each(&mut *change);
+            let names = [&mut step.from, &mut step.to, &mut step.thread, &mut step.process];
+            names.into_iter().for_each(&mut *change);
             place(&mut step.held_site, change);
             place(&mut step.acquire_site, change);
             frames(&mut step.frames_held.frames, change);
@@ -45,13 +48,24 @@ impl Report {
             change(&mut labelled.label);
             place(&mut labelled.place, change);
         }
-        self.evidence.gate.iter_mut().chain(&mut self.evidence.ordered).for_each(&mut *change);
-        self.notes.iter_mut().chain(&mut self.help).for_each(&mut *change);
+        self.evidence.gate.iter_mut().for_each(&mut *change);
+        self.notes.iter_mut().for_each(|note| sentence(note, change));
+        self.help.iter_mut().for_each(|advice| sentence(advice, change));
+    }
+}
+
+/// What a sentence is made of may come from anywhere: if its words change, only they are left.
+fn sentence<T: Display + From<String>>(data: &mut T, change: &mut impl FnMut(&mut String)) {
+    let words = data.to_string();
+    let mut changed = words.clone();
+    change(&mut changed);
+    if changed != words {
+        *data = T::from(changed);
     }
 }
 
 fn lock(lock: &mut ReportLock, change: &mut impl FnMut(&mut String)) {
-    for text in [&mut lock.class, &mut lock.hash, &mut lock.mode, &mut lock.wait] {
+    for text in [&mut lock.class, &mut lock.hash] {
         change(text);
     }
     place(&mut lock.site, change);
@@ -86,25 +100,27 @@ mod tests {
         let place = format!(r#"{{"file": {0}, "line": 3, "column": 1, "function": {0}}}"#, quoted());
         let frames = format!(r#"[{{"function": {0}, "file": {0}, "line": 1, "column": 1}}]"#, quoted());
         let lock = format!(
-            r#"{{"class": {0}, "hash": {0}, "mode": {0}, "wait": {0}, "instance": 1, "site": {place},
+            r#"{{"class": {0}, "hash": {0}, "mode": "shared", "wait": "try", "instance": 1, "site": {place},
                 "frames": {frames}}}"#,
             quoted()
         );
         let step = format!(
-            r#"{{"from": {0}, "to": {0}, "kind": {0}, "held_site": {place}, "acquire_site": {place},
+            r#"{{"from": {0}, "to": {0}, "kind": "EN", "held_site": {place}, "acquire_site": {place},
                 "thread": {0}, "count": 1, "process": {0},
                 "frames_held": {{"exact": true, "frames": {frames}}},
                 "frames_acquire": {{"exact": false, "frames": {frames}}}}}"#,
             quoted()
         );
         let json = format!(
-            r#"{{"schema": 1, "code": "LD0003", "level": "error", "title": {0}, "fingerprint": {0}, "thread": {0},
+            r#"{{"schema": 1, "code": {0}, "level": "error", "title": {0}, "fingerprint": {0}, "thread": {0},
                 "classes": [{{"name": {0}, "site": {place}, "hash": {0}, "type": {0}}}], "cycle": [{step}, {step}],
                 "held": [{lock}], "subject": {lock}, "conflict": {lock},
                 "places": [{{"label": {0}, "place": {place}}}],
                 "evidence": {{"same_instances": true, "sibling": false, "gate": {0}, "threads": 1,
                     "ordered": null, "writer_seen": false}},
-                "notes": [{0}], "help": [{0}],
+                "notes": [{0}, "x"], "help": [{0}],
+                "reasons": [{{"reason": "verbatim", "sentence": {0}}},
+                    {{"reason": "only_readers", "classes": [{0}]}}],
                 "counters": {{"classes": 1, "dependencies": 1, "chains": 1, "dropped": 0, "unseen": 0}}}}"#,
             quoted()
         );

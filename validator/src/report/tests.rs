@@ -4,15 +4,21 @@ use std::num::NonZeroU32;
 
 use crate::base::id::{ClassId, LockId, StackId, Subclass, TaskId};
 use crate::base::mode::{Mode, Wait};
+use crate::base::query::HeldQuery;
 use crate::base::site::Site;
-use crate::check::violation::{Acquisition, Code, CycleStep, Detail, Evidence, Level, Ordered, Violation};
+use crate::check::violation::{
+    Acquisition, Code, CycleStep, Demand, Detail, Evidence, Level, Misuse, Ordered, Violation,
+};
+use crate::graph::DependencyKind as Kind;
 use crate::state::class::{ClassAttributes, LockClass, LockClassKey};
 use crate::state::class_order::ClassOrder;
 
-use super::build::DetailWords;
+use super::advice::{Advice, General};
 use super::build::{Classes, Resolver, build};
+use super::detail::DetailWords;
 use super::help;
 use super::model::{Counters, Frame, Place, Report};
+use super::note::{GateEffect, Note};
 use super::render::{NoSource, SourceText, Styles, TextOptions, brief, json_line, text};
 use super::told::{Earlier, Told};
 
@@ -129,7 +135,7 @@ fn lock(index: usize, instance: u64, mode: Mode, line: u64) -> Acquisition {
     }
 }
 
-fn step(from: Acquisition, to: Acquisition, kind: &'static str, task: u32, count: u64) -> CycleStep {
+fn step(from: Acquisition, to: Acquisition, kind: Kind, task: u32, count: u64) -> CycleStep {
     CycleStep {
         from: Acquisition { stack_exact: task == 2, ..from },
         to,
@@ -161,8 +167,14 @@ fn inversion() -> Violation {
     let journal = lock(1, 2, Mode::Exclusive, 6);
     Violation {
         cycle: vec![
-            step(accounts, journal, "EN", 1, 3),
-            step(lock(1, 2, Mode::Exclusive, 9), lock(0, 1, Mode::Exclusive, 11), "EN", 2, 1),
+            step(accounts, journal, Kind::ExclusiveNonrecursive, 1, 3),
+            step(
+                lock(1, 2, Mode::Exclusive, 9),
+                lock(0, 1, Mode::Exclusive, 11),
+                Kind::ExclusiveNonrecursive,
+                2,
+                1,
+            ),
         ],
         held: vec![lock(3, 9, Mode::Exclusive, 8), lock(1, 2, Mode::Exclusive, 9)],
         evidence: Evidence {
@@ -214,9 +226,15 @@ fn circular_dependency_as_json() {
 #[test]
 fn three_readers_that_need_a_writer() {
     let cycle = vec![
-        step(lock(0, 1, Mode::Exclusive, 4), lock(2, 3, Mode::Shared, 14), "EN", 1, 1),
-        step(lock(2, 4, Mode::Shared, 14), lock(1, 2, Mode::Exclusive, 9), "SN", 1, 1),
-        step(lock(1, 2, Mode::Exclusive, 9), lock(0, 1, Mode::Exclusive, 11), "EN", 2, 1),
+        step(lock(0, 1, Mode::Exclusive, 4), lock(2, 3, Mode::Shared, 14), Kind::ExclusiveNonrecursive, 1, 1),
+        step(lock(2, 4, Mode::Shared, 14), lock(1, 2, Mode::Exclusive, 9), Kind::SharedNonrecursive, 1, 1),
+        step(
+            lock(1, 2, Mode::Exclusive, 9),
+            lock(0, 1, Mode::Exclusive, 11),
+            Kind::ExclusiveNonrecursive,
+            2,
+            1,
+        ),
     ];
     let evidence = Evidence { sibling: true, n_tasks: 2, ..Evidence::default() };
     let found = Violation { cycle, evidence, ..violation(Code::CircularDependency, Level::Warning) };
@@ -235,13 +253,19 @@ fn what_follows_from_an_earlier_report_is_told_in_few_words() {
     let direct = inversion().cycle;
     // The same closing dependency, but round by the rates.
     let detour = vec![
-        step(lock(0, 1, Mode::Exclusive, 4), lock(2, 3, Mode::Shared, 14), "ES", 1, 1),
-        step(lock(2, 3, Mode::Shared, 14), lock(1, 2, Mode::Exclusive, 9), "SN", 1, 1),
+        step(lock(0, 1, Mode::Exclusive, 4), lock(2, 3, Mode::Shared, 14), Kind::ExclusiveNonrecursive, 1, 1),
+        step(lock(2, 3, Mode::Shared, 14), lock(1, 2, Mode::Exclusive, 9), Kind::SharedNonrecursive, 1, 1),
         direct[1].clone(),
     ];
     let other = vec![
-        step(lock(0, 1, Mode::Exclusive, 4), lock(2, 3, Mode::Shared, 14), "ES", 1, 1),
-        step(lock(2, 3, Mode::Exclusive, 14), lock(0, 1, Mode::Exclusive, 11), "EN", 2, 1),
+        step(lock(0, 1, Mode::Exclusive, 4), lock(2, 3, Mode::Shared, 14), Kind::ExclusiveNonrecursive, 1, 1),
+        step(
+            lock(2, 3, Mode::Exclusive, 14),
+            lock(0, 1, Mode::Exclusive, 11),
+            Kind::ExclusiveNonrecursive,
+            2,
+            1,
+        ),
     ];
     let first = with(1, Level::Warning, direct.clone());
     assert_eq!(told.note(&first, true), None, "nothing was told before");
@@ -278,7 +302,13 @@ fn a_cycle_with_a_class_that_no_report_had_is_told_in_full() {
     let mut told = Told::default();
     let with = |fingerprint, pairs: &[(usize, usize)]| {
         let step = |&(from, to): &(usize, usize)| {
-            step(lock(from, 1, Mode::Exclusive, 4), lock(to, 2, Mode::Exclusive, 9), "EN", 1, 1)
+            step(
+                lock(from, 1, Mode::Exclusive, 4),
+                lock(to, 2, Mode::Exclusive, 9),
+                Kind::ExclusiveNonrecursive,
+                1,
+                1,
+            )
         };
         report(&Violation { fingerprint, cycle: pairs.iter().map(step).collect(), ..inversion() })
     };
@@ -302,8 +332,8 @@ fn a_cycle_with_a_class_that_no_report_had_is_told_in_full() {
 fn an_initialisation_is_not_to_be_tried_and_of_two_equal_orders_both_are_told() {
     let mut found = report(&inversion());
     let advice = |report: &Report| help::help(Code::CircularDependency, report, &DetailWords::None);
-    let is_tried = |help: &[String]| help.iter().any(|help| help.contains("with a try-lock"));
-    let tells_other = |help: &[String]| help.iter().any(|help| help.contains("change the other: release"));
+    let is_tried = |help: &[Advice]| help.iter().any(|help| matches!(help, Advice::TryLock { .. }));
+    let tells_other = |help: &[Advice]| help.iter().any(|help| matches!(help, Advice::ChangeOther { .. }));
     found.cycle.iter_mut().zip([3, 2]).for_each(|(step, count)| step.count = count);
     assert!(is_tried(&advice(&found)));
     assert!(!tells_other(&advice(&found)), "one is less work");
@@ -318,18 +348,20 @@ fn an_initialisation_is_not_to_be_tried_and_of_two_equal_orders_both_are_told() 
     assert!(!tells_other(&advice(&found)), "nobody releases a `Once`: {:?}", advice(&found));
     found.classes.iter_mut().for_each(|class| class.kind = "Mutex".into());
     assert!(tells_other(&advice(&found)));
-    assert!(!advice(&found).iter().any(|help| help.contains("try-lock there")), "two places were named");
+    assert!(
+        !advice(&found).iter().any(|help| matches!(help, Advice::TryLock { at: None, .. })),
+        "two places were named"
+    );
 }
 
 #[test]
 fn an_initialisation_that_waits_for_itself_has_no_guard_to_drop() {
     let found = simple_rules().into_iter().find(|found| found.code == Code::Recursion).expect("one of them");
     let mut found = report(&found);
-    let advice = |report: &Report| help::help(Code::Recursion, report, &DetailWords::SelfDeadlock).join("; ");
-    assert!(advice(&found).contains("drop the guard"), "{}", advice(&found));
+    let advice = |report: &Report| help::help(Code::Recursion, report, &DetailWords::SelfDeadlock);
+    assert!(matches!(advice(&found)[0], Advice::DropGuard { .. }), "{:?}", advice(&found));
     found.classes.iter_mut().for_each(|class| class.kind = "OnceLock".into());
-    assert!(!advice(&found).contains("guard"), "{}", advice(&found));
-    assert!(advice(&found).contains("keep the initialiser from asking"), "{}", advice(&found));
+    assert_eq!(advice(&found), [General::InitialiserAsks, General::InitialiserPath].map(Advice::from));
 }
 
 #[test]
@@ -360,18 +392,11 @@ fn a_fair_read_that_a_gate_keeps_from_every_writer() {
     let note = report(&found);
     insta::assert_snapshot!(text(&note, &TextOptions { n_frames: 0, ..TextOptions::default() }, &Fixture));
     found.level = Level::Warning;
-    assert!(note.notes[0].ends_with("nothing can hang as long as that is so"), "{:?}", note.notes);
-    assert!(
-        report(&found).notes[0].contains("there are several locks of its class"),
-        "{:?}",
-        report(&found).notes
-    );
+    let gated = |effect| [Note::GatedReads { gate: "gate".into(), effect }];
+    assert_eq!(note.notes, gated(GateEffect::Safe));
+    assert_eq!(report(&found).notes, gated(GateEffect::SafeForThese));
     found.evidence = Evidence { writer_seen: true, ..Evidence::default() };
-    assert!(
-        report(&found).notes[0].starts_with("a writer of this class was seen"),
-        "{:?}",
-        report(&found).notes
-    );
+    assert_eq!(report(&found).notes, [Note::WriterSeen]);
 }
 
 /// One violation of each of the rules that are not about a cycle.
@@ -396,9 +421,8 @@ fn simple_rules() -> Vec<Violation> {
         held: Some(held),
         wanted: Some(wanted),
     };
-    let message = |text: &str| Detail::Message(text.into());
-    let after_done = message("the lock is acquired after the acquire phase of its context was closed");
-    let not_held = message("the lock is unpinned, but this thread does not hold it");
+    let after_done = Detail::Misuse(Misuse::AfterDone);
+    let not_held = Detail::Misuse(Misuse::UnpinNotHeld);
     let limit = Detail::WaitType { wanted: "sleep", limit: "spin", limited_by: Some(class(1)) };
     vec![
         with(Code::Recursion, lock(1, 2, Mode::Exclusive, 6), Some(held), Detail::SelfDeadlock),
@@ -427,10 +451,7 @@ fn simple_rules() -> Vec<Violation> {
             Code::Assertion,
             held,
             None,
-            Detail::Assertion {
-                message: "the lock must be held exclusively here, and it is held shared".into(),
-                remedy: "acquire the lock exclusively before this point",
-            },
+            Detail::Assertion(Demand::Lock { query: HeldQuery::HeldExclusive, found: Some(Mode::Shared) }),
         ),
         with(Code::NestLockNotHeld, wanted, None, Detail::None),
         with(

@@ -3,6 +3,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::model::{Report, ReportDependency};
+use crate::graph::DependencyKind;
 
 /// How many dependencies, and how many classes, are remembered; what is about others is told in full.
 const MAX_KNOWN: usize = 4096;
@@ -139,7 +140,7 @@ impl Told {
 }
 
 /// A dependency: from, to and kind.
-type Key = (String, String, String);
+type Key = (String, String, DependencyKind);
 
 fn note(dependencies: &mut FxHashMap<Key, Known>, key: Key, this: &Known) {
     let is_full = dependencies.len() >= MAX_KNOWN;
@@ -153,5 +154,5 @@ fn note(dependencies: &mut FxHashMap<Key, Known>, key: Key, this: &Known) {
 }
 
 fn key(step: &ReportDependency) -> Key {
-    (step.from_hash.clone(), step.to_hash.clone(), step.kind.clone())
+    (step.from_hash.clone(), step.to_hash.clone(), step.kind)
 }

@@ -5,41 +5,34 @@
 
 use crate::check::violation::Code;
 
-use super::model::{Frame, Report, ReportLock};
-use super::places::{is_at, same_file};
+use super::advice::Advice;
+use super::model::{Frame, Place, Report, ReportLock};
+use super::places::{is_at, place_of, same_file};
 
-/// Advice about the call, if the stacks tell which it is.
-pub(super) fn advice(code: Code, report: &Report) -> Option<String> {
+/// Advice about the call, if the stacks show which it is.
+pub(super) fn advice(code: Code, report: &Report) -> Option<Advice> {
     if !matches!(code, Code::Recursion | Code::RecursiveFairRead) {
         return None;
     }
     let (held, wanted) = report.conflict.as_ref().zip(report.subject.as_ref())?;
-    Some(sentence(&held.class, &wanted.frames, call(held, wanted)?))
+    Some(of_call(&held.class, &wanted.frames, call(held, wanted)?))
 }
 
 /// Advice about the call at this index of the stack, which led to the second acquisition.
 ///
 /// ```
-/// use lockdep_validator::report::{model::Frame, under_guard::sentence};
+/// use lockdep_validator::report::{model::Frame, under_guard::of_call};
 /// let frame = |function: &str, line| Frame { function: function.into(), file: "a.rs".into(), line, column: 9 };
 /// let stack = [frame("log", 7), frame("<Talkative as core::fmt::Display>::fmt", 40), frame("log", 8)];
-/// assert!(sentence("Mutex<File>", &stack, 2).contains("is alive during the call at a.rs:8:9"));
+/// let advice = of_call("Mutex<File>", &stack, 2);
+/// assert!(advice.to_string().contains("is alive during the call at a.rs:8:9"));
 /// ```
-pub fn sentence(class: &str, frames: &[Frame], call: usize) -> String {
+pub fn of_call(class: &str, frames: &[Frame], call: usize) -> Advice {
     let is_destructor = |frame: &&Frame| frame.function.ends_with("core::ops::drop::Drop>::drop");
     // The outermost is what the call lets go.
-    let destructor = frames[..call].iter().rfind(is_destructor);
-    let (through, remedy) = match destructor {
-        Some(frame) => (
-            format!(", where `{}` comes", frame.function),
-            "move the value out under the guard, and drop it after the guard",
-        ),
-        None => (", which comes".to_owned(), "let the guard go before that call"),
-    };
-    let Frame { file, line, column, .. } = &frames[call];
-    format!(
-        "the guard of `{class}` is alive during the call at {file}:{line}:{column}{through} back to the lock: {remedy}"
-    )
+    let destructor = frames[..call].iter().rfind(is_destructor).map(|frame| frame.function.clone());
+    let place = Place { function: None, ..place_of(&frames[call]) };
+    Advice::UnderCall { class: class.to_owned(), call: place, destructor }
 }
 
 /// The index of the call in the stack of the second acquisition; `None` where it would be a guess.
@@ -74,7 +67,7 @@ fn call(held: &ReportLock, wanted: &ReportLock) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::model::Place;
+    use crate::base::mode::{Mode, Wait};
 
     fn frames(list: &[(&str, &str, u32)]) -> Vec<Frame> {
         let frame = |&(function, file, line): &(&str, &str, u32)| Frame {
@@ -93,8 +86,8 @@ mod tests {
         ReportLock {
             class: "Mutex<Tail>".into(),
             hash: String::new(),
-            mode: "exclusive".into(),
-            wait: "blocking".into(),
+            mode: Mode::Exclusive,
+            wait: Wait::Blocking,
             instance: 1,
             site,
             frames,
@@ -145,7 +138,7 @@ mod tests {
             ("<app::Asking as core::ops::drop::Drop>::drop", "main.rs", 15),
             ("remove", "handle.rs", 271),
         ];
-        let said = sentence("Mutex<State>", &frames(&stack), 2);
+        let said = of_call("Mutex<State>", &frames(&stack), 2).to_string();
         assert!(
             said.contains(
                 "at handle.rs:271:5, where `<app::Asking as core::ops::drop::Drop>::drop` comes back"

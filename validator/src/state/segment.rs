@@ -26,6 +26,22 @@ pub enum Ordered {
     Join,
 }
 
+impl Ordered {
+    /// The reason as reports write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Program => "program",
+            Self::Spawn => "spawn",
+            Self::Join => "join",
+        }
+    }
+
+    /// Reads what [`Ordered::as_str`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Program, Self::Spawn, Self::Join].into_iter().find(|ordered| ordered.as_str() == text)
+    }
+}
+
 #[derive(Debug, Default)]
 struct TaskOrigin {
     /// The last segment of the parent that ran before this task started.

@@ -31,7 +31,7 @@ fn advice(text: &str, manifest: &str) -> Option<String> {
         frames_wanted: &[],
     };
     let call = Call::read(&held, &sources).expect("just written");
-    let said = long_life(&sighting, &call, &sources);
+    let said = long_life(&sighting, &call, &sources).map(|advice| advice.to_string());
     std::fs::remove_dir_all(folder).expect("ours");
     said
 }
@@ -119,7 +119,8 @@ fn a_destructor_under_the_last_expression_is_told_before_edition_2024() {
             frames_held: &[frame("m::f", 3)],
             frames_wanted: frames,
         };
-        long_life(&sighting, &Call::read(&held, &sources).expect("just written"), &sources)
+        let advice = long_life(&sighting, &Call::read(&held, &sources).expect("just written"), &sources);
+        advice.map(|advice| advice.to_string())
     };
     assert!(said("2021", &by_drop).is_some_and(|said| said.contains("last expression of its block")));
     assert_eq!(said("2024", &by_drop), None, "there it is dropped first");
@@ -130,6 +131,7 @@ fn a_destructor_under_the_last_expression_is_told_before_edition_2024() {
 /// The report of a recursion in this text: `lock()` is called first where the guard is made.
 fn recursion(text: &str, wanted: &[(&str, u32)]) -> Vec<String> {
     use lockdep_validator::report::model::ReportLock;
+    use lockdep_validator::{Mode, Wait};
 
     let folder = std::env::temp_dir().join(format!(
         "lockdep-under-{}-{:?}",
@@ -150,22 +152,22 @@ fn recursion(text: &str, wanted: &[(&str, u32)]) -> Vec<String> {
     let lock = |line, frames| ReportLock {
         class: "A".into(),
         hash: String::new(),
-        mode: "exclusive".into(),
-        wait: "blocking".into(),
+        mode: Mode::Exclusive,
+        wait: Wait::Blocking,
         instance: 1,
         site: Place { file: "a.rs".into(), line, column: 5, ..Place::default() },
         frames,
         exact: true,
     };
     let mut report = crate::records::fixture::inversion_report();
-    report.code = "LD0001".into();
+    report.code = Code::Recursion.into();
     report.cycle.clear();
-    report.help = vec![format!("{GENERAL} lives on")];
+    report.help = vec![General::HeadOfMatch.into()];
     report.conflict = Some(lock(line, Vec::new()));
     report.subject = Some(lock(frames[0].line, frames));
     add(&mut report, &Sources::new(vec![folder.clone()]));
     std::fs::remove_dir_all(folder).expect("ours");
-    report.help
+    report.help.iter().map(Advice::to_string).collect()
 }
 
 #[test]
@@ -181,7 +183,7 @@ fn the_call_under_a_guard_is_found_by_its_function_where_no_stack_tells() {
 #[test]
 fn what_a_macro_writes_is_not_the_users_to_mend() {
     let said = recursion("fn f() {\n    once!(lock());\n}\n", &[("f", 2), ("main", 9)]);
-    assert!(said[0].contains("in what the macro at a.rs:2:5 writes"), "{said:?}");
+    assert!(said[0].contains("come from the macro expanded at a.rs:2:5"), "{said:?}");
     assert_eq!(said.len(), 1, "and no head of a `match` is looked for: {said:?}");
 }
 
@@ -209,7 +211,7 @@ fn the_guard_of_a_wrapper_is_found_where_its_caller_keeps_it() {
     ] {
         let said = behind_wrapper(set);
         assert!(
-            said[0].starts_with(&format!("`{variable}`, which `state` gave at a.rs:")),
+            said[0].starts_with(&format!("`{variable}`, which `state` returned at a.rs:")),
             "{set}: {said:?}"
         );
     }
@@ -226,6 +228,6 @@ fn the_guard_of_a_wrapper_is_found_where_its_caller_keeps_it() {
         "fn set(&self) {\n    let g = self.restate();\n    self.state(); // again\n}",
     ] {
         let said = behind_wrapper(set);
-        assert!(!said.iter().any(|said| said.contains("gave at")), "{set}: {said:?}");
+        assert!(!said.iter().any(|said| said.contains("returned at")), "{set}: {said:?}");
     }
 }

@@ -1,39 +1,34 @@
 //! Who holds the guard that a wrapper gave away.
 //!
 //! Where `fn lock(&self) -> Guard` is called twice, both acquisitions are in one line of the wrapper, and the stack that is known
-//! of the first may be that of another path. Whoever holds the guard is active, though, and its source shows an earlier call.
+//! of the first may be that of another path. The function that holds the guard is active, and its source shows an earlier call.
 
+use lockdep_validator::report::advice::Advice;
 use lockdep_validator::report::model::{Frame, Place, Report};
 
-use super::begins_function;
 use super::call::Call;
+use super::{begins_function, is_recursion};
 use crate::source::Sources;
 
 /// How far above the second call the first is looked for.
 const MAX_LINES: usize = 400;
 
-/// How the advice begins that names the line of the wrapper.
-pub(super) const GENERAL: &str = "drop the guard acquired at";
-
 /// Advice about the earlier call of the wrapper in the function that calls it again, if the guard has a name there.
-pub(super) fn earlier_call(report: &Report, sources: &Sources) -> Option<String> {
+pub(super) fn earlier_call(report: &Report, sources: &Sources) -> Option<Advice> {
     let (held, wanted) = report.conflict.as_ref().zip(report.subject.as_ref())?;
     let (first, second) = (&held.site, &wanted.site);
     let is_one_place = (&first.file, first.line, first.column) == (&second.file, second.line, second.column);
     let is_known = held.exact && !held.frames.is_empty();
-    if !["LD0001", "LD0014"].contains(&report.code.as_str()) || !is_one_place || is_known {
+    if !is_recursion(report) || !is_one_place || is_known {
         return None;
     }
     let mut frames = wanted.frames.iter();
     let wrapper = frames.find(|frame| (&frame.file, frame.line) == (&second.file, second.line))?;
     let caller = frames.next()?;
     let name = wrapper.function.rsplit("::").next().filter(|name| !name.contains(['{', '<', '>']))?;
-    let (variable, at) = kept_before(name, caller, sources)?;
-    let Frame { file, line, .. } = caller;
-    Some(format!(
-        "`{variable}`, which `{name}` gave at {at}, is alive when `{name}` is called again at {file}:{line}: let it go before, or \
-         pass it on"
-    ))
+    let (variable, given) = kept_before(name, caller, sources)?;
+    let again = Place { file: caller.file.clone(), line: caller.line, ..Place::default() };
+    Some(Advice::KeptGuard { variable, wrapper: name.to_owned(), given, again })
 }
 
 /// The variable that keeps what an earlier call of `name` in the same function gave, and the place of that call.

@@ -125,7 +125,7 @@ fn the_report_says_why_it_is_a_warning_and_does_not_claim_that_it_hangs() {
     let lowered = |source: &str| {
         std::fs::write(folder.join("src/bank.rs"), source).expect("written");
         let mut report = inversion_report();
-        assert_eq!(report.level, "error");
+        assert_eq!(report.level, lockdep_validator::Level::Error);
         let sources = Sources::new(vec![folder.clone()]);
         lower(&mut report, &sources);
         let shown = text(&report, &TextOptions::default(), &sources);

@@ -11,9 +11,10 @@ use lockdep_validator::base::id::Subclass;
 use lockdep_validator::engine::StackSource;
 use lockdep_validator::report::build::Resolver;
 use lockdep_validator::report::model::{Frame, Frames, Place, Report};
+use lockdep_validator::report::note::Note;
 use lockdep_validator::state::class::{ClassAttributes, Validation};
 use lockdep_validator::{
-    Acquire, ClassHash, ClassId, Code, Config, LockClassKey, LockId, Mode, Site, StackId, TaskContext,
+    Acquire, ClassHash, ClassId, Code, Config, Level, LockClassKey, LockId, Mode, Site, StackId, TaskContext,
     TaskId, Validator, Violation, Wait,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -48,20 +49,17 @@ pub(crate) fn recheck(
 fn lowered(report: &mut Report, shared: &FxHashSet<ClassHash>) {
     let is_shared = |hash: &str| ClassHash::parse(hash).is_some_and(|hash| shared.contains(&hash));
     let is_one_process = report.cycle.windows(2).all(|pair| pair[0].process == pair[1].process);
-    if is_one_process || report.level != "error" || report.cycle.iter().all(|step| is_shared(&step.from_hash))
+    if is_one_process
+        || report.level != Level::Error
+        || report.cycle.iter().all(|step| is_shared(&step.from_hash))
     {
         return;
     }
-    report.level = "warning".to_owned();
+    report.level = Level::Warning;
     report.evidence.same_instances = false;
     report.evidence.declared = false;
-    let same = ["the very lock objects", "the locks of each class are interchangeable"];
-    report.notes.retain(|note| !same.iter().any(|start| note.starts_with(start)));
-    report.notes.insert(
-        0,
-        "each side was seen in a process of its own, with locks of its own: it hangs if one process runs both on the same locks"
-            .to_owned(),
-    );
+    report.notes.retain(|note| !matches!(note, Note::SameObjects | Note::Interchangeable));
+    report.notes.insert(0, Note::SeparateProcesses);
 }
 
 /// The engine, and what its tokens mean.
@@ -293,7 +291,7 @@ mod tests {
     }
 
     /// One process for each list of (held, taken, gate).
-    fn levels(processes: &[&[(usize, usize, Option<usize>)]], is_static: bool) -> Vec<String> {
+    fn levels(processes: &[&[(usize, usize, Option<usize>)]], is_static: bool) -> Vec<&'static str> {
         let all = classes();
         let records: Vec<String> = processes
             .iter()
@@ -310,7 +308,7 @@ mod tests {
             .collect();
         let mut union = union_of(&records);
         recheck(&mut union, &|_| is_static);
-        union.reports.values().map(|joined| joined.report.level.clone()).collect()
+        union.reports.values().map(|joined| joined.report.level.as_str()).collect()
     }
 
     #[test]
@@ -342,7 +340,7 @@ mod tests {
             }
             let mut union = union_of(&[record(1, "", lines, true)]);
             recheck(&mut union, &|_| false);
-            union.reports.values().map(|joined| joined.report.level.clone()).collect::<Vec<_>>()
+            union.reports.values().map(|joined| joined.report.level.as_str()).collect::<Vec<_>>()
         };
         assert_eq!(level([2, 2]), ["warning"], "perhaps the same lock");
         assert_eq!(level([2, 3]), ["error"], "locks of two classes");

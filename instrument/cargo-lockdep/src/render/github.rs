@@ -1,5 +1,7 @@
 //! Workflow commands of GitHub Actions: annotations on the lines of a pull request.
 
+use lockdep_validator::Level;
+
 use super::{Findings, message, places};
 use crate::suppress::Judgement;
 
@@ -11,10 +13,10 @@ pub(super) fn render(found: &Findings<'_>) -> String {
         let one = group.head;
         let report = &one.report;
         // An annotation that fails nothing must not look as if it did.
-        let command = match (&one.judgement, report.level.as_str()) {
+        let command = match (&one.judgement, report.level) {
             (Judgement::Excepted(_), _) => "notice",
-            (_, "error") => "error",
-            (_, "warning") => "warning",
+            (_, Level::Error) => "error",
+            (_, Level::Warning) => "warning",
             _ => "notice",
         };
         let (main, others) = places(report);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lockdep_validator::ClassHash;
+use lockdep_validator::{ClassHash, Code};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 
@@ -53,7 +53,7 @@ impl Drawn {
         let union = found.union;
         let labels = Labels::new(union.classes.values());
         let mut cyclic: FxHashSet<(String, String)> = FxHashSet::default();
-        for one in found.reports.iter().filter(|one| one.report.code == "LD0003") {
+        for one in found.reports.iter().filter(|one| one.report.code == Code::CircularDependency) {
             cyclic.extend(one.report.cycle.iter().map(|step| (step.from_hash.clone(), step.to_hash.clone())));
         }
         let mut classes: Vec<_> = union.classes.values().collect();
@@ -84,8 +84,8 @@ impl Drawn {
                 tests: Vec::new(),
                 in_cycle,
             });
-            if !edge.kinds.split(' ').any(|known| known == kind.kernel_name()) {
-                edge.kinds = format!("{} {}", edge.kinds, kind.kernel_name()).trim().to_owned();
+            if !edge.kinds.split(' ').any(|known| known == kind.named().as_str()) {
+                edge.kinds = format!("{} {}", edge.kinds, kind.named().as_str()).trim().to_owned();
             }
             edge.n_runs = edge.n_runs.max(seen.n_runs);
             for (run, thread) in &seen.threads {

@@ -1,5 +1,6 @@
 //! One self-contained page: reports, their cycles and schedules, the lock-order graph, contention. No network, no other file.
 
+use lockdep_validator::check::violation::Ordered;
 use lockdep_validator::report::model::{Frame, Report};
 use lockdep_validator::report::render::{Interleaving, how_it_hangs, interleaving, snippets};
 use minijinja::value::Serde;
@@ -113,7 +114,7 @@ struct Level<'a> {
 struct Shown {
     id: String,
     code: String,
-    level: String,
+    level: &'static str,
     title: String,
     fingerprint: String,
     runs: Vec<String>,
@@ -184,8 +185,8 @@ impl Shown {
         Self {
             cycle: (!report.cycle.is_empty()).then(|| svg::cycle(report, &id)),
             id,
-            code: report.code.clone(),
-            level: report.level.clone(),
+            code: report.code.to_string(),
+            level: report.level.as_str(),
             title: report.title.clone(),
             fingerprint: report.fingerprint.clone(),
             runs: one.runs.clone(),
@@ -198,8 +199,8 @@ impl Shown {
             excerpts: excerpts(report, sources),
             stacks: stacks(report),
             evidence: evidence(report),
-            notes: report.notes.clone(),
-            help: report.help.clone(),
+            notes: report.notes.iter().map(ToString::to_string).collect(),
+            help: report.help.iter().map(ToString::to_string).collect(),
             folded: Vec::new(),
             folded_words: String::new(),
         }
@@ -299,7 +300,7 @@ fn evidence(report: &Report) -> Vec<(&'static str, String)> {
         ("fields of one struct", yes(evidence.sibling)),
         ("gate", evidence.gate.clone().unwrap_or_else(|| "none".to_owned())),
         ("threads", evidence.threads.to_string()),
-        ("ordered by", evidence.ordered.clone().unwrap_or_else(|| "nothing".to_owned())),
+        ("ordered by", evidence.ordered.map_or("nothing", Ordered::as_str).to_owned()),
         ("writer seen", yes(evidence.writer_seen)),
         ("needs a timeout", yes(evidence.timed)),
         ("out of others' reach", yes(evidence.is_out_of_reach())),

@@ -18,13 +18,13 @@ pub(super) fn render(found: &Findings<'_>) -> String {
         };
         match &one.judgement {
             Judgement::Denied => {
-                status.set_type(report.code.clone());
+                status.set_type(report.code.to_string());
                 status.set_message(legal(&report.title));
                 let options = TextOptions { n_frames: 0, ..TextOptions::default() };
                 status.set_description(legal(&text(report, &options, found.sources)));
             }
             Judgement::Tolerated => {
-                status.set_message(legal(&format!("{}: {}", report.level, message(report))));
+                status.set_message(legal(&format!("{}: {}", report.level.as_str(), message(report))));
             }
             Judgement::Excepted(reason) => {
                 status.set_message(legal(&format!("excepted: {reason}")));

@@ -16,6 +16,7 @@ mod page_tests;
 #[cfg(test)]
 mod tests;
 
+use lockdep_validator::Level;
 use lockdep_validator::report::model::{Place, Report};
 use lockdep_validator::report::render::{Styles, TextOptions, json_line, text};
 
@@ -64,7 +65,7 @@ impl Findings<'_> {
 
     /// What was found, in one line.
     pub(crate) fn summary(&self) -> String {
-        let count = |level: &str| self.reports.iter().filter(|found| found.report.level == level).count();
+        let count = |level| self.reports.iter().filter(|found| found.report.level == level).count();
         let n_excepted =
             self.reports.iter().filter(|found| matches!(found.judgement, Judgement::Excepted(_))).count();
         let n_joined = self.reports.iter().filter(|found| found.runs.is_empty()).count();
@@ -75,8 +76,8 @@ impl Findings<'_> {
         } else {
             format!(" in {}", counted(n_groups, "group", "groups"))
         };
-        let found = [("error", "errors"), ("warning", "warnings"), ("note", "notes")]
-            .map(|(level, many)| counted(count(level), level, many));
+        let found = [(Level::Error, "errors"), (Level::Warning, "warnings"), (Level::Note, "notes")]
+            .map(|(level, many)| counted(count(level), level.as_str(), many));
         format!(
             "{}, {}, {}: {}{groups} ({n_joined} seen only by joining, {n_excepted} excepted); {}, {} never acquired, {} dropped, {} unseen",
             counted(self.union.runs.len(), "process", "processes"),
@@ -152,8 +153,8 @@ fn folded_text(group: &Group<'_>, styles: &Styles) -> String {
     let mut out = format!("\n   = group: {} (`--all` shows each in full):", group.sentence());
     for one in &group.folded {
         let report = &one.report;
-        let head = format!("{}[{}]", report.level, report.code);
-        let colour = styles.level(&report.level);
+        let head = format!("{}[{}]", report.level.as_str(), report.code);
+        let colour = styles.level(report.level);
         let reset = if colour.is_empty() { "" } else { styles.reset };
         let names: Vec<String> = report.cycle.iter().map(|step| format!("`{}`", step.from)).collect();
         let place =
@@ -247,8 +248,8 @@ fn places(report: &Report) -> (Place, Vec<(Place, String)>) {
 /// What is said at the place of [`places`], title first, then notes and advice.
 fn message(report: &Report) -> String {
     let mut out = report.title.clone();
-    let sentences = report.notes.iter().map(|note| ("note", note));
-    for (word, sentence) in sentences.chain(report.help.iter().map(|help| ("help", help))) {
+    let notes = report.notes.iter().map(|note| ("note", note.to_string()));
+    for (word, sentence) in notes.chain(report.help.iter().map(|help| ("help", help.to_string()))) {
         out.push_str(&format!("\n{word}: {sentence}"));
     }
     out

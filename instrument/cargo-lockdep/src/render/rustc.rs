@@ -17,10 +17,11 @@ pub(super) fn render(found: &Findings<'_>) -> String {
         let mut spans = vec![span(&main, true, &report.title, found.sources)];
         spans.extend(others.iter().map(|(place, label)| span(place, false, label, found.sources)));
         spans.retain(|span| !span.is_null());
-        let child = |level: &str, sentence: &String| json!({ "message": sentence, "code": null, "level": level, "spans": [], "children": [], "rendered": null });
+        let child = |level: &str, sentence: &str| json!({ "message": sentence, "code": null, "level": level, "spans": [], "children": [], "rendered": null });
         // The other places are spans; as children too, an editor would show each twice.
-        let notes = report.notes.iter().map(|note| child("note", note));
-        let children: Vec<Value> = notes.chain(report.help.iter().map(|help| child("help", help))).collect();
+        let notes = report.notes.iter().map(|note| child("note", &note.to_string()));
+        let children: Vec<Value> =
+            notes.chain(report.help.iter().map(|help| child("help", &help.to_string()))).collect();
         let rendered = text(report, &TextOptions { n_frames: 0, ..TextOptions::default() }, found.sources);
         let message = json!({
             "reason": "compiler-message",
@@ -33,8 +34,8 @@ pub(super) fn render(found: &Findings<'_>) -> String {
             "message": {
                 "$message_type": "diagnostic",
                 "message": report.title,
-                "code": { "code": report.code, "explanation": null },
-                "level": report.level,
+                "code": { "code": report.code.as_str(), "explanation": null },
+                "level": report.level.as_str(),
                 "spans": spans,
                 "children": children,
                 "rendered": rendered,

@@ -43,8 +43,7 @@ pub(super) fn render(found: &Findings<'_>) -> String {
 fn result(one: &super::Finding) -> Value {
     let report = &one.report;
     let (main, others) = places(report);
-    let index =
-        Code::parse(&report.code).and_then(|code| Code::ALL.into_iter().position(|known| known == code));
+    let index = report.code.known().and_then(|code| Code::ALL.into_iter().position(|known| known == code));
     let related: Vec<Value> = others
         .iter()
         .enumerate()
@@ -54,8 +53,8 @@ fn result(one: &super::Finding) -> Value {
         .collect();
     let flows: Vec<Value> = if report.cycle.is_empty() { Vec::new() } else { vec![flow(report)] };
     let mut result = json!({
-        "ruleId": report.code,
-        "level": if report.level == "error" || report.level == "warning" { report.level.as_str() } else { "note" },
+        "ruleId": report.code.as_str(),
+        "level": report.level.as_str(),
         "message": { "text": message(report) },
         "locations": if main.is_known() { vec![json!({ "physicalLocation": physical(&main) })] } else { Vec::new() },
         "relatedLocations": related,

@@ -65,7 +65,7 @@ pub(super) fn cycle(report: &Report, id: &str) -> String {
             arrow.path,
             arrow.label.0,
             arrow.label.1,
-            escaped(&step.kind),
+            escaped(step.kind.as_str()),
             escaped(&file_line(&step.acquire_site)),
             escaped(&step.held_site.to_string()),
             escaped(&step.acquire_site.to_string()),

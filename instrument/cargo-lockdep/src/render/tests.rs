@@ -1,6 +1,7 @@
 //! Every format, golden; what reads them elsewhere is in the workspace's `tests`.
 
 use lockdep_validator::record::Record;
+use lockdep_validator::report::advice::Advice;
 
 use super::*;
 use crate::records::fixture;
@@ -213,7 +214,7 @@ fn with_words<T>(words: &str, judgement: Judgement, check: impl FnOnce(&Findings
     with_findings(|found| {
         let mut report = found.reports[0].report.clone();
         report.title = words.into();
-        report.help = vec![words.into()];
+        report.help = vec![Advice::Verbatim { sentence: words.into() }];
         report.cycle[0].from = words.into();
         report.cycle[0].held_site.file = words.into();
         report.cycle[1].acquire_site.file = words.into();

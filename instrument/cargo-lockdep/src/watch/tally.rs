@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::{self, Display};
 
+use lockdep_validator::Level;
 use lockdep_validator::record::Record;
 use lockdep_validator::report::model::Report;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -141,7 +142,10 @@ impl Tally {
 /// Whether only classes close the cycle so far: the locks may do so when more of their orders are known.
 fn is_open(report: &Report) -> bool {
     let evidence = &report.evidence;
-    report.level == "warning" && !report.cycle.is_empty() && !evidence.same_instances && !evidence.declared
+    report.level == Level::Warning
+        && !report.cycle.is_empty()
+        && !evidence.same_instances
+        && !evidence.declared
 }
 
 fn name_of(rank: u8) -> &'static str {

@@ -160,7 +160,7 @@ fn evidence_is_told() {
     assert!(evidence.same_instances && evidence.declared && !evidence.timed);
     let cycle = &bench.violations[0].cycle;
     assert_eq!(
-        cycle.iter().map(|step| (step.kind, step.closing)).collect::<Vec<_>>(),
+        cycle.iter().map(|step| (step.kind.as_str(), step.closing)).collect::<Vec<_>>(),
         [("EN", false), ("EN", true)]
     );
 }

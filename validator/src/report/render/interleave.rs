@@ -1,11 +1,13 @@
-//! The interleaving that hangs: who does what, in which order, as columns.
+//! The interleaving that hangs: which thread does what, in which order, as columns.
 
+use crate::base::mode::Mode;
+use crate::check::violation::{Code, Level};
 use crate::report::model::{Place, Report, ReportDependency};
-use crate::report::words::needs_writer;
+use crate::report::modes::needs_writer;
 
 use super::snippet::thread_words;
 
-/// A schedule that ends with everybody waiting.
+/// A schedule that ends with every thread waiting.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Interleaving {
     /// The heads of the columns: one a thread.
@@ -23,7 +25,7 @@ pub struct Step {
     pub action: String,
     /// Where; unknown for a step that was never seen but only has to be possible.
     pub place: Place,
-    /// The column of the thread that it waits for, for ever; `None` if it goes on.
+    /// The column of the thread that it waits for, forever; `None` if it goes on.
     pub waits_for: Option<usize>,
 }
 
@@ -31,7 +33,7 @@ pub struct Step {
 pub fn how_it_hangs(report: &Report) -> &'static str {
     match &report.evidence {
         evidence if evidence.is_out_of_reach() => "how it would hang if others could reach every lock",
-        evidence if evidence.gate.is_some() && report.level != "error" => {
+        evidence if evidence.gate.is_some() && report.level != Level::Error => {
             "how it would hang without the gate"
         }
         _ => "how it hangs",
@@ -40,12 +42,12 @@ pub fn how_it_hangs(report: &Report) -> &'static str {
 
 /// The interleaving in which `report` hangs; `None` for rules about something else.
 pub fn interleaving(report: &Report) -> Option<Interleaving> {
-    match report.code.as_str() {
-        "LD0001" => recursion(report),
-        "LD0002" if report.cycle.is_empty() => None,
-        "LD0002" | "LD0003" => circular(report),
-        "LD0004" => context(report),
-        "LD0014" => recursive_read(report),
+    match report.code.known()? {
+        Code::Recursion => recursion(report),
+        Code::SameClassOrder if report.cycle.is_empty() => None,
+        Code::SameClassOrder | Code::CircularDependency => circular(report),
+        Code::InconsistentContext => context(report),
+        Code::RecursiveFairRead => recursive_read(report),
         _ => None,
     }
 }
@@ -57,7 +59,7 @@ fn recursion(report: &Report) -> Option<Interleaving> {
     }
     let step = |lock: &crate::report::model::ReportLock, waits_for| Step {
         column: 0,
-        action: action(report, &lock.class, &lock.hash, &lock.mode),
+        action: action(report, &lock.class, &lock.hash, lock.mode),
         place: lock.site.outside_wrapper().clone(),
         waits_for,
     };
@@ -69,7 +71,7 @@ fn recursion(report: &Report) -> Option<Interleaving> {
 
 fn recursive_read(report: &Report) -> Option<Interleaving> {
     let (held, wanted) = report.conflict.as_ref().zip(report.subject.as_ref())?;
-    let step = |column, mode: &str, place: &Place, waits_for| Step {
+    let step = |column, mode, place: &Place, waits_for| Step {
         column,
         action: action(report, &wanted.class, &wanted.hash, mode),
         place: place.outside_wrapper().clone(),
@@ -78,9 +80,9 @@ fn recursive_read(report: &Report) -> Option<Interleaving> {
     Some(Interleaving {
         columns: vec![thread(&report.thread), "any writer".to_owned()],
         steps: vec![
-            step(0, &held.mode, &held.site, None),
-            step(1, "exclusive", &Place::default(), Some(0)),
-            step(0, &wanted.mode, &wanted.site, Some(1)),
+            step(0, held.mode, &held.site, None),
+            step(1, Mode::Exclusive, &Place::default(), Some(0)),
+            step(0, wanted.mode, &wanted.site, Some(1)),
         ],
     })
 }
@@ -90,7 +92,7 @@ fn context(report: &Report) -> Option<Interleaving> {
     let class = report.classes.first()?;
     let step = |column, place: &Place, waits_for| Step {
         column,
-        action: action(report, &class.name, &class.hash, "exclusive"),
+        action: action(report, &class.name, &class.hash, Mode::Exclusive),
         place: place.outside_wrapper().clone(),
         waits_for,
     };
@@ -107,14 +109,14 @@ fn circular(report: &Report) -> Option<Interleaving> {
     tell_apart(&mut columns);
     let mut steps: Vec<Step> = Vec::with_capacity(2 * cycle.len());
     for (column, step) in cycle.iter().enumerate() {
-        let action = action(report, &step.from, &step.from_hash, &step.held_mode);
+        let action = action(report, &step.from, &step.from_hash, step.held_mode);
         steps.push(Step { column, action, place: step.held_site.outside_wrapper().clone(), waits_for: None });
     }
     let queued = queue_writers(report, &mut columns, &mut steps);
     for (column, step) in cycle.iter().enumerate() {
         let holder = if column == last { 0 } else { column + 1 };
         let waits_for = queued.iter().find(|writer| writer.0 == column).map_or(holder, |writer| writer.1);
-        let action = action(report, &step.to, &step.to_hash, &step.acquire_mode);
+        let action = action(report, &step.to, &step.to_hash, step.acquire_mode);
         steps.push(Step {
             column,
             action,
@@ -137,7 +139,7 @@ fn queue_writers(report: &Report, columns: &mut Vec<String>, steps: &mut Vec<Ste
         queued.push((column, columns.len()));
         steps.push(Step {
             column: columns.len(),
-            action: action(report, &arrive.to, &arrive.to_hash, "exclusive"),
+            action: action(report, &arrive.to, &arrive.to_hash, Mode::Exclusive),
             place: Place::default(),
             waits_for: Some(holder),
         });
@@ -148,8 +150,8 @@ fn queue_writers(report: &Report, columns: &mut Vec<String>, steps: &mut Vec<Ste
 
 fn needs_writer_between(arrive: &ReportDependency, leave: &ReportDependency) -> bool {
     !needs_writer(&[arrive.clone(), leave.clone()]).is_empty()
-        && arrive.acquire_mode == "shared"
-        && leave.held_mode != "exclusive"
+        && arrive.acquire_mode == Mode::Shared
+        && leave.held_mode != Mode::Exclusive
 }
 
 fn thread(name: &str) -> String {
@@ -186,14 +188,14 @@ impl Interleaving {
 }
 
 /// The call as the program writes it.
-fn action(report: &Report, class: &str, hash: &str, mode: &str) -> String {
+fn action(report: &Report, class: &str, hash: &str, mode: Mode) -> String {
     let kind = report.classes.iter().find(|known| known.hash == hash && known.name == class);
     let reads_and_writes = kind.is_some_and(|class| class.kind.contains("RwLock"));
     let verb = match mode {
-        "shared" => "read",
-        "shared-recursive" => "read_recursive",
-        _ if reads_and_writes => "write",
-        _ => "lock",
+        Mode::Shared => "read",
+        Mode::SharedRecursive => "read_recursive",
+        Mode::Exclusive if reads_and_writes => "write",
+        Mode::Exclusive => "lock",
     };
     format!("{verb}({class})")
 }

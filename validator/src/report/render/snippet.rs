@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use crate::base::mode::Wait;
 use crate::base::printable::is_printable;
+use crate::check::violation::{Code, Level};
 use crate::report::model::{Place, Report, ReportDependency, ReportLock};
-use crate::report::words::{mode_word, mode_words};
+use crate::report::modes::{mode_word, mode_words};
 
 use super::SourceText;
 use super::style::Styles;
@@ -39,7 +41,7 @@ pub struct Snippet {
 /// The excerpts of a report: what just happened first, then the other side or sides.
 pub fn snippets(report: &Report) -> Vec<Snippet> {
     let mut all = Vec::new();
-    if report.cycle.is_empty() || report.code == "LD0005" {
+    if report.cycle.is_empty() || report.code == Code::ContextInversion {
         all.extend(rule_snippet(report));
     }
     let closing = report.cycle.iter().rposition(|step| step.closing);
@@ -86,15 +88,15 @@ pub(super) fn thread_words(thread: &str) -> String {
 }
 
 fn dependency_labels(step: &ReportDependency) -> Vec<Label> {
-    let wait = if step.acquire_wait == "timed" { ", with a timeout" } else { "" };
+    let wait = if step.acquire_wait == Wait::Timed { ", with a timeout" } else { "" };
     if same_spot(&step.held_site, &step.acquire_site) {
         // One call takes both, further down.
         let text = format!(
             "takes `{}` {} here, and then wants `{}` {}{wait}",
             step.from,
-            mode_word(&step.held_mode),
+            mode_word(step.held_mode),
             step.to,
-            mode_word(&step.acquire_mode)
+            mode_word(step.acquire_mode)
         );
         return vec![Label {
             place: step.acquire_site.clone(),
@@ -107,14 +109,14 @@ fn dependency_labels(step: &ReportDependency) -> Vec<Label> {
     vec![
         Label {
             place: step.held_site.clone(),
-            text: format!("`{}` is held {} since here", step.from, mode_word(&step.held_mode)),
+            text: format!("`{}` is held {} since here", step.from, mode_word(step.held_mode)),
             primary: false,
             class: step.from.clone(),
             exact: step.frames_held.exact,
         },
         Label {
             place: step.acquire_site.clone(),
-            text: format!("`{}` is wanted {} here{wait}", step.to, mode_word(&step.acquire_mode)),
+            text: format!("`{}` is wanted {} here{wait}", step.to, mode_word(step.acquire_mode)),
             primary: true,
             class: step.to.clone(),
             exact: step.frames_acquire.exact,
@@ -163,16 +165,19 @@ fn held_label(held: &ReportLock) -> Label {
 
 fn subject_text(report: &Report, subject: &ReportLock) -> String {
     let class = &subject.class;
-    match report.code.as_str() {
-        "LD0007" => format!("`{class}` is released here"),
-        "LD0008" if report.level == "warning" => format!("`{class}` is dropped here"),
-        "LD0008" => format!("`{class}` is freed or initialised again here"),
-        "LD0009" => format!("`{class}` was acquired here and never released"),
-        "LD0010" => format!("the assertion about `{class}` is here"),
+    let Some(code) = report.code.known() else { return format!("`{class}` is here") };
+    match code {
+        Code::BadRelease => format!("`{class}` is released here"),
+        Code::HeldLockFreed if report.level == Level::Warning => format!("`{class}` is dropped here"),
+        Code::HeldLockFreed => format!("`{class}` is freed or initialised again here"),
+        Code::HeldAtExit => format!("`{class}` was acquired here and never released"),
+        Code::Assertion => format!("the assertion about `{class}` is here"),
         // A pin that is wrong by itself has no other place.
-        "LD0012" if report.places.is_empty() => format!("`{class}` is pinned or unpinned here"),
-        "LD0012" => format!("`{class}` is released here while pinned"),
-        "LD0013" => "here".to_owned(),
+        Code::PinnedLockReleased if report.places.is_empty() => {
+            format!("`{class}` is pinned or unpinned here")
+        }
+        Code::PinnedLockReleased => format!("`{class}` is released here while pinned"),
+        Code::WoundWait => "here".to_owned(),
         _ => format!("`{class}` is wanted {} here", mode_words(subject)),
     }
 }

@@ -1,5 +1,7 @@
 //! Colours, in the terminal's own sixteen, as compilers use them.
 
+use crate::check::violation::Level;
+
 /// The escape sequences that start each kind of text; all empty for plain text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Styles {
@@ -35,12 +37,12 @@ impl Styles {
         reset: "\x1b[0m",
     };
 
-    /// The style of a level by its name.
-    pub fn level(&self, level: &str) -> &'static str {
+    /// Returns the style of a level.
+    pub const fn level(&self, level: Level) -> &'static str {
         match level {
-            "error" => self.error,
-            "warning" => self.warning,
-            _ => self.note,
+            Level::Error => self.error,
+            Level::Warning => self.warning,
+            Level::Note => self.note,
         }
     }
 

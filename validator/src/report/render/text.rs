@@ -36,9 +36,9 @@ pub fn text(report: &Report, options: &TextOptions, source: &dyn SourceText) -> 
     let report = &report.printable();
     let styles = &options.styles;
     let mut out = String::new();
-    let head = format!("{}[{}]", report.level, report.code);
+    let head = format!("{}[{}]", report.level.as_str(), report.code);
     let title = styles.paint(styles.strong, &format!(": {}", report.title));
-    push(&mut out, format_args!("{}{title}", styles.paint(styles.level(&report.level), &head)));
+    push(&mut out, format_args!("{}{title}", styles.paint(styles.level(report.level), &head)));
     let mut snippets = snippets(report);
     if report.cycle.len() > MAX_EXCERPTS {
         // The list of the cycle has the other places.
@@ -60,10 +60,10 @@ pub fn text(report: &Report, options: &TextOptions, source: &dyn SourceText) -> 
     }
     parts.held(report);
     for note in &report.notes {
-        parts.line("note", note);
+        parts.line("note", &note.to_string());
     }
     for help in &report.help {
-        parts.line("help", help);
+        parts.line("help", &help.to_string());
     }
     parts.stacks(report);
     parts.footer(report);
@@ -76,9 +76,9 @@ pub fn brief(report: &Report, earlier: &Earlier, in_full: &str, options: &TextOp
     let report = &report.printable();
     let styles = &options.styles;
     let mut out = String::new();
-    let head = format!("{}[{}]", report.level, report.code);
+    let head = format!("{}[{}]", report.level.as_str(), report.code);
     let title = styles.paint(styles.strong, &format!(": {}", report.title));
-    push(&mut out, format_args!("{}{title}", styles.paint(styles.level(&report.level), &head)));
+    push(&mut out, format_args!("{}{title}", styles.paint(styles.level(report.level), &head)));
     let mut parts = Parts { out, margin: "  ".to_owned(), options };
     let (first, this) = (&earlier.fingerprint, &report.fingerprint);
     // Classes that only their line tells apart share one.
@@ -129,7 +129,7 @@ impl Parts<'_> {
     fn cycle(&mut self, report: &Report) {
         let Some(first) = report.cycle.first() else { return };
         let arrows: String =
-            report.cycle.iter().map(|step| format!(" -{}-> `{}`", step.kind, step.to)).collect();
+            report.cycle.iter().map(|step| format!(" -{}-> `{}`", step.kind.as_str(), step.to)).collect();
         let line = format!("`{}`{arrows}", first.from);
         let is_shown = report.cycle.len() <= MAX_EXCERPTS;
         if is_shown && line.chars().count() + self.margin.len() + 10 <= self.options.width {
@@ -139,7 +139,7 @@ impl Parts<'_> {
         let names: Vec<String> = report
             .cycle
             .iter()
-            .map(|step| format!("`{}` -{}-> `{}`", step.from, step.kind, step.to))
+            .map(|step| format!("`{}` -{}-> `{}`", step.from, step.kind.as_str(), step.to))
             .collect();
         let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
         for (name, step) in names.iter().zip(&report.cycle) {
@@ -191,7 +191,7 @@ impl Parts<'_> {
             .held
             .iter()
             .filter(|lock| !shown(&lock.site))
-            .map(|lock| format!("`{}` {} since {}", lock.class, lock.mode, lock.site))
+            .map(|lock| format!("`{}` {} since {}", lock.class, lock.mode.as_str(), lock.site))
             .collect();
         if others.is_empty() {
             return;
