@@ -52,6 +52,7 @@ impl<P: VmaPayload> VmaCache<P> {
     }
 
     /// Allocates a detached VMA of `mm` (`vm_area_alloc`). Its payload is clear.
+    #[track_caller]
     pub fn alloc(&self, mm: &'static Mm) -> &'static Vma {
         let vma = {
             let mut free = lock(&self.free);

@@ -67,6 +67,7 @@ impl DepMap {
             self.map.try_acquired(&INFO, mode(shared));
             return Verdict::Proceed;
         }
+        let subclass = if seeded(Fault::M38) { 0 } else { subclass };
         if self.class == Class::VmLock && is_on() {
             // ORDERING: Relaxed; see `is_order_known`.
             IS_ORDER_KNOWN.store(true, Ordering::Relaxed);
@@ -92,6 +93,10 @@ impl DepMap {
     #[track_caller]
     pub(crate) fn try_acquired(&self, shared: bool) {
         self.log(LockdepEvent::Acquire { shared, is_try: true, subclass: 0 });
+        if seeded(Fault::M37) {
+            let _ = self.map.acquire(&INFO, mode(shared), Wait::Blocking);
+            return;
+        }
         self.map.try_acquired(&INFO, mode(shared));
     }
 
@@ -163,14 +168,18 @@ impl DepMap {
     #[inline]
     pub(crate) fn disown(&self) {
         self.log(LockdepEvent::Release);
-        self.map.handed_over();
+        if !seeded(Fault::M39) {
+            self.map.handed_over();
+        }
     }
 
     /// The lock begins a new life (`lockdep_init_map`).
     #[inline]
     #[track_caller]
     pub(crate) fn init(&self) {
-        self.map.reinitialised();
+        if !seeded(Fault::M40) {
+            self.map.reinitialised();
+        }
     }
 
     /// Reports that a task that must hold the lock (for writing, if `exclusive`) does not (LD0010).

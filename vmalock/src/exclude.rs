@@ -138,6 +138,7 @@ impl ExcludeReaders {
     }
 
     fn subtract_flag(&self, at: &'static Location<'static>) -> bool {
+        reached(Point::BeforeFlagSubtracted);
         if self.vma.vm_refcnt.read() & VM_REFCNT_EXCLUDE_READERS_FLAG == 0 {
             warn_at(WarningKind::ExcludeNotActive, self.vma.address(), at);
             return false;

@@ -78,6 +78,15 @@ macro_rules! for_each_fault {
             M34 "M34" "lock_next_vma goes on where the last call left the iterator",
             M35 "M35" "a split reads the flags before it holds the write lock",
             M36 "M36" "a merge does not look again when it holds the write locks",
+            M37 "M37" "lockdep hears of a successful try as a blocking acquisition",
+            M38 "M38" "lockdep hears of no nesting level",
+            M39 "M39" "lockdep does not hear that a read lock was disowned",
+            M40 "M40" "lockdep does not hear that a lock is initialised anew",
+            M41 "M41" "is_vma_write_locked does not assert the mmap lock",
+            M42 "M42" "an interrupted write lock does not tell that the attach reference is gone",
+            M43 "M43" "a write lock does not tell that the attach reference is gone",
+            M44 "M44" "a detach does not tell that references are left",
+            M45 "M45" "a lookup that gives up is not counted",
         }
     };
 }

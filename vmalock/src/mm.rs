@@ -10,6 +10,7 @@ use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use super::dep::{DepMap, report_broken};
+use super::fault::{Fault, seeded};
 use super::probe::reached;
 use super::rcuwait::RcuWait;
 use super::rwsem::Rwsem;
@@ -86,6 +87,9 @@ impl VmaLockEvents {
     }
 
     pub(crate) fn abort(&self) {
+        if seeded(Fault::M45) {
+            return;
+        }
         // ORDERING: Relaxed; a statistic.
         self.n_abort.fetch_add(1, Ordering::Relaxed);
     }

@@ -219,6 +219,15 @@ const fn is_negative(count: u32) -> bool {
 mod tests {
     use super::*;
 
+    /// The kernel's numbers (`include/linux/mm_types.h`, `include/linux/refcount.h`): what its own tools print.
+    #[test]
+    fn the_numbers_are_the_kernels() {
+        assert_eq!(VM_REFCNT_EXCLUDE_READERS_BIT, 30);
+        assert_eq!(VM_REFCNT_EXCLUDE_READERS_FLAG, 0x4000_0000);
+        assert_eq!(VM_REFCNT_LIMIT, 0x3fff_ffff);
+        assert_eq!(REFCOUNT_SATURATED.cast_signed(), i32::MIN / 2);
+    }
+
     #[test]
     fn increments_only_between_attached_and_the_limit() {
         let count = VmRefcnt::new();

@@ -19,6 +19,8 @@ pub(crate) enum Point {
     WakeWriter,
     /// The exclude flag was added; the wait has not begun.
     AfterFlagAdded,
+    /// An exclusion is about to end: the flag is still there.
+    BeforeFlagSubtracted,
     /// A wait is about to sleep: its condition was tested and does not hold.
     BeforePark,
     /// A VMA was detached and is still in the tree.

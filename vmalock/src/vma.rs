@@ -156,6 +156,7 @@ impl Vma {
     /// Begins a new life of the object, in `mm` (`vma_init`, `vma_lock_init`). It is detached.
     ///
     /// A stale reader may watch; the count is 0 throughout, so it cannot get in.
+    #[track_caller]
     pub(crate) fn init(&self, mm: &'static Mm) {
         if self.vm_refcnt.read() != 0 {
             // Whoever holds the reference would put it on somebody else's VMA.

@@ -235,6 +235,9 @@ pub fn raw_mm_seqnum(vma: &Vma) -> u64 {
 #[track_caller]
 #[must_use]
 pub fn is_vma_write_locked(vma: &Vma) -> bool {
+    if seeded(Fault::M41) {
+        return vma.vm_mm().is_some_and(|mm| mm.mm_lock_seq.read_relaxed() == vma.vm_lock_seq());
+    }
     vma.vm_lock_seq() == raw_mm_seqnum(vma)
 }
 
@@ -273,7 +276,7 @@ fn start_write(vma: &'static Vma, state: TaskState) -> Result<(), Interrupted> {
     let excluded = match ExcludeReaders::start(vma, Target::Attached, state) {
         Ok(excluded) => excluded,
         Err(interrupted) => {
-            if interrupted.is_detached {
+            if interrupted.is_detached && !seeded(Fault::M42) {
                 warn_on(WarningKind::AttachReferenceLost, vma.address());
             }
             return Err(Interrupted);
@@ -286,7 +289,7 @@ fn start_write(vma: &'static Vma, state: TaskState) -> Result<(), Interrupted> {
     if let Some(excluded) = excluded {
         if seeded(Fault::M14) {
             std::mem::forget(excluded);
-        } else if excluded.end() {
+        } else if excluded.end() && !seeded(Fault::M43) {
             warn_on(WarningKind::AttachReferenceLost, vma.address());
         }
     }

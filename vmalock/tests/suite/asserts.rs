@@ -23,7 +23,9 @@ use crate::build::task::Task;
 use crate::build::task::TaskState;
 use crate::build::vm_flags;
 use crate::build::vma::Vma;
-use crate::build::vma_lock::{raw_mm_seqnum, vma_end_read, vma_start_read_locked, vma_start_write};
+use crate::build::vma_lock::{
+    is_vma_write_locked, raw_mm_seqnum, vma_end_read, vma_start_read_locked, vma_start_write,
+};
 use crate::build::warn::{WarningKind as W, capture};
 
 /// Which of the five assertions pass, in the order of the table in `assert.rs`. Each failure must warn.
@@ -75,6 +77,7 @@ pub(crate) fn every_misuse_warns() {
     let guard = mm.read();
     expect_warnings(&[W::MmapNotWriteLocked], || mm.raw_mm_seqnum());
     drop(guard);
+    expect_warnings(&[W::MmapNotWriteLocked], || is_vma_write_locked(vma));
     let free = Box::leak(Box::new(Vma::new()));
     expect_warnings(&[W::VmaDetached], || raw_mm_seqnum(free));
 

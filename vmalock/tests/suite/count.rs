@@ -12,6 +12,7 @@ use crate::build::step::Point;
 use crate::build::task::Task;
 use crate::build::vma::Vma;
 use crate::build::vma_lock::{StartReadError, vma_end_read, vma_start_read_locked, vma_start_write};
+use crate::build::warn::WarningKind;
 
 /// The whole life of a count, with an attempt to read at each stage.
 ///
@@ -198,4 +199,37 @@ pub(crate) fn recheck_failure_puts_its_reference() {
         assert_eq!(try_read(mm, vma).map(drop), Err(StartReadError::Locked));
         vma_mark_detached(vma);
     });
+}
+
+/// Somebody takes a reference on a VMA that is being detached, past all rules: the detach ends with one left, and says so.
+pub(crate) fn a_detach_with_references_left_is_told() {
+    with_transient_reader(|_, vma, stages| {
+        let stages = stages.clone();
+        super::harness::observe(move |point| match point {
+            Point::BeforePark if !stages.is_signalled(3) => stages.signal(3),
+            Point::BeforeFlagSubtracted => vma.vm_refcnt().preset(FLAG + 1),
+            _ => {}
+        });
+        super::harness::expect_warnings(&[WarningKind::VmaNotDetached], || vma_mark_detached(vma));
+        vma.vm_refcnt().preset(0);
+    });
+}
+
+/// Each way for a lookup to give up is one (`VMA_LOCK_ABORT`), and success is none.
+pub(crate) fn lookups_that_give_up_are_counted() {
+    let space = space(&[(4, 8)]);
+    let mm = raw_mm(&space);
+    let n_aborts = || mm.vma_lock_events().n_abort();
+    drop(lock_vma_under_rcu(mm, page(4)).unwrap());
+    assert_eq!(n_aborts(), 0);
+    assert!(lock_vma_under_rcu(mm, page(20)).is_none(), "nothing is mapped there");
+    assert_eq!(n_aborts(), 1);
+    let guard = space.mm().write();
+    vma_start_write(vma_at(&space, 4));
+    assert!(lock_vma_under_rcu(mm, page(4)).is_none(), "write-locked");
+    assert_eq!(n_aborts(), 2);
+    drop(guard);
+    mm.mm_mt.edit(|edit| edit.store(page(4), page(9), vma_at(&space, 4)));
+    assert!(lock_vma_under_rcu(mm, page(8)).is_none(), "its bounds do not fit");
+    assert_eq!((n_aborts(), mm.vma_lock_events().n_miss()), (3, 0));
 }

@@ -65,6 +65,9 @@ macro_rules! for_each_case {
             count::detach_ignores_a_kill: "vma_mark_detached",
             count::detached_in_the_tree_is_looked_up_again: "lock_vma_under_rcu" "vma_start_read" "vma_mark_detached",
             count::recheck_failure_puts_its_reference: "vma_start_read",
+            count::a_detach_with_references_left_is_told: "vma_mark_detached" "exclude_readers",
+            count::lookups_that_give_up_are_counted: "lock_vma_under_rcu",
+            write::a_lost_attach_reference_is_told: "vma_start_write" "vma_start_write_killable" "exclude_readers",
             // Group 10
             next::gap_without_a_writer_is_one_walk: "lock_next_vma" "mmap_lock_speculate_retry",
             next::gap_with_an_unrelated_writer_is_accepted: "lock_next_vma",

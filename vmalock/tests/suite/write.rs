@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::mpsc;
 
 use super::fixture::{cache, lone_vma, page, raw_mm, space, try_read, vma_at};
-use super::harness::{Stages, hold_at, observe, spawn};
+use super::harness::{Stages, expect_warnings, hold_at, observe, once_at, spawn};
 use crate::build::lookup::lock_vma_under_rcu;
 use crate::build::mm::MmRef;
 use crate::build::probe::{on_points, recorded};
@@ -16,6 +16,7 @@ use crate::build::task::{Interrupted, Task};
 use crate::build::vma_lock::{
     StartReadError, is_vma_write_locked, vma_end_read, vma_start_write, vma_start_write_killable,
 };
+use crate::build::warn::WarningKind;
 
 /// The writer is killed while a reader is inside; everything is as before, and the next attempt succeeds.
 pub(crate) fn interrupted_restores_everything() {
@@ -282,4 +283,28 @@ pub(crate) fn a_wait_leaves_the_programs_park_token() {
     vma_end_read(vma);
     stages.signal(1);
     assert!(writer.join());
+}
+
+/// Somebody puts a reference too many while the VMA is being write-locked: it ends detached, and says so.
+pub(crate) fn a_lost_attach_reference_is_told() {
+    let (mm, vma) = lone_vma();
+    let guard = mm.write();
+    once_at(Point::BeforeFlagSubtracted, move || vma_end_read(vma));
+    expect_warnings(&[WarningKind::AttachReferenceLost], || vma_start_write(vma));
+    assert_eq!(vma.vm_refcnt().read(), 0);
+    drop(guard);
+    // The same in a wait that is interrupted: the reader's reference and the VMA's own, before the writer looks again.
+    let (mm, vma) = lone_vma();
+    let other = mm.clone();
+    spawn(move || assert!(try_read(other.as_raw(), vma).is_ok())).join();
+    let guard = mm.write();
+    once_at(Point::BeforePark, move || {
+        vma_end_read(vma);
+        vma_end_read(vma);
+        Task::current().kill();
+    });
+    let result = expect_warnings(&[WarningKind::AttachReferenceLost], || vma_start_write_killable(vma));
+    Task::current().revive();
+    assert_eq!((result, vma.vm_refcnt().read()), (Err(Interrupted), 0));
+    drop(guard);
 }

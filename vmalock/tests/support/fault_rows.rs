@@ -1,6 +1,7 @@
 //! Which test is meant to notice which fault; `faults.rs` checks that it does.
 
-/// Every fault that is noticed, and the tests that must notice it: cases of the suite by name, models as `model:name`.
+/// Every fault that is noticed, and the tests that must notice it: cases of the suite by name, models as `model:name`, tests of
+/// `events.rs` as `events::name`; those are run by that program itself.
 pub(crate) const ROWS: &[(&str, &[&str])] = &[
     ("H1", &["write::interrupted_restores_everything", "model:killed_writer"]),
     ("H2", &["recycle::stranger_exits_during_the_put"]),
@@ -70,6 +71,15 @@ pub(crate) const ROWS: &[(&str, &[&str])] = &[
     ("M34", &["next::split_between_walk_and_lock_skips_nothing", "next::stale_snapshot_skips_nothing"]),
     ("M35", &["space::split_keeps_a_flag_that_was_set_meanwhile"]),
     ("M36", &["space::merge_keeps_what_was_set_meanwhile"]),
+    ("M37", &["events::raw_vma_lock", "events::raw_mmap_lock"]),
+    ("M38", &["events::raw_mmap_lock", "events::operations_of_a_space"]),
+    ("M39", &["events::raw_mmap_lock", "events::guards_of_the_mmap_lock"]),
+    ("M40", &["events::raw_mmap_lock", "events::raw_vma_lock"]),
+    ("M41", &["asserts::every_misuse_warns"]),
+    ("M42", &["write::a_lost_attach_reference_is_told"]),
+    ("M43", &["write::a_lost_attach_reference_is_told"]),
+    ("M44", &["count::a_detach_with_references_left_is_told"]),
+    ("M45", &["count::lookups_that_give_up_are_counted"]),
 ];
 
 /// Faults that no test can notice, because the program behaves the same, and why. Checked by running everything.
