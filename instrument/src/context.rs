@@ -51,9 +51,11 @@
 //! assert_eq!(*RETURNED.lock().unwrap(), [1]);
 //! ```
 //!
-//! Inside a signal handler and inside an allocator nothing is looked at on the spot: events are kept in memory that is there
-//! already, and looked at when the allocator is left, or at the thread's next event after the handler. At most 56 events fit;
-//! more are counted as unseen, as are the first acquisitions of classes that the thread has not met elsewhere.
+//! Inside a signal handler and inside an allocator nothing is looked at on the spot: events are kept in
+//! memory that is there already, and looked at when the allocator is left, or at the thread's next event
+//! after the handler. At most 64 events fit. More are lost, an acquisition always together with its
+//! release, and counted as unseen; so are the first acquisitions of classes that the thread has not met
+//! elsewhere.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -168,7 +170,7 @@ impl Context {
                 runtime::count_unseen();
                 return Inside::nowhere();
             };
-            let Some(interrupted) = task::enter_deferred() else { return Inside::nowhere() };
+            let interrupted = task::enter_deferred();
             deferred::push(deferred::Aside::Enter(id));
             return Inside { way: Way::Deferred(id, interrupted), not_send: PhantomData };
         }
@@ -303,10 +305,9 @@ const NAMES: [&str; N_SIGNALS] = [
 #[must_use = "the allocator is left when the guard is dropped"]
 pub fn allocator() -> Inside {
     #[cfg(not(lockdep_disabled))]
-    if state::is_on()
-        && let Some(interrupted) = task::enter_deferred()
-    {
-        return Inside { way: Way::Allocator(interrupted), not_send: PhantomData };
+    if state::is_on() {
+        task::allocator_locks();
+        return Inside { way: Way::Allocator(task::enter_deferred()), not_send: PhantomData };
     }
     Inside::nowhere()
 }

@@ -3,101 +3,146 @@
 //!
 //! *Later* is: for an allocator, when it is left; for a signal handler, at the thread's next event outside it, since the handler
 //! may have interrupted the allocator.
+//!
+//! A thread that has a state has a ring of its own. One that has none yet takes a ring from a small
+//! pool, which is part of the program's image.
 
-use std::cell::UnsafeCell;
+mod ring;
+
+use std::cell::{Cell, UnsafeCell};
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicPtr, Ordering, compiler_fence};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering, compiler_fence};
 
-use lockdep_validator::{Acquire, ContextId, LockId, Site};
+use lockdep_validator::{Acquire, LockId};
 
-use crate::hook::{AnyKey, LockInfo, LockRef};
+use crate::hook::LockRef;
 use crate::task::Task;
 use crate::{event, runtime};
 
-/// How many events one thread can put aside; more are counted as unseen.
-const CAPACITY: usize = 64;
+pub(crate) use ring::Aside;
+use ring::{Added, Ring};
 
-/// An event that was put aside.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Aside {
-    /// The context was entered.
-    Enter(ContextId),
-    /// It was left again, here.
-    Exit(ContextId, Site),
-    /// An acquisition, or a try that succeeded.
-    Acquire(Acquire),
-    /// A release.
-    Release(LockId, Site),
-    /// An acquisition that gave up.
-    Failed(LockId),
-    /// A lock of a class that this thread had not used before: from now on it will know it.
-    Unknown(AnyKey, LockInfo),
+/// Rings for threads without a state. More threads than this are not in such a place at once.
+const N_SPARE: usize = 32;
+
+/// A ring that a thread without a state may take.
+struct Spare {
+    is_taken: AtomicBool,
+    ring: UnsafeCell<Ring>,
 }
 
-/// The events of one thread.
-pub(crate) type Ring = UnsafeCell<Vec<Aside>>;
+// SAFETY: the ring is used by the thread that set `is_taken`, and by no other until that thread has cleared it.
+unsafe impl Sync for Spare {}
+
+static SPARE: [Spare; N_SPARE] =
+    [const { Spare { is_taken: AtomicBool::new(false), ring: UnsafeCell::new(Ring::new()) } }; N_SPARE];
+
+/// What stands for the ring while it is being used: a signal handler that arrives then finds no ring.
+const IN_USE: *mut Ring = ptr::without_provenance_mut(1);
 
 thread_local! {
-    /// The thread's ring, while nobody is using it. Taken out for every use, so that a signal handler that arrives then finds none.
+    /// The thread's ring. Null if it has none, [`IN_USE`] while the code that a handler may interrupt has it.
     static RING: AtomicPtr<Ring> = const { AtomicPtr::new(ptr::null_mut()) };
+    /// Whether something lies in it.
+    static PENDING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// A ring for the running thread.
+/// Whether events of the running thread have been put aside and not been looked at.
+#[inline]
+pub(crate) fn is_pending() -> bool {
+    PENDING.get()
+}
+
+/// Gives the running thread a ring of its own. What lies in a spare one moves there.
 pub(crate) fn install() {
-    let ring: NonNull<Ring> =
-        NonNull::from(Box::leak(Box::new(UnsafeCell::new(Vec::with_capacity(CAPACITY)))));
-    RING.with(|word| put(word, ring));
+    // ORDERING: Relaxed: only this thread and its signal handlers touch the word, in all of this file.
+    let found = RING.with(|word| word.swap(IN_USE, Ordering::Relaxed));
+    compiler_fence(Ordering::SeqCst);
+    let ring = match NonNull::new(found) {
+        None => Box::leak(Box::new(Ring::new())),
+        Some(found) => match spare(found) {
+            Some(spare) => {
+                // SAFETY: this thread took the spare ring, and IN_USE keeps its handlers away.
+                let own = Box::leak(Box::new(unsafe { spare.ring.get().read() }));
+                give_back(spare);
+                own
+            }
+            // The child of a fork has its parent's.
+            None => found.as_ptr(),
+        },
+    };
+    put(ring);
 }
 
-/// Frees the running thread's ring.
+/// Frees the running thread's ring, or gives it back.
 pub(crate) fn uninstall() {
-    if let Some(ring) = take() {
-        // SAFETY: `install` leaked it, and it was in the word, so nobody else has it.
-        drop(unsafe { Box::from_raw(ring.as_ptr()) });
+    // ORDERING: Relaxed, as in `install`.
+    let found = RING.with(|word| word.swap(ptr::null_mut(), Ordering::Relaxed));
+    compiler_fence(Ordering::SeqCst);
+    PENDING.set(false);
+    if found == IN_USE {
+        return;
+    }
+    let Some(ring) = NonNull::new(found) else { return };
+    match spare(ring) {
+        Some(spare) => give_back(spare),
+        // SAFETY: `install` leaked it, and it was in the word, so no other code has it.
+        None => drop(unsafe { Box::from_raw(ring.as_ptr()) }),
     }
 }
 
-fn take() -> Option<NonNull<Ring>> {
-    // ORDERING: Relaxed: only this thread and its signal handlers touch the word. Load and store need not be one step: a
-    // handler between them has put back what it took.
-    let ring = RING.with(|word| {
-        let ring = word.load(Ordering::Relaxed);
-        // ORDERING: Relaxed, as above.
-        word.store(ptr::null_mut(), Ordering::Relaxed);
-        ring
+/// The spare ring at this address, if it is one.
+fn spare(ring: NonNull<Ring>) -> Option<&'static Spare> {
+    SPARE.iter().find(|spare| ptr::eq(spare.ring.get(), ring.as_ptr()))
+}
+
+fn give_back(spare: &Spare) {
+    // SAFETY: the running thread took it, and has it in no other place.
+    unsafe { (*spare.ring.get()).clear() };
+    // ORDERING: Release pairs with the Acquire of the next thread that takes the ring: it finds it empty.
+    spare.is_taken.store(false, Ordering::Release);
+}
+
+/// Takes a spare ring. Neither allocates nor waits.
+fn take_spare() -> Option<*mut Ring> {
+    let is_mine = |spare: &&Spare| {
+        // ORDERING: Acquire pairs with the Release in `give_back`; Relaxed if another thread has it.
+        spare.is_taken.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    };
+    SPARE.iter().find(is_mine).map(|spare| spare.ring.get())
+}
+
+fn put(ring: *mut Ring) {
+    compiler_fence(Ordering::SeqCst);
+    // ORDERING: Relaxed, as in `install`.
+    RING.with(|word| word.store(ring, Ordering::Relaxed));
+}
+
+/// Uses the ring, if no other code of this thread is just doing so.
+fn with_ring<R>(use_it: impl FnOnce(&mut Ring) -> R) -> Option<R> {
+    // ORDERING: Relaxed, as in `install`. A handler before the swap has put back what it took.
+    let found = RING.with(|word| word.swap(IN_USE, Ordering::Relaxed));
+    compiler_fence(Ordering::SeqCst);
+    if found == IN_USE {
+        return None;
+    }
+    let ring = if found.is_null() { take_spare() } else { Some(found) };
+    let result = ring.map(|ring| {
+        // SAFETY: it was in the word, or just taken, and is in no other place while the word says IN_USE.
+        let ring = unsafe { &mut *ring };
+        let result = use_it(ring);
+        PENDING.set(!ring.is_empty());
+        result
     });
-    compiler_fence(Ordering::SeqCst);
-    NonNull::new(ring)
-}
-
-fn put(word: &AtomicPtr<Ring>, ring: NonNull<Ring>) {
-    compiler_fence(Ordering::SeqCst);
-    // ORDERING: Relaxed, as in `take`.
-    word.store(ring.as_ptr(), Ordering::Relaxed);
-}
-
-/// Uses the ring, if nobody else on this thread is just doing so.
-fn with_ring<R>(use_it: impl FnOnce(&mut Vec<Aside>) -> R) -> Option<R> {
-    let ring = take()?;
-    // SAFETY: it was in the word and is not now, so this is the only reference; it lives until `uninstall`.
-    let result = use_it(unsafe { &mut *ring.as_ref().get() });
-    RING.with(|word| put(word, ring));
-    Some(result)
+    put(ring.unwrap_or(ptr::null_mut()));
+    result
 }
 
 /// Puts an event aside. Allocates nothing.
 pub(crate) fn push(aside: Aside) {
-    let is_kept = with_ring(|ring| {
-        // The last places are for leaving: a context that is entered must be left.
-        let room = if matches!(aside, Aside::Exit(..)) { CAPACITY } else { CAPACITY - 8 };
-        let fits = ring.len() < room;
-        if fits {
-            ring.push(aside);
-        }
-        fits
-    });
-    if is_kept != Some(true) {
-        runtime::count_unseen();
+    match with_ring(|ring| ring.add(aside)) {
+        Some(Added::Kept | Added::WithItsPair) => {}
+        Some(Added::Lost) | None => runtime::count_unseen(),
     }
 }
 
@@ -124,14 +169,23 @@ pub(crate) fn acquire(task: Option<&mut Task>, lock: &LockRef<'_>, make: impl Fn
 /// Looks at everything that was put aside.
 #[cold]
 pub(crate) fn drain(task: &mut Task) {
-    let Some(all) = with_ring(|ring| {
-        let all = ring.clone();
-        ring.clear();
-        all
-    }) else {
-        return;
-    };
-    for aside in all {
+    let Some(taken) = with_ring(Ring::take) else { return };
+    for aside in taken.events {
         event::replay(task, aside);
+    }
+    // Their releases come by another way, and would look like those of locks that are not held.
+    taken.lost.into_iter().for_each(|lock| task.runtime.set_unverified(lock));
+    if taken.is_muddled {
+        forget_held(task);
+    }
+}
+
+/// Releases of locks that were held before did not fit. Which ones is not known: nothing certain can
+/// be said of any lock that the thread seems to hold.
+fn forget_held(task: &mut Task) {
+    let held: Vec<LockId> = task.context.held_locks().collect();
+    for lock in held {
+        task.runtime.set_unverified(lock);
+        task.runtime.validator.forget(&mut task.context, lock);
     }
 }

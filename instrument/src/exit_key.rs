@@ -41,6 +41,21 @@ impl ExitKey {
         }
     }
 
+    /// [`arm`](Self::arm) from a signal handler. Does nothing if that would need memory: glibc has room
+    /// for the first keys in each thread.
+    #[cfg(unix)]
+    pub(crate) fn arm_in_handler(&self, state: *mut c_void) {
+        const N_IN_PLACE: libc::pthread_key_t = 32;
+        if self.key.is_some_and(|key| key < N_IN_PLACE) {
+            self.arm(state);
+        }
+    }
+
+    /// Does nothing.
+    #[cfg(not(unix))]
+    #[expect(clippy::unused_self, reason = "the same signature as on unix")]
+    pub(crate) fn arm_in_handler(&self, _state: *mut c_void) {}
+
     /// Does nothing.
     #[cfg(not(unix))]
     #[expect(clippy::unused_self, reason = "the same signature as on unix")]

@@ -32,6 +32,8 @@ mod exit_key;
 mod fault;
 #[cfg(not(lockdep_disabled))]
 mod fork;
+#[cfg(not(lockdep_disabled))]
+mod handler;
 pub mod hook;
 #[cfg(not(lockdep_disabled))]
 mod input;
@@ -62,6 +64,8 @@ mod record;
 #[cfg(not(lockdep_disabled))]
 mod report;
 #[cfg(not(lockdep_disabled))]
+mod roomy;
+#[cfg(not(lockdep_disabled))]
 mod runtime;
 #[cfg(not(lockdep_disabled))]
 mod sink;
@@ -71,6 +75,8 @@ mod site;
 mod spawn_order;
 #[cfg(not(lockdep_disabled))]
 mod stack;
+#[cfg(not(lockdep_disabled))]
+mod stack_bounds;
 #[cfg(not(lockdep_disabled))]
 mod stat;
 #[cfg(not(lockdep_disabled))]

@@ -3,7 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use crate::ledger::{self, Counter};
-use crate::{ending, fork, runtime, sink, state, task};
+use crate::stack_bounds::Bounds;
+use crate::{ending, fork, handler, runtime, sink, state, task};
 
 /// Has the end of the process tell us.
 pub(crate) fn install() {
@@ -20,7 +21,27 @@ extern "C" fn at_exit() {
         return;
     }
     let Some(runtime) = runtime::running() else { return };
-    ending::wait(task::is_busy());
+    // A handler may have interrupted the allocator or a holder of one of our locks: all that is left is
+    // the exit status.
+    if !handler::is_inside(Bounds::UNKNOWN) {
+        say_all(runtime);
+    }
+    // ORDERING: Relaxed: other threads may still be making reports; which of them are counted is a race that the program runs
+    // already.
+    if let Some(status) = runtime.config.exit_code
+        && runtime.n_denied.load(Ordering::Relaxed) > 0
+    {
+        exit_with(status);
+    }
+}
+
+/// Looks at what was put aside, and writes what the end of the process has to say.
+fn say_all(runtime: &runtime::Runtime) {
+    let is_busy = task::is_busy();
+    if !is_busy {
+        drop(task::enter());
+    }
+    ending::wait(is_busy);
     crate::flush();
     if let Some(recorder) = &runtime.recorder {
         recorder.close(runtime);
@@ -31,13 +52,6 @@ extern "C" fn at_exit() {
         say_missed(runtime);
     }
     say_unwatched();
-    // ORDERING: Relaxed: other threads may still be making reports; which of them are counted is a race that the program runs
-    // already.
-    if let Some(status) = runtime.config.exit_code
-        && runtime.n_denied.load(Ordering::Relaxed) > 0
-    {
-        exit_with(status);
-    }
 }
 
 /// Says what was not looked at, if anything. With a record the command says it.

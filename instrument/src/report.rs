@@ -6,12 +6,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use lockdep_validator::report::build::build;
 use lockdep_validator::report::exceptions::Day;
 use lockdep_validator::report::short_name;
-use lockdep_validator::{ClassId, Code, Outcome, StackSource as _, Violation};
+use lockdep_validator::{ClassId, Code, NewDependency, Outcome, StackSource as _, Violation};
 
 use crate::config::{OnDeadlock, OnViolation};
 use crate::runtime::Runtime;
 use crate::task::Task;
-use crate::{ending, fault, sink};
+use crate::{ending, fault, handler, roomy, sink};
 
 /// What the program must still suffer for what was found: nothing, or a panic with this message.
 #[derive(Debug)]
@@ -45,17 +45,17 @@ impl Aftermath {
 #[inline(never)]
 pub(crate) fn handle(task: &mut Task, outcome: Outcome) -> Aftermath {
     let Some(findings) = outcome.into_findings() else { return Aftermath(None) };
+    if handler::is_inside(task.stack) {
+        // A broken assertion in a signal handler. Nothing can be written here.
+        findings.violations.iter().for_each(|_| task.runtime.validator.count_unseen());
+        return Aftermath(None);
+    }
     let _reporting = ending::Reporting::begin();
     let runtime = task.runtime;
-    if let Some(recorder) = &runtime.recorder {
-        for dependency in &findings.dependencies {
-            fault::guard(|| recorder.dependency(runtime, dependency));
-        }
+    let mut declared = Vec::new();
+    if !findings.dependencies.is_empty() {
+        roomy::run(task.stack, || declared = recorded(runtime, &findings.dependencies));
     }
-    let declared = runtime.order.as_ref().map_or_else(Vec::new, |order| {
-        let judge = |new| fault::guard(|| order.judge(&runtime.validator, new)).flatten();
-        findings.dependencies.iter().filter_map(judge).collect()
-    });
     let mut message = None;
     for violation in findings.violations.iter().chain(&declared) {
         if is_doubtful(runtime, violation) {
@@ -75,6 +75,19 @@ pub(crate) fn handle(task: &mut Task, outcome: Outcome) -> Aftermath {
         }
     }
     Aftermath(message)
+}
+
+/// Records new dependencies; returns those that the declared order forbids.
+fn recorded(runtime: &Runtime, dependencies: &[NewDependency]) -> Vec<Violation> {
+    if let Some(recorder) = &runtime.recorder {
+        for dependency in dependencies {
+            fault::guard(|| recorder.dependency(runtime, dependency));
+        }
+    }
+    runtime.order.as_ref().map_or_else(Vec::new, |order| {
+        let judge = |new| fault::guard(|| order.judge(&runtime.validator, new)).flatten();
+        dependencies.iter().filter_map(judge).collect()
+    })
 }
 
 /// Whether the violation rests on a lock whose raw form was taken.
@@ -119,12 +132,15 @@ pub(crate) fn deliver(task: &Task, violation: &Violation) -> bool {
         // ORDERING: Relaxed, as above.
         runtime.n_denied.fetch_add(1, Ordering::Relaxed);
     }
-    fault::guard(|| {
+    let write = || {
         let report = build(&violation, runtime, runtime, runtime.counters());
         if let Some(recorder) = &runtime.recorder {
             recorder.report(runtime, &report);
         }
         runtime.sinks.submit(&report, is_denied);
+    };
+    roomy::run(task.stack, || {
+        fault::guard(write);
     });
     is_denied
 }

@@ -170,6 +170,7 @@ impl Runtime {
     fn go_live(&self) {
         state::set(true);
         ledger::ensure(self.config.record_dir.as_deref());
+        crate::roomy::reserve();
         self.sinks.open();
         fork::install();
         process_exit::install();
@@ -247,6 +248,16 @@ impl Names {
             let name = name.to_owned();
             self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, name);
         }
+    }
+
+    /// Records the name of the running thread without asking std for it, as far as it is certain.
+    pub(crate) fn add_certain(&self, id: TaskId) {
+        #[cfg(target_os = "linux")]
+        // SAFETY: both calls only return numbers.
+        if unsafe { libc::gettid() == libc::getpid() } {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, "main".to_owned());
+        }
+        let _ = id;
     }
 
     /// The name of a thread, or its number.

@@ -4,6 +4,7 @@
 //! instruction, and so that it works before main, in other thread-locals' destructors and after main. The state behind it is
 //! freed by a pthread-key destructor, which runs after Rust's own thread-local destructors.
 
+mod names;
 mod word;
 
 use std::cell::UnsafeCell;
@@ -16,8 +17,10 @@ use lockdep_validator::{Acquire, ContextId, TaskContext, Violation, WoundWait};
 
 use crate::classes::ClassCache;
 use crate::runtime::{self, Runtime};
+use crate::stack_bounds::Bounds;
 use crate::stat::ThreadStat;
-use crate::{deferred, ending};
+use crate::{deferred, ending, handler, roomy};
+pub(crate) use names::allocator_locks;
 use word::Word;
 
 /// Everything the runtime keeps for one thread.
@@ -35,6 +38,8 @@ pub(crate) struct Task {
     pub(crate) transactions: Vec<WoundWait>,
     /// What is left to do beside validating. For almost every thread there is nothing, and one test tells.
     pub(crate) errand: Option<Box<Errand>>,
+    /// Where the thread's stack lies.
+    pub(crate) stack: Bounds,
     /// How many guards mask each context.
     pub(crate) n_masks: [u16; ContextId::LIMIT as usize],
     /// Whether the thread's function is over: the end of the process waits for what its end has to say.
@@ -92,10 +97,13 @@ const NOT_STARTED: usize = 0;
 const BUSY: usize = 1;
 /// The thread is in a context where nothing may be allocated or locked: events are put [aside](deferred).
 const DEFERRED: usize = 2;
-/// The thread has left such a context; its state is in [`PARKED`], and what was put aside must be looked at first.
+/// Events were put aside, in such a context or in a signal handler that nobody announced. The state is
+/// in [`PARKED`], and what was put aside must be looked at first.
 const DRAIN: usize = 3;
+/// The same for a thread that has no state yet.
+const UNBORN: usize = 4;
 
-const LAST_SENTINEL: usize = DRAIN;
+const LAST_SENTINEL: usize = UNBORN;
 
 /// Keeps the compiler from moving what is done to the state across the word that says who has it.
 #[inline(always)]
@@ -124,24 +132,72 @@ impl Entered {
     }
 }
 
+impl Entered {
+    /// Gives the state back and returns `None` if the running code is in a signal handler. Required
+    /// before anything is allocated or locked.
+    #[inline]
+    pub(crate) fn outside_handlers(mut self) -> Option<Self> {
+        if !handler::is_inside(self.task().stack) {
+            return Some(self);
+        }
+        self.park();
+        None
+    }
+
+    /// Gives the state back; the next event looks at what was put aside before it does anything else.
+    #[cold]
+    fn park(self) {
+        let task = std::mem::ManuallyDrop::new(self).0.as_ptr().cast();
+        fence();
+        // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
+        PARKED.with(|parked| parked.store(task, Ordering::Relaxed));
+        Word::of_this_thread().mark::<DRAIN>();
+    }
+}
+
 impl Drop for Entered {
     #[inline(always)]
     fn drop(&mut self) {
+        // A handler of a context that interrupted the use of the state has put its events aside.
+        if deferred::is_pending() {
+            return Self(self.0).park();
+        }
         fence();
         Word::of_this_thread().store(self.0.as_ptr().cast());
     }
 }
 
-/// Takes the thread's state; `None` if the event cannot be looked at now (it is counted) or if validation is off.
-#[inline(always)]
+/// Takes the thread's state; `None` if the event cannot be looked at now (it is counted, or must be
+/// put aside) or if validation is off. May allocate and lock.
+#[inline]
 pub(crate) fn enter() -> Option<Entered> {
+    enter_anywhere()?.outside_handlers()
+}
+
+/// [`enter`] for an event that may be in a signal handler: before it allocates or locks, it must ask
+/// [`outside_handlers`](Entered::outside_handlers).
+#[inline(always)]
+pub(crate) fn enter_anywhere() -> Option<Entered> {
     let task = Word::of_this_thread().load();
     if task.addr() <= LAST_SENTINEL {
         return enter_slow(task.addr());
     }
+    if deferred::is_pending() {
+        return enter_pending(task);
+    }
     Word::of_this_thread().mark::<BUSY>();
     fence();
     NonNull::new(task.cast()).map(Entered)
+}
+
+/// A handler put events aside after the thread had read its word: only now they are found.
+#[cold]
+#[inline(never)]
+fn enter_pending(task: *mut Task) -> Option<Entered> {
+    // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
+    PARKED.with(|parked| parked.store(task, Ordering::Relaxed));
+    Word::of_this_thread().mark::<DRAIN>();
+    enter_slow(DRAIN)
 }
 
 /// Runs `run` on the thread's state, and gives back what it says; false if the state cannot be had just now.
@@ -178,23 +234,64 @@ pub(crate) fn peek(look: impl FnOnce(&Task) -> bool) -> bool {
 #[inline(never)]
 fn enter_slow(sentinel: usize) -> Option<Entered> {
     match sentinel {
-        NOT_STARTED => {}
-        // The caller puts the event aside.
-        DEFERRED => return None,
-        DRAIN => return Some(unpark()),
-        _ => {
-            runtime::count_unseen();
-            return None;
+        NOT_STARTED | UNBORN => enter_unborn(),
+        DRAIN => {
+            // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
+            let task = PARKED.with(|parked| parked.load(Ordering::Relaxed));
+            // SAFETY: a parked state lives, and no other code uses it.
+            let stack = unsafe { task.as_ref() }.map_or(Bounds::UNKNOWN, |task| task.stack);
+            // In a handler the caller puts the event aside.
+            if handler::is_inside(stack) { None } else { Some(unpark()) }
         }
+        // The caller puts the event aside.
+        DEFERRED => None,
+        _ => {
+            names::interrupted();
+            runtime::count_unseen();
+            None
+        }
+    }
+}
+
+/// The first event of a thread, or the first outside a handler.
+fn enter_unborn() -> Option<Entered> {
+    if handler::is_inside(Bounds::UNKNOWN) {
+        leave_unborn();
+        return None;
     }
     // Set before the environment, the lazy global or an allocator is touched: any of them may take a watched lock.
     Word::of_this_thread().mark::<BUSY>();
     fence();
-    let entered = runtime::start().map(|runtime| start(runtime, None));
+    let entered = begin(None);
     if entered.is_none() {
+        deferred::uninstall();
         Word::of_this_thread().mark::<NOT_STARTED>();
     }
     entered
+}
+
+/// Makes the running thread's state, where there is room for it; `None` if validation is off.
+fn begin(born: Option<(TaskId, Segment)>) -> Option<Entered> {
+    let mut entered = None;
+    let stack = Bounds::of_this_thread();
+    roomy::run(stack, || {
+        entered = runtime::start().map(|runtime| start(runtime, stack, born));
+        if let Some(entered) = &mut entered {
+            deferred::drain(entered.task());
+        }
+    });
+    entered
+}
+
+/// Events of a thread without a state are about to be put aside, or were. May run in a handler.
+fn leave_unborn() {
+    if Word::of_this_thread().load().addr() != UNBORN {
+        Word::of_this_thread().mark::<UNBORN>();
+        // The end of the thread, if nothing comes before, starts the state.
+        if let Some(runtime) = runtime::running() {
+            runtime.exit_key.arm_in_handler(ptr::without_provenance_mut(UNBORN));
+        }
+    }
 }
 
 /// Takes the state back after a deferred context, and looks at what was put aside there.
@@ -209,10 +306,13 @@ fn unpark() -> Entered {
     entered
 }
 
-/// Whether the running thread is in a deferred context; then its state, if the context did not interrupt the validator.
+/// For an event whose [`enter`] returned `None`: whether it must be put aside; then the thread's state,
+/// if it has one that was not being used when its code was interrupted.
 pub(crate) fn deferred_state() -> Option<Option<&'static mut Task>> {
-    if Word::of_this_thread().load().addr() != DEFERRED {
-        return None;
+    match Word::of_this_thread().load().addr() {
+        DEFERRED | DRAIN => {}
+        UNBORN => return Some(None),
+        _ => return None,
     }
     // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
     let parked = PARKED.with(|parked| parked.load(Ordering::Relaxed));
@@ -225,33 +325,36 @@ pub(crate) fn deferred_state() -> Option<Option<&'static mut Task>> {
 #[derive(Debug)]
 pub(crate) struct Interrupted(*mut Task);
 
-/// Enters a deferred context; `None` if there is nobody to tell (the thread has no state, or validation is off).
-pub(crate) fn enter_deferred() -> Option<Interrupted> {
+/// Enters a deferred context.
+pub(crate) fn enter_deferred() -> Interrupted {
     let found = Word::of_this_thread().load();
     match found.addr() {
-        NOT_STARTED => return None,
         // A context inside another: nothing is parked anew.
-        DEFERRED => return Some(Interrupted(found)),
+        DEFERRED => return Interrupted(found),
         DRAIN => {}
         // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
-        BUSY => PARKED.with(|parked| parked.store(ptr::null_mut(), Ordering::Relaxed)),
+        NOT_STARTED | UNBORN | BUSY => PARKED.with(|parked| parked.store(ptr::null_mut(), Ordering::Relaxed)),
         // ORDERING: Relaxed, as above.
         _ => PARKED.with(|parked| parked.store(found, Ordering::Relaxed)),
     }
     Word::of_this_thread().mark::<DEFERRED>();
     fence();
-    Some(Interrupted(found))
+    Interrupted(found)
 }
 
 /// Leaves it. What was put aside is looked at by the thread's next event, or now if `now` and nothing was interrupted.
 pub(crate) fn leave_deferred(interrupted: &Interrupted, now: bool) {
     fence();
-    let next = match interrupted.0.addr() {
-        BUSY | DEFERRED | DRAIN => interrupted.0,
-        _ => ptr::without_provenance_mut(DRAIN),
-    };
-    Word::of_this_thread().store(next);
-    if now && next.addr() == DRAIN {
+    let found = interrupted.0;
+    let is_pending = deferred::is_pending();
+    match found.addr() {
+        NOT_STARTED if is_pending => leave_unborn(),
+        // Nothing happened, or the use of the state goes on.
+        NOT_STARTED | UNBORN | BUSY | DEFERRED | DRAIN => Word::of_this_thread().store(found),
+        _ if is_pending => Word::of_this_thread().mark::<DRAIN>(),
+        _ => Word::of_this_thread().store(found),
+    }
+    if now && matches!(Word::of_this_thread().load().addr(), DRAIN | UNBORN) {
         drop(enter());
     }
 }
@@ -269,12 +372,13 @@ pub(crate) fn n_tasks() -> usize {
 }
 
 /// Makes the running thread's state. The word must hold BUSY.
-fn start(runtime: &'static Runtime, born: Option<(TaskId, Segment)>) -> Entered {
+fn start(runtime: &'static Runtime, stack: Bounds, born: Option<(TaskId, Segment)>) -> Entered {
+    let is_spawned = born.is_some();
     let (id, spawned_by) = match born {
         Some((id, segment)) => (id, Some(segment)),
         None => (new_id(), None),
     };
-    runtime.names.add(id);
+    let starting = names::Starting::begin();
     let task = Task {
         context: runtime.validator.start_task(id, spawned_by),
         runtime,
@@ -286,6 +390,7 @@ fn start(runtime: &'static Runtime, born: Option<(TaskId, Segment)>) -> Entered 
             .as_ref()
             .map(|stats| Box::new(Errand { stat: Some(stats.start_thread()), ..Errand::default() })),
         n_masks: [0; ContextId::LIMIT as usize],
+        stack,
         is_ending: false,
     };
     deferred::install();
@@ -293,19 +398,30 @@ fn start(runtime: &'static Runtime, born: Option<(TaskId, Segment)>) -> Entered 
     N_TASKS.fetch_add(1, Ordering::Relaxed);
     let task = NonNull::from(Box::leak(Box::new(UnsafeCell::new(task))));
     runtime.exit_key.arm(task.as_ptr().cast());
+    drop(starting);
+    if is_spawned || !names::is_dangerous() {
+        runtime.names.add(id);
+    } else {
+        runtime.names.add_certain(id);
+    }
     Entered(task)
 }
 
-/// Gives the running thread the number its parent chose for it, if it has no state yet.
+/// Gives the running thread the number its parent chose for it, if it has no state yet. Called where
+/// std has told the thread its name.
 pub(crate) fn start_spawned(id: TaskId, spawned_by: Segment) {
-    if Word::of_this_thread().load().addr() != NOT_STARTED {
-        return;
-    }
-    Word::of_this_thread().mark::<BUSY>();
-    fence();
-    match runtime::start() {
-        Some(runtime) => drop(start(runtime, Some((id, spawned_by)))),
-        None => Word::of_this_thread().mark::<NOT_STARTED>(),
+    let found = Word::of_this_thread().load().addr();
+    if found == NOT_STARTED && !handler::is_inside(Bounds::UNKNOWN) {
+        Word::of_this_thread().mark::<BUSY>();
+        fence();
+        match begin(Some((id, spawned_by))) {
+            Some(entered) => drop(entered),
+            None => Word::of_this_thread().mark::<NOT_STARTED>(),
+        }
+    } else if let Some(mut entered) = enter() {
+        // An allocator that locks, or a signal, came before.
+        let task = entered.task();
+        task.runtime.names.add(task.context.id());
     }
 }
 
@@ -314,23 +430,37 @@ pub(crate) fn start_spawned(id: TaskId, spawned_by: Segment) {
 ///
 /// # Safety
 ///
-/// `task` is the pointer that [`start`] armed the exit key with, on this thread, and has not been passed before.
+/// `task` is the pointer that [`start`] or [`leave_unborn`] armed the exit key with, on this thread,
+/// and has not been passed before.
 pub(crate) unsafe extern "C" fn finish(task: *mut std::ffi::c_void) {
+    names::over();
+    if task.addr() == UNBORN {
+        // Starts the state if none was, looks at what was put aside, and has this called again.
+        drop(enter());
+        return;
+    }
     let Some(task) = NonNull::new(task.cast::<UnsafeCell<Task>>()) else { return };
     Word::of_this_thread().mark::<BUSY>();
     fence();
+    names::ended();
     // SAFETY: the caller passes what `start` leaked, once; the word says BUSY, so nobody else has a way to it.
     let mut task = unsafe { Box::from_raw(task.as_ptr()) };
-    deferred::drain(task.get_mut());
-    deferred::uninstall();
-    let is_ending = task.get_mut().is_ending;
-    crate::event::thread_exit(task.into_inner());
+    let (stack, is_ending) = (task.get_mut().stack, task.get_mut().is_ending);
+    // Freed in there, before the word says that there is no state: the allocator may lock.
+    roomy::run(stack, move || {
+        deferred::drain(task.get_mut());
+        deferred::uninstall();
+        crate::event::thread_exit(task.get_mut());
+    });
     if is_ending {
         ending::end();
     }
     // ORDERING: Relaxed: a statistic.
     N_TASKS.fetch_sub(1, Ordering::Relaxed);
-    Word::of_this_thread().mark::<NOT_STARTED>();
+    // The last state of a thread that goes on locking: no destructor would end another one.
+    if !names::was_last_life() {
+        Word::of_this_thread().mark::<NOT_STARTED>();
+    }
 }
 
 /// Whether the running thread is inside the validator.

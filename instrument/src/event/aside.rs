@@ -36,6 +36,12 @@ pub(super) fn put_aside_of(slot: &Slot, make: impl FnOnce(LockId) -> Aside) {
 /// Looks at an event that was put aside.
 #[cold]
 pub(crate) fn replay(task: &mut Task, aside: Aside) {
+    if let Aside::Acquire(acquire) = aside
+        && task.context.holds(acquire.lock)
+    {
+        // The thread had announced that it wants the lock, and was interrupted before it took it.
+        task.runtime.set_unverified(acquire.lock);
+    }
     let (validator, stacks) = (&task.runtime.validator, &task.runtime.stacks);
     let context = &mut task.context;
     let outcome = judge(|| match aside {

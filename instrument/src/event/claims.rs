@@ -2,9 +2,10 @@
 
 use std::panic::Location;
 
-use lockdep_validator::{Held, HeldQuery, Mode, Outcome};
+use lockdep_validator::{Held, HeldQuery, LockId, Mode, Outcome};
 
 use super::{id_of, judge, looked_at};
+use crate::handler;
 use crate::hook::{LockRef, Slot};
 use crate::report;
 use crate::site::site;
@@ -12,7 +13,7 @@ use crate::task::{self, Task};
 
 /// Whether the thread holds the lock.
 pub(crate) fn is_held(slot: &Slot, mode: Option<Mode>) -> Held {
-    let Some(mut entered) = task::enter() else { return Held::Unknown };
+    let Some(mut entered) = task::enter_anywhere() else { return Held::Unknown };
     let task = entered.task();
     let Some(id) = slot.id() else { return Held::No };
     task.runtime.validator.is_held(&task.context, id, mode)
@@ -21,10 +22,16 @@ pub(crate) fn is_held(slot: &Slot, mode: Option<Mode>) -> Held {
 /// Demands that the thread holds the lock, or does not, as `query` says.
 #[track_caller]
 pub(crate) fn assert_held(lock: LockRef<'_>, query: HeldQuery) {
-    asserted(|task, at| match id_of(task, &lock) {
+    asserted(|task, at| match lock.slot.id().or_else(|| first_id(task, &lock)) {
         Some(id) => task.runtime.validator.assert_held(&mut task.context, id, query, site(at)),
         None => Outcome::CLEAN,
     });
+}
+
+/// An id for a lock that has none; there is no memory for it in a signal handler.
+#[cold]
+fn first_id(task: &mut Task, lock: &LockRef<'_>) -> Option<LockId> {
+    if handler::is_inside(task.stack) { None } else { id_of(task, lock) }
 }
 
 /// Demands that the thread holds nothing.
@@ -61,7 +68,7 @@ pub(crate) fn assertion_broken(
 #[inline]
 fn asserted(assertion: impl FnOnce(&mut Task, &'static Location<'static>) -> Outcome) {
     let caller = Location::caller();
-    let Some(mut entered) = task::enter() else { return };
+    let Some(mut entered) = task::enter_anywhere() else { return };
     let task = entered.task();
     let outcome = judge(|| assertion(task, caller));
     if outcome.is_clean() {

@@ -48,10 +48,20 @@ use self_deadlock::self_deadlock_of;
 #[track_caller]
 pub(crate) fn acquire(lock: LockRef<'_>, mode: Mode, wait: Wait, options: &AcquireOptions) -> Verdict {
     let caller = Location::caller();
-    let Some(mut entered) = task::enter() else {
+    let aside = || {
         put_aside(&lock, mode, wait, options, caller);
-        return Verdict::Proceed;
+        Verdict::Proceed
     };
+    let Some(mut entered) = task::enter_anywhere() else { return aside() };
+    if let Some(event) = lock.slot.id().map(|id| event(&lock, id, mode, wait, options, caller))
+        && is_known(entered.task(), &event)
+    {
+        if entered.task().errand.is_none() {
+            return Verdict::Proceed;
+        }
+        return acquire_found(entered, &event, lock.info, Outcome::CLEAN);
+    }
+    let Some(mut entered) = entered.outside_handlers() else { return aside() };
     let task = entered.task();
     let Some(id) = id_of(task, &lock) else { return Verdict::Proceed };
     let event = event(&lock, id, mode, wait, options, caller);
@@ -60,6 +70,14 @@ pub(crate) fn acquire(lock: LockRef<'_>, mode: Mode, wait: Wait, options: &Acqui
         return Verdict::Proceed;
     }
     acquire_found(entered, &event, lock.info, outcome)
+}
+
+/// Records the acquisition if the thread has validated it before. Neither allocates nor locks.
+#[inline]
+fn is_known(task: &mut Task, event: &Acquire) -> bool {
+    let validator = &task.runtime.validator;
+    validator.acquire_known(&mut task.context, event)
+        || validator.acquire_known_instances(&mut task.context, event)
 }
 
 /// The acquisition found something, or an older finding is due.
@@ -92,21 +110,37 @@ fn acquire_found(mut entered: Entered, event: &Acquire, info: &LockInfo, outcome
 #[track_caller]
 pub(crate) fn try_acquired(lock: LockRef<'_>, mode: Mode, options: &AcquireOptions) {
     let caller = Location::caller();
-    let Some(mut entered) = task::enter() else {
-        return put_aside(&lock, mode, Wait::Try, options, caller);
-    };
-    let task = entered.task();
-    let Some(id) = id_of(task, &lock) else { return };
-    let event = event(&lock, id, mode, Wait::Try, options, caller);
-    let outcome = judge(|| task.runtime.validator.acquire(&mut task.context, &event, &task.runtime.stacks));
-    if !outcome.is_clean() {
-        try_found(task, &event, outcome);
+    let aside = || put_aside(&lock, mode, Wait::Try, options, caller);
+    let Some(mut entered) = task::enter_anywhere() else { return aside() };
+    let mut event = lock.slot.id().map(|id| event(&lock, id, mode, Wait::Try, options, caller));
+    if !event.is_some_and(|event| is_known(entered.task(), &event)) {
+        let Some(outside) = entered.outside_handlers() else { return aside() };
+        entered = outside;
+        event = try_new(entered.task(), &lock, mode, options, caller);
     }
+    let (task, Some(event)) = (entered.task(), event) else { return };
     if task.errand.is_some() {
         stat::counted(task, &event);
         // A panic that is due: not here, where the lock is held already. The next acquisition has to come this way again.
         task.context.look_again();
     }
+}
+
+/// A try that succeeded and that the thread has not validated before.
+fn try_new(
+    task: &mut Task,
+    lock: &LockRef<'_>,
+    mode: Mode,
+    options: &AcquireOptions,
+    caller: &'static Location<'static>,
+) -> Option<Acquire> {
+    let id = id_of(task, lock)?;
+    let event = event(lock, id, mode, Wait::Try, options, caller);
+    let outcome = judge(|| task.runtime.validator.acquire(&mut task.context, &event, &task.runtime.stacks));
+    if !outcome.is_clean() {
+        try_found(task, &event, outcome);
+    }
+    Some(event)
 }
 
 #[cold]
@@ -136,7 +170,7 @@ pub(crate) fn creation_site(site: CreationSite) -> CreationSite {
 
 /// An acquisition that gave up.
 pub(crate) fn acquire_failed(slot: &Slot) {
-    let Some(mut entered) = task::enter() else { return put_aside_of(slot, Aside::Failed) };
+    let Some(mut entered) = enter_for(slot) else { return put_aside_of(slot, Aside::Failed) };
     let task = entered.task();
     if let Some(id) = slot.id() {
         task.runtime.validator.acquire_failed(&mut task.context, id);
@@ -164,7 +198,7 @@ fn release_by_guard_slow(slot: &Slot, made: Option<&'static Location<'static>>) 
 }
 
 fn released(slot: &Slot, at: Site, told: impl FnOnce(Outcome) -> Outcome) {
-    let Some(mut entered) = task::enter() else {
+    let Some(mut entered) = enter_for(slot) else {
         return put_aside_of(slot, |id| Aside::Release(id, at));
     };
     let task = entered.task();
@@ -174,6 +208,17 @@ fn released(slot: &Slot, at: Site, told: impl FnOnce(Outcome) -> Outcome) {
     stat::released(task, id);
     if !outcome.is_clean() {
         found(task, told(outcome));
+    }
+}
+
+/// Enters the thread's state for the end of a hold. Outside signal handlers, unless the thread holds
+/// the lock: then nothing will be allocated.
+#[inline]
+fn enter_for(slot: &Slot) -> Option<Entered> {
+    let mut entered = task::enter_anywhere()?;
+    match slot.id() {
+        Some(id) if entered.task().context.holds(id) => Some(entered),
+        _ => entered.outside_handlers(),
     }
 }
 
@@ -265,12 +310,12 @@ pub(crate) fn lock_id(lock: LockRef<'_>) -> Option<LockId> {
 
 /// The running thread ends.
 #[cold]
-pub(crate) fn thread_exit(mut task: Task) {
+pub(crate) fn thread_exit(task: &mut Task) {
     // No place in the program is at work here; the report names where each lock was acquired.
     let outcome = judge(|| task.runtime.validator.thread_exit(&mut task.context, Site::UNKNOWN));
     if !outcome.is_clean() {
         // The thread is past every place that could panic.
-        report::handle(&mut task, outcome).forget();
+        report::handle(task, outcome).forget();
     }
     let runtime = task.runtime;
     if let (Some(stats), Some(thread)) = (&runtime.stats, task.stat()) {

@@ -22,18 +22,39 @@ unsafe impl GlobalAlloc for Allocator {
         // ORDERING: Relaxed: a counter and a switch, both read by the thread that sets them.
         N_ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
         // ORDERING: Relaxed, as above.
-        if LOCKS_IN_ALLOCATOR.load(Ordering::Relaxed) > 0 {
-            let _inside = context::allocator();
-            let _locked = ALLOCATOR_LOCK.try_lock();
-        }
+        in_allocator(LOCKS_IN_ALLOCATOR.load(Ordering::Relaxed));
         // SAFETY: as the caller promised.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // ORDERING: Relaxed, as above.
+        let what = LOCKS_IN_ALLOCATOR.load(Ordering::Relaxed);
+        if what > 1 {
+            in_allocator(what);
+        }
         // SAFETY: as the caller promised.
         unsafe { System.dealloc(memory, layout) }
     }
+}
+
+/// Takes a lock as the case asks: 1 and 3 announce it, 2 does not.
+fn in_allocator(what: usize) {
+    match what {
+        0 => {}
+        2 => drop(ALLOCATOR_LOCK.lock()),
+        _ => {
+            let _inside = context::allocator();
+            let _locked = ALLOCATOR_LOCK.try_lock();
+        }
+    }
+}
+
+/// Has the allocator take a lock.
+#[cfg(target_os = "linux")]
+pub(crate) fn lock_in_allocator(what: usize) {
+    // ORDERING: Relaxed: threads that are started later see it.
+    LOCKS_IN_ALLOCATOR.store(what, Ordering::Relaxed);
 }
 
 #[global_allocator]
@@ -67,6 +88,18 @@ pub(crate) fn run(name: &str) {
         "contention" => crate::contention::fights(),
         #[cfg(target_os = "linux")]
         "late_objects" => crate::late::load(),
+        #[cfg(target_os = "linux")]
+        "profiled" => crate::signals::profiled(),
+        #[cfg(target_os = "linux")]
+        "first_event_in_handler" => crate::signals::first_event_in_handler(),
+        #[cfg(target_os = "linux")]
+        "full_ring" => crate::signals::full_ring(),
+        #[cfg(target_os = "linux")]
+        "alternate_stack" => crate::signals::alternate_stack(),
+        #[cfg(target_os = "linux")]
+        "small_stack" => crate::signals::small_stack(),
+        #[cfg(target_os = "linux")]
+        "locking_allocator" => crate::signals::locking_allocator(),
         #[cfg(target_os = "linux")]
         other if crate::harm::run_case(other) => {}
         other => panic!("no case is called {other}"),

@@ -13,6 +13,21 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     ("contention_is_counted_and_timed", crate::contention::contention_is_counted_and_timed),
     #[cfg(target_os = "linux")]
     ("late_objects_load", crate::late::late_objects_load),
+    #[cfg(target_os = "linux")]
+    ("handlers_neither_allocate_nor_lock", crate::signals::handlers_neither_allocate_nor_lock),
+    #[cfg(target_os = "linux")]
+    (
+        "what_a_handler_does_first_on_a_thread_is_seen",
+        crate::signals::what_a_handler_does_first_on_a_thread_is_seen,
+    ),
+    #[cfg(target_os = "linux")]
+    ("a_full_ring_loses_whole_pairs", crate::signals::a_full_ring_loses_whole_pairs),
+    #[cfg(target_os = "linux")]
+    ("small_stacks_are_enough", crate::signals::small_stacks_are_enough),
+    #[cfg(target_os = "linux")]
+    ("an_allocator_may_lock_anywhere", crate::signals::an_allocator_may_lock_anywhere),
+    #[cfg(target_os = "linux")]
+    ("a_handler_may_end_the_process", crate::signals::a_handler_may_end_the_process),
     ("exceptions_are_those_of_the_command", crate::exceptions::exceptions_are_those_of_the_command),
     ("off_says_nothing", off_says_nothing),
     ("an_inversion_is_reported_once_with_both_places", an_inversion_is_reported_once_with_both_places),

@@ -16,6 +16,8 @@ mod exceptions;
 mod harm;
 #[cfg(target_os = "linux")]
 mod late;
+#[cfg(target_os = "linux")]
+mod signals;
 
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc;

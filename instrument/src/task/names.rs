@@ -1,0 +1,81 @@
+//! When a thread may be asked for its name.
+//!
+//! `std::thread::current` aborts the process where std is just making or has dropped what it keeps for
+//! the thread. That can only be in the allocator, or after thread-local destructors. So an allocator
+//! that takes watched locks is found out by a trial, and a thread is not asked after its end.
+
+use std::cell::Cell;
+use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether the program's allocator was seen to take a watched lock.
+static ALLOCATOR_LOCKS: AtomicBool = AtomicBool::new(false);
+
+/// How many states of one thread are freed by its end; C libraries call destructors at least four times.
+const N_LIVES: u8 = 3;
+
+thread_local! {
+    /// Whether the thread's state is being made.
+    static STARTING: Cell<bool> = const { Cell::new(false) };
+    /// Whether the thread's function and its thread-local destructors are over.
+    static IS_OVER: Cell<bool> = const { Cell::new(false) };
+    /// How often the thread's end was seen.
+    static N_ENDS: Cell<u8> = const { Cell::new(0) };
+}
+
+/// The running thread's state is being made; events that come meanwhile are the allocator's.
+#[derive(Debug)]
+pub(super) struct Starting;
+
+impl Starting {
+    pub(super) fn begin() -> Self {
+        STARTING.set(true);
+        // Small and large blocks come from different places.
+        drop(black_box(Box::new(0_u64)));
+        drop(black_box(vec![0_u8; 1 << 12]));
+        Self
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        STARTING.set(false);
+    }
+}
+
+/// An event came while the thread's state was in use.
+pub(super) fn interrupted() {
+    if STARTING.get() {
+        allocator_locks();
+    }
+}
+
+/// The program's allocator takes watched locks.
+pub(crate) fn allocator_locks() {
+    // ORDERING: Relaxed: a flag that is only ever set; nothing else is published by it.
+    if !ALLOCATOR_LOCKS.load(Ordering::Relaxed) {
+        // ORDERING: Relaxed, as above.
+        ALLOCATOR_LOCKS.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether the running thread must not be asked for its name.
+pub(super) fn is_dangerous() -> bool {
+    // ORDERING: Relaxed, as above.
+    ALLOCATOR_LOCKS.load(Ordering::Relaxed) || IS_OVER.get()
+}
+
+/// The destructors of the running thread's keys have begun.
+pub(super) fn over() {
+    IS_OVER.set(true);
+}
+
+/// The running thread's end was seen.
+pub(super) fn ended() {
+    N_ENDS.set(N_ENDS.get().saturating_add(1));
+}
+
+/// Whether no further state of the running thread would be freed.
+pub(super) fn was_last_life() -> bool {
+    N_ENDS.get() >= N_LIVES
+}
