@@ -48,7 +48,11 @@ pub mod lock_api;
 pub mod lock_api_0_5;
 mod many;
 #[cfg(not(lockdep_disabled))]
+mod memory;
+#[cfg(not(lockdep_disabled))]
 mod order;
+#[cfg(not(lockdep_disabled))]
+mod others;
 #[cfg(feature = "parking_lot_0_12")]
 pub mod parking_lot;
 #[cfg(feature = "parking_lot_0_13")]

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use crate::ledger::{self, Counter};
 use crate::stack_bounds::Bounds;
-use crate::{ending, fork, handler, runtime, sink, state, task};
+use crate::{ending, fork, handler, others, runtime, sink, state, task};
 
 /// Has the end of the process tell us.
 pub(crate) fn install() {
@@ -42,6 +42,10 @@ fn say_all(runtime: &runtime::Runtime) {
         drop(task::enter());
     }
     ending::wait(is_busy);
+    if others::has_others() {
+        // What it did not see: the locks of another copy of this crate.
+        runtime.validator.count_unseen();
+    }
     crate::flush();
     if let Some(recorder) = &runtime.recorder {
         recorder.close(runtime);

@@ -24,7 +24,7 @@ use crate::spawn_order::Scopes;
 use crate::stack::Stacks;
 use crate::stat::Stats;
 use crate::suspects::Suspects;
-use crate::{env, fork, ledger, process_exit, process_start, site, state, task};
+use crate::{env, fork, ledger, others, process_exit, process_start, sink, site, state, task};
 
 /// Built by whichever thread comes first. Two may build at once: a thread that waited for another's first steps could hold the
 /// lock that those steps need (an allocator's). The loser's is dropped; nothing in it has had an effect yet.
@@ -118,7 +118,7 @@ fn build() -> Option<&'static Runtime> {
             warnings
                 .iter()
                 .filter(|warning| warning.starts_with("LOCKDEP="))
-                .for_each(|warning| crate::sink::notice(warning));
+                .for_each(|warning| sink::notice(warning));
         }
         return None;
     }
@@ -172,6 +172,13 @@ impl Runtime {
         ledger::ensure(self.config.record_dir.as_deref());
         crate::roomy::reserve();
         self.sinks.open();
+        if others::announce() > 0 {
+            self.validator.count_unseen();
+            sink::notice(
+                "this process contains another copy of lockdep, in a shared object that was loaded late; \
+                 orders between the locks of the two copies are not seen",
+            );
+        }
         fork::install();
         process_exit::install();
         if let Some(recorder) = &self.recorder {

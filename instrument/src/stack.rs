@@ -123,6 +123,10 @@ pub(crate) fn trace(mut visit: impl FnMut(usize) -> bool) {
 /// The functions that one address belongs to: several if some were inlined.
 pub(crate) fn resolve(ip: usize) -> Vec<Frame> {
     let mut frames = Vec::new();
+    if !crate::memory::has_room_for_symbols() {
+        frames.push(Frame { function: format!("{ip:#x}"), ..Frame::default() });
+        return frames;
+    }
     // An address on the stack is where the call returns to; one less lies inside the call.
     let inside = std::ptr::without_provenance_mut::<std::ffi::c_void>(ip.saturating_sub(1));
     backtrace::resolve(inside, |symbol| {

@@ -99,6 +99,8 @@ pub(crate) fn run(name: &str) {
         #[cfg(target_os = "linux")]
         "small_stack" => crate::signals::small_stack(),
         #[cfg(target_os = "linux")]
+        "tight_memory" => crate::signals::tight_memory(),
+        #[cfg(target_os = "linux")]
         "locking_allocator" => crate::signals::locking_allocator(),
         #[cfg(target_os = "linux")]
         other if crate::harm::run_case(other) => {}

@@ -27,6 +27,8 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     #[cfg(target_os = "linux")]
     ("an_allocator_may_lock_anywhere", crate::signals::an_allocator_may_lock_anywhere),
     #[cfg(target_os = "linux")]
+    ("a_report_needs_little_memory", crate::signals::a_report_needs_little_memory),
+    #[cfg(target_os = "linux")]
     ("a_handler_may_end_the_process", crate::signals::a_handler_may_end_the_process),
     ("exceptions_are_those_of_the_command", crate::exceptions::exceptions_are_those_of_the_command),
     ("off_says_nothing", off_says_nothing),

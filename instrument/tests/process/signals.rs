@@ -28,7 +28,7 @@ const BLOCKING: usize = 4;
 const THREE_LOCKS: usize = 5;
 const ANNOUNCED_BLOCKING: usize = 6;
 
-fn variable(name: &str) -> Option<u64> {
+fn variable<N: std::str::FromStr>(name: &str) -> Option<N> {
     std::env::var(name).ok()?.parse().ok()
 }
 
@@ -66,7 +66,7 @@ extern "C" fn on_signal(signal: i32) {
 
 fn install(signal: i32, flags: i32) {
     // ORDERING: Relaxed: the handler is not installed yet.
-    WORK.store(variable("WORK").map_or(ONE_LOCK, |work| work as usize), Ordering::Relaxed);
+    WORK.store(variable("WORK").unwrap_or(ONE_LOCK), Ordering::Relaxed);
     // ORDERING: Relaxed, as above.
     LAST_TICK.store(variable("LAST_TICK").unwrap_or(u64::MAX), Ordering::Relaxed);
     context::signal(signal).register();
@@ -81,7 +81,7 @@ fn install(signal: i32, flags: i32) {
 
 /// A sampling profiler: threads start, allocate and end while a timer has a lock tried in a handler.
 pub(crate) fn profiled() {
-    let (timer, signal) = match variable("ALARM") {
+    let (timer, signal) = match variable::<u64>("ALARM") {
         Some(_) => (libc::ITIMER_REAL, libc::SIGALRM),
         None => (libc::ITIMER_PROF, libc::SIGPROF),
     };
@@ -136,7 +136,7 @@ pub(crate) fn full_ring() {
 
 /// A handler on an alternate stack of the smallest size that signal libraries use.
 pub(crate) fn alternate_stack() {
-    if variable("WARM").is_some() {
+    if variable::<u64>("WARM").is_some() {
         drop(A.lock());
         drop(B.lock());
     }
@@ -153,8 +153,8 @@ pub(crate) fn alternate_stack() {
 
 /// Both orders of two locks on a thread with little stack.
 pub(crate) fn small_stack() {
-    let kib = variable("KIB").expect("set by the check");
-    let thread = std::thread::Builder::new().stack_size(usize::try_from(kib).expect("small") << 10);
+    let kib: usize = variable("KIB").expect("set by the check");
+    let thread = std::thread::Builder::new().stack_size(kib << 10);
     let thread = thread.spawn(|| {
         drop((A.lock(), B.lock()));
         let b = B.lock();
@@ -165,7 +165,7 @@ pub(crate) fn small_stack() {
 
 /// Threads start and end while every allocation takes a watched lock.
 pub(crate) fn locking_allocator() {
-    super::cases::lock_in_allocator(variable("WORK").map_or(2, |work| work as usize));
+    super::cases::lock_in_allocator(variable("WORK").unwrap_or(2));
     for _ in 0..20 {
         let thread = std::thread::Builder::new().name("allocates".to_owned());
         let thread = thread.spawn(|| drop(std::hint::black_box(vec![1_u8; 100]))).expect("a thread starts");
@@ -173,6 +173,33 @@ pub(crate) fn locking_allocator() {
     }
     let _ = std::thread::current().name();
     println!("over");
+}
+
+/// An inversion in a process that may have little more memory than it has.
+pub(crate) fn tight_memory() {
+    drop((A.lock(), B.lock()));
+    let statm = std::fs::read_to_string("/proc/self/statm").expect("readable");
+    let n_pages: u64 = statm.split(' ').next().and_then(|n_pages| n_pages.parse().ok()).expect("a number");
+    let bytes = n_pages * 4096 + (variable::<u64>("MIB").expect("set by the check") << 20);
+    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+    // SAFETY: the limit is read.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
+    let b = B.lock();
+    drop((A.lock(), b));
+    println!("over");
+}
+
+pub(crate) fn a_report_needs_little_memory() {
+    for mib in ["4", "16", "32"] {
+        let ended = run("tight_memory", &[("MIB", mib)]);
+        assert_eq!(
+            (ended.code, ended.stdout.as_str(), ended.n_reports("LD0003")),
+            (Some(0), "over\n", 1),
+            "{mib} MiB, {:?}: {}",
+            ended.signal,
+            ended.stderr
+        );
+    }
 }
 
 pub(crate) fn handlers_neither_allocate_nor_lock() {
@@ -249,7 +276,10 @@ pub(crate) fn an_allocator_may_lock_anywhere() {
 
 pub(crate) fn a_handler_may_end_the_process() {
     for last_tick in 1..=25 {
-        let ended = run("profiled", &[("LAST_TICK", &(last_tick * 3).to_string()), ("WORK", "1")]);
+        let last_tick = last_tick.to_string();
+        let env =
+            [("LAST_TICK", last_tick.as_str()), ("WORK", "1"), ("ALARM", "1"), ("MILLISECONDS", "30000")];
+        let ended = run("profiled", &env);
         assert_eq!(ended.code, Some(3), "signal {:?}: {}", ended.signal, ended.stderr);
     }
 }

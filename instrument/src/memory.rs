@@ -1,0 +1,30 @@
+//! How much memory the process may still have.
+
+/// Whether the debug information of the program can be read without running out of memory, which would
+/// end the process. Only a limit of its address space is looked at: other limits end it later.
+#[cfg(target_os = "linux")]
+pub(crate) fn has_room_for_symbols() -> bool {
+    /// For what is made of the debug information.
+    const BASE: u64 = 48 << 20;
+    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: the limit is a place for the result.
+    unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) };
+    if limit.rlim_cur == libc::RLIM_INFINITY {
+        return true;
+    }
+    // The file is mapped, and tables as large as a part of it are made.
+    let program = std::fs::metadata("/proc/self/exe").map_or(0, |metadata| metadata.len());
+    let Ok(wanted) = usize::try_from(BASE + 2 * program) else { return false };
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: new memory, at a place that the kernel chooses, which nobody uses and which is given back.
+    unsafe {
+        let probe = libc::mmap(std::ptr::null_mut(), wanted, libc::PROT_NONE, flags, -1, 0);
+        probe != libc::MAP_FAILED && libc::munmap(probe, wanted) == 0
+    }
+}
+
+/// Not known on this system.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn has_room_for_symbols() -> bool {
+    true
+}
