@@ -9,3 +9,4 @@ pub mod faults;
 pub mod oracle;
 pub mod reports;
 pub mod scenario_case;
+pub mod stand_in_matrix;

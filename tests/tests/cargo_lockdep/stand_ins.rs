@@ -1,6 +1,7 @@
 //! Crates that a stand-in is compiled for: `lock_api` 0.1 to 0.3, below parking_lot 0.7 to 0.10, and `once_cell`.
 
 use lockdep_tests::child::Ended;
+use lockdep_tests::stand_in_matrix::{Outcome, Row};
 use lockdep_validator::report::model::Report;
 
 use crate::harness::{assert_ended, command, finish, fixture, run};
@@ -81,4 +82,18 @@ fn a_dependency_that_waits_for_itself_ends_as_the_user_wants() {
     let told = ended.stderr.find("LD0001").expect("the report was made");
     assert!(ended.stderr.find("--timeout").is_some_and(|end| told < end), "{}", ended.stderr);
     assert_eq!(ended.stdout, "");
+}
+
+/// The quick rows of the matrix; `stand_in_matrix` has them all.
+#[test]
+fn features_that_bring_dependencies_build() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (name, version, features) in [
+        ("once_cell", "1.21.4", &["critical-section", "parking_lot", "portable-atomic"][..]),
+        ("lock_api", "0.4.14", &["arc_lock", "owning_ref", "serde"]),
+    ] {
+        let row = Row::new(name, version, features);
+        let outcome = row.build(folder.path()).expect("cargo can be run");
+        assert_eq!(outcome, Outcome::Builds, "{}", row.label());
+    }
 }

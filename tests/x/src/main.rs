@@ -177,11 +177,15 @@ fn field(context: &Context) -> Result<(), String> {
     match context.arguments.first().map(String::as_str) {
         Some("known-bugs") => context.cargo(&run("known_bugs")),
         Some("crates") => context.cargo(&run("crates_table")),
+        Some("matrix") => context.cargo(&run("stand_in_matrix")),
         Some("consumers") => context.run("bash", &["tests/field/consumers/run.sh"]),
-        Some(other) => Err(format!("`{}` is not one of known-bugs, crates, consumers", other.escape_debug())),
+        Some(other) => {
+            Err(format!("`{}` is not one of known-bugs, crates, matrix, consumers", other.escape_debug()))
+        }
         None => {
             context.cargo(&run("known_bugs"))?;
             context.cargo(&run("crates_table"))?;
+            context.cargo(&run("stand_in_matrix"))?;
             context.run("bash", &["tests/field/consumers/run.sh"])
         }
     }

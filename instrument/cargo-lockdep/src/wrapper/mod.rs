@@ -62,7 +62,7 @@ pub(crate) fn run() -> Result<u8> {
         return Err(Error::new(reason));
     }
     let inner = env::var_os(INNER_VARIABLE);
-    if let Some(before) = plan.before(&args, &call) {
+    if let Some(before) = plan.before(&args, &call, &runtime) {
         let mut command = compiler(inner.as_deref(), &words);
         let status = command.args(before).status();
         let status = status.context(|| format!("cannot run {}", command.get_program().display()))?;

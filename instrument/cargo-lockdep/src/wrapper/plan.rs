@@ -254,7 +254,12 @@ impl Plan {
     /// The arguments of the call that has to come first, if there is one: it compiles the real crate under its other name.
     ///
     /// Cargo waits for the messages of the second call: this one says nothing unless it fails.
-    pub(crate) fn before(&self, args: &[OsString], call: &RustcCall) -> Option<Vec<OsString>> {
+    pub(crate) fn before(
+        &self,
+        args: &[OsString],
+        call: &RustcCall,
+        runtime: &Runtime,
+    ) -> Option<Vec<OsString>> {
         let Self::Wrap { real_name, .. } = self else {
             return None;
         };
@@ -271,6 +276,8 @@ impl Plan {
         if !call.has_cap_lints {
             args.extend(["--cap-lints".into(), "allow".into()]);
         }
+        // Its dependencies see our `std`, and rustc loads what they depend on.
+        args.extend(runtime.search_flags().map(OsString::from));
         Some(args)
     }
 }
@@ -411,9 +418,10 @@ mod tests {
         };
         let plan = of("1.21.3");
         let text = |args: Vec<OsString>| args.join(" ".as_ref()).into_string().expect("text");
-        let before = text(plan.before(&args, &call).expect("the real crate comes first"));
+        let before = text(plan.before(&args, &call, &runtime()).expect("the real crate comes first"));
         assert!(before.contains("--crate-name real_once_cell --edition=2021 a.rs"), "{before}");
         assert!(!before.contains("--json") && before.contains("--cap-lints allow"), "{before}");
+        assert!(before.contains("-Ldependency=/r/lib") && !before.contains("std=/r"), "{before}");
         let after = text(plan.apply(args.clone(), &call, &runtime()));
         assert!(
             after
@@ -423,7 +431,7 @@ mod tests {
         assert!(after.contains("lockdep=/r/lib/liblockdep.rlib") && after.contains("--json"), "{after}");
         // Versions that lack what is wrapped stay as they are, and are named as unseen.
         assert_eq!((of("1.9.0"), of("2.0.0")), (Plan::Facade, Plan::Facade));
-        assert!(of("1.9.0").before(&args, &call).is_none());
+        assert!(of("1.9.0").before(&args, &call, &runtime()).is_none());
     }
 
     #[test]
