@@ -6,6 +6,7 @@ pub mod chance;
 pub mod child;
 pub mod command_line;
 pub mod faults;
+pub mod fuzz;
 pub mod oracle;
 pub mod reports;
 pub mod scenario_case;
