@@ -127,7 +127,7 @@ fn located(program: &OsStr, folder: &Path) -> OsString {
 
 /// Where cargo keeps its registry and the user's configuration.
 pub(crate) fn cargo_home() -> Option<PathBuf> {
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = std::env::var_os("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
     let home = home.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")))?;
     home.is_dir().then_some(home)
 }

@@ -8,6 +8,11 @@ pub(crate) const CLEAN: u8 = 0;
 pub(crate) const USAGE: u8 = 2;
 /// A report was made that `LOCKDEP_DENY` denies (or `order --check` found a difference).
 pub(crate) const DENIED: u8 = 3;
+/// A record of a watched process could not be opened or written in full, so that a report may be
+/// missing.
+pub(crate) const RECORD_LOST: u8 = 4;
+/// Cargo failed, or a test did.
+pub(crate) const CARGO_FAILED: u8 = 101;
 /// `--timeout` ended the run, as `timeout(1)` says it, and nothing denied had been reported.
 pub(crate) const TIMED_OUT: u8 = 124;
 

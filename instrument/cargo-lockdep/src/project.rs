@@ -70,12 +70,43 @@ pub(crate) struct Project {
     pub(crate) base: PathBuf,
     /// Where the compiler's relative paths start.
     pub(crate) workspace_root: PathBuf,
+    /// The workspace, its packages, and what they depend on by path.
+    pub(crate) directories: Vec<PathBuf>,
 }
 
 #[derive(Deserialize)]
 struct Metadata {
     target_directory: PathBuf,
     workspace_root: PathBuf,
+    #[serde(default)]
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    manifest_path: PathBuf,
+    #[serde(default)]
+    dependencies: Vec<Dependency>,
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    path: Option<PathBuf>,
+}
+
+impl Metadata {
+    fn directories(&self) -> Vec<PathBuf> {
+        let packages = self.packages.iter();
+        let own = packages.clone().filter_map(|package| package.manifest_path.parent());
+        let others = packages.flat_map(|package| &package.dependencies).filter_map(|one| one.path.as_deref());
+        let mut all = vec![self.workspace_root.clone()];
+        for directory in own.chain(others) {
+            if !all.iter().any(|known| directory.starts_with(known)) {
+                all.push(directory.to_owned());
+            }
+        }
+        all
+    }
 }
 
 impl Project {
@@ -106,11 +137,12 @@ impl Project {
             serde_json::from_slice(&output.stdout).context(|| "cargo metadata".to_owned())?;
         let target_directory = match &options.target_dir {
             Some(given) => directory.join(given),
-            None => metadata.target_directory,
+            None => metadata.target_directory.clone(),
         };
         let target = one_target(options, toolchain)?;
+        let directories = metadata.directories();
         let workspace_root = metadata.workspace_root;
-        Ok(Self { target, base: target_directory.join("lockdep"), workspace_root })
+        Ok(Self { target, base: target_directory.join("lockdep"), workspace_root, directories })
     }
 }
 

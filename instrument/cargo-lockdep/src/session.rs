@@ -1,5 +1,6 @@
 //! A watched run of cargo: project, toolchain and runtime found, environment set, process supervised.
 
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,15 +11,19 @@ use crate::cli::say;
 use crate::error::{Context as _, Error, Result};
 use crate::project::{CargoOptions, Project};
 use crate::runtime::Runtime;
+use crate::source::Places;
 use crate::toolchain::Toolchain;
 use crate::watch::{self, Verdict, Watch};
 use crate::wrapped::{CargoCommand, WatchArgs};
-use crate::{exit, records, wrapper};
+use crate::{exit, input, records, wrapper};
 
 /// How many runs keep their records whatever their age.
 const N_KEPT_RUNS: usize = 8;
 /// Records younger than this are kept as well: the run that writes them may still be going on.
 const KEPT_AGE_MS: u128 = 24 * 60 * 60 * 1000;
+
+/// What lies in a directory of records besides these.
+const OUR_FILES: [&str; 3] = ["suspects", "not-seen.txt", "ledger"];
 
 /// Everything that is needed to start a cargo command under validation.
 #[derive(Debug)]
@@ -29,7 +34,11 @@ pub(crate) struct Session {
     base: PathBuf,
     runtime: Runtime,
     directory: PathBuf,
+    /// Where the user is.
+    given_from: PathBuf,
     workspace_root: PathBuf,
+    /// The workspace, its packages, and what they depend on by path.
+    directories: Vec<PathBuf>,
     /// What the user gave with `--manifest-path`.
     manifest_path: Option<PathBuf>,
     /// What cargo was told about colours, if anything.
@@ -74,9 +83,10 @@ impl Session {
         directory: &Path,
         options: &CargoOptions,
     ) -> Result<Self> {
-        let Project { target, base, workspace_root } = project;
+        let Project { target, base, workspace_root, directories } = project;
         let runtime = Runtime::ready(&base, &toolchain, &target, options.offline)?;
         let directory = directory.to_owned();
+        let given_from = current_directory()?;
         let manifest_path = options.manifest_path.clone();
         let is_coloured = toolchain.config.is_coloured(options.color.as_deref());
         Ok(Self {
@@ -85,9 +95,11 @@ impl Session {
             base,
             runtime,
             directory,
+            given_from,
             manifest_path,
             is_coloured,
             workspace_root,
+            directories,
             foreign: false,
         })
     }
@@ -99,7 +111,9 @@ impl Session {
     /// If cargo cannot be started or the records cannot be written.
     pub(crate) fn run(&self, command: CargoCommand, cargo_args: &[OsString], args: &WatchArgs) -> Result<u8> {
         let records = self.new_record_directory()?;
-        let mut watch = Watch::open(&records, args, self.is_coloured)?;
+        let programs = self.crates_directory().join(&self.target);
+        let places = Places::of_workspace(self.directories.clone(), self.toolchain.sysroot.clone());
+        let mut watch = Watch::open(&records, programs, places, args, self.is_coloured)?;
         let mut verdict = watch.run(self.cargo(command, cargo_args, &records), None)?;
         if args.settle {
             self.settle(command, cargo_args, &mut watch, &mut verdict)?;
@@ -112,6 +126,13 @@ impl Session {
             ));
         }
         watch::summarise(&verdict, &records, runs_programs(command, cargo_args), &unseen);
+        if !verdict.has_watched() && verdict.exit_code() == exit::CARGO_FAILED {
+            say(format_args!(
+                "no watched program took a lock; if the build failed, see whether it builds without lockdep: `{}` in {}",
+                without_us(command, cargo_args),
+                self.directory.display()
+            ));
+        }
         if command == CargoCommand::Build && verdict.exit_code() == exit::CLEAN && !is_quiet(cargo_args) {
             say(format_args!(
                 "built below {}; the programs validate when they are started with LOCKDEP=1",
@@ -139,7 +160,8 @@ impl Session {
             suspects.len()
         ));
         let path = watch.records().join("suspects");
-        fs::write(&path, suspects.join("\n") + "\n").context(|| path.display().to_string())?;
+        let text = suspects.join("\n") + "\n";
+        input::write_own(&path, text.as_bytes()).context(|| path.display().to_string())?;
         let mut cargo = self.cargo(command, cargo_args, watch.records());
         cargo.env("LOCKDEP_SUSPECTS", &path);
         let second = watch.run(cargo, Some(verdict))?;
@@ -167,6 +189,11 @@ impl Session {
         if std::env::var_os("LOCKDEP_SOURCE_ROOT").is_none() {
             cargo.env("LOCKDEP_SOURCE_ROOT", &self.workspace_root);
         }
+        // Cargo runs each program in the directory of its package: a path that the user gave starts
+        // where the user is.
+        for (name, value) in absolute_paths(std::env::vars_os(), &self.given_from) {
+            cargo.env(name, value);
+        }
         let inner = self.toolchain.config.rustc_wrapper(&self.directory);
         match inner.filter(|inner| !wrapper::is_ours(inner)) {
             Some(inner) => cargo.env(wrapper::INNER_VARIABLE, inner),
@@ -193,7 +220,7 @@ impl Session {
         let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let name = format!("{now_ms}-{}", std::process::id());
         let (parent, is_ours) = match std::env::var_os("LOCKDEP_DIR").filter(|given| !given.is_empty()) {
-            Some(given) => (self.directory.join(given), false),
+            Some(given) => (self.given_from.join(given), false),
             None => (self.base.join("records"), true),
         };
         if is_ours {
@@ -218,21 +245,72 @@ impl Session {
     }
 }
 
-/// Removes the records of old runs. That is housekeeping: what cannot be removed stays.
+/// Removes the records of old runs. That is housekeeping: what cannot be removed stays, and what is
+/// not ours is not touched.
 fn prune(parent: &Path, now_ms: u128) {
-    let Ok(entries) = fs::read_dir(parent) else {
+    // A link may lead to directories that only look like ours.
+    let is_ours = |path: &Path| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
+    let Ok(entries) = fs::read_dir(parent) else { return };
+    if !is_ours(parent) {
         return;
+    }
+    let began_ms = |path: &Path| -> Option<u128> {
+        let (began_ms, pid) = path.file_name()?.to_str()?.split_once('-')?;
+        let _: u32 = pid.parse().ok()?;
+        began_ms.parse().ok()
     };
-    let began_ms =
-        |path: &PathBuf| -> Option<u128> { path.file_name()?.to_str()?.split('-').next()?.parse().ok() };
-    let mut runs: Vec<(u128, PathBuf)> =
-        entries.flatten().filter_map(|entry| Some((began_ms(&entry.path())?, entry.path()))).collect();
+    let paths = entries.flatten().map(|entry| entry.path()).filter(|path| is_ours(path));
+    let mut runs: Vec<(u128, PathBuf)> = paths.filter_map(|path| Some((began_ms(&path)?, path))).collect();
     runs.sort();
     for (began_ms, old) in runs.iter().rev().skip(N_KEPT_RUNS - 1) {
         if now_ms.saturating_sub(*began_ms) > KEPT_AGE_MS {
-            let _ = fs::remove_dir_all(old);
+            remove_records(old);
         }
     }
+}
+
+/// Removes a directory of records, if there is nothing else in it.
+fn remove_records(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let is_ours = path.extension().is_some_and(|extension| extension == "jsonl")
+            || OUR_FILES.iter().any(|name| path.file_name().is_some_and(|file| file == *name));
+        if is_ours {
+            let _ = fs::remove_file(path);
+        }
+    }
+    // That fails if something is left.
+    let _ = fs::remove_dir(directory);
+}
+
+/// The variables whose value is a path that starts where the user is, with the whole path.
+fn absolute_paths(
+    variables: impl Iterator<Item = (OsString, OsString)>,
+    from: &Path,
+) -> Vec<(OsString, OsString)> {
+    let absolute = |(name, value): (OsString, OsString)| match name.to_str()? {
+        _ if value.is_empty() => None,
+        "LOCKDEP_ORDER" | "LOCKDEP_SUSPECTS" | "LOCKDEP_SOURCE_ROOT" => {
+            let path = from.join(value);
+            Some((name, path.into()))
+        }
+        "LOCKDEP_ALLOW" => {
+            let list = value.to_str()?;
+            let items = list.split(',').map(str::trim).map(|item| match item.strip_prefix('@') {
+                Some(file) => format!("@{}", from.join(file).display()),
+                None => item.to_owned(),
+            });
+            Some((name, items.collect::<Vec<_>>().join(",").into()))
+        }
+        _ => None,
+    };
+    variables.filter_map(absolute).collect()
+}
+
+/// The command that the user would type without us.
+fn without_us(command: CargoCommand, cargo_args: &[OsString]) -> String {
+    let words = cargo_args.iter().map(|word| word.to_string_lossy());
+    [Cow::from("cargo"), command.name().into()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
 }
 
 /// Whether the command is one that runs programs, so that a run without a record is worth a word.
@@ -323,7 +401,38 @@ mod tests {
         }
         prune(&parent, now_ms);
         assert_eq!(fs::read_dir(&parent).expect("it is there").count(), 20);
+        // What only looks like a run is not ours to remove: a project of 1999, a link, files of
+        // others.
+        let [old, mine] = ["1999-projects", "00000000000000000001-7"].map(|name| parent.join(name));
+        fs::create_dir_all(&old).expect("a temporary directory");
+        fs::create_dir_all(&mine).expect("a temporary directory");
+        fs::write(mine.join("thesis.txt"), "").expect("written");
+        fs::write(mine.join("1-0.jsonl"), "").expect("written");
+        let link = std::env::temp_dir().join(format!("lockdep-prune-link-{}", std::process::id()));
+        std::os::unix::fs::symlink(&parent, &link).expect("a link");
+        prune(&link, now_ms + 9 * KEPT_AGE_MS);
+        assert_eq!(fs::read_dir(&parent).expect("it is there").count(), 22, "not through a link");
+        prune(&parent, now_ms);
+        assert!(old.is_dir() && mine.join("thesis.txt").is_file() && !mine.join("1-0.jsonl").exists());
+        fs::remove_file(link).expect("ours");
         fs::remove_dir_all(parent).expect("ours");
+    }
+
+    #[test]
+    fn paths_of_variables_start_where_the_user_is() {
+        let given = [
+            ("LOCKDEP_ORDER", "lockdep.order"),
+            ("LOCKDEP_ALLOW", "LD0003, @a.allow,@/b.allow"),
+            ("LOCKDEP_SUSPECTS", ""),
+            ("LOCKDEP_DENY", "errors"),
+        ];
+        let found = absolute_paths(
+            given.map(|(name, value)| (name.into(), value.into())).into_iter(),
+            Path::new("/u"),
+        );
+        let expected =
+            [("LOCKDEP_ORDER", "/u/lockdep.order"), ("LOCKDEP_ALLOW", "LD0003,@/u/a.allow,@/b.allow")];
+        assert_eq!(found, expected.map(|(name, value)| (OsString::from(name), OsString::from(value))));
     }
 
     #[test]

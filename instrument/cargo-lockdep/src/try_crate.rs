@@ -144,14 +144,22 @@ fn give_up_lost_versions(directory: &Path, toolchain: &Toolchain, is_offline: bo
 /// Where tried crates, their runtime and their builds are: not in the user's project, which they have nothing to do with,
 /// unless a target directory is given.
 fn base_directory() -> Result<PathBuf> {
-    let given = std::env::var_os("CARGO_TARGET_DIR").map(|dir| PathBuf::from(dir).join("lockdep"));
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let base = given
-        .or_else(|| cache.or(home).map(|cache| cache.join("cargo-lockdep")))
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = base_in(variable("CARGO_TARGET_DIR"), variable("XDG_CACHE_HOME"), variable("HOME"))
         .ok_or_else(|| Error::new("there is no home directory to work in: set CARGO_TARGET_DIR"))?;
     fs::create_dir_all(&base).context(|| base.display().to_string())?;
     base.canonicalize().context(|| base.display().to_string())
+}
+
+fn base_in(target: Option<PathBuf>, cache: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
+    if let Some(target) = target {
+        return Some(target.join("lockdep"));
+    }
+    // The XDG specification: a relative path is invalid and is to be ignored. Our place must not
+    // depend on where we are.
+    let cache = cache.filter(|cache| cache.is_absolute());
+    let home = home.filter(|home| home.is_absolute()).map(|home| home.join(".cache"));
+    cache.or(home).map(|cache| cache.join("cargo-lockdep"))
 }
 
 /// A package of `cargo metadata`.
@@ -312,6 +320,20 @@ mod tests {
         );
         assert!(!folder.join("Cargo.lock").exists());
         fs::remove_dir_all(folder).expect("ours");
+    }
+
+    #[test]
+    fn the_working_directory_is_never_the_cache() {
+        let of = |target: &str, cache: &str, home: &str| {
+            let given = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));
+            base_in(given(target), given(cache), given(home)).map(|base| base.display().to_string())
+        };
+        assert_eq!(of("t", "/c", "/h").as_deref(), Some("t/lockdep"));
+        assert_eq!(of("", "/c", "/h").as_deref(), Some("/c/cargo-lockdep"));
+        for cache in ["", "c", "./c"] {
+            assert_eq!(of("", cache, "/h").as_deref(), Some("/h/.cache/cargo-lockdep"), "{cache}");
+            assert_eq!(of("", cache, "h"), None, "{cache}");
+        }
     }
 
     #[test]

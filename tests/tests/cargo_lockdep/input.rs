@@ -73,6 +73,8 @@ fn a_compile_error_is_cargos_and_the_next_run_is_well() {
     let ended = run(folder.path(), &["run"]);
     assert_ended(&ended, "exit 101");
     assert!(ended.stderr.contains("mismatched types"), "{}", ended.stderr);
+    let hint = "see whether it builds without lockdep: `cargo run` in ";
+    assert!(ended.stderr.contains(hint), "{}", ended.stderr);
     write("fn main() {}");
     assert_ended(&run(folder.path(), &["run"]), "exit 0");
 }

@@ -1,6 +1,6 @@
 //! Building the runtime: with the user's own toolchain, under flags of its own, and all or nothing.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,6 +13,7 @@ use super::{MANIFEST, Runtime, sources};
 use crate::cargo_config::cargo_home;
 use crate::cli::say;
 use crate::error::{Context as _, Error, Result};
+use crate::input;
 use crate::toolchain::Toolchain;
 
 /// How often a long build says that it is alive.
@@ -34,10 +35,10 @@ pub(super) fn assemble(folder: &Path, toolchain: &Toolchain, target: &str, offli
     })?;
     // One build at a time; who waited finds it done. The kernel drops the lock of a killed process.
     let lock_path = base.join(".runtime-lock");
-    let lock = File::create(&lock_path).context(|| lock_path.display().to_string())?;
+    let lock = input::create_own(&lock_path).context(|| lock_path.display().to_string())?;
     rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)
         .context(|| lock_path.display().to_string())?;
-    if folder.join(MANIFEST).exists() {
+    if Runtime::is_whole(folder) {
         return Ok(());
     }
     // We have the lock: whatever lies here is from a build that was interrupted.
@@ -46,6 +47,11 @@ pub(super) fn assemble(folder: &Path, toolchain: &Toolchain, target: &str, offli
     remove(folder)?;
     let result = build(&temporary, folder, toolchain, target, offline);
     if result.is_ok() {
+        // Crates that were compiled with an earlier build of this runtime do not fit this one, and
+        // cargo does not know.
+        if let Some(name) = folder.file_name().and_then(|name| name.to_str()) {
+            remove(&folder.with_file_name(name.replacen("runtime-", "crates-", 1)))?;
+        }
         fs::rename(&temporary, folder).context(|| folder.display().to_string())?;
     } else {
         remove(&temporary)?;
@@ -64,6 +70,12 @@ fn remove(folder: &Path) -> Result<()> {
 
 /// Builds in `temporary`, for a runtime that will live in `folder`.
 fn build(temporary: &Path, folder: &Path, toolchain: &Toolchain, target: &str, offline: bool) -> Result<()> {
+    if folder.to_str().is_none() {
+        return Err(Error::new(format_args!(
+            "{}: cargo and rustc need a path that is UTF-8; choose another with --target-dir or CARGO_TARGET_DIR",
+            folder.display()
+        )));
+    }
     let began = Instant::now();
     say(format_args!("building the runtime with rustc {} for {target} (once)", toolchain.release));
     // Cargo's own folder stays: it is safe to interrupt, and after an update only our few crates are compiled again.
@@ -83,22 +95,17 @@ fn build(temporary: &Path, folder: &Path, toolchain: &Toolchain, target: &str, o
         let file =
             artifact.and_then(|artifact| artifact.libraries().next()).and_then(|file| file.file_name());
         let file = file.ok_or_else(|| Error::new(format_args!("the build of the runtime gave no {name}")))?;
-        Ok(folder.join("lib").join(file))
+        Ok(Path::new("lib").join(file))
     };
     let runtime = Runtime {
         facade: place("std")?,
         lockdep: place("lockdep")?,
         validator: place("lockdep_validator")?,
-        search_paths: vec![folder.join("lib")],
-        sources: folder.join("sources"),
+        search_paths: vec!["lib".into()],
+        sources: "sources".into(),
     };
     let manifest = temporary.join(MANIFEST);
-    let text = serde_json::to_string_pretty(&runtime).map_err(|_| {
-        Error::new(format_args!(
-            "{}: cargo and rustc need a path that is UTF-8; choose another with --target-dir or CARGO_TARGET_DIR",
-            folder.display()
-        ))
-    })?;
+    let text = serde_json::to_string_pretty(&runtime).context(|| manifest.display().to_string())?;
     fs::write(&manifest, text).context(|| manifest.display().to_string())?;
     say(format_args!("runtime ready after {:.0} s", began.elapsed().as_secs_f64()));
     Ok(())
@@ -210,7 +217,7 @@ fn watch(child: &mut Child, toolchain: &Toolchain, target: &str) -> Result<Vec<A
         return Ok(artifacts);
     }
     let remedy = remedy(&told, target).map(|remedy| format!("\n{remedy}")).unwrap_or_default();
-    Err(Error::new(format_args!("the runtime cannot be built:\n{}{remedy}", told.trim_end())))
+    Err(Error::with_output("the runtime cannot be built:", &format!("{}{remedy}", told.trim_end())))
 }
 
 /// What to do about a build that failed with these words.

@@ -48,21 +48,36 @@ impl Runtime {
     /// If the build fails; what was built until then is removed.
     pub(crate) fn ready(base: &Path, toolchain: &Toolchain, target: &str, offline: bool) -> Result<Self> {
         let folder = base.join(format!("runtime-{}", Self::key(toolchain, target)));
-        if !folder.join(MANIFEST).exists() {
+        if !Self::is_whole(&folder) {
             assemble::assemble(&folder, toolchain, target, offline)?;
         }
         Self::load(&folder.join(MANIFEST))
     }
 
-    /// Reads the manifest of a built runtime.
+    /// Whether a runtime is in the folder with all its parts: it may have been moved, or restored
+    /// from a cache in part.
+    fn is_whole(folder: &Path) -> bool {
+        Self::load(&folder.join(MANIFEST)).is_ok_and(|runtime| {
+            let mut files = [&runtime.facade, &runtime.lockdep, &runtime.validator].into_iter();
+            files.all(|file| file.is_file()) && runtime.sources.is_dir()
+        })
+    }
+
+    /// Reads the manifest of a built runtime. Its paths start at its folder, wherever that is now.
     ///
     /// # Errors
     ///
     /// If the file is missing or not ours.
     pub(crate) fn load(manifest: &Path) -> Result<Self> {
         let text = fs::read_to_string(manifest).context(|| manifest.display().to_string())?;
-        serde_json::from_str(&text)
-            .context(|| format!("{} is damaged (remove its folder)", manifest.display()))
+        let mut runtime: Self = serde_json::from_str(&text)
+            .context(|| format!("{} is damaged (remove its folder)", manifest.display()))?;
+        let folder = manifest.parent().unwrap_or(Path::new(""));
+        let Self { facade, lockdep, validator, search_paths, sources } = &mut runtime;
+        for path in search_paths.iter_mut().chain([facade, lockdep, validator, sources]) {
+            *path = folder.join(&path);
+        }
+        Ok(runtime)
     }
 
     /// The manifest that [`Self::load`] reads.
@@ -85,5 +100,45 @@ impl Runtime {
     /// Where rustc finds the dependencies of our crates.
     pub(crate) fn search_flags(&self) -> impl Iterator<Item = String> {
         self.search_paths.iter().map(|path| format!("-Ldependency={}", path.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runtime_is_whole_wherever_it_was_moved_and_not_without_a_part() {
+        let base = std::env::temp_dir().join(format!("lockdep-runtime-{}", std::process::id()));
+        let [built, moved] = ["built", "moved"].map(|name| base.join(name));
+        for folder in ["lib", "sources"] {
+            fs::create_dir_all(built.join(folder)).expect("a temporary directory");
+        }
+        let part = |name: &str| PathBuf::from("lib").join(name);
+        let runtime = Runtime {
+            facade: part("libstd.rlib"),
+            lockdep: part("liblockdep.rlib"),
+            validator: part("liblockdep_validator.rlib"),
+            search_paths: vec!["lib".into()],
+            sources: "sources".into(),
+        };
+        for file in [&runtime.facade, &runtime.lockdep, &runtime.validator] {
+            fs::write(built.join(file), "").expect("written");
+        }
+        assert!(!Runtime::is_whole(&built), "the manifest comes last");
+        let text = serde_json::to_string(&runtime).expect("it is JSON");
+        fs::write(built.join(MANIFEST), text).expect("written");
+        assert!(Runtime::is_whole(&built));
+        fs::rename(&built, &moved).expect("moved");
+        assert!(Runtime::is_whole(&moved));
+        let loaded = Runtime::load(&moved.join(MANIFEST)).expect("it is ours");
+        assert_eq!(loaded.facade, moved.join("lib/libstd.rlib"));
+        assert_eq!(
+            loaded.search_flags().collect::<Vec<_>>(),
+            [format!("-Ldependency={}", moved.join("lib").display())]
+        );
+        fs::remove_file(&loaded.lockdep).expect("there");
+        assert!(!Runtime::is_whole(&moved), "restored in part");
+        fs::remove_dir_all(base).expect("ours");
     }
 }

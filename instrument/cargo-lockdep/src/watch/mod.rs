@@ -1,25 +1,30 @@
 //! Watching a run: reports are printed as the processes make them, and summed up in the end.
 
+mod ledger;
 mod printer;
 mod process;
 mod tail;
 mod tally;
+mod tree;
 mod unseen;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::cli::say;
 use crate::error::Result;
+use crate::records::ledger::{prepare as prepare_ledger, read as read_ledger};
+use crate::source::Places;
 use crate::suppress::Policy;
 use crate::wrapped::WatchArgs;
 use crate::{exit, session};
 
 pub(crate) use unseen::unseen_locks;
 
+use ledger::{Ledger, since};
 use printer::Printer;
-use process::Ended;
+use process::{Ended, Limit, Signals};
 use tail::Tail;
 use tally::Tally;
 
@@ -28,6 +33,8 @@ use tally::Tally;
 pub(crate) struct Verdict {
     ended: Ended,
     tally: Tally,
+    /// What the watched processes counted while they ran.
+    ledger: Ledger,
 }
 
 impl Verdict {
@@ -35,6 +42,8 @@ impl Verdict {
     pub(crate) fn exit_code(&self) -> u8 {
         match self.ended {
             _ if self.tally.n_denied() > 0 => exit::DENIED,
+            // What was lost may have been such a report.
+            _ if self.has_lost() => exit::RECORD_LOST,
             Ended::TimedOut(_) => exit::TIMED_OUT,
             Ended::Itself(status) => exit::of_status(status),
         }
@@ -56,11 +65,17 @@ impl Verdict {
         if self.succeeded() {
             self.ended = second.ended;
         }
+        self.ledger = ledger::sum(self.ledger, second.ledger);
     }
 
-    /// Whether any watched program left a record.
+    /// Whether records are missing or incomplete.
+    fn has_lost(&self) -> bool {
+        self.ledger.n_lost_records > 0 || self.tally.n_unreadable > 0
+    }
+
+    /// Whether any watched program took a lock.
     pub(crate) fn has_watched(&self) -> bool {
-        self.tally.n_processes > 0
+        self.tally.n_processes > 0 || self.ledger.n_announced > 0
     }
 
     fn succeeded(&self) -> bool {
@@ -71,9 +86,14 @@ impl Verdict {
 /// What stays the same from the first run to the one that settles: where the records are, what is denied, where reports go.
 pub(crate) struct Watch<'a> {
     records: &'a Path,
+    /// Where cargo puts the programs.
+    programs: PathBuf,
+    /// What may be shown of the sources.
+    places: Places,
     timeout_s: Option<u64>,
     policy: Policy,
     printer: Printer,
+    signals: Signals,
 }
 
 impl<'a> Watch<'a> {
@@ -82,11 +102,19 @@ impl<'a> Watch<'a> {
     /// # Errors
     ///
     /// If the policy in the environment is malformed, or the output cannot be written.
-    pub(crate) fn open(records: &'a Path, args: &WatchArgs, is_coloured: Option<bool>) -> Result<Self> {
+    pub(crate) fn open(
+        records: &'a Path,
+        programs: PathBuf,
+        places: Places,
+        args: &WatchArgs,
+        is_coloured: Option<bool>,
+    ) -> Result<Self> {
         // Exceptions lie where the user is, whichever directory the command runs in.
         let policy = Policy::from_environment(&session::current_directory()?)?;
         let printer = Printer::open(args, is_coloured)?;
-        Ok(Self { records, timeout_s: args.timeout, policy, printer })
+        prepare_ledger(records)?;
+        let signals = Signals::watch();
+        Ok(Self { records, programs, places, timeout_s: args.timeout, policy, printer, signals })
     }
 
     /// The directory of the records.
@@ -101,22 +129,24 @@ impl<'a> Watch<'a> {
     ///
     /// If the command cannot be started, or a report cannot be written.
     pub(crate) fn run(&mut self, command: Command, first: Option<&Verdict>) -> Result<Verdict> {
-        let Self { records, timeout_s, policy, printer } = self;
-        let mut tail = Tail::new(records, policy, first.map(|first| &first.tally));
-        let ended = process::run(command, *timeout_s, || {
+        let before = read_ledger(self.records);
+        let Self { records, programs, places, timeout_s, policy, printer, signals } = self;
+        let mut tail = Tail::new(records, places, policy, first.map(|first| &first.tally));
+        let limit = timeout_s.map(|seconds| Limit { seconds, programs });
+        let ended = process::run(command, limit, signals, || {
             for report in tail.poll() {
                 printer.print(&report)?;
             }
-            Ok(())
+            Ok(tail.has_watched())
         })?;
         let (tally, joined) = tail.finish();
         for report in &joined {
             printer.print(report)?;
         }
         if let Ended::TimedOut(seconds) = ended {
-            say(format_args!("the run was ended after {seconds} s (--timeout)"));
+            say(format_args!("the run was ended {seconds} s after its first program started (--timeout)"));
         }
-        Ok(Verdict { ended, tally })
+        Ok(Verdict { ended, tally, ledger: since(read_ledger(records), before) })
     }
 }
 
@@ -128,13 +158,19 @@ pub(crate) fn summarise(verdict: &Verdict, records: &Path, expects_processes: bo
             "if it hung, it waited for what is not seen: a lock of another kind, or an event such as a message or a `join`",
         );
     }
-    if tally.n_processes == 0 {
+    for sentence in ledger::sentences(&verdict.ledger, tally.n_processes) {
+        say(sentence);
+    }
+    if !verdict.has_watched() {
         if expects_processes && verdict.succeeded() {
             say("no watched program took a lock, so nothing was judged");
         }
         return;
     }
     say(tally);
+    for sentence in tally.losses() {
+        say(sentence);
+    }
     if !unseen.is_empty() {
         say(format_args!("not seen here: {}", unseen.join(", ")));
     }

@@ -8,6 +8,7 @@ use lockdep_validator::report::told::Told;
 
 use super::tail::NewReport;
 use crate::error::{Context as _, Result};
+use crate::printable;
 use crate::suppress::Judgement;
 use crate::wrapped::{Format, WatchArgs};
 
@@ -53,7 +54,7 @@ impl Printer {
     /// If it cannot be written.
     pub(super) fn print(&mut self, new: &NewReport) -> Result<()> {
         let text = match self.format {
-            Format::Json => json_line(&new.report),
+            Format::Json => printable::json(&json_line(&new.report)).into_owned(),
             Format::Text => {
                 let is_denied = new.judgement == Judgement::Denied;
                 let text = match self.told.note(&new.report, is_denied) {
@@ -64,7 +65,9 @@ impl Printer {
                     Judgement::Excepted(reason) => format!("   = excepted: {reason}\n"),
                     _ => String::new(),
                 };
-                format!("lockdep: {}\n{}\n{excepted}\n", new.origin, text.trim_end())
+                let text = format!("lockdep: {}\n{}\n{excepted}\n", new.origin, text.trim_end());
+                // With colours it goes to a terminal, which obeys no line.
+                if self.options.styles == Styles::PLAIN { printable::lines(&text) } else { text }
             }
         };
         self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()).context(|| self.name.clone())

@@ -1,17 +1,24 @@
-//! The wrapped process: started, waited for, and ended by a timeout or a signal.
+//! The wrapped process: started, waited for, and ended by a timeout or a signal, with everything
+//! that it started.
 
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Pid, Signal};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use super::tree::{MARK, Tree};
 use crate::error::{Context as _, Result};
 
 /// How often records and the process are looked at.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// How often the process table is looked at while a timeout waits for the first program, or for its
+/// end.
+const TABLE_INTERVAL: Duration = Duration::from_millis(500);
 /// How long a process has to end by itself once it was asked to.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -24,49 +31,61 @@ pub(crate) enum Ended {
     TimedOut(u64),
 }
 
-/// Runs the command; `tick` is called now and then, and once more when it has ended.
+/// How long the programs of a run may take, and where they are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limit<'a> {
+    /// From the start of the first of them.
+    pub(super) seconds: u64,
+    /// The directory that cargo puts them in.
+    pub(super) programs: &'a Path,
+}
+
+/// Runs the command; `tick` is called now and then, and once more when it has ended. It says
+/// whether a watched program has been seen.
 ///
 /// # Errors
 ///
 /// If it cannot be started, or if `tick` fails (the process is then ended).
 pub(super) fn run(
     mut command: Command,
-    timeout_s: Option<u64>,
-    mut tick: impl FnMut() -> Result<()>,
+    limit: Option<Limit<'_>>,
+    signals: &mut Signals,
+    mut tick: impl FnMut() -> Result<bool>,
 ) -> Result<Ended> {
-    // The terminal sends Ctrl-C to the whole foreground group, cargo included: we outlive it to sum up. A second one is
-    // for us as well.
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let terminated = Arc::new(AtomicBool::new(false));
-    let signal = signal_hook::consts::SIGINT;
-    let _ = signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&interrupted));
-    let _ = signal_hook::flag::register(signal, Arc::clone(&interrupted));
-    let _ = signal_hook::flag::register(signal_hook::consts::SIGTERM, Arc::clone(&terminated));
-    if timeout_s.is_some() {
+    let _over = signals.begin();
+    if limit.is_some() {
         use std::os::unix::process::CommandExt as _;
 
-        // A group of its own can be ended as a whole: cargo does not end the tests it started.
+        // A group of its own is out of the terminal's foreground: what it is asked to do comes from
+        // us alone.
         command.process_group(0);
     }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let value = format!("{}-{}", std::process::id(), now.as_nanos());
+    command.env(MARK, &value);
     let program = command.get_program().to_owned();
-    let mut child = command.spawn().context(|| format!("cannot run {}", program.display()))?;
-    let began = Instant::now();
+    let child = command.spawn().context(|| format!("cannot run {}", program.display()))?;
+    let tree = Tree::of(Pid::from_child(&child), &value);
+    let mut run = Run { child, tree, has_group: limit.is_some(), signals };
+    let mut clock = Clock { limit, began: None, looked: Instant::now() };
     let ended = loop {
-        if let Err(error) = tick() {
-            end(&mut child, timeout_s.is_some());
-            return Err(error);
-        }
-        if let Some(status) = child.try_wait().context(|| program.display().to_string())? {
+        let has_program = match tick() {
+            Ok(has_program) => has_program,
+            Err(error) => {
+                run.end();
+                return Err(error);
+            }
+        };
+        if let Some(status) = run.child.try_wait().context(|| program.display().to_string())? {
             break Ended::Itself(status);
         }
-        // ORDERING: the flags carry no data; seeing one late is as good as a signal that came late.
-        let stop = terminated.load(Ordering::Relaxed)
-            || (timeout_s.is_some() && interrupted.load(Ordering::Relaxed));
-        if stop && let Some(status) = end(&mut child, timeout_s.is_some()) {
+        if run.signals.ask_to_stop(limit.is_some())
+            && let Some(status) = run.end()
+        {
             break Ended::Itself(status);
         }
-        if let Some(seconds) = timeout_s.filter(|seconds| began.elapsed().as_secs() >= *seconds) {
-            end(&mut child, true);
+        if let Some(seconds) = clock.is_over(has_program, &mut run.tree) {
+            run.end();
             break Ended::TimedOut(seconds);
         }
         thread::sleep(POLL_INTERVAL);
@@ -75,25 +94,138 @@ pub(super) fn run(
     Ok(ended)
 }
 
-/// Asks the process (with its group, if it has one of its own) to end, and makes it.
-fn end(child: &mut Child, has_group: bool) -> Option<ExitStatus> {
-    let pid = Pid::from_child(child);
-    let send = |signal| {
-        // Whoever is gone already needs no signal.
-        let _ = if has_group {
-            rustix::process::kill_process_group(pid, signal)
-        } else {
-            rustix::process::kill_process(pid, signal)
-        };
-    };
-    send(Signal::TERM);
-    let asked = Instant::now();
-    let mut status = None;
-    while status.is_none() && asked.elapsed() < GRACE {
-        thread::sleep(POLL_INTERVAL);
-        status = child.try_wait().ok().flatten();
+/// The time of a run with a limit. Building is not counted: it says nothing about a hang.
+struct Clock<'a> {
+    limit: Option<Limit<'a>>,
+    began: Option<Instant>,
+    /// When the process table was looked at.
+    looked: Instant,
+}
+
+impl Clock<'_> {
+    /// The limit, if it is reached.
+    fn is_over(&mut self, has_program: bool, tree: &mut Tree) -> Option<u64> {
+        let limit = self.limit?;
+        if self.looked.elapsed() >= TABLE_INTERVAL {
+            self.looked = Instant::now();
+            // Looking also remembers who descends from whom, before a process in between has ended.
+            if tree.executes(limit.programs) {
+                self.began.get_or_insert_with(Instant::now);
+            }
+        }
+        if has_program {
+            self.began.get_or_insert_with(Instant::now);
+        }
+        self.began.is_some_and(|began| began.elapsed().as_secs() >= limit.seconds).then_some(limit.seconds)
     }
-    // A program that ignores the polite signal, or outlived its cargo, is in the group still.
-    send(Signal::KILL);
-    status.or_else(|| child.wait().ok())
+}
+
+/// The signals that end a run.
+#[derive(Debug)]
+pub(super) struct Signals {
+    interrupted: Arc<AtomicBool>,
+    terminated: Arc<AtomicBool>,
+    /// While nothing runs, Ctrl-C ends this process as it does others.
+    is_over: Arc<AtomicBool>,
+    n_interrupts: usize,
+}
+
+impl Signals {
+    /// Takes over the signals that end a program. Once for all runs of this process.
+    pub(super) fn watch() -> Self {
+        let flag = |value| Arc::new(AtomicBool::new(value));
+        let signals =
+            Self { interrupted: flag(false), terminated: flag(false), is_over: flag(true), n_interrupts: 0 };
+        let _ = signal_hook::flag::register_conditional_default(SIGINT, Arc::clone(&signals.is_over));
+        let _ = signal_hook::flag::register(SIGINT, Arc::clone(&signals.interrupted));
+        for signal in [SIGTERM, SIGHUP] {
+            let _ = signal_hook::flag::register_conditional_default(signal, Arc::clone(&signals.is_over));
+            let _ = signal_hook::flag::register(signal, Arc::clone(&signals.terminated));
+        }
+        signals
+    }
+
+    /// A run begins; it is over when what is returned is dropped.
+    fn begin(&mut self) -> Over {
+        self.n_interrupts = 0;
+        // ORDERING: as in `ask_to_stop`.
+        self.is_over.store(false, Ordering::Relaxed);
+        Over(Arc::clone(&self.is_over))
+    }
+
+    /// Whether the run is to be ended now.
+    ///
+    /// The terminal sends Ctrl-C to the whole foreground group, cargo included, and we outlive it
+    /// to sum up. The second one means us, and so does the first if cargo is not in the foreground.
+    fn ask_to_stop(&mut self, is_alone: bool) -> bool {
+        // ORDERING: the flags carry no data; seeing one late is as good as a signal that came late.
+        if self.interrupted.swap(false, Ordering::Relaxed) {
+            self.n_interrupts += 1;
+        }
+        // ORDERING: as above.
+        self.terminated.load(Ordering::Relaxed) || self.n_interrupts > usize::from(!is_alone)
+    }
+}
+
+/// Marks the end of a run.
+struct Over(Arc<AtomicBool>);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        // ORDERING: as in `Signals::ask_to_stop`.
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A started command with everything that it started.
+struct Run<'a> {
+    child: Child,
+    tree: Tree,
+    has_group: bool,
+    signals: &'a mut Signals,
+}
+
+impl Run<'_> {
+    /// Asks every process of the run to end, and makes those that do not. One more Ctrl-C makes
+    /// them at once.
+    fn end(&mut self) -> Option<ExitStatus> {
+        self.send(Signal::TERM);
+        let asked = Instant::now();
+        let mut status = None;
+        while asked.elapsed() < GRACE {
+            thread::sleep(POLL_INTERVAL);
+            status = status.or_else(|| self.child.try_wait().ok().flatten());
+            // ORDERING: as in `ask_to_stop`.
+            let is_impatient = self.signals.interrupted.swap(false, Ordering::Relaxed);
+            if is_impatient || status.is_some() && self.tree.look().is_empty() {
+                break;
+            }
+        }
+        // A process may start others while it is being ended.
+        for _ in 0..50 {
+            if self.send(Signal::KILL) == 0 {
+                break;
+            }
+            status = status.or_else(|| self.child.try_wait().ok().flatten());
+            thread::sleep(Duration::from_millis(10));
+        }
+        status.or_else(|| self.child.wait().ok())
+    }
+
+    /// Sends a signal to all of them; how many the process table shows.
+    fn send(&mut self, signal: Signal) -> usize {
+        let n_known = self.tree.signal(signal);
+        // Where there is no process table, the group is what we know. Its number stays taken until
+        // cargo is waited for.
+        if n_known == 0 && matches!(self.child.try_wait(), Ok(None)) {
+            let pid = Pid::from_child(&self.child);
+            // Who is gone already needs no signal.
+            let _ = if self.has_group {
+                rustix::process::kill_process_group(pid, signal)
+            } else {
+                rustix::process::kill_process(pid, signal)
+            };
+        }
+        n_known
+    }
 }

@@ -1,7 +1,7 @@
 //! Reading run records while they grow, and telling each report once however many processes make it.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -12,9 +12,12 @@ use rustc_hash::FxHashSet;
 
 use super::tally::Tally;
 use crate::cli::say;
-use crate::source::Sources;
+use crate::source::{Places, Sources};
 use crate::suppress::{self, Day, Judgement, Policy};
-use crate::{hint, ownership, report};
+use crate::{hint, input, ownership, records, report};
+
+/// How much of one record is read at once; more than its longest line.
+const MAX_CHUNK_BYTES: u64 = 4 * input::MAX_LINE_BYTES;
 
 /// A report that is new, or whose level rose.
 #[derive(Debug)]
@@ -33,6 +36,8 @@ struct Follow {
     offset: u64,
     label: String,
     sources: Rc<Sources>,
+    /// Whether a line is longer than any can be: what follows is not read.
+    is_given_up: bool,
 }
 
 /// Follows every record in a directory.
@@ -42,6 +47,7 @@ pub(super) struct Tail<'w> {
     /// Records of earlier runs that lie in the same directory.
     older: FxHashSet<PathBuf>,
     followed: BTreeMap<PathBuf, Follow>,
+    places: &'w Places,
     policy: &'w mut Policy,
     today: Day,
     /// What an earlier run has told already.
@@ -51,18 +57,29 @@ pub(super) struct Tail<'w> {
 
 impl<'w> Tail<'w> {
     /// Follows what will be written to `directory` from now on, and passes over reports that `told` has at that level.
-    pub(super) fn new(directory: &Path, policy: &'w mut Policy, told: Option<&'w Tally>) -> Self {
+    pub(super) fn new(
+        directory: &Path,
+        places: &'w Places,
+        policy: &'w mut Policy,
+        told: Option<&'w Tally>,
+    ) -> Self {
         let older = record_files(directory).collect();
         let directory = directory.to_owned();
         Self {
             directory,
             older,
             followed: BTreeMap::new(),
+            places,
             policy,
             today: suppress::today(),
             told,
             tally: Tally::default(),
         }
+    }
+
+    /// Whether a watched process has written a line.
+    pub(super) fn has_watched(&self) -> bool {
+        self.tally.n_processes > 0
     }
 
     /// What was reported since the last call.
@@ -71,19 +88,23 @@ impl<'w> Tail<'w> {
         for path in record_files(&self.directory).filter(|path| !self.older.contains(path)) {
             let follow = self.followed.entry(path.clone()).or_default();
             // A record that cannot be read now is tried again next time.
-            let Ok(text) = read_from(&path, follow.offset) else {
+            let Ok(text) = read_from(&path, follow) else {
                 continue;
             };
             let end = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+            if end == 0 && text.len() as u64 >= input::MAX_LINE_BYTES {
+                follow.is_given_up = true;
+                self.tally.n_unreadable += 1;
+            }
             follow.offset += end as u64;
             for line in text[..end].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-                match Record::parse_line(line) {
+                match records::parse_line(line) {
                     Ok(Record::Run(run)) => {
                         self.tally.n_processes += 1;
                         follow.label = run.label();
                         let roots = [PathBuf::from(&run.source_root), PathBuf::from(&run.directory)];
                         let roots = roots.into_iter().filter(|root| !root.as_os_str().is_empty());
-                        follow.sources = Rc::new(Sources::new(roots.collect()));
+                        follow.sources = Rc::new(Sources::of(self.places.clone(), roots.collect()));
                     }
                     Ok(Record::Report(mut report)) => {
                         let sources = Rc::clone(&follow.sources);
@@ -110,7 +131,7 @@ impl<'w> Tail<'w> {
             return (self.tally, Vec::new());
         }
         let files: Vec<PathBuf> = self.followed.keys().cloned().collect();
-        let (reports, sources) = match report::joined(&files) {
+        let (reports, sources) = match report::joined(&files, self.places.clone()) {
             Ok(joined) => joined,
             // What the processes reported by themselves stands; the run is not undone by records that someone removed.
             Err(error) => {
@@ -141,12 +162,15 @@ fn record_files(directory: &Path) -> impl Iterator<Item = PathBuf> {
     entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|ext| ext == "jsonl"))
 }
 
-fn read_from(path: &Path, offset: u64) -> std::io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
+fn read_from(path: &Path, follow: &Follow) -> std::io::Result<Vec<u8>> {
     let mut text = Vec::new();
-    if file.metadata()?.len() > offset {
-        file.seek(SeekFrom::Start(offset))?;
-        file.read_to_end(&mut text)?;
+    if follow.is_given_up {
+        return Ok(text);
+    }
+    let mut file = input::open(path)?;
+    if file.metadata()?.len() > follow.offset {
+        file.seek(SeekFrom::Start(follow.offset))?;
+        file.take(MAX_CHUNK_BYTES).read_to_end(&mut text)?;
     }
     Ok(text)
 }

@@ -1,15 +1,18 @@
 //! What a run saw, counted: each report once, at its highest level.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
 
 use lockdep_validator::Level;
-use lockdep_validator::record::Record;
+use lockdep_validator::record::{EndRecord, Record};
 use lockdep_validator::report::model::Report;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::count::counted;
 use crate::group;
+
+/// How many reasons for events that were not looked at the end of a run names.
+const MAX_REASONS: usize = 8;
 
 /// What a whole run saw.
 #[derive(Debug, Default)]
@@ -21,6 +24,9 @@ pub(super) struct Tally {
     /// By [`Report::identity`].
     reports: FxHashMap<String, Known>,
     n_dropped: u64,
+    n_unseen: u64,
+    /// Why events were not looked at, and how many each.
+    unseen: BTreeMap<String, u64>,
 }
 
 /// A report at the highest level that it was made at.
@@ -66,9 +72,30 @@ impl Tally {
             Record::Dependency(dependency) if dependency.direct => {
                 self.dependencies.insert((dependency.from.class.0, dependency.to.class.0));
             }
-            Record::End(end) => self.n_dropped += end.counters.dropped,
+            Record::End(end) => self.end(end),
             _ => {}
         }
+    }
+
+    fn end(&mut self, end: &EndRecord) {
+        // A record may claim any number.
+        self.n_dropped = self.n_dropped.saturating_add(end.counters.dropped);
+        self.n_unseen = self.n_unseen.saturating_add(end.counters.unseen);
+        for (reason, count) in &end.unseen {
+            let sum = self.unseen.entry(reason.clone()).or_default();
+            *sum = sum.saturating_add(*count);
+        }
+    }
+
+    /// Why events were dropped or not looked at, a sentence each, most frequent first.
+    pub(super) fn losses(&self) -> Vec<String> {
+        let mut reasons: Vec<(&String, &u64)> = self.unseen.iter().collect();
+        reasons.sort_by_key(|(reason, count)| (std::cmp::Reverse(**count), (*reason).clone()));
+        reasons
+            .iter()
+            .take(MAX_REASONS)
+            .map(|(reason, count)| format!("not looked at: {count} {reason}"))
+            .collect()
     }
 
     pub(super) fn n_reports(&self) -> usize {
@@ -119,7 +146,12 @@ impl Tally {
         sentences.sort();
         self.n_processes += second.n_processes;
         self.n_unreadable += second.n_unreadable;
-        self.n_dropped += second.n_dropped;
+        self.n_dropped = self.n_dropped.saturating_add(second.n_dropped);
+        self.n_unseen = self.n_unseen.saturating_add(second.n_unseen);
+        for (reason, count) in second.unseen {
+            let sum = self.unseen.entry(reason).or_default();
+            *sum = sum.saturating_add(count);
+        }
         self.classes.extend(second.classes);
         self.dependencies.extend(second.dependencies);
         for (identity, again) in second.reports {
@@ -180,6 +212,9 @@ impl Display for Tally {
         )?;
         if self.n_dropped > 0 {
             write!(f, "; {} dropped", self.n_dropped)?;
+        }
+        if self.n_unseen > 0 {
+            write!(f, "; {} unseen", self.n_unseen)?;
         }
         if self.n_unreadable > 0 {
             write!(f, "; {} record lines could not be read", self.n_unreadable)?;
