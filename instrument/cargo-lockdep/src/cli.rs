@@ -7,13 +7,13 @@ use clap::{Parser, Subcommand};
 
 use crate::error::Result;
 use crate::wrapped::{CargoCommand, WrappedArgs};
-use crate::{explain, order, replay, report, stat, try_crate, wrapped};
+use crate::{explain, order, printable, replay, report, stat, try_crate, wrapped};
 
 /// Validate the lock order of a program and of everything it depends on, from one ordinary run.
 #[derive(Debug, Parser)]
 #[command(name = "cargo lockdep", bin_name = "cargo lockdep", version, arg_required_else_help = true)]
 #[command(after_help = "\
-Exit codes: 0 clean, 2 usage or input error, 3 a denied report; otherwise those of the wrapped command.
+Exit codes: 0 clean, 2 usage or input error, 3 a denied report, 4 a record was lost, so a report may be;\notherwise those of the wrapped command.
 LOCKDEP_DENY, LOCKDEP_ALLOW and the other LOCKDEP_* variables reach the watched programs.")]
 struct Cli {
     #[command(subcommand)]
@@ -52,13 +52,14 @@ enum Command {
 ///
 /// Whatever keeps the subcommand from judging anything; the exit code is in the error.
 pub(crate) fn run() -> Result<u8> {
-    let cli = match Cli::try_parse_from(arguments(std::env::args_os())) {
+    let arguments = arguments(std::env::args_os());
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         // Help and version are no failures; clap knows which stream each belongs to.
+        Err(error) if !error.use_stderr() => return print(&error.to_string()).map(|()| crate::exit::CLEAN),
         Err(error) => {
-            let code = if error.use_stderr() { crate::exit::USAGE } else { crate::exit::CLEAN };
-            let _ = error.print();
-            return Ok(code);
+            show(without_arguments(error.to_string(), &arguments).trim_end());
+            return Ok(crate::exit::USAGE);
         }
     };
     match cli.command {
@@ -76,10 +77,19 @@ pub(crate) fn run() -> Result<u8> {
     }
 }
 
-/// One line on stderr, marked as ours.
-#[expect(clippy::print_stderr, reason = "the command line speaks on stderr; stdout is cargo's")]
+/// Prints one line on stderr, marked as ours. Whatever is in it, it is one line, and every
+/// character can be printed.
 pub(crate) fn say(message: impl Display) {
-    eprintln!("lockdep: {message}");
+    show(&format!("lockdep: {}", printable::line(&message.to_string())));
+}
+
+/// Prints the words of another program on stderr, as they are but for what would steer the
+/// terminal.
+#[expect(clippy::print_stderr, reason = "the command line speaks on stderr; stdout is cargo's")]
+pub(crate) fn show(text: &str) {
+    if !text.is_empty() {
+        eprintln!("{}", printable::lines(text));
+    }
 }
 
 /// Writes to stdout. A reader that has gone (`| head`) is no failure.
@@ -97,6 +107,19 @@ pub(crate) fn print(text: &str) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Clap's message, in which each argument that is quoted is one line.
+fn without_arguments(mut message: String, arguments: &[OsString]) -> String {
+    for argument in arguments.iter().map(|argument| argument.to_string_lossy()) {
+        let values = argument.split_once('=').map(|(_, value)| value);
+        for text in [&*argument].into_iter().chain(values) {
+            if let std::borrow::Cow::Owned(printable) = printable::line(text) {
+                message = message.replace(text, &printable);
+            }
+        }
+    }
+    message
 }
 
 /// The arguments as clap wants them: without the `lockdep` that cargo puts in front when it starts

@@ -10,7 +10,9 @@ use lockdep_validator::ClassHash;
 use rustc_hash::FxHashSet;
 use serde::Serialize;
 
+use crate::input;
 use crate::order::crate_of;
+use crate::printable;
 use crate::records::Union;
 use crate::source::Sources;
 
@@ -111,9 +113,9 @@ fn never_ran(union: &Union, sources: &Sources, coverage: &mut Coverage) {
                 return;
             }
             let Ok(below) = file.strip_prefix(&directory) else { continue };
-            let name = format!("{package}src/{}", below.display());
+            let name = printable::line(&format!("{package}src/{}", below.display())).into_owned();
             coverage.n_files += 1;
-            let Ok(text) = fs::read_to_string(&file) else { continue };
+            let Ok(text) = input::read_text(&file) else { continue };
             let unseen = code::lines_with_locks(&text).into_iter();
             let unseen = unseen.filter(|&number| !seen.contains(&(name.as_str(), number)));
             coverage.never_ran.extend(unseen.map(|number| format!("{name}:{number}")));
@@ -123,9 +125,14 @@ fn never_ran(union: &Union, sources: &Sources, coverage: &mut Coverage) {
 
 fn rust_files(directory: &Path, found: &mut Vec<std::path::PathBuf>, depth: usize) {
     let Ok(entries) = fs::read_dir(directory) else { return };
-    let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    // A link may lead anywhere, and back.
+    let real = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_symlink()));
+    let mut paths: Vec<_> = real.map(|entry| entry.path()).collect();
     paths.sort();
     for path in paths {
+        if found.len() >= MAX_FILES {
+            return;
+        }
         if path.is_dir() && depth < 32 {
             rust_files(&path, found, depth + 1);
         } else if path.extension().is_some_and(|extension| extension == "rs") {

@@ -6,6 +6,8 @@ use std::fmt::{self, Display};
 #[derive(Debug)]
 pub(crate) struct Error {
     message: String,
+    /// What another program said about it, in lines of its own.
+    output: String,
     exit_code: u8,
 }
 
@@ -15,12 +17,22 @@ pub(crate) type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// A usage or input error.
     pub(crate) fn new(message: impl Display) -> Self {
-        Self { message: message.to_string(), exit_code: crate::exit::USAGE }
+        Self { message: message.to_string(), output: String::new(), exit_code: crate::exit::USAGE }
+    }
+
+    /// A usage or input error, below which the words of another program stand.
+    pub(crate) fn with_output(message: impl Display, output: &str) -> Self {
+        Self { output: output.to_owned(), ..Self::new(message) }
+    }
+
+    /// The words of another program, if there are any.
+    pub(crate) fn output(&self) -> &str {
+        &self.output
     }
 
     /// A wrapped tool failed and has said why on stderr: only its exit code is passed on.
     pub(crate) fn already_told(exit_code: u8) -> Self {
-        Self { message: String::new(), exit_code }
+        Self { message: String::new(), output: String::new(), exit_code }
     }
 
     /// The exit code of the process.

@@ -15,9 +15,11 @@ mod exit;
 mod explain;
 mod group;
 mod hint;
+mod input;
 mod order;
 mod ownership;
 mod package;
+mod printable;
 mod program;
 mod project;
 mod records;
@@ -30,6 +32,7 @@ mod session;
 mod source;
 mod stat;
 mod suppress;
+mod sysroot;
 mod toolchain;
 mod try_crate;
 mod watch;
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
             if !error.is_told() {
                 cli::say(format_args!("error: {error}"));
             }
+            cli::show(error.output());
             ExitCode::from(error.exit_code())
         }
     }

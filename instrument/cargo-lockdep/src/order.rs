@@ -11,7 +11,7 @@ use lockdep_validator::lock_order::LockOrder;
 
 use crate::cli::{print, say};
 use crate::error::{Context as _, Error, Result};
-use crate::{exit, records, report};
+use crate::{exit, input, printable, records, report};
 
 pub(crate) use labels::{Labels, crate_of, file_label};
 
@@ -44,7 +44,7 @@ pub(crate) struct OrderArgs {
 ///
 /// If records or file cannot be read, or the file is malformed.
 pub(crate) fn run(args: &OrderArgs) -> Result<u8> {
-    let old = match fs::read_to_string(&args.file) {
+    let old = match input::read_text(&args.file) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => return Err(Error::new(format_args!("{}: {error}", args.file.display()))),
@@ -71,7 +71,7 @@ pub(crate) fn run(args: &OrderArgs) -> Result<u8> {
         fs::write(&args.file, text).context(|| name.clone())?;
         say(format_args!("{name}: {n_new} new dependencies accepted"));
     } else {
-        print(&text)?;
+        print(&printable::lines(&text))?;
     }
     Ok(exit::CLEAN)
 }
@@ -94,7 +94,8 @@ fn check(seen: &write::Seen, known: &LockOrder, old: Option<&str>, name: &str) -
         return Ok(exit::CLEAN);
     }
     if !undeclared.is_empty() {
-        print(&write::diff(old, known, seen, name))?;
+        // A file may hold anything in its comments.
+        print(&printable::lines(&write::diff(old, known, seen, name)))?;
         for (from, to) in &undeclared {
             say(format_args!("undeclared: {from} -> {to}  ({})", seen.example(from, to)));
         }

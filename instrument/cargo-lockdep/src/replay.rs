@@ -13,7 +13,7 @@ use lockdep_validator::report::model::{Frame, Place};
 use lockdep_validator::{Config, Site, StackId, TaskId};
 
 use crate::error::{Context, Error, Result};
-use crate::{cli, exit};
+use crate::{cli, exit, input, printable};
 
 /// The arguments of `replay`.
 #[derive(Debug, Args)]
@@ -62,6 +62,8 @@ impl Policy {
 
 /// After this many malformed lines the rest of a trace is not looked at: it is not a trace.
 const MAX_BAD_LINES: u64 = 20;
+/// A scenario is read as a whole.
+const MAX_SCENARIO_BYTES: u64 = 256 << 20;
 /// A progress bar is worth its lines from here on.
 const MIN_PROGRESS_BYTES: u64 = 8 << 20;
 
@@ -84,7 +86,9 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<u8> {
 
 fn scenario(args: &ReplayArgs, out: &mut impl Write) -> Result<u8> {
     let name = args.file.display();
-    let text = io::read_to_string(open(&args.file)?).context(|| format!("cannot read {name}"))?;
+    let bytes = input::read_all(open(&args.file)?, MAX_SCENARIO_BYTES);
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other));
+    let text = text.context(|| format!("cannot read {name}"))?;
     let scenario = Scenario::parse(&text).context(|| name.to_string())?;
     let config = args.policy.unwrap_or(Policy::Kernel).config();
     let mut code = exit::CLEAN;
@@ -114,9 +118,8 @@ fn trace(args: &ReplayArgs, out: &mut impl Write) -> Result<u8> {
     let (mut line, mut n_bad, mut n_read) = (Vec::new(), 0, 0);
     let mut code = exit::CLEAN;
     loop {
-        line.clear();
         // One line in memory at a time; a line that is not text is malformed like any other.
-        let n_line = reader.read_until(b'\n', &mut line).context(|| format!("cannot read {name}"))?;
+        let n_line = input::read_line(&mut reader, &mut line).context(|| format!("cannot read {name}"))?;
         if n_line == 0 {
             break;
         }
@@ -153,7 +156,7 @@ fn trace(args: &ReplayArgs, out: &mut impl Write) -> Result<u8> {
 
 /// Prints a line; `false` if nobody reads any more.
 fn print(out: &mut impl Write, line: &str) -> Result<bool> {
-    match writeln!(out, "{line}") {
+    match writeln!(out, "{}", printable::json(line)) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(Error::new(error)),
@@ -182,7 +185,8 @@ impl Resolver for TraceNames<'_> {
             return Place::default();
         }
         let line = u32::try_from(site.0).unwrap_or(u32::MAX);
-        Place { file: self.1.display().to_string(), line, ..Place::default() }
+        let file = printable::line(&self.1.display().to_string()).into_owned();
+        Place { file, line, ..Place::default() }
     }
 
     fn frames(&self, _stack: StackId) -> Vec<Frame> {

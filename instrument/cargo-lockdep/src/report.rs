@@ -12,9 +12,9 @@ use crate::cli::{print, say};
 use crate::error::{Context as _, Error, Result};
 use crate::records::{self, Union};
 use crate::render::{self, Finding, Findings};
-use crate::source::Sources;
+use crate::source::{Places, Sources};
 use crate::suppress::{self, Day, Judgement, Policy};
-use crate::{coverage, exit, group, hint, ownership, repair, session};
+use crate::{coverage, exit, group, hint, input, ownership, repair, session};
 
 /// The arguments of `report`.
 #[derive(Debug, Args)]
@@ -81,7 +81,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<u8> {
         policy.add_file(file)?;
     }
     let mut union = records::read(&record_paths(&args.records)?)?;
-    let sources = sources(&union, &args.source);
+    let sources = Sources::of(Places::around(&directory, &args.source), union.source_roots());
     records::recheck(&mut union, &|class| is_static(class, &sources));
     let today = suppress::today();
     let found = judged(&union, &sources, &mut policy, today, args.all);
@@ -107,9 +107,9 @@ pub(crate) fn run(args: &ReportArgs) -> Result<u8> {
 /// # Errors
 ///
 /// If there is no record among the files.
-pub(crate) fn joined(files: &[PathBuf]) -> Result<(Vec<Report>, Sources)> {
+pub(crate) fn joined(files: &[PathBuf], places: Places) -> Result<(Vec<Report>, Sources)> {
     let mut union = records::read(files)?;
-    let sources = sources(&union, &[]);
+    let sources = Sources::of(places, union.source_roots());
     records::recheck(&mut union, &|class| is_static(class, &sources));
     let mut reports: Vec<Report> = union.reports.into_values().map(|joined| joined.report).collect();
     for report in &mut reports {
@@ -137,13 +137,6 @@ pub(crate) fn record_paths(given: &[PathBuf]) -> Result<Vec<PathBuf>> {
             "which records? Name their directories, or set LOCKDEP_DIR (`cargo lockdep test` says where it wrote them)",
         )),
     }
-}
-
-/// Source files as the runs saw them; `given` comes first.
-pub(crate) fn sources(union: &Union, given: &[PathBuf]) -> Sources {
-    let mut roots = given.to_vec();
-    roots.extend(union.source_roots());
-    Sources::new(roots)
 }
 
 /// Whether the source says that the lock of a class is a static, hence the same one in every run.
@@ -209,7 +202,7 @@ fn write_baseline(path: &Path, reason: &str, found: &Findings<'_>) -> Result<()>
     let denied = found.reports.iter().filter(|one| one.judgement == Judgement::Denied).map(|one| &one.report);
     let denied: Vec<_> = denied.collect();
     // What is there stays: those exceptions have reasons of their own, and what they cover is not among the denied.
-    let old = match fs::read_to_string(path) {
+    let old = match input::read_text(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(Error::new(format_args!("{}: {error}", path.display()))),
@@ -235,6 +228,14 @@ fn tell(union: &Union, found: &Findings<'_>, sources: &Sources) {
         say(format_args!(
             "warning: {} source file(s) not found, {first} first; `--source DIR` says where the sources lie",
             missing.len()
+        ));
+    }
+    let outside = sources.outside();
+    if let Some(first) = outside.first() {
+        say(format_args!(
+            "warning: {} source file(s) not shown, {first} first: outside the workspace, cargo's sources and the \
+             toolchain; `--source DIR` permits a directory",
+            outside.len()
         ));
     }
     for remark in coverage::two_versions(union) {

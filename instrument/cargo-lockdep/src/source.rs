@@ -1,70 +1,175 @@
-//! Reading source lines, wherever the checkout is now.
+//! Reading source lines, wherever the checkout is now, and only where sources are.
+//!
+//! A record is foreign data: a path in it may name any file of this machine. What is shown lies
+//! below the workspace, cargo's registry and checkouts, the toolchain's library, or what `--source`
+//! names, after all links were followed.
 
 use std::cell::{OnceCell, RefCell};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::rc::Rc;
 
 use lockdep_validator::report::render::SourceText;
 use rustc_hash::FxHashMap;
+
+use crate::{input, printable, sysroot};
 
 /// Files above this are not read: no source file is that long, and an excerpt is not worth it.
 const MAX_BYTES: u64 = 16 << 20;
 
 type Lines = Rc<Vec<String>>;
 
+/// The directories whose files may be shown.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Places {
+    /// What the user named with `--source`; relative paths start here first.
+    given: Vec<PathBuf>,
+    /// The workspace, and packages of it that lie elsewhere.
+    workspace: Vec<PathBuf>,
+    /// The toolchain, if it is known already.
+    sysroot: Option<PathBuf>,
+}
+
+impl Places {
+    /// The workspace around `directory`, without asking cargo, and what the user named.
+    pub(crate) fn around(directory: &Path, given: &[PathBuf]) -> Self {
+        let workspace = workspace_around(directory).into_iter().collect();
+        Self { given: given.to_vec(), workspace, sysroot: None }
+    }
+
+    /// The directories of a workspace as cargo listed them, and the toolchain that builds it.
+    pub(crate) fn of_workspace(directories: Vec<PathBuf>, sysroot: PathBuf) -> Self {
+        Self { given: Vec::new(), workspace: directories, sysroot: Some(sysroot) }
+    }
+}
+
+/// The directory of the workspace that cargo would find from here.
+fn workspace_around(directory: &Path) -> Option<PathBuf> {
+    let has = |folder: &&Path, file: &str| folder.join(file).is_file();
+    let root = directory.ancestors().find(|folder| has(folder, "Cargo.lock") && has(folder, "Cargo.toml"));
+    let root = root.or_else(|| directory.ancestors().find(|folder| has(folder, "Cargo.toml")));
+    root.map(Path::to_owned)
+}
+
+/// What became of a file that was asked for.
+#[derive(Clone, Debug)]
+enum Text {
+    Lines(Lines),
+    /// It is not there, or cannot be read.
+    Missing,
+    /// It is there, where no source of this workspace is.
+    Outside,
+}
+
+/// Where a path of a record leads.
+enum Found {
+    Here(PathBuf),
+    Outside,
+    Nowhere,
+}
+
 /// Source files, read once each.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
+    places: Places,
+    /// Where the records say that relative paths start.
     roots: Vec<PathBuf>,
+    /// [`Self::places`] with every link followed.
+    permitted: OnceCell<Vec<PathBuf>>,
     /// Where cargo keeps the sources of other people's crates on this machine.
     trees: OnceCell<Trees>,
-    files: RefCell<FxHashMap<String, Option<Lines>>>,
+    files: RefCell<FxHashMap<String, Text>>,
 }
 
 impl Sources {
-    /// Relative paths are looked for below each root in turn, then below the working directory.
-    pub(crate) fn new(roots: Vec<PathBuf>) -> Self {
-        Self { roots, trees: OnceCell::new(), files: RefCell::default() }
+    /// Relative paths are looked for below each root in turn; nothing else is shown, but what was
+    /// published.
+    #[cfg(test)]
+    pub(crate) fn new(given: Vec<PathBuf>) -> Self {
+        Self::of(Places { given, ..Places::default() }, Vec::new())
     }
 
-    /// All lines of a file, or `None` if it cannot be read.
+    /// Relative paths are looked for below what the user named, below each root in turn, and then
+    /// where we are.
+    pub(crate) fn of(places: Places, roots: Vec<PathBuf>) -> Self {
+        Self { places, roots, ..Self::default() }
+    }
+
+    /// All lines of a file, or `None` if it cannot be read or may not be shown.
     pub(crate) fn lines(&self, file: &str) -> Option<Lines> {
-        if let Some(known) = self.files.borrow().get(file) {
-            return known.clone();
+        let known = self.files.borrow().get(file).cloned();
+        let text = known.unwrap_or_else(|| {
+            let text = self.read(file);
+            self.files.borrow_mut().insert(file.to_owned(), text.clone());
+            text
+        });
+        match text {
+            Text::Lines(lines) => Some(lines),
+            Text::Missing | Text::Outside => None,
         }
-        let lines = self.read(file).map(|text| Rc::new(text.lines().map(str::to_owned).collect()));
-        self.files.borrow_mut().insert(file.to_owned(), lines.clone());
-        lines
     }
 
     /// The files that were asked for and could not be read, sorted.
     pub(crate) fn missing(&self) -> Vec<String> {
-        let files = self.files.borrow();
-        let mut missing: Vec<String> =
-            files.iter().filter(|(_, lines)| lines.is_none()).map(|(file, _)| file.clone()).collect();
-        missing.sort();
-        missing
+        self.asked_for(|text| matches!(text, Text::Missing))
     }
 
-    /// Where the file is on this machine.
-    pub(crate) fn locate(&self, file: &str) -> Option<PathBuf> {
+    /// The files that were asked for and are not shown because of where they lie, sorted.
+    pub(crate) fn outside(&self) -> Vec<String> {
+        self.asked_for(|text| matches!(text, Text::Outside))
+    }
+
+    fn asked_for(&self, is_wanted: impl Fn(&Text) -> bool) -> Vec<String> {
+        let files = self.files.borrow();
+        let mut wanted: Vec<String> =
+            files.iter().filter(|(_, text)| is_wanted(text)).map(|(file, _)| file.clone()).collect();
+        wanted.sort();
+        wanted
+    }
+
+    fn locate(&self, file: &str) -> Found {
         if file.is_empty() {
-            return None;
+            return Found::Nowhere;
         }
         let path = Path::new(file);
-        let candidates = self.roots.iter().map(|root| root.join(path)).chain([path.to_owned()]);
-        let here = candidates.into_iter().find(|candidate| candidate.is_file());
-        here.or_else(|| self.trees.get_or_init(Trees::find).locate(file))
+        let candidates = self.roots_in_turn().map(|root| root.join(path));
+        for candidate in candidates.chain([path.to_owned()]) {
+            if candidate.is_file() {
+                // Another file of the same name is not the one that is meant.
+                return self.permitted(&candidate).map_or(Found::Outside, Found::Here);
+            }
+        }
+        match self.trees().locate(file) {
+            Some(found) => self.permitted(&found).map_or(Found::Outside, Found::Here),
+            None => Found::Nowhere,
+        }
+    }
+
+    fn roots_in_turn(&self) -> impl Iterator<Item = &PathBuf> {
+        self.places.given.iter().chain(&self.roots).chain(&self.places.workspace)
+    }
+
+    fn trees(&self) -> &Trees {
+        self.trees.get_or_init(|| Trees::find(self.places.sysroot.clone()))
+    }
+
+    /// The path with every link followed, if it leads to where sources are.
+    fn permitted(&self, path: &Path) -> Option<PathBuf> {
+        let permitted = self.permitted.get_or_init(|| {
+            let trees = self.trees();
+            let all = self.places.given.iter().chain(&self.places.workspace).chain(trees.all());
+            all.filter_map(|place| place.canonicalize().ok()).collect()
+        });
+        let real = path.canonicalize().ok()?;
+        permitted.iter().any(|place| real.starts_with(place)).then_some(real)
     }
 
     /// The edition of the crate that the file belongs to; `None` if its manifest cannot be read or does not tell.
     pub(crate) fn edition(&self, file: &str) -> Option<u16> {
-        let path = self.locate(file)?;
+        let Found::Here(path) = self.locate(file) else { return None };
         let manifest =
             path.ancestors().skip(1).map(|folder| folder.join("Cargo.toml")).find(|file| file.is_file())?;
-        let manifest: toml::Table = fs::read_to_string(manifest).ok()?.parse().ok()?;
+        let manifest: toml::Table = input::read_text(&self.permitted(&manifest)?).ok()?.parse().ok()?;
         match manifest.get("package")?.get("edition") {
             Some(toml::Value::String(edition)) => edition.parse().ok(),
             // A workspace's.
@@ -76,16 +181,25 @@ impl Sources {
     /// Where the directory is on this machine.
     pub(crate) fn locate_directory(&self, directory: &str) -> Option<PathBuf> {
         let path = Path::new(directory);
-        self.roots.iter().map(|root| root.join(path)).find(|candidate| candidate.is_dir())
+        let found = self.roots_in_turn().map(|root| root.join(path)).find(|candidate| candidate.is_dir());
+        self.permitted(&found?)
     }
 
-    fn read(&self, file: &str) -> Option<String> {
-        let path = self.locate(file)?;
-        if fs::metadata(&path).ok()?.len() > MAX_BYTES {
-            return None;
+    fn read(&self, file: &str) -> Text {
+        let path = match self.locate(file) {
+            Found::Here(path) => path,
+            Found::Outside => return Text::Outside,
+            Found::Nowhere => return Text::Missing,
+        };
+        match input::read(&path, MAX_BYTES) {
+            // A file in another encoding still has lines and columns.
+            Ok(bytes) => {
+                let text = String::from_utf8_lossy(&bytes);
+                let lines = text.lines().map(|line| printable::source(line).into_owned());
+                Text::Lines(Rc::new(lines.collect()))
+            }
+            Err(_) => Text::Missing,
         }
-        // A file in another encoding still has lines and columns.
-        fs::read(path).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 
@@ -101,17 +215,20 @@ struct Trees {
 }
 
 impl Trees {
-    fn find() -> Self {
+    fn find(sysroot: Option<PathBuf>) -> Self {
         let home = std::env::var_os("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
         let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo"))).unwrap_or_default();
-        // Without a compiler the library's own lines are not shown; nothing else depends on them.
-        let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output().ok();
-        let sysroot = sysroot.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+        // Without a toolchain the library's own lines are not shown; nothing else depends on them.
+        let sysroot = sysroot.or_else(sysroot::installed);
         Self {
             registries: directories(&home.join("registry/src")),
             checkouts: directories(&home.join("git/checkouts")),
-            library: sysroot.map(|root| Path::new(&root).join("lib/rustlib/src/rust/library")),
+            library: sysroot.map(|root| root.join("lib/rustlib/src/rust/library")),
         }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &PathBuf> {
+        self.registries.iter().chain(&self.checkouts).chain(&self.library)
     }
 
     fn locate(&self, file: &str) -> Option<PathBuf> {
@@ -168,6 +285,40 @@ mod tests {
             assert_eq!(trees.locate(shown), Some(base.join(file)), "{shown}");
         }
         assert_eq!(trees.locate("tokio-1.3.0/src/lib.rs"), None);
+        fs::remove_dir_all(base).expect("ours");
+    }
+
+    #[test]
+    fn a_path_leads_nowhere_else() {
+        let base = std::env::temp_dir().join(format!("lockdep-outside-{}", std::process::id()));
+        let workspace = base.join("workspace");
+        fs::create_dir_all(workspace.join("src")).expect("a temporary directory");
+        fs::write(base.join("secret"), "secret").expect("written");
+        fs::write(workspace.join("src/a.rs"), "ours").expect("written");
+        std::os::unix::fs::symlink(base.join("secret"), workspace.join("src/link.rs")).expect("a link");
+        let places = Places { workspace: vec![workspace.clone()], ..Places::default() };
+        let root = |root: &Path| Sources::of(places.clone(), vec![root.to_owned()]);
+        let absolute = base.join("secret").display().to_string();
+        for (sources, file) in [
+            (root(&workspace), "../secret"),
+            (root(&workspace), "src/link.rs"),
+            (root(&workspace), absolute.as_str()),
+            (root(&base), "secret"),
+            (root(Path::new("/")), "proc/self/environ"),
+            (root(Path::new("/")), "/proc/self/environ"),
+        ] {
+            assert_eq!(sources.lines(file), None, "{file}");
+            assert_eq!(sources.outside(), [file]);
+            assert!(sources.missing().is_empty());
+            assert_eq!(sources.edition(file), None);
+        }
+        let moved = root(Path::new("/elsewhere"));
+        assert_eq!(moved.lines("src/a.rs").map(|lines| lines.len()), Some(1), "the checkout may have moved");
+        assert_eq!(moved.lines("src/b.rs"), None);
+        assert_eq!(moved.missing(), ["src/b.rs"]);
+        assert_eq!(root(Path::new("/")).locate_directory("etc"), None);
+        let given = Sources::new(vec![base.clone()]);
+        assert_eq!(given.lines("secret").map(|lines| lines.len()), Some(1), "the user named it");
         fs::remove_dir_all(base).expect("ours");
     }
 }

@@ -11,6 +11,7 @@ use lockdep_validator::report::model::{Report, ReportClass};
 use lockdep_validator::report::policy::Deny;
 
 use crate::error::{Context as _, Error, Result};
+use crate::printable;
 
 /// The name of the file that is read without being named.
 pub(crate) const DEFAULT_FILE: &str = "lockdep.allow";
@@ -77,7 +78,7 @@ impl Policy {
     ///
     /// If it cannot be read, or a line is malformed.
     pub(crate) fn add_file(&mut self, path: &Path) -> Result<()> {
-        let text = std::fs::read_to_string(path).context(|| path.display().to_string())?;
+        let text = crate::input::read_text(path).context(|| path.display().to_string())?;
         self.add_text(&text, &path.display().to_string())
     }
 
@@ -107,7 +108,7 @@ impl Policy {
         for rule in self.rules.iter_mut().filter(|rule| rule.exception.covers(&subject)) {
             rule.n_used += 1;
             if !rule.exception.has_ended(today) {
-                excepted.get_or_insert_with(|| rule.exception.reason().to_owned());
+                excepted.get_or_insert_with(|| printable::line(rule.exception.reason()).into_owned());
             }
         }
         excepted.map_or(Judgement::Denied, Judgement::Excepted)

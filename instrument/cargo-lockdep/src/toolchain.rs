@@ -24,7 +24,8 @@ pub(crate) struct Toolchain {
     pub(crate) host: String,
     /// What the user's configuration files say.
     pub(crate) config: CargoConfig,
-    sysroot: PathBuf,
+    /// Where its library and its tools are.
+    pub(crate) sysroot: PathBuf,
 }
 
 impl Toolchain {
@@ -43,7 +44,9 @@ impl Toolchain {
                 .output()
                 .context(|| format!("cannot run {}", PathBuf::from(&chosen).display()))?;
             if !output.status.success() {
-                return Err(Error::new(String::from_utf8_lossy(&output.stderr).trim_end()));
+                let why = String::from_utf8_lossy(&output.stderr);
+                let chosen = PathBuf::from(&chosen);
+                return Err(Error::with_output(format_args!("{} fails:", chosen.display()), why.trim_end()));
             }
             Ok(String::from_utf8_lossy(&output.stdout).into_owned())
         };

@@ -31,7 +31,9 @@ pub(crate) fn record(mode: &str, records: &Path) {
 }
 
 fn report(directory: &Path, args: &[&OsStr]) -> Ended {
-    finish(command(directory, &["report"]).args(args))
+    // The sources of the program that made the records.
+    let source = [OsStr::new("--source"), lockdep_tests::command_line::root().as_os_str()];
+    finish(command(directory, &["report"]).args(args).args(source))
 }
 
 pub(crate) fn folder() -> tempfile::TempDir {

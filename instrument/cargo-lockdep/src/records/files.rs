@@ -1,7 +1,7 @@
 //! Finding records and streaming their lines.
 
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::fs;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -9,8 +9,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lockdep_validator::record::{Record, SCHEMA};
 
 use super::Union;
+use super::foreign;
 use super::problem::{Problem, ProblemKind};
 use crate::error::{Context as _, Error, Result};
+use crate::input;
 
 /// How deep records are looked for: CI keeps the directories of several jobs in one.
 const MAX_DEPTH: usize = 8;
@@ -26,8 +28,10 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
         let metadata = fs::metadata(path).context(|| format!("records in {}", path.display()))?;
         if metadata.is_dir() {
             walk(path, MAX_DEPTH, &mut found).context(|| path.display().to_string())?;
-        } else {
+        } else if metadata.is_file() {
             found.push(path.clone());
+        } else {
+            return Err(Error::new(format_args!("records in {}: not a regular file", path.display())));
         }
     }
     found.sort();
@@ -60,7 +64,7 @@ fn walk(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> std::io::Re
 
 /// Streams one record into `union`.
 pub(super) fn read_into(union: &mut Union, path: &Path, progress: &Progress) {
-    let file = match File::open(path) {
+    let file = match input::open(path) {
         Ok(file) => file,
         Err(error) => return union.problem(path, ProblemKind::Unreadable(error.to_string())),
     };
@@ -69,8 +73,7 @@ pub(super) fn read_into(union: &mut Union, path: &Path, progress: &Progress) {
     let mut malformed: Option<(usize, usize, String)> = None;
     union.begin(path);
     for number in 1.. {
-        line.clear();
-        match reader.read_until(b'\n', &mut line) {
+        match input::read_line(&mut reader, &mut line) {
             Ok(0) => break,
             Ok(n_bytes) => progress.advance(n_bytes),
             Err(error) => {
@@ -85,7 +88,7 @@ pub(super) fn read_into(union: &mut Union, path: &Path, progress: &Progress) {
         if line.trim_ascii().is_empty() {
             continue;
         }
-        match Record::parse_line(&line) {
+        match foreign::parse_line(&line) {
             Ok(Record::Run(run)) if run.schema > SCHEMA => {
                 union.problem(path, ProblemKind::Newer { schema: run.schema });
                 union.abandon();

@@ -1,6 +1,8 @@
 //! Run records, read and joined: which classes, dependencies and reports any number of processes saw together.
 
 mod files;
+mod foreign;
+pub(crate) mod ledger;
 mod not_seen;
 mod problem;
 mod recheck;
@@ -9,10 +11,16 @@ mod union;
 #[cfg(test)]
 pub(crate) mod fixture;
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use lockdep_validator::record::ledger::FILE_NAME;
 
 use crate::error::Result;
 
+use problem::ProblemKind;
+
+pub(crate) use foreign::parse_line;
 pub(crate) use not_seen::note as note_not_seen;
 pub(crate) use recheck::recheck;
 pub(crate) use union::Union;
@@ -30,6 +38,12 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Union> {
         files::read_into(&mut union, file, &progress);
     }
     progress.finish();
+    for directory in files.iter().filter_map(|file| file.parent()).collect::<BTreeSet<&Path>>() {
+        let n_records = ledger::read(directory).n_lost_records;
+        if n_records > 0 {
+            union.problem(&directory.join(FILE_NAME), ProblemKind::Lost { n_records });
+        }
+    }
     union.complete();
     union.not_seen = not_seen::read(&files);
     Ok(union)

@@ -3,6 +3,9 @@
 use std::fmt::{self, Display};
 use std::path::PathBuf;
 
+use crate::count::counted;
+use crate::printable;
+
 /// Something that kept (part of) a record from being read.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Problem {
@@ -26,6 +29,8 @@ pub(crate) enum ProblemKind {
     Newer { schema: u32 },
     /// It does not start with a `run` line.
     NoStart,
+    /// The ledger beside the records counts some that are missing or incomplete.
+    Lost { n_records: u32 },
     /// It names classes that it does not describe: their line was lost.
     Undescribed { n_classes: usize },
 }
@@ -40,7 +45,7 @@ impl Problem {
 impl Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A path that is not UTF-8 is shown with marks in place of what is not.
-        write!(f, "{}: ", self.path.display())?;
+        write!(f, "{}: ", printable::line(&self.path.display().to_string()))?;
         match &self.kind {
             ProblemKind::Unreadable(why) => write!(f, "cannot be read ({why}); left out"),
             ProblemKind::Cut => {
@@ -57,6 +62,11 @@ impl Display for Problem {
                 f,
                 "has schema {schema}, this cargo-lockdep reads up to {}; left out (update with `cargo install cargo-lockdep`)",
                 lockdep_validator::record::SCHEMA
+            ),
+            ProblemKind::Lost { n_records } => write!(
+                f,
+                "{} could not be opened or written in full, so a report may be missing",
+                counted(*n_records, "record", "records")
             ),
             ProblemKind::NoStart => {
                 f.write_str("does not start with a `run` line, so its process has no name")

@@ -10,6 +10,7 @@ use lockdep_validator::report::model::{Counters, Place, Report};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::problem::{Problem, ProblemKind};
+use crate::printable;
 
 /// How many of the places and tests of one dependency are remembered; all are counted.
 const MAX_REMEMBERED: usize = 8;
@@ -220,8 +221,8 @@ impl Union {
                 self.stats.insert(key, stat);
             }
             Some(known) => {
-                known.n_acquisitions += stat.n_acquisitions;
-                known.n_contentions += stat.n_contentions;
+                known.n_acquisitions = known.n_acquisitions.saturating_add(stat.n_acquisitions);
+                known.n_contentions = known.n_contentions.saturating_add(stat.n_contentions);
                 known.wait.merge(&stat.wait);
                 known.hold.merge(&stat.hold);
             }
@@ -230,14 +231,15 @@ impl Union {
 
     fn ended(&mut self, end: &EndRecord) {
         let sum = &mut self.end.counters;
-        sum.chains += end.counters.chains;
-        sum.dropped += end.counters.dropped;
-        sum.unseen += end.counters.unseen;
-        self.end.n_reports += end.n_reports;
-        self.end.n_denied += end.n_denied;
+        // A record may claim any number.
+        sum.chains = sum.chains.saturating_add(end.counters.chains);
+        sum.dropped = sum.dropped.saturating_add(end.counters.dropped);
+        sum.unseen = sum.unseen.saturating_add(end.counters.unseen);
+        self.end.n_reports = self.end.n_reports.saturating_add(end.n_reports);
+        self.end.n_denied = self.end.n_denied.saturating_add(end.n_denied);
         for (reason, count) in &end.unseen {
             match self.end.unseen.iter_mut().find(|(known, _)| known == reason) {
-                Some((_, sum)) => *sum += count,
+                Some((_, sum)) => *sum = sum.saturating_add(*count),
                 None => self.end.unseen.push((reason.clone(), *count)),
             }
         }
@@ -254,7 +256,8 @@ impl Union {
     pub(crate) fn run_label(&self, run: usize) -> String {
         self.runs.get(run).map_or_else(String::new, |known| {
             if known.program.is_empty() {
-                self.paths[run].file_name().unwrap_or_default().to_string_lossy().into_owned()
+                printable::line(&self.paths[run].file_name().unwrap_or_default().to_string_lossy())
+                    .into_owned()
             } else {
                 known.label()
             }

@@ -5,6 +5,7 @@ use quick_junit::{NonSuccessKind, Report as Xml, TestCase, TestCaseStatus, TestS
 use super::{Findings, message};
 use lockdep_validator::report::render::{TextOptions, text};
 
+use crate::printable;
 use crate::suppress::Judgement;
 
 /// One suite; without any report, one case that passed, because an empty file looks like a job that did not run.
@@ -47,6 +48,7 @@ pub(super) fn render(found: &Findings<'_>) -> String {
 }
 
 /// The text without the two characters that XML 1.0 has no place for and `quick_junit` leaves in; it drops control characters.
+/// A file of test results may be printed in a log of CI.
 fn legal(text: &str) -> String {
-    text.replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
+    printable::lines(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
 }

@@ -23,6 +23,7 @@ use lockdep_validator::report::render::{Styles, TextOptions, json_line, text};
 use crate::count::counted;
 use crate::coverage::Coverage;
 use crate::group::{self, Group, Membership};
+use crate::printable;
 use crate::records::Union;
 use crate::repair::Repair;
 use crate::report::ReportFormat;
@@ -94,7 +95,7 @@ impl Findings<'_> {
 
 /// The whole, in one format.
 pub(crate) fn render(format: ReportFormat, found: &Findings<'_>) -> String {
-    match format {
+    let text = match format {
         ReportFormat::Text => plain(found, &styles()),
         ReportFormat::Json => found.reports.iter().map(json).collect(),
         ReportFormat::Html => html::render(found),
@@ -104,6 +105,10 @@ pub(crate) fn render(format: ReportFormat, found: &Findings<'_>) -> String {
         ReportFormat::Junit => junit::render(found),
         ReportFormat::Github => github::render(found),
         ReportFormat::Rustc => rustc::render(found),
+    };
+    match format {
+        ReportFormat::Json | ReportFormat::Sarif | ReportFormat::Rustc => printable::json(&text).into_owned(),
+        _ => text,
     }
 }
 
@@ -133,7 +138,8 @@ fn plain(found: &Findings<'_>, styles: &Styles) -> String {
     }
     out.push_str(&repair_text(found));
     out.push_str(&coverage_text(&found.coverage));
-    out
+    // With colours it goes to a terminal, which obeys no line.
+    if *styles == Styles::PLAIN { printable::lines(&out) } else { out }
 }
 
 /// One report as a line of JSON; `group` is the fingerprint of the one that stands for its group.
