@@ -19,16 +19,23 @@ const PATIENCE_MS: libc::c_int = 1000;
 /// The descriptor leads elsewhere ([`io::ErrorKind::NotFound`]), or cannot be written.
 pub(crate) fn write_all(
     descriptor: RawFd,
-    mut bytes: &[u8],
+    bytes: &[u8],
     is_still_right: impl Fn() -> bool,
 ) -> io::Result<()> {
-    let _quiet = Quiet::begin();
+    let quiet = Quiet::begin();
+    let written = write(descriptor, bytes, is_still_right);
+    // Only a write that failed raises one.
+    if written.is_err() {
+        take_back(&quiet.ours);
+    }
+    written
+}
+
+fn write(descriptor: RawFd, mut bytes: &[u8], is_still_right: impl Fn() -> bool) -> io::Result<()> {
     while !bytes.is_empty() {
         if !is_still_right() {
-            return Err(io::Error::new(
-                io::ErrorKind::NotFound,
-                "the program has closed or replaced its descriptor",
-            ));
+            let why = "the program has closed or replaced its descriptor";
+            return Err(io::Error::new(io::ErrorKind::NotFound, why));
         }
         // SAFETY: pointer and length are those of a live slice; the descriptor number needs no proof.
         let n_written = unsafe { libc::write(descriptor, bytes.as_ptr().cast(), bytes.len()) };
@@ -63,18 +70,17 @@ struct Quiet {
 
 impl Quiet {
     fn begin() -> Self {
-        let mut ours = empty();
-        let mut before = empty();
-        // SAFETY: both are sets; the numbers are those of signals.
+        let (mut ours, mut before, mut waiting) = (empty(), empty(), empty());
+        let both = [libc::SIGPIPE, libc::SIGXFSZ];
+        // SAFETY: these are sets; the numbers are those of signals.
         unsafe {
-            libc::sigaddset(&raw mut ours, libc::SIGPIPE);
-            libc::sigaddset(&raw mut ours, libc::SIGXFSZ);
+            both.iter().for_each(|signal| _ = libc::sigaddset(&raw mut ours, *signal));
             libc::pthread_sigmask(libc::SIG_BLOCK, &raw const ours, &raw mut before);
-            // One that the program has blocked itself may be waiting for it already, and is not ours to take.
-            let mut waiting = empty();
-            libc::sigpending(&raw mut waiting);
-            for signal in [libc::SIGPIPE, libc::SIGXFSZ] {
-                if libc::sigismember(&raw const waiting, signal) == 1 {
+            let is_in = |set: &libc::sigset_t, signal| libc::sigismember(set, signal) == 1;
+            // One that the program has blocked may be waiting for it already, and is not ours to take.
+            if both.iter().any(|signal| is_in(&before, *signal)) {
+                libc::sigpending(&raw mut waiting);
+                for signal in both.into_iter().filter(|signal| is_in(&waiting, *signal)) {
                     libc::sigdelset(&raw mut ours, signal);
                 }
             }
@@ -85,7 +91,6 @@ impl Quiet {
 
 impl Drop for Quiet {
     fn drop(&mut self) {
-        take_back(&self.ours);
         // SAFETY: puts back what was there.
         unsafe {
             libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.before, std::ptr::null_mut());
@@ -122,5 +127,41 @@ fn empty() -> libc::sigset_t {
     unsafe {
         libc::sigemptyset(set.as_mut_ptr());
         set.assume_init()
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::os::fd::AsRawFd as _;
+
+    use super::*;
+
+    fn is_waiting() -> bool {
+        let mut waiting = empty();
+        // SAFETY: a set, and the number of a signal.
+        unsafe {
+            libc::sigpending(&raw mut waiting);
+            libc::sigismember(&raw const waiting, libc::SIGPIPE) == 1
+        }
+    }
+
+    #[test]
+    fn a_signal_of_ours_is_taken_back_and_one_of_the_program_is_left() {
+        let (reader, writer) = io::pipe().expect("descriptors are left");
+        drop(reader);
+        let thread = std::thread::spawn(move || {
+            // SAFETY: a set, for this thread. std ignores the signal; Linux keeps it waiting all the same while it is blocked.
+            unsafe {
+                let mut pipe = empty();
+                libc::sigaddset(&raw mut pipe, libc::SIGPIPE);
+                libc::pthread_sigmask(libc::SIG_BLOCK, &raw const pipe, std::ptr::null_mut());
+            }
+            let write = || write_all(writer.as_raw_fd(), b"x", || true).expect_err("no reader").kind();
+            assert_eq!((write(), is_waiting()), (io::ErrorKind::BrokenPipe, false));
+            // SAFETY: sends this thread a signal that it has blocked.
+            unsafe { libc::pthread_kill(libc::pthread_self(), libc::SIGPIPE) };
+            assert_eq!((write(), is_waiting()), (io::ErrorKind::BrokenPipe, true));
+        });
+        thread.join().expect("both are as they should be");
     }
 }
