@@ -12,6 +12,9 @@ use lockdep_validator::record::ledger::{FILE_NAME, SIZE, blank, is_ledger};
 
 pub(crate) use lockdep_validator::record::ledger::Counter;
 
+use crate::descriptor;
+use crate::quiet_write::write_all;
+
 /// The mapped bytes; null before they are.
 static PAGE: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
 
@@ -21,23 +24,22 @@ static IS_FILE: AtomicBool = AtomicBool::new(false);
 /// The process that mapped memory without a file: the one that says what is in it.
 static MAPPED_BY: AtomicU32 = AtomicU32::new(0);
 
-/// Maps the ledger at `path`, if there is one. Allocates nothing, so that it can run before main.
+/// Maps the ledger at `path`, which is made if its directory is there. Allocates nothing, so that it can run before main.
 pub(crate) fn attach(path: &CStr) {
     // ORDERING: Relaxed: whether there is one is decided once, by the process's first steps.
     if !PAGE.load(Ordering::Relaxed).is_null() {
         return;
     }
-    // SAFETY: the path ends in a zero byte.
-    let file = unsafe {
-        libc::open(path.as_ptr(), libc::O_RDWR | libc::O_CLOEXEC | libc::O_NOFOLLOW | libc::O_NONBLOCK)
-    };
-    if file < 0 {
-        return;
-    }
+    make(path);
+    let flags = libc::O_RDWR | libc::O_CLOEXEC | libc::O_NOFOLLOW | libc::O_NONBLOCK;
     let mut head = [0_u8; SIZE];
-    // SAFETY: the buffer is as long as is said. Only a file that is long enough is mapped, shared, and the mapping needs
-    // no descriptor.
+    // SAFETY: the path ends in a zero byte, and the buffer is as long as is said. Only a file that is long enough is mapped, and
+    // the mapping needs no descriptor.
     let page = unsafe {
+        let file = libc::open(path.as_ptr(), flags);
+        if file < 0 {
+            return;
+        }
         let n_read = libc::pread(file, head.as_mut_ptr().cast(), SIZE, 0);
         let page = if usize::try_from(n_read) == Ok(SIZE) && is_ledger(&head) { map(file) } else { None };
         libc::close(file);
@@ -48,38 +50,37 @@ pub(crate) fn attach(path: &CStr) {
     }
 }
 
-/// Maps the ledger of a directory, which gets one if it has none; without a directory, and where that fails, memory that
-/// this process shares with the children it forks.
+/// Makes the file, unless there is one. A process that finds it before it has its bytes maps it at its first lock instead.
+fn make(path: &CStr) {
+    let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC;
+    // SAFETY: the path ends in a zero byte.
+    let file = unsafe { libc::open(path.as_ptr(), flags, 0o666) };
+    if file >= 0 {
+        // A file that stays empty is no ledger.
+        let _ = write_all(file, &blank(), || true);
+        descriptor::close(file);
+    }
+}
+
+/// Maps the ledger of a directory, which is made if it is not there; without a directory, and where that fails, memory
+/// that this process shares with the children it forks.
 pub(crate) fn ensure(directory: Option<&Path>) {
+    use std::os::unix::ffi::OsStrExt as _;
     // ORDERING: Relaxed: as in `attach`.
     if !PAGE.load(Ordering::Relaxed).is_null() {
         return;
     }
-    if let Some(directory) = directory {
-        create(directory);
+    if let Some(directory) = directory
+        && std::fs::create_dir_all(directory).is_ok()
+        && let Ok(path) = std::ffi::CString::new(directory.join(FILE_NAME).as_os_str().as_bytes())
+    {
+        attach(&path);
     }
     // ORDERING: Relaxed, as above.
     if PAGE.load(Ordering::Relaxed).is_null()
         && let Some(page) = map(-1)
     {
         keep(page, false);
-    }
-}
-
-/// Makes the file whole before it gets its name: another process may open it at any time.
-fn create(directory: &Path) {
-    use std::os::unix::ffi::OsStrExt as _;
-    let path = directory.join(FILE_NAME);
-    if !path.exists() && std::fs::create_dir_all(directory).is_ok() {
-        let draft = directory.join(format!("{FILE_NAME}.{}", std::process::id()));
-        if std::fs::write(&draft, blank()).is_ok() {
-            // Another process may have been faster.
-            let _ = std::fs::hard_link(&draft, &path);
-        }
-        let _ = std::fs::remove_file(&draft);
-    }
-    if let Ok(path) = std::ffi::CString::new(path.as_os_str().as_bytes()) {
-        attach(&path);
     }
 }
 

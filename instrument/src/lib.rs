@@ -63,6 +63,8 @@ mod pins;
 mod process_exit;
 #[cfg(not(lockdep_disabled))]
 mod process_start;
+#[cfg(all(unix, not(lockdep_disabled)))]
+mod quiet_write;
 #[cfg(not(lockdep_disabled))]
 mod record;
 #[cfg(not(lockdep_disabled))]

@@ -5,8 +5,6 @@ mod own_file;
 mod source;
 mod stderr;
 mod target;
-#[cfg(unix)]
-mod write;
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -6,8 +6,8 @@ use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use super::write::write_all;
 use crate::descriptor::{self, Identity, Kind};
+use crate::quiet_write::write_all;
 
 /// Whether the file may be there before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

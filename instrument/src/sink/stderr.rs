@@ -16,7 +16,7 @@ use std::io;
 /// waiting for one that the reporting thread holds.
 #[cfg(unix)]
 pub(crate) fn write_stderr(bytes: &[u8]) -> io::Result<()> {
-    super::write::write_all(libc::STDERR_FILENO, bytes, is_stderr)
+    crate::quiet_write::write_all(libc::STDERR_FILENO, bytes, is_stderr)
 }
 
 /// Writes to the standard error stream.

@@ -230,14 +230,25 @@ fn no_standard_stream_is_kept_alive() {
 }
 
 fn a_write_of_ours_raises_no_signal() {
-    let mut command = command("reader_gone", &[]);
-    command.stdin(Stdio::piped());
-    let ended = watch(command, Duration::from_secs(60), |child| {
+    let mut piped = command("reader_gone", &[]);
+    piped.stdin(Stdio::piped());
+    let ended = watch(piped, Duration::from_secs(60), |child| {
         drop(child.stderr.take());
         drop(child.stdin.take());
     });
     assert_eq!((ended.code, ended.signal, ended.stdout.as_str()), (Some(0), None, "alive\n"));
     let folder = folder("small-files");
+    let mut command = command("inversion", &[("LOCKDEP_DIR", folder.to_str().expect("UTF-8"))]);
+    // SAFETY: one system call, between fork and exec.
+    unsafe {
+        command.pre_exec(|| {
+            let limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+            assert_eq!(libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit), 0);
+            Ok(())
+        });
+    }
+    let ended = watch(command, Duration::from_secs(60), |_| ());
+    assert_eq!((ended.code, ended.signal, ended.n_reports("LD0003")), (Some(0), None, 1), "{}", ended.stderr);
     let output = folder.join("reports.txt");
     let ended = run("small_files", &[("LOCKDEP_OUTPUT", output.to_str().expect("UTF-8"))]);
     assert_eq!(
@@ -255,6 +266,12 @@ fn a_lost_record_is_counted() {
     let folder = folder("lost");
     let directory = folder.join("records");
     std::fs::create_dir_all(&directory).expect("writable");
+    std::fs::write(directory.join(FILE_NAME), blank()).expect("writable");
+    // Without a command that makes the ledger, the loader's call before main does.
+    std::fs::remove_file(directory.join(FILE_NAME)).expect("ours");
+    let (lost, records) = run_with_records("few_descriptors", &folder, &[]);
+    assert_eq!((lost.stdout.as_str(), records.len()), ("alive\n", 0), "{}", lost.stderr);
+    assert_eq!(ledger(&directory), Ledger { n_announced: 1, n_lost_records: 1, ..Ledger::default() });
     std::fs::write(directory.join(FILE_NAME), blank()).expect("writable");
     let mut expected = Ledger::default();
     let (clean, _) = run_with_records("inversion", &folder, &[]);
