@@ -40,8 +40,10 @@ pub(crate) fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
 }
 
+/// The records of a directory, without the ledger beside them.
 fn files(directory: &Path) -> Vec<PathBuf> {
-    fs::read_dir(directory).expect("readable").map(|entry| entry.expect("an entry").path()).collect()
+    let paths = fs::read_dir(directory).expect("readable").map(|entry| entry.expect("an entry").path());
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "jsonl")).collect()
 }
 
 /// A class of a record that no program wrote.
