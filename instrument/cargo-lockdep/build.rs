@@ -17,7 +17,7 @@ fn main() {
     let mut files = BTreeMap::new();
     pack(&root.join("sources"), Path::new(""), &mut files);
     let manifest = files.remove("workspace.toml").expect("sources/workspace.toml is in the package");
-    let members: Vec<String> = ["validator", "instrument", "instrument/std"]
+    let members: Vec<String> = ["validator", "validator/report", "instrument", "instrument/std"]
         .into_iter()
         .filter(|member| files.contains_key(&format!("{member}/Cargo.toml")))
         .map(String::from)

@@ -2,8 +2,8 @@
 
 use std::sync::{Mutex, PoisonError, RwLock};
 
-use lockdep_validator::report::model::Place;
-use lockdep_validator::report::{path, short_name};
+use lockdep_report::model::Place;
+use lockdep_report::{path, short_name};
 use lockdep_validator::state::class::{ClassAttributes, LockClassKey as EngineKey};
 use lockdep_validator::{ClassId, ClassOrder, Site};
 use rustc_hash::{FxHashMap, FxHashSet};

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use lockdep_report::policy::Policy;
 use lockdep_validator::SameClassPolicy;
-use lockdep_validator::report::policy::Policy;
 
 use crate::process_start;
 

@@ -6,9 +6,9 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
+use lockdep_report::exceptions::Exception;
+use lockdep_report::policy::Deny;
 use lockdep_validator::SameClassPolicy;
-use lockdep_validator::report::exceptions::Exception;
-use lockdep_validator::report::policy::Deny;
 
 use crate::config::{Config, Format, OnDeadlock, OnViolation, Output};
 use crate::{input, process_start};

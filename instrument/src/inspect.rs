@@ -1,6 +1,6 @@
 //! What a program can ask the validator, and tell it to do.
 
-use lockdep_validator::report::model::{Counters, Report};
+use lockdep_report::model::{Counters, Report};
 
 /// Whether validation is on. The first call reads the environment, as the first lock does.
 ///

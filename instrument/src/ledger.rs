@@ -1,16 +1,16 @@
 //! The ledger of this process: memory that it shares with the file of that name beside its record, or with the children
 //! that it forks.
 //!
-//! The layout, and why there is a ledger, stand in [`lockdep_validator::record::ledger`].
+//! The layout, and why there is a ledger, stand in [`lockdep_report::record::ledger`].
 
 use std::ffi::CStr;
 use std::path::Path;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
-use lockdep_validator::record::ledger::{FILE_NAME, SIZE, blank, is_ledger};
+use lockdep_report::record::ledger::{FILE_NAME, SIZE, blank, is_ledger};
 
-pub(crate) use lockdep_validator::record::ledger::Counter;
+pub(crate) use lockdep_report::record::ledger::Counter;
 
 use crate::descriptor;
 use crate::quiet_write::write_all;

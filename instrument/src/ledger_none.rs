@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-pub(crate) use lockdep_validator::record::ledger::Counter;
+pub(crate) use lockdep_report::record::ledger::Counter;
 
 /// Does nothing.
 pub(crate) fn ensure(_directory: Option<&Path>) {}

@@ -5,8 +5,8 @@ use std::hash::Hasher as _;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use lockdep_report::lock_order::{LockOrder, label};
 use lockdep_validator::check::violation::{Detail, Evidence};
-use lockdep_validator::lock_order::{LockOrder, label};
 use lockdep_validator::{ClassId, Code, Level, NewDependency, Validator, Violation, Wait};
 use rustc_hash::{FxHashSet, FxHasher};
 

@@ -31,7 +31,7 @@ mod imp {
     use std::path::Path;
     use std::sync::atomic::{AtomicU8, Ordering};
 
-    use lockdep_validator::record::ledger::FILE_NAME;
+    use lockdep_report::record::ledger::FILE_NAME;
 
     use crate::descriptor::{self, Identity};
     use crate::ledger;

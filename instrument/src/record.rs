@@ -6,12 +6,12 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use lockdep_validator::base::acquisition::Acquisition;
-use lockdep_validator::record::{
+use lockdep_report::build::Resolver as _;
+use lockdep_report::model::{Frames, Report};
+use lockdep_report::record::{
     ClassRecord, DependencyRecord, EndRecord, Record, RecordedLock, RunRecord, SCHEMA, StatRecord,
 };
-use lockdep_validator::report::build::Resolver as _;
-use lockdep_validator::report::model::{Frames, Report};
+use lockdep_validator::base::acquisition::Acquisition;
 use lockdep_validator::state::class::{Validation, WaitType};
 use lockdep_validator::{ClassHash, ClassId, NewDependency};
 use rustc_hash::FxHashSet;

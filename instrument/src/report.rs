@@ -3,9 +3,9 @@
 use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use lockdep_validator::report::build::build;
-use lockdep_validator::report::exceptions::Day;
-use lockdep_validator::report::short_name;
+use lockdep_report::build::build;
+use lockdep_report::exceptions::Day;
+use lockdep_report::short_name;
 use lockdep_validator::{ClassId, Code, NewDependency, Outcome, StackSource as _, Violation};
 
 use crate::config::{OnDeadlock, OnViolation};

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use lockdep_report::model::{Counters, Frame, Place};
 use lockdep_validator::base::id::TaskId;
-use lockdep_validator::report::model::{Counters, Frame, Place};
 use lockdep_validator::{ClassId, LockClass, LockId, Site, StackId, Validator};
 use once_cell::race::OnceBox;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -220,7 +220,7 @@ fn source_root(config: &Config) -> Option<String> {
     Some(root.to_string_lossy().replace('\\', "/"))
 }
 
-impl lockdep_validator::report::build::Resolver for Runtime {
+impl lockdep_report::build::Resolver for Runtime {
     fn place(&self, site: Site) -> Place {
         let mut place = site::place(site);
         place.file = self.sinks.shown(&place.file);
@@ -238,7 +238,7 @@ impl lockdep_validator::report::build::Resolver for Runtime {
     }
 }
 
-impl lockdep_validator::report::build::Classes for Runtime {
+impl lockdep_report::build::Classes for Runtime {
     fn class(&self, id: ClassId) -> Option<LockClass> {
         self.validator.class(id)
     }

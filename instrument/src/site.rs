@@ -2,8 +2,8 @@
 
 use std::panic::Location;
 
+use lockdep_report::model::Place;
 use lockdep_validator::Site;
-use lockdep_validator::report::model::Place;
 
 use crate::hook::{Caller, CreationSite};
 

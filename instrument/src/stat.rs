@@ -14,9 +14,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use lockdep_validator::record::Durations;
-use lockdep_validator::report::build::Resolver as _;
-use lockdep_validator::report::short_name;
+use lockdep_report::build::Resolver as _;
+use lockdep_report::record::Durations;
+use lockdep_report::short_name;
 use lockdep_validator::{Acquire, ClassId, LockId, Mode, Site};
 use rustc_hash::FxHashMap;
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lockdep_validator::report::model::Report;
+use lockdep_report::model::Report;
 
 /// The reports in `path`, one a line; a last line cut short by a crash is left out, a missing file is no report.
 pub fn read(path: &Path) -> Vec<Report> {

@@ -1,6 +1,6 @@
 //! What a scenario case expects of a validator.
 
-use lockdep_validator::replay::{Case, CaseResult, Verdict};
+use lockdep_report::replay::{Case, CaseResult, Verdict};
 
 /// The expectations that a case carries.
 #[derive(Debug)]

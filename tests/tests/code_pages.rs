@@ -3,7 +3,7 @@
 //! The examples in Rust are programs of the corpus, which the corpus test runs; here only that they are the same, word for word.
 //! The examples in JSON are replayed.
 
-use lockdep_validator::replay::Scenario;
+use lockdep_report::replay::Scenario;
 use lockdep_validator::{Code, Config};
 
 fn page(code: Code) -> String {

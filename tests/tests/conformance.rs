@@ -4,9 +4,9 @@
 //! verdict, the kind and, where the file gives it, at the op that the kernel's rules demand. `tests/data/own_cases.json` has
 //! the same form.
 
+use lockdep_report::replay::{Case, Scenario};
 use lockdep_tests::scenario_case::Expected;
 use lockdep_validator::Config;
-use lockdep_validator::replay::{Case, Scenario};
 use serde_json::Value;
 
 fn cases(name: &str) -> Vec<Case> {

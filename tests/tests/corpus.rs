@@ -10,10 +10,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use lockdep_report::model::Report;
+use lockdep_report::record::Record;
 use lockdep_tests::child::{self, Ended};
 use lockdep_tests::reports;
-use lockdep_validator::record::Record;
-use lockdep_validator::report::model::Report;
 
 #[path = "../corpus/mod.rs"]
 mod corpus;

@@ -6,7 +6,7 @@
 //!
 //! Rooms, lowest first; an arrow between them points down only:
 //! `base` (ids, modes, sites, events) ← `state` (classes, held stack, chains, usage) ← `graph` (dependencies, order,
-//! search) ← `check` (one rule a file) ← `engine`. `report` turns a violation into what a person or a tool reads.
+//! search) ← `check` (one rule a file) ← `engine`. What a person or a tool reads is made by `lockdep-report`, a package above.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -16,12 +16,6 @@ pub mod config;
 pub mod engine;
 pub mod fault;
 pub mod graph;
-mod json;
-pub mod lock_order;
-pub mod record;
-#[cfg(feature = "read")]
-pub mod replay;
-pub mod report;
 pub mod state;
 
 pub use base::event::{Acquire, AcquireFlags};

@@ -6,7 +6,7 @@
 use std::hash::Hash;
 use std::mem::discriminant;
 
-use lockdep_validator::report::model::Report;
+use lockdep_report::model::Report;
 use petgraph::unionfind::UnionFind;
 use rustc_hash::{FxHashMap, FxHashSet};
 

@@ -6,10 +6,10 @@
 //! This reads lines, not syntax trees, so it says nothing where it is not sure: about a guard that a pattern binds, a call
 //! inside a closure, or a place whose source cannot be read.
 
+use lockdep_report::advice::{Advice, General, Scope};
+use lockdep_report::model::{Frame, Place, Report};
+use lockdep_report::render::index_of_column;
 use lockdep_validator::Code;
-use lockdep_validator::report::advice::{Advice, General, Scope};
-use lockdep_validator::report::model::{Frame, Place, Report};
-use lockdep_validator::report::render::index_of_column;
 
 use call::{Call, text_between, without_label};
 
@@ -115,7 +115,7 @@ fn under_guard(report: &Report, sources: &Sources) -> Option<Advice> {
     let lines = sources.lines(&held.site.file)?;
     let between = lines.get(held.site.line as usize..frame.line as usize)?;
     (!between.iter().any(|line| begins_function(line)))
-        .then(|| lockdep_validator::report::under_guard::of_call(&held.class, &wanted.frames, index))
+        .then(|| lockdep_report::under_guard::of_call(&held.class, &wanted.frames, index))
 }
 
 /// Whether the report is about a lock that its thread holds already.

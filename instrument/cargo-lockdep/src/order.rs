@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
-use lockdep_validator::lock_order::LockOrder;
+use lockdep_report::lock_order::LockOrder;
 
 use crate::cli::{print, say};
 use crate::error::{Context as _, Error, Result};

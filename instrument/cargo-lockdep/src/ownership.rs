@@ -7,9 +7,9 @@
 //!
 //! Where the source does not say it, nothing changes.
 
-use lockdep_validator::report::advice::Advice;
-use lockdep_validator::report::model::{Place, Report};
-use lockdep_validator::report::note::Note;
+use lockdep_report::advice::Advice;
+use lockdep_report::model::{Place, Report};
+use lockdep_report::note::Note;
 use lockdep_validator::{Code, Level};
 
 use crate::source::Sources;

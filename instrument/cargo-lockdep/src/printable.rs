@@ -1,13 +1,13 @@
 //! Foreign text made printable: names, paths and values of others must not steer a terminal or a CI
 //! server.
 //!
-//! What a character may do is known in one place, [`lockdep_validator::base::printable`]. Here are
+//! What a character may do is known in one place, [`lockdep_report::printable`]. Here are
 //! the forms that the command needs of it.
 
 use std::borrow::Cow;
 
-use lockdep_validator::base::printable::is_printable;
-pub(crate) use lockdep_validator::base::printable::printable as line;
+use lockdep_report::printable::is_printable;
+pub(crate) use lockdep_report::printable::printable as line;
 
 /// Returns a text of several lines that none of its parts can steer. Line breaks and tabs stay.
 pub(crate) fn lines(text: &str) -> String {

@@ -1,6 +1,6 @@
 //! The least work after which no reported cycle is left: a feedback set over the reported dependencies, weighted by paths.
 
-use lockdep_validator::report::model::Report;
+use lockdep_report::model::Report;
 use lockdep_validator::{Code, Level};
 use rustc_hash::FxHashMap;
 use serde::Serialize;

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use lockdep_validator::replay::trace::TraceReplay;
-use lockdep_validator::replay::{ReplayError, Scenario};
-use lockdep_validator::report::build::Resolver;
-use lockdep_validator::report::model::{Frame, Place};
+use lockdep_report::build::{Resolver, report};
+use lockdep_report::model::{Frame, Place};
+use lockdep_report::replay::trace::TraceReplay;
+use lockdep_report::replay::{ReplayError, Scenario};
 use lockdep_validator::{Config, Site, StackId, TaskId};
 
 use crate::error::{Context, Error, Result};
@@ -127,7 +127,7 @@ fn trace(args: &ReplayArgs, out: &mut impl Write) -> Result<u8> {
         match replay.line(&String::from_utf8_lossy(&line)) {
             Ok(found) => {
                 for violation in found {
-                    let report = replay.validator().report(&violation, &TraceNames(&replay, &args.file));
+                    let report = report(replay.validator(), &violation, &TraceNames(&replay, &args.file));
                     let text =
                         serde_json::to_string(&report).context(|| "cannot write the report".to_owned())?;
                     if !progress.suspend(|| print(out, &text))? {

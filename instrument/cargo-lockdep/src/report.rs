@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use lockdep_validator::record::ClassRecord;
-use lockdep_validator::report::model::Report;
-use lockdep_validator::report::path::is_standard_library;
+use lockdep_report::model::Report;
+use lockdep_report::path::is_standard_library;
+use lockdep_report::record::ClassRecord;
 
 use crate::cli::{print, say};
 use crate::error::{Context as _, Error, Result};
@@ -250,7 +250,7 @@ fn tell(union: &Union, found: &Findings<'_>, sources: &Sources) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lockdep_validator::report::model::Place;
+    use lockdep_report::model::Place;
 
     fn class_at(line: u32) -> ClassRecord {
         let mut class = records::fixture::class(1, "a.rs", line);

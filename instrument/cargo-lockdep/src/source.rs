@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use lockdep_validator::report::render::SourceText;
+use lockdep_report::render::SourceText;
 use rustc_hash::FxHashMap;
 
 use crate::{input, printable, sysroot};

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use comfy_table::{CellAlignment, Table, presets};
+use lockdep_report::record::Durations;
 use lockdep_validator::ClassHash;
-use lockdep_validator::record::Durations;
 use rustc_hash::FxHashMap;
 
 use crate::cli::print;

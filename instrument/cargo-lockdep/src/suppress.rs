@@ -1,14 +1,14 @@
 //! What makes a run fail: the denied levels and codes, and the exceptions from them, each with its reason.
 //!
-//! The exceptions' own form is [`lockdep_validator::report::exceptions`]'s.
+//! The exceptions' own form is [`lockdep_report::exceptions`]'s.
 
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-pub(crate) use lockdep_validator::report::exceptions::Day;
-use lockdep_validator::report::exceptions::{Exception, Subject};
-use lockdep_validator::report::model::{Report, ReportClass};
-use lockdep_validator::report::policy::Deny;
+pub(crate) use lockdep_report::exceptions::Day;
+use lockdep_report::exceptions::{Exception, Subject};
+use lockdep_report::model::{Report, ReportClass};
+use lockdep_report::policy::Deny;
 
 use crate::error::{Context as _, Error, Result};
 use crate::printable;

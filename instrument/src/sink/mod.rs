@@ -8,9 +8,9 @@ mod target;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use lockdep_validator::report::model::Report;
-use lockdep_validator::report::render::{Styles, TextOptions, brief, json_line, text};
-use lockdep_validator::report::told::Told;
+use lockdep_report::model::Report;
+use lockdep_report::render::{Styles, TextOptions, brief, json_line, text};
+use lockdep_report::told::Told;
 
 use crate::config::{Config, Format, Output};
 use crate::ledger::{self, Counter};

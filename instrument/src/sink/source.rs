@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use lockdep_validator::report::path;
-use lockdep_validator::report::render::SourceText;
+use lockdep_report::path;
+use lockdep_report::render::SourceText;
 use rustc_hash::FxHashMap;
 
 /// Files larger than this are not read: no person wrote them.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use lockdep_validator::base::printable::printable;
+use lockdep_report::printable::printable;
 
 use super::own_file::{Creation, OwnFile};
 use super::stderr::write_stderr;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lockdep_validator::record::{Record, RecordError};
+use lockdep_report::record::{Record, RecordError};
 
 use super::{run, run_for};
 

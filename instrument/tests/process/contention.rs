@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use lockdep::hook::{LockInfo, LockMap};
 use lockdep::sync::{Mutex, RwLock};
 use lockdep::{Mode, Wait};
-use lockdep_validator::record::{Record, StatRecord};
+use lockdep_report::record::{Record, StatRecord};
 
 use crate::checks::{folder, records};
 use crate::run;

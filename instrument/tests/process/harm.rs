@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use lockdep_validator::record::Record;
-use lockdep_validator::record::ledger::{FILE_NAME, Ledger, blank};
+use lockdep_report::record::Record;
+use lockdep_report::record::ledger::{FILE_NAME, Ledger, blank};
 
 use super::checks::{folder, records};
 use super::{Ended, cases, command, run, run_for, watch};

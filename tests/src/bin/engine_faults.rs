@@ -6,12 +6,12 @@
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
+use lockdep_report::replay::{Case, Scenario};
 use lockdep_tests::faults;
 use lockdep_tests::oracle::history::{self, Seed, Shape};
 use lockdep_tests::oracle::{compare, schedule};
 use lockdep_tests::scenario_case::Expected;
 use lockdep_validator::fault::Fault;
-use lockdep_validator::replay::{Case, Scenario};
 use lockdep_validator::{Code, Config};
 
 /// Faults that change no verdict, and why.

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use lockdep_report::model::Report;
 use lockdep_tests::{child, command_line};
-use lockdep_validator::report::model::Report;
 use serde::Deserialize;
 
 /// Covers compiling the crate and its dependencies on a slow machine.

@@ -5,14 +5,14 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
+use lockdep_report::exceptions::{Day, Exception};
+use lockdep_report::lock_order::LockOrder;
+use lockdep_report::policy::Deny;
+use lockdep_report::record::{Record, whole_lines};
+use lockdep_report::render::{NoSource, TextOptions, json_line, snippets, text};
+use lockdep_report::replay::Scenario;
+use lockdep_report::replay::trace::TraceReplay;
 use lockdep_validator::Config;
-use lockdep_validator::lock_order::LockOrder;
-use lockdep_validator::record::{Record, whole_lines};
-use lockdep_validator::replay::Scenario;
-use lockdep_validator::replay::trace::TraceReplay;
-use lockdep_validator::report::exceptions::{Day, Exception};
-use lockdep_validator::report::policy::Deny;
-use lockdep_validator::report::render::{NoSource, TextOptions, json_line, snippets, text};
 
 use crate::command_line;
 

@@ -15,7 +15,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lockdep_validator::base::printable::is_printable;
+use lockdep_report::printable::is_printable;
 
 use crate::child;
 use crate::command_line;

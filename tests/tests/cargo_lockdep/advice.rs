@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use lockdep_validator::report::advice::Advice;
-use lockdep_validator::report::model::Report;
+use lockdep_report::advice::Advice;
+use lockdep_report::model::Report;
 use lockdep_validator::{Code, Level};
 
 use crate::harness::{assert_ended, fixture, run};
@@ -128,7 +128,7 @@ fn names_who_keeps_what_a_wrapper_gave(found: &BTreeMap<String, Vec<Report>>) {
     assert!(said.starts_with(&format!("`guard`, which `state` returned at {kept}:")), "{said}");
     assert!(said.contains(&format!("when `state` is called again at {again}:")), "{said}");
     let innocent = at("self.state()[0]");
-    let steps = lockdep_validator::report::render::interleaving(report).expect("it hangs").steps;
+    let steps = lockdep_report::render::interleaving(report).expect("it hangs").steps;
     assert!(steps.iter().all(|step| !step.place.to_string().starts_with(&innocent)), "{steps:#?}");
 }
 

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use lockdep_report::printable::is_printable;
 use lockdep_tests::child::{self, Ended};
-use lockdep_validator::base::printable::is_printable;
 
 use crate::harness::{assert_ended, command};
 use crate::records::{class, folder, one_order};

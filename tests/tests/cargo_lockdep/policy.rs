@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use lockdep_report::record::ClassRecord;
 use lockdep_tests::child::{self, Ended};
-use lockdep_validator::record::ClassRecord;
 
 use crate::harness::{assert_ended, command, finish, run};
 use crate::records::{class, folder, one_order, record, recorded};

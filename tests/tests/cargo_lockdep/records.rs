@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use lockdep_tests::child::{self, Ended};
-use lockdep_validator::record::{
+use lockdep_report::model::{Frames, Place};
+use lockdep_report::record::{
     ClassRecord, DependencyRecord, EndRecord, Record, RecordedLock, RunRecord, SCHEMA,
 };
-use lockdep_validator::report::model::{Frames, Place};
+use lockdep_tests::child::{self, Ended};
 use lockdep_validator::{LockClassKey, Mode, Wait};
 
 use crate::harness::{assert_ended, command, finish};

@@ -1,8 +1,8 @@
 //! Crates that a stand-in is compiled for: `lock_api` 0.1 to 0.3, below parking_lot 0.7 to 0.10, and `once_cell`.
 
+use lockdep_report::model::Report;
 use lockdep_tests::child::Ended;
 use lockdep_tests::stand_in_matrix::{Outcome, Row};
-use lockdep_validator::report::model::Report;
 
 use crate::harness::{assert_ended, command, finish, fixture, run};
 

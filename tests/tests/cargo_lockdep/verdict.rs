@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use lockdep_validator::report::model::Report;
+use lockdep_report::model::Report;
 
 use crate::harness::{assert_ended, command, finish, fixture, run};
 

@@ -1,10 +1,7 @@
 //! How much an engine has looked at.
 
-use serde::{Deserialize, Serialize};
-
 /// How much was looked at, and what was not.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counters {
     /// Registered classes.
     pub classes: u64,

@@ -6,6 +6,5 @@ pub mod event;
 pub mod id;
 pub(crate) mod mix;
 pub mod mode;
-pub mod printable;
 pub mod query;
 pub mod site;

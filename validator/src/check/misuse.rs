@@ -9,7 +9,6 @@ use crate::base::query::HeldQuery;
 
 /// A use of a lock that is wrong by itself (LD0007, LD0012, LD0013).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
 pub enum Misuse {
     /// A downgrade of a lock that is not held.
     DowngradeNotHeld,
@@ -94,7 +93,6 @@ impl Misuse {
 
 /// What a failed assertion demands, and what is the case (LD0010).
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
 pub enum Demand {
     /// A lock held, or not held, in some way.
     Lock {

@@ -12,7 +12,6 @@ pub use crate::state::segment::Ordered;
 /// The stable code of a rule, as in `LD0003`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u16)]
-#[non_exhaustive]
 pub enum Code {
     /// The same lock taken again by the thread that holds it.
     Recursion = 1,
@@ -201,7 +200,6 @@ impl Violation {
 
 /// What a rule adds to a [`Violation`] beyond the locks.
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
 pub enum Detail {
     /// Nothing.
     None,

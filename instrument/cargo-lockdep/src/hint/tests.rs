@@ -130,7 +130,7 @@ fn a_destructor_under_the_last_expression_is_told_before_edition_2024() {
 
 /// The report of a recursion in this text: `lock()` is called first where the guard is made.
 fn recursion(text: &str, wanted: &[(&str, u32)]) -> Vec<String> {
-    use lockdep_validator::report::model::ReportLock;
+    use lockdep_report::model::ReportLock;
     use lockdep_validator::{Mode, Wait};
 
     let folder = std::env::temp_dir().join(format!(

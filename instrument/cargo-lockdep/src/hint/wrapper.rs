@@ -3,8 +3,8 @@
 //! Where `fn lock(&self) -> Guard` is called twice, both acquisitions are in one line of the wrapper, and the stack that is known
 //! of the first may be that of another path. The function that holds the guard is active, and its source shows an earlier call.
 
-use lockdep_validator::report::advice::Advice;
-use lockdep_validator::report::model::{Frame, Place, Report};
+use lockdep_report::advice::Advice;
+use lockdep_report::model::{Frame, Place, Report};
 
 use super::call::Call;
 use super::{begins_function, is_recursion};

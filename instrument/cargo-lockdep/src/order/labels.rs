@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use lockdep_validator::lock_order::{crate_version, label};
-use lockdep_validator::record::ClassRecord;
+use lockdep_report::lock_order::{crate_version, label};
+use lockdep_report::record::ClassRecord;
 use lockdep_validator::{ClassHash, LockClassKey};
 use rustc_hash::FxHashMap;
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lockdep_validator::lock_order::LockOrder;
+use lockdep_report::lock_order::LockOrder;
 
 use super::labels::{Labels, crate_of};
 use crate::records::Union;
@@ -330,7 +330,7 @@ mod tests {
     #[test]
     fn what_locks_in_between_connect_has_no_line_and_may_contradict() {
         use crate::records::fixture::{dependency, named, record, union_of};
-        use lockdep_validator::record::Record;
+        use lockdep_report::record::Record;
         let [a, b, c] = [("a", 1), ("b", 2), ("c", 3)].map(|(name, line)| named(name, line));
         let mut lines: Vec<Record> = [&a, &b, &c].map(|class| Record::Class(class.clone())).to_vec();
         lines.extend([(&a, &b), (&b, &c), (&a, &c)].map(|(from, to)| {

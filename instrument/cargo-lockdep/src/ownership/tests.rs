@@ -1,8 +1,8 @@
 //! What is proved of an acquisition, and of which nothing is.
 
-use lockdep_validator::report::model::Place;
+use lockdep_report::model::Place;
 
-use lockdep_validator::report::render::{TextOptions, text};
+use lockdep_report::render::{TextOptions, text};
 
 use super::{Reach, lower, reach};
 use crate::records::fixture::inversion_report;

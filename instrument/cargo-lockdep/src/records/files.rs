@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use lockdep_validator::record::{Record, SCHEMA};
+use lockdep_report::record::{Record, SCHEMA};
 
 use super::Union;
 use super::foreign;

@@ -1,9 +1,9 @@
 //! A small program's records for the tests of everything that reads records.
 
-use lockdep_validator::record::{
+use lockdep_report::model::{Counters, Frame, Frames, Place, Report};
+use lockdep_report::record::{
     ClassRecord, DependencyRecord, Durations, EndRecord, Record, RecordedLock, RunRecord, SCHEMA, StatRecord,
 };
-use lockdep_validator::report::model::{Counters, Frame, Frames, Place, Report};
 use lockdep_validator::{ClassHash, LockClassKey, Mode, Wait};
 
 use super::Union;

@@ -3,7 +3,7 @@
 //! Names of threads, types, files and tests come from programs, and a record from anywhere. Cleaned
 //! here, they are clean in every format, in every message, and in the files that we write.
 
-use lockdep_validator::record::{Record, RecordError};
+use lockdep_report::record::{Record, RecordError};
 use serde_json::Value;
 
 use crate::printable;

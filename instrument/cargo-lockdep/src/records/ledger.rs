@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lockdep_validator::record::ledger::{FILE_NAME, Ledger, SIZE, blank};
+use lockdep_report::record::ledger::{FILE_NAME, Ledger, SIZE, blank};
 
 use crate::error::{Context as _, Result};
 use crate::input;

@@ -14,7 +14,7 @@ pub(crate) mod fixture;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use lockdep_validator::record::ledger::FILE_NAME;
+use lockdep_report::record::ledger::FILE_NAME;
 
 use crate::error::Result;
 

@@ -61,7 +61,7 @@ impl Display for Problem {
             ProblemKind::Newer { schema } => write!(
                 f,
                 "has schema {schema}, this cargo-lockdep reads up to {}; left out (update with `cargo install cargo-lockdep`)",
-                lockdep_validator::record::SCHEMA
+                lockdep_report::record::SCHEMA
             ),
             ProblemKind::Lost { n_records } => write!(
                 f,

@@ -7,11 +7,11 @@
 
 use std::num::NonZeroU32;
 
+use lockdep_report::build::{Resolver, report};
+use lockdep_report::model::{Frame, Frames, Place, Report};
+use lockdep_report::note::Note;
 use lockdep_validator::base::id::Subclass;
 use lockdep_validator::engine::StackSource;
-use lockdep_validator::report::build::Resolver;
-use lockdep_validator::report::model::{Frame, Frames, Place, Report};
-use lockdep_validator::report::note::Note;
 use lockdep_validator::state::class::{ClassAttributes, Validation};
 use lockdep_validator::{
     Acquire, ClassHash, ClassId, Code, Config, Level, LockClassKey, LockId, Mode, Site, StackId, TaskContext,
@@ -23,14 +23,11 @@ use super::union::{DependencyKey, JoinedReport, Seen, Union};
 
 /// Checks the union and adds what it finds to [`Union::reports`]. `is_static` says whether the locks of a class are statics,
 /// so that all processes mean the same lock.
-pub(crate) fn recheck(
-    union: &mut Union,
-    is_static: &dyn Fn(&lockdep_validator::record::ClassRecord) -> bool,
-) {
+pub(crate) fn recheck(union: &mut Union, is_static: &dyn Fn(&lockdep_report::record::ClassRecord) -> bool) {
     let mut replay = Replay::new(union, is_static);
     let violations = replay.run(union);
     let found: Vec<_> =
-        violations.iter().map(|violation| replay.validator.report(violation, &replay.tokens)).collect();
+        violations.iter().map(|violation| report(&replay.validator, violation, &replay.tokens)).collect();
     for mut report in found {
         lowered(&mut report, &replay.shared);
         report.counters = union.counters();
@@ -122,7 +119,7 @@ impl StackSource for Recorded {
 }
 
 impl Replay {
-    fn new(union: &Union, is_static: &dyn Fn(&lockdep_validator::record::ClassRecord) -> bool) -> Self {
+    fn new(union: &Union, is_static: &dyn Fn(&lockdep_report::record::ClassRecord) -> bool) -> Self {
         let mut config = Config::user();
         config.max_reports = usize::MAX;
         let validator = Validator::new(config);
@@ -209,7 +206,7 @@ impl Replay {
             let place = self.gate_places.get(hash).cloned().unwrap_or_default();
             (*hash, Mode::Exclusive, Wait::Try, place, 0, nothing.clone())
         };
-        let lock = |lock: &lockdep_validator::record::RecordedLock, frames: &Frames| {
+        let lock = |lock: &lockdep_report::record::RecordedLock, frames: &Frames| {
             (lock.class, lock.mode, lock.wait, lock.site.clone(), lock.instance, frames.clone())
         };
         let chain: Vec<_> = [lock(&first.from, &first.frames_held)]
@@ -270,7 +267,7 @@ impl Replay {
 
 #[cfg(test)]
 mod tests {
-    use lockdep_validator::record::{ClassRecord, Record};
+    use lockdep_report::record::{ClassRecord, Record};
 
     use super::*;
     use crate::records::fixture::{class, dependency, record, union_of};

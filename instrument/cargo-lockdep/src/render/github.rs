@@ -36,7 +36,7 @@ pub(super) fn render(found: &Findings<'_>) -> String {
 fn annotate(
     out: &mut String,
     command: &str,
-    place: &lockdep_validator::report::model::Place,
+    place: &lockdep_report::model::Place,
     title: &str,
     message: &str,
 ) {

@@ -1,8 +1,8 @@
 //! One self-contained page: reports, their cycles and schedules, the lock-order graph, contention. No network, no other file.
 
+use lockdep_report::model::{Frame, Report};
+use lockdep_report::render::{Interleaving, how_it_hangs, interleaving, snippets};
 use lockdep_validator::check::violation::Ordered;
-use lockdep_validator::report::model::{Frame, Report};
-use lockdep_validator::report::render::{Interleaving, how_it_hangs, interleaving, snippets};
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, HtmlEscape, Value};
 use serde::Serialize;
@@ -227,7 +227,7 @@ fn schedule(interleaving: &Interleaving, heading: &'static str) -> Schedule {
 }
 
 fn excerpts(report: &Report, sources: &Sources) -> Vec<Excerpt> {
-    let excerpt = |snippet: lockdep_validator::report::render::Snippet| {
+    let excerpt = |snippet: lockdep_report::render::Snippet| {
         let mut files: Vec<ExcerptFile> = Vec::new();
         let mut labels = snippet.labels;
         labels.sort_by(|a, b| (&a.place.file, a.place.line).cmp(&(&b.place.file, b.place.line)));
@@ -251,7 +251,7 @@ fn excerpts(report: &Report, sources: &Sources) -> Vec<Excerpt> {
 }
 
 /// Adds the labelled line and those around it that are not there yet.
-fn add_lines(file: &mut ExcerptFile, lines: &[String], label: &lockdep_validator::report::render::Label) {
+fn add_lines(file: &mut ExcerptFile, lines: &[String], label: &lockdep_report::render::Label) {
     let line = label.place.line;
     for number in line.saturating_sub(N_AROUND).max(1)..=line.saturating_add(N_AROUND) {
         let Some(text) = lines.get(number as usize - 1) else { continue };

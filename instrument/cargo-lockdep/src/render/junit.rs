@@ -3,7 +3,7 @@
 use quick_junit::{NonSuccessKind, Report as Xml, TestCase, TestCaseStatus, TestSuite};
 
 use super::{Findings, message};
-use lockdep_validator::report::render::{TextOptions, text};
+use lockdep_report::render::{TextOptions, text};
 
 use crate::printable;
 use crate::suppress::Judgement;

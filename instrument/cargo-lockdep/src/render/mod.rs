@@ -16,9 +16,9 @@ mod page_tests;
 #[cfg(test)]
 mod tests;
 
+use lockdep_report::model::{Place, Report};
+use lockdep_report::render::{Styles, TextOptions, json_line, text};
 use lockdep_validator::Level;
-use lockdep_validator::report::model::{Place, Report};
-use lockdep_validator::report::render::{Styles, TextOptions, json_line, text};
 
 use crate::count::counted;
 use crate::coverage::Coverage;
@@ -238,7 +238,7 @@ fn coverage_text(coverage: &Coverage) -> String {
 
 /// The place that a tool should point at, and the others with what happens there.
 fn places(report: &Report) -> (Place, Vec<(Place, String)>) {
-    let snippets = lockdep_validator::report::render::snippets(report);
+    let snippets = lockdep_report::render::snippets(report);
     let labels: Vec<_> = snippets.into_iter().flat_map(|snippet| snippet.labels).collect();
     let primary = labels.iter().position(|label| label.primary && label.place.is_known()).unwrap_or(0);
     let main = labels.get(primary).map_or_else(Place::default, |label| label.place.clone());

@@ -1,7 +1,7 @@
 //! Cargo's `compiler-message` lines: what an editor reads from its check command, so that it underlines both lock sites.
 
-use lockdep_validator::report::model::Place;
-use lockdep_validator::report::render::{TextOptions, index_of_column, text};
+use lockdep_report::model::Place;
+use lockdep_report::render::{TextOptions, index_of_column, text};
 use serde_json::{Value, json};
 
 use super::{Findings, places};

@@ -1,7 +1,7 @@
 //! SARIF 2.1.0 (OASIS), for code scanning: the few objects of it that a report needs.
 
+use lockdep_report::model::Place;
 use lockdep_validator::Code;
-use lockdep_validator::report::model::Place;
 use serde_json::{Value, json};
 
 use super::{Findings, message, places};
@@ -74,7 +74,7 @@ fn result(one: &super::Finding) -> Value {
 }
 
 /// One thread flow for each dependency of the cycle: what its thread takes, in order.
-fn flow(report: &lockdep_validator::report::model::Report) -> Value {
+fn flow(report: &lockdep_report::model::Report) -> Value {
     let threads: Vec<Value> = report
         .cycle
         .iter()

@@ -1,6 +1,6 @@
 //! One cycle, drawn: classes on a circle, an arrow for each dependency.
 
-use lockdep_validator::report::model::Report;
+use lockdep_report::model::Report;
 
 use super::Findings;
 
@@ -151,7 +151,7 @@ fn clipped(name: &str) -> String {
     name.chars().take(MAX - 1).chain(['…']).collect()
 }
 
-fn file_line(place: &lockdep_validator::report::model::Place) -> String {
+fn file_line(place: &lockdep_report::model::Place) -> String {
     let file = place.file.rsplit(['/', '\\']).next().unwrap_or_default();
     if place.is_known() { format!("{file}:{}", place.line) } else { String::new() }
 }

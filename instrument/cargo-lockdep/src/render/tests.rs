@@ -1,7 +1,7 @@
 //! Every format, golden; what reads them elsewhere is in the workspace's `tests`.
 
-use lockdep_validator::record::Record;
-use lockdep_validator::report::advice::Advice;
+use lockdep_report::advice::Advice;
+use lockdep_report::record::Record;
 
 use super::*;
 use crate::records::fixture;

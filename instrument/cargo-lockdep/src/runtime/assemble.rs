@@ -100,6 +100,7 @@ fn build(temporary: &Path, folder: &Path, toolchain: &Toolchain, target: &str, o
     let runtime = Runtime {
         facade: place("std")?,
         lockdep: place("lockdep")?,
+        report: place("lockdep_report")?,
         validator: place("lockdep_validator")?,
         search_paths: vec!["lib".into()],
         sources: "sources".into(),

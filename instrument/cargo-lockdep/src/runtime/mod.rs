@@ -20,6 +20,8 @@ pub(crate) struct Runtime {
     pub(crate) facade: PathBuf,
     /// The crate `lockdep`, for the substituted sources.
     pub(crate) lockdep: PathBuf,
+    /// The crate `lockdep_report`.
+    pub(crate) report: PathBuf,
     /// The crate `lockdep_validator`.
     pub(crate) validator: PathBuf,
     /// Where rustc finds what these depend on.
@@ -73,8 +75,8 @@ impl Runtime {
         let mut runtime: Self = serde_json::from_str(&text)
             .context(|| format!("{} is damaged (remove its folder)", manifest.display()))?;
         let folder = manifest.parent().unwrap_or(Path::new(""));
-        let Self { facade, lockdep, validator, search_paths, sources } = &mut runtime;
-        for path in search_paths.iter_mut().chain([facade, lockdep, validator, sources]) {
+        let Self { facade, lockdep, report, validator, search_paths, sources } = &mut runtime;
+        for path in search_paths.iter_mut().chain([facade, lockdep, report, validator, sources]) {
             *path = folder.join(&path);
         }
         Ok(runtime)
@@ -118,11 +120,12 @@ mod tests {
         let runtime = Runtime {
             facade: part("libstd.rlib"),
             lockdep: part("liblockdep.rlib"),
+            report: part("liblockdep_report.rlib"),
             validator: part("liblockdep_validator.rlib"),
             search_paths: vec!["lib".into()],
             sources: "sources".into(),
         };
-        for file in [&runtime.facade, &runtime.lockdep, &runtime.validator] {
+        for file in [&runtime.facade, &runtime.lockdep, &runtime.report, &runtime.validator] {
             fs::write(built.join(file), "").expect("written");
         }
         assert!(!Runtime::is_whole(&built), "the manifest comes last");

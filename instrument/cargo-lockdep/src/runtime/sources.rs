@@ -28,7 +28,7 @@ pub(super) fn unpack(folder: &Path) -> Result<()> {
         }
         fs::write(&path, text).context(|| path.display().to_string())?;
     }
-    for name in ["lockdep", "lockdep_validator"] {
+    for name in ["lockdep", "lockdep_report", "lockdep_validator"] {
         let path = folder.join(format!("alias_{name}.rs"));
         // Macros that are exported at the crate root come through the glob as well.
         fs::write(&path, "#![no_std]\npub use lockdep_of_runtime::*;\n")

@@ -1,7 +1,7 @@
 //! What the watched processes counted in the ledger beside their records: how many they were, and
 //! what they lost.
 
-pub(super) use lockdep_validator::record::ledger::Ledger;
+pub(super) use lockdep_report::record::ledger::Ledger;
 
 use crate::count::counted;
 

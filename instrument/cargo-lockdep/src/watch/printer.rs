@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
 
-use lockdep_validator::report::render::{Styles, TextOptions, brief, json_line, text};
-use lockdep_validator::report::told::Told;
+use lockdep_report::render::{Styles, TextOptions, brief, json_line, text};
+use lockdep_report::told::Told;
 
 use super::tail::NewReport;
 use crate::error::{Context as _, Result};

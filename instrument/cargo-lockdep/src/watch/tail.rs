@@ -6,8 +6,8 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use lockdep_validator::record::Record;
-use lockdep_validator::report::model::Report;
+use lockdep_report::model::Report;
+use lockdep_report::record::Record;
 use rustc_hash::FxHashSet;
 
 use super::tally::Tally;

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
 
+use lockdep_report::model::Report;
+use lockdep_report::record::{EndRecord, Record};
 use lockdep_validator::Level;
-use lockdep_validator::record::{EndRecord, Record};
-use lockdep_validator::report::model::Report;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::count::counted;

@@ -143,8 +143,15 @@ impl Wrapped {
 }
 
 /// Our own packages: they are the validator, and do not watch themselves.
-const OURS: [&str; 6] =
-    ["lockdep", "lockdep-validator", "lockdep-std", "vmalock", "cargo-lockdep", "lockdep-tests"];
+const OURS: [&str; 7] = [
+    "lockdep",
+    "lockdep-validator",
+    "lockdep-report",
+    "lockdep-std",
+    "vmalock",
+    "cargo-lockdep",
+    "lockdep-tests",
+];
 
 impl Plan {
     /// Decides from the options of the call and the package cargo is compiling.
@@ -157,6 +164,7 @@ impl Plan {
         if package.is_ours() {
             return match &*call.crate_name {
                 "lockdep" if !call.is_test => Self::Alias("lockdep"),
+                "lockdep_report" if !call.is_test => Self::Alias("lockdep_report"),
                 "lockdep_validator" if !call.is_test => Self::Alias("lockdep_validator"),
                 _ => Self::LeaveAlone,
             };
@@ -242,7 +250,11 @@ impl Plan {
                 if let Some(input) = call.input {
                     args[input] = runtime.alias_source(name).into();
                 }
-                let library = if *name == "lockdep" { &runtime.lockdep } else { &runtime.validator };
+                let library = match *name {
+                    "lockdep" => &runtime.lockdep,
+                    "lockdep_report" => &runtime.report,
+                    _ => &runtime.validator,
+                };
                 args.extend(extern_flag("lockdep_of_runtime", library));
                 args.extend(runtime.search_flags().map(OsString::from));
                 args.extend(without_lints(call));
@@ -300,6 +312,7 @@ mod tests {
         Runtime {
             facade: "/r/lib/libstd.rlib".into(),
             lockdep: "/r/lib/liblockdep.rlib".into(),
+            report: "/r/lib/liblockdep_report.rlib".into(),
             validator: "/r/lib/liblockdep_validator.rlib".into(),
             search_paths: vec!["/r/lib".into()],
             sources: "/r/sources".into(),

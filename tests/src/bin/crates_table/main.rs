@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
+use lockdep_report::model::Report;
+use lockdep_report::record::Record;
 use lockdep_tests::{child, command_line};
-use lockdep_validator::record::Record;
-use lockdep_validator::report::model::Report;
 use serde::{Deserialize, Serialize};
 
 /// Covers compiling a crate and its dependencies on a slow machine.

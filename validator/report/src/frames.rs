@@ -1,0 +1,155 @@
+//! Which frames of a stack a reader wants to see.
+
+use super::model::Frame;
+use super::path::is_standard_library;
+
+/// Function prefixes of the validator and of what calls into it: the innermost frames, of no use to a reader.
+///
+/// The runtime catches its own panics, hence the frames of `catch_unwind` among them.
+const INNER: [&str; 14] = [
+    "lockdep::",
+    "vmalock::dep::",
+    "lockdep_validator::",
+    "backtrace::",
+    "lock_api::",
+    "parking_lot::",
+    "std::sync::",
+    "std::sys::",
+    "core::ops::",
+    "core::panic::",
+    "std::panic::",
+    "std::panicking::",
+    "std::thread::local::",
+    "__rust_try",
+];
+
+/// Functions that start a program, a thread or a test: everything outside them is of no use either.
+const OUTER: [&str; 11] = [
+    "lockdep::thread::",
+    "std::sys::backtrace::__rust_begin_short_backtrace",
+    "std::rt::lang_start",
+    "std::panicking::",
+    "std::panic::catch_unwind",
+    "std::thread::",
+    "std::sys::thread::",
+    "test::run_test",
+    "test::__rust_begin_short_backtrace",
+    "core::ops::function::FnOnce::call_once",
+    "__libc_start",
+];
+
+/// Drops the validator's and the lock's own frames on the inside, those that start the program, a thread or a test on
+/// the outside, and the standard library's in between. A stack that would be empty afterwards is kept.
+///
+/// ```
+/// use lockdep_report::{frames::prune, model::Frame};
+/// let frame = |function: &str| Frame { function: function.into(), ..Frame::default() };
+/// let stack = ["lockdep::sync::mutex::Mutex<T>::lock", "bank::transfer", "bank::main", "std::rt::lang_start"];
+/// let kept = prune(stack.map(frame).into());
+/// assert_eq!(kept, ["bank::transfer", "bank::main"].map(frame));
+/// ```
+pub fn prune(frames: Vec<Frame>) -> Vec<Frame> {
+    let Some(start) = frames.iter().position(|frame| !starts_with_any(&frame.function, &INNER)) else {
+        return frames;
+    };
+    let length = frames[start..]
+        .iter()
+        .position(|frame| starts_with_any(&frame.function, &OUTER))
+        .filter(|&length| length > 0)
+        .unwrap_or(frames.len() - start);
+    let mut kept: Vec<Frame> = frames.into_iter().skip(start).take(length).collect();
+    // libtest runs a test through a closure of the test's own name.
+    let is_test_wrapper = |frames: &[Frame]| {
+        let [.., test, wrapper] = frames else { return false };
+        wrapper.function.strip_suffix("::{{closure}}") == Some(&test.function)
+    };
+    if is_test_wrapper(&kept) {
+        kept.pop();
+    }
+    if !kept.iter().all(is_between) {
+        kept.retain(|frame| !is_between(frame));
+    }
+    kept
+}
+
+/// Whether a frame says nothing in the middle of a stack: it belongs to a library below the program, or to one of our locks that
+/// calls back, as `Once::call_once` does.
+fn is_between(frame: &Frame) -> bool {
+    is_library(frame) || starts_with_any(&frame.function, &["lockdep::", "lock_api::"])
+}
+
+/// Whether a frame belongs to the standard library or to the C library below it: iterators, drop glue, thread starts.
+fn is_library(frame: &Frame) -> bool {
+    is_standard_library(&frame.file)
+        || frame.file.ends_with(".c")
+        || frame.file.ends_with(".S")
+        || (frame.file.is_empty()
+            && starts_with_any(&frame.function, &["core::", "alloc::", "std::", "0x", "__"]))
+}
+
+/// Whether `function`, written `a::b` or `<a::b as c>::d`, begins with one of `prefixes`.
+fn starts_with_any(function: &str, prefixes: &[&str]) -> bool {
+    let function = function.trim_start_matches(['<', '&']);
+    prefixes.iter().any(|prefix| function.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stack(functions: &[&str]) -> Vec<Frame> {
+        functions.iter().map(|&f| Frame { function: f.into(), ..Frame::default() }).collect()
+    }
+
+    #[test]
+    fn a_stack_of_nothing_else_is_kept() {
+        let only_ours = stack(&["lockdep::hook::acquire", "std::sync::Once::call"]);
+        assert_eq!(prune(only_ours.clone()), only_ours);
+        assert_eq!(prune(Vec::new()), []);
+    }
+
+    #[test]
+    fn the_runtimes_own_catch_is_not_the_end_of_the_users_stack() {
+        let pruned = prune(stack(&[
+            "lockdep::stack::capture",
+            "<core::panic::unwind_safe::AssertUnwindSafe<F> as core::ops::function::FnOnce<()>>::call_once",
+            "std::panicking::catch_unwind",
+            "__rust_try",
+            "lockdep::event::acquire",
+            "app::nest",
+            "app::main",
+            "std::rt::lang_start",
+        ]));
+        assert_eq!(pruned, stack(&["app::nest", "app::main"]));
+    }
+
+    #[test]
+    fn library_frames_between_those_of_the_program_are_dropped() {
+        let at = |function: &str, file: &str| Frame {
+            function: function.into(),
+            file: file.into(),
+            ..Frame::default()
+        };
+        let own = [at("<app::A as core::ops::drop::Drop>::drop", "src/a.rs"), at("app::main", "src/main.rs")];
+        let mut all = own.to_vec();
+        all.insert(1, at("core::ptr::drop_in_place<app::A>", "core/src/ptr/mod.rs"));
+        all.push(at("start_thread", "nptl/pthread_create.c"));
+        assert_eq!(prune(all), own);
+        let mut through_once = own.to_vec();
+        through_once
+            .insert(1, at("lockdep::sync::once::Once::call_once", "dep-1.0.0/lockdep/src/sync/once.rs"));
+        assert_eq!(prune(through_once), own);
+        let only = vec![at("core::ptr::drop_in_place<app::A>", "core/src/ptr/mod.rs")];
+        assert_eq!(prune(only.clone()), only, "a stack of nothing else is kept");
+    }
+
+    #[test]
+    fn impl_paths_count_as_ours() {
+        let pruned = prune(stack(&[
+            "<lockdep::sync::Lazy<T> as core::ops::Deref>::deref",
+            "app::f",
+            "std::thread::spawn",
+        ]));
+        assert_eq!(pruned, stack(&["app::f"]));
+    }
+}

@@ -1,0 +1,280 @@
+//! The function that holds one lock while it wants another: where the two meet, and where their order can be changed.
+//!
+//! The place of an acquisition is often a line of a wrapper (`fn lock(&self) -> MutexGuard`) or of a function far down. Two
+//! stacks tell more: a function that made the held guard and is no longer active when the other lock is wanted has given the
+//! guard away, so it is a wrapper; and the innermost function that both stacks have is the one that has the guard then.
+
+use super::model::{Frame, Place, Report, ReportDependency, ReportLock};
+use super::path::is_standard_library;
+use super::places::{is_at, place_of, same_file};
+
+/// What two stacks tell of a lock that is held and one that is wanted meanwhile.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Holder {
+    /// Where the function that has the guard got it, itself or through what it called, and where it takes the second lock,
+    /// itself or through what it calls.
+    pub places: Option<(Place, Place)>,
+    /// How many functions gave the guard to their caller, from the one that made it on; `None` if the stacks do not tell.
+    n_left: Option<usize>,
+}
+
+impl Holder {
+    /// Of the two acquisitions of a dependency.
+    pub fn of_dependency(step: &ReportDependency) -> Self {
+        let held = Stack { site: &step.held_site, frames: &step.frames_held.frames };
+        let wanted = Stack { site: &step.acquire_site, frames: &step.frames_acquire.frames };
+        Self::find(held, step.frames_held.exact && step.frames_acquire.exact, wanted)
+    }
+
+    /// The same for a rule about one acquisition and the held lock that it conflicts with.
+    pub fn of_locks(held: &ReportLock, wanted: &ReportLock) -> Self {
+        let is_exact = held.exact && wanted.exact;
+        let held = Stack { site: &held.site, frames: &held.frames };
+        Self::find(held, is_exact, Stack { site: &wanted.site, frames: &wanted.frames })
+    }
+
+    fn find(held: Stack<'_>, is_exact: bool, wanted: Stack<'_>) -> Self {
+        let Some(taken) = held.position().filter(|_| !wanted.frames.is_empty()) else {
+            return Self::default();
+        };
+        // The site is that of the sighting even where the rest of the stack is that of another path.
+        let maker = without_closures(&held.frames[taken]);
+        let is_active = wanted.frames.iter().any(|frame| without_closures(frame) == maker);
+        let met = meeting(held.frames, wanted.frames, is_exact)
+            .filter(|(in_held, _)| is_exact || *in_held <= taken + usize::from(!is_active));
+        let n_left = match met {
+            Some((in_held, _)) => in_held.saturating_sub(taken),
+            None => usize::from(!is_active),
+        };
+        let places = met.map(|(in_held, in_wanted)| (held.place(in_held), wanted.place(in_wanted)));
+        Self { places, n_left: Some(n_left) }
+    }
+
+    /// Whether the guard of the held lock left the function that made it; `None` if that is not known.
+    pub fn has_left(&self) -> Option<bool> {
+        self.n_left.map(|n_left| n_left > 0)
+    }
+}
+
+/// An acquisition: the place its caller gave, and the stack.
+#[derive(Clone, Copy)]
+struct Stack<'a> {
+    site: &'a Place,
+    frames: &'a [Frame],
+}
+
+impl Stack<'_> {
+    /// The frame of the site. Debug information may put a call of several lines on another one than the compiler.
+    fn position(self) -> Option<usize> {
+        let exactly = self.frames.iter().position(|frame| is_at(frame, self.site));
+        exactly.or_else(|| self.frames.iter().position(|frame| same_file(&frame.file, &self.site.file)))
+    }
+
+    /// The place of a frame. The site is more exact than its own frame, and than those of what it is inlined from.
+    fn place(self, index: usize) -> Place {
+        match self.position() {
+            Some(taken) if index <= taken => Place { caller: None, ..self.site.clone() },
+            _ => place_of(&self.frames[index]),
+        }
+    }
+}
+
+/// The innermost function that is in both stacks, by its frame in each. What is outside of it must be the same, unless the
+/// first stack may be that of another path.
+fn meeting(held: &[Frame], wanted: &[Frame], is_exact: bool) -> Option<(usize, usize)> {
+    let is_met = |in_held: usize, in_wanted: usize| {
+        let (a, b) = (&held[in_held], &wanted[in_wanted]);
+        let is_one = a.line != 0 && !a.function.is_empty() && without_closures(a) == without_closures(b);
+        // A stack has a greatest depth, so the outermost frames of the deeper one may be missing.
+        is_one
+            && same_file(&a.file, &b.file)
+            && (!is_exact || held[in_held + 1..].iter().zip(&wanted[in_wanted + 1..]).all(|(a, b)| a == b))
+    };
+    let pairs = (0..wanted.len()).flat_map(|b| (0..held.len()).map(move |a| (a, b)));
+    let (in_held, mut in_wanted) = pairs.into_iter().find(|&(a, b)| is_met(a, b))?;
+    // A closure of that function is part of what is written there.
+    let function = &wanted[in_wanted].function;
+    let is_its_closure = |frame: &Frame| {
+        frame.function.strip_prefix(function.as_str()).is_some_and(|rest| rest.starts_with("::{{closure}}"))
+    };
+    while in_wanted > 0 && is_its_closure(&wanted[in_wanted - 1]) {
+        in_wanted -= 1;
+    }
+    Some((in_held, in_wanted))
+}
+
+fn without_closures(frame: &Frame) -> &str {
+    frame.function.split("::{{closure}}").next().unwrap_or_default()
+}
+
+/// Says of each place of an acquisition who called the wrapper that it is in.
+///
+/// That is sure for a function that one of the stacks shows to give its guard away. Else it is the first frame in another
+/// file, because wrappers are often in one of their own; else, if the place is further down than the function that holds the
+/// other lock, that function.
+pub(super) fn name_callers(report: &mut Report) {
+    let mut wrappers: Vec<String> = Vec::new();
+    let mut holders: Vec<Option<(Place, Place)>> = Vec::new();
+    let mut note = |holder: Holder, held: &[Frame], site: &Place| {
+        let taken = Stack { site, frames: held }.position().unwrap_or(0);
+        let left = held.iter().skip(taken).take(holder.n_left.unwrap_or(0));
+        wrappers.extend(left.map(|frame| frame.function.clone()));
+        holders.push(holder.places);
+    };
+    for step in &report.cycle {
+        note(Holder::of_dependency(step), &step.frames_held.frames, &step.held_site);
+    }
+    if let (Some(held), Some(wanted)) = (&report.conflict, &report.subject) {
+        note(Holder::of_locks(held, wanted), &held.frames, &held.site);
+    }
+    let mut holders = holders.into_iter().map(Option::unzip);
+    for step in &mut report.cycle {
+        let (held, wanted) = holders.next().unwrap_or_default();
+        name_caller(&mut step.held_site, (&step.frames_held.frames, step.frames_held.exact), &wrappers, held);
+        let acquire = (step.frames_acquire.frames.as_slice(), step.frames_acquire.exact);
+        name_caller(&mut step.acquire_site, acquire, &wrappers, wanted);
+    }
+    let (held, wanted) = holders.next().unwrap_or_default();
+    for (lock, holder) in [(&mut report.conflict, held), (&mut report.subject, wanted)] {
+        if let Some(lock) = lock {
+            name_caller(&mut lock.site, (&lock.frames, lock.exact), &wrappers, holder);
+        }
+    }
+    for lock in &mut report.held {
+        name_caller(&mut lock.site, (&lock.frames, lock.exact), &wrappers, None);
+    }
+}
+
+fn name_caller(
+    site: &mut Place,
+    (frames, is_exact): (&[Frame], bool),
+    wrappers: &[String],
+    holder: Option<Place>,
+) {
+    if site.caller.is_some() || !site.is_known() {
+        return;
+    }
+    let Some(taken) = (Stack { site, frames }).position() else { return };
+    let is_wrapper = |frame: &Frame| wrappers.contains(&frame.function);
+    let outside = &frames[taken..];
+    if outside.first().is_some_and(is_wrapper) {
+        let caller = outside.iter().find(|frame| !is_wrapper(frame) && !frame.file.is_empty());
+        if let Some(caller) = caller {
+            site.caller = Some(Box::new(place_of(caller)));
+            // The caller of another path may be innocent, unless the other stack has it too.
+            site.in_wrapper = is_exact || holder.is_some();
+            return;
+        }
+    }
+    let is_elsewhere = |frame: &&Frame| !frame.file.is_empty() && !same_file(&frame.file, &site.file);
+    let caller = outside.iter().find(is_elsewhere).filter(|frame| !is_standard_library(&frame.file));
+    let of_holder = holder.filter(|holder| (&holder.file, holder.line) != (&site.file, site.line));
+    site.caller = caller.map(place_of).or(of_holder).map(Box::new);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Frames;
+
+    fn stack(frames: &[(&str, &str, u32)]) -> Frames {
+        let frame = |&(function, file, line): &(&str, &str, u32)| Frame {
+            function: function.into(),
+            file: format!("/r/{file}"),
+            line,
+            column: 5,
+        };
+        Frames { exact: true, frames: frames.iter().map(frame).collect() }
+    }
+
+    fn site(file: &str, line: u32) -> Place {
+        Place { file: file.into(), line, column: 9, ..Place::default() }
+    }
+
+    fn dependency(held: (Place, Frames), wanted: (Place, Frames)) -> ReportDependency {
+        let mut step: ReportDependency = serde_json::from_value(serde_json::json!({
+            "from": "A", "to": "B", "kind": "EN", "held_site": Place::default(), "acquire_site": Place::default(),
+            "thread": "main", "count": 1, "frames_held": Frames::default(), "frames_acquire": Frames::default(),
+        }))
+        .expect("well-formed");
+        (step.held_site, step.frames_held) = held;
+        (step.acquire_site, step.frames_acquire) = wanted;
+        step
+    }
+
+    /// The lines at which the holder got the one lock and goes for the other.
+    fn lines(step: &ReportDependency) -> Option<(u32, u32)> {
+        Holder::of_dependency(step).places.map(|(held, wanted)| (held.line, wanted.line))
+    }
+
+    #[test]
+    fn a_function_that_takes_both_itself_is_the_holder() {
+        let held = (site("a.rs", 4), stack(&[("app::f", "a.rs", 4), ("app::main", "m.rs", 1)]));
+        let wanted = (site("a.rs", 6), stack(&[("app::f", "a.rs", 6), ("app::main", "m.rs", 1)]));
+        let step = dependency(held, wanted);
+        assert_eq!(lines(&step), Some((4, 6)));
+        assert_eq!(Holder::of_dependency(&step).has_left(), Some(false));
+        let (_, wanted) = Holder::of_dependency(&step).places.expect("found");
+        assert_eq!(wanted.column, 9, "the site is more exact than its frame");
+    }
+
+    #[test]
+    fn a_wrapper_is_known_by_the_guard_that_left_it_even_in_one_file() {
+        let outer = ("app::main", "a.rs", 90);
+        let held = stack(&[("app::S::lock", "a.rs", 4), ("app::f", "a.rs", 20), outer]);
+        // The other lock goes through the same wrapper, and that is called further down.
+        let wanted =
+            stack(&[("app::S::lock", "a.rs", 4), ("app::g", "a.rs", 30), ("app::f", "a.rs", 22), outer]);
+        let step = dependency((site("a.rs", 4), held), (site("a.rs", 4), wanted));
+        assert_eq!(lines(&step), Some((20, 22)));
+        assert_eq!(Holder::of_dependency(&step).has_left(), Some(true));
+    }
+
+    #[test]
+    fn of_a_stack_of_another_path_only_the_maker_of_the_guard_is_believed() {
+        let mut held = stack(&[("w::lock", "w.rs", 4), ("app::other", "a.rs", 20), ("app::main", "m.rs", 1)]);
+        held.exact = false;
+        let wanted = stack(&[("app::take", "a.rs", 30), ("app::f", "a.rs", 22), ("app::main", "m.rs", 2)]);
+        let step = dependency((site("w.rs", 4), held), (site("a.rs", 30), wanted));
+        assert_eq!(lines(&step), None, "nothing says that `main` holds it");
+        assert_eq!(Holder::of_dependency(&step).has_left(), Some(true), "the maker is not active");
+        let unknown = dependency((site("w.rs", 4), Frames::default()), (site("a.rs", 3), Frames::default()));
+        assert_eq!(Holder::of_dependency(&unknown), Holder::default());
+    }
+
+    #[test]
+    fn recursion_closures_and_cut_stacks_do_not_mislead() {
+        let main = ("app::main", "m.rs", 1);
+        let held = stack(&[("app::f", "a.rs", 8), ("app::f", "a.rs", 10), main]);
+        let deeper = stack(&[("app::f", "a.rs", 8), ("app::f", "a.rs", 10), ("app::f", "a.rs", 10), main]);
+        let step = dependency((site("a.rs", 8), held.clone()), (site("a.rs", 8), deeper.clone()));
+        assert_eq!(lines(&step), Some((8, 10)));
+        let mut cut = deeper;
+        cut.frames.truncate(3);
+        let step = dependency((site("a.rs", 8), held), (site("a.rs", 8), cut));
+        assert_eq!(lines(&step).map(|(held, _)| held), Some(8));
+        let held = stack(&[("app::f", "a.rs", 8), main]);
+        let inside = stack(&[("app::f::{{closure}}", "a.rs", 12), ("app::f", "a.rs", 11), main]);
+        let step = dependency((site("a.rs", 8), held), (site("a.rs", 12), inside));
+        assert_eq!(lines(&step), Some((8, 12)));
+    }
+
+    #[test]
+    fn the_caller_is_the_first_frame_outside_the_file_or_the_wrapper() {
+        let frames = stack(&[("wrap::lock", "w.rs", 3), ("wrap::with", "w.rs", 5), ("app::run", "a.rs", 7)]);
+        let mut in_own_file = site("w.rs", 3);
+        name_caller(&mut in_own_file, (&frames.frames, true), &[], None);
+        assert_eq!(in_own_file.caller.as_ref().map(|caller| caller.line), Some(7));
+        assert_eq!(in_own_file.outside_wrapper().line, 3, "it may be no wrapper");
+        let mut known = site("w.rs", 3);
+        name_caller(&mut known, (&frames.frames, true), &["wrap::lock".to_owned()], None);
+        assert_eq!(known.outside_wrapper().line, 5);
+        let mut guessed = site("w.rs", 3);
+        name_caller(&mut guessed, (&frames.frames, false), &["wrap::lock".to_owned()], None);
+        assert_eq!(guessed.caller.as_ref().map(|caller| caller.line), Some(5));
+        assert_eq!(guessed.outside_wrapper().line, 3, "another path led there");
+        let mut alone = site("w.rs", 3);
+        name_caller(&mut alone, (&frames.frames[..2], true), &[], Some(site("w.rs", 5)));
+        assert_eq!(alone.caller.map(|caller| caller.line), Some(5), "the holder, in the same file");
+    }
+}

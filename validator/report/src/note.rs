@@ -1,0 +1,129 @@
+//! Why a report has its level, and what its rule means: as data.
+//!
+//! [`sentences`](super::sentences) has the words. JSON has both: `notes` are sentences, `reasons` these values.
+
+use serde::{Deserialize, Serialize};
+
+use super::place::Place;
+use lockdep_validator::check::violation::Ordered;
+
+/// One explanation of a report.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Note {
+    /// The class has an order of its own.
+    OwnOrder,
+    /// The wait has a timeout.
+    WaitEnds,
+    /// The lock objects close the cycle themselves.
+    SameObjects,
+    /// The locks of each class stand for each other.
+    Interchangeable,
+    /// Only the classes close the cycle so far.
+    OtherObjects,
+    /// The locks are probably fields of one struct.
+    Sibling,
+    /// A lock keeps two steps of the cycle apart.
+    Gate {
+        /// The class of that lock.
+        gate: String,
+        /// Whether writers that have to queue are among the steps.
+        with_writers: bool,
+        /// What follows.
+        effect: GateEffect,
+    },
+    /// The cycle needs an acquisition with a timeout.
+    NeedsTimeout,
+    /// The cycle needs writers of these classes, and none was seen.
+    OnlyReaders {
+        /// The classes.
+        classes: Vec<String>,
+    },
+    /// The sides were ordered in the observed run.
+    Ordered {
+        /// What ordered them.
+        #[serde(with = "super::wire")]
+        by: Ordered,
+    },
+    /// No writer of the class was seen.
+    NoWriterYet,
+    /// A writer of the class was seen.
+    WriterSeen,
+    /// A lock keeps the reads and every writer apart.
+    GatedReads {
+        /// The class of that lock.
+        gate: String,
+        /// What follows.
+        effect: GateEffect,
+    },
+    /// The lock is dropped by its owner.
+    DroppedByOwner,
+    /// The context interrupts the end of the path, and waits for its start.
+    InterruptsHolder,
+    /// The lock-order file decides.
+    DeclaredOrder,
+    /// Each side was seen in another process.
+    SeparateProcesses,
+    /// The source shows that a side has its lock to itself.
+    Owned {
+        /// `Type::method`.
+        method: String,
+        /// `self` or `&mut self`.
+        receiver: String,
+        /// `self.field`.
+        lock: String,
+        /// The acquisition.
+        place: Place,
+        /// Whether the level is lower for that reason.
+        is_lowered: bool,
+    },
+    /// The source shows that a side made its lock and has not returned it.
+    Fresh {
+        /// `Type::function`.
+        function: String,
+        /// `variable.field`.
+        lock: String,
+        /// The acquisition.
+        place: Place,
+        /// Whether the level is lower for that reason.
+        is_lowered: bool,
+    },
+    /// The middle of the cycle is left out.
+    CycleCut {
+        /// How many dependencies the cycle has.
+        n_steps: usize,
+        /// How many of them are left out.
+        n_left_out: usize,
+    },
+    /// The middle of the held stack is left out.
+    HeldCut {
+        /// How many locks were held.
+        n_held: usize,
+        /// How many of them are left out.
+        n_left_out: usize,
+    },
+    /// A sentence of a record that says no more.
+    Verbatim {
+        /// The sentence.
+        sentence: String,
+    },
+}
+
+/// What follows from a lock that keeps two steps apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GateEffect {
+    /// Nothing can hang as long as it is so.
+    Safe,
+    /// There are several locks of its class, so that only these locks cannot hang.
+    SafeForThese,
+    /// Another reason lowers the level already.
+    Unsaid,
+}
+
+impl From<String> for Note {
+    fn from(sentence: String) -> Self {
+        Self::Verbatim { sentence }
+    }
+}

@@ -1,0 +1,74 @@
+//! Which notes explain a report: why it has its level, and what its rule means; most important first.
+
+use lockdep_validator::check::violation::{Code, Level};
+
+use super::detail::DetailWords;
+use super::model::Report;
+use super::modes::needs_writer;
+use super::note::{GateEffect, Note};
+
+/// The notes of a report.
+pub(super) fn notes(code: Code, report: &Report, detail: &DetailWords) -> Vec<Note> {
+    let mut notes = Vec::new();
+    match code {
+        Code::SameClassOrder if matches!(detail, DetailWords::ClassOrder { .. }) => {
+            notes.push(Note::OwnOrder);
+            if report.evidence.timed {
+                notes.push(Note::WaitEnds);
+            }
+        }
+        Code::CircularDependency | Code::SameClassOrder => cycle_notes(report, &mut notes),
+        Code::RecursiveFairRead => notes.push(fair_read_note(report)),
+        Code::HeldLockFreed if report.level == Level::Warning => notes.push(Note::DroppedByOwner),
+        Code::ContextInversion if !report.cycle.is_empty() => notes.push(Note::InterruptsHolder),
+        Code::DeclaredOrder => notes.push(Note::DeclaredOrder),
+        _ => {}
+    }
+    notes
+}
+
+fn fair_read_note(report: &Report) -> Note {
+    let evidence = &report.evidence;
+    match &evidence.gate {
+        _ if !evidence.writer_seen => Note::NoWriterYet,
+        None => Note::WriterSeen,
+        Some(gate) => {
+            let is_safe = report.level == Level::Note;
+            let effect = if is_safe { GateEffect::Safe } else { GateEffect::SafeForThese };
+            Note::GatedReads { gate: gate.clone(), effect }
+        }
+    }
+}
+
+fn cycle_notes(report: &Report, notes: &mut Vec<Note>) {
+    let evidence = &report.evidence;
+    if !report.cycle.is_empty() {
+        notes.push(match (evidence.same_instances, evidence.declared) {
+            (true, _) => Note::SameObjects,
+            (false, true) => Note::Interchangeable,
+            (false, false) => Note::OtherObjects,
+        });
+    }
+    if evidence.sibling {
+        notes.push(Note::Sibling);
+    }
+    let waits_for_readers = needs_writer(&report.cycle);
+    if let Some(gate) = &evidence.gate {
+        let effect = match (report.level == Level::Note, evidence.timed) {
+            (true, false) => GateEffect::Safe,
+            // The timeout is reason enough for a note; whether the gate is one too is not told.
+            (true, true) => GateEffect::Unsaid,
+            (false, _) => GateEffect::SafeForThese,
+        };
+        let with_writers = !waits_for_readers.is_empty();
+        notes.push(Note::Gate { gate: gate.clone(), with_writers, effect });
+    }
+    if evidence.timed {
+        notes.push(Note::NeedsTimeout);
+    }
+    if !waits_for_readers.is_empty() && !evidence.writer_seen {
+        let classes = waits_for_readers.into_iter().map(str::to_owned).collect();
+        notes.push(Note::OnlyReaders { classes });
+    }
+    notes.extend(evidence.ordered.map(|by| Note::Ordered { by }));
+}

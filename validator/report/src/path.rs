@@ -1,0 +1,170 @@
+//! Paths of source files as people and other machines read them.
+//!
+//! The compiler, the debug information and the user's editor spell one file in several ways. Everything that leaves a process
+//! carries one spelling, so that records of different machines join and a report does not show somebody's home directory.
+
+/// A source path as reports show it, the same on every machine where that is possible.
+///
+/// * a crate of a registry: `tokio-1.47.0/src/sync/mutex.rs`
+/// * a crate from git: `name-5f3a2b1/src/lib.rs` (checkout and revision)
+/// * the standard library: `std/src/sync/mutex.rs`
+/// * a file below `source_root`: relative to it
+/// * a relative path: as it is (cargo passes paths relative to the workspace)
+/// * anything else absolute: as it is, because only the whole path finds it
+///
+/// `.` and `..` inside a path are folded.
+///
+/// ```
+/// use lockdep_report::path::shown;
+///
+/// let root = Some("/srv/app");
+/// assert_eq!(shown("/srv/app/src/main.rs", root), "src/main.rs");
+/// assert_eq!(shown("tests/bin/../common/mod.rs", root), "tests/common/mod.rs");
+/// assert_eq!(shown("/c/registry/src/index.crates.io-19/moka-0.12.1/src/lib.rs", root), "moka-0.12.1/src/lib.rs");
+/// ```
+pub fn shown(file: &str, source_root: Option<&str>) -> String {
+    let file = folded(&file.replace('\\', "/"));
+    if let Some(rest) = after(&file, "/registry/src/").and_then(|rest| rest.split_once('/')) {
+        return rest.1.to_owned();
+    }
+    if let Some(rest) = after(&file, "/git/checkouts/") {
+        let mut parts = rest.splitn(3, '/');
+        if let (Some(name), Some(revision), Some(path)) = (parts.next(), parts.next(), parts.next()) {
+            let name = name.rsplit_once('-').map_or(name, |(name, _hash)| name);
+            return format!("{name}-{revision}/{path}");
+        }
+    }
+    if let Some(rest) = after(&file, "/lib/rustlib/src/rust/library/") {
+        return rest.to_owned();
+    }
+    if let Some(rest) = file.strip_prefix("/rustc/").and_then(|rest| after(rest, "/library/")) {
+        return rest.to_owned();
+    }
+    let below_root = source_root
+        .filter(|root| !root.is_empty())
+        .and_then(|root| file.strip_prefix(root.replace('\\', "/").trim_end_matches('/')))
+        .and_then(|rest| rest.strip_prefix('/'));
+    below_root.map_or_else(|| file.clone(), str::to_owned)
+}
+
+/// A source path that classes are hashed by: [`shown`], but an absolute path outside every known tree is taken from the
+/// crate's folder on (`/r/a/store/src/a.rs` is `store/src/a.rs`), because a class must not depend on a machine.
+///
+/// ```
+/// use lockdep_report::path::normalised;
+///
+/// assert_eq!(normalised("/elsewhere/deep/store/src/m/b.rs", Some("/srv/app")), "store/src/m/b.rs");
+/// ```
+pub fn normalised(file: &str, source_root: Option<&str>) -> String {
+    let file = shown(file, source_root);
+    if is_absolute(&file) { from_crate_folder(&file) } else { file }
+}
+
+/// Whether the path names a file of the standard library, in any spelling, or of a crate that was compiled into it.
+pub fn is_standard_library(file: &str) -> bool {
+    // `HashMap` is hashbrown's, whose sources the debug information calls so.
+    if file.starts_with("/rust/deps/") {
+        return true;
+    }
+    let shown = shown(file, None);
+    ["std/src/", "core/src/", "alloc/src/", "test/src/", "std_detect/src/", "panic_unwind/src/"]
+        .iter()
+        .any(|start| shown.starts_with(start))
+}
+
+/// The path without `.`, and without `..` where the folder that it leaves is known.
+fn folded(file: &str) -> String {
+    if !file.split('/').any(|part| part == ".." || part == ".") {
+        return file.to_owned();
+    }
+    let mut parts: Vec<&str> = Vec::new();
+    for part in file.split('/') {
+        match part {
+            "." => {}
+            ".." if parts.last().is_some_and(|last| !matches!(*last, "" | "..")) => {
+                parts.pop();
+            }
+            other => parts.push(other),
+        }
+    }
+    parts.join("/")
+}
+
+fn after<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
+    text.find(mark).map(|at| &text[at + mark.len()..])
+}
+
+fn is_absolute(file: &str) -> bool {
+    file.starts_with('/') || file.as_bytes().get(1) == Some(&b':')
+}
+
+/// The last `src`, `tests`, `benches` or `examples` and the folder above it; without one, the last two parts.
+fn from_crate_folder(file: &str) -> String {
+    let parts: Vec<&str> = file.split('/').collect();
+    let folders = &parts[..parts.len() - 1];
+    let is_target = |part: &&str| matches!(*part, "src" | "tests" | "benches" | "examples");
+    let start = match folders.iter().rposition(is_target) {
+        Some(at) => at.saturating_sub(1),
+        None => parts.len().saturating_sub(2),
+    };
+    parts[start.max(1)..].join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_file_has_the_same_path_on_every_machine() {
+        let cases = [
+            ("src/lib.rs", "src/lib.rs"),
+            ("store\\src\\lib.rs", "store/src/lib.rs"),
+            (
+                "/r/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/tokio-1.47.0/src/sync/m.rs",
+                "tokio-1.47.0/src/sync/m.rs",
+            ),
+            ("C:\\r\\.cargo\\registry\\src\\mirror-1\\moka-0.12.1\\src\\l.rs", "moka-0.12.1/src/l.rs"),
+            (
+                "/r/.cargo/git/checkouts/my-crate-0123456789abcdef/5f3a2b1/src/lib.rs",
+                "my-crate-5f3a2b1/src/lib.rs",
+            ),
+            ("/rustc/59807616e1aaaa/library/std/src/sync/poison/mutex.rs", "std/src/sync/poison/mutex.rs"),
+            (
+                "/r/.rustup/toolchains/stable-x/lib/rustlib/src/rust/library/core/src/ops/function.rs",
+                "core/src/ops/function.rs",
+            ),
+            ("/r/ws/store/src/b.rs", "store/src/b.rs"),
+            ("/r/ws/tests/src/bin/../../corpus/order.rs", "tests/corpus/order.rs"),
+            ("./src/./a.rs", "src/a.rs"),
+        ];
+        for (file, want) in cases {
+            assert_eq!(shown(file, Some("/r/ws/")), want, "{file}");
+            assert_eq!(normalised(file, Some("/r/ws")), want, "{file}");
+        }
+    }
+
+    #[test]
+    fn a_path_of_nowhere_is_shown_whole_and_hashed_from_its_crate_on() {
+        for (file, hashed) in [
+            ("/elsewhere/deep/crate/src/m/b.rs", "crate/src/m/b.rs"),
+            ("/elsewhere/main.rs", "elsewhere/main.rs"),
+            ("/main.rs", "main.rs"),
+            ("/r/ws-2/src/a.rs", "ws-2/src/a.rs"),
+        ] {
+            assert_eq!(shown(file, Some("/r/ws")), file);
+            assert_eq!(normalised(file, Some("/r/ws")), hashed, "{file}");
+        }
+        assert_eq!(shown("../shared/src/a.rs", None), "../shared/src/a.rs", "what it leaves is not known");
+        assert_eq!(shown("/../a.rs", None), "/../a.rs");
+        assert_eq!(shown("", Some("")), "");
+    }
+
+    #[test]
+    fn the_standard_library_is_known_in_every_spelling() {
+        assert!(is_standard_library("/rustc/0123/library/core/src/ops/function.rs"));
+        assert!(is_standard_library("std/src/thread/local.rs"));
+        assert!(is_standard_library("/rust/deps/hashbrown-0.16.1/src/map.rs"));
+        assert!(!is_standard_library("hashbrown-0.16.1/src/map.rs"), "of the program's own graph");
+        assert!(!is_standard_library("src/std.rs"));
+    }
+}

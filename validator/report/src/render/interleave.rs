@@ -1,0 +1,219 @@
+//! The interleaving that hangs: which thread does what, in which order, as columns.
+
+use crate::model::{Place, Report, ReportDependency};
+use crate::modes::needs_writer;
+use lockdep_validator::base::mode::Mode;
+use lockdep_validator::check::violation::{Code, Level};
+
+use super::snippet::thread_words;
+
+/// A schedule that ends with every thread waiting.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Interleaving {
+    /// The heads of the columns: one a thread.
+    pub columns: Vec<String>,
+    /// What happens, in this order.
+    pub steps: Vec<Step>,
+}
+
+/// One thread's next action.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Step {
+    /// Whose, as an index into [`Interleaving::columns`].
+    pub column: usize,
+    /// What, as in `lock(accounts)`.
+    pub action: String,
+    /// Where; unknown for a step that was never seen but only has to be possible.
+    pub place: Place,
+    /// The column of the thread that it waits for, forever; `None` if it goes on.
+    pub waits_for: Option<usize>,
+}
+
+/// What the interleaving of `report` shows, as a heading.
+pub fn how_it_hangs(report: &Report) -> &'static str {
+    match &report.evidence {
+        evidence if evidence.is_out_of_reach() => "how it would hang if others could reach every lock",
+        evidence if evidence.gate.is_some() && report.level != Level::Error => {
+            "how it would hang without the gate"
+        }
+        _ => "how it hangs",
+    }
+}
+
+/// The interleaving in which `report` hangs; `None` for rules about something else.
+pub fn interleaving(report: &Report) -> Option<Interleaving> {
+    match report.code.known()? {
+        Code::Recursion => recursion(report),
+        Code::SameClassOrder if report.cycle.is_empty() => None,
+        Code::SameClassOrder | Code::CircularDependency => circular(report),
+        Code::InconsistentContext => context(report),
+        Code::RecursiveFairRead => recursive_read(report),
+        _ => None,
+    }
+}
+
+fn recursion(report: &Report) -> Option<Interleaving> {
+    let (held, wanted) = report.conflict.as_ref().zip(report.subject.as_ref())?;
+    if held.instance != wanted.instance {
+        return None;
+    }
+    let step = |lock: &crate::model::ReportLock, waits_for| Step {
+        column: 0,
+        action: action(report, &lock.class, &lock.hash, lock.mode),
+        place: lock.site.outside_wrapper().clone(),
+        waits_for,
+    };
+    Some(Interleaving {
+        columns: vec![thread(&report.thread)],
+        steps: vec![step(held, None), step(wanted, Some(0))],
+    })
+}
+
+fn recursive_read(report: &Report) -> Option<Interleaving> {
+    let (held, wanted) = report.conflict.as_ref().zip(report.subject.as_ref())?;
+    let step = |column, mode, place: &Place, waits_for| Step {
+        column,
+        action: action(report, &wanted.class, &wanted.hash, mode),
+        place: place.outside_wrapper().clone(),
+        waits_for,
+    };
+    Some(Interleaving {
+        columns: vec![thread(&report.thread), "any writer".to_owned()],
+        steps: vec![
+            step(0, held.mode, &held.site, None),
+            step(1, Mode::Exclusive, &Place::default(), Some(0)),
+            step(0, wanted.mode, &wanted.site, Some(1)),
+        ],
+    })
+}
+
+fn context(report: &Report) -> Option<Interleaving> {
+    let [inside, enabled] = report.places.as_slice() else { return None };
+    let class = report.classes.first()?;
+    let step = |column, place: &Place, waits_for| Step {
+        column,
+        action: action(report, &class.name, &class.hash, Mode::Exclusive),
+        place: place.outside_wrapper().clone(),
+        waits_for,
+    };
+    Some(Interleaving {
+        columns: vec!["the thread".to_owned(), "the context, interrupting it".to_owned()],
+        steps: vec![step(0, &enabled.place, None), step(1, &inside.place, Some(0))],
+    })
+}
+
+fn circular(report: &Report) -> Option<Interleaving> {
+    let cycle = &report.cycle;
+    let last = cycle.len().checked_sub(1)?;
+    let mut columns: Vec<String> = cycle.iter().map(|step| thread(&step.thread)).collect();
+    tell_apart(&mut columns);
+    let mut steps: Vec<Step> = Vec::with_capacity(2 * cycle.len());
+    for (column, step) in cycle.iter().enumerate() {
+        let action = action(report, &step.from, &step.from_hash, step.held_mode);
+        steps.push(Step { column, action, place: step.held_site.outside_wrapper().clone(), waits_for: None });
+    }
+    let queued = queue_writers(report, &mut columns, &mut steps);
+    for (column, step) in cycle.iter().enumerate() {
+        let holder = if column == last { 0 } else { column + 1 };
+        let waits_for = queued.iter().find(|writer| writer.0 == column).map_or(holder, |writer| writer.1);
+        let action = action(report, &step.to, &step.to_hash, step.acquire_mode);
+        steps.push(Step {
+            column,
+            action,
+            place: step.acquire_site.outside_wrapper().clone(),
+            waits_for: Some(waits_for),
+        });
+    }
+    Some(Interleaving { columns, steps })
+}
+
+/// Adds a writer for each reader that only waits because one is queued; gives (waiting column, writer's column).
+fn queue_writers(report: &Report, columns: &mut Vec<String>, steps: &mut Vec<Step>) -> Vec<(usize, usize)> {
+    let n_dependencies = report.cycle.len();
+    let mut queued = Vec::new();
+    for (column, arrive) in report.cycle.iter().enumerate() {
+        let holder = (column + 1) % n_dependencies;
+        if !needs_writer_between(arrive, &report.cycle[holder]) {
+            continue;
+        }
+        queued.push((column, columns.len()));
+        steps.push(Step {
+            column: columns.len(),
+            action: action(report, &arrive.to, &arrive.to_hash, Mode::Exclusive),
+            place: Place::default(),
+            waits_for: Some(holder),
+        });
+        columns.push("any writer".to_owned());
+    }
+    queued
+}
+
+fn needs_writer_between(arrive: &ReportDependency, leave: &ReportDependency) -> bool {
+    !needs_writer(&[arrive.clone(), leave.clone()]).is_empty()
+        && arrive.acquire_mode == Mode::Shared
+        && leave.held_mode != Mode::Exclusive
+}
+
+fn thread(name: &str) -> String {
+    if name.is_empty() { "a thread".to_owned() } else { thread_words(name) }
+}
+
+/// Letters the columns if two have one name: one thread was seen in several roles, but it takes several threads to hang.
+fn tell_apart(columns: &mut [String]) {
+    let is_repeated = (1..columns.len()).any(|index| columns[..index].contains(&columns[index]));
+    if !is_repeated {
+        return;
+    }
+    for (index, column) in columns.iter_mut().enumerate() {
+        let name = column.strip_prefix("thread `").map_or_else(|| column.clone(), |name| format!("`{name}"));
+        *column = format!("thread {}{SEEN_AS}{name})", letters(index));
+    }
+}
+
+/// What stands between a column's own name and what it was seen as.
+const SEEN_AS: &str = " (as ";
+
+/// A, B … Z, AA …
+fn letters(index: usize) -> String {
+    let last = char::from(b'A' + u8::try_from(index % 26).expect("a remainder of 26 is small"));
+    if index < 26 { last.to_string() } else { format!("{}{last}", letters(index / 26 - 1)) }
+}
+
+impl Interleaving {
+    /// The name by which another column speaks of this one.
+    pub(super) fn name(&self, column: usize) -> &str {
+        let head = &self.columns[column];
+        head.split_once(SEEN_AS).map_or(head, |(name, _)| name)
+    }
+}
+
+/// The call as the program writes it.
+fn action(report: &Report, class: &str, hash: &str, mode: Mode) -> String {
+    let kind = report.classes.iter().find(|known| known.hash == hash && known.name == class);
+    let reads_and_writes = kind.is_some_and(|class| class.kind.contains("RwLock"));
+    let verb = match mode {
+        Mode::Shared => "read",
+        Mode::SharedRecursive => "read_recursive",
+        Mode::Exclusive if reads_and_writes => "write",
+        Mode::Exclusive => "lock",
+    };
+    format!("{verb}({class})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_of_one_thread_are_lettered() {
+        let mut columns = ["thread `main`", "thread 2", "thread `main`"].map(str::to_owned).to_vec();
+        tell_apart(&mut columns);
+        let told = Interleaving { columns, steps: Vec::new() };
+        assert_eq!(told.columns, ["thread A (as `main`)", "thread B (as thread 2)", "thread C (as `main`)"]);
+        assert_eq!(told.name(2), "thread C");
+        let mut different = vec!["thread 1".to_owned(), "thread 2".to_owned()];
+        tell_apart(&mut different);
+        assert_eq!(different, ["thread 1", "thread 2"]);
+        assert_eq!([letters(0), letters(25), letters(26), letters(52)], ["A", "Z", "AA", "BA"]);
+    }
+}

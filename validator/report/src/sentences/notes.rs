@@ -1,0 +1,132 @@
+//! What a note says.
+
+use std::fmt;
+
+use crate::note::{GateEffect, Note};
+use lockdep_validator::check::violation::Ordered;
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fixed = match self {
+            Self::OwnOrder => "the class has an order of its own, so no opposite acquisition is needed",
+            Self::WaitEnds => "the wait has a timeout, so the thread does not block forever",
+            Self::SameObjects => "the lock objects seen here close the cycle themselves",
+            Self::Interchangeable => {
+                "the locks of each class are interchangeable: declared so by name, or there was only one of them"
+            }
+            Self::OtherObjects => {
+                "the lock objects seen so far do not close the cycle; other objects of the same classes could"
+            }
+            Self::Sibling => {
+                "the two locks are at the same offset from each other in both orders, so they are probably fields of one \
+                 struct"
+            }
+            Self::NeedsTimeout => {
+                "the cycle needs an acquisition with a timeout: the threads block until it ends, not forever"
+            }
+            Self::NoWriterYet => {
+                "no writer of this class was seen yet. The first one makes this an error, unless a lock that both hold \
+                 keeps them apart."
+            }
+            Self::WriterSeen => {
+                "a writer of this class was seen: a reader queues behind the writer, which waits for the first read"
+            }
+            Self::DroppedByOwner => {
+                "the owner is dropping the lock, so no thread can be waiting now. Until this point, any thread that \
+                 wanted it would have blocked forever."
+            }
+            Self::InterruptsHolder => {
+                "the context may interrupt the thread that holds the end of the path below. It then waits for the lock \
+                 at the start."
+            }
+            Self::DeclaredOrder => "the lock-order file decides, so no opposite acquisition is needed",
+            Self::SeparateProcesses => {
+                "each side was seen in a process of its own, with locks of its own. This deadlocks if one process runs \
+                 both sides on the same locks."
+            }
+            Self::Ordered { by } => ordered(*by),
+            Self::Gate { gate, with_writers, effect } => {
+                let steps = if *with_writers { "waiting steps" } else { "dependencies" };
+                let rest = so(*effect, "these locks cannot deadlock");
+                return write!(f, "`{gate}` was held whenever two of the {steps} were observed, {rest}");
+            }
+            Self::GatedReads { gate, effect } => {
+                let rest = so(*effect, "these locks cannot deadlock");
+                return write!(
+                    f,
+                    "every writer of this class held `{gate}`, which is held around these reads, {rest}"
+                );
+            }
+            Self::OnlyReaders { classes } => {
+                let classes = classes.join("`, `");
+                return write!(
+                    f,
+                    "only readers of `{classes}` were seen: this deadlocks once a writer queues between them"
+                );
+            }
+            Self::Owned { .. } | Self::Fresh { .. } => return out_of_reach(self, f),
+            Self::CycleCut { n_steps, n_left_out } => {
+                return write!(
+                    f,
+                    "the cycle has {n_steps} dependencies; {n_left_out} in the middle are left out"
+                );
+            }
+            Self::HeldCut { n_held, n_left_out } => {
+                return write!(f, "{n_held} locks were held; {n_left_out} in the middle are left out");
+            }
+            Self::Verbatim { sentence } => sentence,
+        };
+        f.write_str(fixed)
+    }
+}
+
+/// What follows from a lock that keeps two steps apart.
+fn so(effect: GateEffect, these: &str) -> String {
+    match effect {
+        GateEffect::Safe => {
+            "so they cannot overlap. This cannot deadlock while that remains true.".to_owned()
+        }
+        GateEffect::SafeForThese => format!(
+            "so {these}. Other locks of the gate's class exist, and code that runs under those is not checked again."
+        ),
+        GateEffect::Unsaid => "so they cannot overlap".to_owned(),
+    }
+}
+
+const fn ordered(by: Ordered) -> &'static str {
+    match by {
+        Ordered::Program => {
+            "one thread ran both sides in turn. The level stays, because code that ran in turn can also run in parallel."
+        }
+        Ordered::Spawn => {
+            "one side ran before the other side's thread was spawned. The level stays, because the next run may differ."
+        }
+        Ordered::Join => {
+            "one side's thread was joined before the other side ran. The level stays, because the next run may differ."
+        }
+    }
+}
+
+/// The source shows that no other thread can reach a lock.
+fn out_of_reach(note: &Note, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match note {
+        Note::Owned { method, receiver, lock, place, is_lowered } => {
+            write!(
+                f,
+                "`{method}({receiver})` has `{lock}` to itself at {place}. No other thread can hold that lock or wait for \
+                 it meanwhile, so the observed order cannot deadlock."
+            )?;
+            let why = " The level is `warning` for that reason, because other code may take these locks in the same order.";
+            f.write_str(if *is_lowered { why } else { "" })
+        }
+        Note::Fresh { function, lock, place, is_lowered } => {
+            write!(
+                f,
+                "`{function}` makes `{lock}` itself and has not returned it at {place}. Unless an earlier call passed it \
+                 on, no other thread can hold it or wait for it, so the observed order cannot deadlock."
+            )?;
+            f.write_str(if *is_lowered { " The level is `warning` for that reason." } else { "" })
+        }
+        _ => Ok(()),
+    }
+}

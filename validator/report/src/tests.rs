@@ -1,0 +1,511 @@
+//! What people read, for each code: whole reports built from hand-made violations.
+
+use std::num::NonZeroU32;
+
+use lockdep_validator::base::id::{ClassId, LockId, StackId, Subclass, TaskId};
+use lockdep_validator::base::mode::{Mode, Wait};
+use lockdep_validator::base::query::HeldQuery;
+use lockdep_validator::base::site::Site;
+use lockdep_validator::check::violation::{
+    Acquisition, Code, CycleStep, Demand, Detail, Evidence, Level, Misuse, Ordered, Violation,
+};
+use lockdep_validator::graph::DependencyKind as Kind;
+use lockdep_validator::state::class::{ClassAttributes, LockClass, LockClassKey};
+use lockdep_validator::state::class_order::ClassOrder;
+
+use super::advice::{Advice, General};
+use super::build::{Classes, Resolver, build};
+use super::detail::DetailWords;
+use super::help;
+use super::model::{Counters, Frame, Place, Report};
+use super::note::{GateEffect, Note};
+use super::render::{NoSource, SourceText, Styles, TextOptions, brief, json_line, text};
+use super::told::{Earlier, Told};
+
+/// A program of twenty lines, whose line numbers the sites below are.
+const SOURCE: &str = "\
+use lockdep::sync::{Mutex, RwLock};
+struct Bank { accounts: Mutex<Vec<u32>>, journal: Mutex<String>, rates: RwLock<f64> }
+fn transfer(bank: &Bank) {
+    let mut accounts = bank.accounts.lock().unwrap();
+    accounts.push(1);
+\tlet mut journal = bank.journal.lock().unwrap();
+}
+fn audit(bank: &Bank) {
+    let journal = bank.journal.lock().unwrap();
+    println!(\"{journal}\");
+    let accounts = bank.accounts.lock().unwrap();
+}
+fn rate(bank: &Bank) -> f64 {
+    let rate = bank.rates.read().unwrap();
+    *rate + *bank.rates.read().unwrap()
+}
+";
+
+struct Fixture;
+
+impl SourceText for Fixture {
+    fn line(&self, file: &str, line: u32) -> Option<String> {
+        if file == "src/bank.rs" { SOURCE.lines().nth(line as usize - 1).map(str::to_owned) } else { None }
+    }
+}
+
+impl Classes for Fixture {
+    fn class(&self, id: ClassId) -> Option<LockClass> {
+        let (name, kind, type_name, column) = match id.index() {
+            0 => (None, "Mutex", "alloc::vec::Vec<u32>", 15),
+            1 => (Some("journal"), "Mutex", "alloc::string::String", 42),
+            2 => (None, "RwLock", "f64", 66),
+            3 => (Some("gate"), "Mutex", "()", 80),
+            _ => return None,
+        };
+        let key = LockClassKey {
+            name: name.map(str::to_owned),
+            kind: kind.into(),
+            type_name: type_name.into(),
+            file: "src/bank.rs".into(),
+            line: 2,
+            column,
+            subclass: Subclass::ZERO,
+        };
+        Some(LockClass { hash: key.hash(), key, site: Site::UNKNOWN, attributes: ClassAttributes::default() })
+    }
+}
+
+impl Resolver for Fixture {
+    fn place(&self, site: Site) -> Place {
+        if site == Site::UNKNOWN {
+            return Place::default();
+        }
+        let line = u32::try_from(site.0).expect("small");
+        let column = match line {
+            4 => 38,
+            // Behind a tab, which is four columns wide.
+            6 => 36,
+            9 => 32,
+            11 => 34,
+            14 => 27,
+            15 => 25,
+            _ => 1,
+        };
+        Place { file: "src/bank.rs".into(), line, column, ..Place::default() }
+    }
+
+    fn frames(&self, stack: StackId) -> Vec<Frame> {
+        let line = stack.0.get();
+        let function = if line < 8 { "bank::transfer" } else { "bank::audit" };
+        let frame = |function: &str, file: &str, line| Frame {
+            function: function.into(),
+            file: file.into(),
+            line,
+            column: 5,
+        };
+        vec![
+            frame("lockdep::sync::mutex::Mutex<T>::lock", "/r/lockdep/src/sync/mutex.rs", 90),
+            frame(function, "/r/bank/src/bank.rs", line),
+            frame("bank_test::both", "/r/bank/tests/bank_test.rs", 12),
+            frame(
+                "std::sys::backtrace::__rust_begin_short_backtrace",
+                "/rustc/0/library/std/src/sys/backtrace.rs",
+                1,
+            ),
+        ]
+    }
+
+    fn task_name(&self, task: TaskId) -> String {
+        ["main", "tests::transfer", "tests::audit"][task.0 as usize].to_owned()
+    }
+}
+
+fn class(index: usize) -> ClassId {
+    ClassId::from_index(index).expect("small")
+}
+
+fn lock(index: usize, instance: u64, mode: Mode, line: u64) -> Acquisition {
+    Acquisition {
+        lock: LockId::new(class(index), instance),
+        class: class(index),
+        subclass: Subclass::ZERO,
+        mode,
+        wait: Wait::Blocking,
+        address: 0,
+        site: Site(line),
+        stack: u32::try_from(line).ok().and_then(NonZeroU32::new).map(StackId),
+        stack_exact: true,
+    }
+}
+
+fn step(from: Acquisition, to: Acquisition, kind: Kind, task: u32, count: u64) -> CycleStep {
+    CycleStep {
+        from: Acquisition { stack_exact: task == 2, ..from },
+        to,
+        kind,
+        task: TaskId(task),
+        segment: 0,
+        count,
+        closing: task == 2,
+    }
+}
+
+fn violation(code: Code, level: Level) -> Violation {
+    Violation {
+        code,
+        level,
+        fingerprint: 0x0123_4567_89ab_cdef,
+        task: TaskId(2),
+        subject: None,
+        conflict: None,
+        cycle: Vec::new(),
+        held: Vec::new(),
+        evidence: Evidence::default(),
+        detail: Detail::None,
+    }
+}
+
+fn inversion() -> Violation {
+    let accounts = lock(0, 1, Mode::Exclusive, 4);
+    let journal = lock(1, 2, Mode::Exclusive, 6);
+    Violation {
+        cycle: vec![
+            step(accounts, journal, Kind::ExclusiveNonrecursive, 1, 3),
+            step(
+                lock(1, 2, Mode::Exclusive, 9),
+                lock(0, 1, Mode::Exclusive, 11),
+                Kind::ExclusiveNonrecursive,
+                2,
+                1,
+            ),
+        ],
+        held: vec![lock(3, 9, Mode::Exclusive, 8), lock(1, 2, Mode::Exclusive, 9)],
+        evidence: Evidence {
+            same_instances: true,
+            n_tasks: 2,
+            ordered: Some(Ordered::Join),
+            ..Evidence::default()
+        },
+        ..violation(Code::CircularDependency, Level::Error)
+    }
+}
+
+fn report(violation: &Violation) -> Report {
+    let counters = Counters { classes: 4, dependencies: 5, chains: 6, dropped: 0, unseen: 1 };
+    build(violation, &Fixture, &Fixture, counters)
+}
+
+fn plain(violation: &Violation) -> String {
+    text(&report(violation), &TextOptions::default(), &Fixture)
+}
+
+#[test]
+fn circular_dependency() {
+    insta::assert_snapshot!(plain(&inversion()));
+}
+
+#[test]
+fn circular_dependency_in_colour() {
+    let options = TextOptions { styles: Styles::COLOUR, n_frames: 0, ..TextOptions::default() };
+    insta::assert_snapshot!(text(&report(&inversion()), &options, &Fixture).replace('\x1b', "ESC"));
+}
+
+#[test]
+fn circular_dependency_without_source() {
+    let options = TextOptions { n_frames: 1, ..TextOptions::default() };
+    insta::assert_snapshot!(text(&report(&inversion()), &options, &NoSource));
+}
+
+#[test]
+fn circular_dependency_as_json() {
+    let line = json_line(&report(&inversion()));
+    assert_eq!(line.matches('\n').count(), 1);
+    let back: Report = serde_json::from_str(&line).expect("its own schema");
+    assert_eq!(back, report(&inversion()));
+    let pretty = serde_json::to_string_pretty(&back).expect("writable");
+    insta::assert_snapshot!(pretty);
+}
+
+#[test]
+fn three_readers_that_need_a_writer() {
+    let cycle = vec![
+        step(lock(0, 1, Mode::Exclusive, 4), lock(2, 3, Mode::Shared, 14), Kind::ExclusiveNonrecursive, 1, 1),
+        step(lock(2, 4, Mode::Shared, 14), lock(1, 2, Mode::Exclusive, 9), Kind::SharedNonrecursive, 1, 1),
+        step(
+            lock(1, 2, Mode::Exclusive, 9),
+            lock(0, 1, Mode::Exclusive, 11),
+            Kind::ExclusiveNonrecursive,
+            2,
+            1,
+        ),
+    ];
+    let evidence = Evidence { sibling: true, n_tasks: 2, ..Evidence::default() };
+    let found = Violation { cycle, evidence, ..violation(Code::CircularDependency, Level::Warning) };
+    insta::assert_snapshot!(text(
+        &report(&found),
+        &TextOptions { n_frames: 0, ..TextOptions::default() },
+        &Fixture
+    ));
+}
+
+#[test]
+fn what_follows_from_an_earlier_report_is_told_in_few_words() {
+    let mut told = Told::default();
+    let with = |fingerprint, level, cycle| report(&Violation { fingerprint, level, cycle, ..inversion() });
+    let earlier = |report: &Report, shared| Some(Earlier { fingerprint: report.fingerprint.clone(), shared });
+    let direct = inversion().cycle;
+    // The same closing dependency, but round by the rates.
+    let detour = vec![
+        step(lock(0, 1, Mode::Exclusive, 4), lock(2, 3, Mode::Shared, 14), Kind::ExclusiveNonrecursive, 1, 1),
+        step(lock(2, 3, Mode::Shared, 14), lock(1, 2, Mode::Exclusive, 9), Kind::SharedNonrecursive, 1, 1),
+        direct[1].clone(),
+    ];
+    let other = vec![
+        step(lock(0, 1, Mode::Exclusive, 4), lock(2, 3, Mode::Shared, 14), Kind::ExclusiveNonrecursive, 1, 1),
+        step(
+            lock(2, 3, Mode::Exclusive, 14),
+            lock(0, 1, Mode::Exclusive, 11),
+            Kind::ExclusiveNonrecursive,
+            2,
+            1,
+        ),
+    ];
+    let first = with(1, Level::Warning, direct.clone());
+    assert_eq!(told.note(&first, true), None, "nothing was told before");
+    assert_eq!(told.note(&with(2, Level::Warning, detour.clone()), true), earlier(&first, Some(2)));
+    // Closed by something new, but all about classes that are one problem already.
+    assert_eq!(told.note(&with(3, Level::Warning, other.clone()), true), earlier(&first, None));
+    let sure = with(4, Level::Error, detour);
+    assert_eq!(told.note(&sure, true), None, "surer than what it follows from");
+    assert_eq!(
+        told.note(&with(1, Level::Error, direct.clone()), true),
+        None,
+        "told before, and its level rose"
+    );
+    assert_eq!(told.note(&with(5, Level::Error, direct.clone()), true), earlier(&sure, Some(1)));
+    let options = TextOptions::default();
+    let by_closing = brief(&sure, &earlier(&first, Some(2)).expect("made here"), "somewhere", &options);
+    let by_classes = brief(
+        &with(3, Level::Warning, other),
+        &earlier(&first, None).expect("made here"),
+        "somewhere",
+        &options,
+    );
+    insta::assert_snapshot!(by_closing + &by_classes);
+
+    let mut told = Told::default();
+    assert_eq!(told.note(&with(1, Level::Error, direct.clone()), false), None);
+    let denied = with(2, Level::Warning, direct.clone());
+    assert_eq!(told.note(&denied, true), None, "what fails the run does not hide behind what does not");
+    assert_eq!(told.note(&with(3, Level::Warning, direct), true), earlier(&denied, Some(1)));
+}
+
+#[test]
+fn a_cycle_with_a_class_that_no_report_had_is_told_in_full() {
+    let mut told = Told::default();
+    let with = |fingerprint, pairs: &[(usize, usize)]| {
+        let step = |&(from, to): &(usize, usize)| {
+            step(
+                lock(from, 1, Mode::Exclusive, 4),
+                lock(to, 2, Mode::Exclusive, 9),
+                Kind::ExclusiveNonrecursive,
+                1,
+                1,
+            )
+        };
+        report(&Violation { fingerprint, cycle: pairs.iter().map(step).collect(), ..inversion() })
+    };
+    assert_eq!(told.note(&with(1, &[(0, 1), (1, 0)]), true), None);
+    // Without what closed the first, 1 -> 0, this one is gone as well, whatever else is new in it.
+    let by_first = Some(Earlier { fingerprint: "0000000000000001".into(), shared: Some(0) });
+    assert_eq!(told.note(&with(5, &[(1, 0), (0, 3), (3, 1)]), true), by_first);
+    let mut told = Told::default();
+    assert_eq!(told.note(&with(1, &[(0, 1), (1, 0)]), true), None);
+    assert_eq!(told.note(&with(2, &[(2, 3), (3, 2)]), true), None, "other classes");
+    assert_eq!(
+        told.note(&with(3, &[(1, 2), (2, 1)]), true),
+        None,
+        "two problems become one, and this says so"
+    );
+    let last = told.note(&with(4, &[(0, 3), (3, 0)]), true);
+    assert_eq!(last, Some(Earlier { fingerprint: "0000000000000001".into(), shared: None }));
+}
+
+#[test]
+fn an_initialisation_is_not_to_be_tried_and_of_two_equal_orders_both_are_told() {
+    let mut found = report(&inversion());
+    let advice = |report: &Report| help::help(Code::CircularDependency, report, &DetailWords::None);
+    let is_tried = |help: &[Advice]| help.iter().any(|help| matches!(help, Advice::TryLock { .. }));
+    let tells_other = |help: &[Advice]| help.iter().any(|help| matches!(help, Advice::ChangeOther { .. }));
+    found.cycle.iter_mut().zip([3, 2]).for_each(|(step, count)| step.count = count);
+    assert!(is_tried(&advice(&found)));
+    assert!(!tells_other(&advice(&found)), "one is less work");
+    let closing = found.closing().expect("a cycle").to_hash.clone();
+    found
+        .classes
+        .iter_mut()
+        .filter(|class| class.hash == closing)
+        .for_each(|class| class.kind = "Once".into());
+    assert!(!is_tried(&advice(&found)));
+    found.cycle.iter_mut().for_each(|step| step.count = 2);
+    assert!(!tells_other(&advice(&found)), "nobody releases a `Once`: {:?}", advice(&found));
+    found.classes.iter_mut().for_each(|class| class.kind = "Mutex".into());
+    assert!(tells_other(&advice(&found)));
+    assert!(
+        !advice(&found).iter().any(|help| matches!(help, Advice::TryLock { at: None, .. })),
+        "two places were named"
+    );
+}
+
+#[test]
+fn an_initialisation_that_waits_for_itself_has_no_guard_to_drop() {
+    let found = simple_rules().into_iter().find(|found| found.code == Code::Recursion).expect("one of them");
+    let mut found = report(&found);
+    let advice = |report: &Report| help::help(Code::Recursion, report, &DetailWords::SelfDeadlock);
+    assert!(matches!(advice(&found)[0], Advice::DropGuard { .. }), "{:?}", advice(&found));
+    found.classes.iter_mut().for_each(|class| class.kind = "OnceLock".into());
+    assert_eq!(advice(&found), [General::InitialiserAsks, General::InitialiserPath].map(Advice::from));
+}
+
+#[test]
+fn a_gate_and_a_timeout() {
+    let mut found = inversion();
+    found.level = Level::Note;
+    found.cycle[0].to.wait = Wait::Timed;
+    found.evidence = Evidence {
+        gate: Some(class(3)),
+        timed: true,
+        ordered: Some(Ordered::Program),
+        ..Evidence::default()
+    };
+    let text = text(&report(&found), &TextOptions { n_frames: 0, ..TextOptions::default() }, &Fixture);
+    insta::assert_snapshot!(text);
+    assert!(!text.contains("add a gate"), "a gate lock is never advised");
+}
+
+#[test]
+fn a_fair_read_that_a_gate_keeps_from_every_writer() {
+    let read = |line| lock(2, 3, Mode::Shared, line);
+    let mut found = Violation {
+        subject: Some(read(15)),
+        conflict: Some(read(14)),
+        evidence: Evidence { gate: Some(class(3)), writer_seen: true, ..Evidence::default() },
+        ..violation(Code::RecursiveFairRead, Level::Note)
+    };
+    let note = report(&found);
+    insta::assert_snapshot!(text(&note, &TextOptions { n_frames: 0, ..TextOptions::default() }, &Fixture));
+    found.level = Level::Warning;
+    let gated = |effect| [Note::GatedReads { gate: "gate".into(), effect }];
+    assert_eq!(note.notes, gated(GateEffect::Safe));
+    assert_eq!(report(&found).notes, gated(GateEffect::SafeForThese));
+    found.evidence = Evidence { writer_seen: true, ..Evidence::default() };
+    assert_eq!(report(&found).notes, [Note::WriterSeen]);
+}
+
+/// One violation of each of the rules that are not about a cycle.
+fn simple_rules() -> Vec<Violation> {
+    let held = lock(1, 2, Mode::Exclusive, 9);
+    let wanted = lock(0, 1, Mode::Exclusive, 11);
+    let read = |line| lock(2, 3, Mode::Shared, line);
+    let with = |code, subject, conflict, detail| Violation {
+        subject: Some(subject),
+        conflict,
+        detail,
+        ..violation(code, Level::Error)
+    };
+    let context = || Detail::Context {
+        context: "signal".into(),
+        used_in: (class(1), Site(6)),
+        enabled: (class(1), Site(9)),
+    };
+    let ordered = |order| Detail::ClassOrder { order, held: None, wanted: None };
+    let by_key = |held, wanted| Detail::ClassOrder {
+        order: ClassOrder::ByKey,
+        held: Some(held),
+        wanted: Some(wanted),
+    };
+    let after_done = Detail::Misuse(Misuse::AfterDone);
+    let not_held = Detail::Misuse(Misuse::UnpinNotHeld);
+    let limit = Detail::WaitType { wanted: "sleep", limit: "spin", limited_by: Some(class(1)) };
+    vec![
+        with(Code::Recursion, lock(1, 2, Mode::Exclusive, 6), Some(held), Detail::SelfDeadlock),
+        with(Code::SameClassOrder, lock(1, 3, Mode::Exclusive, 6), Some(held), Detail::None),
+        with(Code::SameClassOrder, lock(1, 3, Mode::Exclusive, 6), Some(held), by_key(7, 3)),
+        with(Code::SameClassOrder, lock(1, 3, Mode::Exclusive, 6), Some(held), by_key(7, 7)),
+        with(
+            Code::SameClassOrder,
+            lock(1, 3, Mode::Exclusive, 6),
+            Some(held),
+            ordered(ClassOrder::ByAddress),
+        ),
+        with(
+            Code::SameClassOrder,
+            lock(1, 3, Mode::Exclusive, 6),
+            Some(held),
+            ordered(ClassOrder::By(|_, _| None)),
+        ),
+        with(Code::InconsistentContext, held, None, context()),
+        with(Code::ContextInversion, wanted, Some(held), context()),
+        with(Code::WaitType, wanted, Some(held), limit),
+        with(Code::BadRelease, held, None, Detail::None),
+        with(Code::HeldLockFreed, held, None, Detail::None),
+        with(Code::HeldAtExit, held, None, Detail::None),
+        with(
+            Code::Assertion,
+            held,
+            None,
+            Detail::Assertion(Demand::Lock { query: HeldQuery::HeldExclusive, found: Some(Mode::Shared) }),
+        ),
+        with(Code::NestLockNotHeld, wanted, None, Detail::None),
+        with(
+            Code::PinnedLockReleased,
+            lock(1, 2, Mode::Exclusive, 11),
+            Some(held),
+            Detail::Pinned { at: Site(10) },
+        ),
+        with(Code::PinnedLockReleased, held, None, not_held),
+        with(Code::WoundWait, wanted, None, after_done),
+        with(Code::RecursiveFairRead, read(15), Some(read(14)), Detail::None),
+        with(Code::DeclaredOrder, wanted, Some(held), Detail::None),
+    ]
+}
+
+#[test]
+fn every_other_rule() {
+    let mut all = String::new();
+    let options = TextOptions { n_frames: 0, ..TextOptions::default() };
+    let by_guard = Violation {
+        subject: Some(lock(1, 2, Mode::Exclusive, 9)),
+        detail: Detail::ByGuard,
+        ..violation(Code::BadRelease, Level::Error)
+    };
+    for found in simple_rules().into_iter().chain([by_guard]) {
+        all.push_str(&text(&report(&found), &options, &Fixture));
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn every_rule_has_a_title_and_advice() {
+    let mut seen: Vec<Code> = simple_rules().iter().map(|found| found.code).collect();
+    seen.push(Code::CircularDependency);
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen, Code::ALL, "each code is rendered above");
+    for code in Code::ALL {
+        let bare = report(&violation(code, Level::Error));
+        assert!(!bare.title.is_empty() && !bare.help.is_empty(), "{code:?}");
+        // Nothing is known but the rule: the report still reads.
+        assert!(text(&bare, &TextOptions::default(), &NoSource).contains(code.as_str()));
+    }
+}
+
+#[test]
+fn hostile_words_do_not_break_the_report() {
+    let mut hostile = report(&inversion());
+    hostile.cycle[0].held_site.line = u32::MAX;
+    hostile.cycle[0].acquire_site.column = u32::MAX;
+    hostile.cycle[1].held_site.file = "\u{1b}[31m".into();
+    hostile.cycle[1].instances = (0, u64::MAX);
+    hostile.title = "\n\n".into();
+    hostile.cycle.push(hostile.cycle[0].clone());
+    let _ = text(&hostile, &TextOptions { width: 0, ..TextOptions::default() }, &Fixture);
+    let _ = json_line(&hostile);
+}

@@ -1,0 +1,158 @@
+//! What was told already, so that what follows from it can be told in few words.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::model::{Report, ReportDependency};
+use lockdep_validator::graph::DependencyKind;
+
+/// How many dependencies, and how many classes, are remembered; what is about others is told in full.
+const MAX_KNOWN: usize = 4096;
+
+/// The reports so far, as far as it takes to know what follows from them.
+///
+/// Classes that are taken in every order close a new cycle with every second acquisition, and a single wrong order closes one
+/// with everything between its ends. The first report says it all: the next ones only have to say that they are there.
+///
+/// ```
+/// # use lockdep_report::told::Told;
+/// # fn f(mut told: Told, first: &lockdep_report::model::Report, second: &lockdep_report::model::Report) {
+/// assert_eq!(told.note(first, true), None);
+/// if let Some(earlier) = told.note(second, true) {
+///     // Whoever mends the report with the fingerprint `earlier.fingerprint` looks at `second` on the way.
+///     # let _ = earlier.fingerprint;
+/// }
+/// # }
+/// ```
+#[derive(Debug, Default)]
+pub struct Told {
+    /// The surest report with the dependency.
+    dependencies: FxHashMap<Key, Known>,
+    /// The surest report that the dependency closed.
+    closings: FxHashMap<Key, Known>,
+    /// The group of a class: an index into `groups`.
+    classes: FxHashMap<String, usize>,
+    /// The surest report of each group of classes that reported cycles tie together.
+    groups: Vec<Known>,
+    /// What was told before, by [`Report::identity`].
+    identities: FxHashSet<String>,
+}
+
+/// An earlier report from which a later one follows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Earlier {
+    /// Its fingerprint.
+    pub fingerprint: String,
+    /// The dependency of the later one, an index into its cycle, that is in the earlier one too and closes one of them: without
+    /// it both are gone. If there is none, all classes of the later one are in cycles about the same classes as the earlier one.
+    pub shared: Option<usize>,
+}
+
+/// What is known of a report.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Known {
+    is_denied: bool,
+    rank: u8,
+    fingerprint: String,
+}
+
+impl Known {
+    /// Whether a report that weighs as much as `other` may be told in a few words about this one: what fails a run must not hide
+    /// behind what does not, nor an error behind a warning.
+    fn stands_for(&self, other: &Self) -> bool {
+        self.is_denied >= other.is_denied && self.rank >= other.rank
+    }
+
+    fn weighs_more_than(&self, other: &Self) -> bool {
+        (self.is_denied, self.rank) > (other.is_denied, other.rank)
+    }
+}
+
+impl Told {
+    /// Notes a report. Gives an earlier one that weighs at least as much, from which it follows; `None` if there is none, or if
+    /// the report was made before and its level rose.
+    pub fn note(&mut self, report: &Report, is_denied: bool) -> Option<Earlier> {
+        let this = Known { is_denied, rank: report.rank(), fingerprint: report.fingerprint.clone() };
+        let is_again = !self.identities.insert(report.identity());
+        let by_dependency = self.sharing(report, &this);
+        for step in &report.cycle {
+            note(&mut self.dependencies, key(step), &this);
+        }
+        if let Some(step) = report.closing() {
+            note(&mut self.closings, key(step), &this);
+        }
+        let by_classes = self.note_classes(report, &this);
+        if is_again {
+            return None;
+        }
+        by_dependency.or(by_classes.map(|known| Earlier { fingerprint: known.fingerprint, shared: None }))
+    }
+
+    /// The report with the dependency that closes this one, or else one that a dependency of this one closed.
+    fn sharing(&self, report: &Report, this: &Known) -> Option<Earlier> {
+        let closing = report.closing()?;
+        let steps = || report.cycle.iter().enumerate();
+        let of_this = steps()
+            .filter(|(_, step)| *step == closing)
+            .map(|(index, step)| (index, self.dependencies.get(&key(step))));
+        let of_earlier = steps().map(|(index, step)| (index, self.closings.get(&key(step))));
+        of_this.chain(of_earlier).find_map(|(index, known)| {
+            let known = known.filter(|known| known.stands_for(this))?;
+            Some(Earlier { fingerprint: known.fingerprint.clone(), shared: Some(index) })
+        })
+    }
+
+    /// Ties the classes of a cycle together. Gives what stands for their group, if they were in one already, all of them.
+    fn note_classes(&mut self, report: &Report, this: &Known) -> Option<Known> {
+        if !report.is_class_cycle() {
+            return None;
+        }
+        let known: Vec<Option<usize>> =
+            report.cycle.iter().map(|step| self.classes.get(&step.from_hash).copied()).collect();
+        let mut ids: Vec<usize> = known.iter().copied().flatten().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        if let (&[id], true) = (ids.as_slice(), known.iter().all(Option::is_some)) {
+            let group = self.groups[id].clone();
+            if this.weighs_more_than(&group) {
+                self.groups[id] = this.clone();
+            }
+            return group.stands_for(this).then_some(group);
+        }
+        if self.classes.len() + report.cycle.len() > MAX_KNOWN {
+            return None;
+        }
+        let id = ids.first().copied().unwrap_or_else(|| {
+            self.groups.push(this.clone());
+            self.groups.len() - 1
+        });
+        // The surest of what is one group now; of equals the earliest, which has the lowest number.
+        for known in
+            ids.iter().map(|&other| self.groups[other].clone()).chain([this.clone()]).collect::<Vec<_>>()
+        {
+            if known.weighs_more_than(&self.groups[id]) {
+                self.groups[id] = known;
+            }
+        }
+        self.classes.values_mut().filter(|group| ids.contains(group)).for_each(|group| *group = id);
+        self.classes.extend(report.cycle.iter().map(|step| (step.from_hash.clone(), id)));
+        None
+    }
+}
+
+/// A dependency: from, to and kind.
+type Key = (String, String, DependencyKind);
+
+fn note(dependencies: &mut FxHashMap<Key, Known>, key: Key, this: &Known) {
+    let is_full = dependencies.len() >= MAX_KNOWN;
+    match dependencies.get_mut(&key) {
+        Some(surest) if this.weighs_more_than(surest) => *surest = this.clone(),
+        None if !is_full => {
+            dependencies.insert(key, this.clone());
+        }
+        _ => {}
+    }
+}
+
+fn key(step: &ReportDependency) -> Key {
+    (step.from_hash.clone(), step.to_hash.clone(), step.kind)
+}

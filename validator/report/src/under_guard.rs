@@ -1,0 +1,150 @@
+//! The call under which a lock is wanted that its thread holds already.
+//!
+//! The two acquisitions of a recursion are often far apart, with a callback or a destructor of somebody else in between. What
+//! its author can change is neither of them, but the call that is made while the guard is alive.
+
+use lockdep_validator::check::violation::Code;
+
+use super::advice::Advice;
+use super::model::{Frame, Place, Report, ReportLock};
+use super::places::{is_at, place_of, same_file};
+
+/// Advice about the call, if the stacks show which it is.
+pub(super) fn advice(code: Code, report: &Report) -> Option<Advice> {
+    if !matches!(code, Code::Recursion | Code::RecursiveFairRead) {
+        return None;
+    }
+    let (held, wanted) = report.conflict.as_ref().zip(report.subject.as_ref())?;
+    Some(of_call(&held.class, &wanted.frames, call(held, wanted)?))
+}
+
+/// Advice about the call at this index of the stack, which led to the second acquisition.
+///
+/// ```
+/// use lockdep_report::{model::Frame, under_guard::of_call};
+/// let frame = |function: &str, line| Frame { function: function.into(), file: "a.rs".into(), line, column: 9 };
+/// let stack = [frame("log", 7), frame("<Talkative as core::fmt::Display>::fmt", 40), frame("log", 8)];
+/// let advice = of_call("Mutex<File>", &stack, 2);
+/// assert!(advice.to_string().contains("is alive during the call at a.rs:8:9"));
+/// ```
+pub fn of_call(class: &str, frames: &[Frame], call: usize) -> Advice {
+    let is_destructor = |frame: &&Frame| frame.function.ends_with("core::ops::drop::Drop>::drop");
+    // The outermost is what the call lets go.
+    let destructor = frames[..call].iter().rfind(is_destructor).map(|frame| frame.function.clone());
+    let place = Place { function: None, ..place_of(&frames[call]) };
+    Advice::UnderCall { class: class.to_owned(), call: place, destructor }
+}
+
+/// The index of the call in the stack of the second acquisition; `None` where it would be a guess.
+fn call(held: &ReportLock, wanted: &ReportLock) -> Option<usize> {
+    let (first, second) = (held.frames.as_slice(), wanted.frames.as_slice());
+    if held.exact {
+        // What both stacks have in common called the function that took the lock, and then made the call.
+        let n_common =
+            first.iter().rev().zip(second.iter().rev()).take_while(|(one, other)| one == other).count();
+        let holder = first.get(first.len().checked_sub(n_common + 1)?)?;
+        let index = second.len().checked_sub(n_common + 1)?;
+        return (index > 0 && second[index].function == holder.function).then_some(index);
+    }
+    // The stack is that of another path through the same place: only what is at this place itself counts, and a wrapper's
+    // caller if it makes the call in the same statement.
+    let in_function = |holder: &Frame| {
+        let is_later = |frame: &Frame| {
+            frame.function == holder.function
+                && same_file(&frame.file, &holder.file)
+                && frame.line >= holder.line
+        };
+        second.iter().skip(1).position(is_later).map(|index| index + 1)
+    };
+    let holder = first.first().filter(|frame| is_at(frame, &held.site))?;
+    in_function(holder).or_else(|| {
+        let caller = first.get(1)?;
+        // The very same call is that of the function which takes both.
+        in_function(caller).filter(|&index| second[index].line == caller.line && second[index] != *caller)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lockdep_validator::base::mode::{Mode, Wait};
+
+    fn frames(list: &[(&str, &str, u32)]) -> Vec<Frame> {
+        let frame = |&(function, file, line): &(&str, &str, u32)| Frame {
+            function: function.into(),
+            file: file.into(),
+            line,
+            column: 5,
+        };
+        list.iter().map(frame).collect()
+    }
+
+    fn lock(exact: bool, list: &[(&str, &str, u32)]) -> ReportLock {
+        let frames = frames(list);
+        let site =
+            Place { file: frames[0].file.clone(), line: frames[0].line, column: 20, ..Place::default() };
+        ReportLock {
+            class: "Mutex<Tail>".into(),
+            hash: String::new(),
+            mode: Mode::Exclusive,
+            wait: Wait::Blocking,
+            instance: 1,
+            site,
+            frames,
+            exact,
+        }
+    }
+
+    /// The line of the call.
+    fn line(held: &ReportLock, wanted: &[(&str, &str, u32)]) -> Option<u32> {
+        let wanted = lock(true, wanted);
+        call(held, &wanted).map(|index| wanted.frames[index].line)
+    }
+
+    #[test]
+    fn the_call_is_where_the_stacks_part_in_the_function_that_took_the_lock() {
+        let held = lock(true, &[("log", "log.rs", 329), ("send", "log.rs", 394), ("main", "main.rs", 18)]);
+        let again = [("log", "log.rs", 329), ("send", "log.rs", 394), ("fmt", "main.rs", 9)];
+        let outer = [("log", "log.rs", 331), ("send", "log.rs", 394), ("main", "main.rs", 18)];
+        assert_eq!(line(&held, &[again, outer].concat()), Some(331));
+        // One function that locks twice makes no call.
+        assert_eq!(line(&held, &[[("log", "log.rs", 340)].as_slice(), &outer[1..]].concat()), None);
+        // A guard that was left behind by a call which has returned: who holds it is not on the stack.
+        let elsewhere = [("other", "log.rs", 7), ("main", "main.rs", 18)];
+        assert_eq!(line(&held, &elsewhere), None);
+    }
+
+    #[test]
+    fn of_another_path_only_the_place_itself_counts() {
+        let held = lock(false, &[("put", "multi.rs", 133), ("add", "multi.rs", 65), ("main", "main.rs", 8)]);
+        let wanted = [("cut", "target.rs", 178), ("put", "multi.rs", 136), ("main", "main.rs", 9)];
+        assert_eq!(line(&held, &wanted), Some(136));
+        // `main` goes on behind the line of the other path, which says nothing about this one.
+        assert_eq!(line(&held, &[("count", "bus.rs", 738), ("main", "main.rs", 9)]), None);
+        let mut wrapped =
+            lock(false, &[("write", "mutex.rs", 141), ("with", "context.rs", 258), ("main", "main.rs", 9)]);
+        let inside = [("read", "mutex.rs", 136), ("paint", "context.rs", 587), ("with", "context.rs", 258)];
+        assert_eq!(line(&wrapped, &inside), None, "one call of what takes both");
+        wrapped.frames[1].column = 28;
+        assert_eq!(line(&wrapped, &inside), Some(258));
+        let after = [inside[0], inside[1], ("with", "context.rs", 260)];
+        assert_eq!(line(&wrapped, &after), None, "perhaps after it");
+    }
+
+    #[test]
+    fn a_destructor_on_the_way_is_named() {
+        let stack = [
+            ("lock", "handle.rs", 146),
+            ("<app::Asking as core::ops::drop::Drop>::drop", "main.rs", 15),
+            ("remove", "handle.rs", 271),
+        ];
+        let said = of_call("Mutex<State>", &frames(&stack), 2).to_string();
+        assert!(
+            said.contains(
+                "at handle.rs:271:5, where `<app::Asking as core::ops::drop::Drop>::drop` comes back"
+            ),
+            "{said}"
+        );
+        assert!(said.ends_with("drop it after the guard"), "{said}");
+    }
+}
