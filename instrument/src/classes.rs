@@ -140,6 +140,9 @@ impl Classes {
         if let AnyKey::Named(LockClassKey { order: Some(order), .. }) = key {
             self.order(runtime, class, *order);
         }
+        if (info.is_sendable)() {
+            runtime.validator.set_movable(class);
+        }
         if runtime.suspects.contains(&engine_key) {
             runtime.validator.suspect(class);
         }

@@ -32,6 +32,15 @@ extern "C" fn in_parent() {
     SEVERAL_THREADS.store(several, Ordering::Relaxed);
 }
 
+/// Whether the process has no other thread, watched or not.
+pub(crate) fn is_only_thread() -> bool {
+    #[cfg(unix)]
+    let n_threads = n_threads();
+    #[cfg(not(unix))]
+    let n_threads = None::<u64>;
+    n_threads.map_or_else(|| task::n_tasks() == 1, |n_threads| n_threads == 1)
+}
+
 /// How many threads the process has, where the system tells without an allocation.
 #[cfg(unix)]
 fn n_threads() -> Option<u64> {

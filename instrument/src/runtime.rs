@@ -30,6 +30,9 @@ use crate::{env, fork, ledger, others, process_exit, process_start, sink, site, 
 /// lock that those steps need (an allocator's). The loser's is dropped; nothing in it has had an effect yet.
 static RUNTIME: OnceBox<Runtime> = OnceBox::new();
 
+/// How many locks are remembered whose raw form was taken and that have not gone away.
+const MAX_UNVERIFIED: usize = 1 << 16;
+
 /// Everything the process has one of.
 #[derive(Debug)]
 pub(crate) struct Runtime {
@@ -45,8 +48,8 @@ pub(crate) struct Runtime {
     /// How many reports were made, and how many of them were denied.
     pub(crate) n_reports: AtomicU64,
     pub(crate) n_denied: AtomicU64,
-    /// Locks whose raw form was taken: nothing certain can be said of them.
-    pub(crate) unverified: Mutex<FxHashSet<LockId>>,
+    /// Locks whose raw form was taken, until they go away: nothing certain can be said of them. Bounded.
+    unverified: Mutex<FxHashSet<LockId>>,
     /// The declared lock order, if there is one.
     pub(crate) order: Option<DeclaredOrder>,
     /// The classes whose locks are told apart from the start.
@@ -194,9 +197,23 @@ impl Runtime {
         counters
     }
 
-    /// Remembers that the lock's raw form was taken.
+    /// Remembers that the lock's raw form was taken, until the lock goes away.
     pub(crate) fn set_unverified(&self, lock: LockId) {
-        self.unverified.lock().unwrap_or_else(PoisonError::into_inner).insert(lock);
+        let mut unverified = self.unverified.lock().unwrap_or_else(PoisonError::into_inner);
+        if unverified.len() < MAX_UNVERIFIED {
+            unverified.insert(lock);
+            drop(unverified);
+            self.validator.mind_freed(lock);
+        } else {
+            // Locks whose end is never seen. What is said of this class from now on needs no lock that stays where it is.
+            drop(unverified);
+            self.validator.set_movable(lock.class());
+        }
+    }
+
+    /// The lock goes away: whether its raw form was taken.
+    pub(crate) fn take_unverified(&self, lock: LockId) -> bool {
+        self.unverified.lock().unwrap_or_else(PoisonError::into_inner).remove(&lock)
     }
 
     /// Whether the lock's raw form was taken.

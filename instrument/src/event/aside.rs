@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use lockdep_validator::{LockId, Mode, Outcome, Wait};
 
-use super::{event, found, judge};
+use super::{event, found, judge, unseen};
 use crate::deferred::{self, Aside};
 use crate::hook::{AcquireOptions, LockRef, Slot};
 use crate::task::{self, Task};
@@ -21,6 +21,8 @@ pub(super) fn put_aside(
 ) {
     if let Some(task) = task::deferred_state() {
         deferred::acquire(task, lock, |id| event(lock, id, mode, wait, options, caller));
+    } else if task::is_busy() {
+        unseen::acquired(lock.slot);
     }
 }
 
@@ -28,7 +30,9 @@ pub(super) fn put_aside(
 #[cold]
 #[inline(never)]
 pub(super) fn put_aside_of(slot: &Slot, make: impl FnOnce(LockId) -> Aside) {
-    if let (Some(_), Some(id)) = (task::deferred_state(), slot.id()) {
+    if task::is_busy() {
+        unseen::released(slot);
+    } else if let (Some(_), Some(id)) = (task::deferred_state(), slot.id()) {
         deferred::push(make(id));
     }
 }

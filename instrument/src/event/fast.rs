@@ -136,14 +136,22 @@ pub(crate) fn release(slot: &Slot) {
 /// A release by the end of a guard that does not know where it was made: the place of the call would be the drop glue.
 pub(crate) fn release_by_guard(slot: &Slot) {
     if !release_newest(slot) {
-        release_by_guard_unknown(slot, None);
+        release_by_guard_unknown(slot);
     }
 }
 
-/// A release by the end of a guard.
+/// A release by a guard that may have been sent here.
+#[track_caller]
+pub(crate) fn release_by_any_thread(slot: &Slot) {
+    if !release_newest(slot) {
+        release_by_any_thread_unknown(slot);
+    }
+}
+
+/// A release by the end of a guard of a lock whose author says where it was made.
 pub(crate) fn release_of_guard(slot: &Slot, made: &'static Location<'static>) {
     if !release_newest(slot) {
-        release_by_guard_unknown(slot, Some(made));
+        release_of_guard_unknown(slot, made);
     }
 }
 
@@ -163,9 +171,26 @@ fn release_unknown(slot: &Slot) {
 
 /// The same by the end of a guard.
 #[inline(never)]
-fn release_by_guard_unknown(slot: &Slot, made: Option<&'static Location<'static>>) {
+fn release_by_guard_unknown(slot: &Slot) {
     if !release_hand_over_hand(slot) {
-        super::release_by_guard_slow(slot, made);
+        super::release_by_guard_slow(slot);
+    }
+}
+
+/// The same by a guard that may have been sent here.
+#[inline(never)]
+#[track_caller]
+fn release_by_any_thread_unknown(slot: &Slot) {
+    if !release_hand_over_hand(slot) {
+        super::release_by_any_thread_slow(slot);
+    }
+}
+
+/// The same by the end of a guard that knows where it was made.
+#[inline(never)]
+fn release_of_guard_unknown(slot: &Slot, made: &'static Location<'static>) {
+    if !release_hand_over_hand(slot) {
+        super::release_of_guard_slow(slot, made);
     }
 }
 

@@ -12,11 +12,12 @@ mod orders;
 mod pins;
 mod self_deadlock;
 mod stat;
+mod unseen;
 mod wound_wait;
 
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
-use lockdep_validator::{Acquire, LockId, Mode, Outcome, Site, Wait};
+use lockdep_validator::{Acquire, LockId, Mode, Outcome, Site, TaskContext, Validator, Wait};
 
 use crate::deferred::Aside;
 use crate::fault;
@@ -30,7 +31,7 @@ pub(crate) use claims::{assert_held, assert_may_block, assert_none_held, asserti
 pub(crate) use contexts::{context_enter, context_exit, context_mask, context_unmask};
 pub(crate) use fast::{
     TriedExclusive, TriedShared, WantedExclusive, WantedShared, acquire_plain, dropped, release,
-    release_by_guard, release_of_guard,
+    release_by_any_thread, release_by_guard, release_of_guard,
 };
 pub(crate) use modes::{downgrade, downgrade_to_upgradable, upgrade, upgrade_failed, upgraded};
 pub(crate) use orders::{order_class, set_order_key};
@@ -183,31 +184,51 @@ pub(crate) fn acquire_failed(slot: &Slot) {
 #[inline(never)]
 #[track_caller]
 fn release_slow(slot: &Slot) {
-    released(slot, site(Location::caller()), |outcome| outcome);
+    released(slot, site(Location::caller()), Validator::release);
 }
 
-/// The same by the end of a guard, which may know where it was made.
+/// The same by the end of a guard of this crate, which may have been sent here.
 #[cold]
 #[inline(never)]
-fn release_by_guard_slow(slot: &Slot, made: Option<&'static Location<'static>>) {
-    match made {
-        Some(made) => released(slot, site(made), Outcome::by_guard),
-        // The report takes the place from the stack.
-        None => released(slot, Site::UNKNOWN, |outcome| outcome),
-    }
+fn release_by_guard_slow(slot: &Slot) {
+    // The report takes the place from the stack.
+    released(slot, Site::UNKNOWN, Validator::release_by_any_task);
 }
 
-fn released(slot: &Slot, at: Site, told: impl FnOnce(Outcome) -> Outcome) {
+/// The same by another guard that may have been sent here.
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn release_by_any_thread_slow(slot: &Slot) {
+    released(slot, site(Location::caller()), Validator::release_by_any_task);
+}
+
+/// The same by the end of a guard that knows where it was made.
+#[cold]
+#[inline(never)]
+fn release_of_guard_slow(slot: &Slot, made: &'static Location<'static>) {
+    released(slot, site(made), |validator, held, lock, at| validator.release(held, lock, at).by_guard());
+}
+
+fn released(
+    slot: &Slot,
+    at: Site,
+    release: impl FnOnce(&Validator, &mut TaskContext, LockId, Site) -> Outcome,
+) {
     let Some(mut entered) = enter_for(slot) else {
         return put_aside_of(slot, |id| Aside::Release(id, at));
     };
     let task = entered.task();
     // A lock without an id was never acquired with validation on: nothing to say about its release.
     let Some(id) = slot.id() else { return };
-    let outcome = judge(|| task.runtime.validator.release(&mut task.context, id, at));
+    if unseen::any() && !task.context.holds(id) && unseen::take(slot) {
+        // Acquired where nothing could be looked at, in a report callback for one.
+        return;
+    }
+    let outcome = judge(|| release(&task.runtime.validator, &mut task.context, id, at));
     stat::released(task, id);
     if !outcome.is_clean() {
-        found(task, told(outcome));
+        found(task, outcome);
     }
 }
 
@@ -265,10 +286,9 @@ pub(crate) fn unverified(lock: LockRef<'_>) {
 #[track_caller]
 fn dropped_slow(slot: &Slot, by_owner: bool) {
     on_held(slot, |task, id, at| {
-        if task.runtime.is_unverified(id) {
+        if task.runtime.take_unverified(id) && task.context.holds(id) {
             // Somebody has the raw lock: the held entry proves nothing.
             task.runtime.validator.forget(&mut task.context, id);
-            return Outcome::CLEAN;
         }
         if by_owner {
             return task.runtime.validator.dropped(&mut task.context, id, &task.runtime.stacks);

@@ -1,8 +1,9 @@
 //! A thread that waits for itself: the real lock is tried before anything is said.
 
-use lockdep_validator::{Acquire, Outcome, Wait};
+use lockdep_validator::{Acquire, Level, Outcome, Wait};
 
 use super::judge;
+use crate::fork;
 use crate::hook::Slot;
 use crate::report;
 use crate::task::{self, Pending, Task};
@@ -46,8 +47,26 @@ pub(super) fn set_aside(
 pub(crate) fn self_deadlock(slot: &Slot) {
     let Some(mut entered) = task::enter() else { return };
     let task = entered.task();
-    let Some(pending) = take_pending(task, slot) else { return };
+    let Some(mut pending) = take_pending(task, slot) else { return };
     let runtime = task.runtime;
+    let lock = pending.acquire.lock;
+    runtime.validator.notice_releases(&mut task.context);
+    if !task.context.holds(lock) {
+        // Another thread had it, and has released it since this one asked.
+        return record_anyway(task, &pending);
+    }
+    if runtime.validator.is_movable(lock) && !fork::is_only_thread() {
+        // That another thread holds the real lock looks the same as that this one does.
+        pending.violation.level = Level::Note;
+        pending.violation.evidence.movable = true;
+        if runtime.validator.confirm(&pending.violation) {
+            report::deliver(task, &pending.violation);
+        }
+        if !pending.is_upgrade {
+            runtime.validator.handed_over(&mut task.context, lock);
+        }
+        return record_anyway(task, &pending);
+    }
     if runtime.validator.confirm(&pending.violation) {
         report::deliver(task, &pending.violation);
     }

@@ -209,6 +209,7 @@ pub struct LockInfo {
     pub(crate) outer: WaitType,
     pub(crate) inner: WaitType,
     pub(crate) is_measured: bool,
+    pub(crate) is_sendable: fn() -> bool,
 }
 
 impl LockInfo {
@@ -220,6 +221,7 @@ impl LockInfo {
             outer: WaitType::Unchecked,
             inner: WaitType::Unchecked,
             is_measured: false,
+            is_sendable: || false,
         }
     }
 
@@ -232,6 +234,23 @@ impl LockInfo {
     #[must_use]
     pub const fn measured(mut self) -> Self {
         self.is_measured = true;
+        self
+    }
+
+    /// The guards of the lock can be sent to other threads, which release it there with
+    /// [`release_by_any_thread`](super::LockMap::release_by_any_thread).
+    ///
+    /// That a thread acquired the lock is then no proof that it still holds it. What rests on that is a note, until the thread is seen
+    /// to release the lock itself.
+    #[must_use]
+    pub const fn sendable(self) -> Self {
+        self.sendable_if(|| true)
+    }
+
+    /// [`sendable`](Self::sendable) if the function says so; it is asked when the first lock of the class is registered.
+    #[must_use]
+    pub const fn sendable_if(mut self, is_sendable_fn: fn() -> bool) -> Self {
+        self.is_sendable = is_sendable_fn;
         self
     }
 

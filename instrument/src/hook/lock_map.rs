@@ -163,7 +163,21 @@ impl<K: ClassKey> LockMap<K> {
         }
     }
 
-    /// [`release_of_guard`](Self::release_of_guard) of a guard that does not know where it was made.
+    /// [`release`](Self::release) by a guard that proves by itself that the lock is held, on whatever thread it is dropped: for locks
+    /// whose guards are, or may be made, `Send`. If this thread does not hold the lock, another one acquired it and sent the guard
+    /// here: that is a hand-over, and no violation.
+    ///
+    /// Such a lock should say so with [`LockInfo::sendable`], so that nothing is concluded while its guard may be away.
+    #[track_caller]
+    #[inline]
+    pub fn release_by_any_thread(&self) {
+        // As in `release`.
+        if self.slot.is_used() {
+            event::release_by_any_thread(&self.slot);
+        }
+    }
+
+    /// The same by the end of a guard of this crate, which does not know where it was made.
     #[inline(always)]
     pub(crate) fn release_by_guard(&self) {
         if self.slot.is_used() {

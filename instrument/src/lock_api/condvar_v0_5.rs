@@ -86,7 +86,7 @@ impl<C: RawCondvar> Condvar<C> {
 #[inline]
 fn announce<'a, R: super::raw::RawMutex, T: ?Sized>(guard: &MutexGuard<'a, R, T>) -> &'a Mutex<R, T> {
     let mutex = MutexGuard::mutex(guard);
-    event::yielded(&mutex.map, &Mutex::<R, T>::INFO, Want::EXCLUSIVE, || ());
+    event::yielded(&mutex.map, &Mutex::<R, T>::TAKEN, Want::EXCLUSIVE, || ());
     mutex
 }
 

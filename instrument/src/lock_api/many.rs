@@ -48,16 +48,16 @@ trait Info {
     const INFO: super::hook::LockInfo;
 }
 
-impl<R, T: ?Sized> Info for &Mutex<R, T> {
-    const INFO: super::hook::LockInfo = Mutex::<R, T>::INFO;
+impl<R: RawMutex, T: ?Sized> Info for &Mutex<R, T> {
+    const INFO: super::hook::LockInfo = Mutex::<R, T>::TAKEN;
 }
 
-impl<R, T: ?Sized> Info for Reading<'_, RwLock<R, T>> {
-    const INFO: super::hook::LockInfo = RwLock::<R, T>::INFO;
+impl<R: RawRwLock, T: ?Sized> Info for Reading<'_, RwLock<R, T>> {
+    const INFO: super::hook::LockInfo = RwLock::<R, T>::TAKEN;
 }
 
-impl<R, T: ?Sized> Info for Writing<'_, RwLock<R, T>> {
-    const INFO: super::hook::LockInfo = RwLock::<R, T>::INFO;
+impl<R: RawRwLock, T: ?Sized> Info for Writing<'_, RwLock<R, T>> {
+    const INFO: super::hook::LockInfo = RwLock::<R, T>::TAKEN;
 }
 
 lockable!(RawMutex, &'a Mutex<R, T>, MutexGuard, Mode::Exclusive, lock, try_lock, |this| this);

@@ -83,7 +83,7 @@ impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
         &self,
         wait: impl FnOnce(&mut lock_api_0_4::MutexGuard<'_, R, ()>) -> Ret,
     ) -> Ret {
-        event::yielded(&self.map, &Self::INFO, event::Want::EXCLUSIVE, || ());
+        event::yielded(&self.map, &Self::TAKEN, event::Want::EXCLUSIVE, || ());
         // SAFETY: the mutex is held, and the guard is never dropped.
         let mut guard = core::mem::ManuallyDrop::new(unsafe { self.raw.make_guard_unchecked() });
         wait(&mut guard)

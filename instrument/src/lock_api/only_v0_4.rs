@@ -54,7 +54,7 @@ impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
     #[track_caller]
     #[inline]
     pub unsafe fn raw(&self) -> &R {
-        super::raw_mutex_taken(&self.map, &Self::INFO);
+        super::raw_mutex_taken(&self.map, &Self::TAKEN);
         self.raw_mutex()
     }
 
@@ -197,14 +197,14 @@ impl<R: RawRwLockRecursive, T: ?Sized> RwLock<R, T> {
             PhantomData
         };
         let try_lock = || self.raw.try_lock_shared_recursive().then_some(PhantomData);
-        event::blocking(&self.map, &Self::INFO, Want::RECURSIVE, lock, try_lock)
+        event::blocking(&self.map, &Self::TAKEN, Want::RECURSIVE, lock, try_lock)
     }
 
     #[track_caller]
     #[inline]
     fn acquire_recursive_by_try(&self) -> Option<SharedState<R>> {
         let taken = self.raw.try_lock_shared_recursive().then_some(PhantomData);
-        event::tried(&self.map, &Self::INFO, Want::RECURSIVE, taken)
+        event::tried(&self.map, &Self::TAKEN, Want::RECURSIVE, taken)
     }
 
     /// Takes the lock for reading without queueing behind a waiting writer, so that a thread that already reads may read
@@ -235,14 +235,14 @@ impl<R: RawRwLockRecursiveTimed, T: ?Sized> RwLock<R, T> {
     #[inline]
     fn acquire_recursive_for(&self, timeout: R::Duration) -> Option<SharedState<R>> {
         let attempt = || self.raw.try_lock_shared_recursive_for(timeout).then_some(PhantomData);
-        event::timed(&self.map, &Self::INFO, Want::RECURSIVE, attempt)
+        event::timed(&self.map, &Self::TAKEN, Want::RECURSIVE, attempt)
     }
 
     #[track_caller]
     #[inline]
     fn acquire_recursive_until(&self, timeout: R::Instant) -> Option<SharedState<R>> {
         let attempt = || self.raw.try_lock_shared_recursive_until(timeout).then_some(PhantomData);
-        event::timed(&self.map, &Self::INFO, Want::RECURSIVE, attempt)
+        event::timed(&self.map, &Self::TAKEN, Want::RECURSIVE, attempt)
     }
 
     /// [`read_recursive`](Self::read_recursive), waiting at most `timeout`.

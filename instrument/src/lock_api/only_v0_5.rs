@@ -40,7 +40,7 @@ impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
     /// The raw mutex must not be given up while a guard of it is alive.
     #[inline]
     pub unsafe fn raw(&self) -> &R {
-        event::raw_taken(&self.map, &Self::INFO);
+        event::raw_taken(&self.map, &Self::TAKEN);
         self.raw_mutex()
     }
 

@@ -116,7 +116,7 @@ impl<'a> Held<'a> {
     pub(super) fn reacquire(self, info: &LockInfo) -> Self {
         let map = self.0;
         mem::forget(self);
-        map.release();
+        map.release_by_any_thread();
         match map.acquire(info, Mode::Exclusive, Wait::Blocking) {
             // What it waits for is a notification first: the time would not be the lock's.
             Verdict::Proceed | Verdict::Measure => {}

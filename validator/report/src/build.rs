@@ -268,6 +268,7 @@ impl Builder<'_> {
             ordered: evidence.ordered,
             writer_seen: evidence.writer_seen,
             timed: evidence.timed,
+            movable: evidence.movable,
             declared: evidence.declared,
             owned: false,
             fresh: false,

@@ -227,6 +227,9 @@ pub struct ReportEvidence {
     /// Whether the cycle needs a timed acquisition.
     #[serde(default)]
     pub timed: bool,
+    /// Whether it rests on a held lock whose guard may have been sent to another thread.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub movable: bool,
     /// Whether the classes are interchangeable by declaration or single.
     #[serde(default)]
     pub declared: bool,

@@ -57,6 +57,11 @@ pub enum Note {
         /// What follows.
         effect: GateEffect,
     },
+    /// The guard of a held lock can be with another thread.
+    Movable {
+        /// What depends on it.
+        effect: MovableEffect,
+    },
     /// The lock is dropped by its owner.
     DroppedByOwner,
     /// The context interrupts the end of the path, and waits for its start.
@@ -120,6 +125,18 @@ pub enum GateEffect {
     SafeForThese,
     /// Another reason lowers the level already.
     Unsaid,
+}
+
+/// What depends on where a guard is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MovableEffect {
+    /// Whether the acquisition waits for its own thread.
+    OwnThread,
+    /// Whether the two reads are of one thread.
+    OneReader,
+    /// Whether the order was taken by one thread.
+    OneOrder,
 }
 
 impl From<String> for Note {

@@ -5,7 +5,7 @@ use lockdep_validator::check::violation::{Code, Level};
 use super::detail::DetailWords;
 use super::model::Report;
 use super::modes::needs_writer;
-use super::note::{GateEffect, Note};
+use super::note::{GateEffect, MovableEffect, Note};
 
 /// The notes of a report.
 pub(super) fn notes(code: Code, report: &Report, detail: &DetailWords) -> Vec<Note> {
@@ -23,6 +23,14 @@ pub(super) fn notes(code: Code, report: &Report, detail: &DetailWords) -> Vec<No
         Code::ContextInversion if !report.cycle.is_empty() => notes.push(Note::InterruptsHolder),
         Code::DeclaredOrder => notes.push(Note::DeclaredOrder),
         _ => {}
+    }
+    if report.evidence.movable {
+        let effect = match code {
+            Code::Recursion => MovableEffect::OwnThread,
+            Code::RecursiveFairRead => MovableEffect::OneReader,
+            _ => MovableEffect::OneOrder,
+        };
+        notes.push(Note::Movable { effect });
     }
     notes
 }

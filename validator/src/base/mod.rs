@@ -2,6 +2,7 @@
 
 pub mod acquisition;
 pub mod counters;
+pub mod dependency;
 pub mod event;
 pub mod id;
 pub(crate) mod mix;

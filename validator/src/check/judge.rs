@@ -9,6 +9,9 @@
 //! A gate whose class has several locks is only half a reason: a known chain is not looked at again when it runs under another
 //! of them. Locks that were seen in both orders under it do not close the cycle, so it is no error, and still a warning. The
 //! orders of single locks of one class are looked at each time, so there any gate counts fully.
+//!
+//! An order under a lock whose guard can be with another task is a note, until a task that took the outer lock has released it
+//! itself: only then is it known that it held it meanwhile.
 
 use super::cycle::{self, Seen};
 use super::knowledge::Knowledge;
@@ -17,6 +20,7 @@ use super::view::View;
 use super::violation::{Evidence, Level};
 use crate::base::id::{ClassId, LockId};
 use crate::graph::{Gate, Gates, Graph, PathStep, QueuedWriter, SearchFilter};
+use crate::state::held::Order;
 use crate::state::registry::fact;
 
 impl FairRead {
@@ -27,8 +31,9 @@ impl FairRead {
         let evidence = &mut self.violation.evidence;
         evidence.writer_seen = view.writer_seen(self.class);
         evidence.gate = trusted.or_else(|| gates.first().copied()).map(LockId::class);
+        evidence.movable = view.is_movable(self.class) && !knowledge.is_sure(Order::Again(self.class));
         self.violation.level = match () {
-            () if trusted.is_some() => Level::Note,
+            () if trusted.is_some() || evidence.movable => Level::Note,
             () if !evidence.writer_seen || evidence.gate.is_some() => Level::Warning,
             () => Level::Error,
         };
@@ -191,13 +196,16 @@ pub(crate) fn judge(view: &View<'_>, knowledge: &mut Knowledge, path: &[PathStep
     let closes = is_by_name || by_instance == Some(Closed::Free) || declared && gates.is_empty();
     let timed = path.iter().any(|step| step.kind.timed);
     let writer_seen = waits_for_seen_writers(view, path);
+    let sure_fn = |step: &PathStep| knowledge.is_sure(Order::Classes(step.from, step.to));
+    let movable = path.iter().any(|step| view.is_movable(step.from) && !sure_fn(step));
     let level = match () {
-        () if timed || trusted.is_some() => Level::Note,
+        () if timed || trusted.is_some() || movable => Level::Note,
         () if !closes || !writer_seen => Level::Warning,
         () => Level::Error,
     };
     let gate = trusted.or_else(|| gates.first().copied().filter(|_| !closes)).map(LockId::class);
-    let evidence = Evidence { same_instances, gate, writer_seen, timed, declared, ..Evidence::default() };
+    let evidence =
+        Evidence { same_instances, gate, writer_seen, timed, declared, movable, ..Evidence::default() };
     Judged { level, evidence }
 }
 
@@ -304,13 +312,16 @@ pub(crate) fn judge_instances(view: &View<'_>, knowledge: &Knowledge, path: &[Pa
     let are_exact = is_of_one_class(path) && !between_orders.is_empty();
     let gates = if are_exact { between_orders } else { instance_gates(view, knowledge, path) };
     let trusted = gates.iter().copied().find(|gate| are_exact || view.is_gate(*gate));
+    let sure_fn = |step: &PathStep<LockId>| knowledge.is_sure(Order::Locks(step.from, step.to));
+    let movable = path.iter().any(|step| view.is_movable(step.from.class()) && !sure_fn(step));
     let level = match () {
-        () if timed || trusted.is_some() => Level::Note,
+        () if timed || trusted.is_some() || movable => Level::Note,
         () if !gates.is_empty() || !writer_seen => Level::Warning,
         () => Level::Error,
     };
     let gate = trusted.or(gates.first().copied()).map(LockId::class);
-    let evidence = Evidence { same_instances: true, gate, writer_seen, timed, ..Evidence::default() };
+    let evidence =
+        Evidence { same_instances: true, gate, writer_seen, timed, movable, ..Evidence::default() };
     Judged { level, evidence }
 }
 

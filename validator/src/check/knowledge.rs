@@ -11,6 +11,7 @@ use crate::base::id::{ClassId, LockId};
 use crate::fault::{self, Fault};
 use crate::graph::{Gate, Gates, Graph, Instances, Witness};
 use crate::state::context::ContextSet;
+use crate::state::held::Order;
 
 /// How many locks the instance graph remembers.
 const MAX_INSTANCES: usize = 1 << 22;
@@ -26,6 +27,9 @@ pub(crate) struct PairSighting {
     pub(crate) witness: Witness,
     pub(crate) gates: Gates,
 }
+
+/// How many orders under locks that change hands are known to be sure.
+const MAX_SURE: usize = 1 << 18;
 
 /// What the rules learn and remember.
 #[derive(Debug)]
@@ -53,6 +57,8 @@ pub(crate) struct Knowledge {
     pub(crate) pending: Vec<Violation>,
     /// Locks that a task gave away while it held them: whoever releases one does no wrong. Bounded.
     handed_over: FxHashSet<LockId>,
+    /// Orders under a lock that other tasks may release, each seen with a release by its own task. Bounded.
+    sure: FxHashSet<Order>,
     max_reports: usize,
     pub(crate) n_dropped: u64,
 }
@@ -73,6 +79,7 @@ impl Knowledge {
             lowered: Vec::new(),
             pending: Vec::new(),
             handed_over: FxHashSet::default(),
+            sure: FxHashSet::default(),
             max_reports,
             n_dropped: 0,
         }
@@ -214,6 +221,20 @@ impl Knowledge {
     /// Whether the lock was given away by the task that held it; whoever asks has it now.
     pub(crate) fn take_over(&mut self, lock: LockId) -> bool {
         self.handed_over.remove(&lock)
+    }
+
+    /// The task that acquired the outer lock of the order has released it itself; `true` the first time.
+    pub(crate) fn make_sure(&mut self, order: Order) -> bool {
+        if self.sure.len() >= MAX_SURE {
+            self.sure.clear();
+            self.n_dropped += 1;
+        }
+        self.sure.insert(order)
+    }
+
+    /// Whether the outer lock of the order was held by the task that took the inner one.
+    pub(crate) fn is_sure(&self, order: Order) -> bool {
+        self.sure.contains(&order)
     }
 
     /// A lock object is gone.

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use super::view::{View, Wanted};
 use super::violation::{Code, Detail, Level, Violation};
+use crate::base::acquisition::Acquisition;
 use crate::base::event::AcquireFlags;
 use crate::base::mode::{Mode, Wait};
 use crate::config::SameClassPolicy;
@@ -61,8 +62,14 @@ pub(crate) fn same_lock(view: &View<'_>, wanted: &Wanted) -> Option<(usize, Agai
     worst
 }
 
-/// The violation for taking the same lock again; how sure one behind a writer is depends on the writers.
-pub(crate) fn same_lock_violation(view: &View<'_>, wanted: &Wanted, index: usize, again: Again) -> Violation {
+/// The violation for taking the lock again that the task holds as `conflict` says; how sure one behind a writer is depends on the
+/// writers.
+pub(crate) fn same_lock_violation(
+    view: &View<'_>,
+    wanted: &Wanted,
+    conflict: Acquisition,
+    again: Again,
+) -> Violation {
     let timed = wanted.acquisition.wait == Wait::Timed;
     let (code, detail) = match again {
         Again::BehindWriter => (Code::RecursiveFairRead, Detail::None),
@@ -76,7 +83,7 @@ pub(crate) fn same_lock_violation(view: &View<'_>, wanted: &Wanted, index: usize
     violation.evidence.writer_seen = view.writer_seen(wanted.acquisition.class);
     violation.level = if timed { Level::Note } else { Level::Error };
     violation.subject = Some(wanted.acquisition);
-    violation.conflict = Some(view.acquisition(index));
+    violation.conflict = Some(conflict);
     violation
 }
 
@@ -186,6 +193,9 @@ pub(crate) fn same_class_violation(view: &View<'_>, wanted: &Wanted, index: usiz
     violation.evidence.n_tasks = 1;
     violation.evidence.timed = wanted.acquisition.wait == Wait::Timed && view.config.evidence;
     if violation.evidence.timed {
+        violation.level = Level::Note;
+    } else if view.is_movable(conflict.class) {
+        violation.evidence.movable = true;
         violation.level = Level::Note;
     }
     violation.subject = Some(wanted.acquisition);

@@ -158,7 +158,12 @@ impl<'a> View<'a> {
 
     /// Whether a lock is held, as the nest rule asks.
     pub(crate) fn holds(&self, lock: LockId) -> bool {
-        self.task.position(lock).is_some()
+        self.task.holds(lock)
+    }
+
+    /// Whether the guard of a lock of the class may be with another task than the one that acquired it.
+    pub(crate) fn is_movable(&self, class: ClassId) -> bool {
+        self.config.evidence && self.registry.is_movable(class)
     }
 
     /// A violation of the running task that points at nothing yet.

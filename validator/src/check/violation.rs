@@ -162,6 +162,8 @@ pub struct Evidence {
     pub writer_seen: bool,
     /// Whether the cycle needs an acquisition with a timeout.
     pub timed: bool,
+    /// Whether it rests on a held lock whose guard may have been with another task by then.
+    pub movable: bool,
     /// Whether every class on the cycle is interchangeable by declaration or has had one instance only.
     pub declared: bool,
 }

@@ -5,6 +5,7 @@
 use std::sync::atomic::Ordering;
 
 use super::chain::{chain_of, instance_key, step};
+use super::held_modes::change_rare;
 use super::rules::Pass;
 use super::{Outcome, StackSource, TaskContext, Validator};
 use crate::base::acquisition::Acquisition;
@@ -17,6 +18,7 @@ use crate::check::view::Wanted;
 use crate::config::SameClassPolicy;
 use crate::fault::{self, Fault};
 use crate::state::class::Validation;
+use crate::state::crowd::MAX_ORDERED;
 use crate::state::held::{HeldLock, Rare};
 
 impl Validator {
@@ -98,6 +100,22 @@ impl Validator {
         if task.epoch != epoch {
             task.forget_all(epoch);
         }
+        let chain = if self.notice_releases(task) { chain_of(task, acquire) } else { chain };
+        if task.held.len() >= MAX_ORDERED || !task.crowd.is_empty() {
+            let outcome = self.acquire_crowded(task, acquire, chain, stacks);
+            return seen_here(outcome, acquire, stacks);
+        }
+        self.acquire_among_few(task, acquire, chain, stacks)
+    }
+
+    /// An acquisition by a task that holds few enough locks to look at each of them.
+    pub(super) fn acquire_among_few(
+        &self,
+        task: &mut TaskContext,
+        acquire: &Acquire,
+        chain: u64,
+        stacks: &dyn StackSource,
+    ) -> Outcome {
         let has_instance_key = acquire.nest.is_none() && !task.held.is_empty();
         if has_instance_key && self.knows_instances(task, acquire, chain) {
             push(task, acquire, chain, false);
@@ -123,7 +141,7 @@ impl Validator {
         chain: u64,
         stacks: &dyn StackSource,
     ) -> Outcome {
-        if task.held.len() >= self.config.max_held {
+        if task.n_held() >= self.config.max_held {
             task.is_unknown = true;
             self.count_dropped();
             return Outcome::CLEAN;
@@ -141,8 +159,9 @@ impl Validator {
         let mut findings = super::Findings::default();
         match again {
             Some((index, Again::SelfDeadlock)) => {
-                let violation =
-                    recursion::same_lock_violation(&self.view(task), &wanted, index, Again::SelfDeadlock);
+                let view = self.view(task);
+                let conflict = view.acquisition(index);
+                let violation = recursion::same_lock_violation(&view, &wanted, conflict, Again::SelfDeadlock);
                 let hangs = violation.is_self_deadlock();
                 self.find(&mut findings, violation);
                 if hangs {
@@ -152,6 +171,7 @@ impl Validator {
             Some((_, Again::Stale)) => self.forget(task, acquire.lock),
             Some((index, Again::BehindWriter)) => {
                 self.behind_writer(task, &wanted, index, stacks, &mut findings);
+                keep_unsure(task, &mut findings);
             }
             Some((_, Again::Fine)) | None => {}
         }
@@ -176,7 +196,7 @@ impl Validator {
         self.validate_and_push(task, acquire, class, chain, stacks, findings)
     }
 
-    fn class_of_level(&self, acquire: &Acquire) -> ClassId {
+    pub(super) fn class_of_level(&self, acquire: &Acquire) -> ClassId {
         if fault::is(Fault::SubclassIgnored) {
             return acquire.lock.class();
         }
@@ -201,6 +221,7 @@ impl Validator {
         let is_known =
             self.chains.contains(key) || fault::is(Fault::ChainCachedEarly) && !task.held.is_empty();
         let mut is_first_sighting = false;
+        let mut is_sure = true;
         if !is_known || by_instance || acquire.nest.is_some() || self.has_pending() {
             let stack = if is_known { None } else { stacks.capture() };
             is_first_sighting = stack.is_some();
@@ -208,7 +229,9 @@ impl Validator {
             let mut wanted = Wanted::new(acquire, class, stack.or_else(known));
             wanted.acquisition.stack_exact = !is_known;
             Pass::new(self, task, &wanted, !is_known, &mut findings).run();
-            if !is_known {
+            // What is not sure yet is looked at each time until it is.
+            is_sure = !keep_unsure(task, &mut findings);
+            if !is_known && is_sure {
                 self.chains.insert_stack_of_site(base, stack, acquire.site);
                 if key != chain {
                     self.chains.insert_stack(chain, stack, acquire.site);
@@ -220,7 +243,7 @@ impl Validator {
         }
         let is_sync = acquire.flags.contains(AcquireFlags::SYNC);
         // What a cache of the task knows is pushed without another look: not what a sync is for, and not without its nest lock.
-        if acquire.nest.is_none() && !is_sync {
+        if acquire.nest.is_none() && !is_sync && is_sure {
             if !by_instance {
                 task.remember(key);
             } else if !task.held.iter().any(|held| held.lock == acquire.lock) {
@@ -294,6 +317,16 @@ fn seen_here(mut outcome: Outcome, acquire: &Acquire, stacks: &dyn StackSource) 
     outcome
 }
 
+/// Gives the orders that are not sure yet to the held locks whose release decides about them; `true` if there are any.
+pub(super) fn keep_unsure(task: &mut TaskContext, findings: &mut super::Findings) -> bool {
+    let unsure = std::mem::take(&mut findings.unsure);
+    let is_any = !unsure.is_empty();
+    for (index, order) in unsure {
+        change_rare(task, index, |rare| rare.unsure.push(order));
+    }
+    is_any
+}
+
 /// Remembers what a child of a `thread::scope` acquires: each class once for each way in which it is wanted.
 fn note_acquired(task: &mut TaskContext, new: &Acquisition) {
     /// More classes than this in one scope are not joined to what its parent holds.
@@ -306,8 +339,8 @@ fn note_acquired(task: &mut TaskContext, new: &Acquisition) {
 }
 
 #[inline(always)]
-fn push(task: &mut TaskContext, acquire: &Acquire, chain: u64, is_first_sighting: bool) {
-    task.held.push(HeldLock {
+pub(super) fn entry(task: &TaskContext, acquire: &Acquire, is_first_sighting: bool) -> HeldLock {
+    HeldLock {
         lock: acquire.lock,
         address: acquire.address,
         site: acquire.site,
@@ -319,6 +352,11 @@ fn push(task: &mut TaskContext, acquire: &Acquire, chain: u64, is_first_sighting
         is_rare: false,
         is_first_sighting,
         padding: [0; 2],
-    });
+    }
+}
+
+#[inline(always)]
+fn push(task: &mut TaskContext, acquire: &Acquire, chain: u64, is_first_sighting: bool) {
+    task.held.push(entry(task, acquire, is_first_sighting));
     task.chain = chain;
 }

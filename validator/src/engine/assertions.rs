@@ -1,5 +1,6 @@
 //! Assertions about held locks (LD0010).
 
+use super::crowd::crowded_acquisition;
 use super::release::bare;
 use super::{Findings, Held, HeldQuery, Outcome, TaskContext, Validator};
 use crate::base::id::LockId;
@@ -20,7 +21,7 @@ impl Validator {
         };
         if query.accepts(self.mode_of(task, lock)) {
             Held::Yes
-        } else if task.is_unknown {
+        } else if task.is_unknown || self.is_movable(lock) {
             Held::Unknown
         } else {
             Held::No
@@ -33,6 +34,11 @@ impl Validator {
         if query.accepts(mode) || task.is_unknown {
             return Outcome::CLEAN;
         }
+        if self.is_movable(lock) {
+            // Its guard may have come from another task, or have gone there.
+            self.count_unseen();
+            return Outcome::CLEAN;
+        }
         let mut violation = self.assertion(task, Demand::Lock { query, found: mode });
         violation.subject = Some(bare(lock, site));
         violation.conflict = task.position(lock).map(|index| self.view(task).acquisition(index));
@@ -41,9 +47,13 @@ impl Validator {
 
     /// Demands that the task holds no lock at all.
     pub fn assert_none_held(&self, task: &mut TaskContext, site: Site) -> Outcome {
-        let Some(newest) = task.held.len().checked_sub(1) else { return Outcome::CLEAN };
+        self.notice_releases(task);
+        let newest = task.held.iter().rposition(|held| !self.is_movable(held.lock));
+        let crowded = task.crowd.all().next().map(|held| crowded_acquisition(&self.view(task), held));
+        let Some(held) = newest.map(|index| self.view(task).acquisition(index)).or(crowded) else {
+            return Outcome::CLEAN;
+        };
         let mut violation = self.assertion(task, Demand::NoneHeld);
-        let held = self.view(task).acquisition(newest);
         violation.subject = Some(bare(held.lock, site));
         violation.conflict = Some(held);
         self.assertion_failed(violation)

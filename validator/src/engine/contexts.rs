@@ -3,6 +3,7 @@
 use std::sync::PoisonError;
 
 use super::chain::rechain;
+use super::crowd::crowded_acquisition;
 use super::{Findings, Outcome, StackSource, TaskContext, Validator};
 use crate::base::mix::mix;
 use crate::base::site::Site;
@@ -79,12 +80,16 @@ impl Validator {
         }
         let mut findings = Findings::default();
         let first = task.context_start();
+        self.drop_movable(task, first);
+        let first = task.context_start();
+        let depth = task.entered().len();
         if task.held.len() > first {
             self.report_held_at_end(task, first, &mut findings);
         }
         while task.held.len() > first {
             self.remove_held(task, task.held.len() - 1);
         }
+        task.crowd.leave(depth);
         let Some(entered) = task.leave() else { return findings.into() };
         let before = self.contexts.enabled(task.toggled);
         task.toggled = entered.toggled;
@@ -154,7 +159,9 @@ impl Validator {
         }
         let view = self.view(task);
         let mut violation = view.violation(Code::HeldAtExit, Detail::None);
-        violation.subject = Some(view.acquisition(first));
+        let crowded = || task.crowd.all().next().map(|held| crowded_acquisition(&view, held));
+        let oldest = (first < task.held.len()).then(|| view.acquisition(first));
+        violation.subject = oldest.or_else(crowded);
         self.find(findings, violation);
     }
 

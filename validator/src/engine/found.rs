@@ -13,6 +13,7 @@ use crate::check::view::{View, Wanted};
 use crate::check::violation::{Code, Detail, Level, Violation};
 use crate::fault::{self, Fault};
 use crate::graph::{Gates, PathStep};
+use crate::state::held::{Order, Unsure};
 use crate::state::registry::fact;
 use crate::state::task::TaskContext;
 
@@ -87,11 +88,16 @@ impl Validator {
             return;
         }
         let view = self.view(task);
-        let violation = recursion::same_lock_violation(&view, wanted, index, Again::BehindWriter);
+        let violation =
+            recursion::same_lock_violation(&view, wanted, view.acquisition(index), Again::BehindWriter);
         let mut knowledge = self.knowledge.lock().unwrap_or_else(PoisonError::into_inner);
         if violation.evidence.timed {
             self.admit(&mut knowledge, findings, violation);
             return;
+        }
+        let order = Order::Again(wanted.acquisition.class);
+        if view.is_movable(wanted.acquisition.lock.class()) && !knowledge.is_sure(order) {
+            findings.unsure.push((index, Unsure { order, listed: None }));
         }
         let mut seen =
             FairRead { class: wanted.acquisition.class, gates: Gates::new(&view.gates(index)), violation };

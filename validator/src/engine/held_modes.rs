@@ -1,5 +1,6 @@
 //! Changes to locks that stay held: downgrade, upgrade, another class, pins.
 
+use super::acquire::keep_unsure;
 use super::chain::rechain;
 use super::release::bare;
 use super::rules::Pass;
@@ -57,6 +58,10 @@ impl Validator {
                 && (held.mode == Mode::Exclusive || held.flags.contains(AcquireFlags::UPGRADABLE))
         };
         let Some(index) = task.held.iter().rposition(stronger) else {
+            if let Some(held) = task.crowd.get_mut(lock).filter(|held| stronger(held)) {
+                (held.mode, held.flags) = (Mode::Shared, flags_fn(held.flags));
+                return Outcome::CLEAN;
+            }
             let misuse = if task.position(lock).is_none() {
                 Misuse::DowngradeNotHeld
             } else {
@@ -77,6 +82,10 @@ impl Validator {
     /// LD0007 for a use that is wrong by itself.
     fn not_held(&self, task: &TaskContext, lock: LockId, site: Site, misuse: Misuse) -> Outcome {
         if task.is_unknown || fault::is(Fault::BadReleaseAccepted) {
+            return Outcome::CLEAN;
+        }
+        if self.is_movable(lock) || task.crowd.get(lock).is_some() {
+            self.count_unseen();
             return Outcome::CLEAN;
         }
         let mut findings = Findings::default();
@@ -100,6 +109,7 @@ impl Validator {
         site: Site,
         stacks: &dyn StackSource,
     ) -> Outcome {
+        self.notice_releases(task);
         let own = |held: &crate::state::held::HeldLock| {
             held.lock == lock && held.flags.contains(AcquireFlags::UPGRADABLE)
         };
@@ -129,8 +139,9 @@ impl Validator {
         if let Some(other) =
             other.filter(|_| wait != Wait::Try && !event.flags.contains(AcquireFlags::REENTRANT))
         {
-            let violation =
-                recursion::same_lock_violation(&self.view(task), &wanted, other, Again::SelfDeadlock);
+            let view = self.view(task);
+            let conflict = view.acquisition(other);
+            let violation = recursion::same_lock_violation(&view, &wanted, conflict, Again::SelfDeadlock);
             let hangs = violation.is_self_deadlock();
             self.find(&mut findings, violation);
             if hangs {
@@ -139,6 +150,7 @@ impl Validator {
         }
         let wanted = Wanted::new(&event, class, stacks.capture());
         Pass::new(self, task, &wanted, true, &mut findings).skipping(index).run();
+        keep_unsure(task, &mut findings);
         task.held[index].mode = Mode::Exclusive;
         task.held[index].is_first_sighting = false;
         // The locks above it do not connect it to what comes: they were acquired while others could still read.
@@ -273,6 +285,10 @@ impl Validator {
         if task.is_unknown || fault::is(Fault::PinsIgnored) {
             return Outcome::CLEAN;
         }
+        if self.is_movable(lock) || task.crowd.get(lock).is_some() {
+            self.count_unseen();
+            return Outcome::CLEAN;
+        }
         let mut findings = Findings::default();
         let mut violation = self.view(task).violation(Code::PinnedLockReleased, Detail::Misuse(misuse));
         violation.subject = Some(bare(lock, site));
@@ -297,12 +313,12 @@ impl Validator {
         let found = held.find(|(index, held)| {
             held.lock == lock || (held.is_rare && held.base_class() == lock.class() && is_merged(*index))
         });
-        found.map(|(_, held)| held.mode)
+        found.map(|(_, held)| held.mode).or_else(|| task.crowd.get(lock).map(|held| held.mode))
     }
 }
 
 /// Changes the rare properties of a held lock, and gives it some if it has none.
-fn change_rare(task: &mut TaskContext, index: usize, change_fn: impl FnOnce(&mut Rare)) {
+pub(super) fn change_rare(task: &mut TaskContext, index: usize, change_fn: impl FnOnce(&mut Rare)) {
     let mut rare = task.rare_of(index).cloned().unwrap_or_else(|| Rare::at(index));
     change_fn(&mut rare);
     task.set_rare(rare);

@@ -11,7 +11,9 @@ mod assertions;
 mod chain;
 mod classes;
 mod contexts;
+mod crowd;
 mod found;
+mod hand_over;
 mod held_modes;
 mod outcome;
 mod release;
@@ -35,6 +37,7 @@ use crate::graph::Graph;
 use crate::state::chains::Chains;
 use crate::state::class::LockClass;
 use crate::state::context::Contexts;
+use crate::state::elsewhere::ReleasedElsewhere;
 use crate::state::recent::Recent;
 use crate::state::registry::Registry;
 use crate::state::segment::Segments;
@@ -69,6 +72,7 @@ pub struct Validator {
     registry: Registry,
     chains: Chains,
     recent: Recent,
+    released_elsewhere: ReleasedElsewhere,
     segments: Segments,
     contexts: Contexts,
     knowledge: Mutex<Knowledge>,
@@ -95,6 +99,7 @@ impl Validator {
             registry: Registry::new(),
             chains: Chains::default(),
             recent: Recent::new(),
+            released_elsewhere: ReleasedElsewhere::new(),
             segments: Segments::default(),
             epoch: AtomicU64::new(1),
             next_instance: AtomicU64::new(1),

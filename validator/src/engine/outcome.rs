@@ -1,9 +1,9 @@
 //! What one event led to.
 
-use crate::base::acquisition::Acquisition;
-use crate::base::id::{LockId, TaskId};
 use crate::check::violation::{Code, Detail, Violation};
-use crate::graph::DependencyKind;
+use crate::state::held::Unsure;
+
+pub use crate::base::dependency::NewDependency;
 
 /// What one event led to. Clean costs nothing.
 #[derive(Debug, Default)]
@@ -17,27 +17,8 @@ pub struct Findings {
     pub violations: Vec<Violation>,
     /// New dependencies and new kinds of known ones, if [`Config::list_dependencies`](crate::Config) asks for them.
     pub dependencies: Vec<NewDependency>,
-}
-
-/// The first sighting of one kind of one dependency (and, of suspect classes, of one pair of instances).
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct NewDependency {
-    /// The lock that was held.
-    pub from: Acquisition,
-    /// The lock that was acquired.
-    pub to: Acquisition,
-    /// The task that did both.
-    pub task: TaskId,
-    /// The segment of that task.
-    pub segment: u32,
-    /// How the one was held and the other wanted.
-    pub kind: DependencyKind,
-    /// Whether it was seen without a lock in between, which would connect the two anyway.
-    pub direct: bool,
-    /// Other locks held exclusively around it, each the only one of its class so far.
-    pub gates: Vec<LockId>,
-    /// Other locks held exclusively around it, of classes with several.
-    pub guards: Vec<LockId>,
+    /// Orders that are not sure yet, each with the index of the held lock that decides about it. Empty once the event is over.
+    pub(crate) unsure: Vec<(usize, Unsure)>,
 }
 
 impl Outcome {
@@ -84,6 +65,11 @@ impl Outcome {
     /// The violations found, for what only the caller can add.
     pub(crate) fn violations_mut(&mut self) -> &mut [Violation] {
         self.0.as_deref_mut().map_or(&mut [], |findings| &mut findings.violations)
+    }
+
+    /// The violations found, taken out.
+    pub(crate) fn take_violations(&mut self) -> Vec<Violation> {
+        self.0.as_deref_mut().map(|findings| std::mem::take(&mut findings.violations)).unwrap_or_default()
     }
 
     /// Whether the acquisition can never return; see [`Violation::is_self_deadlock`].

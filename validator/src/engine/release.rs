@@ -38,7 +38,7 @@ impl Validator {
             return Outcome::CLEAN;
         }
         let Some(index) = self.releasable(task, lock) else {
-            return self.bad_release(task, lock, site);
+            return if task.crowd.remove(lock) { Outcome::CLEAN } else { self.bad_release(task, lock, site) };
         };
         let mut findings = Findings::default();
         if let Some(rare) = task.rare_of_mut(index) {
@@ -51,7 +51,9 @@ impl Validator {
                 self.pinned_violation(task, index, site, at, &mut findings);
             }
         }
+        let rare = task.rare_of(index).cloned();
         self.remove_held(task, index);
+        self.make_sure(task, rare, &mut findings);
         self.check_nested_under(task, lock, index, &mut findings);
         findings.into()
     }
@@ -87,7 +89,7 @@ impl Validator {
     /// LD0011, seen from the other end: a lock is released while another one that it serialises is still held. Kernel: finds this
     /// when it puts the later locks back onto its stack.
     fn check_nested_under(&self, task: &TaskContext, lock: LockId, from: usize, findings: &mut Findings) {
-        if fault::is(Fault::NestNeedNotBeHeld) || task.position(lock).is_some() {
+        if fault::is(Fault::NestNeedNotBeHeld) || task.holds(lock) || self.is_movable(lock) {
             return;
         }
         let nested = task.rare().iter().find(|rare| rare.nest == Some(lock) && rare.index >= from);
@@ -99,7 +101,7 @@ impl Validator {
     }
 
     /// LD0007.
-    fn bad_release(&self, task: &TaskContext, lock: LockId, site: Site) -> Outcome {
+    fn bad_release(&self, task: &mut TaskContext, lock: LockId, site: Site) -> Outcome {
         if self.registry.validation(lock.class()) == Validation::Untracked
             || fault::is(Fault::BadReleaseAccepted)
         {
@@ -109,30 +111,20 @@ impl Validator {
             self.count_unseen();
             return Outcome::CLEAN;
         }
+        if self.is_movable(lock) {
+            self.released_for_another(task, lock);
+            return Outcome::CLEAN;
+        }
         if self.knowledge.lock().unwrap_or_else(PoisonError::into_inner).take_over(lock) {
             return Outcome::CLEAN;
         }
+        // If another task holds it after all, nothing may rest on that any more.
+        self.released_elsewhere.leave(lock);
         let mut findings = Findings::default();
         let mut violation = self.view(task).violation(Code::BadRelease, Detail::None);
         violation.subject = Some(bare(lock, site));
         self.find(&mut findings, violation);
         findings.into()
-    }
-
-    /// A lock that changes hands. Sent by the task that holds it, its release by any other task is no violation; sent by
-    /// one that does not, it stands for a release that the program is allowed (a guard that was sent, `force_unlock`): counted.
-    pub fn handed_over(&self, task: &mut TaskContext, lock: LockId) {
-        if self.drop_held(task, lock) {
-            self.knowledge.lock().unwrap_or_else(PoisonError::into_inner).hand_over(lock);
-        } else {
-            self.count_unseen();
-        }
-    }
-
-    /// The held entry of the lock turned out to be stale: another thread released it. Dropped and counted.
-    pub fn forget(&self, task: &mut TaskContext, lock: LockId) {
-        self.drop_held(task, lock);
-        self.count_unseen();
     }
 
     /// The memory of a lock object goes away, or another object takes its place. A violation if the task holds it (LD0008).
@@ -149,8 +141,13 @@ impl Validator {
         place_fn: impl FnOnce() -> (Site, Option<StackId>),
     ) -> Outcome {
         let mut findings = Findings::default();
-        if let Some(index) = task.position(lock) {
-            self.freed_violation(task, index, level, place_fn(), &mut findings);
+        self.notice_releases(task);
+        if let Some(held) = self.crowded(task, lock) {
+            self.freed_violation(task, held, level, place_fn(), &mut findings);
+            while task.crowd.remove(lock) {}
+        } else if let Some(index) = task.position(lock) {
+            let held = self.view(task).acquisition(index);
+            self.freed_violation(task, held, level, place_fn(), &mut findings);
             if self.config.same_class != SameClassPolicy::Kernel {
                 self.remove_held(task, index);
             }
@@ -171,7 +168,13 @@ impl Validator {
     /// Whether [`freed`](Validator::freed) has anything to do for the lock; few are held or ordered when they go away.
     #[inline]
     pub fn minds_freed(&self, task: &TaskContext, lock: LockId) -> bool {
-        task.holds(lock) || self.is_ordered(lock)
+        task.has_entry(lock) || self.is_ordered(lock)
+    }
+
+    /// Has [`minds_freed`](Validator::minds_freed) say yes for the locks of this one's class, for an embedder that keeps something about
+    /// it.
+    pub fn mind_freed(&self, lock: LockId) {
+        self.registry.note_ordered(lock.class());
     }
 
     /// Whether orders between the locks of its class are remembered.
@@ -188,17 +191,24 @@ impl Validator {
         while let Some(index) =
             task.held.iter().position(|held| held.address != 0 && (start..end).contains(&held.address))
         {
-            self.freed_violation(task, index, Level::Error, (site, None), &mut findings);
+            let held = self.view(task).acquisition(index);
+            self.freed_violation(task, held, Level::Error, (site, None), &mut findings);
             self.forget_instance(task.held[index].lock);
             self.remove_held(task, index);
         }
+        let is_freed = |held: &&HeldLock| held.address != 0 && (start..end).contains(&held.address);
+        let crowded: Vec<LockId> = task.crowd.all().filter(is_freed).map(|held| held.lock).collect();
+        crowded.into_iter().for_each(|lock| {
+            let mut outcome = self.gone(task, lock, Level::Error, || (site, None));
+            findings.violations.append(&mut outcome.take_violations());
+        });
         findings.into()
     }
 
     fn freed_violation(
         &self,
         task: &TaskContext,
-        index: usize,
+        held: Acquisition,
         level: Level,
         (site, stack): (Site, Option<StackId>),
         findings: &mut Findings,
@@ -206,9 +216,7 @@ impl Validator {
         if fault::is(Fault::FreedAccepted) {
             return;
         }
-        let view = self.view(task);
-        let held = view.acquisition(index);
-        let mut violation = view.violation(Code::HeldLockFreed, Detail::None);
+        let mut violation = self.view(task).violation(Code::HeldLockFreed, Detail::None);
         violation.level = level;
         violation.subject = Some(Acquisition { site, stack, stack_exact: true, ..held });
         violation.conflict = Some(held);
@@ -230,7 +238,7 @@ impl Validator {
 
     /// Takes the newest entry of the lock off the stack; `false` if there is none.
     pub(super) fn drop_held(&self, task: &mut TaskContext, lock: LockId) -> bool {
-        let Some(index) = task.position(lock) else { return false };
+        let Some(index) = task.position(lock) else { return task.crowd.remove(lock) };
         self.remove_held(task, index);
         true
     }

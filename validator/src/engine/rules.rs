@@ -16,6 +16,7 @@ use crate::check::violation::{Code, Level, Violation};
 use crate::check::{cycle, instance_order, wait_type};
 use crate::fault::{self, Fault};
 use crate::graph::{Gate, Kind, Witness};
+use crate::state::held::{Order, Unsure};
 use crate::state::task::TaskContext;
 
 /// Which rules a pass runs.
@@ -24,6 +25,8 @@ enum Scope {
     All,
     /// The acquisition was made by another task: its usage and wait type were judged there.
     Dependencies,
+    /// The task holds too many locks to look at each of them.
+    Classes,
     /// The task holds the lock already, outside the context it is in: it waits for nobody, but uses the lock.
     Usage,
 }
@@ -72,11 +75,15 @@ impl<'a> Pass<'a> {
         Self { scope: Scope::Usage, ..self }
     }
 
+    pub(super) fn only_classes(self) -> Self {
+        Self { scope: Scope::Classes, ..self }
+    }
+
     /// Runs every rule.
     pub(super) fn run(mut self) {
         let orders = self.scope != Scope::Usage;
         let nesting = if orders { self.nesting() } else { Nesting::Fine };
-        let pairs = if orders { self.instance_pairs() } else { Vec::new() };
+        let pairs = if orders && self.scope != Scope::Classes { self.instance_pairs() } else { Vec::new() };
         let knowledge = self.validator.knowledge.lock();
         let mut knowledge = knowledge.unwrap_or_else(PoisonError::into_inner);
         let knowledge = &mut *knowledge;
@@ -184,7 +191,8 @@ impl<'a> Pass<'a> {
     /// LD0011.
     fn check_nest_lock(&mut self, knowledge: &mut Knowledge) {
         let Some(nest) = self.wanted.nest else { return };
-        if self.view.holds(nest) || fault::is(Fault::NestNeedNotBeHeld) || fault::is(Fault::NestIgnored) {
+        let is_held = self.view.holds(nest) || self.view.is_movable(nest.class());
+        if is_held || fault::is(Fault::NestNeedNotBeHeld) || fault::is(Fault::NestIgnored) {
             return;
         }
         let violation = self.validator.nest_violation(&self.view, self.wanted.acquisition);
@@ -200,8 +208,13 @@ impl<'a> Pass<'a> {
             let Some(recorded) = circular::record(&self.view, knowledge, holder, self.wanted) else {
                 continue;
             };
-            if recorded.is_listed {
-                self.list(knowledge, &recorded, holder);
+            let order = Order::Classes(recorded.step.from, recorded.step.to);
+            if self.is_unsure(knowledge, holder.index, order) {
+                let listed = self.listed(knowledge, &recorded, holder);
+                self.findings.unsure.push((holder.index, Unsure { order, listed }));
+            } else if recorded.is_listed {
+                let listed = self.listed(knowledge, &recorded, holder);
+                self.findings.dependencies.extend(listed);
             }
             found.extend(circular::find_cycle(&self.view, knowledge, &recorded));
             if recorded.is_new {
@@ -233,23 +246,29 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Lists a new dependency for run records, or a known one that is direct for the first time.
-    fn list(&mut self, knowledge: &Knowledge, recorded: &Recorded, holder: Holder) {
+    /// Whether the guard of the held lock may have left the task, for all that is known of this order.
+    fn is_unsure(&self, knowledge: &Knowledge, holder: usize, order: Order) -> bool {
+        let held = &self.view.task.held[holder];
+        self.view.is_movable(held.base_class()) && !knowledge.is_sure(order)
+    }
+
+    /// A new dependency for run records, or a known one that is direct for the first time.
+    fn listed(&self, knowledge: &Knowledge, recorded: &Recorded, holder: Holder) -> Option<NewDependency> {
         if !self.view.config.list_dependencies {
-            return;
+            return None;
         }
         let step = recorded.step;
-        let sighting = knowledge.graph.edge(step.from, step.to).and_then(|edge| edge.sighting(step.kind));
-        if let Some(sighting) = sighting {
-            let witness = self.view.witness(holder.index, self.wanted.acquisition);
-            let new = listed_dependency(&self.view, step.kind, &witness, sighting.gates.all());
-            self.findings.dependencies.push(NewDependency { direct: holder.direct, ..new });
-        }
+        let sighting = knowledge.graph.edge(step.from, step.to)?.sighting(step.kind)?;
+        let witness = self.view.witness(holder.index, self.wanted.acquisition);
+        let new = listed_dependency(&self.view, step.kind, &witness, sighting.gates.all());
+        Some(NewDependency { direct: holder.direct, ..new })
     }
 
     fn instance_order(&mut self, knowledge: &mut Knowledge, holder: usize) {
         let (view, wanted) = (self.view, self.wanted);
-        let listed = &mut self.findings.dependencies;
+        let order = Order::Locks(view.task.held[holder].lock, wanted.acquisition.lock);
+        let is_unsure = self.is_unsure(knowledge, holder, order);
+        let mut listed = None;
         let skip = self.skip;
         let list = |kind: Kind| {
             let is_one_class = view.task.held[holder].base_class() == wanted.acquisition.lock.class();
@@ -258,12 +277,16 @@ impl<'a> Pass<'a> {
                 let new = listed_dependency(&view, kind, &witness, &view.gates(holder));
                 let holders = circular::holders(&view, skip);
                 let direct = holders.iter().any(|one| one.index == holder && one.direct);
-                listed.push(NewDependency { direct, ..new });
+                listed = Some(NewDependency { direct, ..new });
             }
         };
-        let Some((path, judged)) = instance_order::record(&view, knowledge, holder, wanted, list) else {
-            return;
-        };
+        let recorded = instance_order::record(&view, knowledge, holder, wanted, list);
+        if is_unsure {
+            self.findings.unsure.push((holder, Unsure { order, listed }));
+        } else {
+            self.findings.dependencies.extend(listed);
+        }
+        let Some((path, judged)) = recorded else { return };
         let is_one_class = judge::is_of_one_class(&path);
         // A cycle of several classes was reported when the classes closed it; here it can only become an error.
         if !is_one_class && judged.level < Level::Error {

@@ -1,5 +1,6 @@
 //! Tasks: start, spawn, join, end.
 
+use super::acquire::keep_unsure;
 use super::chain::rechain;
 use super::rules::Pass;
 use super::{Findings, Outcome, StackSource, TaskContext, Validator};
@@ -70,6 +71,7 @@ impl Validator {
             };
             let wanted = Wanted { acquisition, flags: AcquireFlags::SYNC, nest: None };
             Pass::new(self, task, &wanted, true, &mut all).only_dependencies().run();
+            keep_unsure(task, &mut all);
         }
         all.into()
     }
@@ -77,7 +79,8 @@ impl Validator {
     /// The task ends. What it still holds is a violation (LD0009), one for all of it.
     pub fn thread_exit(&self, task: &mut TaskContext, _site: Site) -> Outcome {
         let mut findings = Findings::default();
-        if !task.held.is_empty() {
+        self.drop_movable(task, 0);
+        if task.n_held() > 0 {
             self.report_held_at_end(task, 0, &mut findings);
         }
         task.clear();

@@ -1,5 +1,6 @@
 //! What a dependency can block on: who holds, who wants, and whether the wait ends by itself.
 
+use crate::base::dependency::DependencyKind;
 use crate::base::mode::{Mode, Wait};
 
 /// How the outer lock of a dependency is held, as far as it matters to those who wait for it.
@@ -20,46 +21,6 @@ pub enum Wanted {
     FairRead,
     /// As a recursive reader: waits for a holding writer only.
     RecursiveRead,
-}
-
-/// The kind of a dependency as the kernel's reports name it: E or S for the holder, R or N for the acquisition.
-///
-/// A report shows one of these four; the twelve of [`Kind`] tell more, and decide its level.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum DependencyKind {
-    /// `ER`: held exclusively, wanted by a recursive reader.
-    ExclusiveRecursive,
-    /// `EN`: held exclusively, wanted by anything else.
-    ExclusiveNonrecursive,
-    /// `SR`: held shared, wanted by a recursive reader.
-    SharedRecursive,
-    /// `SN`: held shared, wanted by anything else.
-    SharedNonrecursive,
-}
-
-impl DependencyKind {
-    /// Every kind.
-    pub const ALL: [Self; 4] = [
-        Self::ExclusiveRecursive,
-        Self::ExclusiveNonrecursive,
-        Self::SharedRecursive,
-        Self::SharedNonrecursive,
-    ];
-
-    /// Returns the two letters of the kernel's reports.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ExclusiveRecursive => "ER",
-            Self::ExclusiveNonrecursive => "EN",
-            Self::SharedRecursive => "SR",
-            Self::SharedNonrecursive => "SN",
-        }
-    }
-
-    /// Reads what [`DependencyKind::as_str`] writes.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
 }
 
 /// One of the twelve ways in which one class can come to wait under another.

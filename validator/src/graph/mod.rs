@@ -12,8 +12,9 @@ pub mod order;
 pub mod search;
 pub mod store;
 
+pub use crate::base::dependency::DependencyKind;
 pub use dependency::{Dependency, Gate, Gates, Sighting, Witness};
 pub use instances::Instances;
-pub use kind::{DependencyKind, DependencyKinds, Held, Kind, Wanted};
+pub use kind::{DependencyKinds, Held, Kind, Wanted};
 pub use search::{PathStep, QueuedWriter, SearchFilter};
 pub use store::{Added, Graph, Removed};

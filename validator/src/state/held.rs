@@ -1,5 +1,6 @@
 //! One entry of the held stack.
 
+use crate::base::dependency::NewDependency;
 use crate::base::event::AcquireFlags;
 use crate::base::id::{ClassId, LockId, Subclass};
 use crate::base::mode::{Mode, Wait};
@@ -46,12 +47,30 @@ pub(crate) struct Rare {
     pub(crate) pins: Vec<(u64, Site)>,
     /// Whether it became exclusive after later ones had been acquired: these know it as a reader's.
     pub(crate) is_upgraded: bool,
+    /// What was recorded under it and counts fully only once this task releases it itself.
+    pub(crate) unsure: Vec<Unsure>,
+}
+
+/// A dependency on a held lock whose guard may have left the task: whether it had is known when the lock is released.
+#[derive(Clone, Debug)]
+pub(crate) struct Unsure {
+    pub(crate) order: Order,
+    /// What a run record is to list once the order is sure.
+    pub(crate) listed: Option<NewDependency>,
+}
+
+/// An order between two classes, or between two single locks, or a lock of a class taken again.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Order {
+    Classes(ClassId, ClassId),
+    Locks(LockId, LockId),
+    Again(ClassId),
 }
 
 impl Rare {
     /// An entry about the held lock at `index` that says nothing yet.
     pub(crate) fn at(index: usize) -> Self {
-        Self { index, nest: None, references: 0, pins: Vec::new(), is_upgraded: false }
+        Self { index, nest: None, references: 0, pins: Vec::new(), is_upgraded: false, unsure: Vec::new() }
     }
 }
 

@@ -4,6 +4,8 @@ pub(crate) mod chains;
 pub mod class;
 pub mod class_order;
 pub mod context;
+pub(crate) mod crowd;
+pub(crate) mod elsewhere;
 pub(crate) mod held;
 pub(crate) mod recent;
 pub(crate) mod registry;

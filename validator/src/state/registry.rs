@@ -49,8 +49,11 @@ pub(crate) mod fact {
     pub(crate) const GATED_WRITERS: u32 = 32;
     /// Orders between its single locks are remembered.
     pub(crate) const ORDERED: u32 = 64;
+    /// Another thread than the one that acquired one of its locks can release it.
+    pub(crate) const MOVABLE: u32 = 128;
 
-    const ALL: [u32; 7] = [REMOVED, SUSPECT, SEVERAL_INSTANCES, WRITER_SEEN, GATE, GATED_WRITERS, ORDERED];
+    const ALL: [u32; 8] =
+        [REMOVED, SUSPECT, SEVERAL_INSTANCES, WRITER_SEEN, GATE, GATED_WRITERS, ORDERED, MOVABLE];
     const _: () = {
         let (mut seen, mut index) = (0, 0);
         while index < ALL.len() {
@@ -142,6 +145,11 @@ impl Registry {
             // synchronisation of the program's.
             self.has_ordered.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Whether another task than the one that acquired a lock of the class can release it.
+    pub(crate) fn is_movable(&self, class: ClassId) -> bool {
+        self.record(class).is_some_and(|record| self.record(record.base).unwrap_or(record).has(fact::MOVABLE))
     }
 
     #[inline]

@@ -1,6 +1,7 @@
 //! What one task holds, where it is, and what it has validated already.
 
 use super::context::{ContextId, ContextSet};
+use super::crowd::Crowd;
 use super::held::{HeldLock, Rare};
 use super::segment::Segment;
 use crate::base::acquisition::Acquisition;
@@ -13,6 +14,9 @@ const N_SLOTS: usize = 512;
 
 /// How many pins of locks that went away pinned are remembered.
 const MAX_LOST_PINS: usize = 64;
+
+/// How many locks are remembered whose entry was taken off the stack.
+const MAX_GIVEN_UP: usize = 64;
 
 /// The chain key of a task that holds nothing.
 pub(crate) const EMPTY_CHAIN: u64 = 0x5bd1_e995_9d1d_6ab3;
@@ -43,8 +47,12 @@ pub struct TaskContext {
     /// How many of the oldest held locks the fast release must leave alone: those of interrupted contexts; all of them while
     /// anything about any is out of the ordinary. INVARIANT: as `settle` computes it.
     floor: usize,
+    /// INVARIANT: of a capacity of at most [`MAX_ORDERED`](super::crowd::MAX_ORDERED); what is beyond is in `crowd`.
     pub(crate) held: Vec<HeldLock>,
     rare: Vec<Rare>,
+    pub(crate) crowd: Crowd,
+    /// Locks that were taken off the stack because another task had released one of their acquisitions. Bounded.
+    given_up: Vec<LockId>,
     entered: Vec<Entered>,
     /// Contexts whose mask differs from what it was at the start.
     pub(crate) toggled: ContextSet,
@@ -76,6 +84,8 @@ impl TaskContext {
             floor: 0,
             held: Vec::with_capacity(16),
             rare: Vec::new(),
+            crowd: Crowd::default(),
+            given_up: Vec::new(),
             entered: Vec::new(),
             toggled: ContextSet::EMPTY,
             is_unknown: false,
@@ -97,10 +107,10 @@ impl TaskContext {
 
     /// How many locks it holds.
     pub fn n_held(&self) -> usize {
-        self.held.len()
+        self.held.len() + self.crowd.len()
     }
 
-    /// The locks it holds, oldest first.
+    /// The locks it holds, oldest first; of more than a thousand, the oldest.
     pub fn held_locks(&self) -> impl DoubleEndedIterator<Item = LockId> + '_ {
         self.held.iter().map(|held| held.lock)
     }
@@ -108,6 +118,12 @@ impl TaskContext {
     /// Whether it holds the lock in any mode.
     #[inline]
     pub fn holds(&self, lock: LockId) -> bool {
+        self.has_entry(lock) || self.crowd.get(lock).is_some()
+    }
+
+    /// Whether the lock is on the held stack.
+    #[inline]
+    pub(crate) fn has_entry(&self, lock: LockId) -> bool {
         self.held.iter().any(|held| held.lock == lock)
     }
 
@@ -277,10 +293,25 @@ impl TaskContext {
         index.map(|index| self.lost_pins.swap_remove(index)).is_some()
     }
 
+    /// Remembers that an entry of the lock was taken off the stack because another task had released one.
+    pub(crate) fn give_up(&mut self, lock: LockId) {
+        if self.given_up.len() >= MAX_GIVEN_UP {
+            self.given_up.remove(0);
+        }
+        self.given_up.push(lock);
+    }
+
+    /// The task releases a lock that it does not hold: whether an entry of it was taken off the stack too early.
+    pub(crate) fn take_given_up(&mut self, lock: LockId) -> bool {
+        let index = self.given_up.iter().rposition(|given_up| *given_up == lock);
+        index.map(|index| self.given_up.swap_remove(index)).is_some()
+    }
+
     /// Takes everything off the stack, and the task out of every context.
     pub(crate) fn clear(&mut self) {
         self.held.clear();
         self.rare.clear();
+        self.crowd.clear();
         self.open_transactions.clear();
         self.entered.clear();
         self.settle();

@@ -51,6 +51,16 @@ fn reads_recursively(raw_type: &str) -> bool {
         || raw_type.starts_with("spin::rwlock::RwLock<")
 }
 
+/// Whether a guard that keeps `M` for its release can be sent to another thread, as far as its name tells: `GuardNoSend` and what
+/// holds a pointer cannot.
+///
+/// A marker that is taken for sendable and is not only lowers levels.
+pub(crate) fn is_sendable<M>() -> bool {
+    const STAY: [&str; 6] = ["NoSend", "NotSend", "*mut ", "*const ", "Rc<", "MutexGuard<"];
+    let name = core::any::type_name::<M>();
+    !STAY.iter().any(|mark| name.contains(mark))
+}
+
 /// A blocking acquisition: the event, then `lock`.
 ///
 /// # Panics
@@ -111,7 +121,7 @@ fn not_taken_on_panic<S>(map: &LockMap, lock: impl FnOnce() -> S) -> S {
 /// Runs an operation that turns one mode into another, or panics and has then given the lock up.
 #[inline]
 pub(crate) fn released_on_panic<S>(map: &LockMap, turn: impl FnOnce() -> S) -> S {
-    let on_panic = OnDrop(|| map.release());
+    let on_panic = OnDrop(|| map.release_by_any_thread());
     let state = turn();
     on_panic.dismiss();
     state
@@ -193,7 +203,7 @@ pub(crate) fn tried<S>(map: &LockMap, info: &LockInfo, want: Want, taken: Option
 #[track_caller]
 #[inline]
 pub(crate) fn yielded(map: &LockMap, info: &LockInfo, want: Want, bump: impl FnOnce()) {
-    map.release();
+    map.release_by_any_thread();
     // A panic of the event leaves the caller with a guard, and with the real lock.
     let on_panic = OnDrop(|| map.try_acquired_with(info, want.mode, &want.options));
     if let Verdict::SelfDeadlock = map.acquire_with(info, want.mode, Wait::Blocking, &want.options) {
@@ -231,7 +241,16 @@ impl<F: FnMut()> Drop for OnDrop<F> {
 
 #[cfg(test)]
 mod tests {
-    use super::reads_recursively;
+    use super::{is_sendable, reads_recursively};
+
+    #[test]
+    fn a_marker_says_whether_a_guard_can_be_sent() {
+        struct GuardNoSend(#[expect(dead_code, reason = "a marker")] *mut ());
+        struct GuardSend(());
+        use core::marker::PhantomData;
+        assert!(!is_sendable::<PhantomData<GuardNoSend>>() && !is_sendable::<*mut ()>());
+        assert!(is_sendable::<PhantomData<GuardSend>>() && is_sendable::<()>());
+    }
 
     #[test]
     fn only_known_raw_locks_read_recursively() {

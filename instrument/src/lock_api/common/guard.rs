@@ -246,7 +246,7 @@ macro_rules! impl_mapped_guard {
             #[track_caller]
             pub fn unlock_fair(s: Self) {
                 let (raw, map, state) = Self::into_parts(s);
-                map.release();
+                map.release_by_any_thread();
                 // SAFETY: the guard held the lock.
                 unsafe { seam::$unlock_fair(raw, state) };
             }
@@ -255,7 +255,7 @@ macro_rules! impl_mapped_guard {
         impl<$($generics)*> Drop for $guard {
             #[inline]
             fn drop(&mut self) {
-                self.map.release();
+                self.map.release_by_any_thread();
                 // SAFETY: the guard holds the lock, and its state is taken here only.
                 unsafe { seam::$unlock(self.raw, core::mem::ManuallyDrop::take(&mut self.state)) };
             }

@@ -10,7 +10,7 @@ use core::mem::ManuallyDrop;
 use super::super::hook::{LockInfo, LockRef, Tracked};
 use super::super::raw::{RawCell, RawMutex, RawMutexFair, RawMutexTimed, raw_of};
 use super::super::seam::{self, MutexState};
-use super::event::{self, OnDrop, Want};
+use super::event::{self, OnDrop, Want, is_sendable};
 #[cfg(feature = "arc_lock")]
 use super::guard::impl_arc_guard;
 use super::guard::{impl_deref, impl_deref_mut, impl_lock_guard, impl_stable_address};
@@ -48,6 +48,9 @@ impl<R: RawMutex, T> Mutex<R, T> {
 }
 
 impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
+    /// What is known where the mutex is taken: whether its guards can be sent as well.
+    pub(crate) const TAKEN: LockInfo = Self::INFO.sendable_if(is_sendable::<MutexState<R>>);
+
     #[inline]
     pub(crate) fn raw_mutex(&self) -> &R {
         raw_of(&self.raw)
@@ -57,7 +60,7 @@ impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
     #[inline]
     fn acquire(&self) -> MutexState<R> {
         let raw = self.raw_mutex();
-        event::blocking(&self.map, &Self::INFO, Want::EXCLUSIVE, || seam::lock(raw), || seam::try_lock(raw))
+        event::blocking(&self.map, &Self::TAKEN, Want::EXCLUSIVE, || seam::lock(raw), || seam::try_lock(raw))
     }
 
     #[track_caller]
@@ -66,7 +69,7 @@ impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
         let raw = self.raw_mutex();
         event::reacquire(
             &self.map,
-            &Self::INFO,
+            &Self::TAKEN,
             Want::EXCLUSIVE,
             slot,
             || seam::lock(raw),
@@ -77,7 +80,7 @@ impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
     #[track_caller]
     #[inline]
     fn acquire_by_try(&self) -> Option<MutexState<R>> {
-        event::tried(&self.map, &Self::INFO, Want::EXCLUSIVE, seam::try_lock(self.raw_mutex()))
+        event::tried(&self.map, &Self::TAKEN, Want::EXCLUSIVE, seam::try_lock(self.raw_mutex()))
     }
 
     /// # Safety
@@ -86,7 +89,7 @@ impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
     #[track_caller]
     #[inline]
     pub(crate) unsafe fn release(&self, state: MutexState<R>) {
-        self.map.release();
+        self.map.release_by_any_thread();
         // SAFETY: the caller's promise.
         unsafe { seam::unlock(self.raw_mutex(), state) };
     }
@@ -147,7 +150,7 @@ impl<R: RawMutexFair, T: ?Sized> Mutex<R, T> {
     #[track_caller]
     #[inline]
     pub(crate) unsafe fn release_fair(&self, state: MutexState<R>) {
-        self.map.release();
+        self.map.release_by_any_thread();
         // SAFETY: the caller's promise.
         unsafe { seam::unlock_fair(self.raw_mutex(), state) };
     }
@@ -159,7 +162,7 @@ impl<R: RawMutexFair, T: ?Sized> Mutex<R, T> {
     #[inline]
     unsafe fn bump(&self, state: &mut MutexState<R>) {
         // SAFETY: the caller's promise.
-        event::yielded(&self.map, &Self::INFO, Want::EXCLUSIVE, || unsafe {
+        event::yielded(&self.map, &Self::TAKEN, Want::EXCLUSIVE, || unsafe {
             seam::bump(self.raw_mutex(), state)
         });
     }
@@ -169,7 +172,7 @@ impl<R: RawMutexTimed, T: ?Sized> Mutex<R, T> {
     #[track_caller]
     #[inline]
     fn acquire_for(&self, timeout: R::Duration) -> Option<MutexState<R>> {
-        event::timed(&self.map, &Self::INFO, Want::EXCLUSIVE, || {
+        event::timed(&self.map, &Self::TAKEN, Want::EXCLUSIVE, || {
             seam::try_lock_for(self.raw_mutex(), timeout)
         })
     }
@@ -177,7 +180,7 @@ impl<R: RawMutexTimed, T: ?Sized> Mutex<R, T> {
     #[track_caller]
     #[inline]
     fn acquire_until(&self, timeout: R::Instant) -> Option<MutexState<R>> {
-        event::timed(&self.map, &Self::INFO, Want::EXCLUSIVE, || {
+        event::timed(&self.map, &Self::TAKEN, Want::EXCLUSIVE, || {
             seam::try_lock_until(self.raw_mutex(), timeout)
         })
     }

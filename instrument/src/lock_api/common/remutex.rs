@@ -212,7 +212,7 @@ impl<R: RawMutex, G: GetThreadId, T: ?Sized> ReentrantMutex<R, G, T> {
 unsafe fn release_outermost<R: RawMutex, G>(map: &LockMap, raw: &RawReentrantMutex<R, G>) {
     // SAFETY: the caller's promise.
     if unsafe { raw.depth() } == 1 {
-        map.release();
+        map.release_by_any_thread();
     }
 }
 

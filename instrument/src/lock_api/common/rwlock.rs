@@ -129,7 +129,7 @@ impl<R: RawRwLock, T: ?Sized> RwLock<R, T> {
     /// The raw lock must not be given up while a guard of it is alive.
     #[inline]
     pub unsafe fn raw(&self) -> &R {
-        event::raw_taken(&self.map, &Self::INFO);
+        event::raw_taken(&self.map, &Self::TAKEN);
         &self.raw
     }
 

@@ -2,15 +2,20 @@
 
 use core::mem::ManuallyDrop;
 
-use super::super::hook::Verdict;
-use super::super::hook::Wait;
+use super::super::hook::{LockInfo, Verdict, Wait};
 use super::super::raw::{
     RawRwLock, RawRwLockDowngrade, RawRwLockFair, RawRwLockTimed, RawRwLockUpgrade,
     RawRwLockUpgradeDowngrade, RawRwLockUpgradeFair, RawRwLockUpgradeTimed,
 };
 use super::super::seam::{self, ExclusiveState, SharedState, UpgradableState};
-use super::event::{self, Want, read_want};
+use super::event::{self, Want, is_sendable, read_want};
 use super::rwlock::RwLock;
+
+impl<R: RawRwLock, T: ?Sized> RwLock<R, T> {
+    /// What is known where the lock is taken: whether its guards can be sent as well.
+    pub(crate) const TAKEN: LockInfo =
+        Self::INFO.sendable_if(|| is_sendable::<SharedState<R>>() || is_sendable::<ExclusiveState<R>>());
+}
 
 /// Taking and giving up in one mode.
 macro_rules! mode {
@@ -24,7 +29,7 @@ macro_rules! mode {
             #[inline]
             pub(crate) fn $acquire(&self) -> $state<R> {
                 let raw = &self.raw;
-                event::blocking(&self.map, &Self::INFO, $want, || seam::$lock(raw), || seam::$try_lock(raw))
+                event::blocking(&self.map, &Self::TAKEN, $want, || seam::$lock(raw), || seam::$try_lock(raw))
             }
 
             #[track_caller]
@@ -33,7 +38,7 @@ macro_rules! mode {
                 let raw = &self.raw;
                 event::reacquire(
                     &self.map,
-                    &Self::INFO,
+                    &Self::TAKEN,
                     $want,
                     slot,
                     || seam::$lock(raw),
@@ -44,7 +49,7 @@ macro_rules! mode {
             #[track_caller]
             #[inline]
             pub(crate) fn $by_try(&self) -> Option<$state<R>> {
-                event::tried(&self.map, &Self::INFO, $want, seam::$try_lock(&self.raw))
+                event::tried(&self.map, &Self::TAKEN, $want, seam::$try_lock(&self.raw))
             }
 
             /// # Safety
@@ -53,7 +58,7 @@ macro_rules! mode {
             #[track_caller]
             #[inline]
             pub(crate) unsafe fn $release(&self, state: $state<R>) {
-                self.map.release();
+                self.map.release_by_any_thread();
                 // SAFETY: the caller's promise.
                 unsafe { seam::$unlock(&self.raw, state) };
             }
@@ -66,7 +71,7 @@ macro_rules! mode {
             #[track_caller]
             #[inline]
             pub(crate) unsafe fn $release_fair(&self, state: $state<R>) {
-                self.map.release();
+                self.map.release_by_any_thread();
                 // SAFETY: the caller's promise.
                 unsafe { seam::$unlock_fair(&self.raw, state) };
             }
@@ -78,7 +83,7 @@ macro_rules! mode {
             #[inline]
             pub(crate) unsafe fn $yield(&self, state: &mut $state<R>) {
                 // SAFETY: the caller's promise.
-                event::yielded(&self.map, &Self::INFO, $want, || unsafe { seam::$bump(&self.raw, state) });
+                event::yielded(&self.map, &Self::TAKEN, $want, || unsafe { seam::$bump(&self.raw, state) });
             }
         }
 
@@ -86,13 +91,13 @@ macro_rules! mode {
             #[track_caller]
             #[inline]
             pub(crate) fn $for(&self, timeout: R::Duration) -> Option<$state<R>> {
-                event::timed(&self.map, &Self::INFO, $want, || seam::$try_for(&self.raw, timeout))
+                event::timed(&self.map, &Self::TAKEN, $want, || seam::$try_for(&self.raw, timeout))
             }
 
             #[track_caller]
             #[inline]
             pub(crate) fn $until(&self, timeout: R::Instant) -> Option<$state<R>> {
-                event::timed(&self.map, &Self::INFO, $want, || seam::$try_until(&self.raw, timeout))
+                event::timed(&self.map, &Self::TAKEN, $want, || seam::$try_until(&self.raw, timeout))
             }
         }
     };
@@ -169,7 +174,7 @@ impl<R: RawRwLockUpgrade, T: ?Sized> RwLock<R, T> {
         &self,
         slot: &mut ManuallyDrop<UpgradableState<R>>,
     ) -> Option<ExclusiveState<R>> {
-        match self.map.upgrade(&Self::INFO, Wait::Blocking) {
+        match self.map.upgrade(&Self::TAKEN, Wait::Blocking) {
             Verdict::Proceed | Verdict::Measure => None,
             // SAFETY: the caller's promise.
             Verdict::SelfDeadlock => unsafe { self.ask_real_lock(slot) },
@@ -232,7 +237,7 @@ impl<R: RawRwLockUpgradeTimed, T: ?Sized> RwLock<R, T> {
     #[track_caller]
     #[inline]
     pub(crate) fn announce_timed_upgrade(&self) -> Verdict {
-        self.map.upgrade(&Self::INFO, Wait::Timed)
+        self.map.upgrade(&Self::TAKEN, Wait::Timed)
     }
 
     #[track_caller]

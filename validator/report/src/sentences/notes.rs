@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::note::{GateEffect, Note};
+use crate::note::{GateEffect, MovableEffect, Note};
 use lockdep_validator::check::violation::Ordered;
 
 impl fmt::Display for Note {
@@ -31,6 +31,7 @@ impl fmt::Display for Note {
             Self::WriterSeen => {
                 "a writer of this class was seen: a reader queues behind the writer, which waits for the first read"
             }
+            Self::Movable { effect } => movable(*effect),
             Self::DroppedByOwner => {
                 "the owner is dropping the lock, so no thread can be waiting now. Until this point, any thread that \
                  wanted it would have blocked forever."
@@ -58,11 +59,9 @@ impl fmt::Display for Note {
                 );
             }
             Self::OnlyReaders { classes } => {
-                let classes = classes.join("`, `");
-                return write!(
-                    f,
-                    "only readers of `{classes}` were seen: this deadlocks once a writer queues between them"
-                );
+                let (these, rest) =
+                    (classes.join("`, `"), "this deadlocks once a writer queues between them");
+                return write!(f, "only readers of `{these}` were seen: {rest}");
             }
             Self::Owned { .. } | Self::Fresh { .. } => return out_of_reach(self, f),
             Self::CycleCut { n_steps, n_left_out } => {
@@ -128,5 +127,22 @@ fn out_of_reach(note: &Note, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str(if *is_lowered { " The level is `warning` for that reason." } else { "" })
         }
         _ => Ok(()),
+    }
+}
+
+fn movable(effect: MovableEffect) -> &'static str {
+    match effect {
+        MovableEffect::OwnThread => {
+            "the guard of this lock can be sent to another thread, which may hold it now. If none does, this acquisition \
+             never returns."
+        }
+        MovableEffect::OneReader => {
+            "the guard of the first read can be sent to another thread. This becomes an error once the thread that made \
+             the read is seen to end it."
+        }
+        MovableEffect::OneOrder => {
+            "the guard of a held lock can be sent to another thread. This becomes an error once the thread that acquired \
+             the lock is seen to release it."
+        }
     }
 }

@@ -13,6 +13,9 @@ pub(crate) fn title(code: Code, report: &Report, detail: &DetailWords) -> String
     match (code, detail) {
         (_, DetailWords::Assertion(demand)) => assertion(subject, demand),
         (_, DetailWords::Misuse(what)) => misuse(subject, *what),
+        (Code::Recursion, DetailWords::SelfDeadlock) if report.evidence.movable => {
+            format!("this thread acquired `{subject}` before, and may wait for itself now")
+        }
         (Code::Recursion, DetailWords::SelfDeadlock) => {
             format!("this thread already holds `{subject}` and would wait for itself forever")
         }

@@ -1,8 +1,10 @@
 //! Table tests of the engine, rule by rule.
 
 mod contexts;
+mod crowd;
 mod cycles;
 mod fast;
+mod hand_over;
 mod held;
 mod instances;
 mod levels;
