@@ -29,7 +29,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "closed-descriptors",
         attempt: "a daemon closes all descriptors above 2 and opens files of its own",
         promise: "its files hold what it wrote",
-        cost: Cost::Slow,
+        cost: Cost::Quick,
         check: || {
             let env = [("LOCKDEP_DIR", "records"), ("LOCKDEP_OUTPUT", "reports"), ("LOCKDEP_FORMAT", "json")];
             ran(&run("closed-descriptors", &env), "4 4 4")
@@ -40,7 +40,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "closed-standard",
         attempt: "a daemon closes 0, 1 and 2 as well, and opens files of its own",
         promise: "its files hold what it wrote",
-        cost: Cost::Slow,
+        cost: Cost::Quick,
         check: closed_standard_kept,
     },
     Row {
@@ -63,7 +63,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "file-size",
         attempt: "the record grows beyond RLIMIT_FSIZE",
         promise: "no SIGXFSZ",
-        cost: Cost::Slow,
+        cost: Cost::Quick,
         check: || {
             let env = [("LOCKDEP_DIR", "records"), ("LOCKDEP_OUTPUT", "reports")];
             ran(&run("file-size", &env), "done")
@@ -74,7 +74,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "lost-reader",
         attempt: "nobody reads the standard error stream",
         promise: "no SIGPIPE",
-        cost: Cost::Slow,
+        cost: Cost::Quick,
         check: || ran(&run("lost-reader", &[]), "done"),
     },
     Row {
@@ -82,7 +82,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "pipe-as-file",
         attempt: "a variable names a fifo, or a device without an end",
         promise: "no hang, and the name is said",
-        cost: Cost::Slow,
+        cost: Cost::Quick,
         check: pipe_as_file_kept,
     },
     Row {
@@ -90,7 +90,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "unseen-said",
         attempt: "events that could not be looked at, with `LOCKDEP=1` alone",
         promise: "their number is said at the end",
-        cost: Cost::Slow,
+        cost: Cost::Quick,
         check: || {
             let ended = run("unseen-said", &[]);
             ran(&ended, "done")?;
@@ -106,7 +106,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "no-descriptors",
         attempt: "no descriptor is left for the record",
         promise: "the process says that its record could not be written",
-        cost: Cost::Slow,
+        cost: Cost::Quick,
         check: || {
             let ended = run("no-descriptors", &[("LOCKDEP_DIR", "records")]);
             ran(&ended, "done")?;
@@ -118,7 +118,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "change-directory",
         attempt: "the program changes its directory before its first lock",
         promise: "relative names mean the directory it was started in",
-        cost: Cost::Slow,
+        cost: Cost::Quick,
         check: || {
             let directory = tempfile::tempdir().expect("a directory");
             fs::create_dir(directory.path().join("elsewhere")).expect("a directory");

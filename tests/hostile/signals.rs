@@ -30,7 +30,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "fresh-thread-signal",
         attempt: "a profiler's handler takes a lock on threads without state",
         promise: "no hang and no abort",
-        cost: Cost::Slow,
+        cost: Cost::Quick,
         check: || ran(&run("fresh-thread-signal", &[]), "done"),
     },
     Row {
@@ -38,7 +38,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "fresh-thread-context",
         attempt: "the same inside `context::signal().enter()`",
         promise: "no hang and no abort",
-        cost: Cost::Slow,
+        cost: Cost::Quick,
         check: || ran(&run("fresh-thread-context", &[]), "done"),
     },
     Row {
@@ -46,7 +46,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "allocator-locks",
         attempt: "the global allocator takes a lock; threads start and end",
         promise: "no abort",
-        cost: Cost::Slow,
+        cost: Cost::Quick,
         check: || ran(&run("allocator-locks", &[("HOSTILE_ALLOCATOR", "plain")]), "done"),
     },
     Row {
@@ -54,7 +54,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "allocator-context",
         attempt: "the same under `context::allocator()`",
         promise: "no abort",
-        cost: Cost::Slow,
+        cost: Cost::Quick,
         check: || ran(&run("allocator-locks", &[("HOSTILE_ALLOCATOR", "context")]), "done"),
     },
     Row {
@@ -62,7 +62,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "alternate-stack",
         attempt: "a handler on an alternate stack of 8 KiB takes two locks",
         promise: "the stack is large enough",
-        cost: Cost::Slow,
+        cost: Cost::Quick,
         check: || ran(&run("alternate-stack", &[]), "done"),
     },
     Row {
@@ -70,7 +70,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "small-stack",
         attempt: "a report is made on a thread of 16 KiB",
         promise: "the stack is large enough",
-        cost: Cost::Slow,
+        cost: Cost::Quick,
         check: || ran(&run("small-stack", &[]), "done"),
     },
     Row {
@@ -78,7 +78,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "fork-exit",
         attempt: "the parent has a denied report, its forked child exits with 0",
         promise: "the child's status is its own",
-        cost: Cost::Slow,
+        cost: Cost::Quick,
         check: fork_exit_kept,
     },
     Row {
@@ -97,7 +97,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "seccomp",
         attempt: "a new order under strict seccomp",
         promise: "the process survives, or the limits name the case",
-        cost: Cost::Slow,
+        cost: Cost::Quick,
         check: || survives_or_is_named("seccomp", "done", "seccomp"),
     },
     Row {
@@ -105,7 +105,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "address-space",
         attempt: "a report with hardly any address space left",
         promise: "the process survives, or the limits name the case",
-        cost: Cost::Slow,
+        cost: Cost::Quick,
         check: || survives_or_is_named("address-space", "done", "RLIMIT_AS"),
     },
     Row {
@@ -113,7 +113,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "handler-fills-ring",
         attempt: "a handler makes more events than there is room for",
         promise: "no lock seems to stay held",
-        cost: Cost::Slow,
+        cost: Cost::Quick,
         check: || ran_without_error(&run("handler-fills-ring", &[]), "done"),
     },
     Row {
@@ -121,7 +121,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "fork-of-threads",
         attempt: "the forked child of a process with threads takes locks",
         promise: "its stderr is its own",
-        cost: Cost::Slow,
+        cost: Cost::Quick,
         check: || {
             let ended = run("fork-of-threads", &[("LOCKDEP_DIR", "records")]);
             ran(&ended, "done")?;
