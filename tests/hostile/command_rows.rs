@@ -97,10 +97,13 @@ fn has_escape(ended: &Ended) -> bool {
 /// A record of an inversion, in `directory/records`.
 fn record_in(directory: &Path) -> String {
     let ended = run_in(directory, "inversion", &[("LOCKDEP_DIR", "records")]);
-    let mut records = fs::read_dir(directory.join("records")).expect("a record was made");
-    let record = records.next().expect("one process").expect("it can be listed");
+    let entries = fs::read_dir(directory.join("records")).expect("a record was made");
+    let is_record =
+        |path: &std::path::PathBuf| path.extension().is_some_and(|extension| extension == "jsonl");
+    let mut records = entries.filter_map(Result::ok).map(|entry| entry.path()).filter(is_record);
+    let record = records.next().expect("one process");
     assert_eq!(ended.describe(), "exit 0", "{}", ended.stderr);
-    fs::read_to_string(record.path()).expect("it can be read")
+    fs::read_to_string(record).expect("it can be read")
 }
 
 /// The record with another file as the source of everything.
