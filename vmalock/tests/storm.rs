@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program of its own, see Cargo.toml")]
 
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use vmalock::{AddressSpace, PAGE_SIZE, flags, lock_vma_under_rcu, raw, warn};
 
@@ -44,6 +45,10 @@ fn main() -> ExitCode {
     let mut args: Vec<String> = std::env::args().skip(1).collect();
     match args.first().map(String::as_str) {
         Some("--as-storm") => return fault_storm::run(args.drain(1..)),
+        // What the watchdog is for.
+        Some("--hang") => loop {
+            std::thread::park();
+        },
         Some("--matrix") => {
             matrix();
             return ExitCode::SUCCESS;
@@ -77,9 +82,17 @@ fn main() -> ExitCode {
         matrix.as_ref().is_ok_and(|codes| codes.iter().all(|code| code == "LD0010") && !codes.is_empty());
     n_failed += usize::from(!is_right);
     println!("storm the matrix: {matrix:?}: {}", if is_right { "ok" } else { "WRONG" });
+    let hung = run_within(&["--hang"], Duration::from_secs(1));
+    let is_right =
+        hung.as_ref().is_err_and(|(status, said)| *status == reports::HUNG && said.contains("killed"));
+    n_failed += usize::from(!is_right);
+    println!("storm the watchdog: {hung:?}: {}", if is_right { "ok" } else { "WRONG" });
     println!("storm: {n_failed} wrong");
     if n_failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
+
+/// How long one run may take; the longest takes seconds.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// What a wrong command line must be answered with: the status, and what the message must name.
 const MISUSED: &[(&[&str], i32, &[&str])] = &[
@@ -109,8 +122,13 @@ fn verdict(name: &str, said: &Result<String, (i32, String)>, want: &[&str], site
 
 /// Runs this program again with the validator on; what it said on stderr, or its status and what it said.
 fn run(args: &[&str]) -> Result<String, (i32, String)> {
-    let program = std::env::current_exe().map_err(|error| (-1, error.to_string()))?;
-    let output = Command::new(program)
+    run_within(args, LIMIT)
+}
+
+fn run_within(args: &[&str], limit: Duration) -> Result<String, (i32, String)> {
+    let program = std::env::current_exe().map_err(|error| (reports::HUNG, error.to_string()))?;
+    let mut command = Command::new(program);
+    command
         .args(args)
         .env("LOCKDEP", "1")
         .env("LOCKDEP_BACKTRACE", "0")
@@ -118,11 +136,8 @@ fn run(args: &[&str]) -> Result<String, (i32, String)> {
         .env("LOCKDEP_ON_DEADLOCK", "panic")
         .env_remove("LOCKDEP_EXITCODE")
         .env_remove("LOCKDEP_OUTPUT")
-        .env_remove("LOCKDEP_FORMAT")
-        .output()
-        .map_err(|error| (-1, error.to_string()))?;
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    if output.status.success() { Ok(said) } else { Err((output.status.code().unwrap_or(-1), said)) }
+        .env_remove("LOCKDEP_FORMAT");
+    reports::ended(&mut command, limit)
 }
 
 /// The codes of the reports in `said`, in order.

@@ -68,7 +68,14 @@ pub(crate) const ROWS: &[(&str, &[&str])] = &[
     ("M32", &["find::unmapped_during_the_upgrade"]),
     ("M33a", &["find::hit_and_miss"]),
     ("M33b", &["find::grows_a_stack"]),
-    ("M34", &["next::split_between_walk_and_lock_skips_nothing", "next::stale_snapshot_skips_nothing"]),
+    (
+        "M34",
+        &[
+            "next::split_between_walk_and_lock_skips_nothing",
+            "next::stale_snapshot_skips_nothing",
+            "model:walk_over_a_split",
+        ],
+    ),
     ("M35", &["space::split_keeps_a_flag_that_was_set_meanwhile"]),
     ("M36", &["space::merge_keeps_what_was_set_meanwhile"]),
     ("M37", &["events::raw_vma_lock", "events::raw_mmap_lock"]),

@@ -1,7 +1,7 @@
 //! The crate's own sources, compiled once more over loom's primitives, for `models.rs` and `faults.rs`.
 //!
-//! Three files are other ones: `sync` is loom's, `rcu` and `tree` are stubs, because the models call the protocol on
-//! VMAs that they hold in their hands. Everything between is what users get.
+//! A few files are other ones: `sync` and `sleeper` are loom's, `dep`, `held` and `rcu` are stubs, and a snapshot of the tree
+//! is a list. Everything between is what users get.
 
 macro_rules! sources {
     ($($name:ident = $path:literal;)*) => { $(#[path = $path] pub(crate) mod $name;)* };
@@ -17,8 +17,12 @@ sources! {
     dep = "loom_dep.rs";
     exclude = "../../src/exclude.rs";
     held = "loom_held.rs";
+    iterator = "../../src/iterator.rs";
+    lookup = "../../src/lookup.rs";
+    lookup_locked = "../../src/lookup_locked.rs";
     mm = "../../src/mm.rs";
     mmap_lock = "../../src/mmap_lock.rs";
+    node = "loom_node.rs";
     probe = "../../src/probe_on.rs";
     rcu = "loom_rcu.rs";
     rcuwait = "../../src/rcuwait.rs";
@@ -33,6 +37,7 @@ sources! {
     trace = "../../src/trace.rs";
     tree = "loom_tree.rs";
     vma = "../../src/vma.rs";
+    vma_guard = "../../src/vma_guard.rs";
     vma_lock = "../../src/vma_lock.rs";
     warn = "../../src/warn.rs";
 }

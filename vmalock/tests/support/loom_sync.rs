@@ -2,6 +2,7 @@
 
 pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 pub(crate) use loom::sync::{Mutex, MutexGuard};
+pub(crate) use loom::thread::yield_now;
 pub(crate) use loom::thread_local;
 
 /// No spinning: it only multiplies executions.

@@ -11,6 +11,8 @@ use std::time::Duration;
 use loom::thread;
 
 use crate::loom_build::attach::{vma_mark_attached, vma_mark_detached};
+use crate::loom_build::iterator::VmaIterator;
+use crate::loom_build::lookup::lock_next_vma;
 use crate::loom_build::mm::MmRef;
 use crate::loom_build::mmap_lock::{mmap_read_lock, mmap_read_unlock, mmap_write_lock, mmap_write_unlock};
 use crate::loom_build::rcu::rcu_read_lock;
@@ -46,6 +48,7 @@ pub(crate) const MODELS: &[Model] = &[
     Model { name: "killed_writer", invariants: "I10 I11 I12", n_preemptions: 2, body: killed_writer },
     Model { name: "speculation", invariants: "I1", n_preemptions: 3, body: speculation },
     Model { name: "two_writers", invariants: "I1 I3 I13", n_preemptions: 3, body: two_writers },
+    Model { name: "walk_over_a_split", invariants: "I5 I7", n_preemptions: 3, body: walk_over_a_split },
     Model { name: "downgraded_writer", invariants: "I1 I6", n_preemptions: 3, body: downgraded_writer },
 ];
 
@@ -322,4 +325,60 @@ fn downgraded_writer() {
     mmap_read_unlock(&mm);
     assert!(reader.join().unwrap().is_ok_and(|seen| seen == 1 || seen == 2) || vma.is_attached());
     at_rest(&mm, vma, 1);
+}
+
+/// A walk over [1, 3) and [5, 6), while another thread splits the first at 2. Whatever it meets, it skips nothing of what is
+/// mapped all the time, and sees no gap where there is none (`lock_next_vma`, `maps`).
+fn walk_over_a_split() {
+    let (mm, lower) = fixture();
+    let vmas = [(); 2].map(|()| &*Box::leak(Box::new(Vma::new())));
+    let [upper, last] = vmas;
+    let publish = |vma: &'static Vma, start, end| {
+        vma.init(mm.as_raw());
+        set_range(vma, start, end);
+        vma_start_write(vma);
+        vma_mark_attached(vma);
+    };
+    mmap_write_lock(&mm);
+    vma_start_write(lower);
+    set_range(lower, 1, 3);
+    publish(last, 5, 6);
+    mm.mm_mt.edit(|edit| {
+        edit.store(1, 3, lower);
+        edit.store(5, 6, last);
+    });
+    mmap_write_unlock(&mm);
+    let walker = {
+        let mm = mm.clone();
+        thread::spawn(move || {
+            let mut iterator = VmaIterator::new(&mm, 0);
+            let (mut rcu, mut from, mut seen) = (rcu_read_lock(), 1, Vec::new());
+            loop {
+                let next;
+                (rcu, next) = lock_next_vma(rcu, &mut iterator, from);
+                let Some(vma) = next.expect("nobody is killed, and there is room for readers") else { break };
+                seen.push((vma.vm_start().max(from), vma.vm_end()));
+                from = vma.vm_end();
+            }
+            drop(rcu);
+            seen
+        })
+    };
+    mmap_write_lock(&mm);
+    vma_start_write(lower);
+    publish(upper, 2, 3);
+    set_range(lower, 1, 2);
+    mm.mm_mt.edit(|edit| {
+        edit.store(1, 2, lower);
+        edit.store(2, 3, upper);
+    });
+    mmap_write_unlock(&mm);
+    let seen = walker.join().unwrap();
+    assert!(seen == [(1, 3), (5, 6)] || seen == [(1, 2), (2, 3), (5, 6)], "skipped something: {seen:?}");
+    [lower, upper, last].iter().for_each(|vma| at_rest(&mm, vma, 1));
+}
+
+fn set_range(vma: &Vma, start: usize, end: usize) {
+    vma.fields_unchecked().set_vm_start(start);
+    vma.fields_unchecked().set_vm_end(end);
 }

@@ -8,10 +8,16 @@ use std::time::{Duration, Instant};
 /// Runs `command` and returns all that it said on stderr, however it ended; what it had said when it had to be killed after
 /// `limit`.
 pub(crate) fn stderr_of(command: &mut Command, limit: Duration) -> String {
+    ended(command, limit).unwrap_or_else(|(_, said)| said)
+}
+
+/// Runs `command` and returns all that it said on stderr if it succeeded; else its status, and what it said. The status of one
+/// that had to be killed after `limit` is [`HUNG`], and its last line says so.
+pub(crate) fn ended(command: &mut Command, limit: Duration) -> Result<String, (i32, String)> {
     let spawned = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
     let mut child = match spawned {
         Ok(child) => child,
-        Err(error) => return format!("cannot start a child: {error}"),
+        Err(error) => return Err((HUNG, format!("cannot start a child: {error}"))),
     };
     let stderr = child.stderr.take().expect("piped above");
     let (sender, lines) = mpsc::channel();
@@ -25,15 +31,29 @@ pub(crate) fn stderr_of(command: &mut Command, limit: Duration) -> String {
     });
     let end = Instant::now() + limit;
     let mut said = String::new();
-    while let Ok(line) = lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
-        said.push_str(&line);
-        said.push('\n');
+    let has_closed = loop {
+        match lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            Ok(line) => {
+                said.push_str(&line);
+                said.push('\n');
+            }
+            Err(error) => break error == mpsc::RecvTimeoutError::Disconnected,
+        }
+    };
+    if !has_closed {
+        // It hangs.
+        let _ = child.kill();
+        said.push_str(&format!("killed: not done after {} s\n", limit.as_secs()));
     }
-    // It has ended, or it hangs.
-    let _ = child.kill();
-    let _ = child.wait();
-    said
+    match child.wait() {
+        Ok(status) if has_closed && status.success() => Ok(said),
+        Ok(status) => Err((status.code().filter(|_| has_closed).unwrap_or(HUNG), said)),
+        Err(error) => Err((HUNG, format!("cannot wait for a child: {error}"))),
+    }
 }
+
+/// See [`ended`].
+pub(crate) const HUNG: i32 = -1;
 
 /// The lines of source that `report` names as `FILE:LINE:COLUMN`, for files whose name ends in `file`: looked up in `source`.
 pub(crate) fn named_lines<'s>(report: &str, file: &str, source: &'s str) -> Vec<&'s str> {
