@@ -37,6 +37,7 @@ pub(crate) type Gone = SmallVec<[(usize, &'static Vma); 8]>;
 
 impl<P: VmaPayload> AddressSpace<P> {
     /// The VMAs of which a part lies in the range.
+    #[track_caller]
     fn covered<'g>(guard: &'g MmapWriteGuard<'_>, start: usize, end: usize) -> Covered<'g> {
         let mut covered = Covered::new();
         let mut from = start;
@@ -58,8 +59,13 @@ impl<P: VmaPayload> AddressSpace<P> {
         hook: &mut dyn FnMut(&LockedVma<'_, P>),
     ) -> Result<Gone, SpaceError> {
         let mut covered = Self::covered(guard, start, end);
-        lock_all(guard, &covered)?;
+        if !seeded(Fault::M35) {
+            lock_all(guard, &covered)?;
+        }
         self.cut(guard, &mut covered, start, end);
+        if seeded(Fault::M35) {
+            lock_all(guard, &covered)?;
+        }
         let mut gone = Gone::new();
         for vma in covered {
             if seeded(Fault::H8) {

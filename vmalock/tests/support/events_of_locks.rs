@@ -316,7 +316,7 @@ fn operations_of_a_space() {
     let nested = "mmap_lock acquire Exclusive Blocking at Some(1)";
     let copied = [EXCLUDE, vm_by_guard, "vm_lock initialised"];
     let forked =
-        [&["mmap_lock initialised", WRITE, nested], &copied[..], &copied, &[by_guard, by_guard]].concat();
+        [&[WRITE, "mmap_lock initialised", nested], &copied[..], &copied, &[by_guard, by_guard]].concat();
     let child = check(&forked, || space.fork().unwrap());
     drop(child);
 }
