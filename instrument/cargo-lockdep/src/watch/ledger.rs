@@ -27,8 +27,9 @@ pub(super) fn sum(first: Ledger, second: Ledger) -> Ledger {
     }
 }
 
-/// What has to be said about it; `n_records` processes left a record.
-pub(super) fn sentences(ledger: &Ledger, n_records: usize) -> Vec<String> {
+/// What has to be said about it; `n_records` processes left a record, and of these so many lines
+/// cannot be read.
+pub(super) fn sentences(ledger: &Ledger, n_records: usize, n_unreadable: usize) -> Vec<String> {
     let mut sentences = Vec::new();
     let processes = |n: u32| counted(n, "process", "processes");
     let n_lost = ledger.n_lost_records;
@@ -37,6 +38,13 @@ pub(super) fn sentences(ledger: &Ledger, n_records: usize) -> Vec<String> {
             "error: {} could not be opened or written in full, so a report may be missing (exit code {}): is the disk \
              full, or does a process have too few file descriptors? LOCKDEP_DIR names another place",
             counted(n_lost, "record", "records"),
+            crate::exit::RECORD_LOST
+        ));
+    }
+    if n_unreadable > 0 {
+        sentences.push(format!(
+            "error: {} of records cannot be read, so a report may be missing (exit code {})",
+            counted(n_unreadable, "line", "lines"),
             crate::exit::RECORD_LOST
         ));
     }
@@ -73,9 +81,11 @@ mod tests {
         let of = |announced, ended, lost| {
             let ledger =
                 Ledger { n_announced: announced, n_ended: ended, n_lost_records: lost, ..Ledger::default() };
-            sentences(&ledger, (announced - lost) as usize).join("\n")
+            sentences(&ledger, (announced - lost) as usize, 0).join("\n")
         };
         assert_eq!(of(3, 3, 0), "");
+        let unreadable = sentences(&Ledger::default(), 1, 2).join("\n");
+        assert!(unreadable.starts_with("error: 2 lines of records cannot be read"), "{unreadable}");
         assert!(
             of(3, 2, 1).starts_with("error: 1 record could not be opened or written in full"),
             "{}",

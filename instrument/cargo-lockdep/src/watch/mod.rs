@@ -158,7 +158,7 @@ pub(crate) fn summarise(verdict: &Verdict, records: &Path, expects_processes: bo
             "if it hung, it waited for what is not seen: a lock of another kind, or an event such as a message or a `join`",
         );
     }
-    for sentence in ledger::sentences(&verdict.ledger, tally.n_processes) {
+    for sentence in ledger::sentences(&verdict.ledger, tally.n_processes, tally.n_unreadable) {
         say(sentence);
     }
     if !verdict.has_watched() {
