@@ -19,7 +19,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "record-names-file",
         attempt: "a record names /etc/passwd, or a file by `..`, as a source",
         promise: "`report` shows no file from outside the project",
-        cost: Cost::Slow,
+        cost: Cost::Quick,
         check: || {
             shows_nothing_of("/etc/passwd", "root:")?;
             shows_nothing_of("../../../../../../../../etc/passwd", "root:")?;
@@ -31,7 +31,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "record-names-device",
         attempt: "a record names /proc/kmsg; a fifo and a device lie among the records",
         promise: "`report` ends",
-        cost: Cost::Slow,
+        cost: Cost::Quick,
         check: report_ends,
     },
     Row {
@@ -39,7 +39,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "escapes-in-names",
         attempt: "a thread's name holds escape sequences, newlines and `::error::`",
         promise: "what people read is printable, one line stays one line",
-        cost: Cost::Slow,
+        cost: Cost::Quick,
         check: escapes_kept,
     },
     Row {
@@ -47,7 +47,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "escapes-in-arguments",
         attempt: "an argument of a verb holds escape sequences",
         promise: "its error message is printable",
-        cost: Cost::Slow,
+        cost: Cost::Quick,
         check: || {
             let directory = tempfile::tempdir().expect("a directory");
             for args in [["report", "\u{1b}]0;x\u{7}"], ["explain", "\u{1b}[31m"], ["replay", "a\u{1b}[2Jb"]]
@@ -63,7 +63,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "toolchain-file",
         attempt: "the current directory's toolchain file names a compiler",
         promise: "`report` runs none that a directory names",
-        cost: Cost::Slow,
+        cost: Cost::Quick,
         check: toolchain_file_kept,
     },
     Row {
@@ -71,7 +71,7 @@ pub(crate) const ROWS: &[Row] = &[
         name: "empty-cache-home",
         attempt: "`try` with an empty XDG_CACHE_HOME",
         promise: "nothing is put into the current directory",
-        cost: Cost::Slow,
+        cost: Cost::Quick,
         check: || {
             let directory = tempfile::tempdir().expect("a directory");
             let mut command =
