@@ -87,7 +87,7 @@ pub(crate) struct Pending {
 }
 
 thread_local! {
-    /// The state while the word says [`DEFERRED`] or [`DRAIN`]; null if the context interrupted the validator itself.
+    /// The state while the word says [`DEFERRED`] or [`DRAIN`]. INVARIANT: null, or the state of this thread.
     static PARKED: AtomicPtr<Task> = const { AtomicPtr::new(ptr::null_mut()) };
 }
 
@@ -103,7 +103,10 @@ const DRAIN: usize = 3;
 /// The same for a thread that has no state yet.
 const UNBORN: usize = 4;
 
-const LAST_SENTINEL: usize = UNBORN;
+/// [`DEFERRED`], where the state was in use or there is none.
+const DEFERRED_ALONE: usize = 5;
+
+const LAST_SENTINEL: usize = DEFERRED_ALONE;
 
 /// Keeps the compiler from moving what is done to the state across the word that says who has it.
 #[inline(always)]
@@ -244,7 +247,7 @@ fn enter_slow(sentinel: usize) -> Option<Entered> {
             if handler::is_inside(stack) { None } else { Some(unpark()) }
         }
         // The caller puts the event aside.
-        DEFERRED => None,
+        DEFERRED | DEFERRED_ALONE => None,
         _ => {
             names::interrupted();
             runtime::count_unseen();
@@ -311,7 +314,7 @@ fn unpark() -> Entered {
 pub(crate) fn deferred_state() -> Option<Option<&'static mut Task>> {
     match Word::of_this_thread().load().addr() {
         DEFERRED | DRAIN => {}
-        UNBORN => return Some(None),
+        UNBORN | DEFERRED_ALONE => return Some(None),
         _ => return None,
     }
     // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
@@ -329,15 +332,16 @@ pub(crate) struct Interrupted(*mut Task);
 pub(crate) fn enter_deferred() -> Interrupted {
     let found = Word::of_this_thread().load();
     match found.addr() {
-        // A context inside another: nothing is parked anew.
-        DEFERRED => return Interrupted(found),
-        DRAIN => {}
-        // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
-        NOT_STARTED | UNBORN | BUSY => PARKED.with(|parked| parked.store(ptr::null_mut(), Ordering::Relaxed)),
-        // ORDERING: Relaxed, as above.
-        _ => PARKED.with(|parked| parked.store(found, Ordering::Relaxed)),
+        // A context inside another.
+        DEFERRED | DEFERRED_ALONE => return Interrupted(found),
+        NOT_STARTED | UNBORN | BUSY => Word::of_this_thread().mark::<DEFERRED_ALONE>(),
+        DRAIN => Word::of_this_thread().mark::<DEFERRED>(),
+        _ => {
+            // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
+            PARKED.with(|parked| parked.store(found, Ordering::Relaxed));
+            Word::of_this_thread().mark::<DEFERRED>();
+        }
     }
-    Word::of_this_thread().mark::<DEFERRED>();
     fence();
     Interrupted(found)
 }
@@ -350,7 +354,9 @@ pub(crate) fn leave_deferred(interrupted: &Interrupted, now: bool) {
     match found.addr() {
         NOT_STARTED if is_pending => leave_unborn(),
         // Nothing happened, or the use of the state goes on.
-        NOT_STARTED | UNBORN | BUSY | DEFERRED | DRAIN => Word::of_this_thread().store(found),
+        NOT_STARTED | UNBORN | BUSY | DEFERRED | DEFERRED_ALONE | DRAIN => {
+            Word::of_this_thread().store(found);
+        }
         _ if is_pending => Word::of_this_thread().mark::<DRAIN>(),
         _ => Word::of_this_thread().store(found),
     }
@@ -446,6 +452,8 @@ pub(crate) unsafe extern "C" fn finish(task: *mut std::ffi::c_void) {
     // SAFETY: the caller passes what `start` leaked, once; the word says BUSY, so nobody else has a way to it.
     let mut task = unsafe { Box::from_raw(task.as_ptr()) };
     let (stack, is_ending) = (task.get_mut().stack, task.get_mut().is_ending);
+    // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
+    PARKED.with(|parked| parked.store(ptr::null_mut(), Ordering::Relaxed));
     // Freed in there, before the word says that there is no state: the allocator may lock.
     roomy::run(stack, move || {
         deferred::drain(task.get_mut());
