@@ -19,7 +19,7 @@ use crate::command_line;
 /// The crates that are compiled from other sources or wrapped, and those that are built on them:
 /// the oldest and the newest version of each line.
 pub const VERSIONS: [(&str, &[&str]); 3] = [
-    ("lock_api", &["0.1.1", "0.1.5", "0.2.0", "0.3.0", "0.3.4", "0.4.0", "0.4.14", "0.5.0"]),
+    ("lock_api", &["0.1.1", "0.1.5", "0.2.0", "0.3.1", "0.3.4", "0.4.0", "0.4.14", "0.5.0"]),
     ("once_cell", &["1.14.0", "1.21.4"]),
     (
         "parking_lot",
