@@ -33,6 +33,15 @@ fn is_own(file: &str) -> bool {
     file!().strip_suffix("callers.rs").is_some_and(|own| file.starts_with(own))
 }
 
+/// The folder of this crate's sources as debug information spells it where `file!()` is relative.
+///
+/// With `debug = "line-tables-only"` the name of an inlined function has no path, so the file alone shows whose it is.
+const OWN_FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/");
+
+fn is_own_frame(frame: &Frame) -> bool {
+    is_own(&frame.file) || frame.file.starts_with(OWN_FOLDER)
+}
+
 /// What was found at each address of a stack.
 #[derive(Debug, Default)]
 pub(crate) struct Callers {
@@ -77,9 +86,11 @@ impl Callers {
 fn functions(ip: usize, inside: &'static Location<'static>) -> Functions {
     let frames = stack::resolve(ip);
     let is_ours =
-        |frame: &Frame| OURS.iter().any(|start| frame.function.starts_with(start)) || is_own(&frame.file);
+        |frame: &Frame| OURS.iter().any(|start| frame.function.starts_with(start)) || is_own_frame(frame);
     let last_own = frames.iter().rposition(is_ours);
-    let is_outside = |frame: &Frame| !frame.file.is_empty() && frame.line > 0 && !is_hidden(&frame.file);
+    let is_outside = |frame: &Frame| {
+        !frame.file.is_empty() && frame.line > 0 && !is_hidden(&frame.file) && !is_own_frame(frame)
+    };
     let outside = frames.into_iter().skip(last_own.map_or(0, |last| last + 1)).find(is_outside);
     // One for each place of the program that has the library make a lock.
     let leaked = outside.map(|frame| -> &'static Caller {
