@@ -2,6 +2,8 @@
 //!
 //! Source: `lock_vma_under_rcu`, `lock_next_vma` in `mm/mmap_lock.c` (v7.1).
 
+use std::time::Instant;
+
 use super::fault::{Fault, seeded};
 use super::iterator::VmaIterator;
 use super::lookup_locked::find_vma;
@@ -57,6 +59,22 @@ impl std::error::Error for NextVmaError {}
 #[track_caller]
 #[must_use]
 pub fn lock_vma_under_rcu(mm: &Mm, addr: usize) -> Option<VmaReadGuard<'_>> {
+    let mut missed = None;
+    let found = look_up_and_lock(mm, addr, &mut missed);
+    if let Some(since) = missed {
+        mm.events.after_miss.record(since.elapsed());
+    }
+    found
+}
+
+/// [`lock_vma_under_rcu`], which says when it first met a detached VMA.
+#[track_caller]
+#[inline]
+fn look_up_and_lock<'mm>(
+    mm: &'mm Mm,
+    addr: usize,
+    missed: &mut Option<Instant>,
+) -> Option<VmaReadGuard<'mm>> {
     let mut iterator = VmaIterator::new(mm, addr);
     let mut n_misses = 0;
     // Taken after the first miss: nothing is added to a lookup that succeeds.
@@ -92,6 +110,7 @@ pub fn lock_vma_under_rcu(mm: &Mm, addr: usize) -> Option<VmaReadGuard<'_>> {
             }
             Err(StartReadError::Detached) => {
                 mm.events.miss();
+                missed.get_or_insert_with(Instant::now);
                 if is_left_behind(mm, sample) {
                     // The mmap lock's way tells of it.
                     mm.events.abort();

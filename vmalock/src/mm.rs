@@ -10,10 +10,10 @@ use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use super::dep::{DepMap, report_broken};
-use super::fault::{Fault, seeded};
+use super::events::{VmaLockEvents, WaitKind, WaitTimes};
 use super::probe::reached;
 use super::rcuwait::RcuWait;
-use super::rwsem::Rwsem;
+use super::rwsem::{Rwsem, RwsemMode};
 use super::seq::MmLockSeq;
 use super::static_ref::StaticRef;
 use super::step::{Class, Point};
@@ -48,52 +48,6 @@ pub struct Mm {
 #[derive(Debug)]
 #[repr(align(128))]
 struct Apart;
-
-/// How often the VMA lock could not be used (`VMA_LOCK_MISS`, `VMA_LOCK_ABORT` of `/proc/vmstat`).
-///
-/// Counted off the fast path only. Successes and retries are the fault handler's to count.
-#[derive(Debug, Default)]
-pub struct VmaLockEvents {
-    n_miss: AtomicU64,
-    n_abort: AtomicU64,
-}
-
-impl VmaLockEvents {
-    /// Lookups that met a detached VMA and looked again.
-    #[must_use]
-    pub fn n_miss(&self) -> u64 {
-        // ORDERING: Relaxed; a statistic.
-        self.n_miss.load(Ordering::Relaxed)
-    }
-
-    /// Lookups that gave up: the caller takes the mmap lock instead.
-    #[must_use]
-    pub fn n_abort(&self) -> u64 {
-        // ORDERING: Relaxed; a statistic.
-        self.n_abort.load(Ordering::Relaxed)
-    }
-
-    /// Begins to count anew, for a new life of the address space.
-    fn reset(&self) {
-        // ORDERING: Relaxed; a statistic.
-        self.n_miss.store(0, Ordering::Relaxed);
-        // ORDERING: Relaxed; as above.
-        self.n_abort.store(0, Ordering::Relaxed);
-    }
-
-    pub(crate) fn miss(&self) {
-        // ORDERING: Relaxed; a statistic.
-        self.n_miss.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn abort(&self) {
-        if seeded(Fault::M45) {
-            return;
-        }
-        // ORDERING: Relaxed; a statistic.
-        self.n_abort.fetch_add(1, Ordering::Relaxed);
-    }
-}
 
 /// Added to the count of a structure that was used after its end.
 const LEAKED: u32 = 1 << 30;
@@ -137,6 +91,20 @@ impl Mm {
     #[must_use]
     pub fn vma_lock_events(&self) -> &VmaLockEvents {
         &self.events
+    }
+
+    /// How long waits in this address space took.
+    #[must_use]
+    pub fn wait_times(&self, kind: WaitKind) -> WaitTimes {
+        let waits = match kind {
+            WaitKind::MmapRead => self.mmap_lock.waits(RwsemMode::Read),
+            WaitKind::MmapWrite => self.mmap_lock.waits(RwsemMode::Write),
+            WaitKind::VmaWrite => &self.vma_writer_wait.waits,
+            WaitKind::AfterAbort => &self.events.after_abort,
+            WaitKind::AfterRetry => &self.events.after_retry,
+            WaitKind::AfterMiss => &self.events.after_miss,
+        };
+        waits.times()
     }
 
     /// How many tasks queue for the mmap lock; for reports and tests.
@@ -205,6 +173,8 @@ impl MmRef {
         mm.dep_map.init();
         mm.mm_lock_seq.reset();
         mm.events.reset();
+        mm.mmap_lock.reset_waits();
+        mm.vma_writer_wait.waits.reset();
         // ORDERING: Relaxed; as the rest, published together with the reference.
         mm.is_tree_stale.store(false, Ordering::Relaxed);
         // ORDERING: Relaxed; only uniqueness matters.

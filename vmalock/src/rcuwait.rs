@@ -8,6 +8,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::events::Waits;
 use super::fault::{Fault, seeded};
 use super::probe::reached;
 use super::static_ref::StaticRef;
@@ -23,13 +24,15 @@ pub(crate) const STALL: Duration = Duration::from_secs(10);
 pub struct RcuWait {
     // INVARIANT: set only by the owner of the mmap write lock, and none when it releases it (I11).
     task: StaticRef<TaskStruct>,
+    /// Waits that slept.
+    pub(crate) waits: Waits,
 }
 
 impl RcuWait {
     /// Makes a wait without a waiter (`rcuwait_init`).
     #[must_use]
     pub fn new() -> Self {
-        Self { task: StaticRef::none() }
+        Self { task: StaticRef::none(), waits: Waits::default() }
     }
 
     /// Sleeps until `condition` holds (`rcuwait_wait_event`).
@@ -94,6 +97,9 @@ impl RcuWait {
         };
         // ORDERING: Relaxed; a waker that still sees the task wakes it for nothing, which every wait tolerates.
         self.task.store(None, Ordering::Relaxed);
+        if let Some(since) = since {
+            self.waits.record(since.elapsed());
+        }
         result
     }
 

@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use super::events::Waits;
 use super::sync::{AtomicU64, AtomicUsize, Mutex, Ordering, has_passed, lock, n_spins};
 use super::task::{Interrupted, TaskState, TaskStruct, current_id};
 
@@ -53,6 +54,8 @@ pub(crate) struct Rwsem {
     // INVARIANT: the id of the task that holds it for writing, 0 if none does.
     owner: AtomicU64,
     queue: Mutex<VecDeque<Arc<Waiter>>>,
+    /// Waits for reading, and for writing, that slept.
+    waits: [Waits; 2],
 }
 
 #[derive(Debug)]
@@ -67,7 +70,12 @@ struct Waiter {
 
 impl Rwsem {
     pub(crate) fn new() -> Self {
-        Self { count: AtomicUsize::new(0), owner: AtomicU64::new(0), queue: Mutex::new(VecDeque::new()) }
+        Self {
+            count: AtomicUsize::new(0),
+            owner: AtomicU64::new(0),
+            queue: Mutex::new(VecDeque::new()),
+            waits: Default::default(),
+        }
     }
 
     /// `down_read`, `down_read_killable`.
@@ -217,6 +225,15 @@ impl Rwsem {
         lock(&self.queue).len()
     }
 
+    /// How long those waited who slept.
+    pub(crate) fn waits(&self, mode: RwsemMode) -> &Waits {
+        &self.waits[usize::from(mode == RwsemMode::Write)]
+    }
+
+    pub(crate) fn reset_waits(&self) {
+        self.waits.iter().for_each(Waits::reset);
+    }
+
     #[cold]
     fn down_slow(&self, mode: RwsemMode, state: TaskState) -> Result<(), Interrupted> {
         for _ in 0..n_spins() {
@@ -242,7 +259,12 @@ impl Rwsem {
         let since = Instant::now();
         loop {
             match self.look(&waiter, state, since) {
-                Some(result) => return result,
+                Some(result) => {
+                    if result.is_ok() {
+                        self.waits(mode).record(since.elapsed());
+                    }
+                    return result;
+                }
                 None => waiter.task.sleep_up_to(HANDOFF),
             }
         }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::atomic::AtomicUsize;
+use std::time::Instant;
 
 use super::fault::{Fault, seeded};
 use super::find::{FaultOrigin, find_for_fault};
@@ -83,6 +84,7 @@ impl<P: VmaPayload> AddressSpace<P> {
         mut handler: impl FnMut(&FaultVma<'_, P>) -> Result<R, Retry>,
     ) -> Result<R, SpaceError> {
         let early_flags = if seeded(Fault::H6) { self.flags_without_lock(addr) } else { None };
+        let mut waits = &self.mm.events.after_abort;
         if let Some(vma) = lock_vma_under_rcu(&self.mm, addr) {
             if !allows(early_flags.unwrap_or_else(|| vma.vm_flags()), access) {
                 return Err(SpaceError::AccessDenied);
@@ -90,17 +92,23 @@ impl<P: VmaPayload> AddressSpace<P> {
             if access == Access::Read || vma.anon_vma() != 0 || self.prepare_anon_vma(&vma) {
                 let result = handler(&FaultVma::new(self.locked(vma.as_raw()), addr, true));
                 if let Ok(done) = result {
+                    self.mm.events.success();
                     return Ok(done);
                 }
             }
             // VM_FAULT_RETRY: the VMA lock is dropped here, before the mmap lock is waited for.
+            self.mm.events.retry();
+            waits = &self.mm.events.after_retry;
         }
         let outer = if seeded(Fault::H10) { Some(self.mm.read()) } else { None };
         if outer.is_some() {
             reached(Point::BetweenUpgradeLocks);
         }
         loop {
-            let found = find_for_fault(&self.mm, addr, FaultOrigin::User)?;
+            let since = Instant::now();
+            let found = find_for_fault(&self.mm, addr, FaultOrigin::User);
+            waits.record(since.elapsed());
+            let found = found?;
             let vma = found.vma();
             if !allows(vma.vm_flags(), access) {
                 return Err(SpaceError::AccessDenied);

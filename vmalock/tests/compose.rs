@@ -250,3 +250,46 @@ fn a_panic_of_the_program_leaves_no_lock() {
         assert_eq!(n_gone, Ok(3));
     });
 }
+
+/// Each way of a fault is counted, and so are the waits that slept.
+#[test]
+fn faults_and_waits_are_counted() {
+    let space = AddressSpace::new();
+    space.map(10 * P, 4 * P, RW).expect("free");
+    let mm = space.mm();
+    let counts = || {
+        let events = mm.vma_lock_events();
+        (events.n_success(), events.n_retry(), events.n_abort(), events.n_miss())
+    };
+    (0..5).for_each(|_| assert!(space.fault(10 * P, Access::Read).is_ok()));
+    assert_eq!(counts(), (5, 0, 0, 0));
+    assert_eq!(space.fault(20 * P, Access::Read).map(drop), Err(SpaceError::NotMapped));
+    assert_eq!(counts(), (5, 0, 1, 0));
+    space
+        .fault_or_retry_with(10 * P, Access::Read, |vma| {
+            if vma.resolved().under_vma_lock { Err(Retry) } else { Ok(()) }
+        })
+        .expect("mapped");
+    assert_eq!(counts(), (5, 1, 1, 0));
+    let n = |kind| mm.wait_times(kind).n();
+    use vmalock::WaitKind as K;
+    assert_eq!(K::ALL.map(n), [0, 0, 0, 1, 1, 0]);
+    // A writer that sleeps until a reader of the VMA leaves, and a reader that sleeps until it is done.
+    let guard = lock_vma_under_rcu(mm, 10 * P).expect("nobody writes");
+    std::thread::scope(|scope| {
+        scope.spawn(|| space.unmap(10 * P, P).expect("a good range"));
+        // It is in the mmap lock and waits for us.
+        while !mm.has_waiting_writer() {
+            std::thread::yield_now();
+        }
+        scope.spawn(|| drop(mm.read()));
+        while mm.n_queued() == 0 {
+            std::thread::yield_now();
+        }
+        // Until the writer has been asleep for longer than it spins: the clock says so, nothing else does.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        drop(guard);
+    });
+    assert_eq!([K::MmapRead, K::MmapWrite, K::VmaWrite].map(n), [1, 0, 1]);
+    assert!(mm.wait_times(K::VmaWrite).percentile(100).is_some_and(|most| most.as_micros() > 1000));
+}

@@ -15,6 +15,7 @@ sources! {
     assert = "../../src/assert.rs";
     attach = "../../src/attach.rs";
     dep = "loom_dep.rs";
+    events = "../../src/events.rs";
     exclude = "../../src/exclude.rs";
     held = "loom_held.rs";
     iterator = "../../src/iterator.rs";

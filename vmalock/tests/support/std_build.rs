@@ -17,6 +17,7 @@ sources! {
     attach = "../../src/attach.rs";
     cache = "../../src/cache.rs";
     dep = "../../src/dep.rs";
+    events = "../../src/events.rs";
     exclude = "../../src/exclude.rs";
     exit = "../../src/exit.rs";
     expand = "../../src/expand.rs";
