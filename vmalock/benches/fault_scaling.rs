@@ -1,7 +1,7 @@
-//! Throughput of finding and locking random VMAs while some operations write: per-VMA lock, mmap lock, and a map behind
-//! the usual locks: `cargo bench -p vmalock --bench fault_scaling [-- --vmas N --threads N]`.
+//! Throughput of finding and locking random VMAs while some operations write: per-VMA lock, mmap lock, a map behind
+//! the usual locks, and the crate's own tree behind one of them: `cargo bench -p vmalock --bench fault_scaling [-- --vmas N --threads N]`.
 //!
-//! The four take turns, several times, in one run; the table shows medians in million operations a second, and how many
+//! All take turns, several times, in one run; the table shows medians in million operations a second, and how many
 //! times the throughput of the better RwLock the per-VMA lock has. Each turn warms its own memory up before the clock
 //! starts, or it would measure what the others left in the caches.
 #![expect(clippy::print_stdout, reason = "a bench prints")]
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 mod support;
 
-use support::{MmapLock, ParkingLot, PerVma, Random, Space, Std, address, median, read_one};
+use support::{LockedTree, MmapLock, ParkingLot, PerVma, Random, Space, Std, address, median, read_one};
 
 const N_ROUNDS: usize = 5;
 const WARM_UP: Duration = Duration::from_millis(30);
@@ -81,13 +81,14 @@ fn main() {
     let is_validated = std::env::var_os("LOCKDEP").is_some_and(|value| value == "1");
     println!("validator {}; million operations a second", if is_validated { "on" } else { "off" });
     println!(
-        "   VMAs  threads          writes   per-VMA  mmap lock       std  parking_lot   per-VMA / best RwLock"
+        "   VMAs  threads          writes   per-VMA  mmap lock       std  parking_lot  own tree   per-VMA / best RwLock  / own tree"
     );
     let (sizes, threads) = (chosen("--vmas", &[10, 1_000, 100_000]), chosen("--threads", &[1, 2]));
     for &n_vmas in &sizes {
         let (per_vma, mmap_lock) = (PerVma::new(n_vmas), MmapLock(PerVma::new(n_vmas)));
         let (std, parking_lot) = (Std::new(n_vmas), ParkingLot::new(n_vmas));
-        let spaces: [&dyn Space; 4] = [&per_vma, &mmap_lock, &std, &parking_lot];
+        let locked_tree = LockedTree::new(n_vmas);
+        let spaces: [&dyn Space; 5] = [&per_vma, &mmap_lock, &std, &parking_lot, &locked_tree];
         for &n_threads in &threads {
             for (mix, protects, replaces) in MIXES {
                 let mut samples = vec![Vec::new(); spaces.len()];
@@ -98,12 +99,14 @@ fn main() {
                 }
                 let medians: Vec<f64> = samples.iter_mut().map(|samples| median(samples)).collect();
                 println!(
-                    "{n_vmas:>7} {n_threads:>8} {mix:>15} {:>9.2} {:>10.2} {:>9.2} {:>12.2} {:>16.2} x",
+                    "{n_vmas:>7} {n_threads:>8} {mix:>15} {:>9.2} {:>10.2} {:>9.2} {:>12.2} {:>9.2} {:>16.2} x {:>13.2} x",
                     medians[0],
                     medians[1],
                     medians[2],
                     medians[3],
+                    medians[4],
                     medians[0] / medians[2].max(medians[3]),
+                    medians[0] / medians[4],
                 );
             }
         }

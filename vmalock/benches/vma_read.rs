@@ -13,7 +13,7 @@ use vmalock::{PAGE_SIZE, lock_vma_under_rcu, raw, rcu_read_lock};
 
 mod support;
 
-use support::{MmapLock, ParkingLot, PerVma, Random, Space, Std, address, median, read_one};
+use support::{LockedTree, MmapLock, ParkingLot, PerVma, Random, Space, Std, address, median, read_one};
 
 const N_ROUNDS: usize = 31;
 const N_PER_ROUND: usize = 20_000;
@@ -107,8 +107,10 @@ fn lookups(n_vmas: usize) {
     let per_vma = PerVma::new(n_vmas);
     let mmap_lock = MmapLock(PerVma::new(n_vmas));
     let (std, parking_lot) = (Std::new(n_vmas), ParkingLot::new(n_vmas));
-    let spaces: [(&str, &dyn Space); 4] = [
+    let locked_tree = LockedTree::new(n_vmas);
+    let spaces: [(&str, &dyn Space); 5] = [
         ("per-VMA lock", &per_vma),
+        ("parking_lot RwLock, own tree", &locked_tree),
         ("mmap lock", &mmap_lock),
         ("std RwLock<BTreeMap>", &std),
         ("parking_lot RwLock<BTreeMap>", &parking_lot),

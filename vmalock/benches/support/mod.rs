@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::hint::black_box;
 
-use vmalock::{AddressSpace, MmapReadGuard, PAGE_SIZE, flags, lock_vma_under_rcu, raw};
+use vmalock::{
+    AddressSpace, MmapReadGuard, PAGE_SIZE, VmaIterator, flags, lock_vma_under_rcu, raw, rcu_read_lock,
+};
 
 /// First address of VMA `n`; each has two pages and a page between them.
 pub(crate) fn address(n: usize) -> usize {
@@ -148,6 +150,33 @@ impl Space for ParkingLot {
         if removed.is_some() {
             self.0.write().insert(addr, (addr + LEN, flags::READ));
         }
+    }
+}
+
+/// A `parking_lot::RwLock` around this crate's own tree, so that the lock is compared and not the tree. A lookup pins the epoch
+/// as well, because the tree has no other way in; under the lock that would not be needed.
+pub(crate) struct LockedTree(parking_lot_0_12::RwLock<PerVma>);
+
+impl LockedTree {
+    pub(crate) fn new(n_vmas: usize) -> Self {
+        Self(parking_lot_0_12::RwLock::new(PerVma::new(n_vmas)))
+    }
+}
+
+impl Space for LockedTree {
+    fn read(&self, addr: usize) -> Option<usize> {
+        let guard = self.0.read();
+        let rcu = rcu_read_lock();
+        let vma = VmaIterator::new(guard.0.mm(), addr).walk(&rcu)?;
+        Some(vma.fields_unchecked().vm_flags())
+    }
+
+    fn write(&self, addr: usize, vm_flags: usize) {
+        self.0.write().write(addr, vm_flags);
+    }
+
+    fn replace(&self, addr: usize) {
+        self.0.write().replace(addr);
     }
 }
 

@@ -31,12 +31,12 @@ const RECORDS: [(&str, &str); 2] = [
     ("java, the first 620 calls", include_str!("../traces/java.strace")),
 ];
 
-struct Options {
-    threads: Vec<usize>,
-    n_faults: usize,
-    n_rounds: usize,
-    validator: String,
-    files: Vec<String>,
+pub(crate) struct Options {
+    pub(crate) threads: Vec<usize>,
+    pub(crate) n_faults: usize,
+    pub(crate) n_rounds: usize,
+    pub(crate) validator: String,
+    pub(crate) files: Vec<String>,
 }
 
 fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
@@ -119,19 +119,8 @@ fn run_child(args: &[String], validator: &str) -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-/// Replays the records that come with the example; whether all was as it should be. For the test.
-pub(crate) fn replays_right(threads: &[usize], n_faults: usize) -> bool {
-    let options = Options {
-        threads: threads.to_vec(),
-        n_faults,
-        n_rounds: 1,
-        validator: "as it is".to_owned(),
-        files: Vec::new(),
-    };
-    run(&options) == Ok(true)
-}
-
-fn run(options: &Options) -> Result<bool, String> {
+/// Replays; whether all was as it should be.
+pub(crate) fn run(options: &Options) -> Result<bool, String> {
     println!("validator {}, {} faults after each operation", options.validator, options.n_faults);
     println!(
         "{:<26} {:>7} {:>9} {:>9} {:>7} {:>7} {:>7} {:>6}  waits that slept: n, median, 99 % (mmap read | mmap write | VMA)",
@@ -241,7 +230,7 @@ fn replay(space: &AddressSpace, ops: &[Op], base: usize, options: &Options) {
             next += 1;
             let Some(&(start, len)) = mapped.iter().rev().nth(next % 8) else { break };
             let addr = start + next * PAGE_SIZE * 7 % len;
-            let access = if next % 4 == 0 { Access::Write } else { Access::Read };
+            let access = if next.is_multiple_of(4) { Access::Write } else { Access::Read };
             // Which of them are refused is the record's business.
             let _ = space.fault(addr, access);
         }
