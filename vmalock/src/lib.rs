@@ -43,7 +43,7 @@
 //!
 //! # Writing a user of these locks
 //!
-//! [`AddressSpace`] is one: read `space.rs`, `space_edit.rs`, `find.rs` and `expand.rs`. The pattern of a fault is
+//! [`AddressSpace`] is one: read `space.rs`, `space_edit.rs`, `space_guard.rs`, `find.rs` and `expand.rs`. The pattern of a fault is
 //! `lock_vma_under_rcu`, on `None` [`lock_mm_and_find_vma`]. The pattern of a change is `write`, look up, `start_write`,
 //! modify, drop. A new VMA is allocated, filled, write-locked, attached, stored in the tree, in this order; a VMA that goes
 //! is write-locked, detached, cleared from the tree, freed. The functions for that are in [`raw`], under the kernel's names.

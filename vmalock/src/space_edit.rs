@@ -41,7 +41,9 @@ impl<P: VmaPayload> AddressSpace<P> {
     fn covered<'g>(guard: &'g MmapWriteGuard<'_>, start: usize, end: usize) -> Covered<'g> {
         let mut covered = Covered::new();
         let mut from = start;
-        while let Some(vma) = guard.find_vma(from).filter(|vma| vma.vm_start() < end) {
+        while from < end
+            && let Some(vma) = guard.find_vma(from).filter(|vma| vma.vm_start() < end)
+        {
             covered.push(vma);
             from = vma.vm_end();
         }

@@ -293,3 +293,13 @@ fn faults_and_waits_are_counted() {
     assert_eq!([K::MmapRead, K::MmapWrite, K::VmaWrite].map(n), [1, 0, 1]);
     assert!(mm.wait_times(K::VmaWrite).percentile(100).is_some_and(|most| most.as_micros() > 1000));
 }
+
+/// What the documentation shows is a program that compiles.
+#[test]
+fn the_page_shows_the_example() {
+    let page = include_str!("../../docs/src/vmalock.md");
+    assert!(
+        page.contains(include_str!("../examples/first_steps.rs")),
+        "docs/src/vmalock.md: copy first_steps.rs into it"
+    );
+}
