@@ -67,6 +67,7 @@ impl Recorder {
             task: new.task.0,
             segment: new.segment,
             direct: new.direct,
+            unpublished: new.unpublished,
             gates: new.gates.iter().filter_map(|gate| hash(gate.class())).collect(),
             guards: new.guards.iter().filter_map(|guard| hash(guard.class())).collect(),
             // Names of frames cost tens of milliseconds for the first; a record has to be cheap.

@@ -43,6 +43,13 @@ impl Bounds {
         self.low <= address && address < self.high
     }
 
+    /// The part that is in use: from the caller's frame on. Both zero on another stack, of a signal handler or a coroutine.
+    pub(crate) fn in_use(self) -> (usize, usize) {
+        let marker = 0_u8;
+        let here = (&raw const marker).addr();
+        if self.contains(here) { (here, self.high) } else { (0, 0) }
+    }
+
     /// How much room is left below the address, which lies on the stack; `None` if it does not.
     pub(crate) fn room_below(self, address: usize) -> Option<usize> {
         self.contains(address).then(|| address - self.low)
@@ -58,6 +65,10 @@ mod tests {
         let here = 0_u8;
         let bounds = Bounds::of_this_thread();
         assert!(bounds.contains((&raw const here).addr()));
+        let (start, end) = bounds.in_use();
+        assert!((start..end).contains(&(&raw const here).addr()) && Bounds::UNKNOWN.in_use() == (0, 0));
+        let boxed = Box::new(0_u8);
+        assert!(!(start..end).contains(&(&raw const *boxed).addr()));
         let other = std::thread::spawn(Bounds::of_this_thread).join().expect("it only asks");
         assert!(!other.contains((&raw const here).addr()));
         assert_eq!(bounds.room_below(bounds.high), None);

@@ -220,21 +220,13 @@ fn nanoseconds(duration: std::time::Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use lockdep_validator::{AcquireFlags, Subclass, Wait};
+    use lockdep_validator::Wait;
 
     use super::*;
 
     fn acquire(lock: u64) -> Acquire {
-        Acquire {
-            lock: LockId::new(ClassId::from_index(3).expect("small"), lock),
-            address: 0,
-            subclass: Subclass::ZERO,
-            mode: Mode::Exclusive,
-            wait: Wait::Blocking,
-            flags: AcquireFlags::NONE,
-            nest: None,
-            site: Site(9),
-        }
+        let lock = LockId::new(ClassId::from_index(3).expect("small"), lock);
+        Acquire::new(lock, Mode::Exclusive, Wait::Blocking, Site(9))
     }
 
     #[test]

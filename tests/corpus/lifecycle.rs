@@ -71,7 +71,7 @@ fn poison(lock: &Arc<Mutex<u8>>) {
 
 fn poisoned_goes_on() {
     let a = Arc::new(Mutex::new(0));
-    let b = Mutex::new('b');
+    let b = Arc::new(Mutex::new('b'));
     poison(&a);
     assert!(a.is_poisoned());
     {

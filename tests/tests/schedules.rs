@@ -30,6 +30,22 @@ fn an_error_has_a_schedule_that_hangs_and_what_hangs_is_told() {
     assert!(enough, "{n_programs} programs, {n_hang} hang, {n_errors} errors, {n_gated} gated");
 }
 
+#[test]
+fn what_a_section_makes_for_itself_is_no_error() {
+    let (mut n_hang, mut n_errors, mut n_unpublished) = (0, 0, 0);
+    for seed in 0..600_u64 {
+        let program = schedule::make_with_made(&mut Seed(0x3ade_0000 + seed));
+        let agreed = match schedule::compare(&program, seed % 2 == 0, copies(&program)) {
+            Ok(agreed) => agreed,
+            Err(difference) => panic!("seed {seed}: {difference}\n{program:#?}"),
+        };
+        n_hang += u32::from(agreed.hangs);
+        n_errors += u32::from(agreed.level == Some(Level::Error));
+        n_unpublished += u32::from(agreed.unpublished);
+    }
+    assert!(n_hang > 30 && n_errors > 20 && n_unpublished > 10, "{n_hang} hang, {n_errors}, {n_unpublished}");
+}
+
 fn lock(name: char) -> Lock {
     // A to D are classes with one lock each as far as these programs go.
     let class = "ABCD".find(name).expect("one of four");
@@ -91,6 +107,17 @@ proptest! {
     #[test]
     fn no_program_that_shrinks(choices in prop::collection::vec(any::<u16>(), 0..60), one_thread in any::<bool>()) {
         let program = schedule::make(&mut choices.iter());
+        if let Err(difference) = schedule::compare(&program, one_thread, copies(&program)) {
+            prop_assert!(false, "{difference}\n{program:#?}");
+        }
+    }
+
+    #[test]
+    fn no_program_that_makes_locks_and_shrinks(
+        choices in prop::collection::vec(any::<u16>(), 0..60),
+        one_thread in any::<bool>(),
+    ) {
+        let program = schedule::make_with_made(&mut choices.iter());
         if let Err(difference) = schedule::compare(&program, one_thread, copies(&program)) {
             prop_assert!(false, "{difference}\n{program:#?}");
         }

@@ -140,6 +140,16 @@ faults! {
     NoReportOnce,
     /// A search visits each class once (the kernel's first hole).
     SearchShadows,
+    /// An order onto an object that no other thread can have counts as any other.
+    UnpublishedCounts,
+    /// Another thread at an unpublished object takes nothing back.
+    TakenBackIgnored,
+    /// An unpublished object that lies elsewhere counts as if it had not moved.
+    MoveIgnored,
+    /// An order that was seen on unpublished objects stays so when it is seen on another.
+    PublishingIgnored,
+    /// The class of an unpublished object is not watched.
+    UnpublishedUnwatched,
 }
 
 /// Whether `fault` is switched on.
@@ -156,20 +166,23 @@ mod switch {
     use super::Fault;
 
     /// One bit for each fault.
-    static CURRENT: AtomicU64 = AtomicU64::new(0);
-    const _: () = assert!(Fault::ALL.len() < u64::BITS as usize, "a bit for each fault");
+    static CURRENT: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
+    const _: () = assert!(Fault::ALL.len() <= 2 * u64::BITS as usize, "a bit for each fault");
 
     /// Switches these faults on and every other off.
     pub fn set(faults: &[Fault]) {
-        let bits = faults.iter().fold(0, |bits, fault| bits | 1 << *fault as u8);
-        // ORDERING: Relaxed: a test switches before it starts the engine, or the threads that run it; nothing is published by it.
-        CURRENT.store(bits, Ordering::Relaxed);
+        let bits = faults.iter().fold(0_u128, |bits, fault| bits | 1 << *fault as u8);
+        for (index, word) in CURRENT.iter().enumerate() {
+            // ORDERING: Relaxed: a test switches before it starts the engine, or the threads that run it; nothing is published by it.
+            word.store((bits >> (64 * index)) as u64, Ordering::Relaxed);
+        }
     }
 
     /// Whether `fault` is switched on.
     pub fn is(fault: Fault) -> bool {
+        let number = fault as usize;
         // ORDERING: Relaxed: see `set`.
-        CURRENT.load(Ordering::Relaxed) & 1 << fault as u8 != 0
+        CURRENT[number / 64].load(Ordering::Relaxed) >> (number % 64) & 1 != 0
     }
 }
 

@@ -18,7 +18,7 @@ pub mod fault;
 pub mod graph;
 pub mod state;
 
-pub use base::event::{Acquire, AcquireFlags};
+pub use base::event::{Acquire, AcquireFlags, OwnStack};
 pub use base::id::{ClassHash, ClassId, LockId, StackId, Subclass, TaskId};
 pub use base::mode::{Mode, Wait};
 pub use base::site::Site;

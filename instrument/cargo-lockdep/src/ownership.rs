@@ -39,7 +39,8 @@ pub(crate) fn lower(report: &mut Report, sources: &Sources) {
         report.code.known(),
         Some(Code::SameClassOrder | Code::CircularDependency | Code::RecursiveFairRead)
     );
-    if report.evidence.is_out_of_reach() || !is_about_order {
+    let evidence = &report.evidence;
+    if evidence.owned || evidence.fresh || !is_about_order {
         return;
     }
     let mut known = places(report).filter_map(|(place, hash)| {

@@ -6,9 +6,9 @@
 
 use std::panic::Location;
 
-use lockdep_validator::{Acquire, AcquireFlags, LockId, Mode, Subclass, Wait};
+use lockdep_validator::{Acquire, AcquireFlags, LockId, Mode, OwnStack, Subclass, Wait};
 
-use crate::hook::{ClassKey, LockInfo, LockMap, Slot, Verdict};
+use crate::hook::{AcquireOptions, ClassKey, LockInfo, LockMap, LockRef, Slot, Verdict};
 use crate::site::site;
 use crate::task::{self, Task};
 
@@ -78,6 +78,8 @@ fn plain(slot: &Slot, lock: LockId, mode: Mode, wait: Wait, caller: &'static Loc
         flags: AcquireFlags::NONE,
         nest: None,
         site: site(caller),
+        is_first: false,
+        own_stack: OwnStack::UNKNOWN,
     }
 }
 
@@ -94,7 +96,14 @@ fn acquire_fresh<K: ClassKey, H: How>(map: &LockMap<K>, info: &LockInfo) -> Verd
         let lock = slot.fill(runtime.validator.another_lock(context, class));
         runtime.validator.acquire_known(context, &plain(slot, lock, H::MODE, H::WAIT, caller))
     });
-    if is_known { Verdict::Proceed } else { acquire_unknown::<K, H>(map, info) }
+    if is_known { Verdict::Proceed } else { acquire_first::<K, H>(map, info) }
+}
+
+/// The first acquisition of a lock, where it is looked at. It may have got its id above.
+#[inline(never)]
+#[track_caller]
+fn acquire_first<K: ClassKey, H: How>(map: &LockMap<K>, info: &LockInfo) -> Verdict {
+    look_at::<H>(map.as_ref(info), &AcquireOptions { is_first: true, ..AcquireOptions::new() })
 }
 
 /// An acquisition that the fast path does not know: locks of one class nested, something new, or a thread that is not in order.
@@ -104,14 +113,18 @@ fn acquire_unknown<K: ClassKey, H: How>(map: &LockMap<K>, info: &LockInfo) -> Ve
     if knows_instances(map.slot(), H::MODE, H::WAIT, Location::caller()) {
         return Verdict::Proceed;
     }
-    let lock = map.as_ref(info);
-    let options = crate::hook::AcquireOptions::new();
+    look_at::<H>(map.as_ref(info), &AcquireOptions::new())
+}
+
+#[inline(always)]
+#[track_caller]
+fn look_at<H: How>(lock: LockRef<'_>, options: &AcquireOptions) -> Verdict {
     match H::WAIT {
         Wait::Try => {
-            super::try_acquired(lock, H::MODE, &options);
+            super::try_acquired(lock, H::MODE, options);
             Verdict::Proceed
         }
-        wait => super::acquire(lock, H::MODE, wait, &options),
+        wait => super::acquire(lock, H::MODE, wait, options),
     }
 }
 

@@ -17,7 +17,7 @@ mod wound_wait;
 
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
-use lockdep_validator::{Acquire, LockId, Mode, Outcome, Site, TaskContext, Validator, Wait};
+use lockdep_validator::{Acquire, LockId, Mode, Outcome, OwnStack, Site, TaskContext, Validator, Wait};
 
 use crate::deferred::Aside;
 use crate::fault;
@@ -64,8 +64,9 @@ pub(crate) fn acquire(lock: LockRef<'_>, mode: Mode, wait: Wait, options: &Acqui
     }
     let Some(mut entered) = entered.outside_handlers() else { return aside() };
     let task = entered.task();
+    let is_first = options.is_first || !lock.slot.is_used();
     let Some(id) = id_of(task, &lock) else { return Verdict::Proceed };
-    let event = event(&lock, id, mode, wait, options, caller);
+    let event = placed(task, event(&lock, id, mode, wait, options, caller), is_first);
     let outcome = judge(|| task.runtime.validator.acquire(&mut task.context, &event, &task.runtime.stacks));
     if outcome.is_clean() && task.errand.is_none() {
         return Verdict::Proceed;
@@ -135,8 +136,9 @@ fn try_new(
     options: &AcquireOptions,
     caller: &'static Location<'static>,
 ) -> Option<Acquire> {
+    let is_first = options.is_first || !lock.slot.is_used();
     let id = id_of(task, lock)?;
-    let event = event(lock, id, mode, Wait::Try, options, caller);
+    let event = placed(task, event(lock, id, mode, Wait::Try, options, caller), is_first);
     let outcome = judge(|| task.runtime.validator.acquire(&mut task.context, &event, &task.runtime.stacks));
     if !outcome.is_clean() {
         try_found(task, &event, outcome);
@@ -384,7 +386,15 @@ fn event(
         flags: options.flags,
         nest: options.nest,
         site: site(caller),
+        is_first: false,
+        own_stack: OwnStack::UNKNOWN,
     }
+}
+
+/// The event with what is known of where the stack lies.
+fn placed(task: &Task, event: Acquire, is_first: bool) -> Acquire {
+    let (start, end) = task.stack.in_use();
+    Acquire { is_first, own_stack: OwnStack { start, end }, ..event }
 }
 
 /// Runs the engine. A panic in it is a fault of ours: it turns validation off and never reaches the program.

@@ -38,13 +38,15 @@ pub struct AcquireOptions {
     pub(crate) subclass: Subclass,
     pub(crate) nest: Option<LockId>,
     pub(crate) flags: AcquireFlags,
+    /// Whether the lock was given its id for this acquisition.
+    pub(crate) is_first: bool,
 }
 
 impl AcquireOptions {
     /// An ordinary acquisition.
     #[inline]
     pub const fn new() -> Self {
-        Self { subclass: Subclass::ZERO, nest: None, flags: AcquireFlags::NONE }
+        Self { subclass: Subclass::ZERO, nest: None, flags: AcquireFlags::NONE, is_first: false }
     }
 
     /// At this nesting level of the class: each level is ordered as a class of its own (the kernel's `mutex_lock_nested`).

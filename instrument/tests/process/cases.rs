@@ -104,7 +104,10 @@ pub(crate) fn run(name: &str) {
         "locking_allocator" => crate::signals::locking_allocator(),
         #[cfg(target_os = "linux")]
         other if crate::harm::run_case(other) => {}
-        other => panic!("no case is called {other}"),
+        other => match other.strip_prefix("just_made_") {
+            Some(how) => crate::just_made::case(how),
+            None => panic!("no case is called {other}"),
+        },
     }
 }
 

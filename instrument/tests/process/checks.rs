@@ -55,6 +55,10 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     ),
     ("a_declared_order_is_enforced", a_declared_order_is_enforced),
     ("a_class_keeps_its_first_order", a_class_keeps_its_first_order),
+    (
+        "an_order_with_a_lock_that_was_just_made_is_no_error",
+        crate::just_made::an_order_with_a_lock_that_was_just_made_is_no_error,
+    ),
 ];
 
 /// A fresh folder for one check.

@@ -14,6 +14,7 @@ mod contention;
 mod exceptions;
 #[cfg(target_os = "linux")]
 mod harm;
+mod just_made;
 #[cfg(target_os = "linux")]
 mod late;
 #[cfg(target_os = "linux")]

@@ -115,11 +115,17 @@ fn oracle_differs() -> bool {
 /// Whether the levels and the interleavings of some small program part.
 fn schedules_differ() -> bool {
     (0..N_PROGRAMS).any(|seed| {
-        let program = schedule::make(&mut Seed(0x5c4e_d01e_0000 + seed));
-        let n_copies = if program.len() == 2 { 2 } else { 1 };
-        let result =
-            panic::catch_unwind(AssertUnwindSafe(|| schedule::compare(&program, seed % 2 == 0, n_copies)));
-        !matches!(result, Ok(Ok(_)))
+        let programs = [
+            schedule::make(&mut Seed(0x5c4e_d01e_0000 + seed)),
+            schedule::make_with_made(&mut Seed(0x3ade_0000 + seed)),
+        ];
+        programs.into_iter().any(|program| {
+            let n_copies = if program.len() == 2 { 2 } else { 1 };
+            let one_thread = seed % 2 == 0;
+            let result =
+                panic::catch_unwind(AssertUnwindSafe(|| schedule::compare(&program, one_thread, n_copies)));
+            !matches!(result, Ok(Ok(_)))
+        })
     })
 }
 

@@ -7,8 +7,8 @@
 
 use lockdep_validator::state::class::ClassAttributes;
 use lockdep_validator::{
-    Acquire, Code, Config, Level, LockClassKey, LockId, Mode, NoStacks, Site, TaskContext, TaskId, Validator,
-    Violation, Wait,
+    Acquire, Code, Config, Level, LockClassKey, LockId, Mode, NoStacks, OwnStack, Site, TaskContext, TaskId,
+    Validator, Violation, Wait,
 };
 use rustc_hash::FxHashSet;
 
@@ -31,8 +31,21 @@ pub type Section = Vec<Step>;
 const N_CLASSES: usize = 4;
 const N_PAIRS: usize = 2;
 
+/// The number of a lock, beside the two of its class, that a section makes on its own stack: every thread has one of its own. It is
+/// first acquired while another lock is held.
+pub const MADE: usize = 2;
+
 /// Makes a program of two or three sections and at most twelve events.
 pub fn make(choices: &mut dyn Choices) -> Vec<Section> {
+    program(false, choices)
+}
+
+/// The same, of sections that make locks of their own.
+pub fn make_with_made(choices: &mut dyn Choices) -> Vec<Section> {
+    program(true, choices)
+}
+
+fn program(makes: bool, choices: &mut dyn Choices) -> Vec<Section> {
     let n_sections = 2 + choices.below(2);
     let n_acquisitions: &[u64] = match n_sections {
         // Four in one: what is held around two dependencies of one thread does not keep that thread apart from itself.
@@ -40,11 +53,12 @@ pub fn make(choices: &mut dyn Choices) -> Vec<Section> {
         2 => &[3, 3],
         _ => &[2, 2, 2],
     };
-    n_acquisitions.iter().map(|n| section(*n, choices)).collect()
+    n_acquisitions.iter().map(|n| section(*n, makes, choices)).collect()
 }
 
-fn section(n_acquisitions: u64, choices: &mut dyn Choices) -> Section {
+fn section(n_acquisitions: u64, makes: bool, choices: &mut dyn Choices) -> Section {
     let (mut steps, mut held, mut left) = (Vec::new(), Vec::new(), n_acquisitions);
+    let mut made = Vec::new();
     while left > 0 || !held.is_empty() {
         if left == 0 || (!held.is_empty() && choices.below(5) == 0) {
             // Mostly the newest one.
@@ -57,7 +71,9 @@ fn section(n_acquisitions: u64, choices: &mut dyn Choices) -> Section {
         left -= 1;
         let class = below(choices, N_CLASSES);
         let is_pair = class < N_PAIRS;
-        let lock = Lock { class, instance: if is_pair { below(choices, 2) } else { 0 } };
+        let can_make = makes && is_pair && (!held.is_empty() || made.contains(&class));
+        let n_locks = if can_make { 3 } else { 2 };
+        let lock = Lock { class, instance: if is_pair { below(choices, n_locks) } else { 0 } };
         let mode = match choices.below(4) {
             0 if !is_pair => Mode::Shared,
             1 if !is_pair => Mode::SharedRecursive,
@@ -71,6 +87,9 @@ fn section(n_acquisitions: u64, choices: &mut dyn Choices) -> Section {
         // A try by the holder never gets the lock: in a run there is nothing to see.
         if held.contains(&lock) && wait != Wait::Blocking {
             continue;
+        }
+        if lock.instance == MADE {
+            made.push(class);
         }
         steps.push(Step::Acquire(lock, mode, wait));
         held.push(lock);
@@ -102,16 +121,26 @@ pub fn judge(program: &[Section], one_thread: bool) -> Vec<Violation> {
     let mut n_steps = 0;
     for (index, section) in program.iter().enumerate() {
         let task = &mut tasks[if one_thread { 0 } else { index }];
+        let mut made: Vec<Option<LockId>> = vec![None; N_CLASSES];
         for step in section {
             n_steps += 1;
+            let (Step::Acquire(lock, ..) | Step::Release(lock)) = step;
+            let is_made = lock.instance == MADE;
+            let is_first = is_made && made[lock.class].is_none();
+            if is_first {
+                made[lock.class] = Some(validator.new_lock(task, locks[lock.class][0].class()));
+            }
+            let id = made[lock.class].filter(|_| is_made).unwrap_or_else(|| locks[lock.class][lock.instance]);
             let outcome = match step {
-                Step::Acquire(lock, mode, wait) => {
-                    let event = Acquire::new(locks[lock.class][lock.instance], *mode, *wait, Site(n_steps));
+                Step::Acquire(_, mode, wait) => {
+                    let event = Acquire::new(id, *mode, *wait, Site(n_steps));
+                    // Where a section's own locks lie.
+                    let own_stack = OwnStack { start: 1 << 20, end: 1 << 30 };
+                    let address = if is_made { own_stack.start } else { 0 };
+                    let event = Acquire { address, is_first, own_stack, ..event };
                     validator.acquire(task, &event, &NoStacks)
                 }
-                Step::Release(lock) => {
-                    validator.release(task, locks[lock.class][lock.instance], Site(n_steps))
-                }
+                Step::Release(_) => validator.release(task, id, Site(n_steps)),
             };
             let hangs = outcome.is_self_deadlock();
             found.extend(outcome.into_findings().map(|found| found.violations).unwrap_or_default());
@@ -165,7 +194,10 @@ impl<'a> World<'a> {
 
     /// Whether the thread at `index` gets the lock it wants. A fair reader queues behind a writer that waits.
     fn is_granted(&self, threads: &[Thread], index: usize, lock: Lock, mode: Mode) -> bool {
-        let held = threads.iter().flat_map(|thread| self.held(*thread)).filter(|(other, _)| *other == lock);
+        // What a section makes is another lock in each thread.
+        let is_met = |other: usize| lock.instance != MADE || other == index;
+        let threads_met = threads.iter().enumerate().filter(|(other, _)| is_met(*other));
+        let held = threads_met.flat_map(|(_, thread)| self.held(*thread)).filter(|(other, _)| *other == lock);
         let (mut n_writers, mut n_readers) = (0, 0);
         for (_, mode) in held {
             if mode == Mode::Exclusive { n_writers += 1 } else { n_readers += 1 }
@@ -262,6 +294,8 @@ pub struct Agreed {
     pub level: Option<Level>,
     /// Whether a gate lock lowered something.
     pub gated: bool,
+    /// Whether an order with a lock that a section made lowered something.
+    pub unpublished: bool,
 }
 
 /// Compares the engine's levels with what can hang. Where the engine gives no error, `n_copies` threads run each section.
@@ -279,12 +313,13 @@ pub fn compare(program: &[Section], one_thread: bool, n_copies: usize) -> Result
     };
     let level = found.iter().filter(is_order).map(|violation| violation.level).max();
     let gated = found.iter().any(|violation| violation.evidence.gate.is_some());
+    let unpublished = found.iter().any(|violation| violation.evidence.unpublished);
     let told: Vec<_> = found.iter().map(|violation| (violation.code, violation.level)).collect();
     if level == Some(Level::Error) {
         // A ring may need a section as often as it has dependencies of that section.
         let hangs = (1..=3).any(|n_copies| hangs(program, n_copies));
         return if hangs {
-            Ok(Agreed { hangs, level, gated })
+            Ok(Agreed { hangs, level, gated, unpublished })
         } else {
             Err(format!("{told:?}, and no schedule hangs"))
         };
@@ -293,5 +328,5 @@ pub fn compare(program: &[Section], one_thread: bool, n_copies: usize) -> Result
     if hangs && level < Some(Level::Warning) {
         return Err(format!("a schedule hangs, and the engine says {told:?}"));
     }
-    Ok(Agreed { hangs, level, gated })
+    Ok(Agreed { hangs, level, gated, unpublished })
 }

@@ -272,6 +272,7 @@ impl Builder<'_> {
             declared: evidence.declared,
             owned: false,
             fresh: false,
+            unpublished: evidence.unpublished,
         }
     }
 

@@ -239,11 +239,16 @@ pub struct ReportEvidence {
     /// Whether the source shows that a side of it took a lock that its function had made and not yet returned.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fresh: bool,
+    /// Whether an order of the cycle was seen only where no other thread could have the inner lock: it lay on the stack of the thread
+    /// that took it, which was the first to do so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unpublished: bool,
 }
 
 impl ReportEvidence {
-    /// Whether the source shows a lock that no other thread could reach, so that the threads as they were seen do not hang.
+    /// Whether the source, or the run, shows a lock that no other thread could reach, so that the threads as they were seen do not
+    /// hang.
     pub fn is_out_of_reach(&self) -> bool {
-        self.owned || self.fresh
+        self.owned || self.fresh || self.unpublished
     }
 }

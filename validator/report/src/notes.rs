@@ -57,6 +57,9 @@ fn cycle_notes(report: &Report, notes: &mut Vec<Note>) {
             (false, false) => Note::OtherObjects,
         });
     }
+    if evidence.unpublished {
+        notes.push(Note::JustMade);
+    }
     if evidence.sibling {
         notes.push(Note::Sibling);
     }

@@ -169,6 +169,9 @@ pub struct DependencyRecord {
     /// Whether it was seen without a lock in between, which would connect the two anyway.
     #[serde(default = "is_direct", skip_serializing_if = "Clone::clone")]
     pub direct: bool,
+    /// Whether no other thread could have `to`, as far as was seen. A later line takes it back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unpublished: bool,
     /// Classes held exclusively, besides `from`, when `to` was acquired; each had one lock so far.
     #[serde(default, with = "hash_list", skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<ClassHash>,

@@ -58,6 +58,8 @@ pub struct NewDependency {
     pub kind: DependencyKind,
     /// Whether it was seen without a lock in between, which would connect the two anyway.
     pub direct: bool,
+    /// Whether no other thread could have `to`, as far as was seen. It is listed again once that is so no more.
+    pub unpublished: bool,
     /// Other locks held exclusively around it, each the only one of its class so far.
     pub gates: Vec<LockId>,
     /// Other locks held exclusively around it, of classes with several.

@@ -53,6 +53,30 @@ pub struct Acquire {
     pub nest: Option<LockId>,
     /// Where the program asks for the lock.
     pub site: Site,
+    /// Whether the lock object was never acquired before. Evidence only, looked at when the acquisition is not known.
+    pub is_first: bool,
+    /// Where the stack of the task lies. Evidence only, as above: an order that ends in an object that was first acquired on the task's
+    /// own stack is no side of a deadlock until another task is seen at the object.
+    pub own_stack: OwnStack,
+}
+
+/// The addresses of the stack that a task runs on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct OwnStack {
+    /// The lowest.
+    pub start: usize,
+    /// One past the highest.
+    pub end: usize,
+}
+
+impl OwnStack {
+    /// Not known: no address lies there.
+    pub const UNKNOWN: Self = Self { start: 0, end: 0 };
+
+    /// Whether an object at this address lies on the stack.
+    pub const fn contains(self, address: usize) -> bool {
+        self.start <= address && address < self.end
+    }
 }
 
 impl Acquire {
@@ -68,6 +92,8 @@ impl Acquire {
             flags: AcquireFlags::NONE,
             nest: None,
             site,
+            is_first: false,
+            own_stack: OwnStack::UNKNOWN,
         }
     }
 }

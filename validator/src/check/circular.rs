@@ -2,11 +2,12 @@
 
 use super::judge::{self, FoundCycle};
 use super::knowledge::Knowledge;
+use super::unpublished::{UnpublishedOrder, Standing};
 use super::view::{View, Wanted};
 use crate::base::mode::{Mode, Wait};
 use crate::config::Config;
 use crate::fault::{self, Fault};
-use crate::graph::{Added, Gates, Kind, PathStep};
+use crate::graph::{Added, Gate, Gates, Kind, PathStep, Witness};
 use crate::state::held::HeldLock;
 use crate::state::registry::fact;
 
@@ -16,6 +17,8 @@ pub(crate) struct Recorded {
     pub(crate) step: PathStep,
     /// Whether the kind was never seen before on this dependency.
     pub(crate) is_new: bool,
+    /// Whether it was known, but only from objects that no other thread could have.
+    pub(crate) is_published_now: bool,
     /// Whether that, or that no lock in between connects the two, is news.
     pub(crate) is_listed: bool,
     /// Whether a cycle may have closed, or a known one may have become surer.
@@ -96,12 +99,22 @@ pub(crate) fn can_wait(config: &Config, wait: Wait) -> bool {
     }
 }
 
+/// One dependency as it was seen.
+struct Sighted<'a> {
+    step: PathStep,
+    witness: Witness,
+    gates: &'a [Gate],
+    direct: bool,
+    standing: Standing,
+}
+
 /// Records the dependency of the wanted lock on one holder.
 pub(crate) fn record(
     view: &View<'_>,
     knowledge: &mut Knowledge,
     holder: Holder,
     wanted: &Wanted,
+    (mut standing, is_new_chain): (Standing, bool),
 ) -> Option<Recorded> {
     let Holder { index: holder, direct } = holder;
     let held = &view.task.held[holder];
@@ -113,32 +126,79 @@ pub(crate) fn record(
     let kind: Kind = View::kind(held.mode, acquisition.mode, acquisition.wait);
     let step = PathStep { from, to: acquisition.class, kind };
     let gates = view.gates(holder);
-    let known = knowledge.graph.edge_mut(from, acquisition.class).and_then(|edge| edge.sighting_mut(kind));
-    if let Some(sighting) = known {
+    if !knowledge.unpublished.is_known_to_others(held, wanted) {
+        standing = Standing::Published;
+    }
+    if standing == Standing::Unpublished {
+        let witness = view.witness(holder, acquisition);
+        let order = |gates| UnpublishedOrder { kind, witness, gates, direct, is_of_locks: false };
+        if !knowledge.unpublished.note(acquisition.lock, &gates, order) {
+            standing = Standing::Published;
+        }
+    }
+    // A chain that is known has news only of dependencies that were seen on unpublished objects so far.
+    let is_news = || {
+        let edge = knowledge.graph.edge(step.from, step.to);
+        let is_unpublished = edge.is_some_and(|edge| edge.kinds().contains(kind));
+        is_unpublished && !knowledge.graph.is_published(&step) && !fault::is(Fault::PublishingIgnored)
+    };
+    if !is_new_chain && (standing == Standing::Unpublished || !is_news()) {
+        return None;
+    }
+    let witness = view.witness(holder, acquisition);
+    Some(add(view, knowledge, &Sighted { step, witness, gates: &gates, direct, standing }))
+}
+
+/// Records a dependency that was seen on an object which turns out to be published.
+pub(crate) fn publish(view: &View<'_>, knowledge: &mut Knowledge, order: &UnpublishedOrder) -> Recorded {
+    let UnpublishedOrder { kind, witness, gates, direct, .. } = order;
+    let step = PathStep { from: witness.from.class, to: witness.to.class, kind: *kind };
+    let (gates, standing) = (gates.all(), Standing::Published);
+    add(view, knowledge, &Sighted { step, witness: *witness, gates, direct: *direct, standing })
+}
+
+fn add(view: &View<'_>, knowledge: &mut Knowledge, seen: &Sighted<'_>) -> Recorded {
+    let Sighted { step, direct, gates, .. } = *seen;
+    let is_published = seen.standing == Standing::Published;
+    let nothing = Recorded { step, is_new: false, is_published_now: false, is_listed: false, search: false };
+    let edge = knowledge.graph.edge(step.from, step.to);
+    let is_first = edge.is_none();
+    let is_known = edge.is_some_and(|edge| edge.kinds().contains(step.kind));
+    let counts = is_known && knowledge.graph.is_published(&step);
+    if counts || (is_known && !is_published) {
+        let edge = knowledge.graph.edge_mut(step.from, step.to);
+        let Some(sighting) = edge.and_then(|edge| edge.sighting_mut(step.kind)) else { return nothing };
         sighting.count = sighting.count.saturating_add(1);
-        let narrowed = sighting.gates.narrow(&gates);
+        if !is_published {
+            // What no other thread could meet neither protects nor exposes what others do.
+            return nothing;
+        }
+        let search = sighting.gates.narrow(gates);
         let is_listed = direct && !sighting.direct;
         sighting.direct |= direct;
-        return Some(Recorded { step, is_new: false, is_listed, search: narrowed });
+        return Recorded { is_listed, search, ..nothing };
     }
-    let is_first = knowledge.graph.edge(from, acquisition.class).is_none();
-    let witness = view.witness(holder, acquisition);
-    let added = knowledge.graph.add(from, acquisition.class, kind, &witness);
-    for gate in &gates {
+    let added = knowledge.graph.add_seen(step.from, step.to, step.kind, &seen.witness, is_published);
+    for gate in gates {
         if let Some(record) = view.record(gate.lock.class()) {
             record.note(fact::GATE);
         }
     }
-    if let Some(sighting) =
-        knowledge.graph.edge_mut(from, acquisition.class).and_then(|edge| edge.sighting_mut(kind))
-    {
+    let edge = knowledge.graph.edge_mut(step.from, step.to);
+    if let Some(sighting) = edge.and_then(|edge| edge.sighting_mut(step.kind)) {
         sighting.direct = direct;
-        sighting.gates = Gates::new(&gates);
-        sighting.witness_gates = Gates::new(&gates);
+        sighting.gates = Gates::new(gates);
+        sighting.witness_gates = Gates::new(gates);
     }
     let closes = matches!(added, Added::New { closes: true });
     let skipped = fault::is(Fault::NewKindNotSearched) && !is_first;
-    Some(Recorded { step, is_new: true, is_listed: true, search: closes && !skipped })
+    Recorded {
+        is_new: !is_known,
+        is_published_now: is_known,
+        is_listed: true,
+        search: closes && !skipped,
+        ..nothing
+    }
 }
 
 /// The surest cycle through a recorded dependency.

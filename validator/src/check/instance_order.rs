@@ -5,6 +5,7 @@ use super::judge;
 use super::knowledge::Knowledge;
 use super::lowered::Judged;
 use super::recursion;
+use super::unpublished::{UnpublishedOrder, Standing};
 use super::view::{View, Wanted};
 use crate::base::event::Acquire;
 use crate::base::id::LockId;
@@ -12,7 +13,7 @@ use crate::base::mix::extend;
 use crate::base::mode::{Mode, Wait};
 use crate::config::SameClassPolicy;
 use crate::fault::{self, Fault};
-use crate::graph::{Added, Kind, PathStep};
+use crate::graph::{Added, Gate, Kind, PathStep, Witness};
 use crate::state::registry::fact;
 use crate::state::task::TaskContext;
 
@@ -75,7 +76,8 @@ pub(crate) fn record(
     knowledge: &mut Knowledge,
     holder: usize,
     wanted: &Wanted,
-    new_fn: impl FnOnce(Kind),
+    mut standing: Standing,
+    new_fn: impl FnOnce(Kind, Standing),
 ) -> Option<(Vec<PathStep<LockId>>, Judged)> {
     let held = &view.task.held[holder];
     let acquisition = wanted.acquisition;
@@ -83,18 +85,52 @@ pub(crate) fn record(
         return None;
     }
     let kind = View::kind(held.mode, acquisition.mode, acquisition.wait);
-    let added = knowledge.instances.add(held.lock, acquisition.lock, kind);
-    let lost_gate = knowledge
-        .note_pair((held.lock, acquisition.lock), &view.gates(holder), || view.witness(holder, acquisition));
-    for lock in [held.lock, acquisition.lock] {
+    let gates = view.gates(holder);
+    if !knowledge.unpublished.is_known_to_others(held, wanted) {
+        standing = Standing::Published;
+    }
+    if standing == Standing::Unpublished {
+        let witness = view.witness(holder, acquisition);
+        let order = |gates| UnpublishedOrder { kind, witness, gates, direct: true, is_of_locks: true };
+        if !knowledge.unpublished.note(acquisition.lock, &gates, order) {
+            standing = Standing::Published;
+        }
+    }
+    let step = PathStep { from: held.lock, to: acquisition.lock, kind };
+    let (closes, is_new) =
+        add(view, knowledge, step, (&gates, standing), || view.witness(holder, acquisition));
+    if is_new {
+        new_fn(kind, standing);
+    }
+    if closes { judge::strongest_instance_cycle(view, knowledge, step) } else { None }
+}
+
+/// Remembers an order that ends in an object which turns out to be published.
+pub(crate) fn publish(
+    view: &View<'_>,
+    knowledge: &mut Knowledge,
+    order: &UnpublishedOrder,
+) -> Option<(Vec<PathStep<LockId>>, Judged)> {
+    let UnpublishedOrder { kind, witness, gates, .. } = order;
+    let step = PathStep { from: witness.from.lock, to: witness.to.lock, kind: *kind };
+    let (closes, _) = add(view, knowledge, step, (gates.all(), Standing::Published), || *witness);
+    if closes { judge::strongest_instance_cycle(view, knowledge, step) } else { None }
+}
+
+/// Whether a cycle may have closed or become surer, and whether the order is news.
+fn add(
+    view: &View<'_>,
+    knowledge: &mut Knowledge,
+    step: PathStep<LockId>,
+    (gates, standing): (&[Gate], Standing),
+    witness_fn: impl FnOnce() -> Witness,
+) -> (bool, bool) {
+    let is_published = standing == Standing::Published;
+    let added = knowledge.instances.add_seen(step.from, step.to, step.kind, is_published);
+    let lost_gate = knowledge.note_pair((step.from, step.to), gates, standing, witness_fn);
+    for lock in [step.from, step.to] {
         view.registry.note_ordered(lock.class());
     }
-    if matches!(added, Added::New { .. }) {
-        new_fn(kind);
-    }
-    if !lost_gate && !matches!(added, Added::New { closes: true }) {
-        return None;
-    }
-    let closing = PathStep { from: held.lock, to: acquisition.lock, kind };
-    judge::strongest_instance_cycle(view, knowledge, closing)
+    let closes = lost_gate || matches!(added, Added::New { closes: true });
+    (closes, matches!(added, Added::New { .. }))
 }

@@ -4,6 +4,7 @@
 //! or have one lock each; else a *warning*. It is at most a warning if it needs a writer that was never seen to queue
 //! between two readers, and a *note* if it needs an acquisition with a timeout, or if two of its dependencies were only seen
 //! under one lock, a gate, that keeps them apart. A writer that has to queue is one more that waits: a gate keeps it apart as well.
+//! It is at most a warning, too, if one of its dependencies was seen only where no other thread could have the inner lock.
 //! Each reason can only go away, so levels only rise.
 //!
 //! A gate whose class has several locks is only half a reason: a known chain is not looked at again when it runs under another
@@ -16,6 +17,7 @@
 use super::cycle::{self, Seen};
 use super::knowledge::Knowledge;
 use super::lowered::{FairRead, Judged};
+use super::unpublished::Standing;
 use super::view::View;
 use super::violation::{Evidence, Level};
 use crate::base::id::{ClassId, LockId};
@@ -65,12 +67,17 @@ pub(crate) fn strongest_cycle(
     let gated = knowledge.classes_with_gated_writers();
     let free_fn = |class| view.writer_seen(class) && !gated.contains(&class);
     let seen_fn = |class| view.writer_seen(class);
-    let filters = [
-        SearchFilter { timed: false, queued_writer: QueuedWriter::Seen(&free_fn), escaping: &[] },
-        SearchFilter { timed: false, queued_writer: QueuedWriter::Seen(&seen_fn), escaping: &[] },
-        SearchFilter { timed: false, ..SearchFilter::ALL },
-        SearchFilter::ALL,
+    let untimed = SearchFilter { timed: false, ..SearchFilter::ALL };
+    let of_writers = [
+        SearchFilter { queued_writer: QueuedWriter::Seen(&free_fn), ..untimed },
+        SearchFilter { queued_writer: QueuedWriter::Seen(&seen_fn), ..untimed },
+        untimed,
     ];
+    // Without an unpublished object both halves are the same.
+    let n_halves = if knowledge.unpublished.is_used() { 2 } else { 1 };
+    let published = of_writers.map(|filter| SearchFilter { published: true, ..filter });
+    let halves = [published, of_writers];
+    let filters = halves.into_iter().take(n_halves).flatten().chain([SearchFilter::ALL]);
     let mut best: Option<FoundCycle> = None;
     for filter in filters {
         let Some(found) = ungated_cycle(view, knowledge, closing, &filter) else { continue };
@@ -198,14 +205,15 @@ pub(crate) fn judge(view: &View<'_>, knowledge: &mut Knowledge, path: &[PathStep
     let writer_seen = waits_for_seen_writers(view, path);
     let sure_fn = |step: &PathStep| knowledge.is_sure(Order::Classes(step.from, step.to));
     let movable = path.iter().any(|step| view.is_movable(step.from) && !sure_fn(step));
+    let unpublished = path.iter().any(|step| !knowledge.graph.is_published(step));
     let level = match () {
         () if timed || trusted.is_some() || movable => Level::Note,
-        () if !closes || !writer_seen => Level::Warning,
+        () if !closes || !writer_seen || unpublished => Level::Warning,
         () => Level::Error,
     };
     let gate = trusted.or_else(|| gates.first().copied().filter(|_| !closes)).map(LockId::class);
     let evidence =
-        Evidence { same_instances, gate, writer_seen, timed, declared, movable, ..Evidence::default() };
+        Evidence { same_instances, gate, writer_seen, timed, declared, movable, unpublished, ..Evidence::default() };
     Judged { level, evidence }
 }
 
@@ -246,9 +254,13 @@ fn instances_close(view: &View<'_>, knowledge: &mut Knowledge, path: &[PathStep]
     let gates = cycle::witness_gates(&knowledge.graph, path);
     for (step, gates) in seen.iter().zip(&gates) {
         let pair = (step.witness.from.lock, step.witness.to.lock);
-        knowledge.instances.add(pair.0, pair.1, step.kind);
+        let path_step =
+            PathStep { from: step.witness.from.class, to: step.witness.to.class, kind: step.kind };
+        let is_published = knowledge.graph.is_published(&path_step);
+        let standing = if is_published { Standing::Published } else { Standing::Unpublished };
+        knowledge.instances.add_seen(pair.0, pair.1, step.kind, is_published);
         // What a lost gate raises is being judged.
-        let _ = knowledge.note_pair(pair, gates.all(), || step.witness);
+        let _ = knowledge.note_pair(pair, gates.all(), standing, || step.witness);
     }
     let gates = gates.iter().map(Gates::all).chain(writers(view, knowledge, path));
     let gates: Vec<&[Gate]> = gates.collect();
@@ -276,7 +288,8 @@ pub(crate) fn instance_cycle(
     closing: PathStep<LockId>,
 ) -> Option<Vec<PathStep<LockId>>> {
     let seen_fn = |class| view.writer_seen(class);
-    let filter = SearchFilter { timed: false, queued_writer: QueuedWriter::Seen(&seen_fn), escaping: &[] };
+    let queued_writer = QueuedWriter::Seen(&seen_fn);
+    let filter = SearchFilter { timed: false, published: true, queued_writer, escaping: &[] };
     closed_instances(knowledge, closing, &filter)
 }
 
@@ -286,8 +299,10 @@ pub(crate) fn strongest_instance_cycle(
     knowledge: &mut Knowledge,
     closing: PathStep<LockId>,
 ) -> Option<(Vec<PathStep<LockId>>, Judged)> {
+    let untimed = SearchFilter { timed: false, ..SearchFilter::ALL };
     let path = instance_cycle(view, knowledge, closing)
-        .or_else(|| closed_instances(knowledge, closing, &SearchFilter { timed: false, ..SearchFilter::ALL }))
+        .or_else(|| closed_instances(knowledge, closing, &SearchFilter { published: true, ..untimed }))
+        .or_else(|| closed_instances(knowledge, closing, &untimed))
         .or_else(|| closed_instances(knowledge, closing, &SearchFilter::ALL))?;
     let judged = judge_instances(view, knowledge, &path);
     Some((path, judged))
@@ -314,14 +329,15 @@ pub(crate) fn judge_instances(view: &View<'_>, knowledge: &Knowledge, path: &[Pa
     let trusted = gates.iter().copied().find(|gate| are_exact || view.is_gate(*gate));
     let sure_fn = |step: &PathStep<LockId>| knowledge.is_sure(Order::Locks(step.from, step.to));
     let movable = path.iter().any(|step| view.is_movable(step.from.class()) && !sure_fn(step));
+    let unpublished = path.iter().any(|step| !knowledge.instances.is_published(step));
     let level = match () {
         () if timed || trusted.is_some() || movable => Level::Note,
-        () if !gates.is_empty() || !writer_seen => Level::Warning,
+        () if !gates.is_empty() || !writer_seen || unpublished => Level::Warning,
         () => Level::Error,
     };
     let gate = trusted.or(gates.first().copied()).map(LockId::class);
     let evidence =
-        Evidence { same_instances: true, gate, writer_seen, timed, movable, ..Evidence::default() };
+        Evidence { same_instances: true, gate, writer_seen, timed, movable, unpublished, ..Evidence::default() };
     Judged { level, evidence }
 }
 

@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::lowered::{FairRead, Lowered};
+use super::unpublished::{Standing, Unpublished};
 use super::violation::{Level, Violation};
 use crate::base::acquisition::Acquisition;
 use crate::base::id::{ClassId, LockId};
@@ -26,6 +27,8 @@ const MAX_HANDED_OVER: usize = 1 << 16;
 pub(crate) struct PairSighting {
     pub(crate) witness: Witness,
     pub(crate) gates: Gates,
+    /// Whether another thread could have the inner lock in the sighting above.
+    is_published: bool,
 }
 
 /// How many orders under locks that change hands are known to be sure.
@@ -36,6 +39,8 @@ const MAX_SURE: usize = 1 << 18;
 pub(crate) struct Knowledge {
     pub(crate) graph: Graph,
     pub(crate) instances: Instances,
+    /// The lock objects that no other thread can have yet.
+    pub(crate) unpublished: Unpublished,
     /// The first sightings of orders between single locks; only for reports, bounded.
     pair_sites: FxHashMap<(LockId, LockId), PairSighting>,
     /// The first sighting of a class nested in itself, for pairs that no longer fitted.
@@ -68,6 +73,7 @@ impl Knowledge {
         Self {
             graph: Graph::new(),
             instances: Instances::new(MAX_INSTANCES),
+            unpublished: Unpublished::default(),
             pair_sites: FxHashMap::default(),
             nesting: FxHashMap::default(),
             crowd_gates: FxHashMap::default(),
@@ -108,10 +114,16 @@ impl Knowledge {
         &mut self,
         key: (LockId, LockId),
         gates: &[Gate],
+        standing: Standing,
         witness_fn: impl FnOnce() -> Witness,
     ) -> bool {
+        let is_published = standing == Standing::Published;
         if let Some(known) = self.pair_sites.get_mut(&key) {
-            return known.gates.narrow(gates);
+            if is_published && !known.is_published {
+                *known = PairSighting { witness: witness_fn(), gates: Gates::new(gates), is_published };
+                return false;
+            }
+            return is_published && known.gates.narrow(gates);
         }
         let is_first = key.0.class() == key.1.class() && !self.nesting.contains_key(&key.0.class());
         let has_room = self.pair_sites.len() < MAX_PAIR_SITES;
@@ -126,10 +138,10 @@ impl Knowledge {
                 if let Some(crowd) = self.crowd_gates.get(&(key.0.class(), key.1.class())) {
                     gates.narrow(crowd.all());
                 }
-                self.pair_sites.insert(key, PairSighting { witness, gates });
+                self.pair_sites.insert(key, PairSighting { witness, gates, is_published });
             }
         }
-        !has_room && self.narrow_crowd((key.0.class(), key.1.class()), gates)
+        !has_room && is_published && self.narrow_crowd((key.0.class(), key.1.class()), gates)
     }
 
     /// Keeps what protected every order between locks of two classes that no longer fitted; `true` if that is less than before.
@@ -240,6 +252,7 @@ impl Knowledge {
     /// A lock object is gone.
     pub(crate) fn forget(&mut self, lock: LockId) {
         self.instances.forget(lock);
+        self.unpublished.forget(lock);
         if !self.pair_sites.is_empty() && self.pair_sites.len() >= MAX_PAIR_SITES {
             self.pair_sites.retain(|(from, to), _| *from != lock && *to != lock);
         }

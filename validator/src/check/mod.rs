@@ -9,6 +9,7 @@ pub(crate) mod lowered;
 pub mod misuse;
 pub(crate) mod recursion;
 pub(crate) mod signature;
+pub(crate) mod unpublished;
 pub(crate) mod usage;
 pub(crate) mod view;
 pub mod violation;

@@ -84,7 +84,7 @@ fn filters<'a>(view: &View<'_>, seen_fn: &'a dyn Fn(ClassId) -> bool) -> Vec<(Se
     if !view.config.evidence {
         return vec![(SearchFilter::ALL, Level::Error)];
     }
-    let seen = SearchFilter { timed: false, queued_writer: QueuedWriter::Seen(seen_fn), escaping: &[] };
+    let seen = SearchFilter { timed: false, queued_writer: QueuedWriter::Seen(seen_fn), ..SearchFilter::ALL };
     let assumed = SearchFilter { timed: false, ..SearchFilter::ALL };
     vec![(seen, Level::Error), (assumed, Level::Warning), (SearchFilter::ALL, Level::Note)]
 }

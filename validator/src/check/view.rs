@@ -2,7 +2,7 @@
 
 use super::violation::{Code, Detail, Evidence, Level, Violation};
 use crate::base::acquisition::Acquisition;
-use crate::base::event::{Acquire, AcquireFlags};
+use crate::base::event::{Acquire, AcquireFlags, OwnStack};
 use crate::base::id::{ClassId, LockId, StackId};
 use crate::base::mode::{Mode, Wait};
 use crate::config::Config;
@@ -29,6 +29,8 @@ pub(crate) struct Wanted {
     pub(crate) acquisition: Acquisition,
     pub(crate) flags: AcquireFlags,
     pub(crate) nest: Option<LockId>,
+    pub(crate) is_first: bool,
+    pub(crate) own_stack: OwnStack,
 }
 
 impl Wanted {
@@ -44,7 +46,8 @@ impl Wanted {
             stack,
             stack_exact: true,
         };
-        Self { acquisition, flags: event.flags, nest: event.nest }
+        let Acquire { flags, nest, is_first, own_stack, .. } = *event;
+        Self { acquisition, flags, nest, is_first, own_stack }
     }
 }
 

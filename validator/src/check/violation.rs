@@ -166,6 +166,8 @@ pub struct Evidence {
     pub movable: bool,
     /// Whether every class on the cycle is interchangeable by declaration or has had one instance only.
     pub declared: bool,
+    /// Whether an order of the cycle was seen only where no other thread could have the inner lock.
+    pub unpublished: bool,
 }
 
 /// Something the engine found.

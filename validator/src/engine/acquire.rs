@@ -14,6 +14,7 @@ use crate::base::id::{ClassId, LockId};
 use crate::base::mix::extend;
 use crate::check::instance_order;
 use crate::check::recursion::{self, Again};
+use crate::check::unpublished::Standing;
 use crate::check::view::Wanted;
 use crate::config::SameClassPolicy;
 use crate::fault::{self, Fault};
@@ -61,11 +62,7 @@ impl Validator {
     pub fn acquire_known_instances(&self, task: &mut TaskContext, acquire: &Acquire) -> bool {
         // ORDERING: Acquire: as in `acquire_known`.
         let epoch = self.epoch.load(Ordering::Acquire);
-        if task.epoch != epoch
-            || acquire.nest.is_some()
-            || task.held.is_empty()
-            || task.held.len() == task.held.capacity()
-        {
+        if task.epoch != epoch || acquire.nest.is_some() || task.held.len() == task.held.capacity() {
             return false;
         }
         let chain = extend(task.chain, step(acquire));
@@ -116,8 +113,7 @@ impl Validator {
         chain: u64,
         stacks: &dyn StackSource,
     ) -> Outcome {
-        let has_instance_key = acquire.nest.is_none() && !task.held.is_empty();
-        if has_instance_key && self.knows_instances(task, acquire, chain) {
+        if acquire.nest.is_none() && self.knows_instances(task, acquire, chain) {
             push(task, acquire, chain, false);
             return Outcome::CLEAN;
         }
@@ -220,7 +216,7 @@ impl Validator {
         let by_instance = suspects || task.held.iter().any(|held| held.base_class() == base);
         let is_known =
             self.chains.contains(key) || fault::is(Fault::ChainCachedEarly) && !task.held.is_empty();
-        let mut is_first_sighting = false;
+        let (mut is_first_sighting, mut standing) = (false, Standing::Published);
         let mut is_sure = true;
         if !is_known || by_instance || acquire.nest.is_some() || self.has_pending() {
             let stack = if is_known { None } else { stacks.capture() };
@@ -228,7 +224,7 @@ impl Validator {
             let known = || self.chains.stack(chain, base, acquire.site);
             let mut wanted = Wanted::new(acquire, class, stack.or_else(known));
             wanted.acquisition.stack_exact = !is_known;
-            Pass::new(self, task, &wanted, !is_known, &mut findings).run();
+            standing = Pass::new(self, task, &wanted, !is_known, &mut findings).run();
             // What is not sure yet is looked at each time until it is.
             is_sure = !keep_unsure(task, &mut findings);
             if !is_known && is_sure {
@@ -249,7 +245,10 @@ impl Validator {
             } else if !task.held.iter().any(|held| held.lock == acquire.lock) {
                 let known = instance_key(task, acquire, key);
                 task.remember(known);
-                self.recent.remember(acquire.lock.instance(), known);
+                // Whether another task is at an object that is not published has to be seen.
+                if standing == Standing::Published {
+                    self.recent.remember(acquire.lock.instance(), known);
+                }
             }
         }
         if !is_sync {

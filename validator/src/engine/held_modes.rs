@@ -118,14 +118,10 @@ impl Validator {
         };
         let held = task.held[index];
         let event = Acquire {
-            lock,
             address: held.address,
             subclass: held.subclass,
-            mode: Mode::Exclusive,
-            wait,
             flags: AcquireFlags(held.flags.0 & !AcquireFlags::UPGRADABLE.0),
-            nest: None,
-            site,
+            ..Acquire::new(lock, Mode::Exclusive, wait, site)
         };
         let class = self.view(task).class_of(&held);
         let mut findings = Findings::default();
@@ -204,14 +200,11 @@ impl Validator {
         for (offset, held) in again.into_iter().enumerate() {
             let known = rare.iter().find(|rare| rare.index == first + offset);
             let event = Acquire {
-                lock: held.lock,
                 address: held.address,
                 subclass: held.subclass,
-                mode: held.mode,
-                wait: held.wait,
                 flags: held.flags,
                 nest: known.and_then(|rare| rare.nest),
-                site: held.site,
+                ..Acquire::new(held.lock, held.mode, held.wait, held.site)
             };
             let n_before = task.held.len();
             if let Some(found) = self.acquire(task, &event, stacks).into_findings() {

@@ -135,6 +135,7 @@ impl Validator {
         let (dependencies, not_kept) = {
             let knowledge = self.knowledge.lock().unwrap_or_else(PoisonError::into_inner);
             let not_kept = knowledge.n_dropped
+                + knowledge.unpublished.n_dropped()
                 + knowledge.instances.n_dropped()
                 + knowledge.graph.n_abandoned_searches();
             (knowledge.graph.n_dependencies() as u64, not_kept)

@@ -4,18 +4,20 @@ use std::sync::PoisonError;
 
 use super::{Findings, NewDependency, Validator};
 use crate::base::event::AcquireFlags;
+use crate::base::id::LockId;
 use crate::base::mode::Wait;
-use crate::check::circular::{self, Holder, Recorded};
+use crate::check::circular::{self, Recorded};
 use crate::check::judge::{self, FoundCycle};
 use crate::check::knowledge::Knowledge;
-use crate::check::lowered::Lowered;
+use crate::check::lowered::{Judged, Lowered};
 use crate::check::recursion::{self, Nesting};
+use crate::check::unpublished::{Standing, UnpublishedOrder};
 use crate::check::usage::{self, Usage};
 use crate::check::view::{View, Wanted};
 use crate::check::violation::{Code, Level, Violation};
 use crate::check::{cycle, instance_order, wait_type};
 use crate::fault::{self, Fault};
-use crate::graph::{Gate, Kind, Witness};
+use crate::graph::{Gate, Kind, PathStep, Witness};
 use crate::state::held::{Order, Unsure};
 use crate::state::task::TaskContext;
 
@@ -79,8 +81,8 @@ impl<'a> Pass<'a> {
         Self { scope: Scope::Classes, ..self }
     }
 
-    /// Runs every rule.
-    pub(super) fn run(mut self) {
+    /// Runs every rule; gives whether another thread can have the lock.
+    pub(super) fn run(mut self) -> Standing {
         let orders = self.scope != Scope::Usage;
         let nesting = if orders { self.nesting() } else { Nesting::Fine };
         let pairs = if orders && self.scope != Scope::Classes { self.instance_pairs() } else { Vec::new() };
@@ -90,6 +92,7 @@ impl<'a> Pass<'a> {
         if self.note_facts(knowledge) {
             self.validator.raise(&self.view, knowledge, self.findings);
         }
+        let standing = self.touch(knowledge);
         self.findings.violations.append(&mut knowledge.pending);
         // ORDERING: Relaxed: the flag only saves looking; the list itself is behind the lock that is held here.
         self.validator.has_pending.store(false, std::sync::atomic::Ordering::Relaxed);
@@ -100,7 +103,7 @@ impl<'a> Pass<'a> {
             self.mark_usage(knowledge);
         }
         if !orders {
-            return;
+            return standing;
         }
         self.check_nest_lock(knowledge);
         match nesting {
@@ -110,19 +113,64 @@ impl<'a> Pass<'a> {
                 // The chain is not looked at again: what it says about other classes has to be learned now. Kernel: is off
                 // after this report.
                 if self.is_new_chain {
-                    self.dependencies(knowledge);
+                    self.dependencies(knowledge, standing);
                 }
             }
             Nesting::Serialised if !fault::is(Fault::NestAddsDependencies) => {}
             Nesting::Fine | Nesting::Serialised => {
-                if self.is_new_chain {
-                    self.dependencies(knowledge);
+                if self.is_new_chain || knowledge.unpublished.is_used() {
+                    self.dependencies(knowledge, standing);
                 }
                 for holder in pairs {
-                    self.instance_order(knowledge, holder);
+                    self.instance_order(knowledge, holder, standing);
                 }
             }
         }
+        standing
+    }
+
+    /// Notes who is at the lock object, and where it lies: what was seen there before may count from now on.
+    fn touch(&mut self, knowledge: &mut Knowledge) -> Standing {
+        if !self.view.config.evidence {
+            return Standing::Published;
+        }
+        let lock = self.wanted.acquisition.lock;
+        if self.scope == Scope::Dependencies {
+            return knowledge.unpublished.standing(lock);
+        }
+        let touched = knowledge.unpublished.touch(self.view.task, self.wanted);
+        if touched.is_new {
+            self.view.registry.note_ordered(lock.class());
+            if !fault::is(Fault::UnpublishedUnwatched) {
+                self.validator.suspect(lock.class());
+            }
+        }
+        if !touched.taken_back.is_empty() {
+            self.take_back(knowledge, &touched.taken_back);
+        }
+        touched.standing
+    }
+
+    /// Orders that end in an object which another thread has after all count fully.
+    fn take_back(&mut self, knowledge: &mut Knowledge, orders: &[UnpublishedOrder]) {
+        let mut found = Vec::new();
+        for order in orders {
+            if order.is_of_locks {
+                let closed = instance_order::publish(&self.view, knowledge, order);
+                if let Some((path, judged)) = closed {
+                    self.report_instances(knowledge, path, &judged);
+                }
+            } else {
+                let recorded = circular::publish(&self.view, knowledge, order);
+                if recorded.is_listed {
+                    let listed = self.listed(knowledge, &recorded, &order.witness, order.direct);
+                    self.findings.dependencies.extend(listed);
+                }
+                found.extend(circular::find_cycle(&self.view, knowledge, &recorded));
+            }
+        }
+        self.report_cycles(knowledge, found);
+        self.validator.raise(&self.view, knowledge, self.findings);
     }
 
     fn note_facts(&self, knowledge: &mut Knowledge) -> bool {
@@ -199,22 +247,27 @@ impl<'a> Pass<'a> {
         self.admit(knowledge, violation);
     }
 
-    fn dependencies(&mut self, knowledge: &mut Knowledge) {
+    fn dependencies(&mut self, knowledge: &mut Knowledge, standing: Standing) {
         if !self.is_ordered() {
             return;
         }
-        let mut found = Vec::new();
+        let (mut found, mut is_published_now) = (Vec::new(), false);
         for holder in circular::holders(&self.view, self.skip) {
-            let Some(recorded) = circular::record(&self.view, knowledge, holder, self.wanted) else {
+            let seen = (standing, self.is_new_chain);
+            let Some(recorded) = circular::record(&self.view, knowledge, holder, self.wanted, seen) else {
                 continue;
             };
+            is_published_now |= recorded.is_published_now;
             let order = Order::Classes(recorded.step.from, recorded.step.to);
-            if self.is_unsure(knowledge, holder.index, order) {
-                let listed = self.listed(knowledge, &recorded, holder);
-                self.findings.unsure.push((holder.index, Unsure { order, listed }));
-            } else if recorded.is_listed {
-                let listed = self.listed(knowledge, &recorded, holder);
-                self.findings.dependencies.extend(listed);
+            let is_unsure = self.is_unsure(knowledge, holder.index, order);
+            if is_unsure || recorded.is_listed {
+                let witness = self.view.witness(holder.index, self.wanted.acquisition);
+                let listed = self.listed(knowledge, &recorded, &witness, holder.direct);
+                if is_unsure {
+                    self.findings.unsure.push((holder.index, Unsure { order, listed }));
+                } else {
+                    self.findings.dependencies.extend(listed);
+                }
             }
             found.extend(circular::find_cycle(&self.view, knowledge, &recorded));
             if recorded.is_new {
@@ -226,6 +279,13 @@ impl<'a> Pass<'a> {
                 }
             }
         }
+        self.report_cycles(knowledge, found);
+        if is_published_now {
+            self.validator.raise(&self.view, knowledge, self.findings);
+        }
+    }
+
+    fn report_cycles(&mut self, knowledge: &mut Knowledge, found: Vec<FoundCycle>) {
         let mut told: Vec<FoundCycle> = Vec::new();
         for cycle in circular::surest_first(found) {
             if told.iter().any(|other| circular::is_detour(&cycle, other)) {
@@ -253,40 +313,52 @@ impl<'a> Pass<'a> {
     }
 
     /// A new dependency for run records, or a known one that is direct for the first time.
-    fn listed(&self, knowledge: &Knowledge, recorded: &Recorded, holder: Holder) -> Option<NewDependency> {
+    fn listed(
+        &self,
+        knowledge: &Knowledge,
+        recorded: &Recorded,
+        witness: &Witness,
+        direct: bool,
+    ) -> Option<NewDependency> {
         if !self.view.config.list_dependencies {
             return None;
         }
         let step = recorded.step;
         let sighting = knowledge.graph.edge(step.from, step.to)?.sighting(step.kind)?;
-        let witness = self.view.witness(holder.index, self.wanted.acquisition);
-        let new = listed_dependency(&self.view, step.kind, &witness, sighting.gates.all());
-        Some(NewDependency { direct: holder.direct, ..new })
+        let new = listed_dependency(&self.view, step.kind, witness, sighting.gates.all());
+        let unpublished = !knowledge.graph.is_published(&step);
+        Some(NewDependency { direct, unpublished, ..new })
     }
 
-    fn instance_order(&mut self, knowledge: &mut Knowledge, holder: usize) {
+    fn instance_order(&mut self, knowledge: &mut Knowledge, holder: usize, standing: Standing) {
         let (view, wanted) = (self.view, self.wanted);
         let order = Order::Locks(view.task.held[holder].lock, wanted.acquisition.lock);
         let is_unsure = self.is_unsure(knowledge, holder, order);
         let mut listed = None;
         let skip = self.skip;
-        let list = |kind: Kind| {
+        let list = |kind: Kind, standing: Standing| {
             let is_one_class = view.task.held[holder].base_class() == wanted.acquisition.lock.class();
             if view.config.list_dependencies && !is_one_class {
                 let witness = view.witness(holder, wanted.acquisition);
                 let new = listed_dependency(&view, kind, &witness, &view.gates(holder));
                 let holders = circular::holders(&view, skip);
                 let direct = holders.iter().any(|one| one.index == holder && one.direct);
-                listed = Some(NewDependency { direct, ..new });
+                let unpublished = standing == Standing::Unpublished;
+                listed = Some(NewDependency { direct, unpublished, ..new });
             }
         };
-        let recorded = instance_order::record(&view, knowledge, holder, wanted, list);
+        let closed = instance_order::record(&view, knowledge, holder, wanted, standing, list);
         if is_unsure {
             self.findings.unsure.push((holder, Unsure { order, listed }));
         } else {
             self.findings.dependencies.extend(listed);
         }
-        let Some((path, judged)) = recorded else { return };
+        if let Some((path, judged)) = closed {
+            self.report_instances(knowledge, path, &judged);
+        }
+    }
+
+    fn report_instances(&mut self, knowledge: &mut Knowledge, path: Vec<PathStep<LockId>>, judged: &Judged) {
         let is_one_class = judge::is_of_one_class(&path);
         // A cycle of several classes was reported when the classes closed it; here it can only become an error.
         if !is_one_class && judged.level < Level::Error {
@@ -297,7 +369,7 @@ impl<'a> Pass<'a> {
         }
         let code = if is_one_class { Code::SameClassOrder } else { Code::CircularDependency };
         let seen: Vec<_> = path.iter().filter_map(|step| cycle::instance_sighting(knowledge, step)).collect();
-        let violation = cycle::violation(&self.view, &self.validator.segments, code, &seen, &judged);
+        let violation = cycle::violation(&self.view, &self.validator.segments, code, &seen, judged);
         let n_before = self.findings.violations.len();
         self.admit(knowledge, violation);
         if self.findings.violations.len() > n_before && judged.level < Level::Error {
@@ -316,6 +388,7 @@ fn listed_dependency(view: &View<'_>, kind: Kind, witness: &Witness, gates: &[Ga
         segment: witness.segment,
         kind: kind.named(),
         direct: true,
+        unpublished: false,
         gates,
         guards,
     }

@@ -5,7 +5,7 @@ use super::chain::rechain;
 use super::rules::Pass;
 use super::{Findings, Outcome, StackSource, TaskContext, Validator};
 use crate::base::acquisition::Acquisition;
-use crate::base::event::AcquireFlags;
+use crate::base::event::{AcquireFlags, OwnStack};
 use crate::base::id::TaskId;
 use crate::base::mode::Wait;
 use crate::base::site::Site;
@@ -69,7 +69,8 @@ impl Validator {
                 stack_exact: child.stack.is_none() || child.stack_exact,
                 ..*child
             };
-            let wanted = Wanted { acquisition, flags: AcquireFlags::SYNC, nest: None };
+            let (flags, own_stack) = (AcquireFlags::SYNC, OwnStack::UNKNOWN);
+            let wanted = Wanted { acquisition, flags, nest: None, is_first: false, own_stack };
             Pass::new(self, task, &wanted, true, &mut all).only_dependencies().run();
             keep_unsure(task, &mut all);
         }

@@ -3,7 +3,7 @@
 use petgraph::graph::{EdgeIndex, NodeIndex};
 
 use super::dependency::{Dependency, Gate};
-use super::kind::{DependencyKinds, Kind};
+use super::kind::{DependencyKinds, Kind, SeenKinds};
 
 /// Which way an edge is walked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,6 +24,8 @@ pub(crate) trait Adjacency {
     fn end(&self, edge: u32, direction: Direction) -> u32;
     /// What was seen along an edge.
     fn kinds(&self, edge: u32) -> DependencyKinds;
+    /// What was seen along an edge on objects that another thread could have.
+    fn published(&self, edge: u32) -> DependencyKinds;
     /// The gates around every sighting of one kind along an edge.
     fn gates(&self, edge: u32, kind: Kind) -> &[Gate];
 }
@@ -32,6 +34,8 @@ pub(crate) trait Adjacency {
 pub(crate) trait EdgeWeight {
     /// What was seen along the edge.
     fn kinds(&self) -> DependencyKinds;
+    /// What was seen along the edge on objects that another thread could have.
+    fn published(&self) -> DependencyKinds;
     /// The gates around every sighting of one kind.
     fn gates(&self, kind: Kind) -> &[Gate];
 }
@@ -42,15 +46,23 @@ impl EdgeWeight for Dependency {
         Self::kinds(self)
     }
 
+    fn published(&self) -> DependencyKinds {
+        Self::published(self)
+    }
+
     fn gates(&self, kind: Kind) -> &[Gate] {
         self.sighting(kind).map_or(&[], |sighting| sighting.gates.all())
     }
 }
 
-impl EdgeWeight for DependencyKinds {
+impl EdgeWeight for SeenKinds {
     #[inline]
     fn kinds(&self) -> DependencyKinds {
-        *self
+        self.all()
+    }
+
+    fn published(&self) -> DependencyKinds {
+        SeenKinds::published(*self)
     }
 
     fn gates(&self, _kind: Kind) -> &[Gate] {
@@ -81,6 +93,11 @@ impl<N, E: EdgeWeight> Adjacency for petgraph::Graph<N, E> {
     #[inline]
     fn kinds(&self, edge: u32) -> DependencyKinds {
         self[EdgeIndex::from(edge)].kinds()
+    }
+
+    #[inline]
+    fn published(&self, edge: u32) -> DependencyKinds {
+        self[EdgeIndex::from(edge)].published()
     }
 
     fn gates(&self, edge: u32, kind: Kind) -> &[Gate] {

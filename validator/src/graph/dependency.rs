@@ -1,6 +1,6 @@
 //! One dependency: what was seen between two classes, when first, and what protected it.
 
-use super::kind::{DependencyKinds, Kind};
+use super::kind::{DependencyKinds, Kind, SeenKinds};
 use crate::base::acquisition::Acquisition;
 use crate::base::id::{LockId, TaskId};
 
@@ -75,13 +75,13 @@ pub struct Sighting {
     pub kind: Kind,
     /// How many distinct chains contained it.
     pub count: u32,
-    /// When it was first seen. Never updated.
+    /// When it was first seen; on a published object, once it was seen on one. Not updated besides.
     pub witness: Witness,
     /// Whether it was seen without a lock in between, which would connect the two anyway.
     pub direct: bool,
     /// What protected every sighting of this kind.
     pub gates: Gates,
-    /// What protected the first one. Never updated.
+    /// What protected the one in `witness`.
     pub witness_gates: Gates,
 }
 
@@ -97,7 +97,7 @@ impl Sighting {
 #[derive(Clone, Debug)]
 pub struct Dependency {
     /// INVARIANT: exactly the kinds of `first` and `more`.
-    kinds: DependencyKinds,
+    kinds: SeenKinds,
     /// Boxed so that the storage of the graph, which searches walk and growth copies, stays small.
     seen: Box<Seen>,
 }
@@ -110,24 +110,38 @@ struct Seen {
 }
 
 impl Dependency {
-    pub(crate) fn new(kind: Kind, witness: &Witness) -> Self {
+    pub(crate) fn new(kind: Kind, witness: &Witness, is_published: bool) -> Self {
         let first = Sighting::first(kind, witness);
-        Self { kinds: DependencyKinds::of(kind), seen: Box::new(Seen { first, more: Vec::new() }) }
+        let mut kinds = SeenKinds::default();
+        kinds.insert(kind, is_published);
+        Self { kinds, seen: Box::new(Seen { first, more: Vec::new() }) }
     }
 
-    /// Adds a kind; `false` if it is known. The count of a known kind is not touched.
-    pub(crate) fn insert(&mut self, kind: Kind, witness: &Witness) -> bool {
-        let new = self.kinds.insert(kind);
-        if new {
+    /// Adds a kind; `false` if it is known, and to others than the thread that made the object. The count of a known kind is not
+    /// touched.
+    pub(crate) fn insert(&mut self, kind: Kind, witness: &Witness, is_published: bool) -> bool {
+        let is_known = self.kinds.all().contains(kind);
+        let is_news = self.kinds.insert(kind, is_published);
+        if !is_known {
             self.seen.more.push(Sighting::first(kind, witness));
+        } else if is_news && let Some(sighting) = self.sighting_mut(kind) {
+            // What only the maker of an object did cannot be a side of a deadlock; this can.
+            sighting.witness = *witness;
+            (sighting.gates, sighting.witness_gates) = (Gates::none(), Gates::none());
         }
-        new
+        is_news
     }
 
     /// The kinds that were seen.
     #[inline]
     pub fn kinds(&self) -> DependencyKinds {
-        self.kinds
+        self.kinds.all()
+    }
+
+    /// The kinds that were seen on an object that another thread could have.
+    #[inline]
+    pub fn published(&self) -> DependencyKinds {
+        self.kinds.published()
     }
 
     /// What is known about one kind.

@@ -13,7 +13,7 @@ use petgraph::graph::{EdgeIndex, NodeIndex};
 use rustc_hash::FxBuildHasher;
 
 use super::adjacency::{Adjacency, Direction};
-use super::kind::{DependencyKinds, Held, Kind};
+use super::kind::{DependencyKinds, Held, Kind, SeenKinds};
 use super::order::Order;
 use super::search::{End, PathStep, Query, QueuedWriter, Scratch, SearchFilter, joint_is_strong};
 use super::store::Added;
@@ -23,7 +23,7 @@ use crate::base::id::LockId;
 #[derive(Debug)]
 pub struct Instances {
     /// The locks; a slot in `free` keeps its old lock and has no edge.
-    graph: petgraph::Graph<LockId, DependencyKinds>,
+    graph: petgraph::Graph<LockId, SeenKinds>,
     /// INVARIANT: exactly the occupied slots, found by the lock in them.
     slots: HashTable<u32>,
     free: Vec<u32>,
@@ -56,6 +56,12 @@ impl Instances {
     /// Records that `to` was acquired while `from` was held, by `kind`. An order that no longer fits is counted in
     /// [`Instances::n_dropped`] and reported as known.
     pub fn add(&mut self, from: LockId, to: LockId, kind: Kind) -> Added {
+        self.add_seen(from, to, kind, true)
+    }
+
+    /// [`add`](Self::add) of an order that, if it is not `is_published`, only the maker of `to` could see. That it is published is
+    /// news once.
+    pub fn add_seen(&mut self, from: LockId, to: LockId, kind: Kind, is_published: bool) -> Added {
         if from == to {
             return Added::Known;
         }
@@ -63,7 +69,7 @@ impl Instances {
         let head = self.slot(to, Some(tail));
         match self.find_edge(tail, head) {
             Some(edge) => {
-                if !self.graph[edge].insert(kind) {
+                if !self.graph[edge].insert(kind, is_published) {
                     return Added::Known;
                 }
             }
@@ -76,7 +82,9 @@ impl Instances {
                 if n_edges == self.graph.capacity().1 {
                     self.graph.reserve_exact_edges(growth(n_edges));
                 }
-                self.graph.add_edge(NodeIndex::from(tail), NodeIndex::from(head), DependencyKinds::of(kind));
+                let mut kinds = SeenKinds::default();
+                kinds.insert(kind, is_published);
+                self.graph.add_edge(NodeIndex::from(tail), NodeIndex::from(head), kinds);
                 self.order.add_edge(&self.graph, tail, head);
             }
         }
@@ -85,12 +93,18 @@ impl Instances {
 
     /// The kinds in which `to` was acquired while `from` was held.
     pub fn kinds(&self, from: LockId, to: LockId) -> DependencyKinds {
-        match (self.find_slot(from), self.find_slot(to)) {
-            (Some(tail), Some(head)) => {
-                self.find_edge(tail, head).map_or(DependencyKinds::EMPTY, |edge| self.graph[edge])
-            }
-            _ => DependencyKinds::EMPTY,
-        }
+        self.seen(from, to).all()
+    }
+
+    /// Whether an order was seen, by this kind, when another thread could have its inner lock.
+    pub(crate) fn is_published(&self, step: &PathStep<LockId>) -> bool {
+        self.seen(step.from, step.to).published().contains(step.kind)
+    }
+
+    fn seen(&self, from: LockId, to: LockId) -> SeenKinds {
+        let edge = self.find_slot(from).zip(self.find_slot(to));
+        let edge = edge.and_then(|(tail, head)| self.find_edge(tail, head));
+        edge.map_or_else(SeenKinds::default, |edge| self.graph[edge])
     }
 
     /// The shortest strong path from `to` back to `from` that together with the order `from -> to` of kind `kind` makes
@@ -120,6 +134,7 @@ impl Instances {
             timed: filter.timed,
             fair_waits: &fair_waits,
             escaping: &[],
+            published: filter.published,
             root_gates: &[],
             enter: &|node| order.component(node) == component,
         };

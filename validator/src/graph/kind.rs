@@ -162,6 +162,34 @@ impl DependencyKinds {
     }
 }
 
+/// The kinds that were seen, and those of them that were seen on an object that another thread could have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct SeenKinds {
+    all: DependencyKinds,
+    /// INVARIANT: a subset of `all`.
+    published: DependencyKinds,
+}
+
+impl SeenKinds {
+    /// Every kind that was seen.
+    #[inline]
+    pub(crate) const fn all(self) -> DependencyKinds {
+        self.all
+    }
+
+    /// The kinds that were seen on a published object.
+    #[inline]
+    pub(crate) const fn published(self) -> DependencyKinds {
+        self.published
+    }
+
+    /// Adds a sighting; `true` if its kind is new, or is seen on a published object for the first time.
+    pub(crate) const fn insert(&mut self, kind: Kind, is_published: bool) -> bool {
+        let is_new = self.all.insert(kind);
+        if is_published { self.published.insert(kind) } else { is_new }
+    }
+}
+
 impl std::fmt::Debug for DependencyKinds {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let timed = |kind: Kind| if kind.timed { "timed " } else { "" };

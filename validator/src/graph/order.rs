@@ -282,9 +282,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::graph::kind::DependencyKinds;
+    use crate::graph::kind::SeenKinds;
 
-    type Plain = petgraph::Graph<(), DependencyKinds>;
+    type Plain = petgraph::Graph<(), SeenKinds>;
 
     fn build(n_nodes: u32) -> (Plain, Order) {
         let (mut graph, mut order) = (Plain::new(), Order::default());
@@ -324,7 +324,7 @@ mod tests {
             let (mut graph, mut order) = build(14);
             for (from, to) in edges {
                 if from != to {
-                    graph.update_edge(from.into(), to.into(), DependencyKinds::EMPTY);
+                    graph.update_edge(from.into(), to.into(), SeenKinds::default());
                     order.add_edge(&graph, from, to);
                     check(&graph, &order, true);
                 }
@@ -344,7 +344,7 @@ mod tests {
                     });
                     order.detach(from);
                 } else if from != to {
-                    graph.update_edge(from.into(), to.into(), DependencyKinds::EMPTY);
+                    graph.update_edge(from.into(), to.into(), SeenKinds::default());
                     order.add_edge(&graph, from, to);
                 }
                 check(&graph, &order, false);

@@ -58,15 +58,17 @@ pub struct SearchFilter<'a> {
     /// No two dependencies of the cycle may exclude each other by one of these gates. With more than seven gates nothing is
     /// found.
     pub escaping: &'a [LockId],
+    /// Only what was seen on objects that another thread could have.
+    pub published: bool,
 }
 
 impl SearchFilter<'_> {
     /// Everything counts.
     pub const ALL: SearchFilter<'static> =
-        SearchFilter { timed: true, queued_writer: QueuedWriter::Assumed, escaping: &[] };
+        SearchFilter { timed: true, queued_writer: QueuedWriter::Assumed, escaping: &[], published: false };
     /// Only what hangs for ever and by itself.
     pub const STRICT: SearchFilter<'static> =
-        SearchFilter { timed: false, queued_writer: QueuedWriter::Ignored, escaping: &[] };
+        SearchFilter { timed: false, queued_writer: QueuedWriter::Ignored, escaping: &[], published: false };
 }
 
 /// A search over node numbers. The closures see numbers; `store` and `instances` translate.
@@ -79,6 +81,8 @@ pub(crate) struct Query<'a> {
     /// Whether a fair read arriving at this node waits even for readers.
     pub(crate) fair_waits: &'a dyn Fn(u32) -> bool,
     pub(crate) escaping: &'a [LockId],
+    /// Only what was seen on objects that another thread could have.
+    pub(crate) published: bool,
     /// What protects the dependency that the path is to close.
     pub(crate) root_gates: &'a [Gate],
     /// Whether a node may be entered.
@@ -186,6 +190,12 @@ impl Query<'_> {
         Some(after)
     }
 
+    /// What a path may take over an edge.
+    #[inline]
+    fn kinds<A: Adjacency>(&self, graph: &A, edge: u32) -> DependencyKinds {
+        if self.published { graph.published(edge) } else { graph.kinds(edge) }
+    }
+
     /// The kinds that a path in state `weak` at `node` may take over an edge, and whether it then is weak at `end`.
     ///
     /// Of the usable kinds only those are returned that leave the path in the better of the two states.
@@ -251,7 +261,8 @@ impl Query<'_> {
                 }
                 if gated {
                     self.expand_gated(graph, scratch, state, parent, edge);
-                } else if let Some((kinds, weak)) = self.step(graph.kinds(edge), weak, state.node, end) {
+                } else if let Some((kinds, weak)) = self.step(self.kinds(graph, edge), weak, state.node, end)
+                {
                     let flags = u16::from(weak) * WEAK;
                     if fault::is(Fault::SearchShadows) || scratch.enter(end, flags, false) {
                         scratch.queue.push(State { node: end, flags, parent, edge, kinds });
@@ -273,7 +284,7 @@ impl Query<'_> {
         edge: u32,
     ) {
         let end = graph.end(edge, self.direction);
-        for kind in graph.kinds(edge).iter() {
+        for kind in self.kinds(graph, edge).iter() {
             let one = DependencyKinds::of(kind);
             let Some((kinds, weak)) = self.step(one, state.flags & WEAK != 0, state.node, end) else {
                 continue;
@@ -358,7 +369,7 @@ impl Query<'_> {
             if !(self.enter)(end) || stack.iter().any(|(state, _)| state.node == end) {
                 continue;
             }
-            let Some((kinds, weak)) = self.step(graph.kinds(edge), weak, node, end) else { continue };
+            let Some((kinds, weak)) = self.step(self.kinds(graph, edge), weak, node, end) else { continue };
             let flags = u16::from(weak) * WEAK;
             let state = State { node: end, flags, parent: 0, edge, kinds };
             stack.push((state, graph.first(end, self.direction)));

@@ -63,6 +63,19 @@ impl Graph {
     /// Records that `to` was acquired while `from` was held, by `kind`. A dependency of a class on itself is not stored: the
     /// instances decide about those.
     pub fn add(&mut self, from: ClassId, to: ClassId, kind: Kind, witness: &Witness) -> Added {
+        self.add_seen(from, to, kind, witness, true)
+    }
+
+    /// [`add`](Self::add) of a sighting that counts only while nothing better was seen, if it is not `is_published`: no other thread
+    /// than this one could have the acquired object. The first published sighting of a kind is news again, and takes its place.
+    pub fn add_seen(
+        &mut self,
+        from: ClassId,
+        to: ClassId,
+        kind: Kind,
+        witness: &Witness,
+        is_published: bool,
+    ) -> Added {
         if from == to {
             return Added::Known;
         }
@@ -70,11 +83,11 @@ impl Graph {
         self.add_class(to);
         let (tail, head) = (number(from), number(to));
         if let Some(&edge) = self.edges.get(&[tail, head]) {
-            if !self.graph[edge].insert(kind, witness) {
+            if !self.graph[edge].insert(kind, witness, is_published) {
                 return Added::Known;
             }
         } else {
-            let dependency = Dependency::new(kind, witness);
+            let dependency = Dependency::new(kind, witness, is_published);
             let edge = self.graph.add_edge(NodeIndex::from(tail), NodeIndex::from(head), dependency);
             self.edges.insert([tail, head], edge);
             self.order.add_edge(&self.graph, tail, head);
@@ -85,6 +98,11 @@ impl Graph {
     /// A dependency, if it was seen.
     pub fn edge(&self, from: ClassId, to: ClassId) -> Option<&Dependency> {
         self.edges.get(&[number(from), number(to)]).map(|edge| &self.graph[*edge])
+    }
+
+    /// Whether the dependency was seen, by this kind, on an object that another thread could have.
+    pub(crate) fn is_published(&self, step: &PathStep) -> bool {
+        self.edge(step.from, step.to).is_some_and(|edge| edge.published().contains(step.kind))
     }
 
     /// A dependency, to update the counts and gates of its sightings.
@@ -121,6 +139,7 @@ impl Graph {
             timed: filter.timed,
             fair_waits: &fair_waits,
             escaping: filter.escaping,
+            published: filter.published,
             root_gates: &root_gates,
             enter: &|node| order.component(node) == component,
         };
@@ -172,6 +191,7 @@ impl Graph {
             timed: filter.timed,
             fair_waits: &fair_waits,
             escaping: filter.escaping,
+            published: filter.published,
             root_gates: &[],
             enter: &|node| !skip_fn(class(node)),
         };
@@ -228,7 +248,9 @@ impl Graph {
                 };
                 let from = Acquisition { stack_exact: false, ..first.witness.from };
                 let witness = Witness { from, ..second.witness };
-                self.add(class_of(pred), class_of(succ), kind, &witness);
+                let is_published =
+                    arrive.published().contains(first.kind) && leave.published().contains(second.kind);
+                self.add_seen(class_of(pred), class_of(succ), kind, &witness, is_published);
             }
         }
     }

@@ -69,6 +69,7 @@ pub(crate) fn dependency(from: &ClassRecord, to: &ClassRecord, line: u32, thread
         task: 1,
         segment: 0,
         direct: true,
+        unpublished: false,
         gates: Vec::new(),
         guards: Vec::new(),
         frames_held: Frames::default(),

@@ -14,8 +14,8 @@ use lockdep_validator::base::id::Subclass;
 use lockdep_validator::engine::StackSource;
 use lockdep_validator::state::class::{ClassAttributes, Validation};
 use lockdep_validator::{
-    Acquire, ClassHash, ClassId, Code, Config, Level, LockClassKey, LockId, Mode, Site, StackId, TaskContext,
-    TaskId, Validator, Violation, Wait,
+    Acquire, ClassHash, ClassId, Code, Config, Level, LockClassKey, LockId, Mode, OwnStack, Site, StackId,
+    TaskContext, TaskId, Validator, Violation, Wait,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -220,7 +220,13 @@ impl Replay {
             let lock = LockId::new(id, self.instance(class, seen.run, instance));
             let site = self.tokens.site(&place);
             let stack = self.stack(frames);
-            let acquire = Acquire::new(lock, mode, wait, site);
+            let mut acquire = Acquire::new(lock, mode, wait, site);
+            if first.unpublished && class == first.to.class {
+                // Each lies in a place of its own, so that no other sighting of the lock is taken for one of the same object there.
+                acquire.is_first = true;
+                acquire.address = self.tokens.places.len();
+                acquire.own_stack = OwnStack { start: 1, end: usize::MAX };
+            }
             if let Some(findings) =
                 self.validator.acquire(&mut context, &acquire, &Recorded(stack)).into_findings()
             {

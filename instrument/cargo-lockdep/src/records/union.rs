@@ -29,7 +29,7 @@ pub(crate) struct DependencyKey {
 /// Every sighting of one dependency.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
-    /// The first sighting; the first direct one if there is any.
+    /// The first sighting; the first direct one if there is any, on an object that other threads could have if there is any.
     pub(crate) first: DependencyRecord,
     /// The run of the first sighting, as an index into [`Union::runs`].
     pub(crate) run: usize,
@@ -171,7 +171,9 @@ impl Union {
         };
         let places = (dependency.from.site.clone(), dependency.to.site.clone());
         let thread = (run, dependency.thread.clone());
-        let direct = dependency.direct.then(|| dependency.clone());
+        // The surest sighting stands for all: one that others could meet, then a direct one.
+        let rank = |seen: &DependencyRecord| (!seen.unpublished, seen.direct);
+        let this = dependency.clone();
         let seen = self.dependencies.entry(key).or_insert_with(|| Seen {
             first: dependency,
             run,
@@ -180,10 +182,8 @@ impl Union {
             places: Vec::new(),
             threads: Vec::new(),
         });
-        if let Some(direct) = direct
-            && !seen.first.direct
-        {
-            (seen.first, seen.run) = (direct, run);
+        if rank(&this) > rank(&seen.first) {
+            (seen.first, seen.run) = (this, run);
         }
         if seen.last_run != run {
             seen.last_run = run;

@@ -202,6 +202,7 @@ mod tests {
                 task: 2,
                 segment: 1,
                 direct: false,
+                unpublished: true,
                 gates: vec![ClassHash(9)],
                 guards: vec![ClassHash(10)],
                 frames_held: Frames {

@@ -21,6 +21,9 @@ pub(super) struct Op {
     pub(super) timed: bool,
     #[serde(default, deserialize_with = "flag")]
     pub(super) upgradable: bool,
+    /// The lock object lies on the stack of the task that acquires it.
+    #[serde(default, deserialize_with = "flag")]
+    pub(super) on_stack: bool,
     pub(super) nest: Option<String>,
     pub(super) which: Option<String>,
     #[serde(default, deserialize_with = "flag")]

@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use super::op::{Op, field};
 use super::transactions::Transactions;
 use super::{ReplayError, defaults, flavour};
-use lockdep_validator::base::event::{Acquire, AcquireFlags};
+use lockdep_validator::base::event::{Acquire, AcquireFlags, OwnStack};
 use lockdep_validator::base::id::{ClassId, LockId, Subclass, TaskId};
 use lockdep_validator::base::mode::{Mode, Wait};
 use lockdep_validator::base::site::Site;
@@ -23,8 +23,22 @@ pub(super) struct Lock {
     pub(super) class: String,
     pub(super) subclass: Subclass,
     flags: AcquireFlags,
+    /// Whether it lies on the stack of the task that acquired it first.
+    is_on_stack: bool,
+    n_moves: usize,
+    was_acquired: bool,
     /// Acquisitions that the engine refused to stack because they can never return; their releases are skipped.
     n_hung: u32,
+}
+
+/// Where what lies on the stack of a task lies.
+const STACK: OwnStack = OwnStack { start: 1 << 20, end: 1 << 30 };
+
+impl Lock {
+    /// Zero, which is unknown, for what is neither on the stack nor was ever moved.
+    fn address(&self) -> usize {
+        self.n_moves * 64 + if self.is_on_stack { STACK.start } else { 0 }
+    }
 }
 
 /// A case that runs.
@@ -111,6 +125,7 @@ impl Runner {
                 Ok(validator.thread_exit(task, site))
             }
             "spawn" | "join" => self.spawn_or_join(op),
+            "move" => self.move_object(op),
             "noop" | "trylock_fails" => Ok(Outcome::CLEAN),
             "test_poke" => {
                 self.poke(op)?;
@@ -120,7 +135,7 @@ impl Runner {
             name => Err(ReplayError::new(format_args!(
                 "unknown op \"{name}\"; known are acquire release init free sync downgrade upgrade irq_enter irq_exit \
                  irq_disable irq_enable set_subclass set_class check_name_unchanged pin unpin assert order_by_instance \
-                 order_by_key remove_class thread_exit spawn join forget_held trylock_fails test_poke noop and ww_*"
+                 order_by_key remove_class thread_exit spawn join move forget_held trylock_fails test_poke noop and ww_*"
             ))),
         }?;
         self.take(index, outcome);
@@ -217,7 +232,9 @@ impl Runner {
         let simple = flavour::attributes(&flavour_name).is_some_and(|a| a.validation == Validation::Simple);
         let flags = if simple { AcquireFlags::UNCHECKED } else { AcquireFlags::NONE };
         let (validator, task) = self.parts();
-        let lock = Lock { id: validator.new_lock(task, class), class: base, subclass, flags, n_hung: 0 };
+        let id = validator.new_lock(task, class);
+        let (is_on_stack, n_moves, was_acquired) = (false, 0, false);
+        let lock = Lock { id, class: base, subclass, flags, is_on_stack, n_moves, was_acquired, n_hung: 0 };
         self.locks.insert(name.to_owned(), lock.clone());
         Ok(lock)
     }
@@ -247,6 +264,13 @@ impl Runner {
         event.flags = lock.flags.union(flags);
         if op.upgradable {
             event.flags = event.flags.union(AcquireFlags::UPGRADABLE);
+        }
+        event.is_first = !lock.was_acquired;
+        event.own_stack = if op.on_stack { STACK } else { OwnStack::UNKNOWN };
+        if let Some(lock) = op.lock.as_ref().and_then(|name| self.locks.get_mut(name)) {
+            lock.was_acquired = true;
+            lock.is_on_stack |= op.on_stack;
+            event.address = lock.address();
         }
         event.nest = match &op.nest {
             None => None,
@@ -291,6 +315,17 @@ impl Runner {
         }
         let (validator, task) = self.parts();
         Ok(validator.release(task, lock.id, site))
+    }
+
+    /// The lock object lies elsewhere from now on: in another variable, in a box.
+    fn move_object(&mut self, op: &Op) -> Step {
+        let name = field(&op.lock, "lock", op)?;
+        self.lock(op)?;
+        if let Some(lock) = self.locks.get_mut(name) {
+            lock.n_moves += 1;
+            lock.is_on_stack = false;
+        }
+        Ok(Outcome::CLEAN)
     }
 
     fn interrupt(&mut self, op: &Op, site: Site) -> Step {

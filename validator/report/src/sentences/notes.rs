@@ -63,7 +63,7 @@ impl fmt::Display for Note {
                     (classes.join("`, `"), "this deadlocks once a writer queues between them");
                 return write!(f, "only readers of `{these}` were seen: {rest}");
             }
-            Self::Owned { .. } | Self::Fresh { .. } => return out_of_reach(self, f),
+            Self::JustMade | Self::Owned { .. } | Self::Fresh { .. } => return out_of_reach(self, f),
             Self::CycleCut { n_steps, n_left_out } => {
                 return write!(
                     f,
@@ -106,7 +106,7 @@ const fn ordered(by: Ordered) -> &'static str {
     }
 }
 
-/// The source shows that no other thread can reach a lock.
+/// The run or the source shows that no other thread can reach a lock.
 fn out_of_reach(note: &Note, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match note {
         Note::Owned { method, receiver, lock, place, is_lowered } => {
@@ -126,6 +126,11 @@ fn out_of_reach(note: &Note, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             )?;
             f.write_str(if *is_lowered { " The level is `warning` for that reason." } else { "" })
         }
+        Note::JustMade => f.write_str(
+            "one side took a lock that was just made and lay on the stack of the thread that took it. No other thread \
+             could hold it, so the observed order cannot deadlock. The level rises once another thread is seen at that \
+             lock, or the same order on a lock that others can reach.",
+        ),
         _ => Ok(()),
     }
 }

@@ -90,7 +90,7 @@ proptest! {
         let mut graph = Graph::new();
         let seen = |class: ClassId| writers.is_some_and(|bits| bits >> class.index() & 1 == 1);
         let queued_writer = if writers.is_some() { QueuedWriter::Seen(&seen) } else { QueuedWriter::Assumed };
-        let filter = SearchFilter { timed, queued_writer, escaping: &[] };
+        let filter = SearchFilter { timed, queued_writer, ..SearchFilter::ALL };
         for (from, to, bits) in edges {
             let (from, to, kind) = (class_number(from), class_number(to), kind(bits));
             if graph.add(from, to, kind, &witness()) == Added::Known {
