@@ -268,7 +268,7 @@ mod tests {
             ("LOCKDEP_OUTPUT", "/tmp/r-%p"),
             ("LOCKDEP_DIR", "records"),
             ("LOCKDEP_BACKTRACE", "0"),
-            ("LOCKDEP_DENY", "errors"),
+            ("LOCKDEP_DENY", "warnings"),
             ("LOCKDEP_STAT", "1"),
             ("LOCKDEP_SAME_CLASS", "kernel"),
             ("LOCKDEP_EXITCODE", "101"),
@@ -281,6 +281,7 @@ mod tests {
         assert_eq!(config.output, Output::File("/tmp/r-%p".into()));
         assert_eq!(config.record_dir.as_deref(), Some("records".as_ref()));
         assert_eq!(config.same_class, SameClassPolicy::Kernel);
+        assert_eq!(config.policy.deny, Deny::AtLeast(lockdep_validator::Level::Warning));
         assert_eq!(config.exit_code, Some(101));
     }
 

@@ -219,10 +219,14 @@ mod tests {
         ] {
             assert_eq!(policy(line).judge(&found, late()), Judgement::Denied, "{line}");
         }
-        assert_eq!(
-            Policy::default().judge(&report(Code::CircularDependency, Level::Note, "b"), late()),
-            Judgement::Tolerated
-        );
+        for (level, judgement) in [
+            (Level::Error, Judgement::Denied),
+            (Level::Warning, Judgement::Tolerated),
+            (Level::Note, Judgement::Tolerated),
+        ] {
+            let found = report(Code::CircularDependency, level, "b");
+            assert_eq!(Policy::default().judge(&found, late()), judgement);
+        }
     }
 
     #[test]

@@ -22,6 +22,11 @@ pub(crate) fn run(directory: &Path, args: &[&str]) -> Ended {
     finish(&mut command(directory, args))
 }
 
+/// The same where warnings are denied too.
+pub(crate) fn run_strictly(directory: &Path, args: &[&str]) -> Ended {
+    finish(command(directory, args).env("LOCKDEP_DENY", "warnings"))
+}
+
 /// Runs a prepared command to its end.
 pub(crate) fn finish(command: &mut Command) -> Ended {
     child::run(command, LIMIT).expect("the command line can be started")

@@ -7,7 +7,7 @@ use std::time::Duration;
 use lockdep_report::record::ClassRecord;
 use lockdep_tests::child::{self, Ended};
 
-use crate::harness::{assert_ended, command, finish, run};
+use crate::harness::{assert_ended, command, finish, run, run_strictly};
 use crate::records::{class, folder, one_order, record, recorded};
 
 /// Records of two processes with opposite orders of the two classes, in a directory of their own.
@@ -18,9 +18,10 @@ fn inversion(directory: &Path, name: &str, first: &ClassRecord, second: &ClassRe
     fs::write(records.join("2-0.jsonl"), one_order(2, second, first)).expect("written");
 }
 
+/// Two processes each know half of a cycle, so it is a warning: denied here.
 fn report(directory: &Path, args: &[&str]) -> Ended {
     let line: Vec<&str> = ["report"].iter().chain(args).copied().collect();
-    run(directory, &line)
+    run_strictly(directory, &line)
 }
 
 fn write(directory: &Path, name: &str, text: &str) {
@@ -67,6 +68,25 @@ fn a_baseline_is_green_survives_moved_code_grows_and_keeps_new_reports_red() {
     assert!(text.contains("reason: there before") && text.contains("reason: found later"), "{text}");
     assert_ended(&report(at, &["before", "new"]), "exit 0");
     assert!(!text.contains(at.to_str().expect("UTF-8")), "no path of this machine: {text}");
+}
+
+#[test]
+fn warnings_are_printed_and_counted_and_denied_on_request() {
+    let folder = folder();
+    let at = folder.path();
+    inversion(at, "records", &class("src/a.rs", 3), &class("src/b.rs", 4));
+    for (deny, how) in [
+        (None, "exit 0"),
+        (Some("errors"), "exit 0"),
+        (Some("warnings"), "exit 3"),
+        (Some("LD0003"), "exit 3"),
+    ] {
+        let mut child = command(at, &["report", "records"]);
+        let ended = finish(child.envs(deny.map(|deny| ("LOCKDEP_DENY", deny))));
+        assert_ended(&ended, how);
+        assert!(ended.stdout.contains("warning[LD0003]"), "{}", ended.stdout);
+        assert!(ended.stderr.contains("0 errors, 1 warning"), "{}", ended.stderr);
+    }
 }
 
 #[test]

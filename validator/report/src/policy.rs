@@ -17,9 +17,9 @@ pub enum Deny {
 }
 
 impl Default for Deny {
-    /// Warnings and errors.
+    /// Errors.
     fn default() -> Self {
-        Self::AtLeast(Level::Warning)
+        Self::AtLeast(Level::Error)
     }
 }
 
@@ -130,10 +130,18 @@ mod tests {
 
     #[test]
     fn a_level_denies_what_is_above_it() {
-        let policy = Policy::default();
-        assert!(is_denied(&policy, Code::CircularDependency, Level::Error, 1));
-        assert!(is_denied(&policy, Code::CircularDependency, Level::Warning, 1));
-        assert!(!is_denied(&policy, Code::CircularDependency, Level::Note, 1));
+        let levels = [Level::Error, Level::Warning, Level::Note];
+        for (deny, denied) in [
+            (None, [true, false, false]),
+            (Some("errors"), [true, false, false]),
+            (Some("warnings"), [true, true, false]),
+            (Some("notes"), [true, true, true]),
+        ] {
+            let deny = deny.map_or_else(Deny::default, |text| Deny::parse(text).expect("a level"));
+            let policy = Policy { deny, ..Policy::default() };
+            let got = levels.map(|level| is_denied(&policy, Code::CircularDependency, level, 1));
+            assert_eq!(got, denied, "{:?}", policy.deny);
+        }
     }
 
     #[test]
