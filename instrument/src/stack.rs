@@ -51,8 +51,20 @@ impl Stacks {
         let mut symbols = self.symbols.lock().unwrap_or_else(PoisonError::into_inner);
         let frames =
             addresses.iter().flat_map(|&ip| symbols.entry(ip).or_insert_with(|| resolve(ip)).clone());
-        without_event(frames.collect())
+        let mut frames = without_event(frames.collect());
+        frames.retain(|frame| !is_ours(frame));
+        frames
     }
+}
+
+/// Whether a frame is a wrapper of ours in the middle of a stack: what an initialiser, a scope or a callback runs in.
+fn is_ours(frame: &Frame) -> bool {
+    const MODULES: [&str; 5] = ["sync", "thread", "lock_api", "parking_lot", "many"];
+    let path = frame.function.trim_start_matches(['<', '&']);
+    let module = path.strip_prefix("lockdep::").and_then(|path| path.split("::").next());
+    // A program may implement its own traits for our types.
+    let folder = file!().trim_end_matches("stack.rs");
+    module.is_some_and(|module| MODULES.contains(&module)) && frame.file.contains(folder)
 }
 
 /// Drops everything inside the call of the hook: the validator, and the library functions that it is made of.

@@ -70,6 +70,11 @@ pub(crate) fn run(args: &OrderArgs) -> Result<u8> {
         let n_new = seen.undeclared(&known).len();
         fs::write(&args.file, text).context(|| name.clone())?;
         say(format_args!("{name}: {n_new} new dependencies accepted"));
+        for (from, to) in seen.inverted(&known) {
+            say(format_args!(
+                "warning: {name} accepts `{from}` and `{to}` in both orders, which is an inversion: threads that run both can deadlock"
+            ));
+        }
     } else {
         print(&printable::lines(&text))?;
     }

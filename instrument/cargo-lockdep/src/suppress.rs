@@ -9,6 +9,7 @@ pub(crate) use lockdep_report::exceptions::Day;
 use lockdep_report::exceptions::{Exception, Subject};
 use lockdep_report::model::{Report, ReportClass};
 use lockdep_report::policy::Deny;
+use rustc_hash::FxHashSet;
 
 use crate::error::{Context as _, Error, Result};
 use crate::printable;
@@ -154,7 +155,15 @@ fn classes(report: &Report) -> Vec<(String, String)> {
     about.map(|class| (class.name.clone(), crate::order::file_label(&class.site.file).to_owned())).collect()
 }
 
-/// The lines of a baseline: those of the file so far, and everything that is denied now, excepted with one reason.
+/// A report that is excepted, in a line.
+pub(crate) fn excepted_line(report: &Report, reason: &str) -> String {
+    // A title may hold anything that a type name holds, but no line break.
+    let title = report.title.replace(['\n', '\r'], " ");
+    format!("excepted: {} {} {title} ({reason})", report.code, report.fingerprint)
+}
+
+/// The lines of a baseline: those of the file so far, and everything that is denied now, excepted with one reason. Reports that share a
+/// fingerprint share a line.
 pub(crate) fn baseline(old: &str, reports: &[&Report], reason: &str) -> String {
     let mut text = old.to_owned();
     if text.is_empty() {
@@ -162,7 +171,8 @@ pub(crate) fn baseline(old: &str, reports: &[&Report], reason: &str) -> String {
     } else if !text.ends_with('\n') {
         text.push('\n');
     }
-    for report in reports {
+    let mut known = FxHashSet::default();
+    for report in reports.iter().filter(|report| known.insert(report.fingerprint.as_str())) {
         // The title may hold anything that a type name holds, but no line break.
         let title = report.title.replace(['\n', '\r'], " ");
         text.push_str(&format!(
@@ -255,7 +265,8 @@ mod tests {
     #[test]
     fn a_baseline_excepts_what_is_there_and_nothing_else() {
         let old = report(Code::CircularDependency, Level::Error, "00000000000000aa");
-        let text = baseline("class legacy/*  reason: going away", &[&old], "there before lockdep");
+        let text = baseline("class legacy/*  reason: going away", &[&old, &old], "there before lockdep");
+        assert_eq!(text.matches("00000000000000aa").count(), 1, "{text}");
         assert!(text.starts_with("class legacy/*  reason: going away\n# error LD0003"), "{text}");
         let mut policy = policy(&text);
         assert_eq!(policy.judge(&old, late()), Judgement::Excepted("there before lockdep".into()));

@@ -47,6 +47,10 @@ fn a_baseline_is_green_survives_moved_code_grows_and_keeps_new_reports_red() {
     );
     let ended = report(at, &["before"]);
     assert_ended(&ended, "exit 0");
+    let first = ended.stdout.lines().next().unwrap_or_default();
+    assert!(first.starts_with("excepted: LD0003 ") && first.ends_with(" (there before)"), "{}", ended.stdout);
+    assert!(!ended.stdout.contains("warning["), "a line is enough: {}", ended.stdout);
+    let ended = report(at, &["before", "--all"]);
     assert!(ended.stdout.contains("= excepted: there before"), "{}", ended.stdout);
     // The same locks, made and taken further down.
     inversion(at, "moved", &class("src/a.rs", 30), &class("src/b.rs", 400));
@@ -133,6 +137,23 @@ fn exceptions_are_by_code_class_and_fingerprint_with_a_reason_and_an_end() {
         assert_ended(&ended, "exit 2");
         assert!(ended.stderr.contains(words), "{words}: {}", ended.stderr);
     }
+}
+
+#[test]
+fn an_inversion_that_is_accepted_is_said_to_be_one() {
+    let folder = folder();
+    let at = folder.path();
+    inversion(at, "records", &class("src/a.rs", 3), &class("src/b.rs", 4));
+    for _ in 0..2 {
+        let ended = run(at, &["order", "records", "--bless"]);
+        assert_ended(&ended, "exit 0");
+        let said = "lockdep.order accepts `src/a.rs:Mutex<u8>` and `src/b.rs:Mutex<u8>` in both orders";
+        assert_eq!(ended.stderr.matches(said).count(), 1, "{}", ended.stderr);
+    }
+    fs::remove_file(at.join("lockdep.order")).expect("written above");
+    fs::remove_file(at.join("records/2-0.jsonl")).expect("written above");
+    let ended = run(at, &["order", "records", "--bless"]);
+    assert!(!ended.stderr.contains("in both orders"), "{}", ended.stderr);
 }
 
 /// Records of three orders in `records`, and of a fourth in `new`.

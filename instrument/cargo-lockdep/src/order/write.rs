@@ -68,6 +68,18 @@ impl Seen {
         pairs.filter(|(from, to)| !known.allows(from, to) && !known.contradicts(from, to)).collect()
     }
 
+    /// Pairs that the file accepts in both orders, with what was seen.
+    pub(super) fn inverted(&self, known: &LockOrder) -> Vec<&Pair> {
+        let is_accepted = |from: &str, to: &str| {
+            let pair = (from.to_owned(), to.to_owned());
+            (self.pairs.contains_key(&pair) || known.allows(from, to)) && !known.contradicts(from, to)
+        };
+        // Each pair once.
+        let is_first = |(from, to): &Pair| from < to || !self.pairs.contains_key(&(to.clone(), from.clone()));
+        let pairs = self.pairs.keys().filter(|pair| is_first(pair));
+        pairs.filter(|(from, to)| is_accepted(from, to) && is_accepted(to, from)).collect()
+    }
+
     /// What a declared order forbids.
     pub(super) fn contradicting(&self, known: &LockOrder) -> Vec<&Pair> {
         let all: BTreeSet<&Pair> = self.pairs.keys().chain(&self.implied).collect();

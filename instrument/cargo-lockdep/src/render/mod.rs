@@ -28,7 +28,7 @@ use crate::records::Union;
 use crate::repair::Repair;
 use crate::report::ReportFormat;
 use crate::source::Sources;
-use crate::suppress::Judgement;
+use crate::suppress::{Judgement, excepted_line};
 
 /// Everything that was found.
 #[derive(Debug)]
@@ -124,6 +124,15 @@ fn plain(found: &Findings<'_>, styles: &Styles) -> String {
     let mut out = String::new();
     for group in found.groups() {
         let one = group.head;
+        if let (Judgement::Excepted(_), false) = (&one.judgement, found.shows_all) {
+            // Someone has read them and given a reason: a line each is enough.
+            for one in std::iter::once(one).chain(group.folded.iter().copied()) {
+                if let Judgement::Excepted(reason) = &one.judgement {
+                    out.push_str(&format!("{}\n\n", excepted_line(&one.report, reason)));
+                }
+            }
+            continue;
+        }
         let report = text(&one.report, &options, found.sources);
         out.push_str(report.trim_end());
         match one.runs.as_slice() {

@@ -9,7 +9,7 @@ use lockdep_report::told::Told;
 use super::tail::NewReport;
 use crate::error::{Context as _, Result};
 use crate::printable;
-use crate::suppress::Judgement;
+use crate::suppress::{Judgement, excepted_line};
 use crate::wrapped::{Format, WatchArgs};
 
 /// Where a report is told in full that follows from an earlier one.
@@ -53,21 +53,21 @@ impl Printer {
     ///
     /// If it cannot be written.
     pub(super) fn print(&mut self, new: &NewReport) -> Result<()> {
-        let text = match self.format {
-            Format::Json => printable::json(&json_line(&new.report)).into_owned(),
-            Format::Text => {
-                let is_denied = new.judgement == Judgement::Denied;
+        // With colours it goes to a terminal, which obeys no line.
+        let printed = |text: String, is_plain: bool| if is_plain { printable::lines(&text) } else { text };
+        let text = match (self.format, &new.judgement) {
+            (Format::Json, _) => printable::json(&json_line(&new.report)).into_owned(),
+            (Format::Text, Judgement::Excepted(reason)) => {
+                printed(format!("lockdep: {}\n", excepted_line(&new.report, reason)), true)
+            }
+            (Format::Text, judgement) => {
+                let is_denied = *judgement == Judgement::Denied;
                 let text = match self.told.note(&new.report, is_denied) {
                     Some(earlier) => brief(&new.report, &earlier, IN_FULL, &self.options),
                     None => text(&new.report, &self.options, &*new.sources),
                 };
-                let excepted = match &new.judgement {
-                    Judgement::Excepted(reason) => format!("   = excepted: {reason}\n"),
-                    _ => String::new(),
-                };
-                let text = format!("lockdep: {}\n{}\n{excepted}\n", new.origin, text.trim_end());
-                // With colours it goes to a terminal, which obeys no line.
-                if self.options.styles == Styles::PLAIN { printable::lines(&text) } else { text }
+                let text = format!("lockdep: {}\n{}\n\n", new.origin, text.trim_end());
+                printed(text, self.options.styles == Styles::PLAIN)
             }
         };
         self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()).context(|| self.name.clone())
