@@ -25,12 +25,10 @@ fn gives(line: &str) -> bool {
     words.any(|word| GIVING.iter().any(|giving| word.eq_ignore_ascii_case(giving)))
 }
 
-/// Whether the function takes no object and returns one of its own type, or one that it puts together.
+/// Whether the function returns an object of its own type, or one that it puts together. A method may make another object of the type
+/// of its own; the locks of its own are none that it has made.
 fn is_constructor(site: &Site<'_>) -> bool {
     let ReturnType::Type(_, returned) = &site.signature.output else { return false };
-    if site.signature.receiver().is_some() {
-        return false;
-    }
     let mut returned_names = TypeNames(Vec::new());
     returned_names.visit_type(returned);
     let returns = |name: &str| returned_names.0.iter().any(|returned| returned == name);

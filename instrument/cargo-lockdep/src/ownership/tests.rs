@@ -189,6 +189,12 @@ fn a_function_that_makes_an_object_has_its_locks_until_it_gives_them_away() {
             "fn f() -> Self { let a = Arc::new(Mutex::new(0)); let a = Arc::clone(&a); a.^lock(); make(a) }",
             "a",
         ),
+        // A method that makes another object of its type.
+        (
+            "fn f(&self) -> Self { let it = Store(Arc::new(Inner { log: Mutex::new(0) })); \
+             let log = self.log.lock(); it.0.log.^lock(); it }",
+            "it.0.log",
+        ),
         // Others' variables are nobody's business.
         (
             "fn f() -> Self { let it = Mutex::new(0); for x in 0..1 { it.^lock(); } run(|y| y.lock()); make(it) }",
@@ -210,7 +216,9 @@ fn a_lock_is_not_fresh_where_others_may_have_it() {
         // No object of its own is returned, or one was taken.
         "fn f() { let it = Mutex::new(0); it.^lock(); }",
         "fn f() -> u8 { let it = Mutex::new(0); it.^lock(); 0 }",
-        "fn f(&self) -> Self { let it = Mutex::new(0); it.^lock(); make(it) }",
+        // The object that a method has is not one that it has made.
+        "fn f(&self) -> Self { self.log.^lock(); make() }",
+        "fn f(&self) -> Self { let it = self; it.log.^lock(); make() }",
         // Given to a thread before it is taken, or in the round before.
         "fn f() -> Self { let it = Arc::new(Mutex::new(0)); spawn(it.clone()); it.^lock(); make(it) }",
         "fn f() -> Self { let it = Arc::new(Mutex::new(0)); loop { it.^lock();\n pool.start(&it); } make(it) }",
