@@ -144,7 +144,7 @@ impl Classes {
             runtime.validator.set_movable(class);
         }
         if runtime.suspects.contains(&engine_key) {
-            runtime.validator.suspect(class);
+            runtime.validator.trace(class);
         }
         self.known.write().unwrap_or_else(PoisonError::into_inner).insert(token, class);
         if let Some(recorder) = &runtime.recorder {

@@ -1,4 +1,5 @@
-//! `LOCKDEP_SUSPECTS`: the classes whose locks are told apart from the start, as if they lay on a reported cycle.
+//! `LOCKDEP_SUSPECTS`: the classes whose locks are told apart from the start, as if they lay on a reported cycle, and whose stacks are
+//! recorded at each acquisition.
 //!
 //! A cycle of classes is a warning until the locks themselves close it, and the locks are told apart only from the report
 //! on. A second run that knows the suspects misses none of their orders, and so settles the level.

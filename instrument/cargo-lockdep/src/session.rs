@@ -126,6 +126,9 @@ impl Session {
             ));
         }
         watch::summarise(&verdict, &records, runs_programs(command, cargo_args), &unseen);
+        if !args.settle {
+            watch::offer_to_settle(&verdict);
+        }
         if !verdict.has_watched() && verdict.exit_code() == exit::CARGO_FAILED {
             say(format_args!(
                 "no watched program took a lock; if the build failed, see whether it builds without lockdep: `{}` in {}",
@@ -152,11 +155,13 @@ impl Session {
     ) -> Result<()> {
         let suspects: Vec<&str> = verdict.suspects().into_iter().collect();
         if suspects.is_empty() {
-            say("nothing to settle: no warning rests on lock classes alone");
+            say(
+                "nothing to settle: no warning rests on lock classes alone, and each stack is that of the acquisition shown",
+            );
             return Ok(());
         }
         say(format_args!(
-            "settling: once more, with the locks of {} classes told apart from the start",
+            "settling: once more, with the locks of {} classes told apart from the start and a stack of each acquisition",
             suspects.len()
         ));
         let path = watch.records().join("suspects");

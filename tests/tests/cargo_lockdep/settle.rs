@@ -1,5 +1,7 @@
 //! `--settle`: a second run in which the suspects are told apart from the start.
 
+use lockdep_report::model::Report;
+
 use crate::harness::{assert_ended, fixture, run, run_strictly};
 
 /// Asserts that `stderr` has each of these in this order.
@@ -53,4 +55,28 @@ fn nothing_runs_twice_without_a_suspect() {
     assert_ended(&ended, "exit 0");
     assert!(ended.stderr.contains("nothing to settle"), "{}", ended.stderr);
     assert_eq!(ended.stdout.matches("argument once").count(), 1, "{}", ended.stdout);
+}
+
+#[test]
+fn a_second_run_shows_the_very_acquisitions() {
+    let project = fixture("cargo_graph");
+    let words = ["peek", "write", "read"];
+    let alone = run(&project, &[&["run", "-q", "-p", "app", "--"][..], &words].concat());
+    assert_ended(&alone, "exit 3");
+    assert!(alone.stderr.contains("`--settle` runs once more"), "{}", alone.stderr);
+    let args = ["run", "-q", "-p", "app", "--settle", "--format", "json", "--"];
+    let settled = run(&project, &[&args[..], &words].concat());
+    assert_ended(&settled, "exit 3");
+    assert_in_order(
+        &settled.stderr,
+        &["settling: ", "shows the very acquisitions now", "1 error (1 denied)"],
+    );
+    let reports: Vec<Report> =
+        settled.stderr.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let [first, second] = &reports[..] else { panic!("one of each run: {}", settled.stderr) };
+    let is_exact =
+        |report: &Report| report.cycle.iter().all(|step| step.frames_held.exact && step.frames_acquire.exact);
+    assert!(!is_exact(first) && is_exact(second), "{}", settled.stderr);
+    let held = |report: &Report| report.cycle.iter().map(|step| step.frames_held.frames.len()).min();
+    assert!(held(second) > Some(0), "{second:#?}");
 }

@@ -2,7 +2,7 @@
 
 use super::judge::{self, FoundCycle};
 use super::knowledge::Knowledge;
-use super::unpublished::{UnpublishedOrder, Standing};
+use super::unpublished::{Standing, UnpublishedOrder};
 use super::view::{View, Wanted};
 use crate::base::mode::{Mode, Wait};
 use crate::config::Config;

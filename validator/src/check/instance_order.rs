@@ -5,7 +5,7 @@ use super::judge;
 use super::knowledge::Knowledge;
 use super::lowered::Judged;
 use super::recursion;
-use super::unpublished::{UnpublishedOrder, Standing};
+use super::unpublished::{Standing, UnpublishedOrder};
 use super::view::{View, Wanted};
 use crate::base::event::Acquire;
 use crate::base::id::LockId;

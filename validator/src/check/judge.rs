@@ -212,8 +212,16 @@ pub(crate) fn judge(view: &View<'_>, knowledge: &mut Knowledge, path: &[PathStep
         () => Level::Error,
     };
     let gate = trusted.or_else(|| gates.first().copied().filter(|_| !closes)).map(LockId::class);
-    let evidence =
-        Evidence { same_instances, gate, writer_seen, timed, declared, movable, unpublished, ..Evidence::default() };
+    let evidence = Evidence {
+        same_instances,
+        gate,
+        writer_seen,
+        timed,
+        declared,
+        movable,
+        unpublished,
+        ..Evidence::default()
+    };
     Judged { level, evidence }
 }
 
@@ -336,8 +344,15 @@ pub(crate) fn judge_instances(view: &View<'_>, knowledge: &Knowledge, path: &[Pa
         () => Level::Error,
     };
     let gate = trusted.or(gates.first().copied()).map(LockId::class);
-    let evidence =
-        Evidence { same_instances: true, gate, writer_seen, timed, movable, unpublished, ..Evidence::default() };
+    let evidence = Evidence {
+        same_instances: true,
+        gate,
+        writer_seen,
+        timed,
+        movable,
+        unpublished,
+        ..Evidence::default()
+    };
     Judged { level, evidence }
 }
 

@@ -139,7 +139,12 @@ impl Unpublished {
     }
 
     /// Remembers an order that ends in `lock`; `false` if there is no room, so that it counts fully.
-    pub(crate) fn note(&mut self, lock: LockId, gates: &[Gate], order: impl FnOnce(Gates) -> UnpublishedOrder) -> bool {
+    pub(crate) fn note(
+        &mut self,
+        lock: LockId,
+        gates: &[Gate],
+        order: impl FnOnce(Gates) -> UnpublishedOrder,
+    ) -> bool {
         let Some(object) = self.objects.get_mut(&lock) else { return false };
         let order = order(Gates::new(gates));
         let is_it = |known: &&mut UnpublishedOrder| {

@@ -98,6 +98,8 @@ impl<'a> View<'a> {
     pub(crate) fn acquisition(&self, index: usize) -> Acquisition {
         let held = &self.task.held[index];
         let chain = self.task.chain_after(index);
+        let rare = if held.is_rare { self.task.rare_of(index) } else { None };
+        let own_stack = rare.and_then(|rare| rare.stack);
         Acquisition {
             lock: held.lock,
             class: self.class_of(held),
@@ -106,8 +108,8 @@ impl<'a> View<'a> {
             wait: held.wait,
             address: held.address,
             site: held.site,
-            stack: self.chains.stack(chain, held.lock.class(), held.site),
-            stack_exact: held.is_first_sighting,
+            stack: own_stack.or_else(|| self.chains.stack(chain, held.lock.class(), held.site)),
+            stack_exact: held.is_first_sighting || own_stack.is_some(),
         }
     }
 

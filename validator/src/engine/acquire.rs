@@ -21,6 +21,7 @@ use crate::fault::{self, Fault};
 use crate::state::class::Validation;
 use crate::state::crowd::MAX_ORDERED;
 use crate::state::held::{HeldLock, Rare};
+use crate::state::registry::fact;
 
 impl Validator {
     /// An acquisition: before it waits, or after a try succeeded.
@@ -216,14 +217,16 @@ impl Validator {
         let by_instance = suspects || task.held.iter().any(|held| held.base_class() == base);
         let is_known =
             self.chains.contains(key) || fault::is(Fault::ChainCachedEarly) && !task.held.is_empty();
-        let (mut is_first_sighting, mut standing) = (false, Standing::Published);
+        let is_traced = suspects && self.view(task).has(base, fact::TRACED);
+        let (mut is_first_sighting, mut standing, mut own_stack) = (false, Standing::Published, None);
         let mut is_sure = true;
         if !is_known || by_instance || acquire.nest.is_some() || self.has_pending() {
-            let stack = if is_known { None } else { stacks.capture() };
-            is_first_sighting = stack.is_some();
+            let stack = if is_known && !is_traced { None } else { stacks.capture() };
+            is_first_sighting = stack.is_some() && !is_known;
+            own_stack = stack.filter(|_| is_traced);
             let known = || self.chains.stack(chain, base, acquire.site);
             let mut wanted = Wanted::new(acquire, class, stack.or_else(known));
-            wanted.acquisition.stack_exact = !is_known;
+            wanted.acquisition.stack_exact = !is_known || is_traced;
             standing = Pass::new(self, task, &wanted, !is_known, &mut findings).run();
             // What is not sure yet is looked at each time until it is.
             is_sure = !keep_unsure(task, &mut findings);
@@ -238,8 +241,9 @@ impl Validator {
             }
         }
         let is_sync = acquire.flags.contains(AcquireFlags::SYNC);
-        // What a cache of the task knows is pushed without another look: not what a sync is for, and not without its nest lock.
-        if acquire.nest.is_none() && !is_sync && is_sure {
+        // What a cache of the task knows is pushed without another look: not what a sync is for, not without its nest lock, and not
+        // without a stack that is wanted each time.
+        if acquire.nest.is_none() && !is_sync && is_sure && !is_traced {
             if !by_instance {
                 task.remember(key);
             } else if !task.held.iter().any(|held| held.lock == acquire.lock) {
@@ -253,9 +257,9 @@ impl Validator {
         }
         if !is_sync {
             push(task, acquire, chain, is_first_sighting);
-            if let Some(nest) = acquire.nest {
+            if acquire.nest.is_some() || own_stack.is_some() {
                 let index = task.held.len() - 1;
-                task.set_rare(Rare { nest: Some(nest), ..Rare::at(index) });
+                task.set_rare(Rare { nest: acquire.nest, stack: own_stack, ..Rare::at(index) });
             }
         }
         findings.into()

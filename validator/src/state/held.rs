@@ -2,7 +2,7 @@
 
 use crate::base::dependency::NewDependency;
 use crate::base::event::AcquireFlags;
-use crate::base::id::{ClassId, LockId, Subclass};
+use crate::base::id::{ClassId, LockId, StackId, Subclass};
 use crate::base::mode::{Mode, Wait};
 use crate::base::site::Site;
 
@@ -45,6 +45,8 @@ pub(crate) struct Rare {
     pub(crate) references: u32,
     /// The cookies of its pins, and where each was made, newest last.
     pub(crate) pins: Vec<(u64, Site)>,
+    /// The stack of this very acquisition, for a class of which each is recorded.
+    pub(crate) stack: Option<StackId>,
     /// Whether it became exclusive after later ones had been acquired: these know it as a reader's.
     pub(crate) is_upgraded: bool,
     /// What was recorded under it and counts fully only once this task releases it itself.
@@ -70,7 +72,8 @@ pub(crate) enum Order {
 impl Rare {
     /// An entry about the held lock at `index` that says nothing yet.
     pub(crate) fn at(index: usize) -> Self {
-        Self { index, nest: None, references: 0, pins: Vec::new(), is_upgraded: false, unsure: Vec::new() }
+        let (pins, unsure) = (Vec::new(), Vec::new());
+        Self { index, nest: None, references: 0, pins, stack: None, is_upgraded: false, unsure }
     }
 }
 

@@ -51,9 +51,11 @@ pub(crate) mod fact {
     pub(crate) const ORDERED: u32 = 64;
     /// Another thread than the one that acquired one of its locks can release it.
     pub(crate) const MOVABLE: u32 = 128;
+    /// A stack is recorded at each acquisition.
+    pub(crate) const TRACED: u32 = 256;
 
-    const ALL: [u32; 8] =
-        [REMOVED, SUSPECT, SEVERAL_INSTANCES, WRITER_SEEN, GATE, GATED_WRITERS, ORDERED, MOVABLE];
+    const ALL: [u32; 9] =
+        [REMOVED, SUSPECT, SEVERAL_INSTANCES, WRITER_SEEN, GATE, GATED_WRITERS, ORDERED, MOVABLE, TRACED];
     const _: () = {
         let (mut seen, mut index) = (0, 0);
         while index < ALL.len() {

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::cli::say;
+use crate::count::counted;
 use crate::error::Result;
 use crate::records::ledger::{prepare as prepare_ledger, read as read_ledger};
 use crate::source::Places;
@@ -147,6 +148,17 @@ impl<'a> Watch<'a> {
             say(format_args!("the run was ended {seconds} s after its first program started (--timeout)"));
         }
         Ok(Verdict { ended, tally, ledger: since(read_ledger(records), before) })
+    }
+}
+
+/// Says what a second run would show, if a report has a stack that may be that of another path.
+pub(crate) fn offer_to_settle(verdict: &Verdict) {
+    let n_inexact = verdict.tally.n_inexact();
+    if n_inexact > 0 {
+        say(format_args!(
+            "{} a stack of another path to the same place; `--settle` runs once more and records the very acquisitions",
+            counted(n_inexact, "report may show", "reports may show")
+        ));
     }
 }
 

@@ -10,7 +10,7 @@ use lockdep_report::model::Report;
 use lockdep_report::record::Record;
 use rustc_hash::FxHashSet;
 
-use super::tally::Tally;
+use super::tally::{Taken, Tally};
 use crate::cli::say;
 use crate::source::{Places, Sources};
 use crate::suppress::{self, Day, Judgement, Policy};
@@ -154,7 +154,12 @@ impl<'w> Tail<'w> {
 
 /// Whether the report is to be printed; it is counted in any case.
 fn is_news(tally: &mut Tally, told: Option<&Tally>, report: &Report, judgement: &Judgement) -> bool {
-    tally.take(report, *judgement == Judgement::Denied) && !told.is_some_and(|told| told.has(report))
+    match tally.take(report, *judgement == Judgement::Denied) {
+        Taken::Known => false,
+        Taken::New => !told.is_some_and(|told| told.has(report)),
+        // A second run is made for that.
+        Taken::Exact => told.is_some_and(|told| !told.has(report)),
+    }
 }
 
 fn record_files(directory: &Path) -> impl Iterator<Item = PathBuf> {

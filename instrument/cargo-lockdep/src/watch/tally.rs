@@ -38,29 +38,47 @@ struct Known {
     classes: Vec<String>,
     /// Whether these tie it to other reports.
     ties: bool,
+    /// The classes that it is about, by hash, whether or not they form a cycle.
+    about: Vec<String>,
     /// Whether no single locks close the cycle so far.
     is_open: bool,
+    /// Whether one of its stacks may be that of another path.
+    is_inexact: bool,
     /// Its title, for the line that says what settling its level found.
     title: String,
 }
 
+/// What a report adds to those before it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Taken {
+    /// Nothing.
+    Known,
+    /// It is new, or its level rose.
+    New,
+    /// Its stacks are those of the acquisitions shown, which were not known before.
+    Exact,
+}
+
 impl Tally {
-    /// Notes a report; true if it is new or its level rose.
-    pub(super) fn take(&mut self, report: &Report, is_denied: bool) -> bool {
+    /// Notes a report.
+    pub(super) fn take(&mut self, report: &Report, is_denied: bool) -> Taken {
         let rank = report.rank();
         let known = self.reports.entry(report.identity());
         let is_first = matches!(known, std::collections::hash_map::Entry::Vacant(_));
         let known = known.or_default();
-        if !is_first && rank <= known.rank {
-            return false;
+        let becomes_exact = known.is_inexact && rank == known.rank && !is_inexact(report);
+        if !is_first && rank <= known.rank && !becomes_exact {
+            return Taken::Known;
         }
         known.rank = rank;
         known.is_denied |= is_denied;
         known.title.clone_from(&report.title);
         known.is_open = is_open(report);
+        known.is_inexact = is_inexact(report);
+        known.about = about(report);
         known.classes = report.cycle.iter().map(|step| step.from_hash.clone()).collect();
         known.ties = report.is_class_cycle();
-        true
+        if becomes_exact { Taken::Exact } else { Taken::New }
     }
 
     pub(super) fn count(&mut self, record: &Record) {
@@ -118,14 +136,29 @@ impl Tally {
 
     /// The classes, by hash, whose locks a second run should tell apart from the start.
     pub(super) fn suspects(&self) -> BTreeSet<&str> {
-        let open = self.reports.values().filter(|known| known.is_open);
-        open.flat_map(|known| &known.classes).map(String::as_str).collect()
+        let unsettled = self.reports.values().filter(|known| known.is_open || known.is_inexact);
+        unsettled.flat_map(|known| &known.about).map(String::as_str).collect()
+    }
+
+    /// How many reports show a stack that may be that of another path.
+    pub(super) fn n_inexact(&self) -> usize {
+        self.reports.values().filter(|known| known.is_inexact).count()
     }
 
     /// Takes in what a second run saw, for which the suspects of this one were told apart from the start. One sentence for
     /// each report that was open, on what became of it.
     pub(super) fn settle(&mut self, second: Self) -> Vec<String> {
         let mut sentences = Vec::new();
+        let fingerprint_of = |identity: &str| identity.split('/').next().unwrap_or(identity).to_owned();
+        let inexact = self.reports.iter().filter(|(_, known)| known.is_inexact && !known.is_open);
+        for (identity, known) in inexact {
+            let became = match second.reports.get(identity) {
+                Some(again) if !again.is_inexact => "shows the very acquisitions now",
+                Some(_) => "still has a stack that may be that of another path",
+                None => "was not seen again, so its stacks stay as they were",
+            };
+            sentences.push(format!("settled: {} {became} ({})", fingerprint_of(identity), known.title));
+        }
         for (identity, known) in self.reports.iter().filter(|(_, known)| known.is_open) {
             let became = match second.reports.get(identity) {
                 Some(again) if !again.is_open && again.rank > known.rank => {
@@ -140,8 +173,7 @@ impl Tally {
                 ),
                 None => "was not seen again, so its level stays as it was".to_owned(),
             };
-            let fingerprint = identity.split('/').next().unwrap_or(identity);
-            sentences.push(format!("settled: {fingerprint} {became} ({})", known.title));
+            sentences.push(format!("settled: {} {became} ({})", fingerprint_of(identity), known.title));
         }
         sentences.sort();
         self.n_processes += second.n_processes;
@@ -157,7 +189,8 @@ impl Tally {
         for (identity, again) in second.reports {
             let known = self.reports.entry(identity).or_default();
             let is_denied = known.is_denied | again.is_denied;
-            if again.rank >= known.rank {
+            if again.rank > known.rank || again.rank == known.rank && (known.is_inexact || !again.is_inexact)
+            {
                 *known = again;
             }
             known.is_denied = is_denied;
@@ -167,7 +200,10 @@ impl Tally {
 
     /// Whether the other run has told this report already.
     pub(super) fn has(&self, report: &Report) -> bool {
-        self.reports.get(&report.identity()).is_some_and(|known| known.rank >= report.rank())
+        self.reports.get(&report.identity()).is_some_and(|known| {
+            known.rank > report.rank()
+                || known.rank == report.rank() && (!known.is_inexact || is_inexact(report))
+        })
     }
 }
 
@@ -178,6 +214,23 @@ fn is_open(report: &Report) -> bool {
         && !report.cycle.is_empty()
         && !evidence.same_instances
         && !evidence.declared
+}
+
+/// Whether one of its stacks may be that of another path to the same place. Without any stack at all they were not wanted.
+fn is_inexact(report: &Report) -> bool {
+    let of_cycle = report.cycle.iter().flat_map(|step| [&step.frames_held, &step.frames_acquire]);
+    let of_cycle = of_cycle.map(|frames| (frames.exact, !frames.is_empty()));
+    let locks = report.subject.iter().chain(&report.conflict);
+    let stacks: Vec<(bool, bool)> =
+        of_cycle.chain(locks.map(|lock| (lock.exact, !lock.frames.is_empty()))).collect();
+    stacks.iter().any(|(exact, _)| !exact) && stacks.iter().any(|(_, has_frames)| *has_frames)
+}
+
+/// The classes that a report is about: those of its cycle, or of the locks that it points at.
+fn about(report: &Report) -> Vec<String> {
+    let of_cycle = report.cycle.iter().map(|step| step.from_hash.clone());
+    let alone = report.subject.iter().chain(&report.conflict).map(|lock| lock.hash.clone());
+    if report.cycle.is_empty() { alone.collect() } else { of_cycle.collect() }
 }
 
 fn name_of(rank: u8) -> &'static str {

@@ -117,3 +117,26 @@ fn the_stack_of_a_chain_that_changed_is_not_that_of_the_sighting() {
         assert!(step(false).to.stack_exact && step(true).from.stack_exact && step(true).to.stack_exact);
     }
 }
+
+#[test]
+fn of_a_traced_class_each_acquisition_shows_its_own_stack() {
+    for is_traced in [false, true] {
+        let (mut bench, stacks) = (Bench::user(), Numbered::default());
+        let class = bench.class("A");
+        if is_traced {
+            bench.validator.trace(class);
+        }
+        nest(&mut bench, &stacks, ["B1", "A1"], Mode::Exclusive);
+        nest(&mut bench, &stacks, ["A1", "C1"], Mode::Exclusive);
+        let n_before = stacks.newest();
+        let found = nest(&mut bench, &stacks, ["A1", "B1"], Mode::Exclusive);
+        assert_eq!(found.len(), 1);
+        let held = found[0].conflict.expect("A is held");
+        assert_eq!(held.stack_exact, is_traced);
+        assert_eq!(held.stack > n_before, is_traced, "the chain of A alone was known: {held:?}");
+        // Whatever was seen, it is looked at again.
+        let n_before = stacks.newest();
+        nest(&mut bench, &stacks, ["A1", "C1"], Mode::Exclusive);
+        assert_eq!(stacks.newest() > n_before, is_traced);
+    }
+}
