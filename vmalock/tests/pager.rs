@@ -18,6 +18,7 @@ mod reports;
 const SITES: &[(&str, &[&str])] = &[
     ("handler-blocks", &["drop(pager.space.mm().read());", "let looked = pager.space.fault_with"]),
     ("handler-advises", &["pager.dont_need(NOWHERE, 4 * PAGE_SIZE)"]),
+    ("nested-fault", &["pager.read(NOWHERE)"]),
     ("write-under-read-lock", &["raw::vm_flags_reset(vma.as_raw(), flags::READ | flags::WRITE);"]),
     ("unlocked-vma", &["raw::vm_flags_reset(vma.as_raw(), flags::READ | flags::WRITE);"]),
     ("no-mmap-lock", &["raw::vma_start_write(vma);"]),

@@ -49,6 +49,19 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         },
     },
     Mistake {
+        name: "nested-fault",
+        what: "a fault handler touches memory of its own space, and faults again",
+        code: "LD0003",
+        run: |pager| {
+            pager.unmap(BASE, PAGE_SIZE).expect("a good range");
+            let inner = pager.space.fault_with(BASE + PAGE_SIZE, Access::Read, |_| {
+                // Nothing is mapped there, so it may wait for the mmap lock. That it mostly need not is no excuse.
+                pager.read(NOWHERE)
+            });
+            assert_eq!(inner, Ok(Err(SpaceError::NotMapped)));
+        },
+    },
+    Mistake {
         name: "write-under-read-lock",
         what: "a fault handler changes the flags of the VMA, of which it has the read lock only",
         code: "LD0010",
