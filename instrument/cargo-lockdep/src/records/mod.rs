@@ -2,6 +2,7 @@
 
 mod files;
 mod foreign;
+pub(crate) mod labels;
 pub(crate) mod ledger;
 mod not_seen;
 mod problem;

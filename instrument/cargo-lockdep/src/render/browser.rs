@@ -30,7 +30,7 @@ impl Browser {
             Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success())
         };
         let Some(name) = NAMES.iter().find(is_there) else {
-            crate::cli::say(format_args!("skipped: none of {} is installed", NAMES.join(", ")));
+            crate::output::say(format_args!("skipped: none of {} is installed", NAMES.join(", ")));
             return None;
         };
         let profile = page.with_extension("profile");

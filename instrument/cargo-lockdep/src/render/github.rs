@@ -3,7 +3,7 @@
 use lockdep_validator::Level;
 
 use super::{Findings, message, places};
-use crate::suppress::Judgement;
+use crate::findings::policy::Judgement;
 
 /// One annotation a place: the report at its main place, a notice at each other one.
 pub(super) fn render(found: &Findings<'_>) -> String {

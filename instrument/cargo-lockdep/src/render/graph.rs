@@ -7,7 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 
 use super::Findings;
-use crate::order::{Labels, crate_of};
+use crate::records::labels::{Labels, crate_of};
 
 /// A class as a node.
 #[derive(Clone, Debug, Serialize)]

@@ -9,12 +9,12 @@ use serde::Serialize;
 
 use super::graph::Drawn;
 use super::{Finding, Findings, svg};
-use crate::coverage::Coverage;
-use crate::group::Group;
-use crate::repair::Change;
+use crate::command::stat::{duration, rows, sparkline};
+use crate::findings::coverage::Coverage;
+use crate::findings::group::Group;
+use crate::findings::policy::Judgement;
+use crate::findings::repair::Change;
 use crate::source::Sources;
-use crate::stat::{duration, rows, sparkline};
-use crate::suppress::Judgement;
 
 const TEMPLATE: &str = include_str!("page/page.html");
 pub(super) const STYLE: &str = include_str!("page/page.css");
@@ -323,7 +323,7 @@ struct StatLine {
 }
 
 fn stats(found: &Findings<'_>) -> Vec<StatLine> {
-    let line = |row: crate::stat::Row| StatLine {
+    let line = |row: crate::command::stat::Row| StatLine {
         n_acquisitions: row.n_acquisitions,
         n_contentions: row.n_contentions,
         wait_ns: row.wait.total_ns,

@@ -5,8 +5,8 @@ use quick_junit::{NonSuccessKind, Report as Xml, TestCase, TestCaseStatus, TestS
 use super::{Findings, message};
 use lockdep_report::render::{TextOptions, text};
 
+use crate::findings::policy::Judgement;
 use crate::printable;
-use crate::suppress::Judgement;
 
 /// One suite; without any report, one case that passed, because an empty file looks like a job that did not run.
 pub(super) fn render(found: &Findings<'_>) -> String {

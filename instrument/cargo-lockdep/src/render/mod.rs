@@ -20,15 +20,15 @@ use lockdep_report::model::{Place, Report};
 use lockdep_report::render::{Styles, TextOptions, json_line, text};
 use lockdep_validator::Level;
 
+use crate::command::report::ReportFormat;
 use crate::count::counted;
-use crate::coverage::Coverage;
-use crate::group::{self, Group, Membership};
+use crate::findings::coverage::Coverage;
+use crate::findings::group::{self, Group, Membership};
+use crate::findings::policy::{Judgement, excepted_line};
+use crate::findings::repair::Repair;
 use crate::printable;
 use crate::records::Union;
-use crate::repair::Repair;
-use crate::report::ReportFormat;
 use crate::source::Sources;
-use crate::suppress::{Judgement, excepted_line};
 
 /// Everything that was found.
 #[derive(Debug)]

@@ -186,7 +186,7 @@ fn two_thousand_classes_are_a_picture_and_open_step_by_step() {
 #[test]
 fn axe_finds_nothing() {
     let Some(axe) = std::env::var_os("AXE_CORE") else {
-        return crate::cli::say("skipped: AXE_CORE does not name an axe.min.js");
+        return crate::output::say("skipped: AXE_CORE does not name an axe.min.js");
     };
     let axe = std::fs::read_to_string(axe).expect("readable");
     for (name, text) in [("axe-few", rendered(ReportFormat::Html)), ("axe-many", of_classes(2000))] {

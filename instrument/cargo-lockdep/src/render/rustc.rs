@@ -5,8 +5,8 @@ use lockdep_report::render::{TextOptions, index_of_column, text};
 use serde_json::{Value, json};
 
 use super::{Findings, places};
+use crate::findings::policy::Judgement;
 use crate::source::Sources;
-use crate::suppress::Judgement;
 
 /// One message a report, and the line that tells cargo's reader that the build is over.
 pub(super) fn render(found: &Findings<'_>) -> String {

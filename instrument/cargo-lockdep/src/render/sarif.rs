@@ -5,8 +5,8 @@ use lockdep_validator::Code;
 use serde_json::{Value, json};
 
 use super::{Findings, message, places};
-use crate::explain;
-use crate::suppress::Judgement;
+use crate::codes;
+use crate::findings::policy::Judgement;
 
 /// One run of the tool, a rule for each code, a result for each report.
 pub(super) fn render(found: &Findings<'_>) -> String {
@@ -15,7 +15,7 @@ pub(super) fn render(found: &Findings<'_>) -> String {
         .map(|code| {
             json!({
                 "id": code.as_str(),
-                "shortDescription": { "text": explain::summary(code) },
+                "shortDescription": { "text": codes::summary(code) },
                 "help": { "text": format!("`cargo lockdep explain {}` explains this rule.", code.as_str()) },
             })
         })

@@ -4,8 +4,8 @@ use lockdep_report::advice::Advice;
 use lockdep_report::record::Record;
 
 use super::*;
+use crate::findings::policy::{self, Policy};
 use crate::records::fixture;
-use crate::suppress::{self, Policy};
 
 fn with_findings<T>(check: impl FnOnce(&Findings<'_>) -> T) -> T {
     with_findings_of(fixture::union(), check)
@@ -20,13 +20,13 @@ pub(super) fn with_findings_of<T>(mut union: Union, check: impl FnOnce(&Findings
         .map(|joined| Finding {
             report: joined.report.clone(),
             runs: joined.runs.iter().map(|&run| union.run_label(run)).collect(),
-            judgement: Policy::default().judge(&joined.report, suppress::today()),
+            judgement: Policy::default().judge(&joined.report, policy::today()),
             group: None,
         })
         .collect::<Vec<_>>();
     group::mark(&mut reports);
-    let repair = crate::repair::smallest_repair(reports.iter().map(|one| &one.report));
-    let coverage = crate::coverage::measure(&union, &sources);
+    let repair = crate::findings::repair::smallest_repair(reports.iter().map(|one| &one.report));
+    let coverage = crate::findings::coverage::measure(&union, &sources);
     check(&Findings { union: &union, sources: &sources, reports, repair, coverage, shows_all: false })
 }
 
@@ -157,7 +157,7 @@ fn html() {
 fn nothing_found_is_said_in_every_format() {
     let union = Union::default();
     let sources = Sources::default();
-    let coverage = crate::coverage::measure(&union, &sources);
+    let coverage = crate::findings::coverage::measure(&union, &sources);
     let found = Findings {
         union: &union,
         sources: &sources,
@@ -281,7 +281,7 @@ fn consumer(programs: &[&str], args: &[&str]) -> Option<std::process::Output> {
     let found =
         programs.iter().find_map(|program| std::process::Command::new(program).args(args).output().ok());
     if found.is_none() {
-        crate::cli::say(format_args!("skipped: none of {} is installed", programs.join(", ")));
+        crate::output::say(format_args!("skipped: none of {} is installed", programs.join(", ")));
     }
     found
 }

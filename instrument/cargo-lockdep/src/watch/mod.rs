@@ -12,14 +12,15 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::cli::say;
+use crate::cargo::session;
+use crate::command::wrapped::WatchArgs;
 use crate::count::counted;
 use crate::error::Result;
+use crate::exit;
+use crate::findings::policy::Policy;
+use crate::output::say;
 use crate::records::ledger::{prepare as prepare_ledger, read as read_ledger};
 use crate::source::Places;
-use crate::suppress::Policy;
-use crate::wrapped::WatchArgs;
-use crate::{exit, session};
 
 pub(crate) use unseen::unseen_locks;
 

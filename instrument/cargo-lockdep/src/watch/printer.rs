@@ -7,10 +7,10 @@ use lockdep_report::render::{Styles, TextOptions, brief, json_line, text};
 use lockdep_report::told::Told;
 
 use super::tail::NewReport;
+use crate::command::wrapped::{Format, WatchArgs};
 use crate::error::{Context as _, Result};
+use crate::findings::policy::{Judgement, excepted_line};
 use crate::printable;
-use crate::suppress::{Judgement, excepted_line};
-use crate::wrapped::{Format, WatchArgs};
 
 /// Where a report is told in full that follows from an earlier one.
 const IN_FULL: &str = "`cargo lockdep report --all`";

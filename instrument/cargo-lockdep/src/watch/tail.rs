@@ -11,10 +11,13 @@ use lockdep_report::record::Record;
 use rustc_hash::FxHashSet;
 
 use super::tally::{Taken, Tally};
-use crate::cli::say;
+use crate::command::report;
+use crate::findings::hint;
+use crate::findings::ownership;
+use crate::findings::policy::{self, Day, Judgement, Policy};
+use crate::output::say;
 use crate::source::{Places, Sources};
-use crate::suppress::{self, Day, Judgement, Policy};
-use crate::{hint, input, ownership, records, report};
+use crate::{input, records};
 
 /// How much of one record is read at once; more than its longest line.
 const MAX_CHUNK_BYTES: u64 = 4 * input::MAX_LINE_BYTES;
@@ -71,7 +74,7 @@ impl<'w> Tail<'w> {
             followed: BTreeMap::new(),
             places,
             policy,
-            today: suppress::today(),
+            today: policy::today(),
             told,
             tally: Tally::default(),
         }

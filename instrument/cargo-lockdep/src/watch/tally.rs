@@ -9,7 +9,7 @@ use lockdep_validator::Level;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::count::counted;
-use crate::group;
+use crate::findings::group;
 
 /// How many reasons for events that were not looked at the end of a run names.
 const MAX_REASONS: usize = 8;

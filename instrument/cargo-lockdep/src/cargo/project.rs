@@ -1,0 +1,193 @@
+//! The user's project: where it builds to, and what its cargo configuration asks for.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use serde::Deserialize;
+
+use crate::cargo::toolchain::Toolchain;
+use crate::error::{Context as _, Error, Result};
+
+/// The options among cargo's arguments that change what we must do.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CargoOptions {
+    pub(crate) targets: Vec<String>,
+    pub(crate) target_dir: Option<PathBuf>,
+    pub(crate) manifest_path: Option<PathBuf>,
+    pub(crate) offline: bool,
+    /// `--color`.
+    pub(crate) color: Option<String>,
+}
+
+impl CargoOptions {
+    /// Reads the options in front of a `--`.
+    ///
+    /// # Errors
+    ///
+    /// If an option is there that cannot work under validation.
+    pub(crate) fn parse(args: &[OsString]) -> Result<Self> {
+        let mut options = Self::default();
+        let mut args = args.iter().take_while(|arg| *arg != "--");
+        while let Some(arg) = args.next() {
+            let text = arg.to_string_lossy();
+            let (name, inline) = match text.split_once('=') {
+                Some((name, value)) if name.starts_with("--") => (name, Some(OsString::from(value))),
+                _ => (&*text, None),
+            };
+            let mut value = || inline.clone().or_else(|| args.next().cloned());
+            match name {
+                "--target" => options.targets.extend(value().map(|v| v.to_string_lossy().into_owned())),
+                "--target-dir" => options.target_dir = value().map(PathBuf::from),
+                "--manifest-path" => options.manifest_path = value().map(PathBuf::from),
+                "--offline" | "--frozen" => options.offline = true,
+                "--color" => options.color = value().map(|v| v.to_string_lossy().into_owned()),
+                "-Z" if value().is_some_and(|v| is_build_std(&v)) => return Err(build_std()),
+                _ if name.starts_with("-Zbuild-std") => return Err(build_std()),
+                _ => {}
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn is_build_std(value: &OsStr) -> bool {
+    value.to_string_lossy().starts_with("build-std")
+}
+
+fn build_std() -> Error {
+    Error::new(
+        "-Z build-std compiles a standard library of its own, which the instrumented locks would not fit: leave it out",
+    )
+}
+
+/// A cargo project as far as we need to know it.
+#[derive(Clone, Debug)]
+pub(crate) struct Project {
+    /// The one target everything is built for.
+    pub(crate) target: String,
+    /// Where everything of ours goes: `target/lockdep`.
+    pub(crate) base: PathBuf,
+    /// Where the compiler's relative paths start.
+    pub(crate) workspace_root: PathBuf,
+    /// The workspace, its packages, and what they depend on by path.
+    pub(crate) directories: Vec<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    target_directory: PathBuf,
+    workspace_root: PathBuf,
+    #[serde(default)]
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    manifest_path: PathBuf,
+    #[serde(default)]
+    dependencies: Vec<Dependency>,
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    path: Option<PathBuf>,
+}
+
+impl Metadata {
+    fn directories(&self) -> Vec<PathBuf> {
+        let packages = self.packages.iter();
+        let own = packages.clone().filter_map(|package| package.manifest_path.parent());
+        let others = packages.flat_map(|package| &package.dependencies).filter_map(|one| one.path.as_deref());
+        let mut all = vec![self.workspace_root.clone()];
+        for directory in own.chain(others) {
+            if !all.iter().any(|known| directory.starts_with(known)) {
+                all.push(directory.to_owned());
+            }
+        }
+        all
+    }
+}
+
+impl Project {
+    /// The project that cargo would find in `directory` with these options.
+    ///
+    /// # Errors
+    ///
+    /// If there is none (cargo has said why), or its configuration cannot work under validation.
+    pub(crate) fn find(directory: &Path, options: &CargoOptions, toolchain: &Toolchain) -> Result<Self> {
+        if toolchain.config.builds_std() {
+            return Err(build_std());
+        }
+        let mut cargo = toolchain.cargo_command();
+        cargo.args(["metadata", "--no-deps", "--format-version", "1"]).current_dir(directory);
+        if let Some(path) = &options.manifest_path {
+            cargo.arg("--manifest-path").arg(path);
+        }
+        let output = cargo
+            .stdin(Stdio::null())
+            .stderr(Stdio::inherit())
+            .output()
+            .context(|| toolchain.cargo.display().to_string())?;
+        if !output.status.success() {
+            // Cargo's own message is on stderr already, and it is the better one.
+            return Err(Error::already_told(crate::exit::USAGE));
+        }
+        let metadata: Metadata =
+            serde_json::from_slice(&output.stdout).context(|| "cargo metadata".to_owned())?;
+        let target_directory = match &options.target_dir {
+            Some(given) => directory.join(given),
+            None => metadata.target_directory.clone(),
+        };
+        let target = one_target(options, toolchain)?;
+        let directories = metadata.directories();
+        let workspace_root = metadata.workspace_root;
+        Ok(Self { target, base: target_directory.join("lockdep"), workspace_root, directories })
+    }
+}
+
+fn one_target(options: &CargoOptions, toolchain: &Toolchain) -> Result<String> {
+    let targets =
+        if options.targets.is_empty() { toolchain.config.targets() } else { options.targets.clone() };
+    match &targets[..] {
+        [] => Ok(toolchain.host.clone()),
+        [target] if target.ends_with(".json") => Err(Error::new(format_args!(
+            "{target} is a target of your own, which needs -Z build-std; the instrumented locks need the standard \
+             library that came with the toolchain"
+        ))),
+        [target] if target == "host-tuple" => Ok(toolchain.host.clone()),
+        [target] => Ok(target.clone()),
+        several => Err(Error::new(format_args!(
+            "{} targets are asked for ({}): validate them one after the other, each with its --target",
+            several.len(),
+            several.join(", ")
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<CargoOptions> {
+        CargoOptions::parse(&line.split(' ').map(OsString::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn options_are_read_in_both_spellings_and_only_before_the_dashes() {
+        let options =
+            parse("--lib --target x86 --target-dir=/t --offline --color=never -- --target y").expect("valid");
+        assert_eq!(options.targets, ["x86"]);
+        assert_eq!(options.target_dir.as_deref(), Some(Path::new("/t")));
+        assert!(options.offline);
+        assert_eq!(options.color.as_deref(), Some("never"));
+    }
+
+    #[test]
+    fn build_std_is_refused_with_its_reason() {
+        for line in ["-Z build-std", "-Zbuild-std=core", "--lib -Z build-std=std"] {
+            let error = parse(line).expect_err("it cannot work").to_string();
+            assert!(error.contains("build-std"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! `order`: the lock order as a file that is reviewed: written, checked, accepted.
+
+use std::fs;
+use std::path::PathBuf;
+
+use clap::Args;
+use lockdep_report::lock_order::LockOrder;
+
+use crate::command::report;
+use crate::error::{Context as _, Error, Result};
+use crate::findings::order;
+use crate::output::{print, say};
+use crate::{exit, input, printable, records};
+
+/// The name of the file in the project.
+const FILE: &str = "lockdep.order";
+
+/// The arguments of `order`.
+#[derive(Debug, Args)]
+pub(crate) struct OrderArgs {
+    /// Directories or files of run records; without any, those of LOCKDEP_DIR.
+    #[arg(value_name = "DIR")]
+    pub(crate) records: Vec<PathBuf>,
+    /// Fail if a dependency was seen that the file does not have, and show the difference.
+    #[arg(long, conflicts_with = "bless")]
+    pub(crate) check: bool,
+    /// Accept what was seen: rewrite the file.
+    #[arg(long)]
+    pub(crate) bless: bool,
+    /// Also drop accepted dependencies that these records do not show.
+    #[arg(long, requires = "bless")]
+    pub(crate) prune: bool,
+    /// The file.
+    #[arg(long, value_name = "FILE", default_value = FILE)]
+    pub(crate) file: PathBuf,
+}
+
+/// Prints the order that was seen, or checks or rewrites the file.
+///
+/// # Errors
+///
+/// If records or file cannot be read, or the file is malformed.
+pub(crate) fn run(args: &OrderArgs) -> Result<u8> {
+    let old = match input::read_text(&args.file) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(Error::new(format_args!("{}: {error}", args.file.display()))),
+    };
+    let name = args.file.display().to_string();
+    let known = LockOrder::parse(old.as_deref().unwrap_or_default()).context(|| name.clone())?;
+    let union = records::read(&report::record_paths(&args.records)?)?;
+    for problem in union.problems.iter().filter(|problem| problem.loses_data()).take(12) {
+        say(format_args!("warning: {problem}"));
+    }
+    let seen = order::Seen::new(&union, &known);
+    for (label, name) in seen.reversed(&known) {
+        say(format_args!(
+            "warning: {name_of_file}: `name {name} = {label}` is the wrong way round: `name {label} = {name}` calls that class `{label}`",
+            name_of_file = args.file.display()
+        ));
+    }
+    if args.check {
+        return check(&seen, &known, old.as_deref(), &name);
+    }
+    let text = order::merged(old.as_deref(), &known, &seen, args.prune);
+    if args.bless {
+        let n_new = seen.undeclared(&known).len();
+        fs::write(&args.file, text).context(|| name.clone())?;
+        say(format_args!("{name}: {n_new} new dependencies accepted"));
+        for (from, to) in seen.inverted(&known) {
+            say(format_args!(
+                "warning: {name} accepts `{from}` and `{to}` in both orders, which is an inversion: threads that run both can deadlock"
+            ));
+        }
+    } else {
+        print(&printable::lines(&text))?;
+    }
+    Ok(exit::CLEAN)
+}
+
+fn check(seen: &order::Seen, known: &LockOrder, old: Option<&str>, name: &str) -> Result<u8> {
+    let Some(old) = old else {
+        return Err(Error::new(format_args!(
+            "{name} does not exist: write it with `cargo lockdep order --bless`"
+        )));
+    };
+    let broken = seen.contradicting(known);
+    for (from, to) in &broken {
+        say(format_args!(
+            "error: `{to}` was acquired while `{from}` was held, but {name} declares the opposite"
+        ));
+    }
+    let undeclared = seen.undeclared(known);
+    if undeclared.is_empty() && broken.is_empty() {
+        say(format_args!("{name}: every dependency that was seen is declared"));
+        return Ok(exit::CLEAN);
+    }
+    if !undeclared.is_empty() {
+        // A file may hold anything in its comments.
+        print(&printable::lines(&order::diff(old, known, seen, name)))?;
+        for (from, to) in &undeclared {
+            say(format_args!("undeclared: {from} -> {to}  ({})", seen.example(from, to)));
+        }
+        say("if the new order is meant, accept it with `cargo lockdep order --bless` and commit the file");
+    }
+    Ok(exit::DENIED)
+}

@@ -1,0 +1,348 @@
+//! `try NAME[@VERSION]`: the tests of a published crate, with every lock watched.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use clap::Args;
+use serde::Deserialize;
+
+use crate::cargo::package;
+use crate::cargo::program;
+use crate::cargo::session::{self, Session};
+use crate::cargo::toolchain::Toolchain;
+use crate::command::wrapped::{CargoCommand, WatchArgs};
+use crate::error::{Context as _, Error, Result};
+use crate::output::say;
+
+/// The arguments of `try`.
+#[derive(Debug, Args)]
+pub(crate) struct TryArgs {
+    /// The crate, with a version if not the newest: `indicatif@0.18.6`.
+    #[arg(value_name = "NAME[@VERSION]")]
+    pub(crate) spec: String,
+    /// Resolve its dependencies anew instead of taking the versions it was published with.
+    #[arg(long)]
+    pub(crate) update: bool,
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
+    /// The arguments of `cargo test`; a second `--` separates those of the test binary.
+    #[arg(last = true, value_name = "CARGO TEST ARGUMENTS")]
+    pub(crate) cargo_args: Vec<OsString>,
+}
+
+/// What to take from the registry.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Spec {
+    name: String,
+    /// A version requirement as cargo writes it.
+    requirement: String,
+}
+
+impl Spec {
+    fn parse(text: &str) -> Result<Self> {
+        let (name, version) = match text.split_once('@') {
+            Some((name, version)) => (name, Some(version)),
+            None => (text, None),
+        };
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let is_version = |c: char| c.is_ascii_alphanumeric() || ".+-".contains(c);
+        if name.is_empty() || !name.chars().all(is_name) {
+            return Err(Error::new(format_args!(
+                "`{name}` is not the name of a crate: give NAME or NAME@VERSION, such as indicatif@0.18.6"
+            )));
+        }
+        let requirement = match version {
+            None => "*".to_owned(),
+            Some(version)
+                if version.starts_with(|c: char| c.is_ascii_digit()) && version.chars().all(is_version) =>
+            {
+                format!("={version}")
+            }
+            Some(version) => {
+                return Err(Error::new(format_args!(
+                    "`{version}` is not a version: give it like {name}@1.2.3, or leave it out for the newest"
+                )));
+            }
+        };
+        Ok(Self { name: name.to_owned(), requirement })
+    }
+
+    /// A lock file that names the version, if it is a whole one: cargo takes a version that was yanked from a lock file only, and
+    /// an old version with a bug is likely to have been yanked. Cargo completes the file, and checks the version as any other.
+    fn lock_file(&self) -> Option<String> {
+        let version = self.requirement.strip_prefix('=')?;
+        let numbers = version.split(['-', '+']).next()?;
+        if numbers.split('.').filter(|number| number.parse::<u64>().is_ok()).count() != 3 {
+            return None;
+        }
+        let name = &self.name;
+        Some(format!(
+            "version = 3\n\n[[package]]\nname = \"{SCRATCH}\"\nversion = \"0.0.0\"\ndependencies = [\"{name}\"]\n\n\
+             [[package]]\nname = \"{name}\"\nversion = \"{version}\"\n\
+             source = \"registry+https://github.com/rust-lang/crates.io-index\"\n"
+        ))
+    }
+}
+
+/// The throw-away package that depends on the crate.
+const SCRATCH: &str = "cargo-lockdep-try";
+
+/// Fetches the crate and runs its tests.
+///
+/// # Errors
+///
+/// If the crate or version does not exist or cannot be fetched; cargo's message is on stderr then.
+pub(crate) fn run(args: &TryArgs) -> Result<u8> {
+    let spec = Spec::parse(&args.spec)?;
+    let toolchain = Toolchain::in_directory(&session::current_directory()?)?;
+    let base = base_directory()?;
+    let published = fetch(&spec, &base, &toolchain, &args.cargo_args)?;
+    let directory = base.join("try").join(format!("{}-{}", published.name, published.version));
+    say(format_args!("trying {} {} in {}", published.name, published.version, directory.display()));
+    for note in package::unpack(&published.source()?, &directory, args.update)? {
+        say(note);
+    }
+    if let Some(note) = give_up_lost_versions(&directory, &toolchain, is_offline(&args.cargo_args)) {
+        say(note);
+    }
+    let session = Session::open_foreign(toolchain, &base, &directory, &args.cargo_args)?;
+    session.run(CargoCommand::Test, &args.cargo_args, &args.watch)
+}
+
+fn is_offline(cargo_args: &[OsString]) -> bool {
+    cargo_args.iter().any(|arg| arg == "--offline" || arg == "--frozen")
+}
+
+/// Removes the lock file that the crate was published with if it names versions that cannot be had any more; a sentence then.
+fn give_up_lost_versions(directory: &Path, toolchain: &Toolchain, is_offline: bool) -> Option<String> {
+    let lock = directory.join("Cargo.lock");
+    if !lock.exists() {
+        return None;
+    }
+    let mut cargo = toolchain.cargo_command();
+    cargo.args(["metadata", "--format-version", "1", "--filter-platform", &toolchain.host]);
+    if is_offline {
+        cargo.arg("--offline");
+    }
+    // A cargo that does not start is told where its work is needed.
+    let output = cargo.current_dir(directory).stdin(Stdio::null()).output().ok()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let is_lost = said.contains("(locked to ");
+    if output.status.success() || !is_lost {
+        return None;
+    }
+    fs::remove_file(&lock).ok()?;
+    let reason = said.lines().find(|line| line.contains("(locked to ")).unwrap_or_default();
+    let reason = reason.trim_start_matches("error: ");
+    Some(format!(
+        "a version that it was published with is gone ({reason}): its dependencies are resolved anew"
+    ))
+}
+
+/// Where tried crates, their runtime and their builds are: not in the user's project, which they have nothing to do with,
+/// unless a target directory is given.
+fn base_directory() -> Result<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = base_in(variable("CARGO_TARGET_DIR"), variable("XDG_CACHE_HOME"), variable("HOME"))
+        .ok_or_else(|| Error::new("there is no home directory to work in: set CARGO_TARGET_DIR"))?;
+    fs::create_dir_all(&base).context(|| base.display().to_string())?;
+    base.canonicalize().context(|| base.display().to_string())
+}
+
+fn base_in(target: Option<PathBuf>, cache: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
+    if let Some(target) = target {
+        return Some(target.join("lockdep"));
+    }
+    // The XDG specification: a relative path is invalid and is to be ignored. Our place must not
+    // depend on where we are.
+    let cache = cache.filter(|cache| cache.is_absolute());
+    let home = home.filter(|home| home.is_absolute()).map(|home| home.join(".cache"));
+    cache.or(home).map(|cache| cache.join("cargo-lockdep"))
+}
+
+/// A package of `cargo metadata`.
+#[derive(Debug, Deserialize)]
+struct Published {
+    name: String,
+    version: String,
+    manifest_path: PathBuf,
+}
+
+impl Published {
+    fn source(&self) -> Result<PathBuf> {
+        let folder = self.manifest_path.parent().map(Path::to_owned);
+        folder.ok_or_else(|| Error::new(format_args!("{} is in no folder", self.manifest_path.display())))
+    }
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Published>,
+    resolve: Resolve,
+}
+
+#[derive(Deserialize)]
+struct Resolve {
+    nodes: Vec<Node>,
+    root: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Node {
+    id: String,
+    deps: Vec<NodeDependency>,
+}
+
+#[derive(Deserialize)]
+struct NodeDependency {
+    pkg: String,
+}
+
+/// Lets cargo fetch the crate: a throw-away package depends on it, and cargo says where the sources came to lie.
+fn fetch(spec: &Spec, base: &Path, toolchain: &Toolchain, cargo_args: &[OsString]) -> Result<Published> {
+    let scratch = base.join(format!("fetch-{}", std::process::id()));
+    fs::create_dir_all(&scratch).context(|| scratch.display().to_string())?;
+    let result = fetch_into(&scratch, spec, toolchain, cargo_args);
+    let _ = fs::remove_dir_all(&scratch);
+    result
+}
+
+fn fetch_into(
+    scratch: &Path,
+    spec: &Spec,
+    toolchain: &Toolchain,
+    cargo_args: &[OsString],
+) -> Result<Published> {
+    let Spec { name, requirement } = spec;
+    let manifest = format!(
+        "[package]\nname = \"{SCRATCH}\"\nversion = \"0.0.0\"\nedition = \"2021\"\n[lib]\npath = \"lib.rs\"\n\
+         [workspace]\n[dependencies]\ntried = {{ package = \"{name}\", version = \"{requirement}\" }}\n"
+    );
+    let write = |file: &str, text: &str| {
+        let path = scratch.join(file);
+        fs::write(&path, text).context(|| path.display().to_string())
+    };
+    write("Cargo.toml", &manifest)?;
+    write("lib.rs", "")?;
+    if let Some(lock) = spec.lock_file() {
+        write("Cargo.lock", &lock)?;
+    }
+    let mut cargo = toolchain.cargo_command();
+    cargo.args(["metadata", "--format-version", "1", "--filter-platform", &toolchain.host]);
+    if is_offline(cargo_args) {
+        cargo.arg("--offline");
+    }
+    let output = cargo
+        .current_dir(scratch)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .context(|| toolchain.cargo.display().to_string())?;
+    if !output.status.success() {
+        return Err(Error::already_told(crate::exit::USAGE));
+    }
+    let metadata: Metadata =
+        serde_json::from_slice(&output.stdout).context(|| "cargo metadata".to_owned())?;
+    // Another version of the crate may be among its dependencies: the one that the root depends on is meant.
+    let root = metadata.resolve.root.unwrap_or_default();
+    let wanted = metadata.resolve.nodes.into_iter().find(|node| node.id == root);
+    let wanted = wanted.and_then(|node| node.deps.into_iter().next()).map(|dep| dep.pkg).unwrap_or_default();
+    let is_wanted = |package: &Published| package.name == *name && wanted.contains(&package.version);
+    if let Some(library) = metadata.packages.into_iter().find(is_wanted) {
+        return Ok(library);
+    }
+    let lock = fs::read_to_string(scratch.join("Cargo.lock")).unwrap_or_default();
+    let (version, manifest_path) = program::find(&lock, SCRATCH, name)
+        .ok_or_else(|| Error::new(format_args!("cargo fetched {name} but does not say where to")))?;
+    say(format_args!(
+        "{name} is a program without a library, of which cargo warns: its own tests are run all the same"
+    ));
+    Ok(Published { name: name.clone(), version, manifest_path })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_or_without_a_version() {
+        let spec = |text| Spec::parse(text).map(|spec| (spec.name, spec.requirement)).expect("valid");
+        assert_eq!(spec("indicatif@0.18.6"), ("indicatif".into(), "=0.18.6".into()));
+        assert_eq!(spec("once_cell"), ("once_cell".into(), "*".into()));
+    }
+
+    #[test]
+    fn a_whole_version_is_locked_so_that_a_yanked_one_is_fetched() {
+        let lock = |text| Spec::parse(text).expect("valid").lock_file();
+        let whole = lock("a@1.2.3-rc.1").expect("a lock file");
+        let table: toml::Table = whole.parse().expect("valid TOML");
+        let packages = table["package"].as_array().expect("packages");
+        assert_eq!(packages[1]["version"].as_str(), Some("1.2.3-rc.1"));
+        assert_eq!((lock("a@1.2"), lock("a")), (None, None));
+    }
+
+    #[test]
+    fn a_lock_file_that_names_a_lost_version_is_given_up_and_no_other() {
+        let folder = std::env::temp_dir().join(format!("lockdep-lost-{}", std::process::id()));
+        fs::create_dir_all(folder.join("dep")).expect("a temporary folder");
+        let write = |file: &str, text: &str| fs::write(folder.join(file), text).expect("written");
+        let head = "edition = '2021'\n[lib]\npath = 'lib.rs'\n";
+        write("lib.rs", "");
+        write("dep/lib.rs", "");
+        write("dep/Cargo.toml", &format!("[package]\nname = 'dep'\nversion = '1.0.1'\n{head}"));
+        write(
+            "Cargo.toml",
+            &format!(
+                "[package]\nname = 'a'\nversion = '0.0.0'\n{head}[workspace]\n[dependencies]\ndep = '1'\n[patch.crates-io]\ndep.path = 'dep'\n"
+            ),
+        );
+        let toolchain = Toolchain::in_directory(&folder).expect("the one of this test");
+        let give_up = || give_up_lost_versions(&folder, &toolchain, true);
+        assert_eq!(give_up(), None, "there is none");
+        let good =
+            toolchain.cargo_command().args(["generate-lockfile", "--offline"]).current_dir(&folder).status();
+        assert!(good.expect("cargo starts").success());
+        assert_eq!(give_up(), None);
+        assert!(folder.join("Cargo.lock").exists(), "it can be had");
+        let source = "source = \"registry+https://github.com/rust-lang/crates.io-index\"";
+        write(
+            "Cargo.lock",
+            &format!(
+                "version = 3\n[[package]]\nname = \"a\"\nversion = \"0.0.0\"\ndependencies = [\"dep\"]\n[[package]]\nname = \"dep\"\nversion = \"1.0.0\"\n{source}\n"
+            ),
+        );
+        let note = give_up().expect("1.0.0 is nowhere");
+        assert!(
+            note.contains("`dep = \"^1\"` (locked to 1.0.0)") && note.ends_with("resolved anew"),
+            "{note}"
+        );
+        assert!(!folder.join("Cargo.lock").exists());
+        fs::remove_dir_all(folder).expect("ours");
+    }
+
+    #[test]
+    fn the_working_directory_is_never_the_cache() {
+        let of = |target: &str, cache: &str, home: &str| {
+            let given = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));
+            base_in(given(target), given(cache), given(home)).map(|base| base.display().to_string())
+        };
+        assert_eq!(of("t", "/c", "/h").as_deref(), Some("t/lockdep"));
+        assert_eq!(of("", "/c", "/h").as_deref(), Some("/c/cargo-lockdep"));
+        for cache in ["", "c", "./c"] {
+            assert_eq!(of("", cache, "/h").as_deref(), Some("/h/.cache/cargo-lockdep"), "{cache}");
+            assert_eq!(of("", cache, "h"), None, "{cache}");
+        }
+    }
+
+    #[test]
+    fn nonsense_is_named() {
+        for (text, named) in
+            [("", "``"), ("a b", "`a b`"), ("a@", "``"), ("a@latest", "`latest`"), ("a\"@1", "`a\"`")]
+        {
+            let error = Spec::parse(text).expect_err("it is nonsense").to_string();
+            assert!(error.contains(named), "{error}");
+        }
+    }
+}

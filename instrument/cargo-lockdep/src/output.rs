@@ -1,0 +1,38 @@
+//! What the command line says: messages on stderr, results on stdout.
+
+use std::fmt::Display;
+
+use crate::error::{Error, Result};
+use crate::printable;
+
+/// Prints one line on stderr, marked as ours. Whatever is in it, it is one line, and every
+/// character can be printed.
+pub(crate) fn say(message: impl Display) {
+    show(&format!("lockdep: {}", printable::line(&message.to_string())));
+}
+
+/// Prints the words of another program on stderr, as they are but for what would steer the
+/// terminal.
+#[expect(clippy::print_stderr, reason = "the command line speaks on stderr; stdout is cargo's")]
+pub(crate) fn show(text: &str) {
+    if !text.is_empty() {
+        eprintln!("{}", printable::lines(text));
+    }
+}
+
+/// Writes to stdout. A reader that has gone (`| head`) is no failure.
+///
+/// # Errors
+///
+/// If stdout cannot be written for another reason.
+pub(crate) fn print(text: &str) -> Result<()> {
+    use std::io::Write as _;
+
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::new(format_args!("stdout: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
