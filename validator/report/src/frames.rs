@@ -23,20 +23,9 @@ const INNER: [&str; 14] = [
     "__rust_try",
 ];
 
-/// Functions that start a program, a thread or a test: everything outside them is of no use either.
-const OUTER: [&str; 11] = [
-    "lockdep::thread::",
-    "std::sys::backtrace::__rust_begin_short_backtrace",
-    "std::rt::lang_start",
-    "std::panicking::",
-    "std::panic::catch_unwind",
-    "std::thread::",
-    "std::sys::thread::",
-    "test::run_test",
-    "test::__rust_begin_short_backtrace",
-    "core::ops::function::FnOnce::call_once",
-    "__libc_start",
-];
+/// Functions outside of the program that debug information may give no file: what starts a program, a thread or a test.
+const OUTER: [&str; 7] =
+    ["lockdep::thread::", "test::", "main", "_start", "clone", "start_thread", "thread_start"];
 
 /// Drops the validator's and the lock's own frames on the inside, those that start the program, a thread or a test on
 /// the outside, and the standard library's in between. A stack that would be empty afterwards is kept.
@@ -52,12 +41,10 @@ pub fn prune(frames: Vec<Frame>) -> Vec<Frame> {
     let Some(start) = frames.iter().position(|frame| !starts_with_any(&frame.function, &INNER)) else {
         return frames;
     };
-    let length = frames[start..]
-        .iter()
-        .position(|frame| starts_with_any(&frame.function, &OUTER))
-        .filter(|&length| length > 0)
-        .unwrap_or(frames.len() - start);
-    let mut kept: Vec<Frame> = frames.into_iter().skip(start).take(length).collect();
+    // Runtime and library code also stands between functions of the program, in callbacks: only its outermost run ends a stack.
+    let is_program = |frame: &Frame| !is_between(frame) && !is_outer(frame);
+    let end = frames.iter().rposition(is_program).map_or(frames.len(), |last| last + 1).max(start + 1);
+    let mut kept: Vec<Frame> = frames.into_iter().take(end).skip(start).collect();
     // libtest runs a test through a closure of the test's own name.
     let is_test_wrapper = |frames: &[Frame]| {
         let [.., test, wrapper] = frames else { return false };
@@ -78,11 +65,22 @@ fn is_between(frame: &Frame) -> bool {
     is_library(frame) || starts_with_any(&frame.function, &["lockdep::", "lock_api::"])
 }
 
+/// Whether a frame belongs to what starts a program, a thread or a test.
+fn is_outer(frame: &Frame) -> bool {
+    let is_c = frame.file.is_empty() && !frame.function.contains("::");
+    OUTER.iter().any(|outer| match outer.strip_suffix("::") {
+        Some(_) => starts_with_any(&frame.function, &[outer]),
+        None => is_c && frame.function.trim_start_matches('_') == outer.trim_start_matches('_'),
+    })
+}
+
 /// Whether a frame belongs to the standard library or to the C library below it: iterators, drop glue, thread starts.
 fn is_library(frame: &Frame) -> bool {
     is_standard_library(&frame.file)
         || frame.file.ends_with(".c")
         || frame.file.ends_with(".S")
+        // The headers of the C library that hold code.
+        || frame.file.contains("sysdeps/")
         || (frame.file.is_empty()
             && starts_with_any(&frame.function, &["core::", "alloc::", "std::", "0x", "__"]))
 }
@@ -141,6 +139,32 @@ mod tests {
         assert_eq!(prune(through_once), own);
         let only = vec![at("core::ptr::drop_in_place<app::A>", "core/src/ptr/mod.rs")];
         assert_eq!(prune(only.clone()), only, "a stack of nothing else is kept");
+    }
+
+    #[test]
+    fn library_code_in_the_middle_does_not_end_the_stack() {
+        for between in [
+            "std::thread::local::LocalKey<T>::with",
+            "std::panic::catch_unwind",
+            "core::ops::function::FnOnce::call_once",
+            "std::thread::scoped::scope",
+        ] {
+            let pruned = prune(stack(&[
+                "std::sync::poison::mutex::Mutex<T>::lock",
+                "app::look",
+                between,
+                "app::hold",
+                "app::main",
+                "core::ops::function::FnOnce::call_once",
+                "std::sys::backtrace::__rust_begin_short_backtrace",
+                "std::rt::lang_start",
+                "main",
+                "main",
+                "__libc_start_call_main",
+                "_start",
+            ]));
+            assert_eq!(pruned, stack(&["app::look", "app::hold", "app::main"]), "{between}");
+        }
     }
 
     #[test]

@@ -72,6 +72,29 @@ pub fn is_standard_library(file: &str) -> bool {
         .any(|start| shown.starts_with(start))
 }
 
+/// Whether a path as reports show it is that of a crate of a registry or from git: its folder has a version or a revision.
+///
+/// ```
+/// use lockdep_report::path::is_dependency;
+/// assert!(is_dependency("tokio-1.47.0/src/sync/mutex.rs") && is_dependency("name-5f3a2b1/src/lib.rs"));
+/// assert!(!is_dependency("src/main.rs") && !is_dependency("my-app/src/lib.rs"));
+/// ```
+pub fn is_dependency(shown: &str) -> bool {
+    crate_folder(shown).is_some()
+}
+
+/// The name of the crate of a registry or from git that a path as reports show it lies in.
+pub fn crate_folder(shown: &str) -> Option<&str> {
+    let (folder, rest) = shown.split_once('/')?;
+    let is_version = |at: usize| folder[at + 1..].starts_with(|c: char| c.is_ascii_digit());
+    let is_revision = |at: usize| {
+        let revision = &folder[at + 1..];
+        revision.len() >= 7 && revision.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    let at = folder.match_indices('-').map(|(at, _)| at).find(|&at| is_version(at) || is_revision(at))?;
+    (!rest.is_empty()).then_some(&folder[..at])
+}
+
 /// The path without `.`, and without `..` where the folder that it leaves is known.
 fn folded(file: &str) -> String {
     if !file.split('/').any(|part| part == ".." || part == ".") {

@@ -1,5 +1,6 @@
 //! Renderers: pure functions of a [`Report`](super::model::Report), and of the source text its embedder can read.
 
+mod fold;
 mod interleave;
 mod json;
 mod snippet;

@@ -5,11 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Frame, Place, Report, ReportDependency};
+use crate::model::{Frame, Place, Report, ReportDependency, ReportLock};
 use crate::places::same_file;
 use crate::told::Earlier;
 
 use super::SourceText;
+use super::fold::{Part, crates, folded};
 use super::interleave::{Interleaving, how_it_hangs, interleaving};
 use super::snippet::{self, MAX_EXCERPTS, push, snippets, who};
 use super::style::Styles;
@@ -181,16 +182,21 @@ impl Parts<'_> {
         }
     }
 
-    /// Everything that was held, where the excerpts do not show it already.
+    /// Everything that was held besides the locks that the excerpts are about.
     fn held(&mut self, report: &Report) {
-        let shown = |site: &Place| {
-            report.cycle.iter().any(|step| step.held_site == *site || step.acquire_site == *site)
-                || [&report.conflict, &report.subject].into_iter().flatten().any(|lock| lock.site == *site)
+        let shown = |lock: &ReportLock| {
+            let is_it = |hash: &str, instance| (hash, instance) == (&lock.hash, lock.instance);
+            report.cycle.iter().any(|step| {
+                is_it(&step.from_hash, step.instances.0) || is_it(&step.to_hash, step.instances.1)
+            }) || [&report.conflict, &report.subject]
+                .into_iter()
+                .flatten()
+                .any(|other| is_it(&other.hash, other.instance))
         };
         let others: Vec<String> = report
             .held
             .iter()
-            .filter(|lock| !shown(&lock.site))
+            .filter(|lock| !shown(lock))
             .map(|lock| format!("`{}` {} since {}", lock.class, lock.mode.as_str(), lock.site))
             .collect();
         if others.is_empty() {
@@ -241,12 +247,20 @@ impl Parts<'_> {
         // A single frame is as short as the words that would stand for it.
         let n_own = if n_common > 1 { frames.len() - n_common } else { frames.len() };
         self.line("stack", what);
-        for (index, frame) in frames.iter().take(n_own.min(self.options.n_frames)).enumerate() {
-            self.indented(&format!("{index}: {}{}", frame.function, frame_place(frame)));
+        for part in folded(&frames[..n_own], above.first(), self.options.n_frames) {
+            match part {
+                Part::Frame(index) => {
+                    let frame = &frames[index];
+                    self.indented(&format!("{index}: {}{}", frame.function, frame_place(frame)));
+                }
+                Part::Folded(range) => {
+                    let n = range.len();
+                    let crates = crates(&frames[range]);
+                    self.indented(&format!("… {n} frames of {crates}"));
+                }
+            }
         }
-        if n_own > self.options.n_frames {
-            self.indented(&format!("… and {} more", frames.len() - self.options.n_frames));
-        } else if n_own < frames.len() {
+        if n_own < frames.len() {
             self.indented(&format!("{n_own}: … as above, from `{}` on", frames[n_own].function));
         }
     }
