@@ -104,6 +104,7 @@ pub(crate) fn run(name: &str) {
         "locking_allocator" => crate::signals::locking_allocator(),
         #[cfg(target_os = "linux")]
         other if crate::harm::run_case(other) => {}
+        other if crate::holder::run_case(other) => {}
         other => match other.strip_prefix("just_made_") {
             Some(how) => crate::just_made::case(how),
             None => panic!("no case is called {other}"),

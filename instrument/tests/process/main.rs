@@ -14,6 +14,7 @@ mod contention;
 mod exceptions;
 #[cfg(target_os = "linux")]
 mod harm;
+mod holder;
 mod just_made;
 #[cfg(target_os = "linux")]
 mod late;
@@ -106,7 +107,7 @@ fn all() -> impl Iterator<Item = &'static (&'static str, fn())> {
     let more = harm::ALL;
     #[cfg(not(target_os = "linux"))]
     let more: &[(&str, fn())] = &[];
-    checks::ALL.iter().chain(more)
+    checks::ALL.iter().chain(holder::ALL).chain(more)
 }
 
 fn main() -> ExitCode {

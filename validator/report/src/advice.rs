@@ -109,6 +109,17 @@ pub enum Advice {
         /// The destructor through which it comes back.
         destructor: Option<String>,
     },
+    /// Code of another crate is called while the guard is alive, and comes back to the lock.
+    ForeignCall {
+        /// The class of the lock.
+        class: String,
+        /// Where the crate that holds the lock calls out.
+        out: Place,
+        /// What it calls.
+        callee: String,
+        /// Where that comes back.
+        back: Place,
+    },
     /// A macro wrote both acquisitions.
     MacroOfBoth {
         /// Where it is expanded.

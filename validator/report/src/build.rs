@@ -20,7 +20,7 @@ use super::model::{
 use super::names::Names;
 use super::note::Note;
 use super::places::with_frames;
-use super::{help, notes, sentences, under_guard};
+use super::{held_now, help, notes, sentences, under_guard};
 
 /// What only the embedder knows: the meaning of its own tokens. Called with no lock of the engine held.
 pub trait Resolver {
@@ -28,6 +28,11 @@ pub trait Resolver {
     fn place(&self, site: Site) -> Place;
     /// The frames of a captured stack, innermost first; they are pruned afterwards.
     fn frames(&self, stack: StackId) -> Vec<super::model::Frame>;
+    /// Whether the frames are those of the acquisition itself, as far as the embedder knows.
+    fn is_exact(&self, stack: StackId) -> bool {
+        let _ = stack;
+        true
+    }
     /// What people call a task: in a live process the name of the thread.
     fn task_name(&self, task: TaskId) -> String;
     /// The process a task belongs to, when records of several are joined; else empty.
@@ -92,6 +97,7 @@ pub fn build(
         help: Vec::new(),
         counters,
     };
+    held_now::complete(&mut report);
     name_callers(&mut report);
     let detail = builder.detail_words(&violation.detail);
     report.title = sentences::title(violation.code, &report, &detail);
@@ -235,7 +241,8 @@ impl Builder<'_> {
 
     /// The stack of an acquisition: the very one, or that of another path to the same place.
     fn stack(&self, acquisition: &Acquisition) -> Frames {
-        let exact = acquisition.stack_exact;
+        let is_exact = |stack| self.resolver.is_exact(stack);
+        let exact = acquisition.stack_exact && acquisition.stack.is_none_or(is_exact);
         let frames = acquisition.stack.map(|stack| prune(self.resolver.frames(stack))).unwrap_or_default();
         Frames { exact, frames }
     }

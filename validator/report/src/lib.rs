@@ -28,6 +28,7 @@ pub mod told;
 pub mod under_guard;
 
 mod detail;
+mod held_now;
 mod help;
 mod json;
 mod modes;

@@ -35,6 +35,8 @@ pub enum Note {
         /// What follows.
         effect: GateEffect,
     },
+    /// Another lock kept the sides apart when they were observed, but not every time.
+    ApartWhenSeen,
     /// The cycle needs an acquisition with a timeout.
     NeedsTimeout,
     /// The cycle needs writers of these classes, and none was seen.
@@ -95,6 +97,11 @@ pub enum Note {
         place: Place,
         /// Whether the level is lower for that reason.
         is_lowered: bool,
+    },
+    /// The path to the acquisition that holds was not recorded.
+    PathNotRecorded {
+        /// The class of the lock.
+        class: String,
     },
     /// The middle of the cycle is left out.
     CycleCut {

@@ -32,7 +32,16 @@ pub(super) fn notes(code: Code, report: &Report, detail: &DetailWords) -> Vec<No
         };
         notes.push(Note::Movable { effect });
     }
+    notes.extend(path_not_recorded(report));
     notes
+}
+
+/// Says so where the holder's stack ends at its own function.
+fn path_not_recorded(report: &Report) -> Option<Note> {
+    let (held, wanted) = report.conflict.as_ref().zip(report.subject.as_ref())?;
+    let is_unknown =
+        report.cycle.is_empty() && !held.exact && held.frames.len() <= 1 && wanted.frames.len() > 1;
+    is_unknown.then(|| Note::PathNotRecorded { class: held.class.clone() })
 }
 
 fn fair_read_note(report: &Report) -> Note {
@@ -74,10 +83,16 @@ fn cycle_notes(report: &Report, notes: &mut Vec<Note>) {
         let with_writers = !waits_for_readers.is_empty();
         notes.push(Note::Gate { gate: gate.clone(), with_writers, effect });
     }
+    let is_writer_missing = !waits_for_readers.is_empty() && !evidence.writer_seen;
+    let is_excused = evidence.movable || evidence.unpublished;
+    let has_reason = evidence.gate.is_some() || evidence.timed || is_excused || is_writer_missing;
+    if report.level == Level::Warning && evidence.same_instances && !has_reason {
+        notes.push(Note::ApartWhenSeen);
+    }
     if evidence.timed {
         notes.push(Note::NeedsTimeout);
     }
-    if !waits_for_readers.is_empty() && !evidence.writer_seen {
+    if is_writer_missing {
         let classes = waits_for_readers.into_iter().map(str::to_owned).collect();
         notes.push(Note::OnlyReaders { classes });
     }

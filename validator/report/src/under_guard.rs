@@ -7,6 +7,7 @@ use lockdep_validator::check::violation::Code;
 
 use super::advice::Advice;
 use super::model::{Frame, Place, Report, ReportLock};
+use super::path::is_dependency;
 use super::places::{is_at, place_of, same_file};
 
 /// Advice about the call, if the stacks show which it is.
@@ -31,8 +32,38 @@ pub fn of_call(class: &str, frames: &[Frame], call: usize) -> Advice {
     let is_destructor = |frame: &&Frame| frame.function.ends_with("core::ops::drop::Drop>::drop");
     // The outermost is what the call lets go.
     let destructor = frames[..call].iter().rfind(is_destructor).map(|frame| frame.function.clone());
-    let place = Place { function: None, ..place_of(&frames[call]) };
-    Advice::UnderCall { class: class.to_owned(), call: place, destructor }
+    let place = |index: usize| Place { function: None, ..place_of(&frames[index]) };
+    let class = class.to_owned();
+    match foreign(frames, call).filter(|_| destructor.is_none()) {
+        Some((out, back)) => {
+            let callee = frames[out - 1].function.clone();
+            Advice::ForeignCall { class, out: place(out), callee, back: place(back) }
+        }
+        None => Advice::UnderCall { class, call: place(call), destructor },
+    }
+}
+
+/// Where the crate that holds the lock calls out, and where the foreign code comes back to it or to the lock.
+fn foreign(frames: &[Frame], call: usize) -> Option<(usize, usize)> {
+    let own = crate_of(&frames[call]);
+    let out = (0..=call).rev().take_while(|&index| crate_of(&frames[index]) == own).last()?;
+    let first = out.checked_sub(1)?;
+    let back = (0..first).rev().find(|&index| crate_of(&frames[index]) == own).map_or(0, |index| index + 1);
+    Some((out, back))
+}
+
+/// The folder of the crate that a frame's file belongs to. The name of a function may have no path, if it was inlined.
+fn crate_of(frame: &Frame) -> &str {
+    let file = frame.file.as_str();
+    if is_dependency(file) {
+        return file.split('/').next().unwrap_or(file);
+    }
+    let target = |folder: &str| {
+        let inside = format!("/{folder}/");
+        file.rfind(&inside).or_else(|| file.starts_with(&inside[1..]).then_some(0))
+    };
+    let end = ["src", "tests", "examples", "benches"].into_iter().filter_map(target).max();
+    &file[..end.unwrap_or(0)]
 }
 
 /// The index of the call in the stack of the second acquisition; `None` where it would be a guess.
@@ -146,5 +177,23 @@ mod tests {
             "{said}"
         );
         assert!(said.ends_with("drop it after the guard"), "{said}");
+    }
+
+    #[test]
+    fn foreign_code_under_the_lock_is_named_with_both_ends() {
+        let stack = [
+            ("sdk::emit", "sdk-1.0.0/src/emit.rs", 40),
+            ("bridge::on_event", "bridge-0.3.1/src/layer.rs", 9),
+            ("<app::Loud as sdk::Exporter>::export", "src/main.rs", 12),
+            ("sdk::simple::export_all", "sdk-1.0.0/src/simple.rs", 70),
+            ("emit", "sdk-1.0.0/src/simple.rs", 66),
+        ];
+        let Advice::ForeignCall { out, callee, back, .. } = of_call("Mutex<Sender>", &frames(&stack), 4)
+        else {
+            panic!("the exporter is another crate's")
+        };
+        assert_eq!((out.line, callee.as_str(), back.line), (70, "<app::Loud as sdk::Exporter>::export", 9));
+        let own = [("app::look", "app/src/a.rs", 3), ("hold", "app/tests/b.rs", 9)];
+        assert!(matches!(of_call("M", &frames(&own), 1), Advice::UnderCall { .. }), "one crate");
     }
 }

@@ -78,7 +78,7 @@ struct Replay {
 #[derive(Default)]
 struct Tokens {
     places: Vec<Place>,
-    stacks: Vec<Vec<Frame>>,
+    stacks: Vec<Frames>,
     /// Thread and process.
     tasks: Vec<(String, String)>,
 }
@@ -90,7 +90,11 @@ impl Resolver for Tokens {
     }
 
     fn frames(&self, stack: StackId) -> Vec<Frame> {
-        self.stacks.get(stack.0.get() as usize - 1).cloned().unwrap_or_default()
+        self.stacks.get(stack.0.get() as usize - 1).map(|stack| stack.frames.clone()).unwrap_or_default()
+    }
+
+    fn is_exact(&self, stack: StackId) -> bool {
+        self.stacks.get(stack.0.get() as usize - 1).is_none_or(|stack| stack.exact)
     }
 
     fn task_name(&self, task: TaskId) -> String {
@@ -266,7 +270,7 @@ impl Replay {
         if frames.is_empty() {
             return None;
         }
-        self.tokens.stacks.push(frames.frames);
+        self.tokens.stacks.push(frames);
         u32::try_from(self.tokens.stacks.len()).ok().and_then(NonZeroU32::new).map(StackId)
     }
 }

@@ -6,6 +6,7 @@ use crate::note::{GateEffect, MovableEffect, Note};
 use lockdep_validator::check::violation::Ordered;
 
 impl fmt::Display for Note {
+    #[expect(clippy::too_many_lines, reason = "one match with a sentence each")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fixed = match self {
             Self::OwnOrder => "the class has an order of its own, so no opposite acquisition is needed",
@@ -20,6 +21,10 @@ impl fmt::Display for Note {
             Self::Sibling => {
                 "the two locks are at the same offset from each other in both orders, so they are probably fields of one \
                  struct"
+            }
+            Self::ApartWhenSeen => {
+                "another lock kept the two sides apart in these observations, so they could not deadlock. It was not held \
+                 every time these classes met."
             }
             Self::NeedsTimeout => {
                 "the cycle needs an acquisition with a timeout: the threads block until it ends, not forever"
@@ -62,6 +67,13 @@ impl fmt::Display for Note {
                 let (these, rest) =
                     (classes.join("`, `"), "this deadlocks once a writer queues between them");
                 return write!(f, "only readers of `{these}` were seen: {rest}");
+            }
+            Self::PathNotRecorded { class } => {
+                return write!(
+                    f,
+                    "the path on which `{class}` was acquired was not recorded; the first acquisition at this place took \
+                     another one"
+                );
             }
             Self::JustMade | Self::Owned { .. } | Self::Fresh { .. } => return out_of_reach(self, f),
             Self::CycleCut { n_steps, n_left_out } => {

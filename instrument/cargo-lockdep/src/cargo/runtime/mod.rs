@@ -60,7 +60,8 @@ impl Runtime {
     /// from a cache in part.
     fn is_whole(folder: &Path) -> bool {
         Self::load(&folder.join(MANIFEST)).is_ok_and(|runtime| {
-            let mut files = [&runtime.facade, &runtime.lockdep, &runtime.validator].into_iter();
+            let mut files =
+                [&runtime.facade, &runtime.lockdep, &runtime.report, &runtime.validator].into_iter();
             files.all(|file| file.is_file()) && runtime.sources.is_dir()
         })
     }

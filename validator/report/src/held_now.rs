@@ -1,0 +1,121 @@
+//! The stack of a held lock, where the one that was recorded may be that of another path.
+//!
+//! A stack is captured where a chain is first seen. Later acquisitions at the same place may have come another way. What is
+//! certain is the stack of the acquisition that is wanted now: if the function that acquired the held lock is active on it,
+//! that frame and everything outside it are the holder's stack.
+
+use super::model::Report;
+use super::place::{Frame, Place};
+use super::places::{is_at, same_file};
+
+/// Replaces each doubtful stack of a held lock by what the stack of the wanted one shows.
+pub(super) fn complete(report: &mut Report) {
+    for step in &mut report.cycle {
+        if !step.frames_held.exact && step.frames_acquire.exact {
+            let (frames, exact) =
+                completed(&step.held_site, &step.frames_held.frames, &step.frames_acquire.frames);
+            (step.frames_held.frames, step.frames_held.exact) = (frames, exact);
+        }
+    }
+    let Some(wanted) = report.subject.as_ref().filter(|wanted| wanted.exact) else { return };
+    // Of several locks that one place acquired, the function that is active may hold any.
+    let sites: Vec<Place> = report.held.iter().map(|held| held.site.clone()).collect();
+    for held in report.conflict.iter_mut().chain(&mut report.held).filter(|held| !held.exact) {
+        let n_at_place = sites.iter().filter(|site| **site == held.site).count();
+        let (frames, exact) = completed(&held.site, &held.frames, &wanted.frames);
+        (held.frames, held.exact) = (frames, exact && n_at_place <= 1);
+    }
+}
+
+/// The stack of the held lock, and whether it is certain. Frames that rest on a guess are left out.
+fn completed(site: &Place, held: &[Frame], wanted: &[Frame]) -> (Vec<Frame>, bool) {
+    let Some(taken) = position(site, held) else { return (Vec::new(), false) };
+    let maker = &held[taken];
+    // The innermost frame at the place itself is the acquisition that is wanted, not one that holds.
+    let holds = |(index, frame): &(usize, &Frame)| {
+        frame.line >= site.line && !(*index == 0 && is_at(frame, site)) && is_same(frame, maker)
+    };
+    let with = |own: &[Frame], at: usize| own.iter().chain(&wanted[at + 1..]).cloned().collect();
+    let mut active = wanted.iter().enumerate().filter(holds).map(|(index, _)| index);
+    if let Some(at) = active.next() {
+        return (with(&held[..=taken], at), active.next().is_none());
+    }
+    // A wrapper that has returned: its caller is a fact only where it is active as well, and it may still be another call.
+    let caller = held.get(taken + 1).and_then(|caller| {
+        let is_after = |frame: &Frame| frame.line >= caller.line && is_same(frame, caller);
+        wanted.iter().position(is_after)
+    });
+    match caller {
+        Some(at) => (with(&held[..=taken + 1], at), false),
+        None => (held[..=taken].to_vec(), false),
+    }
+}
+
+/// The frame of a place, by its line.
+fn position(site: &Place, frames: &[Frame]) -> Option<usize> {
+    let exactly = frames.iter().position(|frame| is_at(frame, site));
+    exactly.or_else(|| frames.iter().position(|frame| same_file(&frame.file, &site.file)))
+}
+
+/// Whether two frames are of one function. Where it was inlined its name may have no path.
+fn is_same(a: &Frame, b: &Frame) -> bool {
+    let (long, short) = if a.function.len() >= b.function.len() { (a, b) } else { (b, a) };
+    let is_named_so = long
+        .function
+        .strip_suffix(short.function.as_str())
+        .is_some_and(|path| path.is_empty() || (path.ends_with("::") && !short.function.contains("::")));
+    !short.function.is_empty() && is_named_so && same_file(&a.file, &b.file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frames(list: &[(&str, u32)]) -> Vec<Frame> {
+        let frame = |&(function, line): &(&str, u32)| Frame {
+            function: function.into(),
+            file: "src/a.rs".into(),
+            line,
+            column: 5,
+        };
+        list.iter().map(frame).collect()
+    }
+
+    /// What is known of the stack of the lock that is held since the first line of `held`.
+    fn known(held: &[(&str, u32)], wanted: &[(&str, u32)]) -> (Vec<(String, u32)>, bool) {
+        let site = Place { file: "src/a.rs".into(), line: held[0].1, column: 20, ..Place::default() };
+        let (frames, exact) = completed(&site, &frames(held), &frames(wanted));
+        (frames.into_iter().map(|frame| (frame.function, frame.line)).collect(), exact)
+    }
+
+    fn list(list: &[(&str, u32)]) -> Vec<(String, u32)> {
+        list.iter().map(|&(function, line)| (function.to_owned(), line)).collect()
+    }
+
+    #[test]
+    fn the_function_that_holds_is_on_the_stack_and_so_is_its_caller() {
+        let first = [("each", 10), ("startup", 90), ("main", 99)];
+        let now = [("look", 40), ("callback", 30), ("each", 12), ("dump", 70), ("main", 98)];
+        assert_eq!(known(&first, &now), (list(&[("each", 10), ("dump", 70), ("main", 98)]), true));
+        // One function that locks twice.
+        assert_eq!(known(&first, &[("each", 14), ("dump", 70)]), (list(&[("each", 10), ("dump", 70)]), true));
+    }
+
+    #[test]
+    fn a_call_before_the_acquisition_and_the_acquisition_itself_hold_nothing() {
+        let first = [("each", 10), ("startup", 90), ("main", 99)];
+        let only = (list(&[("each", 10)]), false);
+        assert_eq!(known(&first, &[("look", 40), ("each", 8), ("dump", 70)]), only);
+        assert!(!known(&first, &[("each", 10), ("dump", 70), ("main", 99)]).1);
+        assert_eq!(known(&first, &[("look", 40), ("dump", 70)]), only, "the path was not recorded");
+    }
+
+    #[test]
+    fn a_returned_wrapper_is_held_by_its_caller_perhaps() {
+        let first = [("lock", 10), ("with", 50), ("main", 99)];
+        let now = [("lock", 10), ("drop", 60), ("with", 52), ("run", 80)];
+        assert_eq!(known(&first, &now), (list(&[("lock", 10), ("with", 50), ("run", 80)]), false));
+        let recursive = [("f", 20), ("f", 12), ("f", 12), ("main", 99)];
+        assert!(!known(&[("f", 10), ("main", 99)], &recursive).1, "one of several");
+    }
+}
