@@ -100,8 +100,9 @@ fn a_hang_has_spoken_before_the_timeout_ends_it() {
     assert!(began.elapsed() < Duration::from_secs(600), "the program would have slept for ten minutes");
     let clean = run(&fixture("cargo_graph"), &["run", "-q", "-p", "app", "--timeout", "5", "--", "sleep"]);
     assert_ended(&clean, "exit 124");
-    let hint = "if it hung, it waited for what is not seen";
+    let hint = "if the program hung, it was waiting for something lockdep does not track";
     assert!(clean.stderr.contains(hint) && !ended.stderr.contains(hint), "{}", clean.stderr);
+    assert!(!clean.stderr.contains("nothing to report"), "it was cut short: {}", clean.stderr);
 }
 
 #[test]

@@ -141,7 +141,8 @@ impl<'a> Watch<'a> {
             }
             Ok(tail.has_watched())
         })?;
-        let (tally, joined) = tail.finish();
+        let (mut tally, joined) = tail.finish();
+        tally.has_timed_out = matches!(ended, Ended::TimedOut(_));
         for report in &joined {
             printer.print(report)?;
         }
@@ -168,7 +169,7 @@ pub(crate) fn summarise(verdict: &Verdict, records: &Path, expects_processes: bo
     let tally = &verdict.tally;
     if tally.n_reports() == 0 && matches!(verdict.ended, Ended::TimedOut(_)) {
         say(
-            "if it hung, it waited for what is not seen: a lock of another kind, or an event such as a message or a `join`",
+            "if the program hung, it was waiting for something lockdep does not track, such as another kind of lock, a channel or a `join`",
         );
     }
     for sentence in ledger::sentences(&verdict.ledger, tally.n_processes, tally.n_unreadable) {

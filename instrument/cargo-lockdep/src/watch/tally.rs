@@ -19,6 +19,8 @@ const MAX_REASONS: usize = 8;
 pub(super) struct Tally {
     pub(super) n_processes: usize,
     pub(super) n_unreadable: usize,
+    /// Whether the run was cut short.
+    pub(super) has_timed_out: bool,
     classes: FxHashSet<u64>,
     dependencies: FxHashSet<(u64, u64)>,
     /// By [`Report::identity`].
@@ -241,7 +243,11 @@ impl Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let of_level = |wanted| self.reports.values().filter(|known| known.rank == wanted).count();
         if self.reports.is_empty() {
-            f.write_str("nothing to report")?;
+            f.write_str(if self.has_timed_out {
+                "ended by --timeout without a report"
+            } else {
+                "nothing to report"
+            })?;
         } else {
             let counts: Vec<_> = [(2, "error", "errors"), (1, "warning", "warnings"), (0, "note", "notes")]
                 .into_iter()
