@@ -5,7 +5,7 @@
 use std::sync::atomic::Ordering;
 
 use super::chain::{chain_of, instance_key, step};
-use super::held_modes::change_rare;
+use super::rare::keep_unsure;
 use super::rules::Pass;
 use super::{Outcome, StackSource, TaskContext, Validator};
 use crate::base::acquisition::Acquisition;
@@ -318,16 +318,6 @@ fn seen_here(mut outcome: Outcome, acquire: &Acquire, stacks: &dyn StackSource) 
         }
     }
     outcome
-}
-
-/// Gives the orders that are not sure yet to the held locks whose release decides about them; `true` if there are any.
-pub(super) fn keep_unsure(task: &mut TaskContext, findings: &mut super::Findings) -> bool {
-    let unsure = std::mem::take(&mut findings.unsure);
-    let is_any = !unsure.is_empty();
-    for (index, order) in unsure {
-        change_rare(task, index, |rare| rare.unsure.push(order));
-    }
-    is_any
 }
 
 /// Remembers what a child of a `thread::scope` acquires: each class once for each way in which it is wanted.

@@ -4,7 +4,8 @@
 //! as held: for recursion, releases, assertions, frees and the end of the task, whatever the number. What is not looked at is counted
 //! as dropped: orders between single locks, and orders on the locks beyond.
 
-use super::acquire::{entry, keep_unsure};
+use super::acquire::entry;
+use super::rare::keep_unsure;
 use super::rules::Pass;
 use super::{Findings, Outcome, StackSource, TaskContext, Validator};
 use crate::base::acquisition::Acquisition;

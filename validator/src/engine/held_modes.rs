@@ -1,7 +1,7 @@
 //! Changes to locks that stay held: downgrade, upgrade, another class, pins.
 
-use super::acquire::keep_unsure;
 use super::chain::rechain;
+use super::rare::{change_rare, keep_unsure};
 use super::release::bare;
 use super::rules::Pass;
 use super::{Findings, Outcome, PinCookie, StackSource, TaskContext, Validator};
@@ -308,11 +308,4 @@ impl Validator {
         });
         found.map(|(_, held)| held.mode).or_else(|| task.crowd.get(lock).map(|held| held.mode))
     }
-}
-
-/// Changes the rare properties of a held lock, and gives it some if it has none.
-pub(super) fn change_rare(task: &mut TaskContext, index: usize, change_fn: impl FnOnce(&mut Rare)) {
-    let mut rare = task.rare_of(index).cloned().unwrap_or_else(|| Rare::at(index));
-    change_fn(&mut rare);
-    task.set_rare(rare);
 }

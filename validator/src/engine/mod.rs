@@ -16,6 +16,7 @@ mod found;
 mod hand_over;
 mod held_modes;
 mod outcome;
+mod rare;
 mod release;
 mod rules;
 mod tasks;

@@ -1,7 +1,7 @@
 //! Tasks: start, spawn, join, end.
 
-use super::acquire::keep_unsure;
 use super::chain::rechain;
+use super::rare::keep_unsure;
 use super::rules::Pass;
 use super::{Findings, Outcome, StackSource, TaskContext, Validator};
 use crate::base::acquisition::Acquisition;
