@@ -138,10 +138,13 @@ fn row(bug: &Bug, broken: &Verdict, fixed: &Verdict) -> String {
 fn page(rows: &str) -> String {
     format!(
         "# Known bugs, found again\n\n\
-         Deadlocks that are documented in the trackers of published crates. Each is driven through the crate's public \
-         interface by a program that cannot hang by a race: one thread is enough for a lock order to be seen. Where the \
-         program would wait for itself, the report comes before the wait and ends it. The version with the fix is silent.\n\n\
-         Written by `cargo run -p lockdep-tests --bin known_bugs`; the drivers are in `tests/field/known-bugs`.\n\n\
+         The trackers of published crates document these deadlocks.\n\
+         A program drives each of them through the crate's public interface.\n\
+         No program can hang by a race, because one thread is enough to show a lock order.\n\
+         Where the program would wait for itself, the report comes before the wait and ends the program.\n\
+         The version with the fix is silent.\n\n\
+         `cargo run -p lockdep-tests --bin known_bugs` writes this page.\n\
+         The programs are in `tests/field/known-bugs`.\n\n\
          | crate | locks | bug | with the bug | with the fix | source |\n|---|---|---|---|---|---|\n{rows}"
     )
 }

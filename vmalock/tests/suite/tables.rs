@@ -17,8 +17,8 @@ fn functions() -> String {
     names.dedup();
     let mut page = format!(
         "{HEAD}\n# vmalock: which test judges which function\n\n\
-         {} tests (the last four are stress) over {} functions: `cargo test -p vmalock --test groups`. Names are those of the kernel \
-         where it has the function.\n\n| function | tests |\n|---|---|\n",
+         `cargo test -p vmalock --test groups` runs {} tests over {} functions; the last four are stress tests.\n\
+         A function of the kernel has the kernel's name.\n\n| function | tests |\n|---|---|\n",
         CASES.len(),
         names.len()
     );
@@ -37,9 +37,10 @@ fn functions() -> String {
 fn faults() -> String {
     let mut page = format!(
         "{HEAD}\n# vmalock: which test notices which fault\n\n\
-         `H` faults existed in Linux, `M` faults are systematic mutants. `cargo test --test faults -- --nocapture` seeds each \
-         and checks this table; a `model:` is a loom model, the others are tests of `groups`.\n\n\
-         {} seeded, {} noticed, {} equivalent.\n\n| fault | what is broken | noticed by |\n|---|---|---|\n",
+         `H` faults existed in Linux, and `M` faults are systematic mutants.\n\
+         `cargo test -p vmalock --test faults -- --nocapture` seeds each and checks this table.\n\
+         A `model:` is a loom model; the others are tests of `groups`.\n\n\
+         | seeded | noticed | equivalent |\n|---|---|---|\n| {} | {} | {} |\n\n| fault | what is broken | noticed by |\n|---|---|---|\n",
         FAULTS.len(),
         ROWS.len(),
         EQUIVALENT.len()

@@ -59,7 +59,7 @@ fn misses(crates: &[Entry], all: &[Known]) -> String {
     });
     let ratios: Vec<_> = ratios.collect();
     if ratios.is_empty() {
-        return "No times were taken for this page: that needs a machine that does nothing else.".to_owned();
+        return "No times were taken for this page, because that needs an idle machine.".to_owned();
     }
     let missing: Vec<String> = ratios
         .iter()
@@ -68,7 +68,7 @@ fn misses(crates: &[Entry], all: &[Known]) -> String {
         .collect();
     match (ratios.len(), missing.is_empty()) {
         (n, true) => format!("All of the {n} suites that were timed meet it."),
-        (n, false) => format!("Of the {n} suites that were timed it is missed by {}.", missing.join(", ")),
+        (n, false) => format!("Of the {n} suites that were timed, these miss it: {}.", missing.join(", ")),
     }
 }
 
@@ -76,13 +76,18 @@ fn misses(crates: &[Entry], all: &[Known]) -> String {
 pub(super) fn timed(crates: &[Entry], all: &[Known]) -> String {
     let mut page = format!(
         "# Published crates under validation\n\n\
-         The tests of each crate as it comes from the registry: plain, with the façade but validation off, and with \
-         validation on. *tests* says how many pass under validation, of those that pass without. *plain* is the wall time \
-         of the test programs (the fastest of up to {N_ROUNDS} runs; without programs that take longer than {MAX_PROGRAM} s, \
-         which wait most of the time); *off* and *on* are ratios to it, measured in turn with it. *cpu* is the same for the \
-         time of all processors: a suite that sleeps hides its costs from the clock, and its wall time also hangs on which of \
-         its tests share a thread.\n\n\
-         Written by `cargo run -p lockdep-tests --bin crates_table`; the list is `tests/field/crates/crates.toml`.\n\n\
+         This page shows the tests of unmodified published crates, as they come from the registry.\n\
+         Each suite runs three times: plain, with the façade but validation off, and with validation on.\n\n\
+         | column | meaning |\n|---|---|\n\
+         | tests | tests that pass under validation, of those that pass without |\n\
+         | plain | wall time of the test programs: the fastest of up to {N_ROUNDS} runs, without programs that take \
+         longer than {MAX_PROGRAM} s, because those wait most of the time |\n\
+         | off, on | ratios to *plain*, measured in turn with it |\n\
+         | cpu | the same for the time of all processors |\n\n\
+         A suite that sleeps hides its costs from the clock.\n\
+         Its wall time also depends on which of its tests share a thread.\n\n\
+         `cargo run -p lockdep-tests --bin crates_table` writes this page.\n\
+         The list of crates is `tests/field/crates/crates.toml`.\n\n\
          | crate | cargo test | tests | locks seen | classes | dependencies | reports | plain | off | on | cpu | off | on |\n\
          |---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
     );
@@ -91,7 +96,7 @@ pub(super) fn timed(crates: &[Entry], all: &[Known]) -> String {
     }
     write!(
         page,
-        "\nThe target is at most {TARGET} times the time of the same build with validation off. {}\n",
+        "\nThe target is at most {TARGET} times the time of the same build with validation off.\n{}\n",
         misses(crates, all)
     )
     .expect("a string takes it");
@@ -105,10 +110,13 @@ pub(super) fn more(crates: &[Entry], all: &[Known]) -> String {
         all.iter().filter_map(|known| known.run.as_ref()).map(|seen| seen.watched.n_passed).sum();
     let mut page = format!(
         "# More crates under validation\n\n\
-         {} further crates, {n_tests} tests: do they pass as they pass without us, and is what is reported true? *tests* says how \
-         many pass under validation, of those that pass without; some fail here both ways, because they need a network, a bus \
-         or a clock that this machine has not. What validation costs is on [the other page](crates.md).\n\n\
-         Written by `cargo run -p lockdep-tests --bin crates_table -- --more`; the list is `tests/field/crates/more.toml`.\n\n\
+         This page asks two questions about {} further crates with {n_tests} tests.\n\
+         Do the tests pass as they pass without us, and is each report true?\n\n\
+         The column *tests* gives the tests that pass under validation, of those that pass without.\n\
+         Some fail both ways, because they need a network, a bus or a clock that the test machine lacks.\n\
+         [The other page](crates.md) shows what validation costs.\n\n\
+         `cargo run -p lockdep-tests --bin crates_table -- --more` writes this page.\n\
+         The list of crates is `tests/field/crates/more.toml`.\n\n\
          | crate | cargo test | tests | locks seen | classes | dependencies | reports |\n\
          |---|---|---|---|---|---|---|\n",
         crates.len()
@@ -122,7 +130,11 @@ pub(super) fn more(crates: &[Entry], all: &[Known]) -> String {
 
 /// What was not seen, and what the reports come to.
 fn rest(page: &mut String, crates: &[Entry], all: &[Known]) {
-    page.push_str("\n## What was not seen\n\nLocks in these crate graphs that no stand-in reaches, as the summary names them.\n\n");
+    page.push_str(
+        "\n## What was not seen\n\n\
+         No stand-in reaches the following locks in these crate graphs.\n\
+         The summary of a run names them in the same words.\n\n",
+    );
     for (entry, known) in crates.iter().zip(all) {
         let unseen = known.run.as_ref().map_or("", |seen| &*seen.unseen);
         if !unseen.is_empty() {
@@ -131,7 +143,7 @@ fn rest(page: &mut String, crates: &[Entry], all: &[Known]) {
     }
     page.push_str("\n## The reports, judged\n");
     for entry in crates.iter().filter(|entry| !entry.judgement.is_empty()) {
-        write!(page, "\n**{} {}.** {}\n", entry.name, entry.version, entry.judgement.trim())
+        write!(page, "\n**{} {}.**\n{}\n", entry.name, entry.version, entry.judgement.trim())
             .expect("a string takes it");
     }
 }
