@@ -5,7 +5,7 @@
 
 use crate::hook::LockRef;
 #[cfg(not(lockdep_disabled))]
-use crate::{event, state};
+use crate::runtime::{event, process::state};
 
 #[doc(hidden)]
 pub use lockdep_validator::HeldQuery as Claim;

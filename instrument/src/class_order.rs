@@ -47,7 +47,7 @@ pub use lockdep_validator::{ClassOrder, OrderFn, OrderedLock};
 
 use crate::hook::Tracked;
 #[cfg(not(lockdep_disabled))]
-use crate::{event, state};
+use crate::runtime::{event, process::state};
 
 /// Orders the class of a lock, and gives the lock its key; for every lock that the validator knows.
 ///

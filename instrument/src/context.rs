@@ -63,7 +63,12 @@ use std::marker::PhantomData;
 pub use lockdep_validator::state::class::WaitType;
 
 #[cfg(not(lockdep_disabled))]
-use crate::{deferred, event, runtime, site, state, task};
+use crate::runtime::{
+    self, event,
+    identity::site,
+    process::{fault, state},
+    task::{self, deferred},
+};
 #[cfg(not(lockdep_disabled))]
 use lockdep_validator::{ContextAttributes, ContextId};
 #[cfg(not(lockdep_disabled))]
@@ -151,7 +156,7 @@ impl Context {
             return;
         }
         let attributes = ContextAttributes { wait_limit: self.wait_limit, ..ContextAttributes::default() };
-        let id = crate::fault::guard(|| runtime.validator.register_context(self.name, attributes)).flatten();
+        let id = fault::guard(|| runtime.validator.register_context(self.name, attributes)).flatten();
         if let Some(id) = id.and_then(|id| std::num::NonZeroUsize::new(id.index() + 1)) {
             // Two threads may come here at once; both got the same id for the name.
             let _ = self.id.set(id);

@@ -13,8 +13,8 @@ pub fn enabled() -> bool {
     #[cfg(not(lockdep_disabled))]
     {
         // Entering starts the runtime if nobody has.
-        drop(crate::task::enter());
-        crate::state::is_on() && crate::runtime::running().is_some()
+        drop(crate::runtime::task::enter());
+        crate::runtime::process::state::is_on() && crate::runtime::running().is_some()
     }
     #[cfg(lockdep_disabled)]
     false
@@ -45,7 +45,7 @@ pub fn flush() {}
 /// ```
 pub fn set_report_callback(callback: impl Fn(&Report) + Send + Sync + 'static) {
     #[cfg(not(lockdep_disabled))]
-    crate::sink::set_callback(std::sync::Arc::new(callback));
+    crate::runtime::output::sink::set_callback(std::sync::Arc::new(callback));
     #[cfg(lockdep_disabled)]
     drop(callback);
 }

@@ -97,12 +97,13 @@ use lockdep_validator::state::class::WaitType;
 
 use crate::hook::{LockClassKey, LockInfo, LockMap, LockRef, Tracked, Verdict};
 #[cfg(not(lockdep_disabled))]
-use crate::{event, state};
+use crate::runtime::{event, process::state};
 
 /// The class of wound/wait locks that one transaction can take together (the kernel's `ww_class`); make it a `static`.
 #[derive(Debug)]
 pub struct WwClass {
     locks: LockClassKey,
+    #[cfg_attr(lockdep_disabled, expect(dead_code, reason = "no transaction has a class in this build"))]
     contexts: LockClassKey,
     n_tickets: AtomicU64,
 }

@@ -39,12 +39,14 @@ impl CreationSite {
     }
 
     /// What tells it from every other: an address, odd for a [`Caller`].
+    #[cfg(not(lockdep_disabled))]
     #[inline(always)]
     pub(crate) fn token(self) -> u64 {
         self.0.expose_provenance() as u64
     }
 
     /// The same place of the program, told apart by who called the library there.
+    #[cfg(not(lockdep_disabled))]
     pub(crate) fn called_by(caller: &'static Caller) -> Self {
         Self(std::ptr::from_ref(caller).cast::<Location<'static>>().map_addr(|address| address | 1))
     }
@@ -64,8 +66,10 @@ impl CreationSite {
     #[inline]
     pub(crate) fn outside_library(self) -> Self {
         #[cfg(not(lockdep_disabled))]
-        if crate::state::is_on() && crate::callers::is_hidden(self.location().file()) {
-            return crate::event::creation_site(self);
+        if crate::runtime::process::state::is_on()
+            && crate::runtime::identity::callers::is_hidden(self.location().file())
+        {
+            return crate::runtime::event::creation_site(self);
         }
         self
     }
@@ -282,9 +286,9 @@ pub(crate) mod sealed {
     use super::{ClassKey, LockInfo};
     use super::{CreationSite, LockClassKey};
     #[cfg(not(lockdep_disabled))]
-    use crate::event;
-    #[cfg(not(lockdep_disabled))]
     use crate::hook::{LockMap, Verdict};
+    #[cfg(not(lockdep_disabled))]
+    use crate::runtime::event;
 
     /// Either identity, by value.
     #[derive(Clone, Copy, Debug)]

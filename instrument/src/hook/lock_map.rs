@@ -5,7 +5,8 @@ use std::panic::Location;
 use lockdep_validator::{LockId, Mode, Wait};
 
 use super::{AcquireOptions, ClassKey, CreationSite, Held, LockClassKey, LockInfo, LockRef, Slot, Verdict};
-use crate::{event, state};
+use crate::runtime::event;
+use crate::runtime::process::state;
 
 /// The part of the validator that sits in each lock: its class key and a word for its id. Sixteen bytes.
 ///

@@ -68,7 +68,7 @@ pub(crate) use slot::Slot;
 #[inline(always)]
 pub fn is_on() -> bool {
     #[cfg(not(lockdep_disabled))]
-    let on = crate::state::is_on();
+    let on = crate::runtime::process::state::is_on();
     #[cfg(lockdep_disabled)]
     let on = false;
     on

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use super::Tracked;
 #[cfg(not(lockdep_disabled))]
-use crate::{event, state};
+use crate::runtime::{event, process::state};
 
 /// Proof of a pin, from [`pin_lock`] (the kernel's `struct pin_cookie`). Of use to the thread that pinned, and to no other.
 #[must_use = "a pinned lock must be unpinned with its cookie before it is released"]

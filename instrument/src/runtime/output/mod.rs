@@ -1,0 +1,6 @@
+//! What leaves the runtime: reports, the run record, and what was counted under `LOCKDEP_STAT=1`.
+
+pub(crate) mod record;
+pub(crate) mod report;
+pub(crate) mod sink;
+pub(crate) mod stat;

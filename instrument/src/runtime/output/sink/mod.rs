@@ -1,0 +1,104 @@
+//! Where reports go: the standard error stream or a file, as text or JSON lines, and a callback of the program.
+
+#[cfg_attr(not(unix), path = "own_file_std.rs")]
+mod own_file;
+mod source;
+mod stderr;
+mod target;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lockdep_report::model::Report;
+use lockdep_report::render::{Styles, TextOptions, brief, json_line, text};
+use lockdep_report::told::Told;
+
+use crate::runtime::process::ledger::{self, Counter};
+use crate::runtime::settings::config::{Config, Format, Output};
+use source::SourceFiles;
+use target::Target;
+
+pub(crate) use own_file::{Creation, OwnFile};
+pub(crate) use target::notice;
+
+/// A function of the program that gets every report.
+pub(crate) type Callback = Arc<dyn Fn(&Report) + Send + Sync>;
+
+/// Where a report is told in full that follows from an earlier one.
+const IN_FULL: &str = "`LOCKDEP_FORMAT=json`, or records in `LOCKDEP_DIR`";
+
+static CALLBACK: Mutex<Option<Callback>> = Mutex::new(None);
+
+/// Calls `callback` with every report from now on; replaces an earlier one.
+pub(crate) fn set_callback(callback: Callback) {
+    *CALLBACK.lock().unwrap_or_else(PoisonError::into_inner) = Some(callback);
+}
+
+/// All sinks.
+#[derive(Debug)]
+pub(crate) struct Sinks {
+    format: Format,
+    target: Target,
+    options: TextOptions,
+    source: SourceFiles,
+    warnings: Vec<String>,
+    /// What was told so far. A leaf lock.
+    told: Mutex<Told>,
+}
+
+impl Sinks {
+    /// Sinks that have not been opened. `warnings` are what the environment had to say.
+    pub(crate) fn new(config: &Config, source_root: Option<&str>, warnings: Vec<String>) -> Self {
+        let styles = if wants_colour(&config.output) { Styles::COLOUR } else { Styles::PLAIN };
+        Self {
+            format: config.format,
+            target: Target::new(&config.output),
+            options: TextOptions { styles, ..TextOptions::default() },
+            source: SourceFiles::new(source_root),
+            warnings,
+            told: Mutex::default(),
+        }
+    }
+
+    /// Says the warnings, and opens the output so that one that cannot be written is known at once.
+    pub(crate) fn open(&self) {
+        self.warnings.iter().for_each(|warning| notice(warning));
+        self.target.open();
+    }
+
+    /// The path that reports show for a source file.
+    pub(crate) fn shown(&self, file: &str) -> String {
+        self.source.shown(file)
+    }
+
+    /// Delivers one report. Call it with no lock held.
+    pub(crate) fn submit(&self, report: &Report, is_denied: bool) {
+        let text = match self.format {
+            Format::Text => {
+                let earlier =
+                    self.told.lock().unwrap_or_else(PoisonError::into_inner).note(report, is_denied);
+                earlier.map_or_else(
+                    || text(report, &self.options, &self.source),
+                    |earlier| brief(report, &earlier, IN_FULL, &self.options) + "\n",
+                )
+            }
+            Format::Json => json_line(report),
+        };
+        if !self.target.write(text.as_bytes()) {
+            ledger::count(Counter::LostReport);
+        }
+        let callback = CALLBACK.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(callback) = callback
+            && std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| callback(report))).is_err()
+        {
+            notice("the report callback panicked; the report itself was written");
+        }
+    }
+}
+
+/// Colour is for a terminal whose owner did not decline it (<https://no-color.org>).
+fn wants_colour(output: &Output) -> bool {
+    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    *output == Output::Stderr
+        && is_terminal
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}

@@ -1,0 +1,116 @@
+//! Forks. The child of a process with one watched thread goes on as it was. The child of a process with several does not
+//! validate until it executes another program: the other threads are gone, and whatever they were changing stays half done.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::runtime::process::ledger::{self, Counter};
+use crate::runtime::process::{ending, state};
+use crate::runtime::task;
+
+/// Whether the process had several threads when it last forked.
+static SEVERAL_THREADS: AtomicBool = AtomicBool::new(false);
+
+/// Set in the child of a fork that may not validate.
+static ORPHANED: AtomicBool = AtomicBool::new(false);
+
+/// Has `fork` tell us. Does nothing where there is no fork.
+pub(crate) fn install() {
+    #[cfg(unix)]
+    // SAFETY: the handler is a function that touches atomics and a thread-local word only, which is allowed between fork and exec.
+    unsafe {
+        libc::pthread_atfork(Some(in_parent), None, Some(in_child));
+    }
+}
+
+/// Runs in the parent before the fork. A thread that has not taken a lock yet has no state of ours but may be making one.
+#[cfg(unix)]
+extern "C" fn in_parent() {
+    if state::is_off() {
+        return;
+    }
+    let several = n_threads().map_or_else(|| task::n_tasks() > 1, |n_threads| n_threads > 1);
+    // ORDERING: Relaxed: read by this very thread, in the child.
+    SEVERAL_THREADS.store(several, Ordering::Relaxed);
+}
+
+/// Whether the process has no other thread, watched or not.
+pub(crate) fn is_only_thread() -> bool {
+    #[cfg(unix)]
+    let n_threads = n_threads();
+    #[cfg(not(unix))]
+    let n_threads = None::<u64>;
+    n_threads.map_or_else(|| task::n_tasks() == 1, |n_threads| n_threads == 1)
+}
+
+/// How many threads the process has, where the system tells without an allocation.
+#[cfg(unix)]
+fn n_threads() -> Option<u64> {
+    let mut buffer = [0_u8; 1024];
+    // SAFETY: the path ends in a zero byte, the buffer is as long as is said, and the descriptor is closed once.
+    let n_read = unsafe {
+        let file = libc::open(c"/proc/self/stat".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+        if file < 0 {
+            return None;
+        }
+        let n_read = libc::read(file, buffer.as_mut_ptr().cast(), buffer.len());
+        libc::close(file);
+        n_read
+    };
+    let text = buffer.get(..usize::try_from(n_read).ok()?)?;
+    // The second field is the program's name in brackets and may hold anything; the number of threads is the twentieth.
+    let after_name = text.iter().rposition(|byte| *byte == b')')? + 1;
+    let field = text[after_name..].split(|byte| *byte == b' ').filter(|field| !field.is_empty()).nth(17)?;
+    std::str::from_utf8(field).ok()?.parse().ok()
+}
+
+#[cfg(unix)]
+extern "C" fn in_child() {
+    ending::reset();
+    crate::runtime::output::stat::forked();
+    crate::runtime::forked();
+    // ORDERING: Relaxed: written by this thread, in the parent.
+    if state::is_off() || !SEVERAL_THREADS.load(Ordering::Relaxed) {
+        return;
+    }
+    // ORDERING: Relaxed: the child has one thread.
+    ORPHANED.store(true, Ordering::Relaxed);
+    // The next event finds no state, asks for the runtime and is told here. Most children execute another program before they
+    // take a lock, and those stay silent.
+    task::abandon();
+}
+
+/// Whether this process is a child that may not validate; counts it once and turns validation off. It is the parent, or the
+/// command, that says so: the child's standard error stream may be what a test compares.
+#[cold]
+pub(crate) fn is_orphaned() -> bool {
+    // ORDERING: Relaxed: the child began with one thread, and threads that it made later see what it wrote before.
+    if !ORPHANED.load(Ordering::Relaxed) {
+        return false;
+    }
+    state::set(false);
+    // ORDERING: Relaxed, as above.
+    if ORPHANED.swap(false, Ordering::Relaxed) {
+        ledger::count(Counter::UnwatchedChild);
+    }
+    true
+}
+
+/// Whether this process is a child that may not validate and has not said so. For the end of the process.
+pub(crate) fn is_silent_orphan() -> bool {
+    // ORDERING: Relaxed, as above.
+    ORPHANED.load(Ordering::Relaxed)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_are_counted() {
+        let (stop, wait) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || wait.recv());
+        assert!(n_threads().is_some_and(|n_threads| n_threads >= 2));
+        drop(stop);
+        assert!(thread.join().is_ok());
+    }
+}

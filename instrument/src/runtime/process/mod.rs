@@ -1,0 +1,11 @@
+//! The life of the process: its start, its forks, its end, and what holds for all of its threads.
+
+pub(crate) mod ending;
+pub(crate) mod exit;
+pub(crate) mod fault;
+pub(crate) mod fork;
+#[cfg_attr(not(unix), path = "ledger_none.rs")]
+pub(crate) mod ledger;
+pub(crate) mod others;
+pub(crate) mod start;
+pub(crate) mod state;

@@ -1,0 +1,117 @@
+//! What the user chose, once the environment was read.
+
+use std::path::PathBuf;
+
+use lockdep_report::policy::Policy;
+use lockdep_validator::SameClassPolicy;
+
+use crate::runtime::process::start as process_start;
+
+/// Every choice, with its documented default.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Config {
+    /// `LOCKDEP`: whether anything is validated.
+    pub(crate) enabled: bool,
+    /// `LOCKDEP_ON_VIOLATION`: what a denied report leads to.
+    pub(crate) on_violation: OnViolation,
+    /// `LOCKDEP_ON_DEADLOCK`: what an acquisition that can never return leads to.
+    pub(crate) on_deadlock: OnDeadlock,
+    /// `LOCKDEP_FORMAT`: how reports are written.
+    pub(crate) format: Format,
+    /// `LOCKDEP_OUTPUT`: where reports are written.
+    pub(crate) output: Output,
+    /// `LOCKDEP_DIR`: where run records are written.
+    pub(crate) record_dir: Option<PathBuf>,
+    /// `LOCKDEP_BACKTRACE`: whether stacks are captured.
+    pub(crate) backtrace: bool,
+    /// `LOCKDEP_DENY` and `LOCKDEP_ALLOW`: which reports are denied.
+    pub(crate) policy: Policy,
+    /// `LOCKDEP_ORDER`: the declared lock order.
+    pub(crate) order_file: Option<PathBuf>,
+    /// `LOCKDEP_SUSPECTS`: the classes whose locks are told apart from the start.
+    pub(crate) suspects_file: Option<PathBuf>,
+    /// `LOCKDEP_STAT`: whether contention is counted.
+    pub(crate) stat: bool,
+    /// `LOCKDEP_SAME_CLASS`: how nesting two locks of one class is judged.
+    pub(crate) same_class: SameClassPolicy,
+    /// `LOCKDEP_EXITCODE`: the exit status after a denied report.
+    pub(crate) exit_code: Option<i32>,
+    /// `LOCKDEP_SOURCE_ROOT`: where relative source paths start; `cargo lockdep` sets it to the workspace.
+    pub(crate) source_root: Option<PathBuf>,
+}
+
+impl Config {
+    /// Makes every path one from the root: relative ones start where the process did, wherever the program goes later.
+    pub(crate) fn resolve(&mut self) {
+        let output = match &mut self.output {
+            Output::Stderr => None,
+            Output::File(path) => Some(path),
+        };
+        let named =
+            [&mut self.record_dir, &mut self.order_file, &mut self.suspects_file, &mut self.source_root];
+        for path in named.into_iter().flatten().chain(output) {
+            *path = process_start::absolute(path);
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            on_violation: OnViolation::Report,
+            on_deadlock: OnDeadlock::Panic,
+            format: Format::Text,
+            output: Output::Stderr,
+            record_dir: None,
+            backtrace: true,
+            policy: Policy::default(),
+            order_file: None,
+            suspects_file: None,
+            stat: false,
+            same_class: SameClassPolicy::Instance,
+            exit_code: None,
+            source_root: None,
+        }
+    }
+}
+
+/// What a denied report leads to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum OnViolation {
+    /// Nothing more.
+    Report,
+    /// The thread panics, at this acquisition or, where a panic is not possible, at its next one.
+    Panic,
+    /// The process aborts.
+    Abort,
+}
+
+/// What an acquisition that can never return leads to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum OnDeadlock {
+    /// The thread panics; std's contract for `Mutex::lock` allows it.
+    Panic,
+    /// The process aborts.
+    Abort,
+    /// The thread hangs, as it would have.
+    Hang,
+}
+
+/// How reports are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Where reports are written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Output {
+    /// The standard error stream.
+    Stderr,
+    /// A file; `%p` in its path stands for the process id.
+    File(PathBuf),
+}

@@ -1,0 +1,12 @@
+//! What the runtime asks the operating system for. Nothing here knows of locks, threads' states or reports.
+
+#[cfg(unix)]
+pub(crate) mod descriptor;
+pub(crate) mod exit_key;
+pub(crate) mod extra_stack;
+pub(crate) mod handler;
+pub(crate) mod input;
+pub(crate) mod memory;
+#[cfg(unix)]
+pub(crate) mod quiet_write;
+pub(crate) mod stack_bounds;

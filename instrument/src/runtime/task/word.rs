@@ -1,0 +1,184 @@
+//! The thread-local word that leads to everything else, and the shortest way to it.
+//!
+//! To the compiler, `thread_local!` in a library is a call: what it compiles to must also work in a
+//! shared object that is loaded late, so every register that a call changes is saved around it,
+//! although in a program the linker makes two moves of it. This is the greater part of what a pair of
+//! events costs besides its real work. On x86-64 Linux with glibc the word is therefore declared in
+//! assembly and reached by the ABI's *TLS descriptor*, of which the fast path takes the first half.
+//! In a program the linker puts the word's offset there, which is negative. In a shared object it
+//! puts the address of a descriptor there, which is positive: such an object takes the slow way,
+//! where the descriptor is called. It can be loaded at any time, in any number: nothing of it has to
+//! lie in the thread-local memory that glibc reserves when the program starts.
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu", not(miri)))]
+mod imp {
+    use std::arch::{asm, global_asm};
+
+    // Two builds of this crate in one program have a word each: hence the name. Hidden: nobody outside the program or shared object
+    // that the crate is linked into means this one.
+    macro_rules! symbol {
+        () => {
+            concat!("lockdep_task_", env!("TASK_WORD_OF_BUILD"))
+        };
+    }
+
+    global_asm!(
+        ".pushsection .tbss.lockdep_task, \"awT\", @nobits",
+        ".p2align 3",
+        concat!(".globl ", symbol!()),
+        concat!(".hidden ", symbol!()),
+        concat!(".type ", symbol!(), ", @object"),
+        concat!(".size ", symbol!(), ", 8"),
+        concat!(symbol!(), ":"),
+        ".zero 8",
+        ".popsection",
+    );
+
+    /// Where the word lies, from the thread pointer on: the same in every thread.
+    #[derive(Clone, Copy)]
+    pub(in crate::runtime::task) struct Word(usize);
+
+    impl Word {
+        /// The word of the running thread, if its place is the same in every thread. False for a
+        /// shared object that was loaded late, and for that alone.
+        #[inline(always)]
+        pub(in crate::runtime::task) fn near() -> Option<Self> {
+            let place: isize;
+            // SAFETY: loads a constant: the offset from the thread pointer, which lies above all
+            // thread-local memory that the program starts with, or the address of a descriptor.
+            unsafe {
+                asm!(
+                    concat!("lea {place}, [rip + ", symbol!(), "@TLSDESC]"),
+                    place = lateout(reg) place,
+                    options(pure, nomem, nostack, preserves_flags),
+                );
+            }
+            if place < 0 { Some(Self(place.cast_unsigned())) } else { None }
+        }
+
+        /// The word of the running thread.
+        #[inline(always)]
+        pub(in crate::runtime::task) fn of_this_thread() -> Self {
+            Self::near().unwrap_or_else(Self::far)
+        }
+
+        #[cold]
+        #[inline(never)]
+        fn far() -> Self {
+            let offset;
+            // SAFETY: the sequence that the ABI prescribes; it changes `rax` and the flags. The vector
+            // registers are named because glibc before 2.40 may change them when a thread comes here
+            // for the first time.
+            unsafe {
+                asm!(
+                    concat!("lea rax, [rip + ", symbol!(), "@TLSDESC]"),
+                    concat!("call [rax + ", symbol!(), "@TLSCALL]"),
+                    lateout("rax") offset,
+                    out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
+                    out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
+                    out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
+                    out("xmm12") _, out("xmm13") _, out("xmm14") _, out("xmm15") _,
+                );
+            }
+            Self(offset)
+        }
+
+        #[inline(always)]
+        pub(in crate::runtime::task) fn load(self) -> *mut crate::runtime::task::Task {
+            let task;
+            // SAFETY: the word is eight bytes of this thread's own memory, and zero from the start.
+            unsafe {
+                asm!(
+                    "mov {task}, qword ptr fs:[{offset}]",
+                    offset = in(reg) self.0,
+                    task = lateout(reg) task,
+                    options(readonly, nostack, preserves_flags),
+                );
+            }
+            task
+        }
+
+        #[inline(always)]
+        pub(in crate::runtime::task) fn store(self, task: *mut crate::runtime::task::Task) {
+            // SAFETY: as in `load`; nothing else lies there.
+            unsafe {
+                asm!(
+                    "mov qword ptr fs:[{offset}], {task}",
+                    offset = in(reg) self.0,
+                    task = in(reg) task,
+                    options(nostack, preserves_flags),
+                );
+            }
+        }
+
+        /// Stores a sentinel: a small constant, which needs no register.
+        #[inline(always)]
+        pub(in crate::runtime::task) fn mark<const SENTINEL: usize>(self) {
+            // SAFETY: as in `store`.
+            unsafe {
+                asm!(
+                    "mov qword ptr fs:[{offset}], {sentinel}",
+                    offset = in(reg) self.0,
+                    sentinel = const SENTINEL,
+                    options(nostack, preserves_flags),
+                );
+            }
+        }
+    }
+}
+
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu", not(miri))))]
+mod imp {
+    use std::ptr;
+    use std::sync::atomic::{AtomicPtr, Ordering};
+
+    thread_local! {
+        // Atomic because a signal handler may read it between any two instructions of its own thread; never shared.
+        static TASK: AtomicPtr<crate::runtime::task::Task> = const { AtomicPtr::new(ptr::null_mut()) };
+    }
+
+    /// The word of the running thread.
+    #[derive(Clone, Copy)]
+    pub(in crate::runtime::task) struct Word(*const AtomicPtr<crate::runtime::task::Task>);
+
+    impl Word {
+        /// As [`of_this_thread`](Self::of_this_thread): every word is reached in the same way.
+        #[inline(always)]
+        #[expect(clippy::unnecessary_wraps, reason = "the same signature as where there are two ways")]
+        pub(in crate::runtime::task) fn near() -> Option<Self> {
+            Some(Self::of_this_thread())
+        }
+
+        #[inline(always)]
+        pub(in crate::runtime::task) fn of_this_thread() -> Self {
+            // Only the address goes through `with`: a larger closure would not be inlined.
+            Self(TASK.with(ptr::from_ref))
+        }
+
+        #[inline(always)]
+        fn word(self) -> &'static AtomicPtr<crate::runtime::task::Task> {
+            // SAFETY: a constant-initialised thread-local without a destructor is there for as long as the thread that asks, and
+            // the pointer never leaves it (it makes this type `!Send`).
+            unsafe { &*self.0 }
+        }
+
+        #[inline(always)]
+        pub(in crate::runtime::task) fn load(self) -> *mut crate::runtime::task::Task {
+            // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
+            self.word().load(Ordering::Relaxed)
+        }
+
+        #[inline(always)]
+        pub(in crate::runtime::task) fn store(self, task: *mut crate::runtime::task::Task) {
+            // ORDERING: Relaxed, as in `load`.
+            self.word().store(task, Ordering::Relaxed);
+        }
+
+        #[inline(always)]
+        pub(in crate::runtime::task) fn mark<const SENTINEL: usize>(self) {
+            self.store(ptr::without_provenance_mut(SENTINEL));
+        }
+    }
+}
+
+pub(super) use imp::Word;
