@@ -202,6 +202,24 @@ fn circular_dependency() {
 }
 
 #[test]
+fn several_locks_of_one_class_are_numbered() {
+    let order = |from, to, line, task| {
+        step(
+            lock(0, from, Mode::Exclusive, line),
+            lock(0, to, Mode::Exclusive, line + 2),
+            Kind::ExclusiveNonrecursive,
+            task,
+            1,
+        )
+    };
+    let cycle = vec![order(7, 9, 4, 1), order(9, 7, 9, 2)];
+    let found = Violation { cycle, ..violation(Code::SameClassOrder, Level::Error) };
+    let text = text(&report(&found), &TextOptions { n_frames: 0, ..TextOptions::default() }, &Fixture);
+    insta::assert_snapshot!(text);
+    assert!(!plain(&inversion()).contains('#'), "one lock of each class needs no number");
+}
+
+#[test]
 fn circular_dependency_in_colour() {
     let options = TextOptions { styles: Styles::COLOUR, n_frames: 0, ..TextOptions::default() };
     insta::assert_snapshot!(text(&report(&inversion()), &options, &Fixture).replace('\x1b', "ESC"));

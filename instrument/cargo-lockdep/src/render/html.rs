@@ -1,7 +1,7 @@
 //! One self-contained page: reports, their cycles and schedules, the lock-order graph, contention. No network, no other file.
 
 use lockdep_report::model::{Frame, Report};
-use lockdep_report::render::{Interleaving, how_it_hangs, interleaving, snippets};
+use lockdep_report::render::{Interleaving, how_it_hangs, interleaving, numbered, snippets};
 use lockdep_validator::check::violation::Ordered;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, HtmlEscape, Value};
@@ -181,7 +181,7 @@ impl Shown {
     }
 
     fn new(id: String, one: &Finding, sources: &Sources) -> Self {
-        let report = &one.report;
+        let report = &numbered(&one.report);
         Self {
             cycle: (!report.cycle.is_empty()).then(|| svg::cycle(report, &id)),
             id,

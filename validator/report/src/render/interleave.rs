@@ -189,7 +189,7 @@ impl Interleaving {
 
 /// The call as the program writes it.
 fn action(report: &Report, class: &str, hash: &str, mode: Mode) -> String {
-    let kind = report.classes.iter().find(|known| known.hash == hash && known.name == class);
+    let kind = report.classes.iter().find(|known| known.hash == hash);
     let reads_and_writes = kind.is_some_and(|class| class.kind.contains("RwLock"));
     let verb = match mode {
         Mode::Shared => "read",

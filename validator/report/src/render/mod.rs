@@ -3,12 +3,14 @@
 mod fold;
 mod interleave;
 mod json;
+mod number;
 mod snippet;
 mod style;
 mod text;
 
 pub use interleave::{Interleaving, Step, how_it_hangs, interleaving};
 pub use json::json_line;
+pub use number::numbered;
 pub use snippet::{Label, Snippet, index_of_column, snippets};
 pub use style::Styles;
 pub use text::{TextOptions, brief, text};

@@ -12,6 +12,7 @@ use crate::told::Earlier;
 use super::SourceText;
 use super::fold::{Part, crates, folded};
 use super::interleave::{Interleaving, how_it_hangs, interleaving};
+use super::number::numbered;
 use super::snippet::{self, MAX_EXCERPTS, push, snippets, who};
 use super::style::Styles;
 
@@ -34,7 +35,7 @@ impl Default for TextOptions {
 
 /// Renders one report, with an empty line after it.
 pub fn text(report: &Report, options: &TextOptions, source: &dyn SourceText) -> String {
-    let report = &report.printable();
+    let report = &numbered(&report.printable());
     let styles = &options.styles;
     let mut out = String::new();
     let head = format!("{}[{}]", report.level.as_str(), report.code);
