@@ -95,10 +95,11 @@ impl Validator {
     ) -> Outcome {
         // ORDERING: Acquire: as on the fast path.
         let epoch = self.epoch.load(Ordering::Acquire);
+        // Before the new epoch begins: what is held now is older.
+        let chain = if self.notice_releases(task) { chain_of(task, acquire) } else { chain };
         if task.epoch != epoch {
             task.forget_all(epoch);
         }
-        let chain = if self.notice_releases(task) { chain_of(task, acquire) } else { chain };
         if task.held.len() >= MAX_ORDERED || !task.crowd.is_empty() {
             let outcome = self.acquire_crowded(task, acquire, chain, stacks);
             return seen_here(outcome, acquire, stacks);

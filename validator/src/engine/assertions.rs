@@ -21,7 +21,7 @@ impl Validator {
         };
         if query.accepts(self.mode_of(task, lock)) {
             Held::Yes
-        } else if task.is_unknown || self.is_movable(lock) {
+        } else if task.is_unknown || task.has_given_up(lock) || self.is_movable(lock) {
             Held::Unknown
         } else {
             Held::No
@@ -34,7 +34,7 @@ impl Validator {
         if query.accepts(mode) || task.is_unknown {
             return Outcome::CLEAN;
         }
-        if self.is_movable(lock) {
+        if self.is_movable(lock) || task.has_given_up(lock) {
             // Its guard may have come from another task, or have gone there.
             self.count_unseen();
             return Outcome::CLEAN;

@@ -7,6 +7,7 @@
 //! has released it itself; before, it is a note. A self-deadlock is sure only if no other thread exists, which the embedder knows.
 
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use super::{Findings, Outcome, TaskContext, Validator};
 use crate::base::id::{ClassId, LockId};
@@ -56,6 +57,15 @@ impl Validator {
         self.released_elsewhere.leave(lock);
     }
 
+    /// The task released a lock that it does not hold, and that was reported. If another task holds it after all, nothing may rest on
+    /// the entry of that one any more. What is acquired from now on is in no doubt: every task begins a new epoch before it.
+    pub(super) fn doubt_older_entries(&self, lock: LockId) {
+        // ORDERING: Relaxed: should another task begin an epoch meanwhile, the doubt is lost for a task that sees only that one.
+        let next = self.epoch.load(Ordering::Relaxed) + 1;
+        self.released_elsewhere.doubt(lock, next);
+        self.bump_epoch();
+    }
+
     /// Drops what other tasks have released since the task acquired it; `true` if there was any. Every event that may rest on a held
     /// lock does so itself; an embedder asks before it acts on an older outcome.
     #[inline]
@@ -69,7 +79,7 @@ impl Validator {
         let mut index = 0;
         // Oldest first: of two entries of one lock the older one is stale.
         while let Some(lock) = task.held.get(index).map(|held| held.lock) {
-            if self.released_elsewhere.take(lock) {
+            if self.released_elsewhere.take(lock) || self.released_elsewhere.is_doubted(lock, task.epoch) {
                 self.remove_held(task, index);
                 task.give_up(lock);
                 self.count_unseen();

@@ -107,7 +107,7 @@ impl Validator {
         {
             return Outcome::CLEAN;
         }
-        if task.is_unknown {
+        if task.is_unknown || task.take_given_up(lock) {
             self.count_unseen();
             return Outcome::CLEAN;
         }
@@ -118,8 +118,7 @@ impl Validator {
         if self.knowledge.lock().unwrap_or_else(PoisonError::into_inner).take_over(lock) {
             return Outcome::CLEAN;
         }
-        // If another task holds it after all, nothing may rest on that any more.
-        self.released_elsewhere.leave(lock);
+        self.doubt_older_entries(lock);
         let mut findings = Findings::default();
         let mut violation = self.view(task).violation(Code::BadRelease, Detail::None);
         violation.subject = Some(bare(lock, site));

@@ -301,6 +301,11 @@ impl TaskContext {
         self.given_up.push(lock);
     }
 
+    /// Whether an entry of the lock was taken off the stack because another task had released one, and was not missed yet.
+    pub(crate) fn has_given_up(&self, lock: LockId) -> bool {
+        self.given_up.contains(&lock)
+    }
+
     /// The task releases a lock that it does not hold: whether an entry of it was taken off the stack too early.
     pub(crate) fn take_given_up(&mut self, lock: LockId) -> bool {
         let index = self.given_up.iter().rposition(|given_up| *given_up == lock);
