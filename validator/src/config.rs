@@ -8,7 +8,7 @@ pub enum SameClassPolicy {
     Instance,
     /// As the kernel does: any nesting without an annotation is recursion.
     Kernel,
-    /// Not at all, but for taking the very same lock again.
+    /// Not at all, but for taking the same lock again.
     Off,
 }
 

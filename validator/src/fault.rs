@@ -1,4 +1,4 @@
-//! Switches that break one rule of the engine each, so that a test can show that somebody would notice.
+//! Switches that break one rule of the engine each, so that a test can show that the break is noticed.
 //!
 //! Without `--cfg engine_faults` every switch is a constant `false` and leaves no trace in the code.
 

@@ -2,7 +2,7 @@
 //!
 //! This crate is pure. It has no globals, reads no environment, does no I/O, owns no clock and contains no `unsafe`.
 //! [`Validator`] holds what is known about a whole program, [`TaskContext`] what one thread holds; both are values, so
-//! that a live process, a replayed trace and a test run the very same code.
+//! that a live process, a replayed trace and a test run the same code.
 //!
 //! Rooms, lowest first; an arrow between them points down only:
 //! `base` (ids, modes, sites, events) ← `state` (classes, held stack, chains, usage) ← `graph` (dependencies, order,

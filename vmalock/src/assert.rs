@@ -24,7 +24,7 @@ use super::vma::Vma;
 use super::warn::{WarningKind, warn_at, warn_on};
 
 /// Asserts that the mmap lock is held, in any mode.
-// Kernel: without lockdep it warns only if nobody holds the lock; so do we.
+// Kernel: without lockdep it warns only if no thread holds the lock; so do we.
 #[track_caller]
 #[inline]
 pub fn mmap_assert_locked(mm: &Mm) -> bool {
@@ -101,7 +101,7 @@ pub fn vma_assert_locked(vma: &Vma) -> bool {
         Held::Unknown => {
             let count = vma.vm_refcnt.read();
             if count > 1 {
-                // Some task's reader: good enough when nobody validates, as in the kernel.
+                // Some task's reader: good enough while validation is off, as in the kernel.
                 return true;
             }
             if count == 0 {

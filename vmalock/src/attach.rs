@@ -1,4 +1,4 @@
-//! Attaching a VMA to its address space, and detaching it: after a detach nobody holds it, and nobody can.
+//! Attaching a VMA to its address space, and detaching it: after a detach no thread holds it, and none can.
 //!
 //! A new VMA is filled while detached, write-locked (which only stamps it), attached, and stored in the tree, in this
 //! order: a reader that finds it before the section ends is turned away by the stamp. A VMA is detached while it is

@@ -113,7 +113,7 @@ impl DepMap {
     }
 
     /// The wait is over, if there was one.
-    // Kernel: `lock_acquired` tells lock_stat here. That costs, so it is told by `wait_ended`, and only while contention is counted.
+    // Kernel: `lock_acquired` tells lock_stat here. That costs, so `wait_ended` reports it, and only while contention is counted.
     #[inline]
     pub(crate) fn acquired(&self) {
         self.log(LockdepEvent::Acquired);
@@ -139,7 +139,7 @@ impl DepMap {
         self.map.downgrade();
     }
 
-    /// After [`Entry::SelfDeadlock`]: the lock could be had all the same, the holder was long gone.
+    /// After [`Entry::SelfDeadlock`]: the lock was available all the same, since its holder had ended.
     #[cold]
     #[track_caller]
     pub(crate) fn stale_holder(&self) {
@@ -246,7 +246,7 @@ pub(crate) fn is_order_known() -> bool {
     IS_ORDER_KNOWN.load(Ordering::Relaxed)
 }
 
-/// Whether the validator looks at this process; unlike [`is_on`] it decides now, if nobody has.
+/// Whether the validator looks at this process; unlike [`is_on`] it decides now, if that is still open.
 #[cold]
 pub(crate) fn is_validating() -> bool {
     lockdep::enabled()
@@ -265,7 +265,7 @@ const N_BLOCKS: usize = 27;
 static N_SLOTS: AtomicU32 = AtomicU32::new(0);
 static MAPS: [OnceLock<Box<[DepMap]>>; N_BLOCKS] = [const { OnceLock::new() }; N_BLOCKS];
 
-/// What every VMA has while nobody validates: nothing is ever written to it.
+/// What every VMA has while validation is off: nothing is ever written to it.
 static NO_MAP: DepMap = DepMap::vm_lock();
 
 impl DepSlot {

@@ -139,7 +139,7 @@ impl WaitKind {
     ];
 }
 
-/// How many powers of two of nanoseconds are told apart: up to nine minutes.
+/// How many powers of two of nanoseconds are distinguished: up to nine minutes.
 const N_BUCKETS: usize = 40;
 
 /// How long waits took, counted by powers of two of nanoseconds.

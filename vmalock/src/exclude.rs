@@ -62,7 +62,7 @@ impl ExcludeReaders {
     /// Excludes readers of `vma` and waits until they have left (`__vma_start_exclude_readers`).
     ///
     /// Requires the mmap write lock. `Ok(None)`: the VMA is detached, or its count is lost (which was warned
-    /// about): nobody can get in, there is nobody to exclude. No lockdep event.
+    /// about): no reader can get in, and there is none to exclude. No lockdep event.
     ///
     /// # Errors
     ///

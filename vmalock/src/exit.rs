@@ -50,7 +50,7 @@ impl<P: VmaPayload> Drop for AddressSpace<P> {
             self.mm.mm_mt.edit(|edit| edit.clear(start));
             self.cache.free(vma);
         }
-        // ORDERING: Relaxed; nobody else has the address space any more.
+        // ORDERING: Relaxed; no other thread has the address space any more.
         if !is_told && n_detached != self.map_count.load(Ordering::Relaxed) {
             warn_at(WarningKind::MapCountMismatch, self.mm.address(), self.mm.made());
         }

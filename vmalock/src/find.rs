@@ -92,7 +92,7 @@ pub fn lock_mm_and_find_vma(mm: &Mm, addr: usize, origin: FaultOrigin) -> Option
 #[track_caller]
 pub(crate) fn find_for_fault(mm: &Mm, addr: usize, origin: FaultOrigin) -> Result<FoundVma<'_>, NotFound> {
     if origin.may_wait() {
-        // Before the try, so that the forbidden order is told although the try mostly succeeds.
+        // Before the try, so that the forbidden order is reported although the try mostly succeeds.
         mmap_might_read_lock(mm);
     }
     let guard = match mm.try_read() {
@@ -113,7 +113,7 @@ pub(crate) fn find_for_fault(mm: &Mm, addr: usize, origin: FaultOrigin) -> Resul
         }
         return Err(NotFound::NotMapped);
     }
-    // There is no upgrade: somebody may change everything between the two locks.
+    // There is no upgrade: another thread may change everything between the two locks.
     drop(guard);
     if !origin.may_wait() {
         return Err(NotFound::WouldWait);

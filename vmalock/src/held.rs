@@ -72,7 +72,7 @@ fn is_tracked() -> bool {
     cfg!(debug_assertions) || is_on()
 }
 
-/// The calling thread has read-locked `vma`. For a caller that knows whether [`is_on`], so that nobody asks twice.
+/// The calling thread has read-locked `vma`. For a caller that knows whether [`is_on`], so that the question is asked once.
 #[track_caller]
 #[inline(always)]
 pub(crate) fn acquired(mm: &Mm, vma: &'static Vma, is_on: bool) {

@@ -39,7 +39,7 @@
 //! 4. Two address spaces at once: the second with [`Mm::write_nested`].
 //! 5. Never wait in an RCU section: neither for the mmap lock nor in a write lock of a VMA.
 //! 6. A guard through a counted reference ([`AddressSpace::mm_ref`]) ends before the [`AddressSpace`] does. If not, the end of
-//!    the space warns at the line where the guard was taken, and that VMA is kept for ever.
+//!    the space warns at the line where the guard was taken, and that VMA is kept forever.
 //!
 //! # Writing a user of these locks
 //!
@@ -51,7 +51,7 @@
 //! # When a rule is broken
 //!
 //! Nothing is undefined and nothing panics: the call warns ([`warn`]), in every configuration, and with `LOCKDEP=1` the
-//! validator reports it with both places; each breach is told once, by a report or by a line. Reading [`Mm::raw_mm_seqnum`] without the mmap write lock, for instance, is LD0010.
+//! validator reports it with both places; each breach is reported once, by a report or by a line. Reading [`Mm::raw_mm_seqnum`] without the mmap write lock, for instance, is LD0010.
 //!
 //! # What it costs
 //!
@@ -71,7 +71,7 @@
 //!
 //! Marked `// Kernel:` in the sources: a 64-bit sequence, an acquire load in the wait condition, memory that is never freed,
 //! attach and detach that refuse to be done twice, waits that spin for a moment before they sleep, a yield in the lookup's
-//! retry loop and its end when nobody will clear what it meets, a listing that looks from the caller's address each time.
+//! retry loop and its end when no thread will clear what it meets, a listing that looks from the caller's address each time.
 #![deny(missing_docs)]
 
 #[macro_use]

@@ -1,4 +1,4 @@
-//! A VMA with what the program keeps with it, under a lock that somebody holds for it.
+//! A VMA with what the program keeps with it, under a lock that a guard holds for it.
 
 use std::ops::Deref;
 

@@ -51,7 +51,7 @@ impl std::error::Error for NextVmaError {}
 /// use vmalock::{AddressSpace, flags, lock_vma_under_rcu};
 /// let space = AddressSpace::new();
 /// space.map(0x1000, 0x2000, flags::READ).unwrap();
-/// let vma = lock_vma_under_rcu(space.mm(), 0x1800).expect("nobody writes");
+/// let vma = lock_vma_under_rcu(space.mm(), 0x1800).expect("no thread writes");
 /// assert_eq!(vma.vm_start(), 0x1000);
 /// drop(vma);
 /// assert!(lock_vma_under_rcu(space.mm(), 0x9000).is_none());
@@ -130,9 +130,9 @@ fn look_up_and_lock<'mm>(
     }
 }
 
-/// Whether a VMA that was found in the tree, and is detached, will stay there: nobody has written since `sample`, which is
-/// older than the tree that was searched, so nobody is about to clear it.
-// Kernel: looks again for ever.
+/// Whether a VMA that was found in the tree, and is detached, will stay there: no thread has written since `sample`, which is
+/// older than the tree that was searched, so no thread is about to clear it.
+// Kernel: looks again forever.
 fn is_left_behind(mm: &Mm, sample: Option<u64>) -> bool {
     sample.is_some_and(|sample| !mm.mm_lock_seq.speculate_retry(sample))
 }

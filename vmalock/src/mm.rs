@@ -148,7 +148,7 @@ impl Mm {
 
     /// Wakes the writer that waits for readers of one of the VMAs.
     ///
-    /// Warns if nobody keeps the address space any more: the wake would touch freed memory in the kernel (fixed there
+    /// Warns if no reference keeps the address space any more: the wake would touch freed memory in the kernel (fixed there
     /// by 9bbffee67ffd).
     pub(crate) fn wake_vma_writer(&self, at: &'static Location<'static>) {
         reached(Point::WakeWriter);
@@ -236,7 +236,7 @@ impl Drop for MmRef {
 fn free_mm(mm: &'static Mm) {
     mm.mm_mt.clear_all();
     if mm.mmap_lock.is_locked() {
-        // Somebody leaked a guard. The structure is not reused, or the next owner would inherit a held lock.
+        // The program leaked a guard. The structure is not reused, or the next owner would inherit a held lock.
         let (_, remedy) = WarningKind::MmapLockUnbalanced.parts();
         report_broken(
             Class::MmapLock,

@@ -42,7 +42,7 @@ pub struct MmapReadGuard<'mm> {
     _not_send: NotSend,
 }
 
-/// The mmap lock, held for reading by nobody in particular: any thread may drop it.
+/// The mmap lock, held for reading by no particular thread: any may drop it.
 #[derive(Debug)]
 #[must_use = "the lock is released at once"]
 pub struct NonOwnerMmapRead<'mm> {

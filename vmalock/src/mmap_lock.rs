@@ -299,7 +299,7 @@ pub fn mmap_read_disown(mm: &Mm) {
     mm.dep_map.disown();
 }
 
-/// Whether somebody queues for the lock: a hint for holders that could let go.
+/// Returns whether a thread queues for the lock: a hint for holders that could release it.
 #[must_use]
 pub fn mmap_lock_is_contended(mm: &Mm) -> bool {
     mm.mmap_lock.is_contended()
@@ -320,7 +320,7 @@ pub fn vma_end_write_all(mm: &Mm) {
 fn end_write_all(mm: &Mm, by: Releaser) {
     let is_held =
         if by.is_guard { guard_assert_write_locked(mm, by.at) } else { mmap_assert_write_locked(mm) };
-    // Kernel: steps the sequence all the same. It would be odd then while nobody writes, and even while somebody does.
+    // Kernel: steps the sequence all the same. It would be odd then while no thread writes, and even while one does.
     if is_held {
         mm.mm_lock_seq.end();
     }

@@ -141,7 +141,7 @@ impl Children {
 impl Node {
     pub(super) fn make(edit: u64, len: u32, body: &Body) -> Link {
         let node = node_pool::take();
-        // SAFETY: memory for a node that is nobody else's. `body` is not in it: that is another node's, or on the stack.
+        // SAFETY: memory for a node that no other code refers to. `body` is not in it: that is another node's, or on the stack.
         unsafe {
             let place = node.as_ptr();
             (&raw mut (*place).next).write(Cell::new(None));
@@ -189,7 +189,7 @@ impl Node {
     /// The child at `index`, living as long as this node.
     #[inline(always)]
     fn child<'n>(&'n self, children: &'n Children, index: usize) -> Option<&'n Self> {
-        // SAFETY: a node's children are destroyed after it, whoever keeps it: readers pin the epoch in which they found the
+        // SAFETY: a node's children are destroyed after it, no matter what keeps it: readers pin the epoch in which they found the
         // root, and an edit gives a child up only together with, or after, every node that points to it.
         children.links[index].map(|link| unsafe { link.0.as_ref() })
     }
@@ -206,7 +206,7 @@ impl Node {
     ///
     /// # Safety
     ///
-    /// `root` was made by an edit, and nobody can reach it, now or later.
+    /// `root` was made by an edit, and no reader can reach it, now or later.
     pub(crate) unsafe fn destroy(root: NonNull<Self>) {
         // SAFETY: the caller vouches that the node is its own.
         if let Body::Inner(children) = unsafe { &root.as_ref().body } {
@@ -215,7 +215,7 @@ impl Node {
                 unsafe { Self::destroy(link.0) };
             }
         }
-        // SAFETY: the caller vouches that nobody can reach it, and so it is in no chain.
+        // SAFETY: the caller vouches that no reader can reach it, and so it is in no chain.
         unsafe { node_pool::give_back(root) };
     }
 }

@@ -52,7 +52,7 @@ impl Edit {
     ///
     /// # Safety
     ///
-    /// `root` is where that edit ended, and nobody else has seen it.
+    /// `root` is where that edit ended, and no other thread has seen it.
     pub(crate) unsafe fn abandon(id: u64, root: *mut Node) {
         let Some(link) = NonNull::new(root) else { return };
         // SAFETY: either the edit made it, then it is its own; or it is shared with the published tree, then it is only
@@ -60,7 +60,7 @@ impl Edit {
         if unsafe { link.as_ref() }.edit != id {
             return;
         }
-        // SAFETY: made by this edit, seen by nobody.
+        // SAFETY: made by this edit, seen by no other thread.
         if let Body::Inner(children) = unsafe { &link.as_ref().body } {
             for link in children.links.iter().flatten() {
                 // SAFETY: as for the root.
@@ -118,7 +118,7 @@ impl Edit {
     fn node_mut(&mut self, link: Link) -> &mut Node {
         debug_assert_eq!(self.node(link).edit, self.id, "only what the edit made is the edit's to change");
         let mut pointer = link.0;
-        // SAFETY: made by this edit and not published, so nobody else knows it; the borrow of the edit excludes others here.
+        // SAFETY: made by this edit and not published, so no other thread knows it; the borrow of the edit excludes others here.
         unsafe { pointer.as_mut() }
     }
 
@@ -269,7 +269,7 @@ impl Edit {
             (Body::Leaf(to), Body::Leaf(from)) => to[places].copy_from_slice(&from[..n_right]),
             (Body::Inner(to), Body::Inner(from)) => {
                 to.keys[places.clone()].copy_from_slice(&from.keys[..n_right]);
-                // A first key says nothing while nobody is to the left of it; its parent's was raised meanwhile.
+                // A first key says nothing while no node is to the left of it; its parent's was raised meanwhile.
                 to.keys[n_left] = to.keys[n_left].max(key);
                 to.links[places].copy_from_slice(&from.links[..n_right]);
             }

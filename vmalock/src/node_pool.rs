@@ -21,7 +21,7 @@ pub(super) fn take() -> NonNull<Node> {
     kept.unwrap_or_else(allocate)
 }
 
-/// Nodes that nobody can reach, linked through [`Node::next`].
+/// Nodes that no reader can reach, linked through [`Node::next`].
 pub(crate) struct Chain {
     first: NonNull<Node>,
     last: NonNull<Node>,
@@ -29,11 +29,11 @@ pub(crate) struct Chain {
     n_nodes: usize,
 }
 
-// SAFETY: the nodes of a chain belong to whoever has the chain.
+// SAFETY: the nodes of a chain belong to the owner of the chain.
 unsafe impl Send for Chain {}
 
 struct Pool {
-    // INVARIANT: the first of `n_nodes` nodes that nobody can reach, linked through `next`.
+    // INVARIANT: the first of `n_nodes` nodes that no reader can reach, linked through `next`.
     first: Option<NonNull<Node>>,
     n_nodes: usize,
     n_kept: usize,
@@ -49,7 +49,7 @@ impl Pool {
 
     fn take(&mut self) -> Option<NonNull<Node>> {
         let first = self.first?;
-        // SAFETY: in the pool, so it was a node once and is nobody else's.
+        // SAFETY: in the pool, so it was a node once and no other code refers to it.
         self.first = unsafe { next(first) };
         self.n_nodes -= 1;
         Some(first)
@@ -78,7 +78,7 @@ impl Chain {
     pub(super) unsafe fn new(nodes: &[NonNull<Node>]) -> Option<Self> {
         let (&first, &last) = (nodes.first()?, nodes.last()?);
         for pair in nodes.windows(2) {
-            // SAFETY: the caller vouches that nobody else looks at the link; readers leave it alone.
+            // SAFETY: the caller vouches that no other thread looks at the link; readers leave it alone.
             unsafe { set_next(pair[0], Some(pair[1])) };
         }
         Some(Self { first, last, n_nodes: nodes.len() })
@@ -88,7 +88,7 @@ impl Chain {
     ///
     /// # Safety
     ///
-    /// Nobody can reach them, now or later. What they point to is not touched.
+    /// No reader can reach them, now or later. What they point to is not touched.
     pub(crate) unsafe fn give_back(self) {
         let too_many = lock(&POOL).keep(self);
         if let Some(chain) = too_many {
@@ -159,7 +159,7 @@ mod tests {
     }
 
     fn chain(nodes: &[NonNull<Node>]) -> Chain {
-        // SAFETY: just made, seen by nobody else.
+        // SAFETY: just made, seen by no other thread.
         unsafe { Chain::new(nodes) }.expect("not empty")
     }
 

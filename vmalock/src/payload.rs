@@ -82,11 +82,11 @@ impl VmaPayload for () {
 /// use vmalock::{AddressSpace, PAGE_SIZE, Shared, flags, lock_vma_under_rcu};
 /// let space = AddressSpace::<Shared<String>>::with_payloads();
 /// space.map(0x10000, 4 * PAGE_SIZE, flags::READ)?;
-/// let vma = lock_vma_under_rcu(space.mm(), 0x10000).expect("nobody writes");
+/// let vma = lock_vma_under_rcu(space.mm(), 0x10000).expect("no thread writes");
 /// space.payload(&vma).set(Some("a file".to_owned().into()));
 /// drop(vma);
 /// space.unmap(0x11000, PAGE_SIZE)?;
-/// let upper = lock_vma_under_rcu(space.mm(), 0x12000).expect("nobody writes");
+/// let upper = lock_vma_under_rcu(space.mm(), 0x12000).expect("no thread writes");
 /// assert_eq!(space.payload(&upper).get().as_deref().map(String::as_str), Some("a file"));
 /// # Ok::<(), vmalock::SpaceError>(())
 /// ```

@@ -118,7 +118,7 @@ impl RcuWait {
         true
     }
 
-    /// Whether somebody waits.
+    /// Whether a thread waits.
     #[must_use]
     pub fn is_active(&self) -> bool {
         // ORDERING: Relaxed; for assertions and tests.

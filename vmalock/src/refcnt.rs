@@ -5,10 +5,10 @@
 //! | 0 | detached; readers must not increment | only attach: set to 1 |
 //! | 1 | attached; unlocked **or** write-locked (told apart by `vm_lock_seq == mm_lock_seq`) | reader +1; writer +FLAG; detacher −1 |
 //! | 2 ..= LIMIT | attached with *value* − 1 readers; or write-locked with transient readers that have not noticed yet; or just detached with *value* transient readers left | readers ±1; writer or detacher +FLAG |
-//! | FLAG | detaching, all readers gone, the flag not yet subtracted; nobody can increment | excluder −FLAG → 0 |
+//! | FLAG | detaching, all readers gone, the flag not yet subtracted; no reader can increment | excluder −FLAG → 0 |
 //! | FLAG + 1 | a writer that excluded everybody; or a detacher that waits for one last transient reader | −FLAG → 1; or reader −1 → FLAG |
 //! | > FLAG + 1 | a writer or detacher that waits for readers | readers −1 only |
-//! | ≥ 2³¹ | corruption: pinned at [`REFCOUNT_SATURATED`] | nobody: warned about once per site |
+//! | ≥ 2³¹ | corruption: pinned at [`REFCOUNT_SATURATED`] | no thread: warned about once per site |
 //!
 //! A reader's increment succeeds only from 1 ..= LIMIT − 1. Only the owner of the mmap *write* lock sets the flag, so
 //! at most one VMA of an address space carries it, and no holder of the mmap *read* lock can see it.

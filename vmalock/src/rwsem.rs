@@ -3,13 +3,13 @@
 //! | bits | meaning |
 //! |---|---|
 //! | 0 | held for writing |
-//! | 1 | somebody queues |
-//! | 2 | the head of the queue has waited long enough: the lock is for nobody else |
+//! | 1 | a thread queues |
+//! | 2 | the head of the queue has waited long enough: the lock is for no other thread |
 //! | 8 … | number of readers |
 //! | the highest | a release too many is being undone: the number of readers is −1 |
 //!
 //! A release wakes the head of the queue; a writer among the waiters then takes the lock itself, readers are handed it, all
-//! up to the next writer. Until the head has run, somebody who runs already may take a *free* lock before it: a lock
+//! up to the next writer. Until the head has run, a thread that runs already may take a *free* lock before it: a lock
 //! that is passed from sleeper to sleeper spends its time in the scheduler. After [`HANDOFF`] the head forbids that.
 //!
 //! A reader never joins other readers past a queue. Hence a task that takes the read lock a second time can deadlock with
@@ -84,7 +84,7 @@ impl Rwsem {
         if self.down_read_trylock() { Ok(()) } else { self.down_slow(RwsemMode::Read, state) }
     }
 
-    /// `down_read_trylock`: fails when held for writing or when somebody queues.
+    /// `down_read_trylock`: fails when held for writing or when a thread queues.
     #[inline]
     pub(crate) fn down_read_trylock(&self) -> bool {
         // ORDERING: Relaxed; only a guess for the compare-exchange below.
@@ -125,7 +125,7 @@ impl Rwsem {
         is_taken
     }
 
-    /// Takes the lock for writing if it is free and nobody queues. The caller sets the owner.
+    /// Takes the lock for writing if it is free and no thread queues. The caller sets the owner.
     fn down_write_trylock(&self) -> bool {
         // ORDERING: Acquire; pairs with the Release of `up_read`, `up_write`. Relaxed on failure: a guess.
         self.count.compare_exchange(0, WRITER, Ordering::Acquire, Ordering::Relaxed).is_ok()
@@ -133,10 +133,10 @@ impl Rwsem {
 
     /// Takes a free lock although others queue, unless their head forbids it.
     fn steal(&self, mode: RwsemMode) -> bool {
-        // ORDERING: Acquire on success; pairs with the Release of whoever held it last. Relaxed on failure: a guess.
+        // ORDERING: Acquire on success; pairs with the Release of the last holder. Relaxed on failure: a guess.
         let taken = self.count.fetch_update(Ordering::Acquire, Ordering::Relaxed, |count| match mode {
             RwsemMode::Write => (count & !WAITERS == 0).then_some(count | WRITER),
-            // Readers that hold it are joined only if nobody queues.
+            // Readers that hold it are joined only if no thread queues.
             RwsemMode::Read if count & (WAITERS | UNDOING) == 0 => {
                 (count & WRITER == 0).then_some(count + READER)
             }
@@ -155,7 +155,7 @@ impl Rwsem {
             // ORDERING: Relaxed; undoes the line above, nothing was protected.
             let now = self.count.fetch_add(READER, Ordering::Relaxed).wrapping_add(READER);
             if now & WAITERS != 0 {
-                // Somebody may have found the lock in the state that was just undone.
+                // A thread may have found the lock in the state that was just undone.
                 self.hand_over();
             }
             return false;
@@ -168,7 +168,7 @@ impl Rwsem {
     }
 
     /// `up_write`. Does nothing if the calling task does not hold the lock for writing; says whether it did.
-    // Kernel: releases the lock of whoever holds it.
+    // Kernel: releases the lock of any holder.
     #[inline]
     #[must_use]
     pub(crate) fn up_write(&self) -> bool {
@@ -177,7 +177,7 @@ impl Rwsem {
         }
         // ORDERING: Relaxed; see `down_write`. Cleared first: afterwards the field belongs to the next owner.
         self.owner.store(0, Ordering::Relaxed);
-        // ORDERING: Release; pairs with the Acquire of whoever gets the lock next.
+        // ORDERING: Release; pairs with the Acquire of the next holder.
         let old = self.count.fetch_sub(WRITER, Ordering::Release);
         if old & WAITERS != 0 {
             self.hand_over();
@@ -214,7 +214,7 @@ impl Rwsem {
         self.owner.load(Ordering::Relaxed) == current_id()
     }
 
-    /// Whether somebody queues (`rwsem_is_contended`): a hint for holders, true or false a moment later.
+    /// Whether a thread queues (`rwsem_is_contended`): a hint for holders, true or false a moment later.
     pub(crate) fn is_contended(&self) -> bool {
         // ORDERING: Relaxed; a hint.
         self.count.load(Ordering::Relaxed) & WAITERS != 0
@@ -299,7 +299,7 @@ impl Rwsem {
             return Some(Err(Interrupted));
         }
         if is_head && has_passed(since, HANDOFF) {
-            // ORDERING: AcqRel; whoever holds the lock now sees the bit or has released before, which the look below sees.
+            // ORDERING: AcqRel; the holder of now sees the bit or has released before, which the look below sees.
             self.count.fetch_or(FOR_HEAD, Ordering::AcqRel);
             if waiter.mode == RwsemMode::Write && self.take_as_head(&mut queue) {
                 return Some(Ok(()));
@@ -315,7 +315,7 @@ impl Rwsem {
 
     /// The writer at the head takes the lock, if it is free.
     fn take_as_head(&self, queue: &mut VecDeque<Arc<Waiter>>) -> bool {
-        // ORDERING: Acquire; pairs with the Release of whoever held it last.
+        // ORDERING: Acquire; pairs with the Release of the last holder.
         let taken = self.count.fetch_update(Ordering::Acquire, Ordering::Relaxed, |count| {
             (count & !(WAITERS | FOR_HEAD) == 0).then_some((count | WRITER) & !FOR_HEAD)
         });
@@ -389,7 +389,7 @@ mod tests {
             rwsem.serve(&mut VecDeque::new());
         }
         rwsem.count.store(0, Ordering::Relaxed);
-        assert!(!rwsem.up_read(), "nobody holds it");
+        assert!(!rwsem.up_read(), "no thread holds it");
         assert!(rwsem.down_read_trylock() && rwsem.up_read());
     }
 }

@@ -31,7 +31,7 @@ impl MmLockSeq {
 
     /// Sets the sequence to 0 for a new life of its address space.
     pub(crate) fn reset(&self) {
-        // ORDERING: Relaxed; nobody else has a reference to an address space that is being made.
+        // ORDERING: Relaxed; no other thread has a reference to an address space that is being made.
         self.sequence.store(0, Ordering::Relaxed);
     }
 
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn speculation_fails_over_any_write_section() {
         let seq = MmLockSeq::new();
-        let sample = seq.speculate_try_begin().expect("nobody writes");
+        let sample = seq.speculate_try_begin().expect("no thread writes");
         assert!(!seq.speculate_retry(sample));
         seq.begin();
         assert_eq!(seq.speculate_try_begin(), Err(1));

@@ -15,7 +15,7 @@ pub(crate) struct Sleeper {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Somebody woke the thread, and it has not looked yet.
+    /// Another thread woke this one, and it has not looked yet.
     has_token: bool,
     is_asleep: bool,
 }
@@ -52,7 +52,7 @@ impl Sleeper {
         state.has_token = true;
         let is_asleep = state.is_asleep;
         drop(state);
-        // A wake-up is a call of the kernel; mostly nobody sleeps.
+        // A wake-up is a call of the kernel; mostly no thread sleeps.
         if is_asleep {
             self.woken.notify_one();
         }

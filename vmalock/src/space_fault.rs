@@ -136,7 +136,7 @@ impl<P: VmaPayload> AddressSpace<P> {
         vma.set_anon_vma(NEXT_ANON_VMA.fetch_add(1, Ordering::Relaxed));
     }
 
-    /// Fault H6: reads a field of a VMA that nobody locked.
+    /// Fault H6: reads a field of a VMA that is not locked.
     fn flags_without_lock(&self, addr: usize) -> Option<usize> {
         let rcu = rcu_read_lock();
         let vma = VmaIterator::new(&self.mm, addr).walk(&rcu)?;

@@ -15,7 +15,7 @@ pub(crate) enum Point {
     BetweenPutAndWake,
     /// A writer or detacher is about to add the exclude flag.
     BeforeFlagAdded,
-    /// Somebody looks for the writer that waits, to wake it.
+    /// A thread looks for the writer that waits, to wake it.
     WakeWriter,
     /// The exclude flag was added; the wait has not begun.
     AfterFlagAdded,

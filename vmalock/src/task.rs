@@ -33,7 +33,7 @@ impl std::fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
-/// A thread, as others may speak of it. It may have ended: what is done to it then is done to nobody.
+/// A thread, as others may speak of it. It may have ended: what is done to it then has no effect.
 #[derive(Clone, Copy, Debug)]
 pub struct Task {
     of: &'static TaskStruct,

@@ -39,7 +39,7 @@ pub enum TraceEvent {
     },
 }
 
-/// What receives the events. It runs inside the lock operations and must not take the locks it is told about.
+/// What receives the events. It runs inside the lock operations and must not take the locks that it is called for.
 pub type Sink = fn(TraceEvent);
 
 static IS_ENABLED: AtomicBool = AtomicBool::new(false);

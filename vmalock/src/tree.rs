@@ -72,7 +72,7 @@ impl VmaTree {
     /// Removes everything.
     pub(crate) fn clear_all(&self) {
         let rcu = rcu_read_lock();
-        // ORDERING: AcqRel; Acquire pairs with the Release in `edit`, for whoever destroys the nodes; Release keeps this
+        // ORDERING: AcqRel; Acquire pairs with the Release in `edit`, for the thread that destroys the nodes; Release keeps this
         // edit in the order of the others.
         let old = self.root.swap(Shared::null(), Ordering::AcqRel, &rcu.guard);
         if let Some(root) = NonNull::new(old.as_raw().cast_mut()) {

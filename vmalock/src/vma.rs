@@ -159,7 +159,7 @@ impl Vma {
     #[track_caller]
     pub(crate) fn init(&self, mm: &'static Mm) {
         if self.vm_refcnt.read() != 0 {
-            // Whoever holds the reference would put it on somebody else's VMA.
+            // The holder of the reference would put it on a VMA of another owner.
             warn_on(WarningKind::VmaAttached, self.address());
         }
         self.vmlock_dep_map().init();
@@ -216,7 +216,7 @@ impl Vma {
         &self.fields
     }
 
-    /// The fields of a VMA that nobody else can reach yet, or of any VMA in a test.
+    /// The fields of a VMA that no other thread can reach yet, or of any VMA in a test.
     #[doc(hidden)]
     #[must_use]
     pub fn fields_unchecked(&self) -> &VmaFields {

@@ -110,7 +110,7 @@ impl<'g> VmaWrite<'g> {
         }
     }
 
-    /// The fields, with the assertion that every setter of the kernel makes: somebody may have ended all write locks.
+    /// The fields, with the assertion that every setter of the kernel makes: other code may have ended all write locks.
     /// `None` for a VMA of another address space than the guard's, which was told.
     #[track_caller]
     fn checked(self) -> Option<&'static VmaFields> {

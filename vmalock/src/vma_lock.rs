@@ -114,7 +114,7 @@ fn fail(rcu: RcuGuard, error: StartReadError) -> StartReadError {
     error
 }
 
-/// Puts the reference on a VMA that turned out to belong to somebody else.
+/// Puts the reference on a VMA that turned out to belong to another address space.
 ///
 /// The reference is what keeps the stranger alive: it cannot finish detaching this VMA before we put. Once we have, it
 /// may be gone, and the wake-up that follows would touch it; hence the pin (Linux fixed that in 9bbffee67ffd). The pin
@@ -131,7 +131,7 @@ fn put_foreign(rcu: RcuGuard, vma: &'static Vma) {
 
 /// Read-locks `vma` under the mmap lock; says whether it did.
 ///
-/// Fails only when the count of readers is at its limit (or for a detached VMA, passed by mistake). Nobody can be
+/// Fails only when the count of readers is at its limit (or for a detached VMA, passed by mistake). No writer can be
 /// write-locking it, so no sequence is compared. The lock may be kept after the mmap lock was dropped.
 #[track_caller]
 #[must_use = "the lock may not be held"]
@@ -173,7 +173,7 @@ pub fn vma_end_read(vma: &'static Vma) {
 #[track_caller]
 #[inline]
 pub(crate) fn vma_refcount_put(vma: &'static Vma, by: Releaser) {
-    // Copied before the decrement: the VMA may be somebody else's the instant after.
+    // Copied before the decrement: the VMA may belong to another the instant after.
     let mm = vma.vm_mm();
     let is_on = is_on();
     if !seeded(Fault::M27a) {
@@ -285,7 +285,7 @@ fn start_write(vma: &'static Vma, state: TaskState) -> Result<(), Interrupted> {
     if !seeded(Fault::M13) {
         stamp(vma, sequence);
     }
-    // A detached VMA is stamped as well: nobody can read-lock it, and it will be attached in this section.
+    // A detached VMA is stamped as well: no thread can read-lock it, and it will be attached in this section.
     if let Some(excluded) = excluded {
         if seeded(Fault::M14) {
             std::mem::forget(excluded);

@@ -1,4 +1,4 @@
-//! What a broken rule of the locks does when nobody validates: it warns, as the kernel's `WARN_ON` does.
+//! What a broken rule of the locks does while validation is off: it warns, as the kernel's `WARN_ON` does.
 //!
 //! A warning is counted, handed to the hook if one is set, and printed to stderr once for each kind and place. It
 //! never panics, never blocks the program, and needs no validator: calling [`vma_start_write`] without the mmap write
@@ -60,7 +60,7 @@ kinds! {
     /// `vma_assert_detached` failed.
     VmaAttached => "the VMA is attached: detach it first",
     /// A detach ended with references left.
-    VmaNotDetached => "the VMA still has references after it was detached: somebody put one too few, or attached it meanwhile",
+    VmaNotDetached => "the VMA still has references after it was detached: a thread put one too few, or attached it meanwhile",
     /// A write lock found its VMA detached although it was attached before.
     AttachReferenceLost => "the attach reference was dropped while the VMA was being write-locked: a read lock was released twice",
     /// The exclusion of readers was ended twice, or without having begun.
@@ -71,7 +71,7 @@ kinds! {
     RefcountUnderflow => "vm_refcnt went below zero and is pinned: a reference was put twice",
     /// An iterator was used after the RCU section in which it walked had ended.
     IteratorStale => "the iterator belongs to an RCU section that ended: call set() on it first",
-    /// The mmap lock was released by somebody who did not hold it.
+    /// A thread released the mmap lock without holding it.
     MmapLockUnbalanced => "the mmap lock is not held in this mode: it was released once too often",
     /// A task blocks on the mmap lock while it holds a VMA read lock of the same address space.
     MmapLockUnderVmaLock => "blocking on the mmap lock under a VMA read lock of the same address space can deadlock with a writer: use mmap_read_trylock, or drop the VMA lock first",
@@ -96,7 +96,7 @@ kinds! {
 }
 
 impl WarningKind {
-    /// The class of lock about which the validator is told; `None` if it finds out by itself, or if it is no defect of the program.
+    /// The class of lock that is announced to the validator; `None` if it finds out by itself, or if it is no defect of the program.
     const fn told_about(self) -> Option<Class> {
         match self {
             // The assertion reports itself, the release and the forbidden order are judged by the validator, and a stall ends.
@@ -256,7 +256,7 @@ pub(crate) fn warn_held(
     let warning = Warning { kind, subject, site, holder };
     // ORDERING: Relaxed; a statistic.
     N_WARNINGS.fetch_add(1, Ordering::Relaxed);
-    // A destroyed thread-local only means that nobody captures any more.
+    // A destroyed thread-local only means that the thread captures no more.
     let is_captured = CAPTURED
         .try_with(|captured| {
             captured.try_borrow_mut().ok().and_then(|mut list| list.as_mut().map(|list| list.push(warning)))

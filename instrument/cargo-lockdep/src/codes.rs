@@ -40,7 +40,7 @@ pub(crate) fn page(code: &str) -> Result<&'static str> {
     found.map(|(_, page)| *page).ok_or_else(|| {
         let (first, last) = (PAGES[0].0, PAGES[PAGES.len() - 1].0);
         Error::new(format_args!(
-            "`{code}` is no code; they run from {first} to {last} (`cargo lockdep explain` lists them)"
+            "`{code}` is not a lockdep code; valid codes are {first} to {last} (`cargo lockdep explain` lists them)"
         ))
     })
 }
@@ -73,7 +73,7 @@ mod tests {
         let error = page("LD0099").expect_err("there is none");
         assert_eq!(
             error.to_string(),
-            "`LD0099` is no code; they run from LD0001 to LD0015 (`cargo lockdep explain` lists them)"
+            "`LD0099` is not a lockdep code; valid codes are LD0001 to LD0015 (`cargo lockdep explain` lists them)"
         );
         assert!(page(" ld0003 ").is_ok());
     }

@@ -1,4 +1,4 @@
-//! `cargo lockdep`: validates every lock of a crate graph that nobody annotated.
+//! `cargo lockdep`: validates every lock of a crate graph without annotations.
 //!
 //! The same binary is the command line and, while cargo runs, the `RUSTC_WRAPPER` that gives each crate the
 //! instrumented locks; see [`cargo::wrapper`].

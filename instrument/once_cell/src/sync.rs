@@ -25,7 +25,7 @@ impl Identity {
         Self(LockMap::new())
     }
 
-    /// Notes who made the cell, if it was made by a function of the library on somebody's behalf.
+    /// Notes who made the cell, if a function of the library made it on a caller's behalf.
     #[inline]
     fn relocate(&mut self) {
         self.0.relocate();

@@ -116,7 +116,7 @@ fn exceptions_are_by_code_class_and_fingerprint_with_a_reason_and_an_end() {
         let ended = of(text);
         assert_ended(&ended, "exit 3");
         assert!(
-            ended.stderr.contains("lockdep.allow:1: nothing needs this exception any more; remove it"),
+            ended.stderr.contains("lockdep.allow:1: no report needs this exception; remove it"),
             "{}",
             ended.stderr
         );
@@ -208,7 +208,7 @@ fn the_order_file_is_written_checked_and_kept() {
     write(at, "lockdep.order", &text.replace("[pool]", "[pool]\nname pool/src/lib.rs:Mutex<u8> = the-pool"));
     let ended = order(&["records", "--check"]);
     assert!(
-        ended.stderr.contains("is the wrong way round: `name the-pool = pool/src/lib.rs:Mutex<u8>`"),
+        ended.stderr.contains("is reversed: `name the-pool = pool/src/lib.rs:Mutex<u8>`"),
         "{}",
         ended.stderr
     );

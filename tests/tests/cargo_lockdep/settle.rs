@@ -1,4 +1,4 @@
-//! `--settle`: a second run in which the suspects are told apart from the start.
+//! `--settle`: a second run in which the suspects are distinguished from the start.
 
 use lockdep_report::model::Report;
 
@@ -69,7 +69,7 @@ fn a_second_run_shows_the_very_acquisitions() {
     assert_ended(&settled, "exit 3");
     assert_in_order(
         &settled.stderr,
-        &["settling: ", "shows the very acquisitions now", "1 error (1 denied)"],
+        &["settling: ", "shows the acquisitions themselves now", "1 error (1 denied)"],
     );
     let reports: Vec<Report> =
         settled.stderr.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();

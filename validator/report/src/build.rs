@@ -239,7 +239,7 @@ impl Builder<'_> {
         }
     }
 
-    /// The stack of an acquisition: the very one, or that of another path to the same place.
+    /// The stack of an acquisition: its own, or that of another path to the same place.
     fn stack(&self, acquisition: &Acquisition) -> Frames {
         let is_exact = |stack| self.resolver.is_exact(stack);
         let exact = acquisition.stack_exact && acquisition.stack.is_none_or(is_exact);

@@ -274,7 +274,7 @@ mod tests {
         let day = |text| Day::parse(text).expect(text);
         assert!(!ends.has_ended(day("2029-12-31")) && ends.has_ended(day("2030-01-01")));
         assert_eq!(ends.reason(), "until then, and not until later");
-        assert!(!exception("LD0003 reason: for ever").has_ended(day("9999-12-31")));
+        assert!(!exception("LD0003 reason: forever").has_ended(day("9999-12-31")));
     }
 
     #[test]

@@ -124,7 +124,7 @@ impl Report {
         }
     }
 
-    /// What tells this report from every other: the fingerprint, and the hashes of the very classes. Classes that only their
+    /// What tells this report from every other: the fingerprint, and the hashes of the classes themselves. Classes that only their
     /// line tells apart have one fingerprint, because it survives moving code; they are different defects all the same.
     pub fn identity(&self) -> String {
         let mut hashes: Vec<&str> = self.cycle.iter().map(|step| step.from_hash.as_str()).collect();
@@ -145,7 +145,7 @@ impl Report {
         self.cycle.iter().rfind(|step| step.closing).or(self.cycle.last())
     }
 
-    /// Whether this is a cycle through several classes. Those that share a class are one problem to whoever mends it.
+    /// Whether this is a cycle through several classes. Those that share a class are one problem to the person who fixes it.
     pub fn is_class_cycle(&self) -> bool {
         self.code == Code::CircularDependency && self.cycle.len() > 1
     }

@@ -1,7 +1,7 @@
 //! Paths of source files as people and other machines read them.
 //!
 //! The compiler, the debug information and the user's editor spell one file in several ways. Everything that leaves a process
-//! carries one spelling, so that records of different machines join and a report does not show somebody's home directory.
+//! carries one spelling, so that records of different machines join and a report does not show a user's home directory.
 
 /// A source path as reports show it, the same on every machine where that is possible.
 ///

@@ -45,7 +45,7 @@ impl std::fmt::Display for Place {
     }
 }
 
-/// A stack, and whether it is the very one of the sighting.
+/// A stack, and whether it is that of the sighting itself.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Frames {
     /// False if another path may have led to the same chain.

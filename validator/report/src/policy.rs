@@ -109,7 +109,7 @@ impl PolicyError {
 
 impl fmt::Display for PolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is no code such as LD0003", self.item)
+        write!(f, "`{}` is not a lockdep code such as LD0003", self.item)
     }
 }
 

@@ -5,7 +5,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::model::{Report, ReportDependency};
 use lockdep_validator::graph::DependencyKind;
 
-/// How many dependencies, and how many classes, are remembered; what is about others is told in full.
+/// How many dependencies, and how many classes, are remembered; what is about others is reported in full.
 const MAX_KNOWN: usize = 4096;
 
 /// The reports so far, as far as it takes to know what follows from them.
@@ -18,7 +18,7 @@ const MAX_KNOWN: usize = 4096;
 /// # fn f(mut told: Told, first: &lockdep_report::model::Report, second: &lockdep_report::model::Report) {
 /// assert_eq!(told.note(first, true), None);
 /// if let Some(earlier) = told.note(second, true) {
-///     // Whoever mends the report with the fingerprint `earlier.fingerprint` looks at `second` on the way.
+///     // A person who fixes the report with the fingerprint `earlier.fingerprint` looks at `second` on the way.
 ///     # let _ = earlier.fingerprint;
 /// }
 /// # }

@@ -1,6 +1,6 @@
 //! The call under which a lock is wanted that its thread holds already.
 //!
-//! The two acquisitions of a recursion are often far apart, with a callback or a destructor of somebody else in between. What
+//! The two acquisitions of a recursion are often far apart, with a callback or a destructor of other code in between. What
 //! its author can change is neither of them, but the call that is made while the guard is alive.
 
 use lockdep_validator::check::violation::Code;
@@ -90,7 +90,7 @@ fn call(held: &ReportLock, wanted: &ReportLock) -> Option<usize> {
     let holder = first.first().filter(|frame| is_at(frame, &held.site))?;
     in_function(holder).or_else(|| {
         let caller = first.get(1)?;
-        // The very same call is that of the function which takes both.
+        // The same call is that of the function which takes both.
         in_function(caller).filter(|&index| second[index].line == caller.line && second[index] != *caller)
     })
 }

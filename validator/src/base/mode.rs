@@ -42,7 +42,7 @@ pub enum Wait {
     Blocking = 0,
     /// Not at all; the event is sent after success. Adds no dependency to the lock, only from it.
     Try = 1,
-    /// For a bounded time: cannot hang for ever, so a cycle that needs it is a note.
+    /// For a bounded time: cannot hang forever, so a cycle that needs it is a note.
     Timed = 2,
 }
 

@@ -38,7 +38,7 @@ const MAX_CONNECTED: usize = 48;
 
 /// The holders that the wanted lock depends on directly, newest first.
 ///
-/// The older holders are connected through the first one that was waited for, and where whoever arrives waits for whoever leaves.
+/// The older holders are connected through the first one that was waited for, and where the arriving task waits for the leaving one.
 /// Kernel: the walk ends there, or at the first holder that is not a try, and so forgets what a recursive reader hides. With evidence
 /// a fair reader connects nothing, because the joint there counts fully only once a writer was seen, nor does a timed acquisition,
 /// because the connection through it would be worth no more than a note. Nor does a lock that was taken under a nest lock: it may have
@@ -213,7 +213,7 @@ pub(crate) fn find_cycle(
     judge::strongest_cycle(view, knowledge, recorded.step)
 }
 
-/// Puts the cycles that one acquisition closes in the order in which they are told: the surest first, then the shortest.
+/// Puts the cycles that one acquisition closes in the order in which they are reported: the surest first, then the shortest.
 pub(crate) fn surest_first(mut found: Vec<FoundCycle>) -> Vec<FoundCycle> {
     found.sort_by_key(|cycle| (std::cmp::Reverse(cycle.judged.level), cycle.path.len()));
     found

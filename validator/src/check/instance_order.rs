@@ -18,7 +18,7 @@ use crate::state::registry::fact;
 use crate::state::task::TaskContext;
 
 /// What an acquisition is known by when the locks themselves matter: every lock in the stack, where it is (a class may be ordered by
-/// address, and a lock that nobody holds may move), and the chain with its context.
+/// address, and a lock that no task holds may move), and the chain with its context.
 #[inline]
 pub(crate) fn instance_key(task: &TaskContext, wanted: &Acquire, validation_key: u64) -> u64 {
     let start = extend(validation_key, at(wanted.lock, wanted.address));
@@ -32,7 +32,7 @@ fn at(lock: LockId, address: usize) -> u64 {
     lock.raw() ^ (address as u64).swap_bytes()
 }
 
-/// Whether the class's locks are told apart because it lies on a reported cycle.
+/// Whether the class's locks are distinguished because it lies on a reported cycle.
 pub(crate) fn is_suspect(view: &View<'_>, lock: LockId) -> bool {
     !fault::is(Fault::NoInstances) && view.has(lock.class(), fact::SUSPECT)
 }

@@ -289,7 +289,7 @@ fn instances_close(view: &View<'_>, knowledge: &mut Knowledge, path: &[PathStep]
     }
 }
 
-/// A strong cycle of single locks through the given order that hangs for ever, if there is one.
+/// A strong cycle of single locks through the given order that hangs forever, if there is one.
 pub(crate) fn instance_cycle(
     view: &View<'_>,
     knowledge: &mut Knowledge,

@@ -60,7 +60,7 @@ pub(crate) struct Knowledge {
     pub(crate) lowered: Vec<Lowered>,
     /// Violations that no running event can carry; the next one does.
     pub(crate) pending: Vec<Violation>,
-    /// Locks that a task gave away while it held them: whoever releases one does no wrong. Bounded.
+    /// Locks that a task gave away while it held them: a task that releases one does no wrong. Bounded.
     handed_over: FxHashSet<LockId>,
     /// Orders under a lock that other tasks may release, each seen with a release by its own task. Bounded.
     sure: FxHashSet<Order>,
@@ -230,7 +230,7 @@ impl Knowledge {
         self.handed_over.insert(lock);
     }
 
-    /// Whether the lock was given away by the task that held it; whoever asks has it now.
+    /// Whether the lock was given away by the task that held it; the asking task has it now.
     pub(crate) fn take_over(&mut self, lock: LockId) -> bool {
         self.handed_over.remove(&lock)
     }

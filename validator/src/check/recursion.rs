@@ -11,7 +11,7 @@ use crate::config::SameClassPolicy;
 use crate::fault::{self, Fault};
 use crate::state::class_order::{ClassOrder, OrderedLock};
 
-/// What is wrong with taking the very lock again that the task holds.
+/// What is wrong with taking a lock again that the task holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Again {
     /// Nothing: readers, or a lock made for it.
@@ -44,7 +44,7 @@ pub(crate) fn again(held: (Mode, AcquireFlags), wanted: (Mode, AcquireFlags), wa
     }
 }
 
-/// LD0001, LD0014: the very same lock. Returns the held entry that stands in the way.
+/// LD0001, LD0014: the same lock. Returns the held entry that stands in the way.
 pub(crate) fn same_lock(view: &View<'_>, wanted: &Wanted) -> Option<(usize, Again)> {
     let Wanted { acquisition, flags, .. } = wanted;
     let held = view.task.held.iter().enumerate().filter(|(_, held)| held.lock == acquisition.lock);

@@ -100,7 +100,7 @@ impl Unpublished {
             return Touched { is_new: true, ..Touched::with(Standing::Unpublished) };
         };
         if object.address != address && !fault::is(Fault::MoveIgnored) {
-            // Whoever refers to it now came after the move.
+            // Each reference that exists now was made after the move.
             object.orders.clear();
             if is_on_own_stack {
                 (object.task, object.address) = (task, address);

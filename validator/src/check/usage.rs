@@ -1,7 +1,7 @@
 //! Contexts: where a class is used, and where it is held while a context may run.
 //!
 //! A task that holds `X` where a context may interrupt it, and a context that takes `Y`, make a dependency from `X` to `Y` that
-//! nobody ever saw: the interrupted task holds `X` until the context has got `Y`. A class for which both were seen is
+//! was never seen: the interrupted task holds `X` until the context has got `Y`. A class for which both were seen is
 //! inconsistent (LD0004); a strong path from `Y` to `X` is an inversion (LD0005). The rule is the strong-path rule with that
 //! dependency put in, in all three modes. Kernel: `mark_lock` and `check_irq_usage`, which take a fair reader in a handler for
 //! a recursive one.
@@ -54,7 +54,7 @@ impl Marks {
         self.0 & (1 << bit(context, usage, mode)) != 0 && !ignored
     }
 
-    /// A mode in which the context takes the class and waits for whoever holds it; `left_by_reader`: only readers hold it.
+    /// A mode in which the context takes the class and waits for its holder; `left_by_reader`: only readers hold it.
     fn blocks_in(self, context: ContextId, left_by_reader: bool, fair_waits: bool) -> Option<Mode> {
         MODES.into_iter().find(|mode| {
             let waits = !left_by_reader || waits_for_reader(*mode, fair_waits);
@@ -62,7 +62,7 @@ impl Marks {
         })
     }
 
-    /// A mode in which the class is held with the context enabled and keeps out whoever arrives; `only_recursive`: as
+    /// A mode in which the class is held with the context enabled and keeps out every arriving task; `only_recursive`: as
     /// a recursive reader.
     fn holds_out(self, context: ContextId, only_recursive: bool) -> Option<Mode> {
         MODES
@@ -98,7 +98,7 @@ fn fair_waits(filter: &SearchFilter<'_>, class: ClassId) -> bool {
     }
 }
 
-/// Classes that no inversion runs through: nobody else can hold a per-CPU lock, and an override is no lock.
+/// Classes that no inversion runs through: no other task can hold a per-CPU lock, and an override is no lock.
 fn is_skipped(view: &View<'_>, class: ClassId) -> bool {
     let Some(record) = view.record(class) else { return true };
     match record.class.attributes.lock_type {

@@ -123,7 +123,7 @@ impl<'a> View<'a> {
         Witness { from: self.acquisition(from), to, task: self.task.id, segment: self.task.segment }
     }
 
-    /// The locks held besides the one at `from`: whoever else holds one of them, either of the two exclusively, cannot be here.
+    /// The locks held besides the one at `from`: another task that holds one of them, either of the two exclusively, cannot be here.
     pub(crate) fn gates(&self, from: usize) -> Vec<Gate> {
         self.gates_but(Some(from))
     }

@@ -207,7 +207,7 @@ impl Violation {
 pub enum Detail {
     /// Nothing.
     None,
-    /// The very instance is held by this task in a mode that excludes the wanted one: the acquisition never returns.
+    /// The same instance is held by this task in a mode that excludes the wanted one: the acquisition never returns.
     SelfDeadlock,
     /// Context rules: the context's name, the class used inside it, the class held where it may interrupt.
     Context {

@@ -44,7 +44,7 @@ impl Validator {
     #[inline(always)]
     pub fn acquire_known(&self, task: &mut TaskContext, acquire: &Acquire) -> bool {
         let chain = extend(task.chain, step(acquire));
-        // ORDERING: Acquire pairs with the Release of every bump: whoever sees the new epoch finds no key of an older one, takes
+        // ORDERING: Acquire pairs with the Release of every bump: a thread that sees the new epoch finds no key of an older one, takes
         // the slow path, and sees the facts behind the bump (a class became suspect). Seeing the old one a moment longer is as
         // if the acquisition had come a moment earlier.
         let epoch = self.epoch.load(Ordering::Acquire);
@@ -178,10 +178,10 @@ impl Validator {
         let held_already = task.position(acquire.lock).filter(|_| !is_kernel);
         if let Some(index) = held_already {
             if index < task.context_start() {
-                // What a context does to what it interrupted counts as its use, although it waits for nobody.
+                // What a context does to what it interrupted counts as its use, although it waits for no thread.
                 Pass::new(self, task, &wanted, true, &mut findings).only_usage().run();
             }
-            // Whoever holds the lock already waits for nobody else: no dependency. (Kernel: knows classes only, records one.)
+            // A task that holds the lock already waits for no other: no dependency. (Kernel: knows classes only, records one.)
             if !acquire.flags.contains(AcquireFlags::SYNC) {
                 if acquire.nest.is_none() {
                     let known = instance_key(task, acquire, task.validation_key(chain));

@@ -112,7 +112,7 @@ impl Validator {
         }
     }
 
-    /// [`suspect`](Self::suspect), and records the stack of each acquisition: for a second run whose reports show the very acquisitions.
+    /// [`suspect`](Self::suspect), and records the stack of each acquisition: for a second run whose reports show the acquisitions themselves.
     pub fn trace(&self, class: ClassId) {
         if let Some(record) = self.registry.record(class) {
             record.note(fact::TRACED);
@@ -121,7 +121,7 @@ impl Validator {
     }
 
     /// Removes a class whose locks are gone (a dynamic key). What was concluded through it stays: its predecessors are
-    /// joined to its successors wherever that is sound. Cheap: it waits for nobody. `false` if it was not there.
+    /// joined to its successors wherever that is sound. Cheap: it waits for no thread. `false` if it was not there.
     pub fn remove_class(&self, class: ClassId) -> bool {
         if !self.registry.remove(class) {
             return false;

@@ -175,7 +175,7 @@ impl Validator {
         let mut state = mix(1, u64::from(masks));
         for entered in task.entered() {
             state = mix(state, (entered.context.index() as u64) << 8 | entered.limit as u64);
-            // What is held outside protects what is done inside, and may be the very lock that is wanted inside. Kernel: handler
+            // What is held outside protects what is done inside, and may be the same lock that is wanted inside. Kernel: handler
             // chains do not depend on what was interrupted; its rules do not look there.
             if !fault::is(Fault::ChainKeyIgnoresInterrupted) {
                 state = mix(state, entered.chain);

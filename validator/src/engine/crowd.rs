@@ -60,7 +60,7 @@ impl Validator {
             task.is_unknown = true;
             return findings.into();
         }
-        // Whoever drops a lock of the class has to look into the crowd.
+        // A thread that drops a lock of the class has to look into the crowd.
         self.registry.note_ordered(acquire.lock.class());
         let held = entry(task, acquire, false);
         let depth = task.entered().len();

@@ -60,7 +60,7 @@ impl Validator {
         let Some(record) = self.registry.record(acquisition.class) else { return false };
         let base = self.registry.record(acquisition.lock.class()).unwrap_or(record);
         let several = base.note_instance(acquisition.lock) && base.has(fact::GATE);
-        // A writer with a timeout does not queue for ever, so readers do not wait behind it for ever.
+        // A writer with a timeout does not queue forever, so readers do not wait behind it forever.
         if acquisition.mode != Mode::Exclusive || acquisition.wait != Wait::Blocking {
             return several;
         }

@@ -233,7 +233,7 @@ impl Validator {
     /// Pins a held lock: its release before [`Validator::unpin`] is a violation (LD0012). For a callee that must not drop and
     /// re-take its caller's lock. No cookie, and LD0012, if the lock is not held.
     pub fn pin(&self, task: &mut TaskContext, lock: LockId, site: Site) -> (Option<PinCookie>, Outcome) {
-        // Kernel: one plus sixteen bits of the clock, and a sum of them in the lock. Here each pin is told from every other.
+        // Kernel: one plus sixteen bits of the clock, and a sum of them in the lock. Here each pin is distinct from every other.
         task.n_pins += 1;
         let cookie = PinCookie(task.n_pins);
         if self.put_pin(task, lock, cookie, site) {

@@ -7,7 +7,7 @@ pub use crate::base::dependency::NewDependency;
 
 /// What one event led to. Clean costs nothing.
 #[derive(Debug, Default)]
-#[must_use = "violations that nobody looks at are never reported"]
+#[must_use = "violations that no code reads are never reported"]
 pub struct Outcome(Option<Box<Findings>>);
 
 /// What an event found.

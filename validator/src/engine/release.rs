@@ -156,7 +156,7 @@ impl Validator {
     }
 
     /// The owner of a lock object drops it, whom the compiler has shown to be the only one that can reach it. If the task holds it,
-    /// its guard was leaked (LD0008); nobody is left who could wait for it, so that is a warning.
+    /// its guard was leaked (LD0008); no thread is left that could wait for it, so that is a warning.
     ///
     /// Where that happens is in the stack that is captured then: a destructor has no caller.
     pub fn dropped(&self, task: &mut TaskContext, lock: LockId, stacks: &dyn StackSource) -> Outcome {
@@ -265,7 +265,7 @@ impl TaskContext {
             && below.lock == lock
             && newest.lock != lock
         {
-            // The stack that is known of the new chain is whoever's who was the first with it.
+            // The stack stored for the new chain belongs to the task that first saw that chain.
             *below = HeldLock { previous_chain: below.previous_chain, is_first_sighting: false, ..*newest };
             self.chain = chain_with(below);
             self.held.pop();

@@ -29,7 +29,7 @@ enum Scope {
     Dependencies,
     /// The task holds too many locks to look at each of them.
     Classes,
-    /// The task holds the lock already, outside the context it is in: it waits for nobody, but uses the lock.
+    /// The task holds the lock already, outside the context it is in: it waits for no other task, but uses the lock.
     Usage,
 }
 
@@ -222,7 +222,7 @@ impl<'a> Pass<'a> {
         }
         let task = self.view.task;
         let mut marks = Vec::new();
-        // Neither a try nor a wait with a timeout can hang the interrupted task for ever.
+        // Neither a try nor a wait with a timeout can hang the interrupted task forever.
         if acquisition.wait == Wait::Blocking {
             marks.extend(task.entered_contexts().iter().map(|context| (context, Usage::UsedIn)));
         }

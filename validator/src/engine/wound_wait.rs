@@ -1,11 +1,11 @@
 //! Wound/wait: several locks of one class in any order, with back-off (LD0013).
 //!
 //! A transaction is a pseudo-lock that serialises everything taken in it: the locks name it as their nest lock, so that
-//! their order among themselves does not matter. In return the protocol must be kept: whoever is told to back off gives up
+//! their order among themselves does not matter. In return the protocol must be kept: a task that has to back off gives up
 //! everything, and takes the contended lock first. Kernel: `ww_acquire_ctx`, with the checks of `CONFIG_DEBUG_MUTEXES`.
 //!
 //! Kernel: orders the pseudo-lock like any other, and holds a second one that stands for the first lock taken, because it knows that
-//! only as the entry that all later ones were merged into. Nobody ever waits for either, so under the default policy neither is
+//! only as the entry that all later ones were merged into. No task ever waits for either, so under the default policy neither is
 //! ordered: the real locks are, the first of a transaction like one outside of it.
 
 use super::{Findings, Outcome, StackSource, TaskContext, Validator};
@@ -68,7 +68,7 @@ impl Validator {
     /// A lock is wanted, inside a transaction or (with `None`) outside of one; sent before it is waited for. `slow`: after a
     /// back-off, for the contended lock. Inside a transaction [`Validator::ww_acquired`] or [`Validator::ww_backed_off`] must follow.
     ///
-    /// LD0013 if it is waited for without the transaction of its class that is open: nobody could tell the task to back off.
+    /// LD0013 if it is waited for without the transaction of its class that is open: no other task could make it back off.
     pub fn ww_acquire(
         &self,
         task: &mut TaskContext,

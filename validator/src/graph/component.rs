@@ -1,6 +1,6 @@
 //! Which nodes lie on a common cycle.
 //!
-//! A component is named by one of its nodes, its *representative*. Leaving a component costs O(1), whoever leaves: a
+//! A component is named by one of its nodes, its *representative*. Leaving a component costs O(1), whichever node leaves: a
 //! hundred thousand locks of one ring go away one after the other.
 
 use rustc_hash::FxHashMap;

@@ -28,8 +28,8 @@ pub struct Gate {
 
 /// The locks held around every sighting so far.
 ///
-/// Two dependencies that were only ever seen under one lock, one of them under it exclusively, cannot meet: whoever does the
-/// one keeps out whoever does the other. The set only shrinks.
+/// Two dependencies that were only ever seen under one lock, one of them under it exclusively, cannot meet: the thread that does the
+/// one keeps out the thread that does the other. The set only shrinks.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Gates(Box<[Gate]>);
 

@@ -1,6 +1,6 @@
 //! The order between single locks, for the classes whose instances decide.
 //!
-//! Two locks of one class may be nested as long as nobody nests them the other way round; a cycle of classes is an
+//! Two locks of one class may be nested as long as no thread nests them in the opposite order; a cycle of classes is an
 //! error when the locks themselves close it. Both questions are asked here. Instance numbers are never handed out twice, so a
 //! reused address revives nothing, and what is known about a lock goes when the lock goes ([`Instances::forget`]).
 //!

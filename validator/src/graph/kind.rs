@@ -25,7 +25,7 @@ pub enum Wanted {
 
 /// One of the twelve ways in which one class can come to wait under another.
 ///
-/// The kernel knows four (`ER`, `EN`, `SR`, `SN`); fair readers are told apart from writers and timed waits from
+/// The kernel knows four (`ER`, `EN`, `SR`, `SN`); fair readers are distinguished from writers and timed waits from
 /// unbounded ones, because the level of a report depends on them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Kind {

@@ -66,7 +66,7 @@ impl SearchFilter<'_> {
     /// Everything counts.
     pub const ALL: SearchFilter<'static> =
         SearchFilter { timed: true, queued_writer: QueuedWriter::Assumed, escaping: &[], published: false };
-    /// Only what hangs for ever and by itself.
+    /// Only what hangs forever and by itself.
     pub const STRICT: SearchFilter<'static> =
         SearchFilter { timed: false, queued_writer: QueuedWriter::Ignored, escaping: &[], published: false };
 }

@@ -26,7 +26,7 @@ impl OrderedLock {
 /// Compares a held lock (first) with a wanted one of the same class; `None` if it cannot tell.
 pub type OrderFn = fn(&OrderedLock, &OrderedLock) -> Option<Ordering>;
 
-/// How the locks of one class are ordered among themselves: whoever holds one may wait for another only if that comes after it.
+/// How the locks of one class are ordered among themselves: a task that holds one may wait for another only if that comes after it.
 ///
 /// The order of a class is judged at once, when a lock is wanted under one that does not come before it; the opposite order need
 /// never be seen.

@@ -37,7 +37,7 @@ pub(crate) struct ClassRecord {
 pub(crate) mod fact {
     /// The class was removed.
     pub(crate) const REMOVED: u32 = 1;
-    /// It lies on a reported cycle: its locks are told apart.
+    /// It lies on a reported cycle: its locks are distinguished.
     pub(crate) const SUSPECT: u32 = 2;
     /// More than one of its locks was seen.
     pub(crate) const SEVERAL_INSTANCES: u32 = 4;
@@ -84,7 +84,7 @@ impl ClassRecord {
         if self.has(fact::SEVERAL_INSTANCES) {
             return false;
         }
-        // ORDERING: Relaxed: only the value itself matters; whoever comes second sees some other instance.
+        // ORDERING: Relaxed: only the value itself matters; a thread that comes second sees some other instance.
         match self.first_instance.compare_exchange(0, lock.raw(), Ordering::Relaxed, Ordering::Relaxed) {
             Err(first) if first != lock.raw() => self.note(fact::SEVERAL_INSTANCES),
             _ => false,
@@ -125,7 +125,7 @@ impl Registry {
 
     /// Gives a lock a key; returns the one that it had.
     pub(crate) fn set_order_key(&self, lock: LockId, key: u64) -> Option<u64> {
-        // Whoever drops a lock of the class has a key to take away.
+        // A thread that drops a lock of the class has a key to take away.
         self.note_ordered(lock.class());
         self.order_keys.insert(lock.instance(), key)
     }
@@ -143,7 +143,7 @@ impl Registry {
     /// Notes that orders between the locks of a class are remembered.
     pub(crate) fn note_ordered(&self, id: ClassId) {
         if self.record(id).is_some_and(|record| record.note(fact::ORDERED)) {
-            // ORDERING: Relaxed: it matters to whoever drops a lock of the class, and a lock gets to whoever drops it by way of
+            // ORDERING: Relaxed: it matters to a thread that drops a lock of the class, and a lock gets to that thread by way of
             // synchronisation of the program's.
             self.has_ordered.store(true, Ordering::Relaxed);
         }
@@ -221,7 +221,7 @@ impl Registry {
         let Some(slot) = (subclass.level() as usize).checked_sub(1) else { return base };
         let Some(record) = self.record(base) else { return base };
         let Some(cell) = record.subclasses.get(slot) else { return base };
-        // ORDERING: Acquire pairs with the Release below: whoever reads the id finds the record behind it.
+        // ORDERING: Acquire pairs with the Release below: a thread that reads the id finds the record behind it.
         let known = cell.load(Ordering::Acquire);
         if let Some(id) = (known as usize).checked_sub(1).and_then(ClassId::from_index) {
             return id;

@@ -57,7 +57,7 @@ fn is_build_std(value: &OsStr) -> bool {
 
 fn build_std() -> Error {
     Error::new(
-        "-Z build-std compiles a standard library of its own, which the instrumented locks would not fit: leave it out",
+        "-Z build-std compiles its own standard library, which the instrumented locks do not match: remove the option",
     )
 }
 
@@ -158,7 +158,7 @@ fn one_target(options: &CargoOptions, toolchain: &Toolchain) -> Result<String> {
         [target] if target == "host-tuple" => Ok(toolchain.host.clone()),
         [target] => Ok(target.clone()),
         several => Err(Error::new(format_args!(
-            "{} targets are asked for ({}): validate them one after the other, each with its --target",
+            "{} targets are selected ({}): validate them one at a time, each with its --target",
             several.len(),
             several.join(", ")
         ))),

@@ -44,7 +44,7 @@ pub(crate) struct Session {
     manifest_path: Option<PathBuf>,
     /// What cargo was told about colours, if anything.
     is_coloured: Option<bool>,
-    /// Whether the code is somebody else's, so that its lints must not stop the build.
+    /// Whether the code belongs to another project, so that its lints must not stop the build.
     foreign: bool,
 }
 
@@ -61,7 +61,7 @@ impl Session {
         Self::with(toolchain, project, directory, &options)
     }
 
-    /// A session for a package of somebody else's that was unpacked into `directory`; `base` is shared by all of them.
+    /// A session for a package of another project that was unpacked into `directory`; `base` is shared by all of them.
     ///
     /// # Errors
     ///
@@ -122,7 +122,7 @@ impl Session {
         let unseen = if verdict.has_watched() { self.unseen_locks() } else { Vec::new() };
         if let Err(error) = records::note_not_seen(&records, &unseen) {
             say(format_args!(
-                "warning: {}: {error}; reports of these records will not say what was not seen",
+                "warning: {}: {error}; reports of these records will not list the locks that were not seen",
                 records.display()
             ));
         }
@@ -162,7 +162,7 @@ impl Session {
             return Ok(());
         }
         say(format_args!(
-            "settling: once more, with the locks of {} classes told apart from the start and a stack of each acquisition",
+            "settling: running again, with the locks of {} classes distinguished from the start and a stack of each acquisition",
             suspects.len()
         ));
         let path = watch.records().join("suspects");
@@ -232,7 +232,7 @@ impl Session {
         if is_ours {
             prune(&parent, now_ms);
         }
-        // Whoever names a directory wants the records in it, together with those of other runs.
+        // A user who names a directory wants the records in it, together with those of other runs.
         let records = if is_ours { parent.join(name) } else { parent };
         fs::create_dir_all(&records).context(|| records.display().to_string())?;
         records.canonicalize().context(|| records.display().to_string())

@@ -22,8 +22,9 @@ use wrapped::{CargoCommand, WrappedArgs};
 #[derive(Debug, Parser)]
 #[command(name = "cargo lockdep", bin_name = "cargo lockdep", version, arg_required_else_help = true)]
 #[command(after_help = "\
-Exit codes: 0 clean, 2 usage or input error, 3 a denied report, 4 a record was lost, so a report may be;\notherwise those of the wrapped command.
-LOCKDEP_DENY, LOCKDEP_ALLOW and the other LOCKDEP_* variables reach the watched programs.")]
+Exit codes: 0 clean, 2 usage or input error, 3 a denied report, 4 a record was lost, so a report may be missing.
+Otherwise the exit code is that of the wrapped command.
+The LOCKDEP_* variables, such as LOCKDEP_DENY and LOCKDEP_ALLOW, reach the watched programs.")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -39,15 +40,15 @@ enum Command {
     Bench(WrappedArgs),
     /// Build with instrumented locks; the programs validate when started with LOCKDEP=1.
     Build(WrappedArgs),
-    /// Run `cargo nextest` with every lock watched, and merge what its many processes saw.
+    /// Run `cargo nextest` with every lock watched, and merge the records of its processes.
     Nextest(WrappedArgs),
     /// Run the tests of a published crate with every lock watched.
     Try(try_crate::TryArgs),
-    /// Merge run records and report the cycles, also those that no single process saw.
+    /// Merge run records, and report all cycles, including those that no single process saw.
     Report(report::ReportArgs),
-    /// Write the lock order down, or check it against the file.
+    /// Write the observed lock order to a file, or check it against that file.
     Order(order::OrderArgs),
-    /// Show which locks were contended, if LOCKDEP_STAT=1 recorded it.
+    /// Show which locks were contended in runs with LOCKDEP_STAT=1.
     Stat(stat::StatArgs),
     /// Run scenarios or traces through the engine.
     Replay(replay::ReplayArgs),

@@ -18,19 +18,19 @@ const FILE: &str = "lockdep.order";
 /// The arguments of `order`.
 #[derive(Debug, Args)]
 pub(crate) struct OrderArgs {
-    /// Directories or files of run records; without any, those of LOCKDEP_DIR.
+    /// Directories or files of run records; the default is LOCKDEP_DIR.
     #[arg(value_name = "DIR")]
     pub(crate) records: Vec<PathBuf>,
-    /// Fail if a dependency was seen that the file does not have, and show the difference.
+    /// Fail if a run showed a dependency that the file lacks, and print the difference.
     #[arg(long, conflicts_with = "bless")]
     pub(crate) check: bool,
-    /// Accept what was seen: rewrite the file.
+    /// Rewrite the file with the observed dependencies.
     #[arg(long)]
     pub(crate) bless: bool,
-    /// Also drop accepted dependencies that these records do not show.
+    /// Also remove accepted dependencies that these records do not show.
     #[arg(long, requires = "bless")]
     pub(crate) prune: bool,
-    /// The file.
+    /// The lock-order file.
     #[arg(long, value_name = "FILE", default_value = FILE)]
     pub(crate) file: PathBuf,
 }
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &OrderArgs) -> Result<u8> {
     let seen = order::Seen::new(&union, &known);
     for (label, name) in seen.reversed(&known) {
         say(format_args!(
-            "warning: {name_of_file}: `name {name} = {label}` is the wrong way round: `name {label} = {name}` calls that class `{label}`",
+            "warning: {name_of_file}: `name {name} = {label}` is reversed: `name {label} = {name}` calls that class `{label}`",
             name_of_file = args.file.display()
         ));
     }
@@ -92,7 +92,7 @@ fn check(seen: &order::Seen, known: &LockOrder, old: Option<&str>, name: &str) -
     }
     let undeclared = seen.undeclared(known);
     if undeclared.is_empty() && broken.is_empty() {
-        say(format_args!("{name}: every dependency that was seen is declared"));
+        say(format_args!("{name}: every observed dependency is declared"));
         return Ok(exit::CLEAN);
     }
     if !undeclared.is_empty() {
@@ -101,7 +101,7 @@ fn check(seen: &order::Seen, known: &LockOrder, old: Option<&str>, name: &str) -
         for (from, to) in &undeclared {
             say(format_args!("undeclared: {from} -> {to}  ({})", seen.example(from, to)));
         }
-        say("if the new order is meant, accept it with `cargo lockdep order --bless` and commit the file");
+        say("if the new order is intended, accept it with `cargo lockdep order --bless` and commit the file");
     }
     Ok(exit::DENIED)
 }

@@ -20,7 +20,7 @@ use crate::{exit, input, output, printable};
 #[command(after_help = "\
 A scenario prints one JSON line a case: id, verdict (report or silent), kinds, codes, first_op.
 A trace prints one JSON line a report; its locks are re-entrant, and each is a class of its own.
-Exits 0 if everything ran and 2 if something was malformed; what is well formed runs all the same.")]
+Exits with 0 if everything ran, and with 2 if some input was malformed. Well-formed input runs in both cases.")]
 pub(crate) struct ReplayArgs {
     /// The scenario or trace; `-` reads standard input.
     #[arg(value_name = "FILE")]
@@ -28,7 +28,7 @@ pub(crate) struct ReplayArgs {
     /// What FILE is.
     #[arg(long, value_enum, default_value_t = Format::Scenario)]
     pub(crate) format: Format,
-    /// How the engine judges; by default `kernel` for scenarios and `default` for traces.
+    /// The policy of the engine; the default is `kernel` for scenarios and `default` for traces.
     #[arg(long, value_enum)]
     pub(crate) policy: Option<Policy>,
 }
@@ -154,7 +154,7 @@ fn trace(args: &ReplayArgs, out: &mut impl Write) -> Result<u8> {
     Ok(code)
 }
 
-/// Prints a line; `false` if nobody reads any more.
+/// Prints a line; `false` if no reader is left.
 fn print(out: &mut impl Write, line: &str) -> Result<bool> {
     match writeln!(out, "{}", printable::json(line)) {
         Ok(()) => Ok(true),

@@ -25,28 +25,28 @@ use crate::{exit, input};
 /// The arguments of `report`.
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// Directories or files of run records; without any, those of LOCKDEP_DIR.
+    /// Directories or files of run records; the default is LOCKDEP_DIR.
     #[arg(value_name = "DIR")]
     pub(crate) records: Vec<PathBuf>,
-    /// How to show them.
+    /// The output format.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: ReportFormat,
     /// Write to this file instead of stdout.
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Show each report in full, also those about the classes of another.
+    /// Show each report in full, including those about the same classes as another report.
     #[arg(long)]
     pub(crate) all: bool,
-    /// Where source files lie, if not where the programs were built.
+    /// The directory of the source files, if it differs from where the programs were built.
     #[arg(long, value_name = "DIR")]
     pub(crate) source: Vec<PathBuf>,
-    /// Read exceptions from this file, besides `lockdep.allow` and LOCKDEP_ALLOW.
+    /// Read exceptions from this file, in addition to `lockdep.allow` and LOCKDEP_ALLOW.
     #[arg(long, value_name = "FILE")]
     pub(crate) allow: Vec<PathBuf>,
-    /// Write a file that excepts everything reported now; needs --reason.
+    /// Write a file of exceptions for all current reports; requires --reason.
     #[arg(long, value_name = "FILE", requires = "reason")]
     pub(crate) baseline: Option<PathBuf>,
-    /// Why what --baseline excepts is excepted.
+    /// The reason that --baseline stores with each exception.
     #[arg(long, value_name = "TEXT", requires = "baseline")]
     pub(crate) reason: Option<String>,
 }
@@ -140,7 +140,7 @@ pub(crate) fn record_paths(given: &[PathBuf]) -> Result<Vec<PathBuf>> {
     match std::env::var_os("LOCKDEP_DIR").filter(|value| !value.is_empty()) {
         Some(directory) => Ok(vec![directory.into()]),
         None => Err(Error::new(
-            "which records? Name their directories, or set LOCKDEP_DIR (`cargo lockdep test` says where it wrote them)",
+            "no run records given: pass their directories, or set LOCKDEP_DIR (`cargo lockdep test` prints where it wrote them)",
         )),
     }
 }

@@ -18,16 +18,16 @@ use crate::records::{self, Union};
 /// The arguments of `stat`.
 #[derive(Debug, Args)]
 pub(crate) struct StatArgs {
-    /// Directories or files of run records; without any, those of LOCKDEP_DIR.
+    /// Directories or files of run records; the default is LOCKDEP_DIR.
     #[arg(value_name = "DIR")]
     pub(crate) records: Vec<PathBuf>,
-    /// What comes first.
+    /// The sort order.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) sort: Sort,
-    /// How many lines to show.
+    /// The number of lines to show.
     #[arg(long, value_name = "N", default_value_t = 40)]
     pub(crate) top: usize,
-    /// A line for each place instead of each class.
+    /// Show one line for each place instead of each class.
     #[arg(long)]
     pub(crate) sites: bool,
 }

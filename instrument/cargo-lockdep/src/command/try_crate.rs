@@ -19,10 +19,10 @@ use crate::output::say;
 /// The arguments of `try`.
 #[derive(Debug, Args)]
 pub(crate) struct TryArgs {
-    /// The crate, with a version if not the newest: `indicatif@0.18.6`.
+    /// The crate, with a version unless it is the newest: `indicatif@0.18.6`.
     #[arg(value_name = "NAME[@VERSION]")]
     pub(crate) spec: String,
-    /// Resolve its dependencies anew instead of taking the versions it was published with.
+    /// Resolve its dependencies anew instead of using the versions in its published lock file.
     #[arg(long)]
     pub(crate) update: bool,
     #[command(flatten)]
@@ -126,7 +126,7 @@ fn give_up_lost_versions(directory: &Path, toolchain: &Toolchain, is_offline: bo
     if is_offline {
         cargo.arg("--offline");
     }
-    // A cargo that does not start is told where its work is needed.
+    // A cargo that does not start is reported where its work is needed.
     let output = cargo.current_dir(directory).stdin(Stdio::null()).output().ok()?;
     let said = String::from_utf8_lossy(&output.stderr);
     let is_lost = said.contains("(locked to ");
@@ -137,7 +137,7 @@ fn give_up_lost_versions(directory: &Path, toolchain: &Toolchain, is_offline: bo
     let reason = said.lines().find(|line| line.contains("(locked to ")).unwrap_or_default();
     let reason = reason.trim_start_matches("error: ");
     Some(format!(
-        "a version that it was published with is gone ({reason}): its dependencies are resolved anew"
+        "a version in its published lock file is no longer available ({reason}), so its dependencies are resolved anew"
     ))
 }
 
@@ -257,7 +257,7 @@ fn fetch_into(
     let (version, manifest_path) = program::find(&lock, SCRATCH, name)
         .ok_or_else(|| Error::new(format_args!("cargo fetched {name} but does not say where to")))?;
     say(format_args!(
-        "{name} is a program without a library, of which cargo warns: its own tests are run all the same"
+        "{name} is a program without a library, so cargo warns; its own tests run nevertheless"
     ));
     Ok(Published { name: name.clone(), version, manifest_path })
 }
@@ -305,7 +305,7 @@ mod tests {
             toolchain.cargo_command().args(["generate-lockfile", "--offline"]).current_dir(&folder).status();
         assert!(good.expect("cargo starts").success());
         assert_eq!(give_up(), None);
-        assert!(folder.join("Cargo.lock").exists(), "it can be had");
+        assert!(folder.join("Cargo.lock").exists(), "it is available");
         let source = "source = \"registry+https://github.com/rust-lang/crates.io-index\"";
         write(
             "Cargo.lock",

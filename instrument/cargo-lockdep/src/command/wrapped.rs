@@ -49,13 +49,13 @@ pub(crate) enum Format {
 /// The options that steer a watched run.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct WatchArgs {
-    /// End the run after this many seconds; what was found until then is reported.
+    /// End the run after this many seconds, and report what was found until then.
     #[arg(long, value_name = "SECONDS")]
     pub(crate) timeout: Option<u64>,
-    /// Run once more with the suspects known from the start, which settles the level of each report.
+    /// Run a second time with the suspects known from the start, which settles the level of each report.
     #[arg(long)]
     pub(crate) settle: bool,
-    /// How reports are printed.
+    /// The format of the reports.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
     /// Write reports to this file instead of stderr.

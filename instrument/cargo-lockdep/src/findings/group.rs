@@ -1,7 +1,7 @@
 //! Reports that belong together: cycles through the same classes.
 //!
-//! Seven classes that are taken in every order close dozens of cycles, which are one problem to whoever mends it. Each report
-//! stays one, with its fingerprint and its judgement; only what is shown is told once in full.
+//! Seven classes that are taken in every order close dozens of cycles, which are one problem to the person who fixes it. Each report
+//! stays one, with its fingerprint and its judgement; only what is shown is printed once in full.
 
 use std::hash::Hash;
 use std::mem::discriminant;

@@ -29,7 +29,7 @@ pub(crate) struct Policy {
 struct Rule {
     exception: Exception,
     n_used: usize,
-    /// Whether nobody wonders if it is unused: it was given for one command.
+    /// Whether an unused one is no surprise: it was given for one command.
     is_ad_hoc: bool,
 }
 
@@ -59,7 +59,7 @@ impl Policy {
                 None => {
                     let exception = Exception::bare(item, "LOCKDEP_ALLOW").ok_or_else(|| {
                         Error::new(format_args!(
-                            "LOCKDEP_ALLOW: `{item}` is no code (LD0003), fingerprint (16 hexadecimal digits) or @file"
+                            "LOCKDEP_ALLOW: `{item}` is neither a code (LD0003), nor a fingerprint (16 hexadecimal digits), nor @file"
                         ))
                     })?;
                     policy.rules.push(Rule { exception, n_used: 0, is_ad_hoc: true });
@@ -123,7 +123,7 @@ impl Policy {
                 let origin = rule.exception.origin();
                 match rule.exception.until() {
                     _ if rule.n_used == 0 => {
-                        Some(format!("{origin}: nothing needs this exception any more; remove it"))
+                        Some(format!("{origin}: no report needs this exception; remove it"))
                     }
                     Some(until) if rule.exception.has_ended(today) => {
                         Some(format!("{origin}: this exception ended on {until} and no longer counts"))
@@ -169,7 +169,9 @@ pub(crate) fn excepted_line(report: &Report, reason: &str) -> String {
 pub(crate) fn baseline(old: &str, reports: &[&Report], reason: &str) -> String {
     let mut text = old.to_owned();
     if text.is_empty() {
-        text.push_str("# What was there when this file was written; new reports still fail the run.\n");
+        text.push_str(
+            "# The reports that existed when this file was written. New reports still fail the run.\n",
+        );
     } else if !text.ends_with('\n') {
         text.push('\n');
     }
@@ -251,7 +253,7 @@ mod tests {
         insta::assert_debug_snapshot!(policy.complaints(late()), @r#"
         [
             "f:1: this exception ended on 2029-12-31 and no longer counts",
-            "f:2: nothing needs this exception any more; remove it",
+            "f:2: no report needs this exception; remove it",
         ]
         "#);
     }

@@ -113,7 +113,7 @@ impl Union {
     }
 }
 
-/// A progress bar that nobody sees before a second has passed.
+/// A progress bar that stays hidden until a second has passed.
 pub(super) struct Progress {
     bar: ProgressBar,
     started: Instant,

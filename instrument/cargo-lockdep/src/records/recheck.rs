@@ -113,7 +113,7 @@ impl Tokens {
     }
 }
 
-/// Gives the engine the stack that the record has for the acquisition at hand.
+/// Gives the engine the stack that the record has for this acquisition.
 struct Recorded(Option<StackId>);
 
 impl StackSource for Recorded {

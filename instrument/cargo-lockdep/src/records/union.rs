@@ -15,7 +15,7 @@ use crate::printable;
 /// How many of the places and tests of one dependency are remembered; all are counted.
 const MAX_REMEMBERED: usize = 8;
 
-/// A dependency as it is told apart: classes, kind, and the gates and guards it was seen under.
+/// A dependency as it is distinguished: classes, kind, and the gates and guards it was seen under.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct DependencyKey {
     pub(crate) from: ClassHash,

@@ -12,7 +12,7 @@ use crate::error::{Context as _, Result};
 use crate::findings::policy::{Judgement, excepted_line};
 use crate::printable;
 
-/// Where a report is told in full that follows from an earlier one.
+/// Where a report that follows from an earlier one is printed in full.
 const IN_FULL: &str = "`cargo lockdep report --all`";
 
 /// Where reports go, and in which form.

@@ -155,7 +155,7 @@ impl Tally {
         let inexact = self.reports.iter().filter(|(_, known)| known.is_inexact && !known.is_open);
         for (identity, known) in inexact {
             let became = match second.reports.get(identity) {
-                Some(again) if !again.is_inexact => "shows the very acquisitions now",
+                Some(again) if !again.is_inexact => "shows the acquisitions themselves now",
                 Some(_) => "still has a stack that may be that of another path",
                 None => "was not seen again, so its stacks stay as they were",
             };

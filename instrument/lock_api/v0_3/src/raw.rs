@@ -30,7 +30,7 @@ pub(crate) fn raw_of<R: RawMutex>(cell: &RawCell<R>) -> &R {
 ///
 /// Between a `lock` or a successful `try_lock` and the `unlock` that ends it, no other may succeed.
 pub unsafe trait RawMutex {
-    /// A mutex that nobody holds.
+    /// A mutex that no thread holds.
     #[expect(clippy::declare_interior_mutable_const, reason = "the value is an initialiser")]
     const INIT: Self;
 
@@ -40,7 +40,7 @@ pub unsafe trait RawMutex {
     /// Takes the mutex, waiting for it.
     fn lock(&self);
 
-    /// Takes the mutex if nobody holds it; tells whether it did.
+    /// Takes the mutex if no thread holds it, and returns whether it did.
     fn try_lock(&self) -> bool;
 
     /// Gives the mutex up.
@@ -95,9 +95,9 @@ pub unsafe trait RawMutexTimed: RawMutex {
 ///
 /// # Safety
 ///
-/// While it is held exclusively nobody else may hold it.
+/// While it is held exclusively, no other thread may hold it.
 pub unsafe trait RawRwLock {
-    /// A lock that nobody holds.
+    /// A lock that no thread holds.
     #[expect(clippy::declare_interior_mutable_const, reason = "the value is an initialiser")]
     const INIT: Self;
 
@@ -116,7 +116,7 @@ pub unsafe trait RawRwLock {
     /// Takes the lock exclusively, waiting for it.
     fn lock_exclusive(&self);
 
-    /// Takes the lock exclusively if nobody holds it; tells whether it did.
+    /// Takes the lock exclusively if no thread holds it, and returns whether it did.
     fn try_lock_exclusive(&self) -> bool;
 
     /// Gives up the exclusive hold.
@@ -232,7 +232,7 @@ pub unsafe trait RawRwLockRecursiveTimed: RawRwLockRecursive + RawRwLockTimed {
 ///
 /// # Safety
 ///
-/// As [`RawRwLock`]; and while it is held upgradable, nobody else may hold it exclusively or upgradable.
+/// As [`RawRwLock`]; and while it is held upgradable, no other thread may hold it exclusively or upgradable.
 pub unsafe trait RawRwLockUpgrade: RawRwLock {
     /// Takes the lock upgradable, waiting for it.
     fn lock_upgradable(&self);

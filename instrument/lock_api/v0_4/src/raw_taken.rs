@@ -2,11 +2,11 @@
 
 use super::{event, hook};
 
-/// Somebody got at the raw mutex of `map`.
+/// Code outside the wrapper reached the raw mutex of `map`.
 ///
 /// `parking_lot`'s condition variable does, each time it waits: it gives the raw mutex up and takes it again, while the
 /// caller keeps the guard. That is a release and a blocking acquisition, and nothing about the mutex becomes uncertain, so it
-/// is told from all other callers by where the call is.
+/// is distinguished from all other callers by where the call is.
 #[track_caller]
 #[inline]
 pub(crate) fn raw_mutex_taken(map: &hook::LockMap, info: &hook::LockInfo) {

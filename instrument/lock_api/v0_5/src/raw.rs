@@ -46,7 +46,7 @@ pub(crate) fn raw_of<R: RawMutex>(cell: &RawCell<R>) -> &R {
 ///
 /// Between a `lock` or a successful `try_lock` and the `unlock` that ends it, no other may succeed.
 pub unsafe trait RawMutex {
-    /// A mutex that nobody holds.
+    /// A mutex that no thread holds.
     #[expect(clippy::declare_interior_mutable_const, reason = "the value is an initialiser")]
     const INIT: Self;
 
@@ -56,7 +56,7 @@ pub unsafe trait RawMutex {
     /// Takes the mutex, waiting for it.
     fn lock(&self) -> Self::Guard;
 
-    /// Takes the mutex if nobody holds it.
+    /// Takes the mutex if no thread holds it.
     fn try_lock(&self) -> Option<Self::Guard>;
 
     /// Gives the mutex up.
@@ -131,9 +131,9 @@ pub unsafe trait GetThreadId {
 ///
 /// # Safety
 ///
-/// While it is held exclusively nobody else may hold it.
+/// While it is held exclusively, no other thread may hold it.
 pub unsafe trait RawRwLock {
-    /// A lock that nobody holds.
+    /// A lock that no thread holds.
     #[expect(clippy::declare_interior_mutable_const, reason = "the value is an initialiser")]
     const INIT: Self;
 
@@ -158,7 +158,7 @@ pub unsafe trait RawRwLock {
     /// Takes the lock exclusively, waiting for it.
     fn lock_exclusive(&self) -> Self::ExclusiveGuard;
 
-    /// Takes the lock exclusively if nobody holds it.
+    /// Takes the lock exclusively if no thread holds it.
     fn try_lock_exclusive(&self) -> Option<Self::ExclusiveGuard>;
 
     /// Gives up the exclusive hold.
@@ -258,7 +258,7 @@ pub unsafe trait RawRwLockTimed: RawRwLock {
 ///
 /// # Safety
 ///
-/// As [`RawRwLock`]; and while it is held upgradable, nobody else may hold it exclusively or upgradable.
+/// As [`RawRwLock`]; and while it is held upgradable, no other thread may hold it exclusively or upgradable.
 pub unsafe trait RawRwLockUpgrade: RawRwLock {
     /// What an upgradable acquisition keeps for its release.
     type UpgradableGuard;
@@ -397,7 +397,7 @@ unsafe fn replace<S>(guard: &mut S, release: impl FnOnce(S), acquire: impl Fn() 
 /// A wait must give the mutex up and begin to wait in one step, and must return, or unwind, with the mutex held and the
 /// state of that acquisition in `guard`.
 pub unsafe trait RawCondvar {
-    /// A condition variable that nobody waits for.
+    /// A condition variable that no thread waits for.
     #[expect(clippy::declare_interior_mutable_const, reason = "the value is an initialiser")]
     const INIT: Self;
 

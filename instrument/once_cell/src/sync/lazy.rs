@@ -55,7 +55,7 @@ impl<T, F: FnOnce() -> T> Lazy<T, F> {
         real::Lazy::force(&this.inner)
     }
 
-    /// The value through an exclusive borrow, made now if it is not there yet. Nobody else can be making it, so there is
+    /// The value through an exclusive borrow, made now if it is not there yet. No other thread can be making it, so there is
     /// nothing to wait for and no event.
     ///
     /// # Panics

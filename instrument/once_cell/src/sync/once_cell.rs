@@ -60,7 +60,7 @@ impl<T> OnceCell<T> {
     ///
     /// # Safety
     ///
-    /// The cell must be full, and the caller must have synchronised with whoever filled it.
+    /// The cell must be full, and the caller must have synchronised with the thread that filled it.
     #[inline]
     pub unsafe fn get_unchecked(&self) -> &T {
         // SAFETY: the caller's promise.
@@ -91,7 +91,7 @@ impl<T> OnceCell<T> {
         self.inner.try_insert(value)
     }
 
-    /// The value, made by `f` if there is none yet and nobody else is making it.
+    /// The value, made by `f` if there is none yet and no other thread is making it.
     ///
     /// # Panics
     ///

@@ -1,4 +1,4 @@
-//! Replay: events from a file instead of a live process, through the very same engine.
+//! Replay: events from a file instead of a live process, through the same engine.
 //!
 //! Two forms are read: *scenarios* ([`scenario`]), JSON with a verdict expected for each case, and *traces* ([`trace`]), one
 //! event a line as RAPID and other trace tools write them. Nothing here does I/O: text or a reader in, results out.

@@ -29,7 +29,7 @@ pub(super) fn assemble(folder: &Path, toolchain: &Toolchain, target: &str, offli
     let base = folder.parent().expect("it was joined to a base");
     fs::create_dir_all(base).map_err(|error| {
         Error::new(format_args!(
-            "{}: {error}; name a place that can be written with --target-dir or CARGO_TARGET_DIR",
+            "{}: {error}; choose a writable directory with --target-dir or CARGO_TARGET_DIR",
             base.display()
         ))
     })?;
@@ -115,7 +115,7 @@ fn build(temporary: &Path, folder: &Path, toolchain: &Toolchain, target: &str, o
 /// The cargo call that builds the runtime.
 fn cargo(sources: &Path, build_folder: &Path, toolchain: &Toolchain, target: &str, offline: bool) -> Command {
     // `metadata` keeps our crates apart from those of the same name in the user's graph, `embed-bitcode` serves users
-    // who build with LTO; nobody can act on a warning inside the runtime.
+    // who build with LTO; no user can act on a warning inside the runtime.
     let flags = [
         "-Cembed-bitcode=yes",
         "-Cmetadata=lockdep_runtime",
@@ -227,10 +227,7 @@ fn remedy(told: &str, target: &str) -> Option<String> {
     if says(&["can't find crate for `core`", "can't find crate for `std`"]) {
         Some(format!("the standard library for {target} is missing: rustup target add {target}"))
     } else if says(&["No space left on device"]) {
-        Some(
-            "the disk is full; nothing half built is left in the way: run again when there is room"
-                .to_owned(),
-        )
+        Some("the disk is full: free some space and run again (no partial build is left behind)".to_owned())
     } else if says(&["--offline", "download", "resolve host"]) {
         Some("its dependencies are not on this machine yet: run once with a network connection".to_owned())
     } else {

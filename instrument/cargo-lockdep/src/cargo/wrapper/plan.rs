@@ -294,7 +294,7 @@ impl Plan {
     }
 }
 
-/// The sources are ours, the lints those of the package they stand in for: nobody can act on what the two have to say.
+/// The sources are ours, the lints those of the package they stand in for: no user can act on what the two have to say.
 fn without_lints(call: &RustcCall) -> impl Iterator<Item = OsString> {
     let is_capped = call.has_cap_lints;
     ["--cap-lints", "allow"].into_iter().filter(move |_| !is_capped).map(OsString::from)

@@ -1,6 +1,6 @@
 //! Where source text makes a lock, as far as text can tell.
 
-/// Paths whose locks no façade reaches, so that nobody can say whether they were acquired.
+/// Paths whose locks no façade reaches, so that no run shows whether they were acquired.
 const NOT_SEEN: [&str; 6] =
     ["tokio::sync", "async_lock", "async_std::sync", "futures::lock", "futures_util::lock", "spin"];
 
@@ -153,7 +153,7 @@ mod tests {
             ("let text = r#\"\"Mutex::new(1)\"#;", false),
             ("a.lock()", false),
             ("let m: Mutex<u8>;", false),
-            // Locks that nobody sees, acquired or not.
+            // Locks that no façade sees, acquired or not.
             ("let a = tokio::sync::Mutex::new(1);", false),
             ("let a = ::tokio::sync::RwLock::new(1);", false),
             ("use tokio::sync::{mpsc, Mutex}; static A: Mutex<u8> = Mutex::new(1);", false),

@@ -69,7 +69,7 @@ pub(crate) fn measure(union: &Union, sources: &Sources) -> Coverage {
     coverage
 }
 
-/// Crates of which two versions took part: their locks are told apart, which a reader should know.
+/// Crates of which two versions took part: their locks are distinguished, which a reader should know.
 pub(crate) fn two_versions(union: &Union) -> Vec<String> {
     let mut versions: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for class in union.classes.values() {

@@ -146,7 +146,7 @@ impl<'a> Visit<'a> for Calls<'_> {
         self.in_loop(&of.body, |this| visit::visit_expr_loop(this, of));
     }
 
-    // What runs when, and where, is somebody else's choice in these; an item inside is not this function.
+    // What runs when, and where, is the choice of other code in these; an item inside is not this function.
     fn visit_expr_closure(&mut self, _: &'a syn::ExprClosure) {}
     fn visit_expr_async(&mut self, _: &'a syn::ExprAsync) {}
     fn visit_item(&mut self, _: &'a syn::Item) {}
