@@ -29,7 +29,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// The policy for user programs: instances decide, evidence sets the level.
+    /// Returns the policy for user programs: instances decide, evidence sets the level.
     pub fn user() -> Self {
         Self {
             same_class: SameClassPolicy::Instance,
@@ -40,7 +40,7 @@ impl Config {
         }
     }
 
-    /// The kernel's policy: classes alone decide, every violation is an error.
+    /// Returns the kernel's policy: classes alone decide, every violation is an error.
     pub fn kernel() -> Self {
         Self { same_class: SameClassPolicy::Kernel, evidence: false, ..Self::user() }
     }

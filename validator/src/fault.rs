@@ -152,7 +152,7 @@ faults! {
     UnpublishedUnwatched,
 }
 
-/// Whether `fault` is switched on.
+/// Returns whether `fault` is switched on.
 #[cfg(not(engine_faults))]
 #[inline(always)]
 pub const fn is(_fault: Fault) -> bool {
@@ -178,7 +178,7 @@ mod switch {
         }
     }
 
-    /// Whether `fault` is switched on.
+    /// Returns whether `fault` is switched on.
     pub fn is(fault: Fault) -> bool {
         let number = fault as usize;
         // ORDERING: Relaxed: see `set`.

@@ -38,7 +38,7 @@ impl<P: VmaPayload> VmaCache<P> {
         Self { free: Mutex::new(Vec::new()), payloads: PayloadTable::new() }
     }
 
-    /// The slab of the process for VMAs with this payload.
+    /// Returns the slab of the process for VMAs with this payload.
     #[must_use]
     pub fn shared() -> &'static Self {
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -97,7 +97,8 @@ impl<P: VmaPayload> VmaCache<P> {
         true
     }
 
-    /// What the program keeps with `vma`. Whether it is stable is the caller's business: see [`VmaPayload`].
+    /// Returns what the program keeps with `vma`. Whether it is stable is the caller's business:
+    /// see [`VmaPayload`].
     #[inline]
     #[must_use]
     pub fn payload(&self, vma: &Vma) -> &P {

@@ -177,19 +177,20 @@ pub struct WaitTimes {
 }
 
 impl WaitTimes {
-    /// How many waits there were.
+    /// Returns how many waits there were.
     #[must_use]
     pub fn n(&self) -> u64 {
         self.buckets.iter().sum()
     }
 
-    /// The number of waits of `2^i` up to `2^(i+1)` nanoseconds, for each `i`.
+    /// Returns the number of waits of `2^i` up to `2^(i+1)` nanoseconds, for each `i`.
     #[must_use]
     pub fn buckets(&self) -> &[u64] {
         &self.buckets
     }
 
-    /// A time that `percent` of the waits did not exceed, rounded up to a power of two; none if there were no waits.
+    /// Returns a time that `percent` of the waits did not exceed, rounded up to a power of two;
+    /// none if there were no waits.
     #[must_use]
     pub fn percentile(&self, percent: u64) -> Option<Duration> {
         let wanted = (self.n() * percent.min(100)).div_ceil(100).max(1);

@@ -28,7 +28,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// The count at which the caller is alone.
+    /// Returns the count at which the caller is alone.
     #[must_use]
     pub fn refcnt(self) -> u32 {
         let attached = match self {

@@ -41,13 +41,13 @@ pub struct FoundVma<'mm> {
 }
 
 impl<'mm> FoundVma<'mm> {
-    /// The VMA.
+    /// Returns the VMA.
     #[must_use]
     pub fn vma(&self) -> StableVma<'_> {
         StableVma::new(self.vma)
     }
 
-    /// The mmap read lock, without the VMA.
+    /// Returns the mmap read lock, without the VMA.
     pub fn into_guard(self) -> MmapReadGuard<'mm> {
         self.guard
     }

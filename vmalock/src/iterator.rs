@@ -28,13 +28,13 @@ pub struct VmaIterator<'mm> {
 }
 
 impl<'mm> VmaIterator<'mm> {
-    /// An iterator over `mm` that starts at `address` (`VMA_ITERATOR`).
+    /// Makes an iterator over `mm` that starts at `address` (`VMA_ITERATOR`).
     #[must_use]
     pub fn new(mm: &'mm Mm, address: usize) -> Self {
         Self { mm, address, state: None, _not_send: PhantomData }
     }
 
-    /// The address space.
+    /// Returns the address space.
     #[must_use]
     pub fn mm(&self) -> &'mm Mm {
         self.mm
@@ -51,14 +51,16 @@ impl<'mm> VmaIterator<'mm> {
         self.address = address;
     }
 
-    /// The VMA at the iterator's address, as the snapshot has it (`mas_walk`). It may be stale.
+    /// Returns the VMA at the iterator's address, as the snapshot has it (`mas_walk`). It may be
+    /// stale.
     #[track_caller]
     pub fn walk(&mut self, rcu: &RcuGuard) -> Option<&'static Vma> {
         let address = self.address;
         self.snapshot(rcu)?.covering(address).map(|entry| entry.vma)
     }
 
-    /// The first VMA that ends above the iterator's address, and moves behind it (`vma_next`). It may be stale.
+    /// Returns the first VMA that ends above the iterator's address, and moves behind it
+    /// (`vma_next`). It may be stale.
     #[track_caller]
     pub fn next(&mut self, rcu: &RcuGuard) -> Option<&'static Vma> {
         let address = self.address;

@@ -21,26 +21,26 @@ impl<'g, P: VmaPayload> LockedVma<'g, P> {
         Self { vma, payload }
     }
 
-    /// What the program keeps with the VMA.
+    /// Returns what the program keeps with the VMA.
     #[inline]
     #[must_use]
     pub fn payload(&self) -> &'g P {
         self.payload
     }
 
-    /// Its range, flags and offset.
+    /// Returns its range, flags and offset.
     #[must_use]
     pub fn mapping(&self) -> Mapping {
         Mapping::of(self.vma.fields())
     }
 
-    /// The object, for the raw functions.
+    /// Returns the object, for the raw functions.
     #[must_use]
     pub fn as_raw(&self) -> &'static Vma {
         self.vma
     }
 
-    /// The offset of the page at `addr` in what is mapped, in pages.
+    /// Returns the offset of the page at `addr` in what is mapped, in pages.
     #[inline]
     #[must_use]
     pub fn pgoff_of(&self, addr: usize) -> usize {
@@ -70,7 +70,7 @@ impl<'g, P: VmaPayload> FaultVma<'g, P> {
         Self { vma, resolved }
     }
 
-    /// The page, and which lock it was.
+    /// Returns the page, and which lock it was.
     #[inline]
     #[must_use]
     pub fn resolved(&self) -> Resolved {

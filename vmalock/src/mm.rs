@@ -73,27 +73,27 @@ impl Mm {
         }
     }
 
-    /// A number that no other address space has or had; for traces.
+    /// Returns a number that no other address space has or had; for traces.
     #[must_use]
     pub fn id(&self) -> u64 {
         // ORDERING: Relaxed; written before the first reference is handed out.
         self.id.load(Ordering::Relaxed)
     }
 
-    /// How many references there are (`mm_count`).
+    /// Returns how many references there are (`mm_count`).
     #[must_use]
     pub fn n_references(&self) -> u32 {
         // ORDERING: Relaxed; for assertions and tests.
         self.mm_count.load(Ordering::Relaxed)
     }
 
-    /// How often the VMA locks of this address space could not be used.
+    /// Returns how often the VMA locks of this address space could not be used.
     #[must_use]
     pub fn vma_lock_events(&self) -> &VmaLockEvents {
         &self.events
     }
 
-    /// How long waits in this address space took.
+    /// Returns how long waits in this address space took.
     #[must_use]
     pub fn wait_times(&self, kind: WaitKind) -> WaitTimes {
         let waits = match kind {
@@ -107,19 +107,19 @@ impl Mm {
         waits.times()
     }
 
-    /// How many tasks queue for the mmap lock; for reports and tests.
+    /// Returns how many tasks queue for the mmap lock; for reports and tests.
     #[must_use]
     pub fn n_queued(&self) -> usize {
         self.mmap_lock.n_queued()
     }
 
-    /// Whether a writer waits for readers of one of the VMAs to leave.
+    /// Returns whether a writer waits for readers of one of the VMAs to leave.
     #[must_use]
     pub fn has_waiting_writer(&self) -> bool {
         self.vma_writer_wait.is_active()
     }
 
-    /// The sequence for speculation: see [`MmLockSeq::speculate_try_begin`].
+    /// Returns the sequence for speculation: see [`MmLockSeq::speculate_try_begin`].
     #[must_use]
     pub fn mm_lock_seq(&self) -> &MmLockSeq {
         &self.mm_lock_seq
@@ -188,7 +188,8 @@ impl MmRef {
         Self(mm)
     }
 
-    /// The address space with the lifetime of the pool: for the raw functions, whose callers keep a reference.
+    /// Returns the address space with the lifetime of the pool: for the raw functions, whose
+    /// callers keep a reference.
     #[must_use]
     pub fn as_raw(&self) -> &'static Mm {
         self.0
@@ -202,7 +203,7 @@ impl Default for MmRef {
     }
 }
 
-/// `mmgrab`: takes one more reference. The caller must know that there is one already.
+/// Takes (`mmgrab`) one more reference. The caller must know that there is one already.
 #[track_caller]
 #[must_use]
 pub fn mmgrab(mm: &'static Mm) -> MmRef {

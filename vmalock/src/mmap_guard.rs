@@ -109,7 +109,7 @@ impl<'mm> MmapWriteGuard<'mm> {
         Self { mm, made: Location::caller(), _not_send: PhantomData }
     }
 
-    /// The address space.
+    /// Returns the address space.
     #[must_use]
     pub fn mm(&self) -> &'mm Mm {
         self.mm
@@ -150,14 +150,14 @@ impl<'mm> MmapWriteGuard<'mm> {
         Ok(VmaWrite::new(vma, is_mine))
     }
 
-    /// The VMA that covers `addr`, if any (`vma_lookup`).
+    /// Returns the VMA that covers `addr`, if any (`vma_lookup`).
     #[track_caller]
     #[must_use]
     pub fn vma_lookup(&self, addr: usize) -> Option<StableVma<'_>> {
         vma_lookup(self.mm, addr).map(StableVma::new)
     }
 
-    /// The first VMA that ends above `addr` (`find_vma`).
+    /// Returns the first VMA that ends above `addr` (`find_vma`).
     #[track_caller]
     #[must_use]
     pub fn find_vma(&self, addr: usize) -> Option<StableVma<'_>> {
@@ -183,20 +183,20 @@ impl<'mm> MmapReadGuard<'mm> {
         Self { mm, made: Location::caller(), _not_send: PhantomData }
     }
 
-    /// The address space.
+    /// Returns the address space.
     #[must_use]
     pub fn mm(&self) -> &'mm Mm {
         self.mm
     }
 
-    /// The VMA that covers `addr`, if any (`vma_lookup`).
+    /// Returns the VMA that covers `addr`, if any (`vma_lookup`).
     #[track_caller]
     #[must_use]
     pub fn vma_lookup(&self, addr: usize) -> Option<StableVma<'_>> {
         vma_lookup(self.mm, addr).map(StableVma::new)
     }
 
-    /// The first VMA that ends above `addr` (`find_vma`).
+    /// Returns the first VMA that ends above `addr` (`find_vma`).
     #[track_caller]
     #[must_use]
     pub fn find_vma(&self, addr: usize) -> Option<StableVma<'_>> {

@@ -327,7 +327,8 @@ fn end_write_all(mm: &Mm, by: Releaser) {
 }
 
 impl Mm {
-    /// The raw sequence number of the address space: what a VMA is stamped with when it is write-locked.
+    /// Returns the raw sequence number of the address space: what a VMA is stamped with when it is
+    /// write-locked.
     ///
     /// Requires the mmap *write* lock, without which the number can change at any moment. Without it the call warns in
     /// every configuration, and lockdep reports LD0010 if it is on. See [`super::vma_lock::raw_mm_seqnum`].

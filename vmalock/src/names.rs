@@ -22,7 +22,7 @@ fn is_used() -> bool {
     IS_USED.load(Ordering::Relaxed)
 }
 
-/// The name of `vma`, if it has one (`anon_vma_name`).
+/// Returns the name of `vma`, if it has one (`anon_vma_name`).
 ///
 /// The VMA must be stabilised: the mmap lock in any mode, or its own.
 #[track_caller]

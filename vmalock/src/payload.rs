@@ -93,7 +93,7 @@ impl VmaPayload for () {
 pub struct Shared<T: ?Sized>(RwLock<Option<Arc<T>>>);
 
 impl<T: ?Sized> Shared<T> {
-    /// The present value.
+    /// Returns the present value.
     #[must_use]
     pub fn get(&self) -> Option<Arc<T>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()

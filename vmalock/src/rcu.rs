@@ -37,7 +37,7 @@ pub fn rcu_read_lock() -> RcuGuard {
     RcuGuard { guard, _not_send: PhantomData }
 }
 
-/// Whether the calling thread is in an RCU read section (`rcu_read_lock_held`).
+/// Returns whether the calling thread is in an RCU read section (`rcu_read_lock_held`).
 #[must_use]
 pub fn rcu_read_lock_held() -> bool {
     SECTIONS.get().n_open != 0

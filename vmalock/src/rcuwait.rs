@@ -118,7 +118,7 @@ impl RcuWait {
         true
     }
 
-    /// Whether a thread waits.
+    /// Returns whether a thread waits.
     #[must_use]
     pub fn is_active(&self) -> bool {
         // ORDERING: Relaxed; for assertions and tests.

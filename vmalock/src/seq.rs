@@ -88,7 +88,8 @@ impl MmLockSeq {
         if sequence & 1 == 0 { Ok(sequence) } else { Err(sequence) }
     }
 
-    /// Whether anything may have changed since `sequence` was sampled (`mmap_lock_speculate_retry`).
+    /// Returns whether anything may have changed since `sequence` was sampled
+    /// (`mmap_lock_speculate_retry`).
     ///
     /// True after *any* write section, even one that changed nothing; read locks do not matter.
     #[inline]

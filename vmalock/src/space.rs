@@ -72,26 +72,26 @@ impl<P: VmaPayload> AddressSpace<P> {
         }
     }
 
-    /// The address space as the locks see it.
+    /// Returns the address space as the locks see it.
     #[must_use]
     pub fn mm(&self) -> &Mm {
         &self.mm
     }
 
-    /// A counted reference to it: outlives the users.
+    /// Returns a counted reference to it: outlives the users.
     #[must_use]
     pub fn mm_ref(&self) -> MmRef {
         self.mm.clone()
     }
 
-    /// How many VMAs there are.
+    /// Returns how many VMAs there are.
     #[must_use]
     pub fn map_count(&self) -> usize {
         // ORDERING: Relaxed; a statistic, exact under the mmap lock.
         self.map_count.load(Ordering::Relaxed)
     }
 
-    /// What the program keeps with `vma`, as long as that is locked.
+    /// Returns what the program keeps with `vma`, as long as that is locked.
     #[inline]
     #[must_use]
     pub fn payload<'v>(&'v self, vma: &'v VmaReadGuard<'_>) -> &'v P {

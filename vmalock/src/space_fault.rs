@@ -70,8 +70,9 @@ impl<P: VmaPayload> AddressSpace<P> {
         })
     }
 
-    /// As [`fault_with`](Self::fault_with), with a handler that may find that it cannot go on under the lock it got. It is called
-    /// again, then under the mmap lock, as long as it asks for that.
+    /// Does the same as [`fault_with`](Self::fault_with), with a handler that may find that it
+    /// cannot go on under the lock it got. It is called again, then under the mmap lock, as long as
+    /// it asks for that.
     ///
     /// # Errors
     ///
@@ -176,8 +177,9 @@ impl<P: VmaPayload> AddressSpace<P> {
         if is_whole && from >= end { Ok(()) } else { Err(SpaceError::NotMapped) }
     }
 
-    /// As [`advise_with`](Self::advise_with), after the VMA was marked as one that may have guard pages
-    /// (`MADV_GUARD_INSTALL`): the one flag that is set without the write lock. `visit` makes the guard pages.
+    /// Does the same as [`advise_with`](Self::advise_with), after the VMA was marked as one that
+    /// may have guard pages (`MADV_GUARD_INSTALL`): the one flag that is set without the write
+    /// lock. `visit` makes the guard pages.
     ///
     /// # Errors
     ///

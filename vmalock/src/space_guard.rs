@@ -107,19 +107,19 @@ impl<P: VmaPayload> AddressSpace<P> {
 }
 
 impl<'s, P: VmaPayload> SpaceWriteGuard<'s, P> {
-    /// The address space.
+    /// Returns the address space.
     #[must_use]
     pub fn space(&self) -> &'s AddressSpace<P> {
         self.space
     }
 
-    /// What the program keeps with `vma`.
+    /// Returns what the program keeps with `vma`.
     #[must_use]
     pub fn payload<'g>(&'g self, vma: StableVma<'g>) -> &'g P {
         self.space.cache.payload(vma.as_raw())
     }
 
-    /// The VMA that covers `addr`, if any, with its payload.
+    /// Returns the VMA that covers `addr`, if any, with its payload.
     #[must_use]
     pub fn locked(&self, addr: usize) -> Option<LockedVma<'_, P>> {
         self.guard.vma_lookup(addr).map(|vma| self.space.locked(vma.as_raw()))
@@ -131,7 +131,7 @@ impl<'s, P: VmaPayload> SpaceWriteGuard<'s, P> {
         self.guard.downgrade()
     }
 
-    /// As [`AddressSpace::map`], under the lock that is held.
+    /// Does the same as [`AddressSpace::map`], under the lock that is held.
     ///
     /// # Errors
     ///
@@ -141,7 +141,8 @@ impl<'s, P: VmaPayload> SpaceWriteGuard<'s, P> {
         self.map_with(start, len, vm_flags, |_| {})
     }
 
-    /// As [`map`](Self::map); `hook` fills what the program keeps with the new VMA before others can find it.
+    /// Does the same as [`map`](Self::map); `hook` fills what the program keeps with the new VMA
+    /// before others can find it.
     ///
     /// # Errors
     ///
@@ -164,7 +165,7 @@ impl<'s, P: VmaPayload> SpaceWriteGuard<'s, P> {
         Ok(())
     }
 
-    /// As [`AddressSpace::unmap`], under the lock that is held.
+    /// Does the same as [`AddressSpace::unmap`], under the lock that is held.
     ///
     /// # Errors
     ///
@@ -174,7 +175,8 @@ impl<'s, P: VmaPayload> SpaceWriteGuard<'s, P> {
         self.unmap_with(start, len, |_| {})
     }
 
-    /// As [`unmap`](Self::unmap); `hook` sees each VMA that goes, write-locked and still attached: to give its pages back.
+    /// Does the same as [`unmap`](Self::unmap); `hook` sees each VMA that goes, write-locked and
+    /// still attached: to give its pages back.
     ///
     /// # Errors
     ///
@@ -205,7 +207,7 @@ impl<'s, P: VmaPayload> SpaceWriteGuard<'s, P> {
         Ok(gone)
     }
 
-    /// As [`AddressSpace::protect`], under the lock that is held.
+    /// Does the same as [`AddressSpace::protect`], under the lock that is held.
     ///
     /// # Errors
     ///
@@ -215,7 +217,8 @@ impl<'s, P: VmaPayload> SpaceWriteGuard<'s, P> {
         self.protect_with(start, len, vm_flags, |_, _| {})
     }
 
-    /// As [`protect`](Self::protect); `hook` sees each VMA after its flags changed, and what they were: to change its pages.
+    /// Does the same as [`protect`](Self::protect); `hook` sees each VMA after its flags changed,
+    /// and what they were: to change its pages.
     ///
     /// # Errors
     ///
@@ -243,7 +246,7 @@ impl<'s, P: VmaPayload> SpaceWriteGuard<'s, P> {
         self.space.change_range(&self.guard, start..end, Change::Name(name), &mut |_, _| {})
     }
 
-    /// As [`AddressSpace::fork`], under the lock that is held.
+    /// Does the same as [`AddressSpace::fork`], under the lock that is held.
     ///
     /// # Errors
     ///
@@ -253,7 +256,8 @@ impl<'s, P: VmaPayload> SpaceWriteGuard<'s, P> {
         self.fork_with(|_, _| {})
     }
 
-    /// As [`fork`](Self::fork); `hook` sees each VMA of the parent, write-locked, and its copy, before others can find that.
+    /// Does the same as [`fork`](Self::fork); `hook` sees each VMA of the parent, write-locked, and
+    /// its copy, before others can find that.
     ///
     /// # Errors
     ///

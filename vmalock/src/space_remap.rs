@@ -20,8 +20,8 @@ impl<P: VmaPayload> SpaceWriteGuard<'_, P> {
         self.map_fixed_with(start, len, vm_flags, |_| {}, |_| {})
     }
 
-    /// As [`map_fixed`](Self::map_fixed); `on_gone` sees each VMA that goes, `on_new` fills what the program keeps with the new
-    /// one.
+    /// Does the same as [`map_fixed`](Self::map_fixed); `on_gone` sees each VMA that goes, `on_new`
+    /// fills what the program keeps with the new one.
     ///
     /// # Errors
     ///
@@ -179,7 +179,7 @@ impl<P: VmaPayload> SpaceWriteGuard<'_, P> {
 }
 
 impl<P: VmaPayload> AddressSpace<P> {
-    /// As [`SpaceWriteGuard::map_fixed`], in a section of its own.
+    /// Does the same as [`SpaceWriteGuard::map_fixed`], in a section of its own.
     ///
     /// # Errors
     ///
@@ -190,7 +190,7 @@ impl<P: VmaPayload> AddressSpace<P> {
         self.write_killable()?.map_fixed(start, len, vm_flags)
     }
 
-    /// As [`SpaceWriteGuard::brk`], in a section of its own.
+    /// Does the same as [`SpaceWriteGuard::brk`], in a section of its own.
     ///
     /// # Errors
     ///

@@ -88,13 +88,13 @@ pub(crate) fn current_id() -> u64 {
 }
 
 impl Task {
-    /// The task of the calling thread.
+    /// Returns the task of the calling thread.
     #[must_use]
     pub fn current() -> Self {
         Self { of: TaskStruct::current(), id: current_id() }
     }
 
-    /// A number that no other task has or had; never 0.
+    /// Returns a number that no other task has or had; never 0.
     #[must_use]
     pub fn id(self) -> u64 {
         self.id
@@ -121,7 +121,8 @@ impl Task {
         }
     }
 
-    /// Whether the task was killed (`fatal_signal_pending`); false once its thread has ended.
+    /// Returns whether the task was killed (`fatal_signal_pending`); false once its thread has
+    /// ended.
     #[must_use]
     pub fn is_killed(self) -> bool {
         *lock(&self.of.owner) == self.id && self.of.is_killed()

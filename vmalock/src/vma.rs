@@ -109,7 +109,7 @@ impl VmaFields {
         self.vm_flags.fetch_or(flag, Ordering::Relaxed);
     }
 
-    /// Whether `addr` lies in the range.
+    /// Returns whether `addr` lies in the range.
     #[inline]
     #[must_use]
     pub fn contains(&self, addr: usize) -> bool {
@@ -176,7 +176,7 @@ impl Vma {
         self.fields.set_anon_vma(0);
     }
 
-    /// The address space that the VMA belongs to, or belonged to before it was freed.
+    /// Returns the address space that the VMA belongs to, or belonged to before it was freed.
     ///
     /// One of the three members that an unstable reader may look at; it may change until a reference is held.
     #[must_use]
@@ -185,7 +185,7 @@ impl Vma {
         self.vm_mm.load(Ordering::Relaxed)
     }
 
-    /// The stamp of the last write lock. Reliable only with the mmap lock or a reference.
+    /// Returns the stamp of the last write lock. Reliable only with the mmap lock or a reference.
     #[inline]
     #[must_use]
     pub fn vm_lock_seq(&self) -> u64 {
@@ -198,13 +198,14 @@ impl Vma {
         self.vm_lock_seq.store(sequence, Ordering::Relaxed);
     }
 
-    /// The count word, for reports and tests.
+    /// Returns the count word, for reports and tests.
     #[must_use]
     pub fn vm_refcnt(&self) -> &VmRefcnt {
         &self.vm_refcnt
     }
 
-    /// Whether the VMA is in its address space (`vma_is_attached`): meaningful only under the mmap write lock.
+    /// Returns whether the VMA is in its address space (`vma_is_attached`): meaningful only under
+    /// the mmap write lock.
     #[must_use]
     pub fn is_attached(&self) -> bool {
         self.vm_refcnt.read() != 0
@@ -216,7 +217,7 @@ impl Vma {
         &self.fields
     }
 
-    /// The fields of a VMA that no other thread can reach yet, or of any VMA in a test.
+    /// Returns the fields of a VMA that no other thread can reach yet, or of any VMA in a test.
     #[doc(hidden)]
     #[must_use]
     pub fn fields_unchecked(&self) -> &VmaFields {
@@ -227,7 +228,7 @@ impl Vma {
         std::ptr::from_ref(self).addr()
     }
 
-    /// Whether this is the same object as `other`, whatever life either is in.
+    /// Returns whether this is the same object as `other`, whatever life either is in.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         std::ptr::eq(self, other)
@@ -246,7 +247,7 @@ impl StableVma<'_> {
         Self { vma, _guard: PhantomData }
     }
 
-    /// The object, for the raw functions.
+    /// Returns the object, for the raw functions.
     #[must_use]
     pub fn as_raw(self) -> &'static Vma {
         self.vma

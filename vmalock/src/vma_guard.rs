@@ -31,13 +31,13 @@ impl<'mm> VmaReadGuard<'mm> {
         Self { vma, mm, made: Location::caller(), _not_send: PhantomData }
     }
 
-    /// The address space.
+    /// Returns the address space.
     #[must_use]
     pub fn mm(&self) -> &'mm Mm {
         self.mm
     }
 
-    /// The object, for the raw functions.
+    /// Returns the object, for the raw functions.
     #[must_use]
     pub fn as_raw(&self) -> &'static Vma {
         self.vma
@@ -73,13 +73,13 @@ impl<'g> VmaWrite<'g> {
         Self { vma, is_mine }
     }
 
-    /// The object, for the raw functions.
+    /// Returns the object, for the raw functions.
     #[must_use]
     pub fn as_raw(self) -> &'static Vma {
         self.vma.as_raw()
     }
 
-    /// The VMA, readable as long as the mmap lock is held.
+    /// Returns the VMA, readable as long as the mmap lock is held.
     #[must_use]
     pub fn stable(self) -> StableVma<'g> {
         self.vma

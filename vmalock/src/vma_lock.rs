@@ -139,7 +139,7 @@ pub fn vma_start_read_locked(vma: &'static Vma) -> bool {
     vma_start_read_locked_nested(vma, 0)
 }
 
-/// As [`vma_start_read_locked`].
+/// Does the same as [`vma_start_read_locked`].
 ///
 /// `subclass` is accepted and not used, as in v7.1: a try needs no nesting annotation.
 #[track_caller]
@@ -209,13 +209,14 @@ fn wakes(count: u32) -> bool {
     are_readers_excluded(count)
 }
 
-/// Whether the flag is set and no reader beyond a detacher's last is left (`__vma_are_readers_excluded`).
+/// Returns whether the flag is set and no reader beyond a detacher's last is left
+/// (`__vma_are_readers_excluded`).
 #[must_use]
 pub const fn are_readers_excluded(count: u32) -> bool {
     count & VM_REFCNT_EXCLUDE_READERS_FLAG != 0 && count <= VM_REFCNT_EXCLUDE_READERS_FLAG + 1
 }
 
-/// The sequence that `vma` would be stamped with (`__vma_raw_mm_seqnum`).
+/// Returns the sequence that `vma` would be stamped with (`__vma_raw_mm_seqnum`).
 ///
 /// Requires the mmap **write** lock of its address space: the owner is the only one for whom the number stands still.
 /// Without it the call warns in every configuration, and lockdep reports LD0010 if it is on. Nothing panics; the value
@@ -231,7 +232,8 @@ pub fn raw_mm_seqnum(vma: &Vma) -> u64 {
     mm.mm_lock_seq.read_relaxed()
 }
 
-/// Whether the calling task has write-locked `vma` (`__is_vma_write_locked`); requires the mmap write lock.
+/// Returns whether the calling task has write-locked `vma` (`__is_vma_write_locked`); requires the
+/// mmap write lock.
 #[track_caller]
 #[must_use]
 pub fn is_vma_write_locked(vma: &Vma) -> bool {

@@ -37,7 +37,7 @@ macro_rules! kinds {
             /// All kinds, in the order of their declaration.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// What is wrong and what to do about it, as one line.
+            /// Returns what is wrong and what to do about it, as one line.
             #[must_use]
             pub const fn text(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
@@ -212,7 +212,7 @@ pub fn set_hook(hook: Option<Hook>) {
     *HOOK.lock().unwrap_or_else(PoisonError::into_inner) = hook;
 }
 
-/// How many warnings there were since the start, captured ones included.
+/// Returns how many warnings there were since the start, captured ones included.
 #[must_use]
 pub fn n_warnings() -> u64 {
     // ORDERING: Relaxed; a statistic.

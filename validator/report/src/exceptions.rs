@@ -38,7 +38,7 @@ impl fmt::Display for Day {
 }
 
 impl Day {
-    /// The day in which that many seconds after 1970 lie.
+    /// Returns the day in which that many seconds after 1970 lie.
     pub fn of_unix_seconds(seconds: u64) -> Self {
         Self::from_days(i64::try_from(seconds / 86_400).unwrap_or_default())
     }
@@ -157,7 +157,7 @@ impl Exception {
         Ok(Self { what, reason: reason.to_owned(), until, origin: origin.to_owned() })
     }
 
-    /// Whether it is about this report, ended or not.
+    /// Returns whether it is about this report, ended or not.
     pub fn covers(&self, subject: &Subject<'_>) -> bool {
         match &self.what {
             What::Fingerprint(fingerprint) => *fingerprint == subject.fingerprint,
@@ -172,27 +172,28 @@ impl Exception {
         }
     }
 
-    /// Whether its last day is over.
+    /// Returns whether its last day is over.
     pub fn has_ended(&self, today: Day) -> bool {
         self.until.is_some_and(|until| today > until)
     }
 
-    /// Why the report is excepted.
+    /// Returns why the report is excepted.
     pub fn reason(&self) -> &str {
         &self.reason
     }
 
-    /// Its last day, if it ends.
+    /// Returns its last day, if it ends.
     pub fn until(&self) -> Option<Day> {
         self.until
     }
 
-    /// Where it stands: a file and line, or a variable.
+    /// Returns where it stands: a file and line, or a variable.
     pub fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// Whether [`covers`](Self::covers) looks at the classes: they need not be found out otherwise.
+    /// Returns whether [`covers`](Self::covers) looks at the classes: they need not be found out
+    /// otherwise.
     pub fn needs_classes(&self) -> bool {
         matches!(self.what, What::Classes(_))
     }
@@ -208,7 +209,7 @@ impl What {
     }
 }
 
-/// Whether `text` fits `pattern`, in which `*` stands for any characters.
+/// Returns whether `text` fits `pattern`, in which `*` stands for any characters.
 pub fn matches(pattern: &str, text: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else { return pattern == text };
     let Some(mut text) = text.strip_prefix(first) else { return false };

@@ -19,14 +19,14 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// Of the two acquisitions of a dependency.
+    /// Returns that of the two acquisitions of a dependency.
     pub fn of_dependency(step: &ReportDependency) -> Self {
         let held = Stack { site: &step.held_site, frames: &step.frames_held.frames };
         let wanted = Stack { site: &step.acquire_site, frames: &step.frames_acquire.frames };
         Self::find(held, step.frames_held.exact && step.frames_acquire.exact, wanted)
     }
 
-    /// The same for a rule about one acquisition and the held lock that it conflicts with.
+    /// Returns the same for a rule about one acquisition and the held lock that it conflicts with.
     pub fn of_locks(held: &ReportLock, wanted: &ReportLock) -> Self {
         let is_exact = held.exact && wanted.exact;
         let held = Stack { site: &held.site, frames: &held.frames };
@@ -50,7 +50,8 @@ impl Holder {
         Self { places, n_left: Some(n_left) }
     }
 
-    /// Whether the guard of the held lock left the function that made it; `None` if that is not known.
+    /// Returns whether the guard of the held lock left the function that made it; `None` if that is
+    /// not known.
     pub fn has_left(&self) -> Option<bool> {
         self.n_left.map(|n_left| n_left > 0)
     }

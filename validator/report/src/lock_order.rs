@@ -53,7 +53,7 @@ pub struct LockOrderError {
 }
 
 impl LockOrderError {
-    /// The number of the line, from 1.
+    /// Returns the number of the line, from 1.
     pub fn line(&self) -> usize {
         self.line
     }
@@ -121,18 +121,19 @@ impl LockOrder {
         Ok(order)
     }
 
-    /// What the file calls the class with this label.
+    /// Returns what the file calls the class with this label.
     pub fn name<'a>(&'a self, label: &'a str) -> &'a str {
         self.names.get(label).map_or(label, String::as_str)
     }
 
-    /// Whether acquiring `wanted` while `held` is held contradicts a declared order, directly or through others. Both are
-    /// labels or names.
+    /// Returns whether acquiring `wanted` while `held` is held contradicts a declared order,
+    /// directly or through others. Both are labels or names.
     pub fn contradicts(&self, held: &str, wanted: &str) -> bool {
         self.is_declared(self.name(wanted), self.name(held))
     }
 
-    /// Whether the file forbids acquiring a lock of class `wanted` while one of class `held` is held.
+    /// Returns whether the file forbids acquiring a lock of class `wanted` while one of class
+    /// `held` is held.
     ///
     /// A label that several classes have forbids nothing here: which of them is meant only shows when all are known. Name
     /// such classes with [`LockClassKey::name`] to have their order enforced.
@@ -145,7 +146,8 @@ impl LockOrder {
         held != wanted && !is_shared(&held) && !is_shared(&wanted) && self.contradicts(&held, &wanted)
     }
 
-    /// Whether acquiring `to` while `from` is held is in the file, as accepted or declared. Both are labels or names.
+    /// Returns whether acquiring `to` while `from` is held is in the file, as accepted or declared.
+    /// Both are labels or names.
     pub fn allows(&self, from: &str, to: &str) -> bool {
         let (from, to) = (self.name(from), self.name(to));
         self.accepted.contains(&(from.to_owned(), to.to_owned())) || self.is_declared(from, to)
@@ -188,7 +190,8 @@ fn names(text: &str) -> BTreeMap<String, String> {
     names
 }
 
-/// What a lock-order file calls a class: its name, or its file (without the version of its crate) and its short type.
+/// Returns what a lock-order file calls a class: its name, or its file (without the version of its
+/// crate) and its short type.
 ///
 /// ```
 /// use lockdep_validator::LockClassKey;
@@ -213,7 +216,8 @@ pub fn label(key: &LockClassKey) -> String {
     label.split_whitespace().collect::<Vec<_>>().join("_").replace(",_", ",")
 }
 
-/// The name and the version of the registry crate that a normalised path lies in (`tokio-1.52.0/src/a.rs`).
+/// Returns the name and the version of the registry crate that a normalised path lies in
+/// (`tokio-1.52.0/src/a.rs`).
 pub fn crate_version(file: &str) -> Option<(&str, &str)> {
     let first = file.split(['/', '\\']).next()?;
     let at = first.match_indices('-').map(|(at, _)| at).find(|at| {

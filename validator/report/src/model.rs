@@ -115,7 +115,8 @@ const fn is_exact() -> bool {
 }
 
 impl Report {
-    /// The level as a number: two for an error, one for a warning, zero for a note. Higher is surer.
+    /// Returns the level as a number: two for an error, one for a warning, zero for a note. Higher
+    /// is surer.
     pub const fn rank(&self) -> u8 {
         match self.level {
             Level::Error => 2,
@@ -124,8 +125,9 @@ impl Report {
         }
     }
 
-    /// What tells this report from every other: the fingerprint, and the hashes of the classes themselves. Classes that only their
-    /// line tells apart have one fingerprint, because it survives moving code; they are different defects all the same.
+    /// Returns what tells this report from every other: the fingerprint, and the hashes of the
+    /// classes themselves. Classes that only their line tells apart have one fingerprint, because
+    /// it survives moving code; they are different defects all the same.
     pub fn identity(&self) -> String {
         let mut hashes: Vec<&str> = self.cycle.iter().map(|step| step.from_hash.as_str()).collect();
         if hashes.is_empty() || self.code == Code::SameClassOrder {
@@ -140,12 +142,13 @@ impl Report {
         format!("{}/{}", self.fingerprint, hashes.join(","))
     }
 
-    /// The dependency that closed the cycle; none if the rule knows no cycle.
+    /// Returns the dependency that closed the cycle; none if the rule knows no cycle.
     pub fn closing(&self) -> Option<&ReportDependency> {
         self.cycle.iter().rfind(|step| step.closing).or(self.cycle.last())
     }
 
-    /// Whether this is a cycle through several classes. Those that share a class are one problem to the person who fixes it.
+    /// Returns whether this is a cycle through several classes. Those that share a class are one
+    /// problem to the person who fixes it.
     pub fn is_class_cycle(&self) -> bool {
         self.code == Code::CircularDependency && self.cycle.len() > 1
     }
@@ -246,8 +249,8 @@ pub struct ReportEvidence {
 }
 
 impl ReportEvidence {
-    /// Whether the source, or the run, shows a lock that no other thread could reach, so that the threads as they were seen do not
-    /// hang.
+    /// Returns whether the source, or the run, shows a lock that no other thread could reach, so
+    /// that the threads as they were seen do not hang.
     pub fn is_out_of_reach(&self) -> bool {
         self.owned || self.fresh || self.unpublished
     }

@@ -51,7 +51,8 @@ fn cut(name: String) -> String {
     format!("{start}…")
 }
 
-/// The class as one line names it: the name its author gave, or kind and data type without module paths.
+/// Returns the class as one line names it: the name its author gave, or kind and data type without
+/// module paths.
 ///
 /// ```
 /// use lockdep_validator::LockClassKey;
@@ -79,8 +80,8 @@ fn with_site(name: &str, key: &LockClassKey, all: &[(ClassId, Option<LockClassKe
     format!("{name} at {file}:{}{column}", key.line)
 }
 
-/// A type without the module paths of its names: `a::b::C<d::E>` becomes `C<E>`. What a path of a value holds
-/// (`f::{{closure}}`) keeps its last two parts.
+/// Returns a type without the module paths of its names: `a::b::C<d::E>` becomes `C<E>`. What a
+/// path of a value holds (`f::{{closure}}`) keeps its last two parts.
 pub fn short_type(type_name: &str) -> String {
     let mut out = String::with_capacity(type_name.len());
     let mut path = String::new();

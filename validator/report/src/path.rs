@@ -3,7 +3,7 @@
 //! The compiler, the debug information and the user's editor spell one file in several ways. Everything that leaves a process
 //! carries one spelling, so that records of different machines join and a report does not show a user's home directory.
 
-/// A source path as reports show it, the same on every machine where that is possible.
+/// Returns a source path as reports show it, the same on every machine where that is possible.
 ///
 /// * a crate of a registry: `tokio-1.47.0/src/sync/mutex.rs`
 /// * a crate from git: `name-5f3a2b1/src/lib.rs` (checkout and revision)
@@ -47,8 +47,9 @@ pub fn shown(file: &str, source_root: Option<&str>) -> String {
     below_root.map_or_else(|| file.clone(), str::to_owned)
 }
 
-/// A source path that classes are hashed by: [`shown`], but an absolute path outside every known tree is taken from the
-/// crate's folder on (`/r/a/store/src/a.rs` is `store/src/a.rs`), because a class must not depend on a machine.
+/// Returns a source path that classes are hashed by: [`shown`], but an absolute path outside every
+/// known tree is taken from the crate's folder on (`/r/a/store/src/a.rs` is `store/src/a.rs`),
+/// because a class must not depend on a machine.
 ///
 /// ```
 /// use lockdep_report::path::normalised;
@@ -60,7 +61,8 @@ pub fn normalised(file: &str, source_root: Option<&str>) -> String {
     if is_absolute(&file) { from_crate_folder(&file) } else { file }
 }
 
-/// Whether the path names a file of the standard library, in any spelling, or of a crate that was compiled into it.
+/// Returns whether the path names a file of the standard library, in any spelling, or of a crate
+/// that was compiled into it.
 pub fn is_standard_library(file: &str) -> bool {
     // `HashMap` is hashbrown's, whose sources the debug information calls so.
     if file.starts_with("/rust/deps/") {
@@ -72,7 +74,8 @@ pub fn is_standard_library(file: &str) -> bool {
         .any(|start| shown.starts_with(start))
 }
 
-/// Whether a path as reports show it is that of a crate of a registry or from git: its folder has a version or a revision.
+/// Returns whether a path as reports show it is that of a crate of a registry or from git: its
+/// folder has a version or a revision.
 ///
 /// ```
 /// use lockdep_report::path::is_dependency;
@@ -83,7 +86,7 @@ pub fn is_dependency(shown: &str) -> bool {
     crate_folder(shown).is_some()
 }
 
-/// The name of the crate of a registry or from git that a path as reports show it lies in.
+/// Returns the name of the crate of a registry or from git that a path as reports show it lies in.
 pub fn crate_folder(shown: &str) -> Option<&str> {
     let (folder, rest) = shown.split_once('/')?;
     let is_version = |at: usize| folder[at + 1..].starts_with(|c: char| c.is_ascii_digit());

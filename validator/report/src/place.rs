@@ -23,12 +23,13 @@ pub struct Place {
 }
 
 impl Place {
-    /// Whether the place is known.
+    /// Returns whether the place is known.
     pub fn is_known(&self) -> bool {
         !self.file.is_empty() && self.line != 0
     }
 
-    /// Where the program asks for the lock: the caller's place if this one is known to be inside a wrapper.
+    /// Returns where the program asks for the lock: the caller's place if this one is known to be
+    /// inside a wrapper.
     pub fn outside_wrapper(&self) -> &Self {
         self.caller.as_deref().filter(|_| self.in_wrapper).unwrap_or(self)
     }
@@ -55,7 +56,7 @@ pub struct Frames {
 }
 
 impl Frames {
-    /// Whether no stack is known.
+    /// Returns whether no stack is known.
     pub fn is_empty(&self) -> bool {
         self.frames.is_empty()
     }

@@ -51,7 +51,7 @@ impl Deny {
             .map(Self::Codes)
     }
 
-    /// Whether reports of this code and level are denied.
+    /// Returns whether reports of this code and level are denied.
     pub fn covers(&self, code: Code, level: Level) -> bool {
         match self {
             Self::AtLeast(least) => level >= *least,
@@ -70,8 +70,9 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Whether a report of this code, level and fingerprint is denied on `today`. `classes` finds out the names and files of
-    /// the classes that it is about, if an exception asks for them.
+    /// Returns whether a report of this code, level and fingerprint is denied on `today`. `classes`
+    /// finds out the names and files of the classes that it is about, if an exception asks for
+    /// them.
     pub fn is_denied(
         &self,
         code: Code,
@@ -101,7 +102,7 @@ impl PolicyError {
         Self { item: item.to_owned() }
     }
 
-    /// The item.
+    /// Returns the item.
     pub fn item(&self) -> &str {
         &self.item
     }

@@ -87,7 +87,8 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
-    /// The process in a few words: the program's file name without cargo's hash, and its test or process id.
+    /// Returns the process in a few words: the program's file name without cargo's hash, and its
+    /// test or process id.
     ///
     /// ```
     /// use lockdep_report::record::RunRecord;
@@ -307,7 +308,7 @@ impl Durations {
         }
     }
 
-    /// The mean, in nanoseconds; zero if none was measured.
+    /// Returns the mean, in nanoseconds; zero if none was measured.
     pub fn mean_ns(&self) -> u64 {
         self.total_ns.checked_div(self.count).unwrap_or(0)
     }

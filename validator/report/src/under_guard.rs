@@ -19,7 +19,7 @@ pub(super) fn advice(code: Code, report: &Report) -> Option<Advice> {
     Some(of_call(&held.class, &wanted.frames, call(held, wanted)?))
 }
 
-/// Advice about the call at this index of the stack, which led to the second acquisition.
+/// Returns advice about the call at this index of the stack, which led to the second acquisition.
 ///
 /// ```
 /// use lockdep_report::{model::Frame, under_guard::of_call};

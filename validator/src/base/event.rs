@@ -20,13 +20,13 @@ impl AcquireFlags {
     /// The lock may be taken again by the thread that holds it (`ReentrantMutex`, Java monitors).
     pub const REENTRANT: Self = Self(8);
 
-    /// Whether every bit of `other` is set.
+    /// Returns whether every bit of `other` is set.
     #[inline]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// Both sets of bits.
+    /// Returns both sets of bits.
     #[inline]
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
@@ -73,14 +73,14 @@ impl OwnStack {
     /// Not known: no address lies there.
     pub const UNKNOWN: Self = Self { start: 0, end: 0 };
 
-    /// Whether an object at this address lies on the stack.
+    /// Returns whether an object at this address lies on the stack.
     pub const fn contains(self, address: usize) -> bool {
         self.start <= address && address < self.end
     }
 }
 
 impl Acquire {
-    /// A plain acquisition of `lock`: subclass zero, no nest lock, address unknown.
+    /// Makes a plain acquisition of `lock`: subclass zero, no nest lock, address unknown.
     #[inline]
     pub const fn new(lock: LockId, mode: Mode, wait: Wait, site: Site) -> Self {
         Self {

@@ -17,13 +17,13 @@ impl ClassId {
         if raw > Self::LIMIT { None } else { NonZeroU32::new(raw).map(Self) }
     }
 
-    /// The zero-based index of the class.
+    /// Returns the zero-based index of the class.
     #[inline]
     pub fn index(self) -> usize {
         self.0.get() as usize - 1
     }
 
-    /// The one-based number as stored in a [`LockId`].
+    /// Returns the one-based number as stored in a [`LockId`].
     #[inline]
     pub fn raw(self) -> u32 {
         self.0.get()
@@ -74,20 +74,20 @@ impl LockId {
         if word >> Self::INSTANCE_BITS == 0 { None } else { NonZeroU64::new(word).map(Self) }
     }
 
-    /// The word itself.
+    /// Returns the word itself.
     #[inline]
     pub fn raw(self) -> u64 {
         self.0.get()
     }
 
-    /// The class of the lock, subclass zero.
+    /// Returns the class of the lock, subclass zero.
     #[inline]
     pub fn class(self) -> ClassId {
         let raw = (self.0.get() >> Self::INSTANCE_BITS) as u32;
         ClassId(NonZeroU32::new(raw).expect("INVARIANT: the class part of a LockId is never zero"))
     }
 
-    /// The instance number, unique for the life of the process.
+    /// Returns the instance number, unique for the life of the process.
     #[inline]
     pub fn instance(self) -> u64 {
         self.0.get() & ((1 << Self::INSTANCE_BITS) - 1)
@@ -110,7 +110,7 @@ impl Subclass {
         if level < Self::LIMIT { Some(Self(level)) } else { None }
     }
 
-    /// The level as a number.
+    /// Returns the level as a number.
     #[inline]
     pub const fn level(self) -> u8 {
         self.0

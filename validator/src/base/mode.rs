@@ -13,13 +13,13 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// Whether other readers may hold the lock at the same time.
+    /// Returns whether other readers may hold the lock at the same time.
     #[inline]
     pub const fn is_shared(self) -> bool {
         !matches!(self, Self::Exclusive)
     }
 
-    /// The mode as reports and run records write it.
+    /// Returns the mode as reports and run records write it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Exclusive => "exclusive",
@@ -47,7 +47,7 @@ pub enum Wait {
 }
 
 impl Wait {
-    /// The wait as reports and run records write it.
+    /// Returns the wait as reports and run records write it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Blocking => "blocking",

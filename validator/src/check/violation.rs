@@ -65,7 +65,7 @@ impl Code {
         Self::DeclaredOrder,
     ];
 
-    /// The code as people write it.
+    /// Returns the code as people write it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Recursion => "LD0001",
@@ -104,7 +104,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// The level as reports print it.
+    /// Returns the level as reports print it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Note => "note",
@@ -196,7 +196,7 @@ pub struct Violation {
 }
 
 impl Violation {
-    /// Whether the acquisition can never return: the thread waits for itself.
+    /// Returns whether the acquisition can never return: the thread waits for itself.
     pub fn is_self_deadlock(&self) -> bool {
         self.code == Code::Recursion && matches!(self.detail, Detail::SelfDeadlock)
     }

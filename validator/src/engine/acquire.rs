@@ -24,7 +24,7 @@ use crate::state::held::{HeldLock, Rare};
 use crate::state::registry::fact;
 
 impl Validator {
-    /// An acquisition: before it waits, or after a try succeeded.
+    /// Announces an acquisition: before it waits, or after a try succeeded.
     ///
     /// If the outcome [is a self-deadlock](Outcome::is_self_deadlock), the lock was not pushed onto the held stack (but under the
     /// kernel's policy): the embedder tries the real lock, and then either [`confirm`](Validator::confirm)s, or calls
@@ -37,8 +37,9 @@ impl Validator {
         self.acquire_slow(task, acquire, chain_of(task, acquire), stacks)
     }
 
-    /// The fast half of [`acquire`](Validator::acquire): if this acquisition, under what the task holds, was validated before,
-    /// records it and returns true; otherwise does nothing, and `acquire` must be called.
+    /// Does the fast half of [`acquire`](Validator::acquire): if this acquisition, under what the
+    /// task holds, was validated before, records it and returns true; otherwise does nothing, and
+    /// `acquire` must be called.
     ///
     /// Calls nothing, allocates nothing and cannot panic, so that an embedder needs neither a frame nor a landing pad around it.
     #[inline(always)]
@@ -57,8 +58,9 @@ impl Validator {
         is_known
     }
 
-    /// The same for an acquisition whose order the single locks decide (locks of one class nested, a class on a reported cycle):
-    /// whether these very locks were validated before. Allocates nothing and cannot panic either.
+    /// Does the same for an acquisition whose order the single locks decide (locks of one class
+    /// nested, a class on a reported cycle): whether these very locks were validated before.
+    /// Allocates nothing and cannot panic either.
     #[inline]
     pub fn acquire_known_instances(&self, task: &mut TaskContext, acquire: &Acquire) -> bool {
         // ORDERING: Acquire: as in `acquire_known`.
@@ -295,8 +297,8 @@ impl Validator {
         self.n_suspects.load(Ordering::Relaxed) != 0
     }
 
-    /// A timed or interruptible acquisition gave up, or its thread unwound: undoes the newest entry of the lock. Nothing is
-    /// checked.
+    /// Announces that a timed or interruptible acquisition gave up, or its thread unwound: undoes
+    /// the newest entry of the lock. Nothing is checked.
     pub fn acquire_failed(&self, task: &mut TaskContext, lock: LockId) {
         self.drop_held(task, lock);
     }

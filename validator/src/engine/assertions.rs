@@ -12,7 +12,8 @@ use crate::fault::{self, Fault};
 use crate::state::class::WaitType;
 
 impl Validator {
-    /// Whether the task holds the lock, in any mode or in the given one ([`Mode::Shared`]: any reader).
+    /// Returns whether the task holds the lock, in any mode or in the given one ([`Mode::Shared`]:
+    /// any reader).
     pub fn is_held(&self, task: &TaskContext, lock: LockId, mode: Option<Mode>) -> Held {
         let query = match mode {
             None => HeldQuery::Held,
@@ -74,8 +75,9 @@ impl Validator {
         self.assertion_failed(violation)
     }
 
-    /// An assertion of a lock's own does not hold: `message` says what is the case, `remedy` what to do about it. Where the held
-    /// stack is not known it is a violation all the same: it does not rest on what is held.
+    /// Announces that an assertion of a lock's own does not hold: `message` says what is the case,
+    /// `remedy` what to do about it. Where the held stack is not known it is a violation all the
+    /// same: it does not rest on what is held.
     pub fn assertion_broken(
         &self,
         task: &mut TaskContext,

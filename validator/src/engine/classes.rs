@@ -35,8 +35,9 @@ impl Validator {
         lock
     }
 
-    /// [`new_lock`](Validator::new_lock) for a class that is known to [have several](Validator::has_several_locks): nothing about
-    /// the class can change by it. Allocates nothing and cannot panic.
+    /// Does what [`new_lock`](Validator::new_lock) does, for a class that is known to [have
+    /// several](Validator::has_several_locks): nothing about the class can change by it. Allocates
+    /// nothing and cannot panic.
     #[inline(always)]
     pub fn another_lock(&self, task: &mut TaskContext, class: ClassId) -> LockId {
         if task.instances.is_empty() {
@@ -49,7 +50,7 @@ impl Validator {
         LockId::new(class, number)
     }
 
-    /// Whether more than one lock of the class was seen; once so, it stays so.
+    /// Returns whether more than one lock of the class was seen; once so, it stays so.
     pub fn has_several_locks(&self, class: ClassId) -> bool {
         self.registry.record(class).is_some_and(|record| record.has(fact::SEVERAL_INSTANCES))
     }
@@ -112,7 +113,8 @@ impl Validator {
         }
     }
 
-    /// [`suspect`](Self::suspect), and records the stack of each acquisition: for a second run whose reports show the acquisitions themselves.
+    /// Does what [`suspect`](Self::suspect) does, and records the stack of each acquisition: for a
+    /// second run whose reports show the acquisitions themselves.
     pub fn trace(&self, class: ClassId) {
         if let Some(record) = self.registry.record(class) {
             record.note(fact::TRACED);

@@ -33,13 +33,14 @@ impl Validator {
         Some(context)
     }
 
-    /// A registered context.
+    /// Returns a registered context.
     pub fn context(&self, context: ContextId) -> Option<&Context> {
         self.contexts.context(context)
     }
 
-    /// The task is interrupted: what follows runs in the context until [`Validator::context_exit`]. `limit` overrides the
-    /// context's own wait limit (a threaded interrupt handler).
+    /// Announces that the task is interrupted: what follows runs in the context until
+    /// [`Validator::context_exit`]. `limit` overrides the context's own wait limit (a threaded
+    /// interrupt handler).
     pub fn context_enter(&self, task: &mut TaskContext, context: ContextId, limit: Option<WaitType>) {
         let Some(attributes) = self.contexts.context(context).map(|context| context.attributes) else {
             return;
@@ -66,8 +67,8 @@ impl Validator {
         self.update_state(task);
     }
 
-    /// The task leaves the context that it entered last. What is still held from inside it is dropped and reported (LD0009);
-    /// what it interrupted is as it was before.
+    /// Announces that the task leaves the context that it entered last. What is still held from
+    /// inside it is dropped and reported (LD0009); what it interrupted is as it was before.
     pub fn context_exit(
         &self,
         task: &mut TaskContext,
@@ -98,14 +99,15 @@ impl Validator {
         self.mark_enabled(task, before, site, stacks, findings)
     }
 
-    /// The context cannot interrupt the task from here on. Masks do not nest.
+    /// Announces that the context cannot interrupt the task from here on. Masks do not nest.
     pub fn context_mask(&self, task: &mut TaskContext, context: ContextId) {
         let open = ContextSet::of(context).without(self.contexts.masked(task.toggled));
         task.toggled = task.toggled.differing(open);
         self.update_state(task);
     }
 
-    /// The context may interrupt the task again: everything held is marked as held where it may run.
+    /// Announces that the context may interrupt the task again: everything held is marked as held
+    /// where it may run.
     pub fn context_unmask(
         &self,
         task: &mut TaskContext,

@@ -16,20 +16,21 @@ use crate::state::held::{Rare, Unsure};
 use crate::state::registry::fact;
 
 impl Validator {
-    /// The guards of the class's locks can be sent to other tasks.
+    /// Declares that the guards of the class's locks can be sent to other tasks.
     pub fn set_movable(&self, class: ClassId) {
         if let Some(record) = self.registry.record(class) {
             record.note(fact::MOVABLE);
         }
     }
 
-    /// Whether the guard of the lock may be with another task than the one that acquired it.
+    /// Returns whether the guard of the lock may be with another task than the one that acquired
+    /// it.
     pub fn is_movable(&self, lock: LockId) -> bool {
         self.config.evidence && self.registry.is_movable(lock.class())
     }
 
-    /// A release by a guard that may have come from another task. The guard proves that the lock is held: if this task does not hold
-    /// it, that is a hand-over and no violation.
+    /// Announces a release by a guard that may have come from another task. The guard proves that
+    /// the lock is held: if this task does not hold it, that is a hand-over and no violation.
     pub fn release_by_any_task(&self, task: &mut TaskContext, lock: LockId, site: Site) -> Outcome {
         if task.holds(lock) || !self.config.evidence {
             return self.release(task, lock, site);
@@ -52,7 +53,8 @@ impl Validator {
         self.released_elsewhere.leave(lock);
     }
 
-    /// A release that no task could be asked about: whichever has an entry of the lock drops it. Takes no lock and allocates nothing.
+    /// Announces a release that no task could be asked about: whichever has an entry of the lock
+    /// drops it. Takes no lock and allocates nothing.
     pub fn released_unseen(&self, lock: LockId) {
         self.released_elsewhere.leave(lock);
     }
@@ -96,8 +98,9 @@ impl Validator {
         is_any
     }
 
-    /// A lock that changes hands. Sent by the task that holds it, its release by any other task is no violation; sent by
-    /// one that does not, it stands for a release that the program is allowed (a guard that was sent, `force_unlock`): counted.
+    /// Announces a lock that changes hands. Sent by the task that holds it, its release by any
+    /// other task is no violation; sent by one that does not, it stands for a release that the
+    /// program is allowed (a guard that was sent, `force_unlock`): counted.
     pub fn handed_over(&self, task: &mut TaskContext, lock: LockId) {
         if !self.drop_held(task, lock) {
             self.count_unseen();
@@ -106,7 +109,8 @@ impl Validator {
         }
     }
 
-    /// The held entry of the lock turned out to be stale: another thread released it. Dropped and counted.
+    /// Announces that the held entry of the lock turned out to be stale: another thread released
+    /// it. Dropped and counted.
     pub fn forget(&self, task: &mut TaskContext, lock: LockId) {
         if self.drop_held(task, lock) {
             self.released_elsewhere.take(lock);

@@ -17,8 +17,8 @@ use crate::fault::{self, Fault};
 use crate::state::held::Rare;
 
 impl Validator {
-    /// An exclusively held lock becomes a fair reader's (the kernel's `lock_downgrade`). LD0007 if it is not held, or neither
-    /// exclusively nor upgradable.
+    /// Announces that an exclusively held lock becomes a fair reader's (the kernel's
+    /// `lock_downgrade`). LD0007 if it is not held, or neither exclusively nor upgradable.
     ///
     /// What was acquired above it keeps its dependencies: they were recorded under the exclusive mode, which blocks more.
     pub fn downgrade(
@@ -34,7 +34,7 @@ impl Validator {
         self.change_mode(task, lock, site, |flags| AcquireFlags(flags.0 & !AcquireFlags::UPGRADABLE.0))
     }
 
-    /// An exclusively held lock becomes an upgradable reader's.
+    /// Announces that an exclusively held lock becomes an upgradable reader's.
     pub fn downgrade_to_upgradable(
         &self,
         task: &mut TaskContext,
@@ -96,8 +96,9 @@ impl Validator {
         findings.into()
     }
 
-    /// An upgradable reader wants to become exclusive: sent before it waits for the other readers, or after a try succeeded.
-    /// The lock counts as exclusively held from here on; [`Validator::upgrade_failed`] undoes it.
+    /// Announces that an upgradable reader wants to become exclusive: sent before it waits for the
+    /// other readers, or after a try succeeded. The lock counts as exclusively held from here on;
+    /// [`Validator::upgrade_failed`] undoes it.
     ///
     /// The wait is a dependency of the lock on everything else that the task holds, whether it was acquired before or after. A plain
     /// read of the same lock by the same task is what the upgrade waits for: it never returns.
@@ -155,7 +156,7 @@ impl Validator {
         findings.into()
     }
 
-    /// An upgrade gave up.
+    /// Announces that an upgrade gave up.
     pub fn upgrade_failed(&self, task: &mut TaskContext, lock: LockId) {
         let own = |held: &crate::state::held::HeldLock| {
             held.lock == lock && held.flags.contains(AcquireFlags::UPGRADABLE)

@@ -89,7 +89,7 @@ pub struct Validator {
 }
 
 impl Validator {
-    /// An empty validator.
+    /// Makes an empty validator.
     pub fn new(config: Config) -> Self {
         Self {
             knowledge: Mutex::new(Knowledge::new(config.max_reports)),
@@ -109,12 +109,12 @@ impl Validator {
         }
     }
 
-    /// Its configuration.
+    /// Returns its configuration.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// A registered class, removed ones included.
+    /// Returns a registered class, removed ones included.
     pub fn class(&self, id: ClassId) -> Option<LockClass> {
         self.registry.record(id).map(|record| record.class.clone())
     }
@@ -129,7 +129,7 @@ impl Validator {
         knowledge.admit(signature::signature(violation), violation.level)
     }
 
-    /// How much was looked at, and what was not.
+    /// Returns how much was looked at, and what was not.
     pub fn counters(&self) -> Counters {
         // ORDERING: Relaxed: statistics.
         let [dropped, unseen] = [&self.n_dropped, &self.n_unseen].map(|count| count.load(Ordering::Relaxed));
@@ -176,7 +176,7 @@ impl Validator {
         self.n_unseen.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many events could not be shown to the engine so far. Safe between fork and exec.
+    /// Returns how many events could not be shown to the engine so far. Safe between fork and exec.
     pub fn n_unseen(&self) -> u64 {
         // ORDERING: Relaxed: a statistic.
         self.n_unseen.load(Ordering::Relaxed)

@@ -25,7 +25,7 @@ impl Outcome {
     /// Nothing new.
     pub const CLEAN: Self = Self(None);
 
-    /// Whether nothing was found.
+    /// Returns whether nothing was found.
     #[inline]
     pub const fn is_clean(&self) -> bool {
         self.0.is_none()
@@ -42,7 +42,8 @@ impl Outcome {
         }
     }
 
-    /// The same, about a release by the end of a guard: the place that the release was given is where the guard was made.
+    /// Marks the outcome as being about a release by the end of a guard: the place that the release
+    /// was given is where the guard was made.
     pub fn by_guard(mut self) -> Self {
         for violation in self.violations_mut() {
             if violation.code == Code::BadRelease {
@@ -52,12 +53,12 @@ impl Outcome {
         self
     }
 
-    /// What was found, if anything.
+    /// Returns what was found, if anything.
     pub fn into_findings(self) -> Option<Box<Findings>> {
         self.0
     }
 
-    /// The violations found.
+    /// Returns the violations found.
     pub fn violations(&self) -> &[Violation] {
         self.0.as_deref().map_or(&[], |findings| &findings.violations)
     }
@@ -72,7 +73,7 @@ impl Outcome {
         self.0.as_deref_mut().map(|findings| std::mem::take(&mut findings.violations)).unwrap_or_default()
     }
 
-    /// Whether the acquisition can never return; see [`Violation::is_self_deadlock`].
+    /// Returns whether the acquisition can never return; see [`Violation::is_self_deadlock`].
     pub fn is_self_deadlock(&self) -> bool {
         self.violations().iter().any(Violation::is_self_deadlock)
     }

@@ -16,7 +16,8 @@ use crate::state::held::HeldLock;
 use crate::state::registry::fact;
 
 impl Validator {
-    /// A release, in any order; sent before the real one. A lock that is not held is a bad release (LD0007).
+    /// Announces a release, in any order; sent before the real one. A lock that is not held is a
+    /// bad release (LD0007).
     #[inline]
     pub fn release(&self, task: &mut TaskContext, lock: LockId, site: Site) -> Outcome {
         if task.pop_newest(|newest| newest.lock == lock) {
@@ -126,8 +127,9 @@ impl Validator {
         findings.into()
     }
 
-    /// The memory of a lock object goes away, or another object takes its place. A violation if the task holds it (LD0008).
-    /// The entry is dropped: nothing that holds the lock is left.
+    /// Announces that the memory of a lock object goes away, or another object takes its place. A
+    /// violation if the task holds it (LD0008). The entry is dropped: nothing that holds the lock
+    /// is left.
     pub fn freed(&self, task: &mut TaskContext, lock: LockId, site: Site) -> Outcome {
         self.gone(task, lock, Level::Error, || (site, None))
     }
@@ -155,8 +157,9 @@ impl Validator {
         findings.into()
     }
 
-    /// The owner of a lock object drops it, whom the compiler has shown to be the only one that can reach it. If the task holds it,
-    /// its guard was leaked (LD0008); no thread is left that could wait for it, so that is a warning.
+    /// Announces that the owner of a lock object drops it, whom the compiler has shown to be the
+    /// only one that can reach it. If the task holds it, its guard was leaked (LD0008); no thread
+    /// is left that could wait for it, so that is a warning.
     ///
     /// Where that happens is in the stack that is captured then: a destructor has no caller.
     pub fn dropped(&self, task: &mut TaskContext, lock: LockId, stacks: &dyn StackSource) -> Outcome {
@@ -164,7 +167,8 @@ impl Validator {
         self.gone(task, lock, level, || (Site::UNKNOWN, stacks.capture()))
     }
 
-    /// Whether [`freed`](Validator::freed) has anything to do for the lock; few are held or ordered when they go away.
+    /// Returns whether [`freed`](Validator::freed) has anything to do for the lock; few are held or
+    /// ordered when they go away.
     #[inline]
     pub fn minds_freed(&self, task: &TaskContext, lock: LockId) -> bool {
         task.has_entry(lock) || self.is_ordered(lock)
@@ -183,7 +187,7 @@ impl Validator {
             && self.registry.record(lock.class()).is_some_and(|record| record.has(fact::ORDERED))
     }
 
-    /// A range of memory goes away; addresses as given with the acquisitions.
+    /// Announces that a range of memory goes away; addresses as given with the acquisitions.
     pub fn freed_range(&self, task: &mut TaskContext, start: usize, n_bytes: usize, site: Site) -> Outcome {
         let mut findings = Findings::default();
         let end = start.saturating_add(n_bytes);
@@ -222,7 +226,7 @@ impl Validator {
         self.find(findings, violation);
     }
 
-    /// A lock object is initialised again (LD0008 if the task holds it).
+    /// Announces that a lock object is initialised again (LD0008 if the task holds it).
     pub fn reinitialised(&self, task: &mut TaskContext, lock: LockId, site: Site) -> Outcome {
         self.freed(task, lock, site)
     }
@@ -256,8 +260,8 @@ impl Validator {
 }
 
 impl TaskContext {
-    /// Hand over hand: releases the lock right below the newest, if nothing about what is held is out of the ordinary; otherwise
-    /// does nothing. Allocates nothing and cannot panic.
+    /// Releases, hand over hand, the lock right below the newest, if nothing about what is held is
+    /// out of the ordinary; otherwise does nothing. Allocates nothing and cannot panic.
     #[inline]
     pub fn release_below_newest(&mut self, lock: LockId) -> bool {
         if self.is_plain()

@@ -13,7 +13,7 @@ use crate::check::view::Wanted;
 use crate::state::segment::Segment;
 
 impl Validator {
-    /// A new task, and what had run before it, if that is known ([`Validator::spawned`]).
+    /// Announces a new task, and what had run before it, if that is known ([`Validator::spawned`]).
     pub fn start_task(&self, id: TaskId, spawned_by: Option<Segment>) -> TaskContext {
         if let Some(parent) = spawned_by {
             self.segments.started(id, parent);
@@ -21,14 +21,15 @@ impl Validator {
         TaskContext::new(id)
     }
 
-    /// The task is about to spawn another one: returns the segment that ran before it.
+    /// Announces that the task is about to spawn another one: returns the segment that ran before
+    /// it.
     pub fn spawned(&self, parent: &mut TaskContext) -> Segment {
         let segment = parent.segment();
         parent.segment = parent.segment.saturating_add(1);
         segment
     }
 
-    /// The task has joined another one.
+    /// Announces that the task has joined another one.
     pub fn joined(&self, task: &mut TaskContext, child: TaskId) {
         task.segment = task.segment.saturating_add(1);
         self.segments.joined(task.segment(), child);
@@ -39,13 +40,14 @@ impl Validator {
         task.acquired = Some(Vec::new());
     }
 
-    /// What the task acquired since [`Validator::record_acquired`].
+    /// Returns what the task acquired since [`Validator::record_acquired`].
     pub fn take_acquired(&self, task: &mut TaskContext) -> Vec<Acquisition> {
         task.acquired.take().unwrap_or_default()
     }
 
-    /// The task waits for a task that may need `acquired` (the end of a `thread::scope`): whatever the task holds *now* gets
-    /// dependencies to them. Locks that it dropped inside the scope get none.
+    /// Announces that the task waits for a task that may need `acquired` (the end of a
+    /// `thread::scope`): whatever the task holds *now* gets dependencies to them. Locks that it
+    /// dropped inside the scope get none.
     pub fn joined_holding(
         &self,
         task: &mut TaskContext,
@@ -77,7 +79,8 @@ impl Validator {
         all.into()
     }
 
-    /// The task ends. What it still holds is a violation (LD0009), one for all of it.
+    /// Announces that the task ends. What it still holds is a violation (LD0009), one for all of
+    /// it.
     pub fn thread_exit(&self, task: &mut TaskContext, _site: Site) -> Outcome {
         let mut findings = Findings::default();
         self.drop_movable(task, 0);

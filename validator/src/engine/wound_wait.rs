@@ -65,8 +65,9 @@ impl Validator {
         (WoundWait { context, first, n_acquired: 0, is_done: false, contended: None }, all.into())
     }
 
-    /// A lock is wanted, inside a transaction or (with `None`) outside of one; sent before it is waited for. `slow`: after a
-    /// back-off, for the contended lock. Inside a transaction [`Validator::ww_acquired`] or [`Validator::ww_backed_off`] must follow.
+    /// Announces that a lock is wanted, inside a transaction or (with `None`) outside of one; sent
+    /// before it is waited for. `slow`: after a back-off, for the contended lock. Inside a
+    /// transaction [`Validator::ww_acquired`] or [`Validator::ww_backed_off`] must follow.
     ///
     /// LD0013 if it is waited for without the transaction of its class that is open: no other task could make it back off.
     pub fn ww_acquire(
@@ -96,7 +97,7 @@ impl Validator {
         all.into()
     }
 
-    /// The lock was acquired in the transaction.
+    /// Announces that the lock was acquired in the transaction.
     pub fn ww_acquired(
         &self,
         task: &mut TaskContext,
@@ -125,15 +126,15 @@ impl Validator {
         all.into()
     }
 
-    /// The lock that was just acquired in a transaction still names another one as its owner: it was released by an ordinary
-    /// release, or its owner is gone.
+    /// Announces that the lock that was just acquired in a transaction still names another one as
+    /// its owner: it was released by an ordinary release, or its owner is gone.
     pub fn ww_stale_owner(&self, task: &TaskContext, lock: LockId, site: Site) -> Outcome {
         let mut all = Findings::default();
         self.broken(task, lock, site, Misuse::StaleOwner, &mut all);
         all.into()
     }
 
-    /// The transaction was told to back off from the lock instead of getting it.
+    /// Announces that the transaction has to back off from the lock instead of getting it.
     pub fn ww_backed_off(
         &self,
         task: &mut TaskContext,
@@ -150,7 +151,7 @@ impl Validator {
         all.into()
     }
 
-    /// A lock is released; `transaction` is the one it was taken in, if any.
+    /// Announces that a lock is released; `transaction` is the one it was taken in, if any.
     pub fn ww_release(
         &self,
         task: &mut TaskContext,
@@ -172,7 +173,7 @@ impl Validator {
         all.into()
     }
 
-    /// The acquire phase ends: everything needed is held.
+    /// Announces that the acquire phase ends: everything needed is held.
     pub fn ww_done(&self, task: &mut TaskContext, transaction: &mut WoundWait, site: Site) -> Outcome {
         let mut all = Findings::default();
         if transaction.is_done {
@@ -182,7 +183,7 @@ impl Validator {
         all.into()
     }
 
-    /// The transaction ends; everything taken in it must have been released.
+    /// Announces that the transaction ends; everything taken in it must have been released.
     pub fn ww_end(&self, task: &mut TaskContext, transaction: &mut WoundWait, site: Site) -> Outcome {
         let mut all = Findings::default();
         let is_kernel = self.is_kernel_policy();

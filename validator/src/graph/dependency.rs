@@ -39,7 +39,7 @@ impl Gates {
         Self::default()
     }
 
-    /// The gates of a first sighting.
+    /// Returns the gates of a first sighting.
     pub fn new(gates: &[Gate]) -> Self {
         Self(gates.into())
     }
@@ -62,7 +62,7 @@ impl Gates {
         true
     }
 
-    /// The gates themselves.
+    /// Returns the gates themselves.
     pub fn all(&self) -> &[Gate] {
         &self.0
     }
@@ -132,40 +132,40 @@ impl Dependency {
         is_news
     }
 
-    /// The kinds that were seen.
+    /// Returns the kinds that were seen.
     #[inline]
     pub fn kinds(&self) -> DependencyKinds {
         self.kinds.all()
     }
 
-    /// The kinds that were seen on an object that another thread could have.
+    /// Returns the kinds that were seen on an object that another thread could have.
     #[inline]
     pub fn published(&self) -> DependencyKinds {
         self.kinds.published()
     }
 
-    /// What is known about one kind.
+    /// Returns what is known about one kind.
     pub fn sighting(&self, kind: Kind) -> Option<&Sighting> {
         self.sightings().find(|sighting| sighting.kind == kind)
     }
 
-    /// What is known about one kind, to update its count and gates.
+    /// Returns what is known about one kind, to update its count and gates.
     pub fn sighting_mut(&mut self, kind: Kind) -> Option<&mut Sighting> {
         let seen = &mut *self.seen;
         std::iter::once(&mut seen.first).chain(&mut seen.more).find(|sighting| sighting.kind == kind)
     }
 
-    /// The oldest sighting.
+    /// Returns the oldest sighting.
     pub fn first(&self) -> &Sighting {
         &self.seen.first
     }
 
-    /// Every kind's sighting, the oldest first.
+    /// Returns every kind's sighting, the oldest first.
     pub fn sightings(&self) -> impl Iterator<Item = &Sighting> {
         std::iter::once(&self.seen.first).chain(&self.seen.more)
     }
 
-    /// How many distinct chains contained the dependency in any kind.
+    /// Returns how many distinct chains contained the dependency in any kind.
     pub fn count(&self) -> u64 {
         self.sightings().map(|sighting| u64::from(sighting.count)).sum()
     }

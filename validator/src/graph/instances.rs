@@ -91,7 +91,7 @@ impl Instances {
         Added::New { closes: self.order.same_component(tail, head) }
     }
 
-    /// The kinds in which `to` was acquired while `from` was held.
+    /// Returns the kinds in which `to` was acquired while `from` was held.
     pub fn kinds(&self, from: LockId, to: LockId) -> DependencyKinds {
         self.seen(from, to).all()
     }
@@ -107,8 +107,9 @@ impl Instances {
         edge.map_or_else(SeenKinds::default, |edge| self.graph[edge])
     }
 
-    /// The shortest strong path from `to` back to `from` that together with the order `from -> to` of kind `kind` makes
-    /// a strong cycle; every lock on it occurs once. [`SearchFilter::escaping`] is not looked at: orders carry no gates.
+    /// Returns the shortest strong path from `to` back to `from` that together with the order
+    /// `from -> to` of kind `kind` makes a strong cycle; every lock on it occurs once.
+    /// [`SearchFilter::escaping`] is not looked at: orders carry no gates.
     pub fn strong_cycle(
         &mut self,
         from: LockId,
@@ -156,17 +157,18 @@ impl Instances {
         }
     }
 
-    /// The number of locks of which an order is known.
+    /// Returns the number of locks of which an order is known.
     pub fn n_instances(&self) -> usize {
         self.slots.len()
     }
 
-    /// The number of orders between two locks.
+    /// Returns the number of orders between two locks.
     pub fn n_orders(&self) -> usize {
         self.graph.edge_count()
     }
 
-    /// The number of orders that did not fit, and of locks that were forgotten to make room.
+    /// Returns the number of orders that did not fit, and of locks that were forgotten to make
+    /// room.
     pub fn n_dropped(&self) -> u64 {
         self.n_dropped
     }

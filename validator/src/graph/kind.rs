@@ -41,7 +41,7 @@ impl Kind {
     /// How many kinds there are.
     pub const N_KINDS: usize = 12;
 
-    /// The kind of "wanted in mode `wanted` while held in mode `held`".
+    /// Returns the kind of "wanted in mode `wanted` while held in mode `held`".
     pub const fn new(held: Mode, wanted: Mode, wait: Wait) -> Self {
         let held = if held.is_shared() { Held::Shared } else { Held::Exclusive };
         let wanted = match wanted {
@@ -52,7 +52,7 @@ impl Kind {
         Self { held, wanted, timed: matches!(wait, Wait::Timed) }
     }
 
-    /// The kind as the kernel's reports name it.
+    /// Returns the kind as the kernel's reports name it.
     pub const fn named(self) -> DependencyKind {
         match (self.held, self.wanted) {
             (Held::Exclusive, Wanted::RecursiveRead) => DependencyKind::ExclusiveRecursive,
@@ -62,8 +62,8 @@ impl Kind {
         }
     }
 
-    /// The position of the kind's bit in [`DependencyKinds`]; lower bits block more surely and are preferred by
-    /// searches when several kinds would do.
+    /// Returns the position of the kind's bit in [`DependencyKinds`]; lower bits block more surely
+    /// and are preferred by searches when several kinds would do.
     pub const fn index(self) -> u32 {
         let wanted = match self.wanted {
             Wanted::Exclusive => 0,
@@ -107,12 +107,12 @@ impl DependencyKinds {
     /// The kinds whose wait has no end of its own.
     pub const UNTIMED: Self = Self(0b0000_0011_1111);
 
-    /// The set of one kind.
+    /// Returns the set of one kind.
     pub const fn of(kind: Kind) -> Self {
         Self(1 << kind.index())
     }
 
-    /// The set as stored in a run record.
+    /// Returns the set as stored in a run record.
     pub const fn bits(self) -> u16 {
         self.0
     }
@@ -122,23 +122,23 @@ impl DependencyKinds {
         Self(bits & Self::ALL.0)
     }
 
-    /// Whether no kind is in the set.
+    /// Returns whether no kind is in the set.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Whether the kind is in the set.
+    /// Returns whether the kind is in the set.
     pub const fn contains(self, kind: Kind) -> bool {
         self.0 & (1 << kind.index()) != 0
     }
 
-    /// The kinds in both sets.
+    /// Returns the kinds in both sets.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// The kinds in either set.
+    /// Returns the kinds in either set.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -151,12 +151,13 @@ impl DependencyKinds {
         new
     }
 
-    /// Every kind in the set, the surest first.
+    /// Returns every kind in the set, the surest first.
     pub fn iter(self) -> impl Iterator<Item = Kind> {
         (0..12).map(Kind::from_index).filter(move |kind| self.contains(*kind))
     }
 
-    /// The kind that blocks most surely: untimed before timed, exclusive before fair before recursive.
+    /// Returns the kind that blocks most surely: untimed before timed, exclusive before fair before
+    /// recursive.
     pub fn surest(self) -> Option<Kind> {
         self.iter().next()
     }

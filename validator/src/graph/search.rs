@@ -393,7 +393,7 @@ fn is_simple(steps: &[PathStep<u32>]) -> bool {
     steps.is_empty() || nodes.len() == steps.len() + 1
 }
 
-/// Whether a task that arrives by `arrive` waits for one that leaves by `leave`.
+/// Returns whether a task that arrives by `arrive` waits for one that leaves by `leave`.
 pub fn joint_is_strong(arrive: Wanted, leave: Held, fair_waits: bool) -> bool {
     match (arrive, leave) {
         (_, Held::Exclusive) | (Wanted::Exclusive, _) => true,

@@ -47,7 +47,7 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// An empty graph.
+    /// Makes an empty graph.
     pub fn new() -> Self {
         Self::default()
     }
@@ -95,7 +95,7 @@ impl Graph {
         Added::New { closes: self.order.same_component(tail, head) }
     }
 
-    /// A dependency, if it was seen.
+    /// Returns a dependency, if it was seen.
     pub fn edge(&self, from: ClassId, to: ClassId) -> Option<&Dependency> {
         self.edges.get(&[number(from), number(to)]).map(|edge| &self.graph[*edge])
     }
@@ -105,13 +105,14 @@ impl Graph {
         self.edge(step.from, step.to).is_some_and(|edge| edge.published().contains(step.kind))
     }
 
-    /// A dependency, to update the counts and gates of its sightings.
+    /// Returns a dependency, to update the counts and gates of its sightings.
     pub fn edge_mut(&mut self, from: ClassId, to: ClassId) -> Option<&mut Dependency> {
         self.edges.get(&[number(from), number(to)]).map(|edge| &mut self.graph[*edge])
     }
 
-    /// The shortest strong path from `to` back to `from` that together with the dependency `from -> to` of kind `kind`
-    /// makes a strong cycle; every class on it occurs once. The closing dependency itself is not part of the result.
+    /// Returns the shortest strong path from `to` back to `from` that together with the dependency
+    /// `from -> to` of kind `kind` makes a strong cycle; every class on it occurs once. The closing
+    /// dependency itself is not part of the result.
     pub fn strong_cycle(
         &mut self,
         from: ClassId,
@@ -147,9 +148,10 @@ impl Graph {
         query.run(&self.graph, known, &mut self.scratch, &mut goal).map(named)
     }
 
-    /// The shortest strong path from `root` forward to a class for which `match_fn` says yes; it is asked about the
-    /// root itself too. `match_fn` sees the class and whether it is reached as a recursive reader only; `skip_fn` names classes
-    /// that no path may pass or end in. `Some` of an empty path: the root matches.
+    /// Returns the shortest strong path from `root` forward to a class for which `match_fn` says
+    /// yes; it is asked about the root itself too. `match_fn` sees the class and whether it is
+    /// reached as a recursive reader only; `skip_fn` names classes that no path may pass or end in.
+    /// `Some` of an empty path: the root matches.
     pub fn find_forward(
         &mut self,
         root: ClassId,
@@ -161,8 +163,9 @@ impl Graph {
         self.find(Direction::Forward, (root, root_is_recursive_read), filter, match_fn, skip_fn)
     }
 
-    /// The shortest strong path from a class for which `match_fn` says yes forward to `root`; it is asked about the root
-    /// itself too. `match_fn` sees the class and whether it is left by a reader only.
+    /// Returns the shortest strong path from a class for which `match_fn` says yes forward to
+    /// `root`; it is asked about the root itself too. `match_fn` sees the class and whether it is
+    /// left by a reader only.
     pub fn find_backward(
         &mut self,
         root: ClassId,
@@ -264,22 +267,22 @@ impl Graph {
         }
     }
 
-    /// The number of classes, removed ones included.
+    /// Returns the number of classes, removed ones included.
     pub fn n_classes(&self) -> usize {
         self.graph.node_count()
     }
 
-    /// The number of dependencies, each counted once whatever its kinds.
+    /// Returns the number of dependencies, each counted once whatever its kinds.
     pub fn n_dependencies(&self) -> usize {
         self.graph.edge_count()
     }
 
-    /// The number of searches that gave up looking for a cycle that passes no class twice.
+    /// Returns the number of searches that gave up looking for a cycle that passes no class twice.
     pub fn n_abandoned_searches(&self) -> u64 {
         self.scratch.n_abandoned()
     }
 
-    /// Every dependency.
+    /// Returns every dependency.
     pub fn dependencies(&self) -> impl Iterator<Item = (ClassId, ClassId, &Dependency)> {
         self.graph
             .raw_edges()
@@ -287,7 +290,7 @@ impl Graph {
             .map(|edge| (class_of(edge.source()), class_of(edge.target()), &edge.weight))
     }
 
-    /// The dependencies out of a class.
+    /// Returns the dependencies out of a class.
     pub fn dependencies_of(&self, from: ClassId) -> impl Iterator<Item = (ClassId, &Dependency)> {
         use petgraph::visit::EdgeRef;
         let known = from.index() < self.graph.node_count();
@@ -295,8 +298,8 @@ impl Graph {
         edges.into_iter().flatten().map(|edge| (class_of(edge.target()), edge.weight()))
     }
 
-    /// The storage itself, for `petgraph`'s own algorithms: `dot`, strongly connected components. Node `i` is the class
-    /// with index `i`.
+    /// Returns the storage itself, for `petgraph`'s own algorithms: `dot`, strongly connected
+    /// components. Node `i` is the class with index `i`.
     pub fn as_petgraph(&self) -> &petgraph::Graph<(), Dependency> {
         &self.graph
     }

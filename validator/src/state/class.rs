@@ -27,7 +27,7 @@ pub struct LockClassKey {
 }
 
 impl LockClassKey {
-    /// The 64 bits that stand for this class in run records.
+    /// Returns the 64 bits that stand for this class in run records.
     ///
     /// A name stands for itself wherever it is given; without one the creation site decides.
     pub fn hash(&self) -> ClassHash {
@@ -50,7 +50,7 @@ impl LockClassKey {
         ClassHash(hasher.finish())
     }
 
-    /// The class as one line names it: its name, or kind and data type.
+    /// Returns the class as one line names it: its name, or kind and data type.
     pub fn display_name(&self) -> String {
         let base = match &self.name {
             Some(name) => name.clone(),
@@ -82,7 +82,7 @@ pub enum WaitType {
 }
 
 impl WaitType {
-    /// The name as reports print it.
+    /// Returns the name as reports print it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unchecked => "unchecked",

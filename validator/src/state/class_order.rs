@@ -58,7 +58,8 @@ impl ClassOrder {
         }
     }
 
-    /// Whether it is the same order. A function is known by its address, which two functions of one body may share.
+    /// Returns whether it is the same order. A function is known by its address, which two
+    /// functions of one body may share.
     pub fn is_same(self, other: Self) -> bool {
         match (self, other) {
             (Self::By(one), Self::By(other)) => std::ptr::fn_addr_eq(one, other),
@@ -66,7 +67,7 @@ impl ClassOrder {
         }
     }
 
-    /// The order in words: it is "by address".
+    /// Returns the order in words: it is "by address".
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ByAddress => "by address",

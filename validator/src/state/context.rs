@@ -14,12 +14,12 @@ impl ContextId {
     /// How many contexts there can be.
     pub const LIMIT: u8 = 8;
 
-    /// The context at `index` (zero-based), or `None` at [`ContextId::LIMIT`] and above.
+    /// Returns the context at `index` (zero-based), or `None` at [`ContextId::LIMIT`] and above.
     pub fn from_index(index: usize) -> Option<Self> {
         u8::try_from(index).ok().filter(|index| *index < Self::LIMIT).map(Self)
     }
 
-    /// The zero-based index.
+    /// Returns the zero-based index.
     #[inline]
     pub const fn index(self) -> usize {
         self.0 as usize
@@ -40,46 +40,46 @@ impl ContextSet {
     /// No context.
     pub const EMPTY: Self = Self(0);
 
-    /// The set of one context.
+    /// Returns the set of one context.
     #[inline]
     pub const fn of(context: ContextId) -> Self {
         Self(1 << context.0)
     }
 
-    /// Every context in either set.
+    /// Returns every context in either set.
     #[inline]
     #[must_use]
     pub const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Every context in this set that is not in `other`.
+    /// Returns every context in this set that is not in `other`.
     #[inline]
     #[must_use]
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// Every context in both sets.
+    /// Returns every context in both sets.
     #[inline]
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// Whether `context` is in the set.
+    /// Returns whether `context` is in the set.
     #[inline]
     pub const fn contains(self, context: ContextId) -> bool {
         self.0 & (1 << context.0) != 0
     }
 
-    /// Whether no context is in the set.
+    /// Returns whether no context is in the set.
     #[inline]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// The contexts in the set, in the order of their registration.
+    /// Returns the contexts in the set, in the order of their registration.
     pub fn iter(self) -> impl Iterator<Item = ContextId> {
         (0..ContextId::LIMIT).map(ContextId).filter(move |context| self.contains(*context))
     }
@@ -91,7 +91,7 @@ impl ContextSet {
         Self(self.0 ^ other.0)
     }
 
-    /// The set as bits.
+    /// Returns the set as bits.
     #[inline]
     pub const fn bits(self) -> u8 {
         self.0

@@ -27,7 +27,7 @@ pub enum Ordered {
 }
 
 impl Ordered {
-    /// The reason as reports write it.
+    /// Returns the reason as reports write it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Program => "program",

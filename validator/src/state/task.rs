@@ -75,7 +75,7 @@ pub struct TaskContext {
 }
 
 impl TaskContext {
-    /// A task that holds nothing.
+    /// Makes a task that holds nothing.
     pub fn new(id: TaskId) -> Self {
         Self {
             chain: EMPTY_CHAIN,
@@ -100,22 +100,22 @@ impl TaskContext {
         }
     }
 
-    /// The task's id.
+    /// Returns the task's id.
     pub fn id(&self) -> TaskId {
         self.id
     }
 
-    /// How many locks it holds.
+    /// Returns how many locks it holds.
     pub fn n_held(&self) -> usize {
         self.held.len() + self.crowd.len()
     }
 
-    /// The locks it holds, oldest first; of more than a thousand, the oldest.
+    /// Returns the locks it holds, oldest first; of more than a thousand, the oldest.
     pub fn held_locks(&self) -> impl DoubleEndedIterator<Item = LockId> + '_ {
         self.held.iter().map(|held| held.lock)
     }
 
-    /// Whether it holds the lock in any mode.
+    /// Returns whether it holds the lock in any mode.
     #[inline]
     pub fn holds(&self, lock: LockId) -> bool {
         self.has_entry(lock) || self.crowd.get(lock).is_some()
@@ -127,9 +127,10 @@ impl TaskContext {
         self.held.iter().any(|held| held.lock == lock)
     }
 
-    /// The fast half of [`Validator::release`](crate::Validator::release): if the lock at `address`, as given with its
-    /// acquisition, is the newest of the current context and nothing about what is held is out of the ordinary, takes it off the
-    /// stack and returns true; otherwise does nothing. A held lock cannot move, so its address names it.
+    /// Does the fast half of [`Validator::release`](crate::Validator::release): if the lock at
+    /// `address`, as given with its acquisition, is the newest of the current context and nothing
+    /// about what is held is out of the ordinary, takes it off the stack and returns true;
+    /// otherwise does nothing. A held lock cannot move, so its address names it.
     ///
     /// Calls nothing and cannot panic.
     #[inline(always)]
@@ -151,7 +152,7 @@ impl TaskContext {
         self.seen.fill(0);
     }
 
-    /// The stretch of the task that is running.
+    /// Returns the stretch of the task that is running.
     pub fn segment(&self) -> Segment {
         Segment { task: self.id, number: self.segment }
     }

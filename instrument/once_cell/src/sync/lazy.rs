@@ -17,14 +17,15 @@ pub struct Lazy<T, F = fn() -> T> {
 impl<T, F> Lazy<T, F> {
     const INFO: LockInfo = LockInfo::of::<T>("Lazy");
 
-    /// A value that `init` makes when it is first asked for; the place of the call is its class.
+    /// Makes a lazy value, for which `init` runs at the first use; the place of the call is its
+    /// class.
     #[track_caller]
     #[inline]
     pub const fn new(init: F) -> Self {
         Self { identity: Identity::new(), inner: real::Lazy::new(init) }
     }
 
-    /// The value.
+    /// Returns the value.
     ///
     /// # Errors
     ///
@@ -39,7 +40,7 @@ impl<T, F> Lazy<T, F> {
 }
 
 impl<T, F: FnOnce() -> T> Lazy<T, F> {
-    /// The value, made now if it is not there yet; waits for a thread that is making it.
+    /// Returns the value, made now if it is not there yet; waits for a thread that is making it.
     ///
     /// # Panics
     ///
@@ -55,8 +56,8 @@ impl<T, F: FnOnce() -> T> Lazy<T, F> {
         real::Lazy::force(&this.inner)
     }
 
-    /// The value through an exclusive borrow, made now if it is not there yet. No other thread can be making it, so there is
-    /// nothing to wait for and no event.
+    /// Returns the value through an exclusive borrow, made now if it is not there yet. No other
+    /// thread can be making it, so there is nothing to wait for and no event.
     ///
     /// # Panics
     ///
@@ -66,13 +67,13 @@ impl<T, F: FnOnce() -> T> Lazy<T, F> {
         real::Lazy::force_mut(&mut this.inner)
     }
 
-    /// The value, if it is there. Never waits, hence no event.
+    /// Returns the value, if it is there. Never waits, hence no event.
     #[inline]
     pub fn get(this: &Self) -> Option<&T> {
         real::Lazy::get(&this.inner)
     }
 
-    /// The value through an exclusive borrow, if it is there.
+    /// Returns the value through an exclusive borrow, if it is there.
     #[inline]
     pub fn get_mut(this: &mut Self) -> Option<&mut T> {
         real::Lazy::get_mut(&mut this.inner)

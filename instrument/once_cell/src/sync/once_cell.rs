@@ -16,21 +16,21 @@ pub struct OnceCell<T> {
 impl<T> OnceCell<T> {
     const INFO: LockInfo = LockInfo::of::<T>("OnceCell");
 
-    /// An empty cell; the place of the call is its class.
+    /// Makes an empty cell; the place of the call is its class.
     #[track_caller]
     #[inline]
     pub const fn new() -> Self {
         Self { identity: Identity::new(), inner: real::OnceCell::new() }
     }
 
-    /// A cell that is full from the start.
+    /// Returns a cell that is full from the start.
     #[track_caller]
     #[inline]
     pub const fn with_value(value: T) -> Self {
         Self { identity: Identity::new(), inner: real::OnceCell::with_value(value) }
     }
 
-    /// The value, if there is one. Never waits, hence no event.
+    /// Returns the value, if there is one. Never waits, hence no event.
     #[inline]
     pub fn get(&self) -> Option<&T> {
         self.inner.get()
@@ -50,13 +50,13 @@ impl<T> OnceCell<T> {
         self.inner.wait()
     }
 
-    /// The value through an exclusive borrow, if there is one.
+    /// Returns the value through an exclusive borrow, if there is one.
     #[inline]
     pub fn get_mut(&mut self) -> Option<&mut T> {
         self.inner.get_mut()
     }
 
-    /// The value of a cell that is known to be full.
+    /// Returns the value of a cell that is known to be full.
     ///
     /// # Safety
     ///
@@ -77,7 +77,7 @@ impl<T> OnceCell<T> {
         self.try_insert(value).map(drop).map_err(|(_, value)| value)
     }
 
-    /// [`set`](Self::set), with a reference to what the cell holds in either case.
+    /// Does what [`set`](Self::set) does, with a reference to what the cell holds in either case.
     ///
     /// # Errors
     ///
@@ -91,7 +91,7 @@ impl<T> OnceCell<T> {
         self.inner.try_insert(value)
     }
 
-    /// The value, made by `f` if there is none yet and no other thread is making it.
+    /// Returns the value, made by `f` if there is none yet and no other thread is making it.
     ///
     /// # Panics
     ///
@@ -109,7 +109,8 @@ impl<T> OnceCell<T> {
         self.inner.get_or_init(f)
     }
 
-    /// [`get_or_init`](Self::get_or_init) with an `f` that may fail; the cell is then as empty as before.
+    /// Does what [`get_or_init`](Self::get_or_init) does, with an `f` that may fail; the cell is
+    /// then as empty as before.
     ///
     /// # Errors
     ///
@@ -137,7 +138,7 @@ impl<T> OnceCell<T> {
         self.inner.take()
     }
 
-    /// The value without the cell, if there is one.
+    /// Returns the value without the cell, if there is one.
     #[inline]
     pub fn into_inner(self) -> Option<T> {
         self.inner.into_inner()

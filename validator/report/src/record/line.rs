@@ -25,7 +25,8 @@ enum RecordErrorKind {
 
 #[cfg(feature = "read")]
 impl RecordError {
-    /// Whether the line merely ends too early: the writer was killed. Everything before it is good.
+    /// Returns whether the line merely ends too early: the writer was killed. Everything before it
+    /// is good.
     pub fn is_truncated(&self) -> bool {
         matches!(self.0, RecordErrorKind::Truncated)
     }
@@ -52,7 +53,8 @@ impl std::error::Error for RecordError {
 }
 
 impl Record {
-    /// The record as one line, newline included. The kind comes first, so that a reader can look before it parses.
+    /// Returns the record as one line, newline included. The kind comes first, so that a reader can
+    /// look before it parses.
     pub fn to_line(&self) -> String {
         match self {
             Self::Run(body) => tagged("run", body),
@@ -99,7 +101,8 @@ impl Record {
     }
 }
 
-/// The whole lines of `bytes`, and whether bytes without a newline follow them: the mark of a writer that was killed.
+/// Returns the whole lines of `bytes`, and whether bytes without a newline follow them: the mark of
+/// a writer that was killed.
 ///
 /// ```
 /// use lockdep_report::record::whole_lines;

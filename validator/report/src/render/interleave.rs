@@ -29,7 +29,7 @@ pub struct Step {
     pub waits_for: Option<usize>,
 }
 
-/// What the interleaving of `report` shows, as a heading.
+/// Returns what the interleaving of `report` shows, as a heading.
 pub fn how_it_hangs(report: &Report) -> &'static str {
     match &report.evidence {
         evidence if evidence.is_out_of_reach() => "how it would hang if others could reach every lock",
@@ -40,7 +40,7 @@ pub fn how_it_hangs(report: &Report) -> &'static str {
     }
 }
 
-/// The interleaving in which `report` hangs; `None` for rules about something else.
+/// Returns the interleaving in which `report` hangs; `None` for rules about something else.
 pub fn interleaving(report: &Report) -> Option<Interleaving> {
     match report.code.known()? {
         Code::Recursion => recursion(report),

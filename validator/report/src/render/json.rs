@@ -3,7 +3,7 @@
 use crate::json;
 use crate::model::Report;
 
-/// The report as one line of JSON, newline included. The schema is that of the model.
+/// Returns the report as one line of JSON, newline included. The schema is that of the model.
 pub fn json_line(report: &Report) -> String {
     let mut line = json::to_string(report);
     line.push('\n');

@@ -38,7 +38,7 @@ pub struct Snippet {
     pub labels: Vec<Label>,
 }
 
-/// The excerpts of a report: what just happened first, then the other side or sides.
+/// Returns the excerpts of a report: what just happened first, then the other side or sides.
 pub fn snippets(report: &Report) -> Vec<Snippet> {
     let mut all = Vec::new();
     if report.cycle.is_empty() || report.code == Code::ContextInversion {
@@ -279,7 +279,7 @@ fn mark_style<'a>(styles: &'a Styles, label: &Label) -> &'a str {
     if label.primary { styles.error } else { styles.frame }
 }
 
-/// The index, among the characters of `line`, of the one that stands in `column`.
+/// Returns the index, among the characters of `line`, of the one that stands in `column`.
 ///
 /// The compiler counts the columns that a reader sees: a tab is four wide, a wide character two. Behind the end of the line
 /// every column has an index of its own.

@@ -2,7 +2,8 @@
 
 use lockdep_validator::check::violation::{Code, Violation};
 
-/// The scenario file's name for a violation: one of its `kinds`, or the rule's own for what the file does not name.
+/// Returns the scenario file's name for a violation: one of its `kinds`, or the rule's own for what
+/// the file does not name.
 pub fn scenario_kind(violation: &Violation) -> &'static str {
     match violation.code {
         Code::Recursion | Code::SameClassOrder | Code::RecursiveFairRead => "recursion",

@@ -86,14 +86,14 @@ impl Scenario {
         Ok(Self { cases })
     }
 
-    /// Its cases, in the order of the file.
+    /// Returns its cases, in the order of the file.
     pub fn cases(&self) -> &[Case] {
         &self.cases
     }
 }
 
 impl Case {
-    /// The case's own id, or its place in the file if it has none.
+    /// Returns the case's own id, or its place in the file if it has none.
     pub fn name(&self) -> String {
         match self.value.get("id") {
             Some(Value::String(id)) => id.clone(),

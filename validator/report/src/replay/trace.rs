@@ -95,17 +95,17 @@ impl TraceReplay {
         Ok(outcome.into_findings().map(|findings| findings.violations).unwrap_or_default())
     }
 
-    /// How many lines were seen, malformed ones included.
+    /// Returns how many lines were seen, malformed ones included.
     pub fn n_lines(&self) -> u64 {
         self.n_lines
     }
 
-    /// The engine, for reports and counters.
+    /// Returns the engine, for reports and counters.
     pub fn validator(&self) -> &Validator {
         &self.validator
     }
 
-    /// The trace's name of a task.
+    /// Returns the trace's name of a task.
     pub fn thread_name(&self, task: TaskId) -> Option<&str> {
         self.threads.get(task.0 as usize).map(|thread| &*thread.name)
     }
