@@ -1,7 +1,9 @@
 //! What CONTRIBUTING says, checked: arrows down only, small rooms, reasons beside atomics and unsafe, no private paths.
 
 mod arrows;
+mod links;
 mod prose;
+mod text;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -292,6 +294,78 @@ fn pages_are_plain_english() {
         }
     }
     refuse("prose against the rules of CONTRIBUTING", &offences);
+}
+
+/// Folders of product sources whose comments and messages have not been written to the rules yet.
+const OLD_SOURCES: &[&str] = &["instrument/src/"];
+
+#[test]
+fn comments_and_messages_are_plain_english() {
+    let mut offences = Vec::new();
+    for (name, text) in sources(&["rs"]) {
+        let is_command = name.starts_with("instrument/cargo-lockdep/src/") && !name.ends_with("/tests.rs");
+        if (is_product(&name) || is_command) && !OLD_SOURCES.iter().any(|folder| name.starts_with(folder)) {
+            offences.extend(text::phrases(&name, &text));
+        }
+    }
+    refuse("phrases with a better one", &offences);
+}
+
+#[test]
+fn reports_make_short_statements() {
+    let mut n_literals = 0;
+    let mut offences = Vec::new();
+    for (name, text) in sources(&["rs"]) {
+        if name.starts_with("validator/report/src/sentences/") {
+            n_literals += text::literals(&text).len();
+            offences.extend(text::long_statements(&name, &text));
+        }
+    }
+    assert!(n_literals > 100, "only {n_literals} texts of reports were found");
+    refuse("statements of reports that are too long", &offences);
+}
+
+#[test]
+fn links_in_the_documentation_lead_somewhere() {
+    let read = |path: &str| {
+        fs::read_to_string(root().join(path)).ok().or_else(|| root().join(path).exists().then(String::new))
+    };
+    let mut offences = Vec::new();
+    let mut n_links = 0;
+    for (name, text) in sources(&["md"]) {
+        if name.starts_with("docs/") || !name.contains('/') {
+            n_links += links::links(&text).len();
+            offences.extend(links::broken(&name, &text, &read));
+        }
+    }
+    assert!(n_links > 100, "only {n_links} links were found");
+    refuse("links that lead nowhere", &offences);
+}
+
+#[test]
+fn every_page_is_in_the_table_of_contents() {
+    let summary = fs::read_to_string(root().join("docs/src/SUMMARY.md")).expect("the book has a summary");
+    let linked: BTreeSet<String> = links::links(&summary).into_iter().map(|(_, target)| target).collect();
+    let offences: Vec<String> = sources(&["md"])
+        .into_iter()
+        .filter_map(|(name, _)| name.strip_prefix("docs/src/").map(str::to_owned))
+        .filter(|page| page != "SUMMARY.md" && !linked.contains(page))
+        .collect();
+    assert!(linked.len() > 30, "only {} pages are linked", linked.len());
+    refuse("pages that docs/src/SUMMARY.md does not link", &offences);
+}
+
+/// Pages that lead a reader to files.
+const MAPS: &[&str] = &["CONTRIBUTING.md"];
+
+#[test]
+fn files_that_the_maps_name_exist() {
+    let mut offences = Vec::new();
+    for name in MAPS {
+        let text = fs::read_to_string(root().join(name)).expect("the page exists");
+        offences.extend(links::missing_paths(name, &text, &root()));
+    }
+    refuse("paths that do not exist", &offences);
 }
 
 #[test]
