@@ -51,10 +51,13 @@ fn completed(site: &Place, held: &[Frame], wanted: &[Frame]) -> (Vec<Frame>, boo
     }
 }
 
-/// The frame of a place, by its line.
+/// The frame of a place. Debug information may put a call of several lines on one of the lines beside.
 fn position(site: &Place, frames: &[Frame]) -> Option<usize> {
+    const MAX_LINES: u32 = 3;
+    let is_near =
+        |frame: &Frame| same_file(&frame.file, &site.file) && frame.line.abs_diff(site.line) <= MAX_LINES;
     let exactly = frames.iter().position(|frame| is_at(frame, site));
-    exactly.or_else(|| frames.iter().position(|frame| same_file(&frame.file, &site.file)))
+    exactly.or_else(|| frames.iter().position(is_near))
 }
 
 /// Whether two frames are of one function. Where it was inlined its name may have no path.
@@ -108,6 +111,14 @@ mod tests {
         assert_eq!(known(&first, &[("look", 40), ("each", 8), ("dump", 70)]), only);
         assert!(!known(&first, &[("each", 10), ("dump", 70), ("main", 99)]).1);
         assert_eq!(known(&first, &[("look", 40), ("dump", 70)]), only, "the path was not recorded");
+    }
+
+    #[test]
+    fn a_stack_of_another_place_in_the_file_says_nothing_of_this_one() {
+        let site = Place { file: "src/a.rs".into(), line: 15, column: 20, ..Place::default() };
+        let first = frames(&[("look", 10), ("main", 99)]);
+        let now = frames(&[("look", 10), ("look", 17), ("hold", 16), ("main", 98)]);
+        assert_eq!(completed(&site, &first, &now), (Vec::new(), false));
     }
 
     #[test]

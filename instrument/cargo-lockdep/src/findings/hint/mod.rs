@@ -8,6 +8,7 @@
 
 use lockdep_report::advice::{Advice, General, Scope};
 use lockdep_report::model::{Frame, Place, Report};
+use lockdep_report::note::Note;
 use lockdep_report::render::index_of_column;
 use lockdep_validator::Code;
 
@@ -38,7 +39,9 @@ pub(crate) fn add(report: &mut Report, sources: &Sources) {
         was_read = true;
         advice.push(Advice::MacroOfBoth { site: bare(site) });
     }
-    advice.extend(under_guard(report, sources));
+    if let Some(call) = call_of_holder(report, sources) {
+        advice.extend(under_guard(report, call));
+    }
     if let Some(kept) = wrapper::earlier_call(report, sources) {
         was_read = true;
         // It names the line of the wrapper.
@@ -102,9 +105,9 @@ fn macro_of_both<'a>(report: &'a Report, sources: &Sources) -> Option<&'a Place>
     (text.starts_with("#[") || is_call).then_some(&held.site)
 }
 
-/// The call that is made under a guard and comes back to its lock, where no stack of the first acquisition tells it: the next
-/// line below the acquisition, in the same function, that is on the stack of the second.
-fn under_guard(report: &Report, sources: &Sources) -> Option<Advice> {
+/// The frame of the function that holds, by its index in the stack of the second acquisition, where no stack of the first one
+/// tells it: the next line below the acquisition, in the same function.
+fn call_of_holder(report: &Report, sources: &Sources) -> Option<usize> {
     let (held, wanted) = report.conflict.as_ref().zip(report.subject.as_ref())?;
     if !is_recursion(report) || !held.frames.is_empty() {
         return None;
@@ -114,8 +117,21 @@ fn under_guard(report: &Report, sources: &Sources) -> Option<Advice> {
     let (index, frame) = below.min_by_key(|(_, frame)| frame.line)?;
     let lines = sources.lines(&held.site.file)?;
     let between = lines.get(held.site.line as usize..frame.line as usize)?;
-    (!between.iter().any(|line| begins_function(line)))
-        .then(|| lockdep_report::under_guard::of_call(&held.class, &wanted.frames, index))
+    (!between.iter().any(|line| begins_function(line))).then_some(index)
+}
+
+/// Gives the report the stack of the holder, and advice about the call that it makes under its guard.
+fn under_guard(report: &mut Report, call: usize) -> Option<Advice> {
+    let (held, wanted) = report.conflict.as_mut().zip(report.subject.as_ref())?;
+    let holder = &wanted.frames[call];
+    let Place { line, column, .. } = held.site;
+    held.site.function = Some(holder.function.clone());
+    held.frames = std::iter::once(Frame { line, column, ..holder.clone() })
+        .chain(wanted.frames[call + 1..].iter().cloned())
+        .collect();
+    held.exact = wanted.exact;
+    report.notes.retain(|note| !matches!(note, Note::PathNotRecorded { .. }));
+    Some(lockdep_report::under_guard::of_call(&held.class, &wanted.frames, call))
 }
 
 /// Whether the report is about a lock that its thread holds already.

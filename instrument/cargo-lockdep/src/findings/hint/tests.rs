@@ -167,6 +167,10 @@ fn recursion(text: &str, wanted: &[(&str, u32)]) -> Vec<String> {
     report.subject = Some(lock(frames[0].line, frames));
     add(&mut report, &Sources::new(vec![folder.clone()]));
     std::fs::remove_dir_all(folder).expect("ours");
+    // Where the function that holds is known, its stack is known as well.
+    let is_known = report.help.iter().any(|help| matches!(help, Advice::UnderCall { .. }));
+    let held = report.conflict.as_ref().expect("given");
+    assert_eq!(held.frames.first().map(|frame| frame.line), is_known.then_some(line), "{held:?}");
     report.help.iter().map(Advice::to_string).collect()
 }
 
