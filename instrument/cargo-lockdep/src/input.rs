@@ -1,12 +1,14 @@
 //! Reading what others wrote: regular files only, never waiting for one, and never more than there
-//! is room for.
+//! is room for. And where the user is.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
+
+use crate::error::{Error, Result};
 
 /// The longest text file that is read as a whole. Policies and order files have a few lines.
 const MAX_TEXT_BYTES: u64 = 64 << 20;
@@ -114,11 +116,20 @@ pub(crate) fn create_own(path: &Path) -> io::Result<File> {
     })
 }
 
+/// The directory in which the user is.
+///
+/// # Errors
+///
+/// If it no longer exists.
+pub(crate) fn current_directory() -> Result<PathBuf> {
+    std::env::current_dir().map_err(|error| Error::new(format_args!("the working directory: {error}")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn folder(name: &str) -> std::path::PathBuf {
+    fn folder(name: &str) -> PathBuf {
         let folder = std::env::temp_dir().join(format!("lockdep-input-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("a temporary directory");
         folder

@@ -152,6 +152,11 @@ impl Report {
     pub fn is_class_cycle(&self) -> bool {
         self.code == Code::CircularDependency && self.cycle.len() > 1
     }
+
+    /// Whether this is about a lock that its thread holds already.
+    pub fn is_recursion(&self) -> bool {
+        matches!(self.code.known(), Some(Code::Recursion | Code::RecursiveFairRead))
+    }
 }
 
 /// One dependency of a cycle.

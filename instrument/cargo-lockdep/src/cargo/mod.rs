@@ -1,6 +1,8 @@
 //! Cargo and rustc: the user's project and toolchain, the runtime that is built for them, and the call of cargo with it.
 
+pub(crate) mod command;
 mod config;
+pub(crate) mod metadata;
 pub(crate) mod package;
 pub(crate) mod program;
 mod project;

@@ -2,12 +2,10 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
-use serde::Deserialize;
-
+use crate::cargo::metadata::MetadataCall;
 use crate::cargo::toolchain::Toolchain;
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Error, Result};
 
 /// The options among cargo's arguments that change what we must do.
 #[derive(Clone, Debug, Default)]
@@ -74,41 +72,6 @@ pub(crate) struct Project {
     pub(crate) directories: Vec<PathBuf>,
 }
 
-#[derive(Deserialize)]
-struct Metadata {
-    target_directory: PathBuf,
-    workspace_root: PathBuf,
-    #[serde(default)]
-    packages: Vec<Package>,
-}
-
-#[derive(Deserialize)]
-struct Package {
-    manifest_path: PathBuf,
-    #[serde(default)]
-    dependencies: Vec<Dependency>,
-}
-
-#[derive(Deserialize)]
-struct Dependency {
-    path: Option<PathBuf>,
-}
-
-impl Metadata {
-    fn directories(&self) -> Vec<PathBuf> {
-        let packages = self.packages.iter();
-        let own = packages.clone().filter_map(|package| package.manifest_path.parent());
-        let others = packages.flat_map(|package| &package.dependencies).filter_map(|one| one.path.as_deref());
-        let mut all = vec![self.workspace_root.clone()];
-        for directory in own.chain(others) {
-            if !all.iter().any(|known| directory.starts_with(known)) {
-                all.push(directory.to_owned());
-            }
-        }
-        all
-    }
-}
-
 impl Project {
     /// The project that cargo would find in `directory` with these options.
     ///
@@ -119,22 +82,8 @@ impl Project {
         if toolchain.config.builds_std() {
             return Err(build_std());
         }
-        let mut cargo = toolchain.cargo_command();
-        cargo.args(["metadata", "--no-deps", "--format-version", "1"]).current_dir(directory);
-        if let Some(path) = &options.manifest_path {
-            cargo.arg("--manifest-path").arg(path);
-        }
-        let output = cargo
-            .stdin(Stdio::null())
-            .stderr(Stdio::inherit())
-            .output()
-            .context(|| toolchain.cargo.display().to_string())?;
-        if !output.status.success() {
-            // Cargo's own message is on stderr already, and it is the better one.
-            return Err(Error::already_told(crate::exit::USAGE));
-        }
-        let metadata: Metadata =
-            serde_json::from_slice(&output.stdout).context(|| "cargo metadata".to_owned())?;
+        let call = MetadataCall { directory, manifest_path: options.manifest_path.as_deref(), graph: None };
+        let metadata = call.read(toolchain)?;
         let target_directory = match &options.target_dir {
             Some(given) => directory.join(given),
             None => metadata.target_directory.clone(),

@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::cargo::command::CargoCommand;
 use crate::cargo::project::{CargoOptions, Project};
-use crate::cargo::runtime::Runtime;
+use crate::cargo::runtime::{self, Runtime};
 use crate::cargo::toolchain::Toolchain;
 use crate::cargo::wrapper;
-use crate::command::wrapped::{CargoCommand, WatchArgs};
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Context as _, Result};
 use crate::output::say;
 use crate::source::Places;
+use crate::watch::args::WatchArgs;
 use crate::watch::{self, Verdict, Watch};
 use crate::{exit, input, records};
 
@@ -85,9 +86,9 @@ impl Session {
         options: &CargoOptions,
     ) -> Result<Self> {
         let Project { target, base, workspace_root, directories } = project;
-        let runtime = Runtime::ready(&base, &toolchain, &target, options.offline)?;
+        let runtime = runtime::ready(&base, &toolchain, &target, options.offline)?;
         let directory = directory.to_owned();
-        let given_from = current_directory()?;
+        let given_from = input::current_directory()?;
         let manifest_path = options.manifest_path.clone();
         let is_coloured = toolchain.config.is_coloured(options.color.as_deref());
         Ok(Self {
@@ -365,15 +366,6 @@ fn command_line(command: CargoCommand, cargo_args: &[OsString], target: &str) ->
 
 fn is_assigned(option: &OsStr, name: &str) -> bool {
     option.as_encoded_bytes().starts_with(name.as_bytes())
-}
-
-/// The directory in which the user is.
-///
-/// # Errors
-///
-/// If it no longer exists.
-pub(crate) fn current_directory() -> Result<PathBuf> {
-    std::env::current_dir().map_err(|error| Error::new(format_args!("the working directory: {error}")))
 }
 
 #[cfg(test)]

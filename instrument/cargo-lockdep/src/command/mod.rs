@@ -3,20 +3,21 @@
 mod explain;
 mod order;
 mod replay;
-pub(crate) mod report;
-pub(crate) mod stat;
+mod report;
+mod stat;
 mod try_crate;
-pub(crate) mod wrapped;
+mod wrapped;
 
 use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
 
+use crate::cargo::command::CargoCommand;
 use crate::error::Result;
 use crate::output::{print, show};
 use crate::{exit, printable};
 
-use wrapped::{CargoCommand, WrappedArgs};
+use wrapped::WrappedArgs;
 
 /// Validate the lock order of a program and of everything it depends on, from one ordinary run.
 #[derive(Debug, Parser)]

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use clap::Args;
 use lockdep_report::lock_order::LockOrder;
 
-use crate::command::report;
 use crate::error::{Context as _, Error, Result};
 use crate::findings::order;
 use crate::output::{print, say};
@@ -48,7 +47,7 @@ pub(crate) fn run(args: &OrderArgs) -> Result<u8> {
     };
     let name = args.file.display().to_string();
     let known = LockOrder::parse(old.as_deref().unwrap_or_default()).context(|| name.clone())?;
-    let union = records::read(&report::record_paths(&args.records)?)?;
+    let union = records::read(&records::paths(&args.records)?)?;
     for problem in union.problems.iter().filter(|problem| problem.loses_data()).take(12) {
         say(format_args!("warning: {problem}"));
     }

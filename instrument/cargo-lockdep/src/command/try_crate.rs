@@ -3,18 +3,19 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use clap::Args;
-use serde::Deserialize;
 
+use crate::cargo::command::CargoCommand;
+use crate::cargo::metadata::{Graph, MetadataCall, Package};
 use crate::cargo::package;
 use crate::cargo::program;
-use crate::cargo::session::{self, Session};
+use crate::cargo::session::Session;
 use crate::cargo::toolchain::Toolchain;
-use crate::command::wrapped::{CargoCommand, WatchArgs};
 use crate::error::{Context as _, Error, Result};
+use crate::input;
 use crate::output::say;
+use crate::watch::args::WatchArgs;
 
 /// The arguments of `try`.
 #[derive(Debug, Args)]
@@ -96,7 +97,7 @@ const SCRATCH: &str = "cargo-lockdep-try";
 /// If the crate or version does not exist or cannot be fetched; cargo's message is on stderr then.
 pub(crate) fn run(args: &TryArgs) -> Result<u8> {
     let spec = Spec::parse(&args.spec)?;
-    let toolchain = Toolchain::in_directory(&session::current_directory()?)?;
+    let toolchain = Toolchain::in_directory(&input::current_directory()?)?;
     let base = base_directory()?;
     let published = fetch(&spec, &base, &toolchain, &args.cargo_args)?;
     let directory = base.join("try").join(format!("{}-{}", published.name, published.version));
@@ -121,20 +122,11 @@ fn give_up_lost_versions(directory: &Path, toolchain: &Toolchain, is_offline: bo
     if !lock.exists() {
         return None;
     }
-    let mut cargo = toolchain.cargo_command();
-    cargo.args(["metadata", "--format-version", "1", "--filter-platform", &toolchain.host]);
-    if is_offline {
-        cargo.arg("--offline");
-    }
+    let call = MetadataCall { directory, manifest_path: None, graph: Some(Graph { is_offline }) };
     // A cargo that does not start is reported where its work is needed.
-    let output = cargo.current_dir(directory).stdin(Stdio::null()).output().ok()?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    let is_lost = said.contains("(locked to ");
-    if output.status.success() || !is_lost {
-        return None;
-    }
+    let said = call.complaint(toolchain)?;
+    let reason = said.lines().find(|line| line.contains("(locked to "))?;
     fs::remove_file(&lock).ok()?;
-    let reason = said.lines().find(|line| line.contains("(locked to ")).unwrap_or_default();
     let reason = reason.trim_start_matches("error: ");
     Some(format!(
         "a version in its published lock file is no longer available ({reason}), so its dependencies are resolved anew"
@@ -162,8 +154,8 @@ fn base_in(target: Option<PathBuf>, cache: Option<PathBuf>, home: Option<PathBuf
     cache.or(home).map(|cache| cache.join("cargo-lockdep"))
 }
 
-/// A package of `cargo metadata`.
-#[derive(Debug, Deserialize)]
+/// A package that cargo has fetched.
+#[derive(Debug)]
 struct Published {
     name: String,
     version: String,
@@ -175,29 +167,6 @@ impl Published {
         let folder = self.manifest_path.parent().map(Path::to_owned);
         folder.ok_or_else(|| Error::new(format_args!("{} is in no folder", self.manifest_path.display())))
     }
-}
-
-#[derive(Deserialize)]
-struct Metadata {
-    packages: Vec<Published>,
-    resolve: Resolve,
-}
-
-#[derive(Deserialize)]
-struct Resolve {
-    nodes: Vec<Node>,
-    root: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Node {
-    id: String,
-    deps: Vec<NodeDependency>,
-}
-
-#[derive(Deserialize)]
-struct NodeDependency {
-    pkg: String,
 }
 
 /// Lets cargo fetch the crate: a throw-away package depends on it, and cargo says where the sources came to lie.
@@ -229,29 +198,11 @@ fn fetch_into(
     if let Some(lock) = spec.lock_file() {
         write("Cargo.lock", &lock)?;
     }
-    let mut cargo = toolchain.cargo_command();
-    cargo.args(["metadata", "--format-version", "1", "--filter-platform", &toolchain.host]);
-    if is_offline(cargo_args) {
-        cargo.arg("--offline");
-    }
-    let output = cargo
-        .current_dir(scratch)
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .context(|| toolchain.cargo.display().to_string())?;
-    if !output.status.success() {
-        return Err(Error::already_told(crate::exit::USAGE));
-    }
-    let metadata: Metadata =
-        serde_json::from_slice(&output.stdout).context(|| "cargo metadata".to_owned())?;
-    // Another version of the crate may be among its dependencies: the one that the root depends on is meant.
-    let root = metadata.resolve.root.unwrap_or_default();
-    let wanted = metadata.resolve.nodes.into_iter().find(|node| node.id == root);
-    let wanted = wanted.and_then(|node| node.deps.into_iter().next()).map(|dep| dep.pkg).unwrap_or_default();
-    let is_wanted = |package: &Published| package.name == *name && wanted.contains(&package.version);
-    if let Some(library) = metadata.packages.into_iter().find(is_wanted) {
-        return Ok(library);
+    let graph = Some(Graph { is_offline: is_offline(cargo_args) });
+    let metadata = MetadataCall { directory: scratch, manifest_path: None, graph }.read(toolchain)?;
+    if let Some(library) = metadata.dependency_of_root(name) {
+        let Package { name, version, manifest_path, .. } = library;
+        return Ok(Published { name, version, manifest_path });
     }
     let lock = fs::read_to_string(scratch.join("Cargo.lock")).unwrap_or_default();
     let (version, manifest_path) = program::find(&lock, SCRATCH, name)

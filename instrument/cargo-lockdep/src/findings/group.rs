@@ -10,7 +10,7 @@ use lockdep_report::model::Report;
 use petgraph::unionfind::UnionFind;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::render::Finding;
+use super::finding::{Finding, Membership};
 
 /// The classes of a report by which it belongs to others, by hash: those of a cycle. A report without any stands alone.
 pub(crate) fn classes(report: &Report) -> Vec<&str> {
@@ -46,16 +46,6 @@ pub(crate) fn numbers<M: Eq + Hash>(reports: &[(Vec<&str>, M)]) -> Vec<usize> {
             None => new_group(),
         })
         .collect()
-}
-
-/// The group of a report, which has others in it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Membership {
-    /// The number of the report that stands for the group.
-    head: usize,
-    is_head: bool,
-    /// The fingerprint of that report, which others of the group may share.
-    pub(crate) fingerprint: String,
 }
 
 /// Marks each cycle with the report that stands for its group, where the group has several. `reports` are sorted,

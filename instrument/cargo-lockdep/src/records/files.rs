@@ -1,7 +1,7 @@
 //! Finding records and streaming their lines.
 
 use std::fs;
-use std::io::BufReader;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -9,13 +9,29 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lockdep_report::record::{Record, SCHEMA};
 
 use super::Union;
-use super::foreign;
 use super::problem::{Problem, ProblemKind};
+use super::reader::{Reached, RecordReader};
 use crate::error::{Context as _, Error, Result};
-use crate::input;
 
 /// How deep records are looked for: CI keeps the directories of several jobs in one.
 const MAX_DEPTH: usize = 8;
+
+/// The directories to read: the given ones, or that of `LOCKDEP_DIR`.
+///
+/// # Errors
+///
+/// If neither is there.
+pub(crate) fn paths(given: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    if !given.is_empty() {
+        return Ok(given.to_vec());
+    }
+    match std::env::var_os("LOCKDEP_DIR").filter(|value| !value.is_empty()) {
+        Some(directory) => Ok(vec![directory.into()]),
+        None => Err(Error::new(
+            "no run records given: pass their directories, or set LOCKDEP_DIR (`cargo lockdep test` prints where it wrote them)",
+        )),
+    }
+}
 
 /// Every record below `paths`, sorted so that two runs of us say the same.
 ///
@@ -64,42 +80,37 @@ fn walk(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> std::io::Re
 
 /// Streams one record into `union`.
 pub(super) fn read_into(union: &mut Union, path: &Path, progress: &Progress) {
-    let file = match input::open(path) {
+    let mut reader = RecordReader::new(path.to_owned());
+    let file = match reader.open() {
         Ok(file) => file,
         Err(error) => return union.problem(path, ProblemKind::Unreadable(error.to_string())),
     };
-    let mut reader = BufReader::with_capacity(1 << 18, file);
-    let mut line = Vec::new();
     let mut malformed: Option<(usize, usize, String)> = None;
+    let mut newer = None;
     union.begin(path);
-    for number in 1.. {
-        match input::read_line(&mut reader, &mut line) {
-            Ok(0) => break,
-            Ok(n_bytes) => progress.advance(n_bytes),
-            Err(error) => {
-                union.problem(path, ProblemKind::Unreadable(error.to_string()));
-                break;
-            }
-        }
-        if !line.ends_with(b"\n") {
-            union.problem(path, ProblemKind::Cut);
-            break;
-        }
-        if line.trim_ascii().is_empty() {
-            continue;
-        }
-        match foreign::parse_line(&line) {
+    let reached = reader.read(file, |line| {
+        progress.advance(line.n_bytes);
+        match line.record {
             Ok(Record::Run(run)) if run.schema > SCHEMA => {
-                union.problem(path, ProblemKind::Newer { schema: run.schema });
-                union.abandon();
-                return;
+                newer = Some(run.schema);
+                return ControlFlow::Break(());
             }
             Ok(record) => union.take(record),
             Err(error) => {
-                let (n_lines, ..) = malformed.get_or_insert_with(|| (0, number, error.to_string()));
+                let (n_lines, ..) = malformed.get_or_insert_with(|| (0, line.number, error.to_string()));
                 *n_lines += 1;
             }
         }
+        ControlFlow::Continue(())
+    });
+    if let Some(schema) = newer {
+        union.problem(path, ProblemKind::Newer { schema });
+        return union.abandon();
+    }
+    match reached {
+        Ok(Reached::CutLine) => union.problem(path, ProblemKind::Cut),
+        Ok(Reached::End | Reached::Stopped) => {}
+        Err(error) => union.problem(path, ProblemKind::Unreadable(error.to_string())),
     }
     if let Some((n_lines, first, why)) = malformed {
         union.problem(path, ProblemKind::Malformed { n_lines, first, why });

@@ -13,7 +13,7 @@ use crate::printable;
 /// # Errors
 ///
 /// As [`Record::parse_line`].
-pub(crate) fn parse_line(line: &[u8]) -> Result<Record, RecordError> {
+pub(super) fn parse_line(line: &[u8]) -> Result<Record, RecordError> {
     if !may_hold_unprintable(line) {
         return Record::parse_line(line);
     }

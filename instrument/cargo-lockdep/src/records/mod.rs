@@ -6,6 +6,7 @@ pub(crate) mod labels;
 pub(crate) mod ledger;
 mod not_seen;
 mod problem;
+pub(crate) mod reader;
 mod recheck;
 mod union;
 
@@ -21,10 +22,10 @@ use crate::error::Result;
 
 use problem::ProblemKind;
 
-pub(crate) use foreign::parse_line;
+pub(crate) use files::paths;
 pub(crate) use not_seen::note as note_not_seen;
 pub(crate) use recheck::recheck;
-pub(crate) use union::Union;
+pub(crate) use union::{JoinedReport, Union};
 
 /// Reads every record below `paths` and joins them; a progress bar appears if that takes longer than a second.
 ///

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Findings;
 use super::graph::Drawn;
+use crate::findings::Findings;
 
 /// The graph in the DOT language.
 pub(super) fn render(found: &Findings<'_>) -> String {

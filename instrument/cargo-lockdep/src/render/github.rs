@@ -2,7 +2,8 @@
 
 use lockdep_validator::Level;
 
-use super::{Findings, message, places};
+use super::places::{message, places};
+use crate::findings::Findings;
 use crate::findings::policy::Judgement;
 
 /// One annotation a place: the report at its main place, a notice at each other one.

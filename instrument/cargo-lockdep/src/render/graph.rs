@@ -6,7 +6,7 @@ use lockdep_validator::{ClassHash, Code};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 
-use super::Findings;
+use crate::findings::Findings;
 use crate::records::labels::{Labels, crate_of};
 
 /// A class as a node.

@@ -8,12 +8,13 @@ use minijinja::{AutoEscape, Environment, HtmlEscape, Value};
 use serde::Serialize;
 
 use super::graph::Drawn;
-use super::{Finding, Findings, svg};
-use crate::command::stat::{duration, rows, sparkline};
+use super::svg;
+use crate::findings::contention::{duration, rows, sparkline};
 use crate::findings::coverage::Coverage;
 use crate::findings::group::Group;
 use crate::findings::policy::Judgement;
 use crate::findings::repair::Change;
+use crate::findings::{Finding, Findings};
 use crate::source::Sources;
 
 const TEMPLATE: &str = include_str!("page/page.html");
@@ -323,7 +324,7 @@ struct StatLine {
 }
 
 fn stats(found: &Findings<'_>) -> Vec<StatLine> {
-    let line = |row: crate::command::stat::Row| StatLine {
+    let line = |row: crate::findings::contention::Row| StatLine {
         n_acquisitions: row.n_acquisitions,
         n_contentions: row.n_contentions,
         wait_ns: row.wait.total_ns,

@@ -2,7 +2,8 @@
 
 use quick_junit::{NonSuccessKind, Report as Xml, TestCase, TestCaseStatus, TestSuite};
 
-use super::{Findings, message};
+use super::places::message;
+use crate::findings::Findings;
 use lockdep_report::render::{TextOptions, text};
 
 use crate::findings::policy::Judgement;

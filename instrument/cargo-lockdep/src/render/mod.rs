@@ -1,10 +1,12 @@
 //! Everything that was found, in every format. Each is a pure function of [`Findings`] and the source text.
 
 mod dot;
+pub(crate) mod format;
 mod github;
 mod graph;
 mod html;
 mod junit;
+mod places;
 mod rustc;
 mod sarif;
 mod svg;
@@ -16,82 +18,15 @@ mod page_tests;
 #[cfg(test)]
 mod tests;
 
-use lockdep_report::model::{Place, Report};
 use lockdep_report::render::{Styles, TextOptions, json_line, text};
-use lockdep_validator::Level;
 
-use crate::command::report::ReportFormat;
-use crate::count::counted;
+use format::ReportFormat;
+
 use crate::findings::coverage::Coverage;
-use crate::findings::group::{self, Group, Membership};
+use crate::findings::group::Group;
 use crate::findings::policy::{Judgement, excepted_line};
-use crate::findings::repair::Repair;
+use crate::findings::{Finding, Findings};
 use crate::printable;
-use crate::records::Union;
-use crate::source::Sources;
-
-/// Everything that was found.
-#[derive(Debug)]
-pub(crate) struct Findings<'a> {
-    pub(crate) union: &'a Union,
-    pub(crate) sources: &'a Sources,
-    /// Surest first.
-    pub(crate) reports: Vec<Finding>,
-    pub(crate) repair: Repair,
-    pub(crate) coverage: Coverage,
-    /// Whether reports about the same classes are each shown in full.
-    pub(crate) shows_all: bool,
-}
-
-/// One report, who made it, and what it means.
-#[derive(Debug)]
-pub(crate) struct Finding {
-    pub(crate) report: Report,
-    /// The processes that made it; empty if only all of them together show it.
-    pub(crate) runs: Vec<String>,
-    pub(crate) judgement: Judgement,
-    /// Its group, if it is about the same classes as others.
-    pub(crate) group: Option<Membership>,
-}
-
-impl Findings<'_> {
-    /// The reports as they are shown to people.
-    pub(crate) fn groups(&self) -> Vec<Group<'_>> {
-        if self.shows_all {
-            self.reports.iter().map(|head| Group { head, folded: Vec::new() }).collect()
-        } else {
-            group::folded(&self.reports)
-        }
-    }
-
-    /// What was found, in one line.
-    pub(crate) fn summary(&self) -> String {
-        let count = |level| self.reports.iter().filter(|found| found.report.level == level).count();
-        let n_excepted =
-            self.reports.iter().filter(|found| matches!(found.judgement, Judgement::Excepted(_))).count();
-        let n_joined = self.reports.iter().filter(|found| found.runs.is_empty()).count();
-        let counters = self.union.counters();
-        let n_groups = group::folded(&self.reports).len();
-        let groups = if n_groups == self.reports.len() {
-            String::new()
-        } else {
-            format!(" in {}", counted(n_groups, "group", "groups"))
-        };
-        let found = [(Level::Error, "errors"), (Level::Warning, "warnings"), (Level::Note, "notes")]
-            .map(|(level, many)| counted(count(level), level.as_str(), many));
-        format!(
-            "{}, {}, {}: {}{groups} ({n_joined} seen only by joining, {n_excepted} excepted); {}, {} never acquired, {} dropped, {} unseen",
-            counted(self.union.runs.len(), "process", "processes"),
-            counted(counters.classes, "class", "classes"),
-            counted(counters.dependencies, "dependency", "dependencies"),
-            found.join(", "),
-            counted(self.coverage.leaves.len(), "leaf class", "leaf classes"),
-            counted(self.coverage.never_ran.len(), "lock", "locks"),
-            counters.dropped,
-            counters.unseen,
-        )
-    }
-}
 
 /// The whole, in one format.
 pub(crate) fn render(format: ReportFormat, found: &Findings<'_>) -> String {
@@ -241,31 +176,6 @@ fn coverage_text(coverage: &Coverage) -> String {
         let n = coverage.n_alone;
         let (classes, were) = if n == 1 { ("class", "was") } else { ("classes", "were") };
         out.push_str(&format!("coverage: {n} more {classes} {were} only taken alone: nothing was held, nothing was taken under them\n"));
-    }
-    out
-}
-
-/// The place that a tool should point at, and the others with what happens there.
-fn places(report: &Report) -> (Place, Vec<(Place, String)>) {
-    let snippets = lockdep_report::render::snippets(report);
-    let labels: Vec<_> = snippets.into_iter().flat_map(|snippet| snippet.labels).collect();
-    let primary = labels.iter().position(|label| label.primary && label.place.is_known()).unwrap_or(0);
-    let main = labels.get(primary).map_or_else(Place::default, |label| label.place.clone());
-    let others = labels
-        .into_iter()
-        .enumerate()
-        .filter(|(index, label)| *index != primary && label.place.is_known())
-        .map(|(_, label)| (label.place, label.text))
-        .collect();
-    (main, others)
-}
-
-/// What is said at the place of [`places`], title first, then notes and advice.
-fn message(report: &Report) -> String {
-    let mut out = report.title.clone();
-    let notes = report.notes.iter().map(|note| ("note", note.to_string()));
-    for (word, sentence) in notes.chain(report.help.iter().map(|help| ("help", help.to_string()))) {
-        out.push_str(&format!("\n{word}: {sentence}"));
     }
     out
 }

@@ -4,7 +4,8 @@ use lockdep_report::model::Place;
 use lockdep_report::render::{TextOptions, index_of_column, text};
 use serde_json::{Value, json};
 
-use super::{Findings, places};
+use super::places::places;
+use crate::findings::Findings;
 use crate::findings::policy::Judgement;
 use crate::source::Sources;
 

@@ -4,9 +4,10 @@ use lockdep_report::model::Place;
 use lockdep_validator::Code;
 use serde_json::{Value, json};
 
-use super::{Findings, message, places};
+use super::places::{message, places};
 use crate::codes;
 use crate::findings::policy::Judgement;
+use crate::findings::{Finding, Findings};
 
 /// One run of the tool, a rule for each code, a result for each report.
 pub(super) fn render(found: &Findings<'_>) -> String {
@@ -40,7 +41,7 @@ pub(super) fn render(found: &Findings<'_>) -> String {
     text
 }
 
-fn result(one: &super::Finding) -> Value {
+fn result(one: &Finding) -> Value {
     let report = &one.report;
     let (main, others) = places(report);
     let index = report.code.known().and_then(|code| Code::ALL.into_iter().position(|known| known == code));

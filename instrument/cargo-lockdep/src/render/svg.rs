@@ -2,7 +2,7 @@
 
 use lockdep_report::model::Report;
 
-use super::Findings;
+use crate::findings::Findings;
 
 /// The surest cycle that was found, as a picture of its own.
 pub(super) fn render(found: &Findings<'_>) -> String {

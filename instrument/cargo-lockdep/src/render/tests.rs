@@ -3,9 +3,13 @@
 use lockdep_report::advice::Advice;
 use lockdep_report::record::Record;
 
+use lockdep_report::model::Report;
+
 use super::*;
 use crate::findings::policy::{self, Policy};
-use crate::records::fixture;
+use crate::findings::repair::Repair;
+use crate::records::{Union, fixture};
+use crate::source::Sources;
 
 fn with_findings<T>(check: impl FnOnce(&Findings<'_>) -> T) -> T {
     with_findings_of(fixture::union(), check)
@@ -14,20 +18,7 @@ fn with_findings<T>(check: impl FnOnce(&Findings<'_>) -> T) -> T {
 pub(super) fn with_findings_of<T>(mut union: Union, check: impl FnOnce(&Findings<'_>) -> T) -> T {
     crate::records::recheck(&mut union, &|_| false);
     let sources = Sources::default();
-    let mut reports = union
-        .reports
-        .values()
-        .map(|joined| Finding {
-            report: joined.report.clone(),
-            runs: joined.runs.iter().map(|&run| union.run_label(run)).collect(),
-            judgement: Policy::default().judge(&joined.report, policy::today()),
-            group: None,
-        })
-        .collect::<Vec<_>>();
-    group::mark(&mut reports);
-    let repair = crate::findings::repair::smallest_repair(reports.iter().map(|one| &one.report));
-    let coverage = crate::findings::coverage::measure(&union, &sources);
-    check(&Findings { union: &union, sources: &sources, reports, repair, coverage, shows_all: false })
+    check(&Findings::gather(&union, &sources, &mut Policy::default(), policy::today(), false))
 }
 
 pub(super) fn rendered(format: ReportFormat) -> String {

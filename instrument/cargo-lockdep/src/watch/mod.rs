@@ -1,5 +1,6 @@
 //! Watching a run: reports are printed as the processes make them, and summed up in the end.
 
+pub(crate) mod args;
 mod ledger;
 mod printer;
 mod process;
@@ -12,18 +13,17 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::cargo::session;
-use crate::command::wrapped::WatchArgs;
 use crate::count::counted;
 use crate::error::Result;
-use crate::exit;
 use crate::findings::policy::Policy;
 use crate::output::say;
 use crate::records::ledger::{prepare as prepare_ledger, read as read_ledger};
 use crate::source::Places;
+use crate::{exit, input};
 
 pub(crate) use unseen::unseen_locks;
 
+use args::WatchArgs;
 use ledger::{Ledger, since};
 use printer::Printer;
 use process::{Ended, Limit, Signals};
@@ -112,7 +112,7 @@ impl<'a> Watch<'a> {
         is_coloured: Option<bool>,
     ) -> Result<Self> {
         // Exceptions lie where the user is, whichever directory the command runs in.
-        let policy = Policy::from_environment(&session::current_directory()?)?;
+        let policy = Policy::from_environment(&input::current_directory()?)?;
         let printer = Printer::open(args, is_coloured)?;
         prepare_ledger(records)?;
         let signals = Signals::watch();

@@ -6,8 +6,8 @@ use std::io::{self, IsTerminal as _, Write};
 use lockdep_report::render::{Styles, TextOptions, brief, json_line, text};
 use lockdep_report::told::Told;
 
+use super::args::{WatchArgs, WatchFormat};
 use super::tail::NewReport;
-use crate::command::wrapped::{Format, WatchArgs};
 use crate::error::{Context as _, Result};
 use crate::findings::policy::{Judgement, excepted_line};
 use crate::printable;
@@ -19,7 +19,7 @@ const IN_FULL: &str = "`cargo lockdep report --all`";
 pub(super) struct Printer {
     out: Box<dyn Write>,
     name: String,
-    format: Format,
+    format: WatchFormat,
     options: TextOptions,
     told: Told,
 }
@@ -55,16 +55,16 @@ impl Printer {
     pub(super) fn print(&mut self, new: &NewReport) -> Result<()> {
         // With colours it goes to a terminal, which obeys no line.
         let printed = |text: String, is_plain: bool| if is_plain { printable::lines(&text) } else { text };
-        let text = match (self.format, &new.judgement) {
-            (Format::Json, _) => printable::json(&json_line(&new.report)).into_owned(),
-            (Format::Text, Judgement::Excepted(reason)) => {
-                printed(format!("lockdep: {}\n", excepted_line(&new.report, reason)), true)
+        let text = match (self.format, &new.finding.judgement) {
+            (WatchFormat::Json, _) => printable::json(&json_line(&new.finding.report)).into_owned(),
+            (WatchFormat::Text, Judgement::Excepted(reason)) => {
+                printed(format!("lockdep: {}\n", excepted_line(&new.finding.report, reason)), true)
             }
-            (Format::Text, judgement) => {
+            (WatchFormat::Text, judgement) => {
                 let is_denied = *judgement == Judgement::Denied;
-                let text = match self.told.note(&new.report, is_denied) {
-                    Some(earlier) => brief(&new.report, &earlier, IN_FULL, &self.options),
-                    None => text(&new.report, &self.options, &*new.sources),
+                let text = match self.told.note(&new.finding.report, is_denied) {
+                    Some(earlier) => brief(&new.finding.report, &earlier, IN_FULL, &self.options),
+                    None => text(&new.finding.report, &self.options, &*new.sources),
                 };
                 let text = format!("lockdep: {}\n{}\n\n", new.origin, text.trim_end());
                 printed(text, self.options.styles == Styles::PLAIN)

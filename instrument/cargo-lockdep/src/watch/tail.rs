@@ -2,45 +2,45 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use lockdep_report::model::Report;
 use lockdep_report::record::Record;
 use rustc_hash::FxHashSet;
 
 use super::tally::{Taken, Tally};
-use crate::command::report;
-use crate::findings::hint;
-use crate::findings::ownership;
 use crate::findings::policy::{self, Day, Judgement, Policy};
+use crate::findings::{self, Finding};
 use crate::output::say;
+use crate::records::reader::RecordReader;
 use crate::source::{Places, Sources};
-use crate::{input, records};
 
-/// How much of one record is read at once; more than its longest line.
-const MAX_CHUNK_BYTES: u64 = 4 * input::MAX_LINE_BYTES;
+/// How much of one record is read before the run is looked after again.
+const MAX_BYTES_AT_ONCE: usize = 64 << 20;
 
 /// A report that is new, or whose level rose.
 #[derive(Debug)]
 pub(super) struct NewReport {
-    pub(super) report: Report,
-    pub(super) judgement: Judgement,
+    pub(super) finding: Finding,
     /// The process that made it, or how it came about otherwise.
     pub(super) origin: String,
     pub(super) sources: Rc<Sources>,
 }
 
 /// The record of one process, as far as it was read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Follow {
-    /// Where the first line begins that is not complete yet.
-    offset: u64,
+    reader: RecordReader,
     label: String,
     sources: Rc<Sources>,
-    /// Whether a line is longer than any can be: what follows is not read.
-    is_given_up: bool,
+}
+
+impl Follow {
+    fn new(path: &Path) -> Self {
+        Self { reader: RecordReader::new(path.to_owned()), label: String::new(), sources: Rc::default() }
+    }
 }
 
 /// Follows every record in a directory.
@@ -87,41 +87,38 @@ impl<'w> Tail<'w> {
 
     /// What was reported since the last call.
     pub(super) fn poll(&mut self) -> Vec<NewReport> {
+        let Self { directory, older, followed, places, policy, today, told, tally } = self;
         let mut news = Vec::new();
-        for path in record_files(&self.directory).filter(|path| !self.older.contains(path)) {
-            let follow = self.followed.entry(path.clone()).or_default();
+        for path in record_files(directory).filter(|path| !older.contains(path)) {
+            let follow = followed.entry(path).or_insert_with_key(|path| Follow::new(path));
+            let Follow { reader, label, sources } = follow;
             // A record that cannot be read now is tried again next time.
-            let Ok(text) = read_from(&path, follow) else {
-                continue;
-            };
-            let end = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-            if end == 0 && text.len() as u64 >= input::MAX_LINE_BYTES {
-                follow.is_given_up = true;
-                self.tally.n_unreadable += 1;
-            }
-            follow.offset += end as u64;
-            for line in text[..end].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-                match records::parse_line(line) {
+            let Ok(file) = reader.open() else { continue };
+            let mut n_bytes = 0;
+            let reached = reader.read(file, |line| {
+                match line.record {
                     Ok(Record::Run(run)) => {
-                        self.tally.n_processes += 1;
-                        follow.label = run.label();
+                        tally.n_processes += 1;
+                        *label = run.label();
                         let roots = [PathBuf::from(&run.source_root), PathBuf::from(&run.directory)];
                         let roots = roots.into_iter().filter(|root| !root.as_os_str().is_empty());
-                        follow.sources = Rc::new(Sources::of(self.places.clone(), roots.collect()));
+                        *sources = Rc::new(Sources::of(places.clone(), roots.collect()));
                     }
-                    Ok(Record::Report(mut report)) => {
-                        let sources = Rc::clone(&follow.sources);
-                        ownership::lower(&mut report, &sources);
-                        let judgement = self.policy.judge(&report, self.today);
-                        if is_news(&mut self.tally, self.told, &report, &judgement) {
-                            hint::add(&mut report, &sources);
-                            let origin = format!("in {}", follow.label);
-                            news.push(NewReport { report: *report, judgement, origin, sources });
+                    Ok(Record::Report(report)) => {
+                        let finding = findings::enrich(*report, sources, policy, *today);
+                        if is_news(tally, *told, &finding) {
+                            let origin = format!("in {label}");
+                            news.push(NewReport { finding, origin, sources: Rc::clone(sources) });
                         }
                     }
-                    Ok(record) => self.tally.count(&record),
-                    Err(_) => self.tally.n_unreadable += 1,
+                    Ok(record) => tally.count(&record),
+                    Err(_) => tally.n_unreadable += 1,
                 }
+                n_bytes += line.n_bytes;
+                if n_bytes < MAX_BYTES_AT_ONCE { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
+            if reached.is_err_and(|error| error.kind() == io::ErrorKind::FileTooLarge) {
+                tally.n_unreadable += 1;
             }
         }
         news
@@ -134,21 +131,21 @@ impl<'w> Tail<'w> {
             return (self.tally, Vec::new());
         }
         let files: Vec<PathBuf> = self.followed.keys().cloned().collect();
-        let (reports, sources) = match report::joined(&files, self.places.clone()) {
-            Ok(joined) => joined,
+        let (union, sources) = match findings::read(&files, self.places.clone()) {
+            Ok(read) => read,
             // What the processes reported by themselves stands; the run is not undone by records that someone removed.
             Err(error) => {
                 say(format_args!("the records could not be joined: {error}"));
                 return (self.tally, Vec::new());
             }
         };
+        let findings = findings::of_union(&union, &sources, self.policy, self.today);
         let sources = Rc::new(sources);
         let mut news = Vec::new();
-        for report in reports {
-            let judgement = self.policy.judge(&report, self.today);
-            if is_news(&mut self.tally, self.told, &report, &judgement) {
+        for finding in findings {
+            if is_news(&mut self.tally, self.told, &finding) {
                 let origin = "no single process saw this; their records together show it".to_owned();
-                news.push(NewReport { report, judgement, origin, sources: Rc::clone(&sources) });
+                news.push(NewReport { finding, origin, sources: Rc::clone(&sources) });
             }
         }
         (self.tally, news)
@@ -156,8 +153,9 @@ impl<'w> Tail<'w> {
 }
 
 /// Whether the report is to be printed; it is counted in any case.
-fn is_news(tally: &mut Tally, told: Option<&Tally>, report: &Report, judgement: &Judgement) -> bool {
-    match tally.take(report, *judgement == Judgement::Denied) {
+fn is_news(tally: &mut Tally, told: Option<&Tally>, finding: &Finding) -> bool {
+    let report = &finding.report;
+    match tally.take(report, finding.judgement == Judgement::Denied) {
         Taken::Known => false,
         Taken::New => !told.is_some_and(|told| told.has(report)),
         // A second run is made for that.
@@ -168,17 +166,4 @@ fn is_news(tally: &mut Tally, told: Option<&Tally>, report: &Report, judgement: 
 fn record_files(directory: &Path) -> impl Iterator<Item = PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|ext| ext == "jsonl"))
-}
-
-fn read_from(path: &Path, follow: &Follow) -> std::io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    if follow.is_given_up {
-        return Ok(text);
-    }
-    let mut file = input::open(path)?;
-    if file.metadata()?.len() > follow.offset {
-        file.seek(SeekFrom::Start(follow.offset))?;
-        file.take(MAX_CHUNK_BYTES).read_to_end(&mut text)?;
-    }
-    Ok(text)
 }

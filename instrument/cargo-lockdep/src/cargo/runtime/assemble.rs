@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use super::{MANIFEST, Runtime, packed};
+use super::packed;
+use super::parts::{MANIFEST, Runtime};
 use crate::cargo::config::cargo_home;
 use crate::cargo::toolchain::Toolchain;
 use crate::error::{Context as _, Error, Result};

@@ -146,3 +146,9 @@ fn statement_rest(lines: &[String], index: usize, after: &str) -> String {
     }
     text
 }
+
+/// Whether a function may begin in a line.
+pub(super) fn begins_function(line: &str) -> bool {
+    let head = line.split("//").next().unwrap_or_default().split('(').next().unwrap_or_default();
+    head.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == "fn")
+}

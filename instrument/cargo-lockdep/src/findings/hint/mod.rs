@@ -10,9 +10,8 @@ use lockdep_report::advice::{Advice, General, Scope};
 use lockdep_report::model::{Frame, Place, Report};
 use lockdep_report::note::Note;
 use lockdep_report::render::index_of_column;
-use lockdep_validator::Code;
 
-use call::{Call, text_between, without_label};
+use call::{Call, begins_function, text_between, without_label};
 
 use crate::source::Sources;
 
@@ -109,7 +108,7 @@ fn macro_of_both<'a>(report: &'a Report, sources: &Sources) -> Option<&'a Place>
 /// tells it: the next line below the acquisition, in the same function.
 fn call_of_holder(report: &Report, sources: &Sources) -> Option<usize> {
     let (held, wanted) = report.conflict.as_ref().zip(report.subject.as_ref())?;
-    if !is_recursion(report) || !held.frames.is_empty() {
+    if !report.is_recursion() || !held.frames.is_empty() {
         return None;
     }
     let is_below = |frame: &Frame| frame.file == held.site.file && frame.line >= held.site.line;
@@ -134,20 +133,9 @@ fn under_guard(report: &mut Report, call: usize) -> Option<Advice> {
     Some(lockdep_report::under_guard::of_call(&held.class, &wanted.frames, call))
 }
 
-/// Whether the report is about a lock that its thread holds already.
-fn is_recursion(report: &Report) -> bool {
-    matches!(report.code.known(), Some(Code::Recursion | Code::RecursiveFairRead))
-}
-
 /// The place alone: advice names no caller.
 fn bare(place: &Place) -> Place {
     Place { function: None, caller: None, in_wrapper: false, ..place.clone() }
-}
-
-/// Whether a function may begin in a line.
-fn begins_function(line: &str) -> bool {
-    let head = line.split("//").next().unwrap_or_default().split('(').next().unwrap_or_default();
-    head.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == "fn")
 }
 
 /// Says so if the guard lives longer than the place where it is made suggests.

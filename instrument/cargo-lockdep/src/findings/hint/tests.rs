@@ -1,5 +1,7 @@
 //! What is said about sources that keep a guard alive, and about those that do not.
 
+use lockdep_validator::Code;
+
 use super::*;
 
 /// What is said of the first `lock()` in the text, which is held when the last one is taken.

@@ -6,8 +6,7 @@
 use lockdep_report::advice::Advice;
 use lockdep_report::model::{Frame, Place, Report};
 
-use super::call::Call;
-use super::{begins_function, is_recursion};
+use super::call::{Call, begins_function};
 use crate::source::Sources;
 
 /// How far above the second call the first is looked for.
@@ -19,7 +18,7 @@ pub(super) fn earlier_call(report: &Report, sources: &Sources) -> Option<Advice>
     let (first, second) = (&held.site, &wanted.site);
     let is_one_place = (&first.file, first.line, first.column) == (&second.file, second.line, second.column);
     let is_known = held.exact && !held.frames.is_empty();
-    if !is_recursion(report) || !is_one_place || is_known {
+    if !report.is_recursion() || !is_one_place || is_known {
         return None;
     }
     let mut frames = wanted.frames.iter();

@@ -4,8 +4,7 @@ use proc_macro2::LineColumn;
 use syn::visit::{self, Visit};
 use syn::{Block, Expr, Local, Member, Pat, ReturnType, Stmt};
 
-use super::LOCKS;
-use super::site::{Site, path_of, type_name};
+use super::site::{LOCKS, Site, path_of, type_name};
 
 /// Words of which one before the acquisition means that other threads may have the lock by then.
 const GIVING: [&str; 5] = ["spawn", "scope", "par", "start", "launch"];

@@ -21,9 +21,6 @@ mod site;
 #[cfg(test)]
 mod tests;
 
-/// The locks that lie where their field lies.
-const LOCKS: [&str; 4] = ["Mutex", "RwLock", "ReentrantMutex", "FairMutex"];
-
 /// Why no other thread can reach the lock of an acquisition.
 #[derive(PartialEq, Eq, Debug)]
 enum Reach {

@@ -3,8 +3,7 @@
 use syn::visit::Visit;
 use syn::{GenericArgument, PathArguments, Receiver, ReceiverKind, Type};
 
-use super::LOCKS;
-use super::site::{Site, type_name};
+use super::site::{LOCKS, Site, type_name};
 
 /// Words of which one in the method means that its object may be lent to other threads while it runs.
 const LENDING: [&str; 6] = ["spawn", "scope", "Scope", "join", "par_", "unsafe"];

@@ -5,6 +5,9 @@ use proc_macro2::LineColumn;
 use syn::visit::{self, Visit};
 use syn::{Block, Expr, ItemImpl, Member, Signature};
 
+/// The locks that lie where their field lies.
+pub(super) const LOCKS: [&str; 4] = ["Mutex", "RwLock", "ReentrantMutex", "FairMutex"];
+
 /// An acquisition as it stands in its source: `root.member.member.lock()`.
 #[derive(Clone)]
 pub(super) struct Site<'a> {
