@@ -22,6 +22,8 @@ struct Module {
     exported: Vec<(String, Vec<String>)>,
     /// The whole paths that it names.
     named: Vec<Vec<String>>,
+    /// The modules that it declares whose file is another package's (`#[path]`).
+    outside: BTreeSet<String>,
 }
 
 /// The files of one crate.
@@ -69,6 +71,9 @@ impl Crate {
         let (length, module) =
             (0..=path.len()).rev().find_map(|n| self.modules.get(&path[..n]).map(|module| (n, module)))?;
         let Some(name) = path.get(length) else { return Some(&module.file) };
+        if module.outside.contains(name) {
+            return None;
+        }
         if module.defined.contains(name) {
             return Some(&module.file);
         }
@@ -197,7 +202,14 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     }
 
     fn visit_item_mod(&mut self, item: &'ast ItemMod) {
-        let Some((_, items)) = &item.content else { return };
+        let Some((_, items)) = &item.content else {
+            let name = item.ident.to_string();
+            let file = [&*self.here, &[name.clone()]].concat();
+            if !self.paths.contains(&file) {
+                self.module.outside.insert(name);
+            }
+            return;
+        };
         self.here.push(item.ident.to_string());
         self.items(items);
         self.here.pop();

@@ -154,7 +154,7 @@ const CRATES: &[(&str, usize)] = &[
     ("instrument/lock_api/v0_4/src/", 0),
     ("instrument/lock_api/v0_5/src/", 0),
     ("instrument/once_cell/src/", 0),
-    ("vmalock/src/", 0),
+    ("vmalock/src/", 9),
     ("tests/src/", 0),
 ];
 

@@ -20,7 +20,6 @@ mod raw_taken;
 #[path = "../../../src/lock_api/seam_v0_4.rs"]
 mod seam;
 
-use common::event;
 pub use common::*;
 #[cfg(feature = "atomic_usize")]
 pub use raw::GetThreadId;

@@ -1,6 +1,8 @@
 //! What taking the raw mutex out of a mutex means: nothing that could be known, unless a condition variable does it.
 
-use super::{event, hook};
+use lockdep::hook::{self, LockInfo, LockMap};
+
+use super::common::event;
 
 /// Code outside the wrapper reached the raw mutex of `map`.
 ///
@@ -9,7 +11,7 @@ use super::{event, hook};
 /// is distinguished from all other callers by where the call is.
 #[track_caller]
 #[inline]
-pub(crate) fn raw_mutex_taken(map: &hook::LockMap, info: &hook::LockInfo) {
+pub(crate) fn raw_mutex_taken(map: &LockMap, info: &LockInfo) {
     if hook::is_on() {
         if is_parking_lot_condvar(core::panic::Location::caller().file()) {
             event::yielded(map, info, event::Want::EXCLUSIVE, || ());
