@@ -4,19 +4,18 @@ use std::panic::Location;
 
 use lockdep_validator::{LockId, Mode, Wait};
 
-use super::{AcquireOptions, ClassKey, CreationSite, Held, LockClassKey, LockInfo, LockRef, Slot, Verdict};
+use super::slot::KeyedSlot;
+use super::{AcquireOptions, ClassKey, CreationSite, Held, LockClassKey, LockInfo, LockRef, Verdict};
 use crate::runtime::event;
+use crate::runtime::identity::callers;
 use crate::runtime::process::state;
 
 /// The part of the validator that sits in each lock: its class key and a word for its id. Sixteen bytes.
 ///
 /// Every method is free of effects while validation is off. None changes the lock itself.
 #[derive(Debug)]
-#[repr(C)]
-pub struct LockMap<K: ClassKey = CreationSite> {
-    slot: Slot,
-    key: K,
-}
+#[repr(transparent)]
+pub struct LockMap<K: ClassKey = CreationSite>(KeyedSlot<K>);
 
 impl LockMap {
     /// A map whose class is the place of this call; pass `#[track_caller]` on to where the user writes `new`.
@@ -24,14 +23,14 @@ impl LockMap {
     #[inline]
     #[must_use]
     pub const fn new() -> Self {
-        Self { slot: Slot::empty(), key: CreationSite::caller() }
+        Self(KeyedSlot::new(CreationSite::caller()))
     }
 
     /// A map whose class is `site`, for constructors that cannot be called by the user directly.
     #[inline]
     #[must_use]
     pub const fn with_site(site: CreationSite) -> Self {
-        Self { slot: Slot::empty(), key: site }
+        Self(KeyedSlot::new(site))
     }
 
     /// A lock that a function of the library makes on somebody's behalf (`Arc::default`, `or_default`) carries the place of the
@@ -39,7 +38,10 @@ impl LockMap {
     /// called in a constant; needed by wrappers that implement `Default` or `From`.
     #[inline]
     pub fn relocate(&mut self) {
-        self.key = self.key.outside_library();
+        let site = self.0.key;
+        if state::is_on() && callers::is_hidden(site.location().file()) {
+            self.0.key = event::creation_site(site);
+        }
     }
 }
 
@@ -57,7 +59,7 @@ impl LockMap<&'static LockClassKey> {
     #[inline]
     #[must_use]
     pub const fn with_key(key: &'static LockClassKey) -> Self {
-        Self { slot: Slot::empty(), key }
+        Self(KeyedSlot::new(key))
     }
 }
 
@@ -77,8 +79,8 @@ impl<K: ClassKey> LockMap<K> {
             return Verdict::Proceed;
         }
         match (mode, wait) {
-            (Mode::Exclusive, Wait::Blocking) => K::acquire_exclusive(self, info),
-            (Mode::Shared, Wait::Blocking) => K::acquire_shared(self, info),
+            (Mode::Exclusive, Wait::Blocking) => K::acquire_exclusive(&self.0, info),
+            (Mode::Shared, Wait::Blocking) => K::acquire_shared(&self.0, info),
             _ => event::acquire(self.as_ref(info), mode, wait, &AcquireOptions::new()),
         }
     }
@@ -107,8 +109,8 @@ impl<K: ClassKey> LockMap<K> {
             return;
         }
         match mode {
-            Mode::Exclusive => K::tried_exclusive(self, info),
-            Mode::Shared => K::tried_shared(self, info),
+            Mode::Exclusive => K::tried_exclusive(&self.0, info),
+            Mode::Shared => K::tried_shared(&self.0, info),
             Mode::SharedRecursive => event::try_acquired(self.as_ref(info), mode, &AcquireOptions::new()),
         }
     }
@@ -126,7 +128,7 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn acquire_failed(&self) {
         if state::is_on() {
-            event::acquire_failed(&self.slot);
+            event::acquire_failed(&self.0.slot);
         }
     }
 
@@ -136,8 +138,8 @@ impl<K: ClassKey> LockMap<K> {
     pub fn release(&self) {
         // A lock without an id was never acquired with validation on: nobody knows that it is held. Its own word is nearer than
         // the process's.
-        if self.slot.is_used() {
-            event::release(&self.slot);
+        if self.0.slot.is_used() {
+            event::release(&self.0.slot);
         }
     }
 
@@ -159,8 +161,8 @@ impl<K: ClassKey> LockMap<K> {
     /// ```
     #[inline]
     pub fn release_of_guard(&self, made: &'static Location<'static>) {
-        if self.slot.is_used() {
-            event::release_of_guard(&self.slot, made);
+        if self.0.slot.is_used() {
+            event::release_of_guard(&self.0.slot, made);
         }
     }
 
@@ -173,16 +175,16 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn release_by_any_thread(&self) {
         // As in `release`.
-        if self.slot.is_used() {
-            event::release_by_any_thread(&self.slot);
+        if self.0.slot.is_used() {
+            event::release_by_any_thread(&self.0.slot);
         }
     }
 
     /// The same by the end of a guard of this crate, which does not know where it was made.
     #[inline(always)]
     pub(crate) fn release_by_guard(&self) {
-        if self.slot.is_used() {
-            event::release_by_guard(&self.slot);
+        if self.0.slot.is_used() {
+            event::release_by_guard(&self.0.slot);
         }
     }
 
@@ -191,7 +193,7 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn downgrade(&self) {
         if state::is_on() {
-            event::downgrade(&self.slot, Mode::Shared);
+            event::downgrade(&self.0.slot, Mode::Shared);
         }
     }
 
@@ -201,7 +203,7 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn downgrade_to(&self, mode: Mode) {
         if state::is_on() {
-            event::downgrade(&self.slot, mode);
+            event::downgrade(&self.0.slot, mode);
         }
     }
 
@@ -227,7 +229,7 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn upgraded(&self) {
         if state::is_on() {
-            event::upgraded(&self.slot);
+            event::upgraded(&self.0.slot);
         }
     }
 
@@ -235,7 +237,7 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn upgrade_failed(&self) {
         if state::is_on() {
-            event::upgrade_failed(&self.slot);
+            event::upgrade_failed(&self.0.slot);
         }
     }
 
@@ -244,7 +246,7 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn downgrade_to_upgradable(&self) {
         if state::is_on() {
-            event::downgrade_to_upgradable(&self.slot);
+            event::downgrade_to_upgradable(&self.0.slot);
         }
     }
 
@@ -287,7 +289,7 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn self_deadlock(&self) {
         if state::is_on() {
-            event::self_deadlock(&self.slot);
+            event::self_deadlock(&self.0.slot);
         }
     }
 
@@ -297,7 +299,7 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn stale_holder(&self) {
         if state::is_on() {
-            event::stale_holder(&self.slot);
+            event::stale_holder(&self.0.slot);
         }
     }
 
@@ -322,7 +324,7 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn contended(&self) {
         if state::is_on() {
-            event::contended(&self.slot);
+            event::contended(&self.0.slot);
         }
     }
 
@@ -331,7 +333,7 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn acquired(&self) {
         if state::is_on() {
-            event::acquired(&self.slot);
+            event::acquired(&self.0.slot);
         }
     }
 
@@ -340,7 +342,7 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn handed_over(&self) {
         if state::is_on() {
-            event::handed_over(&self.slot);
+            event::handed_over(&self.0.slot);
         }
     }
 
@@ -358,8 +360,8 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn dropped(&self) {
         // As in `release`.
-        if self.slot.is_used() {
-            event::dropped(&self.slot, false);
+        if self.0.slot.is_used() {
+            event::dropped(&self.0.slot, false);
         }
     }
 
@@ -369,8 +371,8 @@ impl<K: ClassKey> LockMap<K> {
     #[doc(hidden)]
     pub fn dropped_by_owner(&self) {
         // As in `release`.
-        if self.slot.is_used() {
-            event::dropped(&self.slot, true);
+        if self.0.slot.is_used() {
+            event::dropped(&self.0.slot, true);
         }
     }
 
@@ -379,7 +381,7 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn reinitialised(&self) {
         if state::is_on() {
-            event::reinitialised(&self.slot);
+            event::reinitialised(&self.0.slot);
         }
     }
 
@@ -439,19 +441,9 @@ impl<K: ClassKey> LockMap<K> {
         }
     }
 
-    #[inline(always)]
-    pub(crate) fn slot(&self) -> &Slot {
-        &self.slot
-    }
-
-    #[inline(always)]
-    pub(crate) fn key(&self) -> K {
-        self.key
-    }
-
     #[inline]
     fn held_in(&self, mode: Option<Mode>) -> Held {
-        if state::is_off() { Held::Unknown } else { event::is_held(&self.slot, mode) }
+        if state::is_off() { Held::Unknown } else { event::is_held(&self.0.slot, mode) }
     }
 
     /// The lock's id, given out now if it has none; `None` if validation is off. For [`AcquireOptions::nest`].
@@ -463,6 +455,6 @@ impl<K: ClassKey> LockMap<K> {
     /// A view of the lock for assertions, with what its wrapper knows about it.
     #[inline]
     pub fn as_ref<'a>(&'a self, info: &'a LockInfo) -> LockRef<'a> {
-        LockRef { key: self.key.any(), slot: &self.slot, info }
+        self.0.as_ref(info)
     }
 }

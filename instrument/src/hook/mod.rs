@@ -42,27 +42,36 @@
 //! Cost: with validation off each call is one relaxed load and a predictable branch. With `--cfg lockdep_disabled` a
 //! [`LockMap`] has no size and every call compiles to nothing.
 
+mod any_key;
 mod class_key;
+mod creation_site;
+mod key;
+mod lock_info;
 #[cfg_attr(lockdep_disabled, path = "disabled.rs")]
 mod lock_map;
+mod lock_ref;
 mod options;
 mod pin;
 #[cfg(not(lockdep_disabled))]
 mod slot;
 mod tracked;
 
-pub use class_key::{ClassKey, CreationSite, LockClassKey, LockInfo};
+pub use class_key::LockClassKey;
+pub use creation_site::CreationSite;
+pub use key::ClassKey;
+pub use lock_info::LockInfo;
 pub use lock_map::LockMap;
+pub use lock_ref::LockRef;
 pub use options::{AcquireOptions, Held, Verdict};
 pub use pin::{PinCookie, pin_lock, repin_lock, unpin_lock};
-pub use tracked::{LockRef, Tracked};
+pub use tracked::Tracked;
 
 #[cfg(not(lockdep_disabled))]
-pub(crate) use class_key::Caller;
+pub(crate) use any_key::{AnyKey, Identity};
 #[cfg(not(lockdep_disabled))]
-pub(crate) use class_key::sealed::AnyKey;
+pub(crate) use creation_site::Caller;
 #[cfg(not(lockdep_disabled))]
-pub(crate) use slot::Slot;
+pub(crate) use slot::{KeyedSlot, Slot};
 
 /// Whether events are looked at, or may be: one relaxed load. For wrappers that must compute something to make an event.
 #[inline(always)]

@@ -1,8 +1,6 @@
 //! One view of every lock that carries a [`LockMap`], for assertions and annotations.
 
-use super::{ClassKey, LockInfo, LockMap};
-#[cfg(not(lockdep_disabled))]
-use super::{Slot, class_key::sealed::AnyKey};
+use super::{ClassKey, LockInfo, LockMap, LockRef};
 
 /// A lock that the validator knows: what the assertion macros take.
 ///
@@ -23,17 +21,4 @@ impl Tracked for LockRef<'_> {
     fn lockdep_ref(&self) -> LockRef<'_> {
         *self
     }
-}
-
-/// A borrowed view of one lock; from [`LockMap::as_ref`].
-#[derive(Clone, Copy, Debug)]
-pub struct LockRef<'a> {
-    #[cfg(not(lockdep_disabled))]
-    pub(crate) key: AnyKey,
-    #[cfg(not(lockdep_disabled))]
-    pub(crate) slot: &'a Slot,
-    #[cfg(not(lockdep_disabled))]
-    pub(crate) info: &'a LockInfo,
-    #[cfg(lockdep_disabled)]
-    pub(crate) info: std::marker::PhantomData<&'a LockInfo>,
 }

@@ -8,7 +8,7 @@ use std::panic::Location;
 
 use lockdep_validator::{Acquire, AcquireFlags, LockId, Mode, OwnStack, Subclass, Wait};
 
-use crate::hook::{AcquireOptions, ClassKey, LockInfo, LockMap, LockRef, Slot, Verdict};
+use crate::hook::{AcquireOptions, Identity, KeyedSlot, LockInfo, LockRef, Slot, Verdict};
 use crate::runtime::identity::site::site;
 use crate::runtime::task::{self, Task};
 
@@ -56,15 +56,15 @@ impl How for TriedShared {
 /// An acquisition without options.
 #[track_caller]
 #[inline(always)]
-pub(crate) fn acquire_plain<K: ClassKey, H: How>(map: &LockMap<K>, info: &LockInfo) -> Verdict {
+pub(crate) fn acquire_plain<K: Identity, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> Verdict {
     let caller = Location::caller();
-    let slot = map.slot();
-    let Some(lock) = slot.id() else { return acquire_fresh::<K, H>(map, info) };
+    let slot = &keyed.slot;
+    let Some(lock) = slot.id() else { return acquire_fresh::<K, H>(keyed, info) };
     let is_known = task::quickly(|task| {
         let acquire = plain(slot, lock, H::MODE, H::WAIT, caller);
         task.runtime.validator.acquire_known(&mut task.context, &acquire)
     });
-    if is_known { Verdict::Proceed } else { acquire_unknown::<K, H>(map, info) }
+    if is_known { Verdict::Proceed } else { acquire_unknown::<K, H>(keyed, info) }
 }
 
 #[inline(always)]
@@ -87,33 +87,33 @@ fn plain(slot: &Slot, lock: LockId, mode: Mode, wait: Wait, caller: &'static Loc
 /// lock gets its id here, and the order is looked up as for any other.
 #[inline(never)]
 #[track_caller]
-fn acquire_fresh<K: ClassKey, H: How>(map: &LockMap<K>, info: &LockInfo) -> Verdict {
+fn acquire_fresh<K: Identity, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> Verdict {
     let caller = Location::caller();
-    let slot = map.slot();
+    let slot = &keyed.slot;
     let is_known = task::quickly(|task| {
         let Task { runtime, context, classes, .. } = task;
-        let Some(class) = classes.peek_plural(map.key().any(), info) else { return false };
+        let Some(class) = classes.peek_plural(keyed.key.any(), info) else { return false };
         let lock = slot.fill(runtime.validator.another_lock(context, class));
         runtime.validator.acquire_known(context, &plain(slot, lock, H::MODE, H::WAIT, caller))
     });
-    if is_known { Verdict::Proceed } else { acquire_first::<K, H>(map, info) }
+    if is_known { Verdict::Proceed } else { acquire_first::<K, H>(keyed, info) }
 }
 
 /// The first acquisition of a lock, where it is looked at. It may have got its id above.
 #[inline(never)]
 #[track_caller]
-fn acquire_first<K: ClassKey, H: How>(map: &LockMap<K>, info: &LockInfo) -> Verdict {
-    look_at::<H>(map.as_ref(info), &AcquireOptions { is_first: true, ..AcquireOptions::new() })
+fn acquire_first<K: Identity, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> Verdict {
+    look_at::<H>(keyed.as_ref(info), &AcquireOptions { is_first: true, ..AcquireOptions::new() })
 }
 
 /// An acquisition that the fast path does not know: locks of one class nested, something new, or a thread that is not in order.
 #[inline(never)]
 #[track_caller]
-fn acquire_unknown<K: ClassKey, H: How>(map: &LockMap<K>, info: &LockInfo) -> Verdict {
-    if knows_instances(map.slot(), H::MODE, H::WAIT, Location::caller()) {
+fn acquire_unknown<K: Identity, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> Verdict {
+    if knows_instances(&keyed.slot, H::MODE, H::WAIT, Location::caller()) {
         return Verdict::Proceed;
     }
-    look_at::<H>(map.as_ref(info), &AcquireOptions::new())
+    look_at::<H>(keyed.as_ref(info), &AcquireOptions::new())
 }
 
 #[inline(always)]

@@ -1,0 +1,75 @@
+//! What a wrapper knows about its lock type, whichever object an event is about.
+
+use std::fmt;
+
+use lockdep_validator::state::class::WaitType;
+
+/// What a wrapper knows about its lock type, handed over with each event. Make it once, as an associated constant.
+///
+/// The name of the data's type is a function, so that it is only asked for when the first lock of the class is registered.
+#[derive(Clone, Copy)]
+pub struct LockInfo {
+    pub(crate) kind: &'static str,
+    pub(crate) type_name: fn() -> &'static str,
+    pub(crate) outer: WaitType,
+    pub(crate) inner: WaitType,
+    pub(crate) is_measured: bool,
+    pub(crate) is_sendable: fn() -> bool,
+}
+
+impl LockInfo {
+    /// A lock called `kind` around data of type `T`.
+    pub const fn of<T: ?Sized>(kind: &'static str) -> Self {
+        Self {
+            kind,
+            type_name: core::any::type_name::<T>,
+            outer: WaitType::Unchecked,
+            inner: WaitType::Unchecked,
+            is_measured: false,
+            is_sendable: || false,
+        }
+    }
+
+    /// A lock called `kind` that protects no data of its own.
+    pub const fn bare(kind: &'static str) -> Self {
+        Self { type_name: || "", ..Self::of::<()>(kind) }
+    }
+
+    /// The wrapper understands [`Verdict::Measure`](super::Verdict::Measure): it tries the real lock first when it is told to.
+    #[must_use]
+    pub const fn measured(mut self) -> Self {
+        self.is_measured = true;
+        self
+    }
+
+    /// The guards of the lock can be sent to other threads, which release it there with
+    /// [`release_by_any_thread`](super::LockMap::release_by_any_thread).
+    ///
+    /// That a thread acquired the lock is then no proof that it still holds it. What rests on that is a note, until the thread is seen
+    /// to release the lock itself.
+    #[must_use]
+    pub const fn sendable(self) -> Self {
+        self.sendable_if(|| true)
+    }
+
+    /// [`sendable`](Self::sendable) if the function says so; it is asked when the first lock of the class is registered.
+    #[must_use]
+    pub const fn sendable_if(mut self, is_sendable_fn: fn() -> bool) -> Self {
+        self.is_sendable = is_sendable_fn;
+        self
+    }
+
+    /// What the lock waits for, and what may be waited for while it is held.
+    #[must_use]
+    pub const fn wait_types(mut self, outer: WaitType, inner: WaitType) -> Self {
+        self.outer = outer;
+        self.inner = inner;
+        self
+    }
+}
+
+impl fmt::Debug for LockInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LockInfo({}<{}>)", self.kind, (self.type_name)())
+    }
+}
