@@ -66,8 +66,11 @@ pub use lockdep_validator::state::class::WaitType;
 use crate::runtime::{
     self, event,
     identity::site,
-    process::{fault, state},
-    task::{self, deferred},
+    process::{internal_error, state},
+    task::{
+        self,
+        deferred::{self, DeferredEvent},
+    },
 };
 #[cfg(not(lockdep_disabled))]
 use lockdep_validator::{ContextAttributes, ContextId};
@@ -117,7 +120,7 @@ impl Context {
         #[cfg(not(lockdep_disabled))]
         if state::is_on() {
             // Entering starts the runtime if nobody has.
-            if let Some(mut entered) = task::enter() {
+            if let Some(mut entered) = event::enter() {
                 let runtime = entered.task().runtime;
                 self.register_in(runtime);
             }
@@ -156,7 +159,8 @@ impl Context {
             return;
         }
         let attributes = ContextAttributes { wait_limit: self.wait_limit, ..ContextAttributes::default() };
-        let id = fault::guard(|| runtime.validator.register_context(self.name, attributes)).flatten();
+        let id =
+            internal_error::guard(|| runtime.validator.register_context(self.name, attributes)).flatten();
         if let Some(id) = id.and_then(|id| std::num::NonZeroUsize::new(id.index() + 1)) {
             // Two threads may come here at once; both got the same id for the name.
             let _ = self.id.set(id);
@@ -176,7 +180,7 @@ impl Context {
                 return Inside::nowhere();
             };
             let interrupted = task::enter_deferred();
-            deferred::push(deferred::Aside::Enter(id));
+            deferred::push(DeferredEvent::Enter(id));
             return Inside { way: Way::Deferred(id, interrupted), not_send: PhantomData };
         }
         self.register();
@@ -353,10 +357,10 @@ impl Drop for Inside {
             Way::Direct(context) => event::context_exit(*context),
             Way::Deferred(context, interrupted) => {
                 let at = site::site(std::panic::Location::caller());
-                deferred::push(deferred::Aside::Exit(*context, at));
-                task::leave_deferred(interrupted, false);
+                deferred::push(DeferredEvent::Exit(*context, at));
+                event::leave_deferred(interrupted, false);
             }
-            Way::Allocator(interrupted) => task::leave_deferred(interrupted, true),
+            Way::Allocator(interrupted) => event::leave_deferred(interrupted, true),
         }
     }
 }

@@ -12,8 +12,8 @@ use lockdep_report::model::{Counters, Report};
 pub fn enabled() -> bool {
     #[cfg(not(lockdep_disabled))]
     {
-        // Entering starts the runtime if nobody has.
-        drop(crate::runtime::task::enter());
+        // Entering starts the runtime if no event has.
+        drop(crate::runtime::event::enter());
         crate::runtime::process::state::is_on() && crate::runtime::running().is_some()
     }
     #[cfg(lockdep_disabled)]

@@ -17,7 +17,7 @@ impl ClassKey for &'static LockClassKey {}
 mod sealed {
     use super::Identity;
     #[cfg(not(lockdep_disabled))]
-    use crate::hook::{LockInfo, Verdict, slot::KeyedSlot};
+    use crate::hook::{KeyedSlot, LockInfo, Verdict};
 
     /// The acquisitions without options.
     ///
@@ -45,8 +45,7 @@ impl<K: Identity> sealed::Events for K {}
 #[cfg(not(lockdep_disabled))]
 mod events {
     use super::sealed::Events;
-    use crate::hook::slot::KeyedSlot;
-    use crate::hook::{CreationSite, LockClassKey, LockInfo, Verdict};
+    use crate::hook::{CreationSite, KeyedSlot, LockClassKey, LockInfo, Verdict};
     use crate::runtime::event;
 
     macro_rules! events {

@@ -4,8 +4,9 @@ use std::panic::Location;
 
 use lockdep_validator::{LockId, Mode, Wait};
 
-use super::slot::KeyedSlot;
-use super::{AcquireOptions, ClassKey, CreationSite, Held, LockClassKey, LockInfo, LockRef, Verdict};
+use super::{
+    AcquireOptions, ClassKey, CreationSite, Held, KeyedSlot, LockClassKey, LockInfo, LockRef, Verdict,
+};
 use crate::runtime::event;
 use crate::runtime::identity::callers;
 use crate::runtime::process::state;

@@ -46,6 +46,8 @@ mod any_key;
 mod class_key;
 mod creation_site;
 mod key;
+#[cfg(not(lockdep_disabled))]
+mod keyed_slot;
 mod lock_info;
 #[cfg_attr(lockdep_disabled, path = "disabled.rs")]
 mod lock_map;
@@ -71,7 +73,9 @@ pub(crate) use any_key::{AnyKey, Identity};
 #[cfg(not(lockdep_disabled))]
 pub(crate) use creation_site::Caller;
 #[cfg(not(lockdep_disabled))]
-pub(crate) use slot::{KeyedSlot, Slot};
+pub(crate) use keyed_slot::KeyedSlot;
+#[cfg(not(lockdep_disabled))]
+pub(crate) use slot::Slot;
 
 /// Whether events are looked at, or may be: one relaxed load. For wrappers that must compute something to make an event.
 #[inline(always)]

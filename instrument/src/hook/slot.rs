@@ -3,9 +3,6 @@
 use lockdep_validator::LockId;
 use once_cell::race::OnceNonZeroUsize;
 
-use super::any_key::Identity;
-use super::{LockInfo, LockRef};
-
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!(
     "lockdep packs class and instance number of a lock into one 64-bit word and needs a 64-bit target; \
@@ -50,27 +47,5 @@ impl Slot {
             Ok(()) => id,
             Err(()) => self.id().unwrap_or(id),
         }
-    }
-}
-
-/// The slot and the key of one lock. `repr(C)`: the slot lies at the address of the whole, which names the lock in events.
-#[derive(Debug)]
-#[repr(C)]
-pub struct KeyedSlot<K> {
-    pub(crate) slot: Slot,
-    pub(crate) key: K,
-}
-
-impl<K> KeyedSlot<K> {
-    pub(super) const fn new(key: K) -> Self {
-        Self { slot: Slot::empty(), key }
-    }
-}
-
-impl<K: Identity> KeyedSlot<K> {
-    /// Returns a view of the lock, with what its wrapper knows about it.
-    #[inline]
-    pub(crate) fn as_ref<'a>(&'a self, info: &'a LockInfo) -> LockRef<'a> {
-        LockRef { key: self.key.any(), slot: &self.slot, info }
     }
 }

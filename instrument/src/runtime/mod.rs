@@ -1,4 +1,6 @@
-//! The one validator of the process, and how it comes to life.
+//! The one validator of the process, with everything that the process has one of.
+//!
+//! How it comes to life is in `start.rs`; the rooms below hold the rest. None of it exists under `--cfg lockdep_disabled`.
 //!
 //! Locks of the runtime, none ever held while code of the watched program runs: `Names`, `Classes::known`, `Stacks::table`,
 //! `Stacks::symbols`, `Sinks` and `Recorder` are leaves; none is taken while another, or one of the engine, is held.
@@ -8,10 +10,10 @@ pub(crate) mod identity;
 pub(crate) mod output;
 pub(crate) mod process;
 pub(crate) mod settings;
+pub(crate) mod start;
 pub(crate) mod system;
 pub(crate) mod task;
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -19,24 +21,21 @@ use lockdep_report::model::{Counters, Frame, Place};
 use lockdep_validator::base::id::TaskId;
 use lockdep_validator::{ClassId, LockClass, LockId, Site, StackId, Validator};
 use once_cell::race::OnceBox;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
-use crate::runtime::identity::callers::Callers;
-use crate::runtime::identity::classes::Classes;
-use crate::runtime::identity::site;
-use crate::runtime::identity::stack::Stacks;
-use crate::runtime::output::record::Recorder;
-use crate::runtime::output::sink;
-use crate::runtime::output::sink::Sinks;
-use crate::runtime::output::stat::Stats;
-use crate::runtime::process::{exit as process_exit, fork, ledger, others, start as process_start, state};
-use crate::runtime::settings::config::Config;
-use crate::runtime::settings::declared_order::DeclaredOrder;
-use crate::runtime::settings::env;
-use crate::runtime::settings::suspects::Suspects;
-use crate::runtime::system::exit_key::ExitKey;
-use crate::runtime::system::extra_stack;
-use crate::runtime::task::spawn::Scopes;
+use identity::callers::Callers;
+use identity::classes::Classes;
+use identity::site;
+use identity::stack::Stacks;
+use output::recorder::Recorder;
+use output::sink::Sinks;
+use output::stat::Stats;
+use settings::config::Config;
+use settings::declared_order::DeclaredOrder;
+use settings::suspects::Suspects;
+use system::exit_key::ExitKey;
+use task::names::Names;
+use task::scopes::Scopes;
 
 /// Built by whichever thread comes first. Two may build at once: a thread that waited for another's first steps could hold the
 /// lock that those steps need (an allocator's). The loser's is dropped; nothing in it has had an effect yet.
@@ -70,6 +69,8 @@ pub(crate) struct Runtime {
     pub(crate) stats: Option<Stats>,
     /// Running `thread::scope`s.
     pub(crate) scopes: Scopes,
+    /// Looks at the running thread's deferred events.
+    pub(crate) catch_up: fn(),
     is_live: AtomicBool,
     /// What was not seen by the process that forked this one.
     n_unseen_before: AtomicU64,
@@ -99,108 +100,7 @@ pub(crate) fn count_unseen() {
     }
 }
 
-/// The runtime, brought up if need be; `None` if validation is off. The running thread must be marked busy.
-#[cold]
-pub(crate) fn start() -> Option<&'static Runtime> {
-    if state::is_off() || fork::is_orphaned() {
-        return None;
-    }
-    let runtime = match RUNTIME.get() {
-        Some(runtime) => runtime,
-        None => build()?,
-    };
-    // ORDERING: Relaxed: one thread sees false and does the steps; the others need none of them done.
-    if !runtime.is_live.swap(true, Ordering::Relaxed) {
-        runtime.go_live();
-    }
-    Some(runtime)
-}
-
-fn build() -> Option<&'static Runtime> {
-    if process_start::is_elevated() {
-        state::set(false);
-        return None;
-    }
-    process_start::remember();
-    let (mut config, warnings) = env::read(std::env::vars_os());
-    config.resolve();
-    if !config.enabled {
-        state::set(false);
-        // Without validation the other variables mean nothing yet; a switch that was not understood does.
-        static SAID: AtomicBool = AtomicBool::new(false);
-        // ORDERING: Relaxed: one thread sees false and speaks.
-        if !SAID.swap(true, Ordering::Relaxed) {
-            warnings
-                .iter()
-                .filter(|warning| warning.starts_with("LOCKDEP="))
-                .for_each(|warning| sink::notice(warning));
-        }
-        return None;
-    }
-    Some(RUNTIME.get_or_init(|| Box::new(Runtime::new(config, warnings))))
-}
-
 impl Runtime {
-    fn new(config: Config, mut warnings: Vec<String>) -> Self {
-        let order = config
-            .order_file
-            .as_deref()
-            .and_then(|path| DeclaredOrder::read(path).map_err(|warning| warnings.push(warning)).ok());
-        let suspects =
-            config.suspects_file.as_deref().map(Suspects::read).unwrap_or_else(|| Ok(Suspects::default()));
-        let suspects = suspects.unwrap_or_else(|warning| {
-            warnings.push(warning);
-            Suspects::default()
-        });
-        let mut engine = lockdep_validator::Config::user();
-        engine.same_class = config.same_class;
-        engine.list_dependencies = config.record_dir.is_some() || order.is_some();
-        let source_root = source_root(&config);
-        Self {
-            validator: Validator::new(engine),
-            stacks: Stacks::new(config.backtrace),
-            callers: Callers::default(),
-            classes: Classes::new(source_root.clone()),
-            names: Names::default(),
-            sinks: Sinks::new(&config, source_root.as_deref(), warnings),
-            recorder: config
-                .record_dir
-                .clone()
-                .map(|dir| Recorder::new(dir, source_root.unwrap_or_default())),
-            exit_key: ExitKey::new(task::finish),
-            n_reports: AtomicU64::new(0),
-            n_denied: AtomicU64::new(0),
-            unverified: Mutex::default(),
-            suspects,
-            scopes: Scopes::default(),
-            stats: config.stat.then(Stats::default),
-            order,
-            is_live: AtomicBool::new(false),
-            n_unseen_before: AtomicU64::new(0),
-            config,
-        }
-    }
-
-    /// The first effects that others can see. Runs once, on one thread; others do not wait for it.
-    fn go_live(&self) {
-        state::set(true);
-        ledger::ensure(self.config.record_dir.as_deref());
-        extra_stack::reserve();
-        self.sinks.open();
-        if others::announce() > 0 {
-            self.validator.count_unseen();
-            sink::notice(
-                "this process contains another copy of lockdep, in a shared object that was loaded late; \
-                 orders between the locks of the two copies are not seen",
-            );
-        }
-        fork::install();
-        process_exit::install();
-        if let Some(recorder) = &self.recorder {
-            recorder.open(self);
-        }
-    }
-
     /// How much was looked at, and what was not.
     pub(crate) fn counters(&self) -> Counters {
         let mut counters = self.validator.counters();
@@ -234,21 +134,6 @@ impl Runtime {
     }
 }
 
-/// Where relative source paths start: as the user says, or the nearest folder around the package that has a `Cargo.lock`,
-/// which is the root of its workspace.
-fn source_root(config: &Config) -> Option<String> {
-    if let Some(root) = &config.source_root {
-        return Some(root.to_string_lossy().replace('\\', "/"));
-    }
-    // Cargo sets it for `cargo run` and `cargo test`.
-    let start = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(
-        || process_start::directory().map(|directory| directory.to_path_buf()),
-        |folder| Some(PathBuf::from(folder)),
-    )?;
-    let root = start.ancestors().find(|folder| folder.join("Cargo.lock").is_file()).unwrap_or(&start);
-    Some(root.to_string_lossy().replace('\\', "/"))
-}
-
 impl lockdep_report::build::Resolver for Runtime {
     fn place(&self, site: Site) -> Place {
         let mut place = site::place(site);
@@ -270,35 +155,5 @@ impl lockdep_report::build::Resolver for Runtime {
 impl lockdep_report::build::Classes for Runtime {
     fn class(&self, id: ClassId) -> Option<LockClass> {
         self.validator.class(id)
-    }
-}
-
-/// What the threads of the process are called; libtest names them after tests.
-#[derive(Debug, Default)]
-pub(crate) struct Names(Mutex<FxHashMap<TaskId, String>>);
-
-impl Names {
-    /// Records the name of the running thread.
-    pub(crate) fn add(&self, id: TaskId) {
-        if let Some(name) = std::thread::current().name() {
-            let name = name.to_owned();
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, name);
-        }
-    }
-
-    /// Records the name of the running thread without asking std for it, as far as it is certain.
-    pub(crate) fn add_certain(&self, id: TaskId) {
-        #[cfg(target_os = "linux")]
-        // SAFETY: both calls only return numbers.
-        if unsafe { libc::gettid() == libc::getpid() } {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, "main".to_owned());
-        }
-        let _ = id;
-    }
-
-    /// The name of a thread, or its number.
-    pub(crate) fn name(&self, id: TaskId) -> String {
-        let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        names.get(&id).cloned().unwrap_or_else(|| format!("thread {}", id.0))
     }
 }

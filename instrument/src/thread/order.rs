@@ -4,7 +4,7 @@
 //! the opener waits for its threads while it holds what it holds.
 
 #[cfg(not(lockdep_disabled))]
-use crate::runtime::task::spawn::{Family, Parent};
+use crate::runtime::event::spawn::{Family, Parent};
 
 /// The order between a thread and the one that started it; travels with both.
 #[derive(Clone, Copy)]

@@ -3,7 +3,6 @@
 use std::ptr;
 use std::{fmt, thread};
 
-use super::Builder;
 use super::order::{ScopeEnd, ScopeId, Spawn};
 
 /// [`std::thread::scope`], with the order of its threads told to the validator.
@@ -63,7 +62,8 @@ impl<'scope, 'env> Scope<'scope, 'env> {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
-        Builder::new().spawn_scoped(self, f).expect("failed to spawn thread")
+        let spawn = Spawn::announce_in(self.id());
+        ScopedJoinHandle::new(self.inner.spawn(move || spawn.run(f)), spawn)
     }
 }
 

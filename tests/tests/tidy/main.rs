@@ -146,7 +146,7 @@ fn arrows_inside_the_validator_point_down() {
 const CRATES: &[(&str, usize)] = &[
     ("validator/src/", 0),
     ("validator/report/src/", 0),
-    ("instrument/src/", 30),
+    ("instrument/src/", 0),
     ("instrument/cargo-lockdep/src/", 0),
     ("instrument/std/src/", 0),
     ("instrument/lock_api/v0_2/src/", 0),
@@ -159,7 +159,10 @@ const CRATES: &[(&str, usize)] = &[
 ];
 
 /// Files that are one concept in several files, which may therefore use each other.
-const PAIRS: &[&[&str]] = &[];
+const PAIRS: &[&[&str]] = &[
+    // A lock makes its guards, and a guard leads to its lock: `RwLock` and its six guards.
+    &["instrument/src/lock_api/common/rwlock.rs", "instrument/src/lock_api/common/rwlock_guard.rs"],
+];
 
 #[test]
 fn no_files_use_each_other_in_a_circle() {

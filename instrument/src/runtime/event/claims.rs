@@ -4,16 +4,17 @@ use std::panic::Location;
 
 use lockdep_validator::{Held, HeldQuery, LockId, Mode, Outcome};
 
-use super::{id_of, judge, looked_at};
+use super::enter::{enter, enter_anywhere};
+use super::found::{id_of, judge, looked_at};
 use crate::hook::{LockRef, Slot};
 use crate::runtime::identity::site::site;
 use crate::runtime::output::report;
 use crate::runtime::system::handler;
-use crate::runtime::task::{self, Task};
+use crate::runtime::task::Task;
 
 /// Whether the thread holds the lock.
 pub(crate) fn is_held(slot: &Slot, mode: Option<Mode>) -> Held {
-    let Some(mut entered) = task::enter_anywhere() else { return Held::Unknown };
+    let Some(mut entered) = enter_anywhere() else { return Held::Unknown };
     let task = entered.task();
     let Some(id) = slot.id() else { return Held::No };
     task.runtime.validator.is_held(&task.context, id, mode)
@@ -55,7 +56,7 @@ pub(crate) fn assertion_broken(
     remedy: &'static str,
     at: &'static Location<'static>,
 ) {
-    let Some(mut entered) = task::enter() else { return };
+    let Some(mut entered) = enter() else { return };
     let task = entered.task();
     let Some(id) = id_of(task, &lock) else { return };
     looked_at(task, |task| {
@@ -68,7 +69,7 @@ pub(crate) fn assertion_broken(
 #[inline]
 fn asserted(assertion: impl FnOnce(&mut Task, &'static Location<'static>) -> Outcome) {
     let caller = Location::caller();
-    let Some(mut entered) = task::enter_anywhere() else { return };
+    let Some(mut entered) = enter_anywhere() else { return };
     let task = entered.task();
     let outcome = judge(|| assertion(task, caller));
     if outcome.is_clean() {

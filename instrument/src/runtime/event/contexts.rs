@@ -4,16 +4,17 @@ use std::panic::Location;
 
 use lockdep_validator::{ContextId, Outcome};
 
-use super::looked_at;
+use super::enter::enter;
+use super::found::looked_at;
 use crate::runtime::identity::site::site;
-use crate::runtime::process::fault;
-use crate::runtime::task::{self, Task};
+use crate::runtime::process::internal_error;
+use crate::runtime::task::Task;
 
 /// Enters a context that can be looked at where it is.
 pub(crate) fn context_enter(context: ContextId) -> bool {
-    let Some(mut entered) = task::enter() else { return false };
+    let Some(mut entered) = enter() else { return false };
     let task = entered.task();
-    fault::guard(|| task.runtime.validator.context_enter(&mut task.context, context, None)).is_some()
+    internal_error::guard(|| task.runtime.validator.context_enter(&mut task.context, context, None)).is_some()
 }
 
 /// Leaves it.
@@ -27,11 +28,11 @@ pub(crate) fn context_exit(context: ContextId) {
 
 /// The context cannot interrupt the thread from here on.
 pub(crate) fn context_mask(context: ContextId) -> bool {
-    let Some(mut entered) = task::enter() else { return false };
+    let Some(mut entered) = enter() else { return false };
     let task = entered.task();
     let n_masks = &mut task.n_masks[context.index()];
     *n_masks = n_masks.saturating_add(1);
-    fault::guard(|| task.runtime.validator.context_mask(&mut task.context, context)).is_some()
+    internal_error::guard(|| task.runtime.validator.context_mask(&mut task.context, context)).is_some()
 }
 
 /// It may again, if this was the last mask.
@@ -51,6 +52,6 @@ pub(crate) fn context_unmask(context: ContextId) {
 #[track_caller]
 fn in_context(event: impl FnOnce(&mut Task, &'static Location<'static>) -> Outcome) {
     let caller = Location::caller();
-    let Some(mut entered) = task::enter() else { return };
+    let Some(mut entered) = enter() else { return };
     looked_at(entered.task(), |task| event(task, caller));
 }

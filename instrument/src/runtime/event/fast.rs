@@ -8,6 +8,11 @@ use std::panic::Location;
 
 use lockdep_validator::{Acquire, AcquireFlags, LockId, Mode, OwnStack, Subclass, Wait};
 
+use super::acquire::{acquire, try_acquired};
+use super::lifetime::dropped_slow;
+use super::release::{
+    release_by_any_thread_slow, release_by_guard_slow, release_of_guard_slow, release_slow,
+};
 use crate::hook::{AcquireOptions, Identity, KeyedSlot, LockInfo, LockRef, Slot, Verdict};
 use crate::runtime::identity::site::site;
 use crate::runtime::task::{self, Task};
@@ -121,10 +126,10 @@ fn acquire_unknown<K: Identity, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -
 fn look_at<H: How>(lock: LockRef<'_>, options: &AcquireOptions) -> Verdict {
     match H::WAIT {
         Wait::Try => {
-            super::try_acquired(lock, H::MODE, options);
+            try_acquired(lock, H::MODE, options);
             Verdict::Proceed
         }
-        wait => super::acquire(lock, H::MODE, wait, options),
+        wait => acquire(lock, H::MODE, wait, options),
     }
 }
 
@@ -178,7 +183,7 @@ fn release_newest(slot: &Slot) -> bool {
 #[track_caller]
 fn release_unknown(slot: &Slot) {
     if !release_hand_over_hand(slot) {
-        super::release_slow(slot);
+        release_slow(slot);
     }
 }
 
@@ -186,7 +191,7 @@ fn release_unknown(slot: &Slot) {
 #[inline(never)]
 fn release_by_guard_unknown(slot: &Slot) {
     if !release_hand_over_hand(slot) {
-        super::release_by_guard_slow(slot);
+        release_by_guard_slow(slot);
     }
 }
 
@@ -195,7 +200,7 @@ fn release_by_guard_unknown(slot: &Slot) {
 #[track_caller]
 fn release_by_any_thread_unknown(slot: &Slot) {
     if !release_hand_over_hand(slot) {
-        super::release_by_any_thread_slow(slot);
+        release_by_any_thread_slow(slot);
     }
 }
 
@@ -203,7 +208,7 @@ fn release_by_any_thread_unknown(slot: &Slot) {
 #[inline(never)]
 fn release_of_guard_unknown(slot: &Slot, made: &'static Location<'static>) {
     if !release_hand_over_hand(slot) {
-        super::release_of_guard_slow(slot, made);
+        release_of_guard_slow(slot, made);
     }
 }
 
@@ -217,6 +222,6 @@ fn release_hand_over_hand(slot: &Slot) -> bool {
 pub(crate) fn dropped(slot: &Slot, by_owner: bool) {
     let Some(lock) = slot.id() else { return };
     if !task::peek(|task| !task.runtime.validator.minds_freed(&task.context, lock)) {
-        super::dropped_slow(slot, by_owner);
+        dropped_slow(slot, by_owner);
     }
 }

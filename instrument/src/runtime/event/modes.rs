@@ -4,12 +4,13 @@ use std::panic::Location;
 
 use lockdep_validator::{Acquire, Mode, Outcome, Wait};
 
-use super::self_deadlock::set_aside;
-use super::{judge, on_held};
+use super::enter::enter;
+use super::found::judge;
+use super::held::on_held;
+use super::self_deadlock::keep_until_tried;
 use crate::hook::{LockRef, Slot, Verdict};
 use crate::runtime::identity::site::site;
 use crate::runtime::output::report;
-use crate::runtime::task;
 
 /// An exclusive (or upgradable) hold becomes a shared one.
 #[track_caller]
@@ -23,7 +24,7 @@ pub(crate) fn downgrade(slot: &Slot, _mode: Mode) {
 #[track_caller]
 pub(crate) fn upgrade(lock: LockRef<'_>, wait: Wait) -> Verdict {
     let caller = Location::caller();
-    let Some(mut entered) = task::enter() else { return Verdict::Proceed };
+    let Some(mut entered) = enter() else { return Verdict::Proceed };
     let task = entered.task();
     let Some(id) = lock.slot.id() else { return Verdict::Proceed };
     let outcome = judge(|| {
@@ -34,7 +35,7 @@ pub(crate) fn upgrade(lock: LockRef<'_>, wait: Wait) -> Verdict {
     }
     let outcome = if outcome.is_self_deadlock() && !task.runtime.is_unverified(id) {
         let event = Acquire::new(id, Mode::Exclusive, wait, site(caller));
-        match set_aside(task, &event, true, outcome) {
+        match keep_until_tried(task, &event, true, outcome) {
             Ok(outcome) => outcome,
             Err(pending) => {
                 task.pending = Some(pending);

@@ -4,17 +4,18 @@ use std::panic::Location;
 
 use lockdep_validator::PinCookie;
 
-use super::{id_of, looked_at, on_held};
+use super::enter::enter;
+use super::found::{id_of, looked_at};
+use super::held::on_held;
 use crate::hook::LockRef;
 use crate::runtime::identity::site::site;
-use crate::runtime::task;
 
 /// The lock must stay held from here on.
 #[cold]
 #[track_caller]
 pub(crate) fn pin(lock: LockRef<'_>) -> Option<PinCookie> {
     let caller = Location::caller();
-    let mut entered = task::enter()?;
+    let mut entered = enter()?;
     let task = entered.task();
     let id = id_of(task, &lock)?;
     let mut cookie = None;

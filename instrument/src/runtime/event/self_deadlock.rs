@@ -2,11 +2,12 @@
 
 use lockdep_validator::{Acquire, Level, Outcome, Wait};
 
-use super::judge;
+use super::enter::enter;
+use super::found::judge;
 use crate::hook::Slot;
 use crate::runtime::output::report;
 use crate::runtime::process::fork;
-use crate::runtime::task::{self, Pending, Task};
+use crate::runtime::task::{Pending, Task};
 
 /// Takes a self-deadlock out of the outcome. The rest of the outcome is made again when the wrapper has tried the real lock.
 pub(super) fn self_deadlock_of(
@@ -22,11 +23,11 @@ pub(super) fn self_deadlock_of(
         task.runtime.validator.forget(&mut task.context, event.lock);
         return Ok(judge(|| task.runtime.validator.acquire(&mut task.context, event, &task.runtime.stacks)));
     }
-    set_aside(task, event, false, outcome)
+    keep_until_tried(task, event, false, outcome)
 }
 
 /// Keeps the self-deadlock of an outcome until the real lock was tried; what else was found is reported now.
-pub(super) fn set_aside(
+pub(super) fn keep_until_tried(
     task: &mut Task,
     event: &Acquire,
     is_upgrade: bool,
@@ -45,7 +46,7 @@ pub(super) fn set_aside(
 #[cold]
 #[track_caller]
 pub(crate) fn self_deadlock(slot: &Slot) {
-    let Some(mut entered) = task::enter() else { return };
+    let Some(mut entered) = enter() else { return };
     let task = entered.task();
     let Some(mut pending) = take_pending(task, slot) else { return };
     let runtime = task.runtime;
@@ -83,7 +84,7 @@ pub(crate) fn self_deadlock(slot: &Slot) {
 #[cold]
 #[track_caller]
 pub(crate) fn stale_holder(slot: &Slot) {
-    let Some(mut entered) = task::enter() else { return };
+    let Some(mut entered) = enter() else { return };
     let task = entered.task();
     let Some(pending) = take_pending(task, slot) else { return };
     record_anyway(task, &pending);

@@ -2,9 +2,10 @@
 
 use lockdep_validator::{Acquire, LockId};
 
+use super::enter::enter;
 use crate::hook::Slot;
 use crate::runtime::output::stat;
-use crate::runtime::task::{self, Task};
+use crate::runtime::task::Task;
 
 /// An acquisition was made, or is about to wait. Has the next one come this way too.
 pub(super) fn counted(task: &mut Task, event: &Acquire) {
@@ -23,7 +24,7 @@ pub(super) fn counted(task: &mut Task, event: &Acquire) {
 #[cold]
 #[inline(never)]
 pub(crate) fn contended(slot: &Slot) {
-    let Some(mut entered) = task::enter() else { return };
+    let Some(mut entered) = enter() else { return };
     if let (Some(thread), Some(id)) = (entered.task().stat(), slot.id()) {
         thread.contended(id);
     }
@@ -33,7 +34,7 @@ pub(crate) fn contended(slot: &Slot) {
 #[cold]
 #[inline(never)]
 pub(crate) fn acquired(slot: &Slot) {
-    let Some(mut entered) = task::enter() else { return };
+    let Some(mut entered) = enter() else { return };
     let task = entered.task();
     let (Some(thread), Some(id)) = (task.stat(), slot.id()) else { return };
     if thread.acquired(id) {

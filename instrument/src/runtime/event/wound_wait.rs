@@ -4,11 +4,14 @@ use std::panic::Location;
 
 use lockdep_validator::{LockId, Mode, Outcome, Wait, WoundWait};
 
-use super::{acquire, acquire_found, event, id_of, judge, looked_at, try_acquired};
+use super::acquire::{acquire, acquire_found, try_acquired};
+use super::enter::enter;
+use super::found::{event, id_of, judge, looked_at};
+use super::{classes, fast};
 use crate::hook::{AcquireOptions, AnyKey, LockClassKey, LockInfo, LockRef, Verdict};
 use crate::runtime::identity::site::site;
-use crate::runtime::process::fault;
-use crate::runtime::task::{self, Task};
+use crate::runtime::process::internal_error;
+use crate::runtime::task::Task;
 
 const CONTEXT: LockInfo = LockInfo::bare("acquire context");
 const LOCK: LockInfo = LockInfo::bare("ww lock");
@@ -18,11 +21,13 @@ const LOCK: LockInfo = LockInfo::bare("ww lock");
 #[track_caller]
 pub(crate) fn ww_begin(contexts: &'static LockClassKey, locks: &'static LockClassKey) -> Option<LockId> {
     let caller = Location::caller();
-    let mut entered = task::enter()?;
+    let mut entered = enter()?;
     let task = entered.task();
     let mut pseudo_lock = |key, info| {
         let runtime = task.runtime;
-        let class = fault::guard(|| task.classes.find(runtime, AnyKey::Named(key), info)).flatten()?;
+        let class =
+            internal_error::guard(|| classes::find(&mut task.classes, runtime, AnyKey::Named(key), info))
+                .flatten()?;
         Some(runtime.validator.new_lock(&mut task.context, class))
     };
     let (context, first) = (pseudo_lock(contexts, &CONTEXT)?, pseudo_lock(locks, &LOCK)?);
@@ -56,7 +61,7 @@ pub(crate) fn ww_end(context: LockId) {
     in_transaction(context, |task, transaction| {
         task.runtime.validator.ww_end(&mut task.context, transaction, at)
     });
-    if let Some(mut entered) = task::enter() {
+    if let Some(mut entered) = enter() {
         entered.task().transactions.retain(|transaction| transaction.context != context);
     }
 }
@@ -66,7 +71,7 @@ pub(crate) fn ww_end(context: LockId) {
 pub(crate) fn ww_acquire(lock: LockRef<'_>, context: Option<LockId>, is_slow: bool) -> Verdict {
     let caller = Location::caller();
     let options = AcquireOptions::new().nest(context);
-    let Some(mut entered) = task::enter() else {
+    let Some(mut entered) = enter() else {
         // Where nothing can be looked at now, it is put aside like any other.
         return acquire(lock, Mode::Exclusive, Wait::Blocking, &options);
     };
@@ -76,7 +81,7 @@ pub(crate) fn ww_acquire(lock: LockRef<'_>, context: Option<LockId>, is_slow: bo
     let Task { context: held, transactions, runtime, .. } = task;
     let transaction = transactions.iter().find(|transaction| Some(transaction.context) == context);
     let outcome = judge(|| runtime.validator.ww_acquire(held, transaction, &event, is_slow, &runtime.stacks));
-    if outcome.is_clean() && task.errand.is_none() {
+    if outcome.is_clean() && task.extra.is_none() {
         return Verdict::Proceed;
     }
     acquire_found(entered, &event, lock.info, outcome)
@@ -121,13 +126,13 @@ pub(crate) fn ww_release(lock: LockRef<'_>, context: LockId) {
         task.runtime.validator.ww_release(&mut task.context, Some(transaction), id, at)
     });
     if !is_open {
-        super::release(lock.slot);
+        fast::release(lock.slot);
     }
 }
 
 /// Runs an event of a transaction of this thread, which cannot panic; `false` if it is none, or not any more.
 fn in_transaction(context: LockId, event: impl FnOnce(&mut Task, &mut WoundWait) -> Outcome) -> bool {
-    let Some(mut entered) = task::enter() else { return false };
+    let Some(mut entered) = enter() else { return false };
     let task = entered.task();
     let Some(index) = task.transactions.iter().position(|transaction| transaction.context == context) else {
         return false;

@@ -1,17 +1,17 @@
-//! From a creation site and a type to a class.
+//! The classes that are known, by what a lock says of itself: its creation site or its key, and its type.
+//!
+//! How a class that is new gets registered is in `event/classes.rs`.
 
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use lockdep_report::model::Place;
-use lockdep_report::{path, short_name};
+use lockdep_report::path;
 use lockdep_validator::state::class::{ClassAttributes, LockClassKey as EngineKey};
-use lockdep_validator::{ClassId, ClassOrder, Site};
+use lockdep_validator::{ClassId, Site};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::hook::{AnyKey, LockClassKey, LockInfo};
-use crate::runtime::Runtime;
+use crate::hook::{AnyKey, LockInfo};
 use crate::runtime::identity::site;
-use crate::runtime::output::sink;
 
 /// What a class is found by without looking at a string: constants of the program, by address.
 ///
@@ -89,15 +89,10 @@ impl ClassCache {
         cached.is_plural |= cached.token == token;
     }
 
-    /// The class, registered now if it is new; `None` if the table of classes is full.
-    pub(crate) fn find(&mut self, runtime: &Runtime, key: AnyKey, info: &LockInfo) -> Option<ClassId> {
-        if let Some(class) = self.peek(key, info) {
-            return Some(class);
-        }
+    /// Keeps the class for the next lock of it.
+    pub(crate) fn keep(&mut self, key: AnyKey, info: &LockInfo, class: ClassId) {
         let token = Token::new(key, info);
-        let class = runtime.classes.find(runtime, token, key, info)?;
         self.0[token.slot()] = Cached { token, class: Some(class), is_plural: false };
-        Some(class)
     }
 }
 
@@ -107,7 +102,7 @@ pub(crate) struct Classes {
     /// A leaf lock; the engine's registry is not called under it.
     known: RwLock<FxHashMap<Token, ClassId>>,
     source_root: Option<String>,
-    /// Classes of which somebody was told that they have an order already. A leaf lock.
+    /// Classes whose second order was named in a notice. A leaf lock.
     disputed: Mutex<FxHashSet<ClassId>>,
 }
 
@@ -116,45 +111,25 @@ impl Classes {
         Self { known: RwLock::default(), source_root, disputed: Mutex::default() }
     }
 
-    /// Gives the class an order. It keeps the first; a second one is named, once.
-    pub(crate) fn order(&self, runtime: &Runtime, class: ClassId, order: ClassOrder) {
-        let Err(first) = runtime.validator.order_class(class, order) else { return };
-        if self.disputed.lock().unwrap_or_else(PoisonError::into_inner).insert(class) {
-            let name =
-                runtime.validator.class(class).map_or_else(String::new, |class| short_name(&class.key));
-            sink::notice(&format!(
-                "the locks of `{name}` are ordered {} already; another order, {}, is ignored",
-                first.as_str(),
-                order.as_str()
-            ));
-        }
+    /// Returns the class, if any thread has used it.
+    pub(crate) fn get(&self, key: AnyKey, info: &LockInfo) -> Option<ClassId> {
+        let token = Token::new(key, info);
+        self.known.read().unwrap_or_else(PoisonError::into_inner).get(&token).copied()
     }
 
-    #[cold]
-    fn find(&self, runtime: &Runtime, token: Token, key: AnyKey, info: &LockInfo) -> Option<ClassId> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&token).copied();
-        if known.is_some() {
-            return known;
-        }
-        let (engine_key, site, attributes) = self.describe(key, info);
-        let class = runtime.validator.register_class(&engine_key, site, attributes)?;
-        if let AnyKey::Named(LockClassKey { order: Some(order), .. }) = key {
-            self.order(runtime, class, *order);
-        }
-        if (info.is_sendable)() {
-            runtime.validator.set_movable(class);
-        }
-        if runtime.suspects.contains(&engine_key) {
-            runtime.validator.trace(class);
-        }
+    /// Makes the class known to all threads.
+    pub(crate) fn insert(&self, key: AnyKey, info: &LockInfo, class: ClassId) {
+        let token = Token::new(key, info);
         self.known.write().unwrap_or_else(PoisonError::into_inner).insert(token, class);
-        if let Some(recorder) = &runtime.recorder {
-            recorder.class(runtime, class);
-        }
-        Some(class)
     }
 
-    fn describe(&self, key: AnyKey, info: &LockInfo) -> (EngineKey, Site, ClassAttributes) {
+    /// Notes that the class was given a second order; returns whether this is the first time.
+    pub(crate) fn dispute(&self, class: ClassId) -> bool {
+        self.disputed.lock().unwrap_or_else(PoisonError::into_inner).insert(class)
+    }
+
+    /// Returns what the engine registers for a lock of this key.
+    pub(crate) fn describe(&self, key: AnyKey, info: &LockInfo) -> (EngineKey, Site, ClassAttributes) {
         let mut attributes =
             ClassAttributes { outer: info.outer, inner: info.inner, ..ClassAttributes::default() };
         let type_name = (info.type_name)().to_owned();

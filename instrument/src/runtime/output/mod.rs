@@ -1,6 +1,7 @@
 //! What leaves the runtime: reports, the run record, and what was counted under `LOCKDEP_STAT=1`.
 
-pub(crate) mod record;
+mod record;
+pub(crate) mod recorder;
 pub(crate) mod report;
 pub(crate) mod sink;
 pub(crate) mod stat;

@@ -10,7 +10,7 @@ use lockdep_validator::{ClassId, Code, NewDependency, Outcome, StackSource as _,
 
 use crate::runtime::Runtime;
 use crate::runtime::output::sink;
-use crate::runtime::process::{ending, fault};
+use crate::runtime::process::{ending, internal_error};
 use crate::runtime::settings::config::{OnDeadlock, OnViolation};
 use crate::runtime::system::{extra_stack, handler};
 use crate::runtime::task::Task;
@@ -83,11 +83,11 @@ pub(crate) fn handle(task: &mut Task, outcome: Outcome) -> Aftermath {
 fn recorded(runtime: &Runtime, dependencies: &[NewDependency]) -> Vec<Violation> {
     if let Some(recorder) = &runtime.recorder {
         for dependency in dependencies {
-            fault::guard(|| recorder.dependency(runtime, dependency));
+            internal_error::guard(|| recorder.dependency(runtime, dependency));
         }
     }
     runtime.order.as_ref().map_or_else(Vec::new, |order| {
-        let judge = |new| fault::guard(|| order.judge(&runtime.validator, new)).flatten();
+        let judge = |new| internal_error::guard(|| order.judge(&runtime.validator, new)).flatten();
         dependencies.iter().filter_map(judge).collect()
     })
 }
@@ -122,7 +122,7 @@ pub(crate) fn deliver(task: &Task, violation: &Violation) -> bool {
         Code::BadRelease | Code::Assertion | Code::PinnedLockReleased | Code::WoundWait
     );
     if is_here && violation.subject.is_some_and(|subject| subject.stack.is_none()) {
-        let stack = fault::guard(|| runtime.stacks.capture()).flatten();
+        let stack = internal_error::guard(|| runtime.stacks.capture()).flatten();
         if let Some(subject) = &mut violation.to_mut().subject {
             subject.stack = stack;
         }
@@ -137,12 +137,12 @@ pub(crate) fn deliver(task: &Task, violation: &Violation) -> bool {
     let write = || {
         let report = build(&violation, runtime, runtime, runtime.counters());
         if let Some(recorder) = &runtime.recorder {
-            recorder.report(runtime, &report);
+            recorder.report(&report);
         }
         runtime.sinks.submit(&report, is_denied);
     };
     extra_stack::run(task.stack, || {
-        fault::guard(write);
+        internal_error::guard(write);
     });
     is_denied
 }

@@ -14,14 +14,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use lockdep_report::build::Resolver as _;
 use lockdep_report::record::Durations;
-use lockdep_report::short_name;
 use lockdep_validator::{Acquire, ClassId, LockId, Mode, Site};
 use rustc_hash::FxHashMap;
-
-use crate::runtime::Runtime;
-use crate::runtime::output::sink;
 
 /// Set in the child of a fork: what was counted so far is the parent's, and the parent tells it.
 static FORKED: AtomicBool = AtomicBool::new(false);
@@ -184,32 +179,6 @@ impl ThreadStat {
         locked(&self.table).clear();
         (self.newest, self.waiting) = (None, None);
         self.holding.clear();
-    }
-}
-
-/// How many places [`say`] names.
-const N_SAID: usize = 10;
-
-/// Says on the standard error stream who waited longest, for a process that leaves no record.
-pub(crate) fn say(runtime: &Runtime, stats: &Stats) {
-    let mut fought: Vec<(Key, Numbers)> =
-        stats.take().into_iter().filter(|(_, numbers)| numbers.n_contentions > 0).collect();
-    fought.sort_by_key(|(key, numbers)| (std::cmp::Reverse(numbers.wait.total_ns), key.site.0));
-    sink::notice(&format!(
-        "{} places had to wait for a lock, longest first; with LOCKDEP_DIR set, `cargo lockdep stat` shows all",
-        fought.len()
-    ));
-    for (key, numbers) in fought.iter().take(N_SAID) {
-        let class = runtime.validator.class(key.class);
-        let name = class.map_or_else(String::new, |class| short_name(&class.key));
-        sink::notice(&format!(
-            "  {name} at {}: {} of {} acquisitions waited, {} µs in all, {} µs at most",
-            runtime.place(key.site),
-            numbers.n_contentions,
-            numbers.n_acquisitions,
-            numbers.wait.total_ns / 1000,
-            numbers.wait.max_ns / 1000
-        ));
     }
 }
 

@@ -2,13 +2,17 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::runtime;
-use crate::runtime::output::{sink, stat};
+use lockdep_report::build::Resolver as _;
+use lockdep_report::short_name;
+
+use crate::runtime::output::sink;
+use crate::runtime::output::stat::{Key, Numbers, Stats};
 use crate::runtime::process::ledger::{self, Counter};
 use crate::runtime::process::{ending, fork, others, state};
 use crate::runtime::system::handler;
 use crate::runtime::system::stack_bounds::Bounds;
 use crate::runtime::task;
+use crate::runtime::{self, Runtime};
 
 /// Has the end of the process tell us.
 pub(crate) fn install() {
@@ -40,30 +44,55 @@ extern "C" fn at_exit() {
 }
 
 /// Looks at what was put aside, and writes what the end of the process has to say.
-fn say_all(runtime: &runtime::Runtime) {
+fn say_all(runtime: &Runtime) {
     let is_busy = task::is_busy();
     if !is_busy {
-        drop(task::enter());
+        (runtime.catch_up)();
     }
     ending::wait(is_busy);
     if others::has_others() {
         // What it did not see: the locks of another copy of this crate.
         runtime.validator.count_unseen();
     }
-    crate::flush();
     if let Some(recorder) = &runtime.recorder {
         recorder.close(runtime);
     } else {
         if let Some(stats) = &runtime.stats {
-            stat::say(runtime, stats);
+            say_contention(runtime, stats);
         }
         say_missed(runtime);
     }
     say_unwatched();
 }
 
+/// How many places [`say_contention`] names.
+const N_SAID: usize = 10;
+
+/// Says on the standard error stream who waited longest, for a process that leaves no record.
+fn say_contention(runtime: &Runtime, stats: &Stats) {
+    let mut fought: Vec<(Key, Numbers)> =
+        stats.take().into_iter().filter(|(_, numbers)| numbers.n_contentions > 0).collect();
+    fought.sort_by_key(|(key, numbers)| (std::cmp::Reverse(numbers.wait.total_ns), key.site.0));
+    sink::notice(&format!(
+        "{} places had to wait for a lock, longest first; with LOCKDEP_DIR set, `cargo lockdep stat` shows all",
+        fought.len()
+    ));
+    for (key, numbers) in fought.iter().take(N_SAID) {
+        let class = runtime.validator.class(key.class);
+        let name = class.map_or_else(String::new, |class| short_name(&class.key));
+        sink::notice(&format!(
+            "  {name} at {}: {} of {} acquisitions waited, {} µs in all, {} µs at most",
+            runtime.place(key.site),
+            numbers.n_contentions,
+            numbers.n_acquisitions,
+            numbers.wait.total_ns / 1000,
+            numbers.wait.max_ns / 1000
+        ));
+    }
+}
+
 /// Says what was not looked at, if anything. With a record the command says it.
-fn say_missed(runtime: &runtime::Runtime) {
+fn say_missed(runtime: &Runtime) {
     let counters = runtime.counters();
     if counters.unseen > 0 || counters.dropped > 0 {
         sink::notice(&format!(

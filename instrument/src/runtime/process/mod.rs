@@ -2,8 +2,8 @@
 
 pub(crate) mod ending;
 pub(crate) mod exit;
-pub(crate) mod fault;
 pub(crate) mod fork;
+pub(crate) mod internal_error;
 #[cfg_attr(not(unix), path = "ledger_none.rs")]
 pub(crate) mod ledger;
 pub(crate) mod others;

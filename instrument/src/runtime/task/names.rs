@@ -1,4 +1,4 @@
-//! When a thread may be asked for its name.
+//! What the threads of the process are called, and when a thread may be asked for its name.
 //!
 //! `std::thread::current` aborts the process where std is just making or has dropped what it keeps for
 //! the thread. That can only be in the allocator, or after thread-local destructors. So an allocator
@@ -7,6 +7,10 @@
 use std::cell::Cell;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use lockdep_validator::TaskId;
+use rustc_hash::FxHashMap;
 
 /// Whether the program's allocator was seen to take a watched lock.
 static ALLOCATOR_LOCKS: AtomicBool = AtomicBool::new(false);
@@ -25,10 +29,10 @@ thread_local! {
 
 /// The running thread's state is being made; events that come meanwhile are the allocator's.
 #[derive(Debug)]
-pub(super) struct Starting;
+pub(crate) struct Starting;
 
 impl Starting {
-    pub(super) fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         STARTING.set(true);
         // Small and large blocks come from different places.
         drop(black_box(Box::new(0_u64)));
@@ -44,7 +48,7 @@ impl Drop for Starting {
 }
 
 /// An event came while the thread's state was in use.
-pub(super) fn interrupted() {
+pub(crate) fn interrupted() {
     if STARTING.get() {
         allocator_locks();
     }
@@ -60,22 +64,52 @@ pub(crate) fn allocator_locks() {
 }
 
 /// Whether the running thread must not be asked for its name.
-pub(super) fn is_dangerous() -> bool {
+pub(crate) fn is_dangerous() -> bool {
     // ORDERING: Relaxed, as above.
     ALLOCATOR_LOCKS.load(Ordering::Relaxed) || IS_OVER.get()
 }
 
 /// The destructors of the running thread's keys have begun.
-pub(super) fn over() {
+pub(crate) fn over() {
     IS_OVER.set(true);
 }
 
 /// The running thread's end was seen.
-pub(super) fn ended() {
+pub(crate) fn ended() {
     N_ENDS.set(N_ENDS.get().saturating_add(1));
 }
 
 /// Whether no further state of the running thread would be freed.
-pub(super) fn was_last_life() -> bool {
+pub(crate) fn was_last_life() -> bool {
     N_ENDS.get() >= N_LIVES
+}
+
+/// What the threads of the process are called; libtest names them after tests.
+#[derive(Debug, Default)]
+pub(crate) struct Names(Mutex<FxHashMap<TaskId, String>>);
+
+impl Names {
+    /// Records the name of the running thread.
+    pub(crate) fn add(&self, id: TaskId) {
+        if let Some(name) = std::thread::current().name() {
+            let name = name.to_owned();
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, name);
+        }
+    }
+
+    /// Records the name of the running thread without asking std for it, as far as it is certain.
+    pub(crate) fn add_certain(&self, id: TaskId) {
+        #[cfg(target_os = "linux")]
+        // SAFETY: both calls only return numbers.
+        if unsafe { libc::gettid() == libc::getpid() } {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, "main".to_owned());
+        }
+        let _ = id;
+    }
+
+    /// The name of a thread, or its number.
+    pub(crate) fn name(&self, id: TaskId) -> String {
+        let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        names.get(&id).cloned().unwrap_or_else(|| format!("thread {}", id.0))
+    }
 }

@@ -1,5 +1,6 @@
-//! Events that cannot be looked at where they happen: inside a signal handler and inside the program's own allocator nothing may
-//! be allocated and no lock of ours taken. They are put aside, into memory that is there already, and looked at later.
+//! The memory for deferred events: those that cannot be looked at where they happen. Inside a signal handler and inside the
+//! program's own allocator nothing may be allocated and no lock of ours taken, so they are kept in memory that is there already
+//! and looked at later, by `event/deferred.rs`.
 //!
 //! *Later* is: for an allocator, when it is left; for a signal handler, at the thread's next event outside it, since the handler
 //! may have interrupted the allocator.
@@ -13,15 +14,10 @@ use std::cell::{Cell, UnsafeCell};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering, compiler_fence};
 
-use lockdep_validator::{Acquire, LockId};
-
-use crate::hook::LockRef;
 use crate::runtime;
-use crate::runtime::event;
-use crate::runtime::task::Task;
 
-pub(crate) use ring::Aside;
 use ring::{Added, Ring};
+pub(crate) use ring::{DeferredEvent, Taken};
 
 /// Rings for threads without a state. More threads than this are not in such a place at once.
 const N_SPARE: usize = 32;
@@ -48,7 +44,7 @@ thread_local! {
     static PENDING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether events of the running thread have been put aside and not been looked at.
+/// Whether events of the running thread have been deferred and not been looked at.
 #[inline]
 pub(crate) fn is_pending() -> bool {
     PENDING.get()
@@ -56,8 +52,8 @@ pub(crate) fn is_pending() -> bool {
 
 /// Gives the running thread a ring of its own. What lies in a spare one moves there.
 pub(crate) fn install() {
-    // ORDERING: Relaxed: only this thread and its signal handlers touch the word, in all of this file.
-    let found = RING.with(|word| word.swap(IN_USE, Ordering::Relaxed));
+    // ORDERING: Relaxed: only this thread and its signal handlers touch the pointer, in all of this file.
+    let found = RING.with(|own| own.swap(IN_USE, Ordering::Relaxed));
     compiler_fence(Ordering::SeqCst);
     let ring = match NonNull::new(found) {
         None => Box::leak(Box::new(Ring::new())),
@@ -78,7 +74,7 @@ pub(crate) fn install() {
 /// Frees the running thread's ring, or gives it back.
 pub(crate) fn uninstall() {
     // ORDERING: Relaxed, as in `install`.
-    let found = RING.with(|word| word.swap(ptr::null_mut(), Ordering::Relaxed));
+    let found = RING.with(|own| own.swap(ptr::null_mut(), Ordering::Relaxed));
     compiler_fence(Ordering::SeqCst);
     PENDING.set(false);
     if found == IN_USE {
@@ -87,7 +83,7 @@ pub(crate) fn uninstall() {
     let Some(ring) = NonNull::new(found) else { return };
     match spare(ring) {
         Some(spare) => give_back(spare),
-        // SAFETY: `install` leaked it, and it was in the word, so no other code has it.
+        // SAFETY: `install` leaked it, and it was in the pointer, so no other code has it.
         None => drop(unsafe { Box::from_raw(ring.as_ptr()) }),
     }
 }
@@ -116,20 +112,20 @@ fn take_spare() -> Option<*mut Ring> {
 fn put(ring: *mut Ring) {
     compiler_fence(Ordering::SeqCst);
     // ORDERING: Relaxed, as in `install`.
-    RING.with(|word| word.store(ring, Ordering::Relaxed));
+    RING.with(|own| own.store(ring, Ordering::Relaxed));
 }
 
 /// Uses the ring, if no other code of this thread is just doing so.
 fn with_ring<R>(use_it: impl FnOnce(&mut Ring) -> R) -> Option<R> {
     // ORDERING: Relaxed, as in `install`. A handler before the swap has put back what it took.
-    let found = RING.with(|word| word.swap(IN_USE, Ordering::Relaxed));
+    let found = RING.with(|own| own.swap(IN_USE, Ordering::Relaxed));
     compiler_fence(Ordering::SeqCst);
     if found == IN_USE {
         return None;
     }
     let ring = if found.is_null() { take_spare() } else { Some(found) };
     let result = ring.map(|ring| {
-        // SAFETY: it was in the word, or just taken, and is in no other place while the word says IN_USE.
+        // SAFETY: it was in the pointer, or just taken, and is in no other place while the pointer says IN_USE.
         let ring = unsafe { &mut *ring };
         let result = use_it(ring);
         PENDING.set(!ring.is_empty());
@@ -139,54 +135,15 @@ fn with_ring<R>(use_it: impl FnOnce(&mut Ring) -> R) -> Option<R> {
     result
 }
 
-/// Puts an event aside. Allocates nothing.
-pub(crate) fn push(aside: Aside) {
-    match with_ring(|ring| ring.add(aside)) {
+/// Defers an event. Allocates nothing.
+pub(crate) fn push(event: DeferredEvent) {
+    match with_ring(|ring| ring.add(event)) {
         Some(Added::Kept | Added::WithItsPair) => {}
         Some(Added::Lost) | None => runtime::count_unseen(),
     }
 }
 
-/// Puts an acquisition aside; `task` is the thread's state, if the context did not interrupt its use.
-pub(crate) fn acquire(task: Option<&mut Task>, lock: &LockRef<'_>, make: impl FnOnce(LockId) -> Acquire) {
-    let id = match (lock.slot.id(), task) {
-        (Some(id), _) => Some(id),
-        // A known class needs no allocation, only a number.
-        (None, Some(task)) => task.classes.peek(lock.key, lock.info).map(|class| {
-            let id = task.runtime.validator.new_lock(&mut task.context, class);
-            lock.slot.fill(id)
-        }),
-        (None, None) => None,
-    };
-    match id {
-        Some(id) => push(Aside::Acquire(make(id))),
-        None => {
-            runtime::count_unseen();
-            push(Aside::Unknown(lock.key, *lock.info));
-        }
-    }
-}
-
-/// Looks at everything that was put aside.
-#[cold]
-pub(crate) fn drain(task: &mut Task) {
-    let Some(taken) = with_ring(Ring::take) else { return };
-    for aside in taken.events {
-        event::replay(task, aside);
-    }
-    // Their releases come by another way, and would look like those of locks that are not held.
-    taken.lost.into_iter().for_each(|lock| task.runtime.set_unverified(lock));
-    if taken.is_muddled {
-        forget_held(task);
-    }
-}
-
-/// Releases of locks that were held before did not fit. Which ones is not known: nothing certain can
-/// be said of any lock that the thread seems to hold.
-fn forget_held(task: &mut Task) {
-    let held: Vec<LockId> = task.context.held_locks().collect();
-    for lock in held {
-        task.runtime.set_unverified(lock);
-        task.runtime.validator.forget(&mut task.context, lock);
-    }
+/// Takes everything out of the running thread's ring.
+pub(crate) fn take() -> Option<Taken> {
+    with_ring(Ring::take)
 }

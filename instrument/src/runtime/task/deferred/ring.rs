@@ -1,4 +1,4 @@
-//! The memory for events that were put aside. When it is full, events are lost in whole pairs: an
+//! The ring of one thread. When it is full, events are lost in whole pairs: an
 //! acquisition that is kept has room for its release, and the release of one that was lost is lost too.
 
 use std::mem::MaybeUninit;
@@ -7,14 +7,14 @@ use lockdep_validator::{Acquire, ContextId, LockId, Site};
 
 use crate::hook::{AnyKey, LockInfo};
 
-/// How many events one thread can put aside.
+/// How many events one thread can defer.
 const CAPACITY: usize = 64;
 /// How many lost acquisitions are remembered by their lock; of more, only the number is.
 const N_LOST: usize = 16;
 
-/// An event that was put aside.
+/// An event that was deferred.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Aside {
+pub(crate) enum DeferredEvent {
     /// The context was entered.
     Enter(ContextId),
     /// It was left again, here.
@@ -42,20 +42,20 @@ pub(super) enum Added {
 
 /// What was in a ring.
 #[derive(Debug)]
-pub(super) struct Taken {
+pub(crate) struct Taken {
     /// The events, oldest first.
-    pub(super) events: Vec<Aside>,
+    pub(crate) events: Vec<DeferredEvent>,
     /// Locks whose acquisition was lost and that are still held.
-    pub(super) lost: Vec<LockId>,
+    pub(crate) lost: Vec<LockId>,
     /// Whether a release of a lock that was held before was lost.
-    pub(super) is_muddled: bool,
+    pub(crate) is_muddled: bool,
 }
 
 /// The events of one thread.
 #[derive(Debug)]
 pub(super) struct Ring {
     /// INVARIANT: the first `len` are written.
-    events: [MaybeUninit<Aside>; CAPACITY],
+    events: [MaybeUninit<DeferredEvent>; CAPACITY],
     len: usize,
     /// Places that are kept free for the ends of what is in the ring. INVARIANT: `len + n_open <= CAPACITY`.
     n_open: usize,
@@ -91,7 +91,7 @@ impl Ring {
         self.len == 0 && !self.is_muddled
     }
 
-    fn events(&self) -> impl DoubleEndedIterator<Item = Aside> + '_ {
+    fn events(&self) -> impl DoubleEndedIterator<Item = DeferredEvent> + '_ {
         // SAFETY: the first `len` are written, as the invariant says.
         self.events[..self.len].iter().map(|event| unsafe { event.assume_init_read() })
     }
@@ -108,19 +108,19 @@ impl Ring {
     }
 
     /// Adds an event. Allocates nothing.
-    pub(super) fn add(&mut self, event: Aside) -> Added {
+    pub(super) fn add(&mut self, event: DeferredEvent) -> Added {
         match event {
-            Aside::Enter(_) => self.begin(event, None),
-            Aside::Acquire(acquire) => self.begin(event, Some(acquire.lock)),
-            Aside::Exit(..) if self.n_skipped > 0 => {
+            DeferredEvent::Enter(_) => self.begin(event, None),
+            DeferredEvent::Acquire(acquire) => self.begin(event, Some(acquire.lock)),
+            DeferredEvent::Exit(..) if self.n_skipped > 0 => {
                 self.n_skipped -= 1;
                 Added::WithItsPair
             }
-            Aside::Exit(..) => self.end(event),
-            Aside::Release(lock, _) | Aside::Failed(lock) => self.end_of(event, lock),
-            Aside::Unknown(..) if self.n_skipped == 0 && self.has_room(1) => self.keep(event),
+            DeferredEvent::Exit(..) => self.end(event),
+            DeferredEvent::Release(lock, _) | DeferredEvent::Failed(lock) => self.end_of(event, lock),
+            DeferredEvent::Unknown(..) if self.n_skipped == 0 && self.has_room(1) => self.keep(event),
             // Counted by the caller.
-            Aside::Unknown(..) => Added::WithItsPair,
+            DeferredEvent::Unknown(..) => Added::WithItsPair,
         }
     }
 
@@ -128,14 +128,14 @@ impl Ring {
         self.len + self.n_open + n_events <= CAPACITY
     }
 
-    fn keep(&mut self, event: Aside) -> Added {
+    fn keep(&mut self, event: DeferredEvent) -> Added {
         self.events[self.len].write(event);
         self.len += 1;
         Added::Kept
     }
 
     /// The beginning of something that has an end: an acquisition of `lock`, or a context.
-    fn begin(&mut self, event: Aside, lock: Option<LockId>) -> Added {
+    fn begin(&mut self, event: DeferredEvent, lock: Option<LockId>) -> Added {
         if self.n_skipped == 0 && self.has_room(2) {
             self.n_open += 1;
             return self.keep(event);
@@ -151,7 +151,7 @@ impl Ring {
     }
 
     /// The end of something whose beginning is in the ring.
-    fn end(&mut self, event: Aside) -> Added {
+    fn end(&mut self, event: DeferredEvent) -> Added {
         // Without a beginning here there is no room kept.
         if self.n_open == 0 && !self.has_room(1) {
             return Added::Lost;
@@ -161,7 +161,7 @@ impl Ring {
     }
 
     /// The end of an acquisition of `lock`.
-    fn end_of(&mut self, event: Aside, lock: LockId) -> Added {
+    fn end_of(&mut self, event: DeferredEvent, lock: LockId) -> Added {
         if self.n_begun(lock) > 0 {
             return self.end(event);
         }
@@ -184,8 +184,10 @@ impl Ring {
     /// How many acquisitions of the lock in the ring have no release there.
     fn n_begun(&self, lock: LockId) -> usize {
         self.events().fold(0, |n_begun: usize, event| match event {
-            Aside::Acquire(acquire) if acquire.lock == lock => n_begun + 1,
-            Aside::Release(ended, _) | Aside::Failed(ended) if ended == lock => n_begun.saturating_sub(1),
+            DeferredEvent::Acquire(acquire) if acquire.lock == lock => n_begun + 1,
+            DeferredEvent::Release(ended, _) | DeferredEvent::Failed(ended) if ended == lock => {
+                n_begun.saturating_sub(1)
+            }
             _ => n_begun,
         })
     }
@@ -201,12 +203,12 @@ mod tests {
         LockId::from_raw((1 << LockId::INSTANCE_BITS) | number).expect("a class")
     }
 
-    fn acquire(number: u64) -> Aside {
-        Aside::Acquire(Acquire::new(lock(number), Mode::Exclusive, Wait::Try, Site::UNKNOWN))
+    fn acquire(number: u64) -> DeferredEvent {
+        DeferredEvent::Acquire(Acquire::new(lock(number), Mode::Exclusive, Wait::Try, Site::UNKNOWN))
     }
 
-    fn release(number: u64) -> Aside {
-        Aside::Release(lock(number), Site::UNKNOWN)
+    fn release(number: u64) -> DeferredEvent {
+        DeferredEvent::Release(lock(number), Site::UNKNOWN)
     }
 
     /// Whatever is put in, in whatever order a program could do it, comes out balanced.
@@ -218,8 +220,8 @@ mod tests {
                 let mut ring = Ring::new();
                 let mut n_lost = 0;
                 for _ in 0..n_runs {
-                    let enter = [Aside::Enter(context)];
-                    let exit = [Aside::Exit(context, Site::UNKNOWN)];
+                    let enter = [DeferredEvent::Enter(context)];
+                    let exit = [DeferredEvent::Exit(context, Site::UNKNOWN)];
                     let events = enter.into_iter().chain((0..depth).map(acquire));
                     for event in events.chain((0..depth).rev().map(release)).chain(exit) {
                         n_lost += usize::from(ring.add(event) == Added::Lost);
@@ -229,7 +231,9 @@ mod tests {
                 let depth = usize::try_from(depth).expect("small");
                 assert_eq!(2 * n_lost + events.len(), n_runs * (2 * depth + 2), "all counted");
                 assert!(!is_muddled && lost.is_empty());
-                let ends = |event: &&Aside| matches!(event, Aside::Release(..) | Aside::Exit(..));
+                let ends = |event: &&DeferredEvent| {
+                    matches!(event, DeferredEvent::Release(..) | DeferredEvent::Exit(..))
+                };
                 assert_eq!(events.iter().filter(ends).count() * 2, events.len());
             }
         }

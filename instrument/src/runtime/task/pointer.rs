@@ -1,11 +1,11 @@
-//! The thread-local word that leads to everything else, and the shortest way to it.
+//! The thread-local pointer that leads to a thread's state, and the shortest way to it.
 //!
 //! To the compiler, `thread_local!` in a library is a call: what it compiles to must also work in a
 //! shared object that is loaded late, so every register that a call changes is saved around it,
 //! although in a program the linker makes two moves of it. This is the greater part of what a pair of
-//! events costs besides its real work. On x86-64 Linux with glibc the word is therefore declared in
+//! events costs besides its real work. On x86-64 Linux with glibc the pointer is therefore declared in
 //! assembly and reached by the ABI's *TLS descriptor*, of which the fast path takes the first half.
-//! In a program the linker puts the word's offset there, which is negative. In a shared object it
+//! In a program the linker puts the pointer's offset there, which is negative. In a shared object it
 //! puts the address of a descriptor there, which is positive: such an object takes the slow way,
 //! where the descriptor is called. It can be loaded at any time, in any number: nothing of it has to
 //! lie in the thread-local memory that glibc reserves when the program starts.
@@ -14,8 +14,8 @@
 mod imp {
     use std::arch::{asm, global_asm};
 
-    // Two builds of this crate in one program have a word each: hence the name. Hidden: nobody outside the program or shared object
-    // that the crate is linked into means this one.
+    // Two builds of this crate in one program have a pointer each: hence the name. Hidden: no code outside the program or shared
+    // object that the crate is linked into means this one.
     macro_rules! symbol {
         () => {
             concat!("lockdep_task_", env!("TASK_WORD_OF_BUILD"))
@@ -34,15 +34,15 @@ mod imp {
         ".popsection",
     );
 
-    /// Where the word lies, from the thread pointer on: the same in every thread.
+    /// Where the pointer lies, from the thread register on: the same in every thread.
     #[derive(Clone, Copy)]
-    pub(in crate::runtime::task) struct Word(usize);
+    pub(in crate::runtime) struct Pointer(usize);
 
-    impl Word {
-        /// The word of the running thread, if its place is the same in every thread. False for a
+    impl Pointer {
+        /// The pointer of the running thread, if its place is the same in every thread. False for a
         /// shared object that was loaded late, and for that alone.
         #[inline(always)]
-        pub(in crate::runtime::task) fn near() -> Option<Self> {
+        pub(in crate::runtime) fn near() -> Option<Self> {
             let place: isize;
             // SAFETY: loads a constant: the offset from the thread pointer, which lies above all
             // thread-local memory that the program starts with, or the address of a descriptor.
@@ -56,9 +56,9 @@ mod imp {
             if place < 0 { Some(Self(place.cast_unsigned())) } else { None }
         }
 
-        /// The word of the running thread.
+        /// The pointer of the running thread.
         #[inline(always)]
-        pub(in crate::runtime::task) fn of_this_thread() -> Self {
+        pub(in crate::runtime) fn of_this_thread() -> Self {
             Self::near().unwrap_or_else(Self::far)
         }
 
@@ -84,9 +84,9 @@ mod imp {
         }
 
         #[inline(always)]
-        pub(in crate::runtime::task) fn load(self) -> *mut crate::runtime::task::Task {
+        pub(in crate::runtime) fn load(self) -> *mut crate::runtime::task::Task {
             let task;
-            // SAFETY: the word is eight bytes of this thread's own memory, and zero from the start.
+            // SAFETY: the pointer is eight bytes of this thread's own memory, and zero from the start.
             unsafe {
                 asm!(
                     "mov {task}, qword ptr fs:[{offset}]",
@@ -99,7 +99,7 @@ mod imp {
         }
 
         #[inline(always)]
-        pub(in crate::runtime::task) fn store(self, task: *mut crate::runtime::task::Task) {
+        pub(in crate::runtime) fn store(self, task: *mut crate::runtime::task::Task) {
             // SAFETY: as in `load`; nothing else lies there.
             unsafe {
                 asm!(
@@ -113,7 +113,7 @@ mod imp {
 
         /// Stores a sentinel: a small constant, which needs no register.
         #[inline(always)]
-        pub(in crate::runtime::task) fn mark<const SENTINEL: usize>(self) {
+        pub(in crate::runtime) fn mark<const SENTINEL: usize>(self) {
             // SAFETY: as in `store`.
             unsafe {
                 asm!(
@@ -137,48 +137,48 @@ mod imp {
         static TASK: AtomicPtr<crate::runtime::task::Task> = const { AtomicPtr::new(ptr::null_mut()) };
     }
 
-    /// The word of the running thread.
+    /// The pointer of the running thread.
     #[derive(Clone, Copy)]
-    pub(in crate::runtime::task) struct Word(*const AtomicPtr<crate::runtime::task::Task>);
+    pub(in crate::runtime) struct Pointer(*const AtomicPtr<crate::runtime::task::Task>);
 
-    impl Word {
-        /// As [`of_this_thread`](Self::of_this_thread): every word is reached in the same way.
+    impl Pointer {
+        /// As [`of_this_thread`](Self::of_this_thread): every pointer is reached in the same way.
         #[inline(always)]
         #[expect(clippy::unnecessary_wraps, reason = "the same signature as where there are two ways")]
-        pub(in crate::runtime::task) fn near() -> Option<Self> {
+        pub(in crate::runtime) fn near() -> Option<Self> {
             Some(Self::of_this_thread())
         }
 
         #[inline(always)]
-        pub(in crate::runtime::task) fn of_this_thread() -> Self {
+        pub(in crate::runtime) fn of_this_thread() -> Self {
             // Only the address goes through `with`: a larger closure would not be inlined.
             Self(TASK.with(ptr::from_ref))
         }
 
         #[inline(always)]
-        fn word(self) -> &'static AtomicPtr<crate::runtime::task::Task> {
+        fn atomic(self) -> &'static AtomicPtr<crate::runtime::task::Task> {
             // SAFETY: a constant-initialised thread-local without a destructor is there for as long as the thread that asks, and
             // the pointer never leaves it (it makes this type `!Send`).
             unsafe { &*self.0 }
         }
 
         #[inline(always)]
-        pub(in crate::runtime::task) fn load(self) -> *mut crate::runtime::task::Task {
-            // ORDERING: Relaxed: only this thread and its signal handlers touch the word.
-            self.word().load(Ordering::Relaxed)
+        pub(in crate::runtime) fn load(self) -> *mut crate::runtime::task::Task {
+            // ORDERING: Relaxed: only this thread and its signal handlers touch the pointer.
+            self.atomic().load(Ordering::Relaxed)
         }
 
         #[inline(always)]
-        pub(in crate::runtime::task) fn store(self, task: *mut crate::runtime::task::Task) {
+        pub(in crate::runtime) fn store(self, task: *mut crate::runtime::task::Task) {
             // ORDERING: Relaxed, as in `load`.
-            self.word().store(task, Ordering::Relaxed);
+            self.atomic().store(task, Ordering::Relaxed);
         }
 
         #[inline(always)]
-        pub(in crate::runtime::task) fn mark<const SENTINEL: usize>(self) {
+        pub(in crate::runtime) fn mark<const SENTINEL: usize>(self) {
             self.store(ptr::without_provenance_mut(SENTINEL));
         }
     }
 }
 
-pub(super) use imp::Word;
+pub(in crate::runtime) use imp::Pointer;

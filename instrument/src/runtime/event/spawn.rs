@@ -1,27 +1,14 @@
 //! Which thread started which, and who waits for whom at the end of a `thread::scope`.
 
 use std::panic::Location;
-use std::sync::{Mutex, PoisonError};
 
-use lockdep_validator::base::acquisition::Acquisition;
 use lockdep_validator::{Outcome, Segment, TaskId};
-use rustc_hash::FxHashMap;
 
+use super::enter::{enter, start_spawned};
 use crate::runtime::identity::site::site;
 use crate::runtime::output::report;
-use crate::runtime::process::{ending, fault, state};
+use crate::runtime::process::{ending, internal_error, state};
 use crate::runtime::task;
-
-/// What the threads of each running scope acquired, by the address of the scope. A leaf lock.
-#[derive(Debug, Default)]
-pub(crate) struct Scopes(Mutex<FxHashMap<usize, Acquired>>);
-
-/// What the ended threads of one scope acquired, and who they were.
-#[derive(Debug, Default)]
-struct Acquired {
-    acquisitions: Vec<Acquisition>,
-    tasks: Vec<TaskId>,
-}
 
 /// The thread that starts another one, as the other needs to know it.
 #[derive(Clone, Copy, Debug)]
@@ -37,20 +24,20 @@ impl Parent {
         if state::is_off() {
             return None;
         }
-        let mut entered = task::enter()?;
+        let mut entered = enter()?;
         let task = entered.task();
-        let segment = fault::guard(|| task.runtime.validator.spawned(&mut task.context))?;
+        let segment = internal_error::guard(|| task.runtime.validator.spawned(&mut task.context))?;
         Some(Self { segment, child: task::new_id(), scope })
     }
 
     /// The new thread begins.
     pub(crate) fn start_child(self) -> Child {
-        task::start_spawned(self.child, self.segment);
+        start_spawned(self.child, self.segment);
         if self.scope.is_some()
-            && let Some(mut entered) = task::enter()
+            && let Some(mut entered) = enter()
         {
             let task = entered.task();
-            fault::guard(|| task.runtime.validator.record_acquired(&mut task.context));
+            internal_error::guard(|| task.runtime.validator.record_acquired(&mut task.context));
         }
         Child(self)
     }
@@ -60,9 +47,9 @@ impl Parent {
         if state::is_off() {
             return;
         }
-        let Some(mut entered) = task::enter() else { return };
+        let Some(mut entered) = enter() else { return };
         let task = entered.task();
-        fault::guard(|| task.runtime.validator.joined(&mut task.context, self.child));
+        internal_error::guard(|| task.runtime.validator.joined(&mut task.context, self.child));
     }
 }
 
@@ -72,22 +59,19 @@ pub(crate) struct Child(Parent);
 
 impl Drop for Child {
     fn drop(&mut self) {
-        let Some(mut entered) = task::enter() else { return };
+        let Some(mut entered) = enter() else { return };
         let task = entered.task();
         if !task.is_ending {
             task.is_ending = true;
             ending::begin();
         }
         let Some(scope) = self.0.scope else { return };
-        let Some(acquired) = fault::guard(|| task.runtime.validator.take_acquired(&mut task.context)) else {
+        let Some(acquired) =
+            internal_error::guard(|| task.runtime.validator.take_acquired(&mut task.context))
+        else {
             return;
         };
-        let mut scopes = task.runtime.scopes.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // A scope whose opener is not watched has no entry, and nobody asks.
-        if let Some(all) = scopes.get_mut(&scope) {
-            all.acquisitions.extend(acquired);
-            all.tasks.push(self.0.child);
-        }
+        task.runtime.scopes.add(scope, self.0.child, acquired);
     }
 }
 
@@ -101,9 +85,8 @@ impl Family {
         if state::is_off() {
             return None;
         }
-        let mut entered = task::enter()?;
-        let scopes = &entered.task().runtime.scopes;
-        scopes.0.lock().unwrap_or_else(PoisonError::into_inner).insert(scope, Acquired::default());
+        let mut entered = enter()?;
+        entered.task().runtime.scopes.open(scope);
         Some(Self(scope))
     }
 
@@ -111,14 +94,11 @@ impl Family {
     #[track_caller]
     pub(crate) fn end(self) {
         let caller = Location::caller();
-        let Some(mut entered) = task::enter() else { return };
+        let Some(mut entered) = enter() else { return };
         let task = entered.task();
         let runtime = task.runtime;
-        let Some(all) = runtime.scopes.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0)
-        else {
-            return;
-        };
-        let outcome = fault::guard(|| {
+        let Some(all) = runtime.scopes.close(self.0) else { return };
+        let outcome = internal_error::guard(|| {
             let context = &mut task.context;
             let outcome =
                 runtime.validator.joined_holding(context, &all.acquisitions, site(caller), &runtime.stacks);

@@ -1,0 +1,157 @@
+//! Acquisitions that the fast path does not know, tries that succeeded, and acquisitions that gave up.
+//!
+//! The end of a hold is in `release.rs`.
+
+use std::panic::Location;
+
+use lockdep_validator::{Acquire, AcquireFlags, Mode, Outcome, Wait};
+
+use super::deferred::{defer, defer_of};
+use super::enter::{Entered, enter_anywhere};
+use super::found::{event, id_of, judge, placed};
+use super::release::enter_for;
+use super::self_deadlock::{self_deadlock, self_deadlock_of};
+use super::stat;
+use crate::hook::{AcquireOptions, LockInfo, LockRef, Slot, Verdict};
+use crate::runtime::output::report;
+use crate::runtime::task::Task;
+use crate::runtime::task::deferred::DeferredEvent;
+
+/// An acquisition, before it waits.
+#[track_caller]
+pub(crate) fn acquire(lock: LockRef<'_>, mode: Mode, wait: Wait, options: &AcquireOptions) -> Verdict {
+    let caller = Location::caller();
+    let deferred = || {
+        defer(&lock, mode, wait, options, caller);
+        Verdict::Proceed
+    };
+    let Some(mut entered) = enter_anywhere() else { return deferred() };
+    if let Some(event) = lock.slot.id().map(|id| event(&lock, id, mode, wait, options, caller))
+        && is_known(entered.task(), &event)
+    {
+        if entered.task().extra.is_none() {
+            return Verdict::Proceed;
+        }
+        return acquire_found(entered, &event, lock.info, Outcome::CLEAN);
+    }
+    let Some(mut entered) = entered.outside_handlers() else { return deferred() };
+    let task = entered.task();
+    let is_first = options.is_first || !lock.slot.is_used();
+    let Some(id) = id_of(task, &lock) else { return Verdict::Proceed };
+    let event = placed(task, event(&lock, id, mode, wait, options, caller), is_first);
+    let outcome = judge(|| task.runtime.validator.acquire(&mut task.context, &event, &task.runtime.stacks));
+    if outcome.is_clean() && task.extra.is_none() {
+        return Verdict::Proceed;
+    }
+    acquire_found(entered, &event, lock.info, outcome)
+}
+
+/// Records the acquisition if the thread has validated it before. Neither allocates nor locks.
+#[inline]
+fn is_known(task: &mut Task, event: &Acquire) -> bool {
+    let validator = &task.runtime.validator;
+    validator.acquire_known(&mut task.context, event)
+        || validator.acquire_known_instances(&mut task.context, event)
+}
+
+/// The acquisition found something, or an older finding is due.
+#[cold]
+#[inline(never)]
+#[track_caller]
+pub(super) fn acquire_found(
+    mut entered: Entered,
+    event: &Acquire,
+    info: &LockInfo,
+    outcome: Outcome,
+) -> Verdict {
+    let task = entered.task();
+    let outcome = match self_deadlock_of(task, event, outcome) {
+        Ok(outcome) => outcome,
+        Err(pending) => {
+            task.pending = Some(pending);
+            return Verdict::SelfDeadlock;
+        }
+    };
+    let due = report::handle(task, outcome).into_message().or_else(|| task.take_panic());
+    if let Some(message) = due
+        && !std::thread::panicking()
+    {
+        task.runtime.validator.acquire_failed(&mut task.context, event.lock);
+        drop(entered);
+        panic!("{message}");
+    }
+    stat::counted(task, event);
+    let measures = info.is_measured && event.wait == Wait::Blocking && task.extra.is_some();
+    if measures { Verdict::Measure } else { Verdict::Proceed }
+}
+
+/// A try that succeeded.
+#[track_caller]
+pub(crate) fn try_acquired(lock: LockRef<'_>, mode: Mode, options: &AcquireOptions) {
+    let caller = Location::caller();
+    let deferred = || defer(&lock, mode, Wait::Try, options, caller);
+    let Some(mut entered) = enter_anywhere() else { return deferred() };
+    let mut event = lock.slot.id().map(|id| event(&lock, id, mode, Wait::Try, options, caller));
+    if !event.is_some_and(|event| is_known(entered.task(), &event)) {
+        let Some(outside) = entered.outside_handlers() else { return deferred() };
+        entered = outside;
+        event = try_new(entered.task(), &lock, mode, options, caller);
+    }
+    let (task, Some(event)) = (entered.task(), event) else { return };
+    if task.extra.is_some() {
+        stat::counted(task, &event);
+        // A panic that is due: not here, where the lock is held already. The next acquisition has to come this way again.
+        task.context.look_again();
+    }
+}
+
+/// A try that succeeded and that the thread has not validated before.
+fn try_new(
+    task: &mut Task,
+    lock: &LockRef<'_>,
+    mode: Mode,
+    options: &AcquireOptions,
+    caller: &'static Location<'static>,
+) -> Option<Acquire> {
+    let is_first = options.is_first || !lock.slot.is_used();
+    let id = id_of(task, lock)?;
+    let event = placed(task, event(lock, id, mode, Wait::Try, options, caller), is_first);
+    let outcome = judge(|| task.runtime.validator.acquire(&mut task.context, &event, &task.runtime.stacks));
+    if !outcome.is_clean() {
+        try_found(task, &event, outcome);
+    }
+    Some(event)
+}
+
+#[cold]
+#[inline(never)]
+fn try_found(task: &mut Task, event: &Acquire, outcome: Outcome) {
+    // A try that succeeded on a lock that this thread seems to hold: the entry was stale.
+    let outcome = if outcome.is_self_deadlock() {
+        task.runtime.validator.forget(&mut task.context, event.lock);
+        judge(|| task.runtime.validator.acquire(&mut task.context, event, &task.runtime.stacks))
+    } else {
+        outcome
+    };
+    report::handle(task, outcome).defer(task);
+}
+
+/// An acquisition that gave up.
+pub(crate) fn acquire_failed(slot: &Slot) {
+    let Some(mut entered) = enter_for(slot) else { return defer_of(slot, DeferredEvent::Failed) };
+    let task = entered.task();
+    if let Some(id) = slot.id() {
+        task.runtime.validator.acquire_failed(&mut task.context, id);
+        stat::gave_up(task, id);
+    }
+}
+
+/// The caller waits for every section of the lock to end.
+#[track_caller]
+pub(crate) fn sync(lock: LockRef<'_>, mode: Mode) {
+    let options = AcquireOptions::new().flags(AcquireFlags::SYNC);
+    // Never held, so there is no real lock to try: what the engine says goes.
+    if acquire(lock, mode, Wait::Blocking, &options) == Verdict::SelfDeadlock {
+        self_deadlock(lock.slot);
+    }
+}
