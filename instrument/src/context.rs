@@ -87,7 +87,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// A context called `name` in reports. Two of one name are one.
+    /// Returns a context called `name` in reports. Two of one name are one.
     pub const fn named(name: &'static str) -> Self {
         Self {
             name,
@@ -119,7 +119,7 @@ impl Context {
     pub fn register(&self) {
         #[cfg(not(lockdep_disabled))]
         if state::is_on() {
-            // Entering starts the runtime if nobody has.
+            // Entering starts the runtime if it has not started.
             if let Some(mut entered) = event::enter() {
                 let runtime = entered.task().runtime;
                 self.register_in(runtime);
@@ -127,7 +127,7 @@ impl Context {
         }
     }
 
-    /// Tells that the running thread is inside the context until the guard is dropped.
+    /// Announces that the running thread is inside the context until the guard is dropped.
     #[must_use = "the context is left when the guard is dropped"]
     pub fn enter(&self) -> Inside {
         #[cfg(not(lockdep_disabled))]
@@ -137,7 +137,7 @@ impl Context {
         Inside::nowhere()
     }
 
-    /// Tells that the context cannot interrupt the running thread until the guard is dropped. Guards nest.
+    /// Announces that the context cannot interrupt the running thread until the guard is dropped. Guards nest.
     #[must_use = "the context is unmasked when the guard is dropped"]
     pub fn mask(&self) -> Masked {
         #[cfg(not(lockdep_disabled))]
@@ -197,7 +197,8 @@ impl fmt::Debug for Context {
     }
 }
 
-/// The context of the handler of a signal, by the signal's number. Events inside are deferred.
+/// Returns the context of the handler of a signal, by the signal's number. Events inside are
+/// deferred.
 ///
 /// A number that is no signal gives a context that all such numbers share.
 pub fn signal(signal: i32) -> &'static Context {
@@ -285,7 +286,7 @@ const NAMES: [&str; N_SIGNALS] = [
     "signal 64",
 ];
 
-/// Tells that the running thread is inside the program's own global allocator until the guard is dropped.
+/// Announces that the running thread is inside the program's own global allocator until the guard is dropped.
 ///
 /// The allocator's locks are then ordered like any other, but looked at only when the guard is dropped; so make the guard the
 /// first thing in `alloc`, `dealloc` and `realloc`, that it is dropped last. Without it, locks nested inside the allocator may

@@ -2,7 +2,7 @@
 
 use lockdep_report::model::{Counters, Report};
 
-/// Whether validation is on. The first call reads the environment, as the first lock does.
+/// Returns whether validation is on. The first call reads the environment, as the first lock does.
 ///
 /// ```
 /// if lockdep::enabled() {
@@ -20,7 +20,7 @@ pub fn enabled() -> bool {
     false
 }
 
-/// How much was looked at so far, and what was not; zeros while validation is off.
+/// Returns how much was looked at so far, and what was not; zeros while validation is off.
 pub fn counters() -> Counters {
     #[cfg(not(lockdep_disabled))]
     {

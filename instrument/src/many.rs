@@ -12,7 +12,7 @@ pub trait Lockable: Copy + sealed::Sealed {
     /// What having it gives.
     type Guard;
 
-    /// Tells that the caller may have to wait for the lock, under what it holds now.
+    /// Announces that the caller may have to wait for the lock, under what it holds now.
     #[doc(hidden)]
     fn announce(self);
 
@@ -183,7 +183,8 @@ pub fn lock_many<L: LockList>(locks: L) -> LockResult<L::Guards> {
     locks.lock()
 }
 
-/// [`lock_many`] for any number of locks of one type; the guards come in the order of the locks.
+/// Does what [`lock_many`] does, for any number of locks of one type; the guards come in the order
+/// of the locks.
 ///
 /// # Errors
 ///
@@ -240,7 +241,7 @@ fn attempt<L: Lockable>(locks: &[L], first: usize) -> Result<Vec<LockResult<L::G
 
 /// # Panics
 ///
-/// If one lock is named twice: the second try would fail for ever.
+/// If one lock is named twice: the second try would fail forever.
 #[track_caller]
 fn refuse_twice(addresses: &[usize]) {
     let mut places: Vec<(usize, usize)> =
@@ -315,7 +316,7 @@ mod tests {
             for pair in [[&a, &b], [&b, &a]] {
                 scope.spawn(move || {
                     for _ in 0..10_000 {
-                        let [mut first, mut second] = lock_many(pair).expect("nobody panics");
+                        let [mut first, mut second] = lock_many(pair).expect("no thread panics");
                         *first += 1;
                         *second += 1;
                     }
@@ -383,14 +384,14 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for _ in 0..10_000 {
-                    let (mut a, mut b) = lock_many((&a, writing(&b))).expect("nobody panics");
+                    let (mut a, mut b) = lock_many((&a, writing(&b))).expect("no thread panics");
                     *a += 1;
                     *b += 1;
                 }
             });
             scope.spawn(|| {
                 for _ in 0..10_000 {
-                    let (b, a) = lock_many((reading(&b), &a)).expect("nobody panics");
+                    let (b, a) = lock_many((reading(&b), &a)).expect("no thread panics");
                     assert_eq!(*a, u64::from(*b));
                 }
             });

@@ -22,7 +22,7 @@ use crate::hook::{LockRef, PinCookie, Tracked, pin_lock, repin_lock, unpin_lock}
 /// let n_before = guard.len();
 /// let pinned = lockdep::pin(&queue);
 /// refill(&mut guard);
-/// assert_eq!(guard.len(), n_before + 1); // nobody else was here meanwhile
+/// assert_eq!(guard.len(), n_before + 1); // no other thread was here meanwhile
 /// drop(pinned);
 /// ```
 #[track_caller]

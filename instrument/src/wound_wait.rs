@@ -1,7 +1,7 @@
 //! Acquire contexts (wound/wait) for home-made locks: several locks of one class at once, in any order, with back-off.
 //!
 //! A *transaction* that needs several locks takes them in whatever order it meets them. That can hang, unless the locks let one side
-//! win: each transaction has a [`Ticket`], older tickets win, and whoever loses backs off, that is, releases everything, waits for the
+//! win: each transaction has a [`Ticket`], older tickets win, and the transaction that loses backs off, that is, releases everything, waits for the
 //! lock that it lost, and starts again with the same ticket. The locks do that work; what they tell the validator is here. It learns no
 //! order between the locks of one transaction, orders each of them with everything else, and reports what breaks the protocol
 //! (LD0013), with the place:
@@ -48,7 +48,7 @@
 //!         Ok(())
 //!     }
 //!
-//!     /// Waits for whoever has it: only after a back-off, when nothing is held.
+//!     /// Waits for its holder: only after a back-off, when nothing is held.
 //!     #[track_caller]
 //!     fn lock_slow(&self, context: &AcquireContext) {
 //!         let _ = self.map.acquire_slow(context);
@@ -109,7 +109,7 @@ pub struct WwClass {
 }
 
 impl WwClass {
-    /// A class called `name`. Its contexts are called `name acquire context` in reports.
+    /// Returns a class called `name`. Its contexts are called `name acquire context` in reports.
     #[track_caller]
     pub const fn named(name: &'static str) -> Self {
         Self {
@@ -119,14 +119,14 @@ impl WwClass {
         }
     }
 
-    /// What kind of lock it is, for reports.
+    /// Sets what kind of lock it is, for reports.
     #[must_use]
     pub const fn kind(mut self, kind: &'static str) -> Self {
         self.locks = self.locks.kind(kind);
         self
     }
 
-    /// What the locks wait for.
+    /// Sets what the locks wait for.
     #[must_use]
     pub const fn wait_type(mut self, wait_type: WaitType) -> Self {
         self.locks = self.locks.wait_type(wait_type);
@@ -146,21 +146,21 @@ impl WwClass {
 pub struct Ticket(NonZeroU64);
 
 impl Ticket {
-    /// Whether this transaction began before the other.
+    /// Returns whether this transaction began before the other.
     #[inline]
     #[must_use]
     pub fn is_older_than(self, other: Self) -> bool {
         self < other
     }
 
-    /// The ticket as a number, for a lock that keeps it in an atomic.
+    /// Returns the ticket as a number, for a lock that keeps it in an atomic.
     #[inline]
     #[must_use]
     pub const fn get(self) -> NonZeroU64 {
         self.0
     }
 
-    /// The ticket of a number that [`get`](Self::get) gave out.
+    /// Returns the ticket of a number that [`get`](Self::get) gave out.
     #[inline]
     #[must_use]
     pub const fn from_number(number: NonZeroU64) -> Self {
@@ -199,13 +199,13 @@ impl AcquireContext {
         }
     }
 
-    /// Its age.
+    /// Returns its age.
     #[inline]
     pub fn ticket(&self) -> Ticket {
         self.ticket
     }
 
-    /// Tells that everything it needs is held (the kernel's `ww_acquire_done`). Optional; a later acquisition is LD0013.
+    /// Announces that everything it needs is held (the kernel's `ww_acquire_done`). Optional; a later acquisition is LD0013.
     #[track_caller]
     pub fn done(&self) {
         #[cfg(not(lockdep_disabled))]
@@ -256,7 +256,7 @@ pub struct WwMap {
 const INFO: LockInfo = LockInfo::bare("ww lock");
 
 impl WwMap {
-    /// A map of a lock of `class`.
+    /// Makes a map of a lock of `class`.
     #[must_use]
     pub const fn new(class: &'static WwClass) -> Self {
         Self {
@@ -266,8 +266,9 @@ impl WwMap {
         }
     }
 
-    /// The plain map inside, for what wound/wait locks have in common with others: contention, hand-over, the end of the lock, an
-    /// acquisition that gave up, the answer to [`Verdict::SelfDeadlock`].
+    /// Returns the plain map inside, for what wound/wait locks have in common with others:
+    /// contention, hand-over, the end of the lock, an acquisition that gave up, the answer to
+    /// [`Verdict::SelfDeadlock`].
     ///
     /// A [`release`](LockMap::release) there leaves the context in the belief that it owns the lock; use [`WwMap::release`].
     #[inline]

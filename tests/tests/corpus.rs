@@ -82,7 +82,7 @@ fn an_abort_says_why() {
         ("self_deadlock_abort", "aborting, as LOCKDEP_ON_VIOLATION or LOCKDEP_ON_DEADLOCK asks"),
         (
             "self_deadlock_twice",
-            "aborting: this thread would wait for itself for ever, and it cannot panic, because",
+            "aborting: this thread would wait for itself forever, and it cannot panic, because",
         ),
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_corpus"));

@@ -58,7 +58,7 @@ impl<P: VmaPayload> Drop for AddressSpace<P> {
     }
 }
 
-/// Tells of a read lock that outlives its address space, at the place where it was taken if that is known.
+/// Announces a read lock that outlives its address space, at the place where it was taken if that is known.
 #[cold]
 fn tell_held(vma: &Vma, holder: Option<Holder>, made: &'static Location<'static>) {
     let at = holder.map_or(made, |holder| holder.since);

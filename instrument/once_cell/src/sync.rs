@@ -31,7 +31,7 @@ impl Identity {
         self.0.relocate();
     }
 
-    /// Tells of an initialisation that is about to run or to be waited for; dropping the result tells that it is over.
+    /// Announces an initialisation that is about to run or to be waited for; dropping the result tells that it is over.
     ///
     /// There is nothing to try here: an initialisation that is not finished and that this thread is inside of can only be
     /// waited for in vain.
@@ -60,7 +60,7 @@ impl Drop for Identity {
     }
 }
 
-/// An initialisation that the validator was told of.
+/// An initialisation that was announced to the validator.
 struct Held<'a>(&'a LockMap);
 
 impl Drop for Held<'_> {

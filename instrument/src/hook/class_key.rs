@@ -36,7 +36,7 @@ pub struct LockClassKey {
 }
 
 impl LockClassKey {
-    /// A class called `name`, wherever it is used.
+    /// Returns a class called `name`, wherever it is used.
     #[track_caller]
     pub const fn named(name: &'static str) -> Self {
         Self {
@@ -58,14 +58,15 @@ impl LockClassKey {
         self
     }
 
-    /// What kind of lock it is, for reports (`rwsem`, `vm_lock`); otherwise the kind the wrapper gives.
+    /// Sets what kind of lock it is, for reports (`rwsem`, `vm_lock`); otherwise the kind the
+    /// wrapper gives.
     #[must_use]
     pub const fn kind(mut self, kind: &'static str) -> Self {
         self.kind = kind;
         self
     }
 
-    /// What the lock waits for (both `wait_type_outer` and `wait_type_inner` of the kernel).
+    /// Sets what the lock waits for (both `wait_type_outer` and `wait_type_inner` of the kernel).
     #[must_use]
     pub const fn wait_type(mut self, wait_type: WaitType) -> Self {
         self.outer = wait_type;
@@ -73,7 +74,7 @@ impl LockClassKey {
         self
     }
 
-    /// Where the lock may be taken, and separately what may be taken under it.
+    /// Sets where the lock may be taken, and separately what may be taken under it.
     #[must_use]
     pub const fn wait_types(mut self, outer: WaitType, inner: WaitType) -> Self {
         self.outer = outer;
@@ -81,14 +82,15 @@ impl LockClassKey {
         self
     }
 
-    /// Special treatment: per-CPU, wait override.
+    /// Sets a special treatment: per-CPU, wait override.
     #[must_use]
     pub const fn lock_type(mut self, lock_type: LockType) -> Self {
         self.lock_type = lock_type;
         self
     }
 
-    /// How much of the validation the class takes part in (the kernel's no-validate and no-track keys).
+    /// Sets how much of the validation the class takes part in (the kernel's no-validate and
+    /// no-track keys).
     #[must_use]
     pub const fn validation(mut self, validation: Validation) -> Self {
         self.validation = validation;

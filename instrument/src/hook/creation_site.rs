@@ -5,7 +5,7 @@
 use std::fmt;
 use std::panic::Location;
 
-/// Where a lock was made: the identity of a lock that nobody named.
+/// Where a lock was made: the identity of a lock without a name.
 ///
 /// ```
 /// let site = lockdep::hook::CreationSite::caller();
@@ -20,14 +20,15 @@ unsafe impl Send for CreationSite {}
 unsafe impl Sync for CreationSite {}
 
 impl CreationSite {
-    /// The place of the call.
+    /// Returns the place of the call.
     #[track_caller]
     #[inline]
     pub const fn caller() -> Self {
         Self(std::ptr::from_ref(Location::caller()))
     }
 
-    /// The place itself, as the compiler knows it: for a lock that a function of the library made, a line of the library.
+    /// Returns the place itself, as the compiler knows it: for a lock that a function of the
+    /// library made, a line of the library.
     #[inline]
     pub fn location(self) -> &'static Location<'static> {
         match self.outsider() {
@@ -56,7 +57,7 @@ impl CreationSite {
             return None;
         }
         let caller = self.0.map_addr(|address| address & !1).cast::<Caller>();
-        // SAFETY: only `called_by` makes odd addresses, from a reference that lives for ever.
+        // SAFETY: only `called_by` makes odd addresses, from a reference that lives forever.
         Some(unsafe { &*caller })
     }
 }

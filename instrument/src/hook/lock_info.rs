@@ -18,7 +18,7 @@ pub struct LockInfo {
 }
 
 impl LockInfo {
-    /// A lock called `kind` around data of type `T`.
+    /// Returns a lock called `kind` around data of type `T`.
     pub const fn of<T: ?Sized>(kind: &'static str) -> Self {
         Self {
             kind,
@@ -30,19 +30,20 @@ impl LockInfo {
         }
     }
 
-    /// A lock called `kind` that protects no data of its own.
+    /// Returns a lock called `kind` that protects no data of its own.
     pub const fn bare(kind: &'static str) -> Self {
         Self { type_name: || "", ..Self::of::<()>(kind) }
     }
 
-    /// The wrapper understands [`Verdict::Measure`](super::Verdict::Measure): it tries the real lock first when it is told to.
+    /// Says that the wrapper understands [`Verdict::Measure`](super::Verdict::Measure): it tries
+    /// the real lock first when the hook asks for it.
     #[must_use]
     pub const fn measured(mut self) -> Self {
         self.is_measured = true;
         self
     }
 
-    /// The guards of the lock can be sent to other threads, which release it there with
+    /// Says that the guards of the lock can be sent to other threads, which release it there with
     /// [`release_by_any_thread`](super::LockMap::release_by_any_thread).
     ///
     /// That a thread acquired the lock is then no proof that it still holds it. What rests on that is a note, until the thread is seen
@@ -59,7 +60,7 @@ impl LockInfo {
         self
     }
 
-    /// What the lock waits for, and what may be waited for while it is held.
+    /// Sets what the lock waits for, and what may be waited for while it is held.
     #[must_use]
     pub const fn wait_types(mut self, outer: WaitType, inner: WaitType) -> Self {
         self.outer = outer;

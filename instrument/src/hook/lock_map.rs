@@ -19,7 +19,8 @@ use crate::runtime::process::state;
 pub struct LockMap<K: ClassKey = CreationSite>(KeyedSlot<K>);
 
 impl LockMap {
-    /// A map whose class is the place of this call; pass `#[track_caller]` on to where the user writes `new`.
+    /// Makes a map whose class is the place of this call; pass `#[track_caller]` on to where the
+    /// user writes `new`.
     #[track_caller]
     #[inline]
     #[must_use]
@@ -27,16 +28,20 @@ impl LockMap {
         Self(KeyedSlot::new(CreationSite::caller()))
     }
 
-    /// A map whose class is `site`, for constructors that cannot be called by the user directly.
+    /// Returns a map whose class is `site`, for constructors that cannot be called by the user
+    /// directly.
     #[inline]
     #[must_use]
     pub const fn with_site(site: CreationSite) -> Self {
         Self(KeyedSlot::new(site))
     }
 
-    /// A lock that a function of the library makes on somebody's behalf (`Arc::default`, `or_default`) carries the place of the
-    /// library's own line. This puts the first caller outside it there, as far as the stack tells. For constructors that cannot be
-    /// called in a constant; needed by wrappers that implement `Default` or `From`.
+    /// Corrects the place of a lock that the library made on a caller's behalf (`Arc::default`,
+    /// `or_default`).
+    ///
+    /// Such a lock carries the place of the library's own line. This stores the first caller
+    /// outside of the library, as far as the stack shows it. Call it in constructors that do not
+    /// run in a constant; wrappers that implement `Default` or `From` need it.
     #[inline]
     pub fn relocate(&mut self) {
         let site = self.0.key;
@@ -56,7 +61,7 @@ impl Default for LockMap {
 }
 
 impl LockMap<&'static LockClassKey> {
-    /// A map of the named class `key`.
+    /// Returns a map of the named class `key`.
     #[inline]
     #[must_use]
     pub const fn with_key(key: &'static LockClassKey) -> Self {
@@ -86,7 +91,8 @@ impl<K: ClassKey> LockMap<K> {
         }
     }
 
-    /// [`acquire`](Self::acquire) at a nesting level, under a nest lock, or with flags.
+    /// Does what [`acquire`](Self::acquire) does, at a nesting level, under a nest lock, or with
+    /// flags.
     ///
     /// # Panics
     ///
@@ -116,7 +122,7 @@ impl<K: ClassKey> LockMap<K> {
         }
     }
 
-    /// [`try_acquired`](Self::try_acquired) with options.
+    /// Does what [`try_acquired`](Self::try_acquired) does, with options.
     #[track_caller]
     #[inline]
     pub fn try_acquired_with(&self, info: &LockInfo, mode: Mode, options: &AcquireOptions) {
@@ -137,15 +143,16 @@ impl<K: ClassKey> LockMap<K> {
     #[track_caller]
     #[inline]
     pub fn release(&self) {
-        // A lock without an id was never acquired with validation on: nobody knows that it is held. Its own word is nearer than
+        // A lock without an id was never acquired with validation on: it is not known as held. Its own word is nearer than
         // the process's.
         if self.0.slot.is_used() {
             event::release(&self.0.slot);
         }
     }
 
-    /// [`release`](Self::release) by the end of a guard. The place of that call is the drop glue of the standard library: if the
-    /// lock is not held (LD0007), the report names where the guard was `made` instead.
+    /// Does what [`release`](Self::release) does, by the end of a guard. The place of that call is
+    /// the drop glue of the standard library: if the lock is not held (LD0007), the report names
+    /// where the guard was `made` instead.
     ///
     /// ```
     /// use std::panic::Location;
@@ -167,9 +174,10 @@ impl<K: ClassKey> LockMap<K> {
         }
     }
 
-    /// [`release`](Self::release) by a guard that proves by itself that the lock is held, on whatever thread it is dropped: for locks
-    /// whose guards are, or may be made, `Send`. If this thread does not hold the lock, another one acquired it and sent the guard
-    /// here: that is a hand-over, and no violation.
+    /// Does what [`release`](Self::release) does, by a guard that proves by itself that the lock is
+    /// held, on whatever thread it is dropped: for locks whose guards are, or may be made, `Send`.
+    /// If this thread does not hold the lock, another one acquired it and sent the guard here: that
+    /// is a hand-over, and no violation.
     ///
     /// Such a lock should say so with [`LockInfo::sendable`], so that nothing is concluded while its guard may be away.
     #[track_caller]
@@ -198,8 +206,9 @@ impl<K: ClassKey> LockMap<K> {
         }
     }
 
-    /// [`downgrade`](Self::downgrade) of an exclusive (or upgradable) hold to another kind of read: pass
-    /// [`Mode::SharedRecursive`] where the read so obtained is a recursive one.
+    /// Downgrades ([`downgrade`](Self::downgrade)) an exclusive (or upgradable) hold to
+    /// another kind of read: pass [`Mode::SharedRecursive`] where the read so obtained is a
+    /// recursive one.
     #[track_caller]
     #[inline]
     pub fn downgrade_to(&self, mode: Mode) {
@@ -280,8 +289,10 @@ impl<K: ClassKey> LockMap<K> {
         }
     }
 
-    /// After [`Verdict::SelfDeadlock`] and a try of the real lock that **failed**: reports, and acts as
-    /// `LOCKDEP_ON_DEADLOCK` says. Returns only for `hang`; then block on the real lock.
+    /// Reports a self-deadlock, after [`Verdict::SelfDeadlock`] and a try of the real lock that
+    /// **failed**.
+    ///
+    /// Acts as `LOCKDEP_ON_DEADLOCK` says. Returns only for `hang`; then block on the real lock.
     ///
     /// # Panics
     ///
@@ -294,8 +305,10 @@ impl<K: ClassKey> LockMap<K> {
         }
     }
 
-    /// After [`Verdict::SelfDeadlock`] and a try of the real lock that **succeeded**: what the thread seemed to hold was
-    /// stale. It is dropped and counted, and the new acquisition is recorded.
+    /// Drops a stale held entry, after [`Verdict::SelfDeadlock`] and a try of the real lock that
+    /// **succeeded**.
+    ///
+    /// The entry is counted, and the new acquisition is recorded.
     #[track_caller]
     #[inline]
     pub fn stale_holder(&self) {
@@ -304,7 +317,7 @@ impl<K: ClassKey> LockMap<K> {
         }
     }
 
-    /// Announces that the real lock, wanted by this thread's newest acquisition, is taken by somebody else: the caller is about
+    /// Announces that the real lock, wanted by this thread's newest acquisition, is held by another thread: the caller is about
     /// to wait (the kernel's `lock_contended`). Counts, and starts the clock, under `LOCKDEP_STAT=1`; otherwise nothing.
     ///
     /// ```
@@ -366,8 +379,9 @@ impl<K: ClassKey> LockMap<K> {
         }
     }
 
-    /// [`dropped`](Self::dropped) for a lock in whose destructor it is called, where nobody else can reach it any more: dropping a
-    /// held lock then means that its guard was leaked, and is told as a warning.
+    /// Does what [`dropped`](Self::dropped) does, for a lock in whose destructor it is called,
+    /// where no other code can reach it any more: dropping a held lock then means that its guard
+    /// was leaked, and is reported as a warning.
     #[inline]
     #[doc(hidden)]
     pub fn dropped_by_owner(&self) {
@@ -386,19 +400,19 @@ impl<K: ClassKey> LockMap<K> {
         }
     }
 
-    /// Whether the running thread holds the lock in any mode.
+    /// Returns whether the running thread holds the lock in any mode.
     #[inline]
     pub fn is_held(&self) -> Held {
         self.held_in(None)
     }
 
-    /// Whether the running thread holds the lock exclusively.
+    /// Returns whether the running thread holds the lock exclusively.
     #[inline]
     pub fn is_held_exclusive(&self) -> Held {
         self.held_in(Some(Mode::Exclusive))
     }
 
-    /// Whether the running thread holds the lock shared.
+    /// Returns whether the running thread holds the lock shared.
     #[inline]
     pub fn is_held_shared(&self) -> Held {
         self.held_in(Some(Mode::Shared))
@@ -447,13 +461,14 @@ impl<K: ClassKey> LockMap<K> {
         if state::is_off() { Held::Unknown } else { event::is_held(&self.0.slot, mode) }
     }
 
-    /// The lock's id, given out now if it has none; `None` if validation is off. For [`AcquireOptions::nest`].
+    /// Returns the lock's id, given out now if it has none; `None` if validation is off. For
+    /// [`AcquireOptions::nest`].
     #[inline]
     pub fn lock_id(&self, info: &LockInfo) -> Option<LockId> {
         if state::is_off() { None } else { event::lock_id(self.as_ref(info)) }
     }
 
-    /// A view of the lock for assertions, with what its wrapper knows about it.
+    /// Returns a view of the lock for assertions, with what its wrapper knows about it.
     #[inline]
     pub fn as_ref<'a>(&'a self, info: &'a LockInfo) -> LockRef<'a> {
         self.0.as_ref(info)

@@ -77,7 +77,8 @@ pub(crate) use keyed_slot::KeyedSlot;
 #[cfg(not(lockdep_disabled))]
 pub(crate) use slot::Slot;
 
-/// Whether events are looked at, or may be: one relaxed load. For wrappers that must compute something to make an event.
+/// Returns whether events are looked at, or may be: one relaxed load. For wrappers that must
+/// compute something to make an event.
 #[inline(always)]
 pub fn is_on() -> bool {
     #[cfg(not(lockdep_disabled))]

@@ -9,7 +9,7 @@ use lockdep_validator::{AcquireFlags, LockId, Subclass};
 pub enum Verdict {
     /// Take the real lock.
     Proceed,
-    /// As far as the validator knows, this thread already holds the lock and would wait for itself for ever.
+    /// As far as the validator knows, this thread already holds the lock and would wait for itself forever.
     ///
     /// Nothing has been reported and nothing is recorded as held yet, because the validator may be wrong (the guard moved
     /// to another thread, the lock was given up through its raw form). Try the real lock without waiting, then call
@@ -19,7 +19,7 @@ pub enum Verdict {
     /// Contention is counted (`LOCKDEP_STAT=1`): take the real lock without waiting; if that fails, call
     /// [`LockMap::contended`](super::LockMap::contended), wait for it, and call [`LockMap::acquired`](super::LockMap::acquired).
     ///
-    /// Only locks whose [`LockInfo`](super::LockInfo) is [`measured`](super::LockInfo::measured) are told so.
+    /// Only locks whose [`LockInfo`](super::LockInfo) is [`measured`](super::LockInfo::measured) get this answer.
     Measure,
 }
 
@@ -43,13 +43,14 @@ pub struct AcquireOptions {
 }
 
 impl AcquireOptions {
-    /// An ordinary acquisition.
+    /// Makes an ordinary acquisition.
     #[inline]
     pub const fn new() -> Self {
         Self { subclass: Subclass::ZERO, nest: None, flags: AcquireFlags::NONE, is_first: false }
     }
 
-    /// At this nesting level of the class: each level is ordered as a class of its own (the kernel's `mutex_lock_nested`).
+    /// Acquires at this nesting level of the class: each level is ordered as a class of its own
+    /// (the kernel's `mutex_lock_nested`).
     #[inline]
     #[must_use]
     pub const fn subclass(mut self, subclass: Subclass) -> Self {
@@ -57,8 +58,9 @@ impl AcquireOptions {
         self
     }
 
-    /// Under `nest`, whose holder may take several locks of one class in any order (the kernel's `nest_lock`). Get the id
-    /// from [`LockMap::lock_id`](super::LockMap::lock_id); `None` (validation is off) changes nothing.
+    /// Acquires under `nest`, whose holder may take several locks of one class in any order (the
+    /// kernel's `nest_lock`). Get the id from [`LockMap::lock_id`](super::LockMap::lock_id); `None`
+    /// (validation is off) changes nothing.
     #[inline]
     #[must_use]
     pub const fn nest(mut self, nest: Option<LockId>) -> Self {
@@ -66,7 +68,7 @@ impl AcquireOptions {
         self
     }
 
-    /// With these flags besides those already set.
+    /// Adds these flags to those already set.
     #[inline]
     #[must_use]
     pub const fn flags(mut self, flags: AcquireFlags) -> Self {

@@ -30,7 +30,7 @@ impl Slot {
     }
 
     /// Whether the lock was ever acquired with validation on.
-    // ORDERING: `OnceNonZeroUsize::get` is an Acquire load; whoever releases a lock or ends it knows of its acquisition anyway.
+    // ORDERING: `OnceNonZeroUsize::get` is an Acquire load; a thread that releases a lock or ends it knows of its acquisition anyway.
     #[inline(always)]
     pub(crate) fn is_used(&self) -> bool {
         self.0.get().is_some()

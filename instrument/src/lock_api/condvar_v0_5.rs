@@ -11,7 +11,7 @@ use super::raw::{RawCondvar, RawCondvarTimed, RawMutexTimed};
 pub struct WaitTimeoutResult(bool);
 
 impl WaitTimeoutResult {
-    /// Whether the time ran out.
+    /// Returns whether the time ran out.
     #[inline]
     pub const fn timed_out(self) -> bool {
         self.0
@@ -27,13 +27,13 @@ pub struct Condvar<C> {
 }
 
 impl<C: RawCondvar> Condvar<C> {
-    /// A condition variable that nobody waits for.
+    /// Makes a condition variable that no thread waits for.
     #[inline]
     pub const fn new() -> Self {
         Self { raw: C::INIT }
     }
 
-    /// The raw condition variable.
+    /// Returns the raw condition variable.
     #[inline]
     pub fn raw(&self) -> &C {
         &self.raw
@@ -81,7 +81,7 @@ impl<C: RawCondvar> Condvar<C> {
     }
 }
 
-/// Tells the validator that the mutex is given up and taken again.
+/// Announces to the validator that the mutex is given up and taken again.
 #[track_caller]
 #[inline]
 fn announce<'a, R: super::raw::RawMutex, T: ?Sized>(guard: &MutexGuard<'a, R, T>) -> &'a Mutex<R, T> {
@@ -91,7 +91,8 @@ fn announce<'a, R: super::raw::RawMutex, T: ?Sized>(guard: &MutexGuard<'a, R, T>
 }
 
 impl<R: RawMutexTimed, C: RawCondvarTimed<RawMutex = R>> Condvar<C> {
-    /// [`wait`](Self::wait), until `timeout` at the latest. The mutex is then taken again without limit.
+    /// Does what [`wait`](Self::wait) does, until `timeout` at the latest. The mutex is then taken
+    /// again without limit.
     ///
     /// # Panics
     ///
@@ -117,7 +118,8 @@ impl<R: RawMutexTimed, C: RawCondvarTimed<RawMutex = R>> Condvar<C> {
         WaitTimeoutResult(unsafe { self.raw.wait_until(mutex.raw_mutex(), &mut mutex_guard.state, timeout) })
     }
 
-    /// [`wait`](Self::wait), at most `timeout` long. The mutex is then taken again without limit.
+    /// Does what [`wait`](Self::wait) does, at most `timeout` long. The mutex is then taken again
+    /// without limit.
     ///
     /// # Panics
     ///
@@ -158,7 +160,8 @@ impl<R: RawMutexTimed, C: RawCondvarTimed<RawMutex = R>> Condvar<C> {
         WaitTimeoutResult(false)
     }
 
-    /// [`wait_while_until`](Self::wait_while_until) with the limit as a span of time.
+    /// Does what [`wait_while_until`](Self::wait_while_until) does, with the limit as a span of
+    /// time.
     ///
     /// # Panics
     ///

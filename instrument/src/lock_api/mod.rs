@@ -90,7 +90,7 @@ impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
     }
 }
 
-/// Somebody got at the raw mutex of `map`.
+/// Code outside the wrapper reached the raw mutex of `map`.
 fn raw_mutex_taken(map: &hook::LockMap, info: &hook::LockInfo) {
     event::raw_taken(map, info);
 }

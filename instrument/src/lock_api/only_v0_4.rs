@@ -27,14 +27,15 @@ use super::raw::{
 use super::seam::SharedState;
 
 impl<R, T> Mutex<R, T> {
-    /// A mutex around `val` that starts in the state of `raw_mutex`. The place of the call is the identity of its class.
+    /// Returns a mutex around `val` that starts in the state of `raw_mutex`. The place of the call
+    /// is the identity of its class.
     #[track_caller]
     #[inline]
     pub const fn from_raw(raw_mutex: R, val: T) -> Self {
         Self { map: Identity::new(), raw: raw_cell(raw_mutex), data: UnsafeCell::new(val) }
     }
 
-    /// [`from_raw`](Self::from_raw) under its older name.
+    /// Does what [`from_raw`](Self::from_raw) does, under its older name.
     #[track_caller]
     #[inline]
     pub const fn const_new(raw_mutex: R, val: T) -> Self {
@@ -43,7 +44,7 @@ impl<R, T> Mutex<R, T> {
 }
 
 impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
-    /// The raw mutex.
+    /// Returns the raw mutex.
     ///
     /// The validator cannot see what is done with it: from here on this object is unverified, and neither a self-deadlock
     /// (LD0001), a bad release (LD0007) nor a lock held at thread exit (LD0009) is reported for it.
@@ -58,7 +59,7 @@ impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
         self.raw_mutex()
     }
 
-    /// A guard of an acquisition whose guard was forgotten.
+    /// Returns a guard of an acquisition whose guard was forgotten.
     ///
     /// # Safety
     ///
@@ -81,7 +82,7 @@ impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
         unsafe { self.release(PhantomData) };
     }
 
-    /// A guard, sharing the mutex, of an acquisition whose guard was forgotten.
+    /// Returns a guard, sharing the mutex, of an acquisition whose guard was forgotten.
     ///
     /// # Safety
     ///
@@ -95,7 +96,7 @@ impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
 }
 
 impl<R: RawMutexFair, T: ?Sized> Mutex<R, T> {
-    /// [`force_unlock`](Self::force_unlock), to the thread that has waited longest.
+    /// Does what [`force_unlock`](Self::force_unlock) does, to the thread that has waited longest.
     ///
     /// # Safety
     ///
@@ -110,7 +111,7 @@ impl<R: RawMutexFair, T: ?Sized> Mutex<R, T> {
 
 #[cfg(feature = "atomic_usize")]
 impl<R: RawMutex, G, T> super::common::ReentrantMutex<R, G, T> {
-    /// [`from_raw`](Self::from_raw) under its older name.
+    /// Does what [`from_raw`](Self::from_raw) does, under its older name.
     #[track_caller]
     #[inline]
     pub const fn const_new(raw_mutex: R, get_thread_id: G, val: T) -> Self {
@@ -119,7 +120,7 @@ impl<R: RawMutex, G, T> super::common::ReentrantMutex<R, G, T> {
 }
 
 impl<R, T> RwLock<R, T> {
-    /// [`from_raw`](Self::from_raw) under its older name.
+    /// Does what [`from_raw`](Self::from_raw) does, under its older name.
     #[track_caller]
     #[inline]
     pub const fn const_new(raw_rwlock: R, val: T) -> Self {
@@ -221,7 +222,7 @@ impl<R: RawRwLockRecursive, T: ?Sized> RwLock<R, T> {
         unsafe { RwLockReadGuard::assume(self, state) }
     }
 
-    /// [`read_recursive`](Self::read_recursive) if that needs no waiting.
+    /// Does what [`read_recursive`](Self::read_recursive) does if that needs no waiting.
     #[track_caller]
     #[inline]
     pub fn try_read_recursive(&self) -> Option<RwLockReadGuard<'_, R, T>> {
@@ -245,7 +246,7 @@ impl<R: RawRwLockRecursiveTimed, T: ?Sized> RwLock<R, T> {
         event::timed(&self.map, &Self::TAKEN, Want::RECURSIVE, attempt)
     }
 
-    /// [`read_recursive`](Self::read_recursive), waiting at most `timeout`.
+    /// Does what [`read_recursive`](Self::read_recursive) does, waiting at most `timeout`.
     #[track_caller]
     #[inline]
     pub fn try_read_recursive_for(&self, timeout: R::Duration) -> Option<RwLockReadGuard<'_, R, T>> {
@@ -253,7 +254,8 @@ impl<R: RawRwLockRecursiveTimed, T: ?Sized> RwLock<R, T> {
         self.acquire_recursive_for(timeout).map(|state| unsafe { RwLockReadGuard::assume(self, state) })
     }
 
-    /// [`read_recursive`](Self::read_recursive), waiting until `timeout` at the latest.
+    /// Does what [`read_recursive`](Self::read_recursive) does, waiting until `timeout` at the
+    /// latest.
     #[track_caller]
     #[inline]
     pub fn try_read_recursive_until(&self, timeout: R::Instant) -> Option<RwLockReadGuard<'_, R, T>> {
@@ -277,7 +279,8 @@ arc_acquisitions! { RawRwLockRecursiveTimed:
 }
 
 impl<'a, R: RawRwLock + 'a, T: ?Sized + 'a> MappedRwLockReadGuard<'a, R, T> {
-    /// [`try_map_or_err`](Self::try_map_or_err) under the name that this line gave it.
+    /// Does what [`try_map_or_err`](Self::try_map_or_err) does, under the name that this line gave
+    /// it.
     ///
     /// # Errors
     ///

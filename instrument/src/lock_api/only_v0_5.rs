@@ -15,7 +15,8 @@ use super::raw::{RawMutex, RawMutexFair, RawRwLock, RawRwLockFair, RawRwLockUpgr
 use super::seam::{ExclusiveState, MutexState, SharedState, UpgradableState};
 
 impl<R, T> Mutex<R, T> {
-    /// A mutex around `val` that starts in the state of `raw_mutex`. The place of the call is the identity of its class.
+    /// Returns a mutex around `val` that starts in the state of `raw_mutex`. The place of the call
+    /// is the identity of its class.
     #[track_caller]
     #[inline]
     pub const fn from_raw(raw_mutex: R, val: T) -> Self {
@@ -30,7 +31,7 @@ impl<R, T> Mutex<R, T> {
 }
 
 impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
-    /// The raw mutex.
+    /// Returns the raw mutex.
     ///
     /// The validator cannot see what is done with it: from here on this object is unverified, and neither a self-deadlock
     /// (LD0001), a bad release (LD0007) nor a lock held at thread exit (LD0009) is reported for it.
@@ -44,7 +45,7 @@ impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
         self.raw_mutex()
     }
 
-    /// A guard of an acquisition whose guard was forgotten.
+    /// Returns a guard of an acquisition whose guard was forgotten.
     ///
     /// # Safety
     ///
@@ -67,7 +68,7 @@ impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
         unsafe { self.release(guard) };
     }
 
-    /// A guard, sharing the mutex, of an acquisition whose guard was forgotten.
+    /// Returns a guard, sharing the mutex, of an acquisition whose guard was forgotten.
     ///
     /// # Safety
     ///
@@ -81,7 +82,7 @@ impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
 }
 
 impl<R: RawMutexFair, T: ?Sized> Mutex<R, T> {
-    /// [`force_unlock`](Self::force_unlock), to the thread that has waited longest.
+    /// Does what [`force_unlock`](Self::force_unlock) does, to the thread that has waited longest.
     ///
     /// # Safety
     ///

@@ -59,7 +59,7 @@ macro_rules! giving_up {
     )*};
 }
 
-/// Operations that give a lock up for a moment if somebody waits for it.
+/// Operations that give a lock up for a moment if a thread waits for it.
 macro_rules! yielding {
     ($($name:ident: $bound:ident, $state:ident, $raw:ident;)*) => {$(
         /// # Safety

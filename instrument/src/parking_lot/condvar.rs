@@ -10,7 +10,7 @@ use super::MutexGuard;
 pub struct WaitTimeoutResult(bool);
 
 impl WaitTimeoutResult {
-    /// Whether the time ran out.
+    /// Returns whether the time ran out.
     #[inline]
     pub fn timed_out(self) -> bool {
         self.0
@@ -46,7 +46,7 @@ impl From<parking_lot_0_12::WaitTimeoutResult> for WaitTimeoutResult {
 pub struct Condvar(parking_lot_0_12::Condvar);
 
 impl Condvar {
-    /// A condition variable that nobody waits for.
+    /// Makes a condition variable that no thread waits for.
     #[inline]
     pub const fn new() -> Self {
         Self(parking_lot_0_12::Condvar::new())
@@ -76,7 +76,8 @@ impl Condvar {
         unsafe { MutexGuard::mutex(mutex_guard).lend(|guard| self.0.wait(guard)) };
     }
 
-    /// [`wait`](Self::wait), until `timeout` at the latest. The mutex is then taken again without limit.
+    /// Does what [`wait`](Self::wait) does, until `timeout` at the latest. The mutex is then taken
+    /// again without limit.
     ///
     /// # Panics
     ///
@@ -92,7 +93,8 @@ impl Condvar {
         unsafe { MutexGuard::mutex(mutex_guard).lend(|guard| self.0.wait_until(guard, timeout)) }.into()
     }
 
-    /// [`wait`](Self::wait), at most `timeout` long. The mutex is then taken again without limit.
+    /// Does what [`wait`](Self::wait) does, at most `timeout` long. The mutex is then taken again
+    /// without limit.
     ///
     /// # Panics
     ///

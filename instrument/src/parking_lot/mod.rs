@@ -74,28 +74,28 @@ pub type MappedRwLockReadGuard<'a, T> = lock_api::MappedRwLockReadGuard<'a, RawR
 /// Write access to a part of the data of a [`RwLock`].
 pub type MappedRwLockWriteGuard<'a, T> = lock_api::MappedRwLockWriteGuard<'a, RawRwLock, T>;
 
-/// [`Mutex::new`] as a function, from before that was `const`.
+/// Does what [`Mutex::new`] does, as a function, from before that was `const`.
 #[track_caller]
 #[inline]
 pub const fn const_mutex<T>(val: T) -> Mutex<T> {
     Mutex::new(val)
 }
 
-/// [`FairMutex::new`] as a function, from before that was `const`.
+/// Does what [`FairMutex::new`] does, as a function, from before that was `const`.
 #[track_caller]
 #[inline]
 pub const fn const_fair_mutex<T>(val: T) -> FairMutex<T> {
     FairMutex::new(val)
 }
 
-/// [`ReentrantMutex::new`] as a function, from before that was `const`.
+/// Does what [`ReentrantMutex::new`] does, as a function, from before that was `const`.
 #[track_caller]
 #[inline]
 pub const fn const_reentrant_mutex<T>(val: T) -> ReentrantMutex<T> {
     ReentrantMutex::new(val)
 }
 
-/// [`RwLock::new`] as a function, from before that was `const`.
+/// Does what [`RwLock::new`] does, as a function, from before that was `const`.
 #[track_caller]
 #[inline]
 pub const fn const_rwlock<T>(val: T) -> RwLock<T> {

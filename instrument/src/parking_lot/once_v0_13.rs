@@ -9,7 +9,7 @@ use crate::{Mode, Wait};
 
 /// `parking_lot::Once` of 0.13, validated.
 ///
-/// A *running* initialisation is held exclusively: what it locks comes after it, whoever waits for it waits for all of
+/// A *running* initialisation is held exclusively: what it locks comes after it, and a thread that waits for it waits for all of
 /// that, and starting it again from inside waits for itself. A finished one is no lock any more and sends no event.
 ///
 /// ```
@@ -36,21 +36,21 @@ impl Drop for Running<'_> {
 impl Once {
     const INFO: LockInfo = LockInfo::bare("Once");
 
-    /// A [`Once`] that has not run; the place of the call is its class.
+    /// Makes a [`Once`] that has not run; the place of the call is its class.
     #[track_caller]
     #[inline]
     pub const fn new() -> Self {
         Self { identity: Identity::new(), inner: parking_lot_0_13::Once::new() }
     }
 
-    /// A [`Once`] that has run already.
+    /// Returns a [`Once`] that has run already.
     #[track_caller]
     #[inline]
     pub const fn new_completed() -> Self {
         Self { identity: Identity::new(), inner: parking_lot_0_13::Once::new_completed() }
     }
 
-    /// Whether an initialisation has run to its end.
+    /// Returns whether an initialisation has run to its end.
     #[inline]
     pub fn is_completed(&self) -> bool {
         self.inner.is_completed()
@@ -84,7 +84,7 @@ impl Once {
         }
     }
 
-    /// Whether it has run, and how that went.
+    /// Returns whether it has run, and how that went.
     #[inline]
     pub fn state(&self) -> OnceState {
         self.inner.state()
@@ -107,7 +107,8 @@ impl Once {
         }
     }
 
-    /// Like [`call_once`](Self::call_once), but also runs after an initialisation that panicked.
+    /// Does what [`call_once`](Self::call_once) does, but also runs after an initialisation that
+    /// panicked.
     ///
     /// # Panics
     ///

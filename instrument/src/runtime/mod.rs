@@ -63,7 +63,7 @@ pub(crate) struct Runtime {
     unverified: Mutex<FxHashSet<LockId>>,
     /// The declared lock order, if there is one.
     pub(crate) order: Option<DeclaredOrder>,
-    /// The classes whose locks are told apart from the start.
+    /// The classes whose locks are distinguished from the start.
     pub(crate) suspects: Suspects,
     /// What is counted under `LOCKDEP_STAT=1`.
     pub(crate) stats: Option<Stats>,
@@ -92,7 +92,7 @@ pub(crate) fn running() -> Option<&'static Runtime> {
     RUNTIME.get()
 }
 
-/// Counts an event that nobody could look at.
+/// Counts an event that the validator could not look at.
 #[cold]
 pub(crate) fn count_unseen() {
     if let Some(runtime) = RUNTIME.get() {

@@ -32,7 +32,7 @@ pub struct Condvar {
 }
 
 impl Condvar {
-    /// A condition variable that nobody waits for.
+    /// Makes a condition variable that no thread waits for.
     #[must_use]
     #[inline]
     pub const fn new() -> Self {

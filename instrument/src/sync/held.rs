@@ -22,7 +22,7 @@ impl Identity {
         Self(LockMap::new())
     }
 
-    /// Notes who made the lock, if it was made by a function of the library on somebody's behalf.
+    /// Notes who made the lock, if a function of the library made it on a caller's behalf.
     #[inline]
     pub(super) fn relocate(&mut self) {
         self.0.relocate();
@@ -43,14 +43,14 @@ impl Drop for Identity {
     }
 }
 
-/// An acquisition that the validator was told of; dropping it is the release.
+/// An acquisition that was announced to the validator; dropping it is the release.
 ///
-/// Guards put it *before* the std guard: fields are dropped in order, so the release is told before the real unlock.
+/// Guards put it *before* the std guard: fields are dropped in order, so the release is announced before the real unlock.
 /// It is not the guard itself that implements `Drop`, so that a condition variable can take the std guard out.
 pub(super) struct Held<'a>(&'a LockMap);
 
 impl<'a> Held<'a> {
-    /// Tells of a blocking acquisition, then makes it with `lock`.
+    /// Announces a blocking acquisition, then makes it with `lock`.
     ///
     /// `try_lock` is asked only when the validator believes that this thread waits for itself: the real lock knows better.
     ///
@@ -78,7 +78,7 @@ impl<'a> Held<'a> {
         (held, guard)
     }
 
-    /// Tells of a try that succeeded.
+    /// Announces a try that succeeded.
     #[track_caller]
     #[inline]
     pub(super) fn tried(identity: &'a Identity, info: &LockInfo, mode: Mode) -> Self {
@@ -87,7 +87,7 @@ impl<'a> Held<'a> {
         Self(map)
     }
 
-    /// Tells of an initialisation that is about to run or to be waited for.
+    /// Announces an initialisation that is about to run or to be waited for.
     ///
     /// There is nothing to try here: an initialisation that is not finished and that this thread is inside of can only be
     /// waited for in vain.
@@ -108,7 +108,7 @@ impl<'a> Held<'a> {
         }
     }
 
-    /// Tells that the lock is given up for a while and taken again, which is what a condition variable does.
+    /// Announces that the lock is given up for a while and taken again, which is what a condition variable does.
     ///
     /// Both events come before the wait: what the lock is taken again under must be judged before the thread hangs on it.
     #[track_caller]
@@ -126,7 +126,7 @@ impl<'a> Held<'a> {
         Self(map)
     }
 
-    /// Tells that an exclusive acquisition became a shared one.
+    /// Announces that an exclusive acquisition became a shared one.
     #[cfg(std_rwlock_downgrade)]
     #[track_caller]
     #[inline]
@@ -150,7 +150,7 @@ impl fmt::Debug for Held<'_> {
 
 /// The validator believes that this thread waits for itself: asks the real lock whether it does.
 ///
-/// A lock that could be had is given back at once and taken again by the caller like any other. So the guard has one origin only,
+/// A lock that was available is given back at once and taken again by the caller like any other. So the guard has one origin only,
 /// and the common way carries nothing for the sake of this one.
 #[track_caller]
 #[cold]

@@ -33,7 +33,8 @@ pub struct LazyLock<T, F = fn() -> T> {
 impl<T, F: FnOnce() -> T> LazyLock<T, F> {
     const INFO: LockInfo = LockInfo::of::<T>("LazyLock");
 
-    /// A value that `init` makes when it is first asked for; the place of the call is its class.
+    /// Makes a value that `init` makes when it is first asked for; the place of the call is its
+    /// class.
     #[track_caller]
     #[inline]
     pub const fn new(init: F) -> Self {
@@ -82,8 +83,8 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
         value
     }
 
-    /// The value through an exclusive borrow, made now if it is not there yet. Nobody else can be making it, so there is
-    /// nothing to wait for and no event.
+    /// Returns the value through an exclusive borrow, made now if it is not there yet. No other
+    /// thread can be making it, so there is nothing to wait for and no event.
     ///
     /// Here for compilers whose std has it (1.94).
     ///
@@ -101,7 +102,7 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
 #[cfg(std_lazy_get)]
 #[expect(clippy::incompatible_msrv, reason = "compiled only where std has it, see build.rs")]
 impl<T, F> LazyLock<T, F> {
-    /// The value, if it is there. Never waits, hence no event.
+    /// Returns the value, if it is there. Never waits, hence no event.
     ///
     /// Here for compilers whose std has it (1.94).
     #[inline]
@@ -109,7 +110,7 @@ impl<T, F> LazyLock<T, F> {
         sync::LazyLock::get(&this.inner)
     }
 
-    /// The value through an exclusive borrow, if it is there.
+    /// Returns the value through an exclusive borrow, if it is there.
     ///
     /// Here for compilers whose std has it (1.94).
     #[inline]

@@ -14,7 +14,7 @@
 //! assert_eq!(*TOTAL.lock().unwrap(), 6);
 //! ```
 //!
-//! # What the validator is told
+//! # What is announced to the validator
 //!
 //! | operation | event |
 //! |---|---|

@@ -30,13 +30,13 @@ pub struct Mutex<T: ?Sized> {
 #[must_use = "if unused the Mutex will immediately unlock"]
 #[clippy::has_significant_drop]
 pub struct MutexGuard<'a, T: ?Sized + 'a> {
-    // INVARIANT: dropped before `inner`, so that the release is told before the mutex is free.
+    // INVARIANT: dropped before `inner`, so that the release is announced before the mutex is free.
     held: Held<'a>,
     inner: sync::MutexGuard<'a, T>,
 }
 
 impl<T> Mutex<T> {
-    /// A mutex in the unlocked state; the place of the call is its class.
+    /// Makes a mutex in the unlocked state; the place of the call is its class.
     #[track_caller]
     #[inline]
     pub const fn new(value: T) -> Self {
@@ -47,7 +47,7 @@ impl<T> Mutex<T> {
 impl<T: ?Sized> Mutex<T> {
     const INFO: LockInfo = LockInfo::of::<T>("Mutex").measured();
 
-    /// Waits for the mutex and takes it. The validator is told before the wait.
+    /// Waits for the mutex and takes it. The acquisition is announced to the validator before the wait.
     ///
     /// # Errors
     ///
@@ -69,7 +69,7 @@ impl<T: ?Sized> Mutex<T> {
         map_lock(result, |inner| MutexGuard { held, inner })
     }
 
-    /// Takes the mutex if it is free. The validator is told of a success only: what does not wait cannot hang.
+    /// Takes the mutex if it is free. Only a success is announced to the validator: what does not wait cannot hang.
     ///
     /// # Errors
     ///
@@ -83,13 +83,13 @@ impl<T: ?Sized> Mutex<T> {
         })
     }
 
-    /// Tells that the caller may have to wait for the lock, under what it holds now.
+    /// Announces that the caller may have to wait for the lock, under what it holds now.
     #[track_caller]
     pub(super) fn announce(&self, mode: Mode) {
         self.identity.map().might_acquire(&Self::INFO, mode);
     }
 
-    /// Whether a holder panicked.
+    /// Returns whether a holder panicked.
     #[inline]
     pub fn is_poisoned(&self) -> bool {
         self.inner.is_poisoned()
@@ -101,7 +101,7 @@ impl<T: ?Sized> Mutex<T> {
         self.inner.clear_poison();
     }
 
-    /// The data, without the mutex. No event: nobody else can hold it.
+    /// Returns the data, without the mutex. No event: no other thread can hold it.
     ///
     /// # Errors
     ///
@@ -113,7 +113,7 @@ impl<T: ?Sized> Mutex<T> {
         self.inner.into_inner()
     }
 
-    /// The data through an exclusive borrow. No event: nobody else can hold it.
+    /// Returns the data through an exclusive borrow. No event: no other thread can hold it.
     ///
     /// # Errors
     ///
@@ -164,7 +164,7 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
 }
 
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
-    /// Tells that the mutex is given up and taken again, and hands both halves to the wait that does it.
+    /// Announces that the mutex is given up and taken again, and hands both halves to the wait that does it.
     #[track_caller]
     #[inline]
     pub(super) fn reacquire(self) -> (Held<'a>, sync::MutexGuard<'a, T>) {

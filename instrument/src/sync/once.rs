@@ -8,7 +8,7 @@ use crate::hook::{LockInfo, LockRef, Tracked};
 
 /// [`std::sync::Once`], validated.
 ///
-/// A *running* initialisation is held exclusively: what it locks comes after it, whoever waits for it waits for all of
+/// A *running* initialisation is held exclusively: what it locks comes after it, and a thread that waits for it waits for all of
 /// that, and starting it again from inside waits for itself. A finished one is no lock any more and sends no event.
 ///
 /// ```
@@ -34,7 +34,7 @@ pub const ONCE_INIT: Once = Once::new();
 impl Once {
     const INFO: LockInfo = LockInfo::bare("Once");
 
-    /// A [`Once`] that has not run; the place of the call is its class.
+    /// Makes a [`Once`] that has not run; the place of the call is its class.
     #[must_use]
     #[track_caller]
     #[inline]
@@ -59,7 +59,8 @@ impl Once {
         }
     }
 
-    /// Like [`call_once`](Once::call_once), but also runs after an initialisation that panicked.
+    /// Does what [`call_once`](Once::call_once) does, but also runs after an initialisation that
+    /// panicked.
     ///
     /// # Panics
     ///
@@ -76,7 +77,7 @@ impl Once {
         }
     }
 
-    /// Whether an initialisation has run to its end.
+    /// Returns whether an initialisation has run to its end.
     #[inline]
     pub fn is_completed(&self) -> bool {
         self.inner.is_completed()

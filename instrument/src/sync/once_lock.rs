@@ -25,7 +25,7 @@ pub struct OnceLock<T> {
 impl<T> OnceLock<T> {
     const INFO: LockInfo = LockInfo::of::<T>("OnceLock");
 
-    /// An empty cell; the place of the call is its class.
+    /// Makes an empty cell; the place of the call is its class.
     #[must_use]
     #[track_caller]
     #[inline]
@@ -33,13 +33,13 @@ impl<T> OnceLock<T> {
         Self { identity: Identity::new(), inner: sync::OnceLock::new() }
     }
 
-    /// The value, if there is one. Never waits, hence no event.
+    /// Returns the value, if there is one. Never waits, hence no event.
     #[inline]
     pub fn get(&self) -> Option<&T> {
         self.inner.get()
     }
 
-    /// The value through an exclusive borrow, if there is one.
+    /// Returns the value through an exclusive borrow, if there is one.
     #[inline]
     pub fn get_mut(&mut self) -> Option<&mut T> {
         self.inner.get_mut()
@@ -78,7 +78,7 @@ impl<T> OnceLock<T> {
         self.inner.set(value)
     }
 
-    /// The value, made by `init` if there is none yet and nobody else is making it.
+    /// Returns the value, made by `init` if there is none yet and no other thread is making it.
     ///
     /// # Panics
     ///
@@ -96,7 +96,7 @@ impl<T> OnceLock<T> {
         self.inner.get_or_init(init)
     }
 
-    /// The value without the cell, if there is one.
+    /// Returns the value without the cell, if there is one.
     #[inline]
     pub fn into_inner(self) -> Option<T> {
         self.inner.into_inner()

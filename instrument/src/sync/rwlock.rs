@@ -31,7 +31,7 @@ pub struct RwLock<T: ?Sized> {
 #[must_use = "if unused the RwLock will immediately unlock"]
 #[clippy::has_significant_drop]
 pub struct RwLockReadGuard<'a, T: ?Sized + 'a> {
-    // INVARIANT: dropped before `inner`, so that the release is told before the lock is free.
+    // INVARIANT: dropped before `inner`, so that the release is announced before the lock is free.
     #[expect(dead_code, reason = "held for its Drop, which is the release event")]
     held: Held<'a>,
     inner: sync::RwLockReadGuard<'a, T>,
@@ -41,7 +41,7 @@ pub struct RwLockReadGuard<'a, T: ?Sized + 'a> {
 #[must_use = "if unused the RwLock will immediately unlock"]
 #[clippy::has_significant_drop]
 pub struct RwLockWriteGuard<'a, T: ?Sized + 'a> {
-    // INVARIANT: dropped before `inner`, so that the release is told before the lock is free.
+    // INVARIANT: dropped before `inner`, so that the release is announced before the lock is free.
     #[cfg_attr(
         not(std_rwlock_downgrade),
         expect(dead_code, reason = "held for its Drop, which is the release event")
@@ -51,7 +51,7 @@ pub struct RwLockWriteGuard<'a, T: ?Sized + 'a> {
 }
 
 impl<T> RwLock<T> {
-    /// A lock in the unlocked state; the place of the call is its class.
+    /// Makes a lock in the unlocked state; the place of the call is its class.
     #[track_caller]
     #[inline]
     pub const fn new(value: T) -> Self {
@@ -62,7 +62,7 @@ impl<T> RwLock<T> {
 impl<T: ?Sized> RwLock<T> {
     const INFO: LockInfo = LockInfo::of::<T>("RwLock").measured();
 
-    /// Waits until there is no writer and takes the lock shared. The validator is told before the wait.
+    /// Waits until there is no writer and takes the lock shared. The acquisition is announced to the validator before the wait.
     ///
     /// # Errors
     ///
@@ -84,7 +84,7 @@ impl<T: ?Sized> RwLock<T> {
         map_lock(result, |inner| RwLockReadGuard { held, inner })
     }
 
-    /// Takes the lock shared if there is no writer. The validator is told of a success only.
+    /// Takes the lock shared if there is no writer. Only a success is announced to the validator.
     ///
     /// # Errors
     ///
@@ -98,7 +98,7 @@ impl<T: ?Sized> RwLock<T> {
         })
     }
 
-    /// Waits until nobody holds the lock and takes it exclusively. The validator is told before the wait.
+    /// Waits until no thread holds the lock and takes it exclusively. The acquisition is announced to the validator before the wait.
     ///
     /// # Errors
     ///
@@ -120,7 +120,7 @@ impl<T: ?Sized> RwLock<T> {
         map_lock(result, |inner| RwLockWriteGuard { held, inner })
     }
 
-    /// Takes the lock exclusively if nobody holds it. The validator is told of a success only.
+    /// Takes the lock exclusively if no thread holds it. Only a success is announced to the validator.
     ///
     /// # Errors
     ///
@@ -134,13 +134,13 @@ impl<T: ?Sized> RwLock<T> {
         })
     }
 
-    /// Tells that the caller may have to wait for the lock, under what it holds now.
+    /// Announces that the caller may have to wait for the lock, under what it holds now.
     #[track_caller]
     pub(super) fn announce(&self, mode: Mode) {
         self.identity.map().might_acquire(&Self::INFO, mode);
     }
 
-    /// Whether a writer panicked.
+    /// Returns whether a writer panicked.
     #[inline]
     pub fn is_poisoned(&self) -> bool {
         self.inner.is_poisoned()
@@ -152,7 +152,7 @@ impl<T: ?Sized> RwLock<T> {
         self.inner.clear_poison();
     }
 
-    /// The data, without the lock. No event: nobody else can hold it.
+    /// Returns the data, without the lock. No event: no other thread can hold it.
     ///
     /// # Errors
     ///
@@ -164,7 +164,7 @@ impl<T: ?Sized> RwLock<T> {
         self.inner.into_inner()
     }
 
-    /// The data through an exclusive borrow. No event: nobody else can hold it.
+    /// Returns the data through an exclusive borrow. No event: no other thread can hold it.
     ///
     /// # Errors
     ///

@@ -6,7 +6,7 @@ use super::join_handle::JoinHandle;
 use super::order::Spawn;
 use super::scope::{Scope, ScopedJoinHandle};
 
-/// [`std::thread::spawn`], with the order of the two threads told to the validator.
+/// Does what [`std::thread::spawn`] does, with the order of the two threads announced to the validator.
 ///
 /// # Panics
 ///
@@ -20,7 +20,7 @@ where
     JoinHandle::new(thread::spawn(move || spawn.run(f)), spawn)
 }
 
-/// [`std::thread::Builder`], with the order of the two threads told to the validator.
+/// [`std::thread::Builder`], with the order of the two threads announced to the validator.
 ///
 /// ```
 /// use lockdep::thread::Builder;
@@ -36,7 +36,7 @@ pub struct Builder {
 
 #[expect(clippy::new_without_default, reason = "std's has no Default either")]
 impl Builder {
-    /// A thread without a name, with a stack of the default size.
+    /// Makes a thread without a name, with a stack of the default size.
     pub fn new() -> Self {
         Self { inner: thread::Builder::new() }
     }

@@ -4,7 +4,7 @@ use std::{fmt, thread};
 
 use super::order::Spawn;
 
-/// [`std::thread::JoinHandle`], whose join is told to the validator.
+/// [`std::thread::JoinHandle`], whose join is announced to the validator.
 pub struct JoinHandle<T> {
     inner: thread::JoinHandle<T>,
     spawn: Spawn,
@@ -15,7 +15,7 @@ impl<T> JoinHandle<T> {
         Self { inner, spawn }
     }
 
-    /// The thread behind the handle.
+    /// Returns the thread behind the handle.
     #[must_use]
     pub fn thread(&self) -> &thread::Thread {
         self.inner.thread()
@@ -36,7 +36,8 @@ impl<T> JoinHandle<T> {
         result
     }
 
-    /// Whether the thread has finished its function. No event: it may still be running destructors.
+    /// Returns whether the thread has finished its function. No event: it may still be running
+    /// destructors.
     pub fn is_finished(&self) -> bool {
         self.inner.is_finished()
     }

@@ -1,4 +1,4 @@
-//! What the validator is told when threads start and end: the one file of this room that knows how.
+//! What is announced to the validator when threads start and end: the one file of this room that knows how.
 //!
 //! Evidence only: that one thread ran after another never lowers a level. The exception is the end of a `thread::scope`, where
 //! the opener waits for its threads while it holds what it holds.

@@ -5,14 +5,14 @@ use std::{fmt, thread};
 
 use super::order::{ScopeEnd, ScopeId, Spawn};
 
-/// [`std::thread::scope`], with the order of its threads told to the validator.
+/// Does what [`std::thread::scope`] does, with the order of its threads announced to the validator.
 ///
 /// What the caller still holds when the scope ends is held while the scope waits for its threads, so it gets dependencies
 /// to what they acquired.
 ///
 /// # Panics
 ///
-/// With `f`; and if a thread of the scope panicked that nobody joined.
+/// With `f`; and if a thread of the scope panicked that was never joined.
 #[track_caller]
 pub fn scope<'env, F, T>(f: F) -> T
 where
@@ -73,7 +73,7 @@ impl fmt::Debug for Scope<'_, '_> {
     }
 }
 
-/// [`std::thread::ScopedJoinHandle`], whose join is told to the validator.
+/// [`std::thread::ScopedJoinHandle`], whose join is announced to the validator.
 pub struct ScopedJoinHandle<'scope, T> {
     inner: thread::ScopedJoinHandle<'scope, T>,
     spawn: Spawn,
@@ -84,7 +84,7 @@ impl<'scope, T> ScopedJoinHandle<'scope, T> {
         Self { inner, spawn }
     }
 
-    /// The thread behind the handle.
+    /// Returns the thread behind the handle.
     #[must_use]
     pub fn thread(&self) -> &thread::Thread {
         self.inner.thread()
@@ -101,7 +101,8 @@ impl<'scope, T> ScopedJoinHandle<'scope, T> {
         result
     }
 
-    /// Whether the thread has finished its function. No event: it may still be running destructors.
+    /// Returns whether the thread has finished its function. No event: it may still be running
+    /// destructors.
     pub fn is_finished(&self) -> bool {
         self.inner.is_finished()
     }

@@ -272,7 +272,8 @@ fn assertions_report_what_is_false() {
 
 fn a_class_keeps_its_first_order() {
     let ended = run("two_orders", &[]);
-    let notice = "the locks of `Mutex<u8>` are ordered by address already; another order, by key, is ignored";
+    let notice =
+        "the locks of `Mutex<u8>` are already ordered by address; the other order, by key, is ignored";
     assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
     assert!(ended.stderr.contains(notice), "{}", ended.stderr);
 }
@@ -287,5 +288,5 @@ fn a_declared_order_is_enforced() {
     std::fs::write(&file, "a => b\n").expect("writable");
     let malformed = run("clean", &[("LOCKDEP_ORDER", file.to_str().expect("UTF-8"))]);
     std::fs::remove_dir_all(folder).expect("ours");
-    assert!(malformed.stderr.contains("line 1: `a => b` is none of"), "{}", malformed.stderr);
+    assert!(malformed.stderr.contains("line 1: `a => b` is not one of"), "{}", malformed.stderr);
 }

@@ -425,8 +425,8 @@ fn a_child_that_is_not_validated_is_counted() {
 
 fn what_was_not_seen_is_said_at_the_end() {
     let alone = run("stale", &[]);
-    let said = "lockdep: not everything was validated: 1 unseen (events that could not be looked at), \
-                0 dropped (what did not fit)\n";
+    let said = "lockdep: not everything was validated: 1 unseen (events that the validator could not look at), \
+                0 dropped (entries that did not fit)\n";
     assert_eq!(alone.stderr, said);
     assert_eq!(run("clean", &[]).stderr, "");
     let folder = folder("unseen");

@@ -255,7 +255,7 @@ fn a_line_of_the_order_file_that_is_not_understood_is_named() {
     write(at, "lockdep.order", "a => b\n");
     let ended = run(at, &["order", "records", "--check"]);
     assert_ended(&ended, "exit 2");
-    assert!(ended.stderr.contains("lockdep.order: line 1: `a => b` is none of"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("lockdep.order: line 1: `a => b` is not one of"), "{}", ended.stderr);
 }
 
 #[test]

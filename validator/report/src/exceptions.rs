@@ -142,7 +142,7 @@ impl Exception {
             Some((head, day)) => {
                 let day = day.trim();
                 let parsed =
-                    Day::parse(day).ok_or_else(|| format!("`{day}` is no day such as 2027-03-31"))?;
+                    Day::parse(day).ok_or_else(|| format!("`{day}` is not a day such as 2027-03-31"))?;
                 (head.trim(), Some(parsed))
             }
         };
@@ -150,7 +150,7 @@ impl Exception {
             Some(pattern) => What::Classes(pattern.trim().to_owned()),
             None => What::parse(head).ok_or_else(|| {
                 format!(
-                    "`{head}` is no fingerprint (16 hexadecimal digits), code (LD0003) or `class PATTERN`"
+                    "`{head}` is neither a fingerprint (16 hexadecimal digits), nor a code (LD0003), nor `class PATTERN`"
                 )
             })?,
         };

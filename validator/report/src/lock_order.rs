@@ -90,7 +90,7 @@ impl LockOrder {
                 ["name", name, "=", label] => {
                     let known = order.names.get(*label).filter(|known| known != name);
                     if let Some(other) = known {
-                        return Err(error(format!("`{label}` has the name `{other}` already")));
+                        return Err(error(format!("`{label}` already has the name `{other}`")));
                     }
                 }
                 ["leaf", class] => {
@@ -113,7 +113,7 @@ impl LockOrder {
                 _ => {
                     let line = line.trim();
                     return Err(error(format!(
-                        "`{line}` is none of `A -> B`, `A < B`, `leaf A`, `name A = LABEL`, `[section]`"
+                        "`{line}` is not one of `A -> B`, `A < B`, `leaf A`, `name A = LABEL`, `[section]`"
                     )));
                 }
             }

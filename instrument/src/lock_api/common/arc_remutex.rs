@@ -51,7 +51,7 @@ arc_acquisitions! { RawMutexTimed:
 }
 
 impl<R: RawMutex, G: GetThreadId, T: ?Sized> ReentrantMutex<R, G, T> {
-    /// [`lock`](Self::lock) with a guard that shares the mutex.
+    /// Does what [`lock`](Self::lock) does, with a guard that shares the mutex.
     #[track_caller]
     #[inline]
     pub fn lock_arc(self: &Arc<Self>) -> ArcReentrantMutexGuard<R, G, T> {
@@ -60,7 +60,7 @@ impl<R: RawMutex, G: GetThreadId, T: ?Sized> ReentrantMutex<R, G, T> {
         unsafe { self.make_arc_guard_unchecked() }
     }
 
-    /// A guard, sharing the mutex, of an acquisition whose guard was forgotten.
+    /// Returns a guard, sharing the mutex, of an acquisition whose guard was forgotten.
     ///
     /// # Safety
     ///

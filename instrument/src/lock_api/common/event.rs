@@ -96,7 +96,7 @@ fn measured<S>(map: &LockMap, lock: impl FnOnce() -> S, try_lock: impl FnOnce() 
     state
 }
 
-/// The held stack says that this thread waits for itself. The real lock knows better: `Some` if it could be had.
+/// The held stack says that this thread waits for itself. The real lock knows better: `Some` if it was available.
 #[cold]
 #[track_caller]
 fn ask_real_lock<S>(map: &LockMap, try_lock: impl FnOnce() -> Option<S>) -> Option<S> {
@@ -154,7 +154,7 @@ pub(crate) fn timed<S>(
             }
             taken
         }
-        // It cannot hang for ever, so there is nothing to report; but if it succeeds, what was held is stale.
+        // It cannot hang forever, so there is nothing to report; but if it succeeds, what was held is stale.
         Verdict::SelfDeadlock => {
             let taken = attempt();
             if taken.is_some() {
@@ -214,7 +214,7 @@ pub(crate) fn yielded(map: &LockMap, info: &LockInfo, want: Want, bump: impl FnO
     bump();
 }
 
-/// Somebody got at the raw lock, and may give it up behind the wrapper: it no longer counts as held here, and what is not
+/// Code outside the wrapper reached the raw lock, and may give it up behind the wrapper: it no longer counts as held here, and what is not
 /// known about it from now on is not held against it.
 #[cold]
 pub(crate) fn raw_taken(map: &LockMap, info: &LockInfo) {

@@ -50,7 +50,7 @@ macro_rules! impl_deref {
 
             #[inline]
             fn deref(&self) -> &$data {
-                // SAFETY: the guard holds the lock, so nobody writes while `self` is borrowed.
+                // SAFETY: the guard holds the lock, so no thread writes while `self` is borrowed.
                 unsafe { &*Self::pointer(self) }
             }
         }
@@ -171,7 +171,7 @@ macro_rules! impl_lock_guard {
 
             /// Lets a waiting thread have the lock first, if there is one, and takes it again.
             ///
-            /// The validator sees a release and a blocking acquisition, whether or not somebody waits.
+            /// The validator sees a release and a blocking acquisition, whether or not a thread waits.
             #[track_caller]
             pub fn bump(s: &mut Self) {
                 // SAFETY: the guard holds the lock.

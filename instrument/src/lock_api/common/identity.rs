@@ -19,7 +19,7 @@ impl Identity {
         Self(LockMap::new())
     }
 
-    /// Notes who made the lock, if it was made by a function of the library on somebody's behalf.
+    /// Notes who made the lock, if a function of the library made it on a caller's behalf.
     #[inline]
     pub(crate) fn relocate(&mut self) {
         self.0.relocate();

@@ -33,7 +33,7 @@ impl<R, T: ?Sized> Mutex<R, T> {
 }
 
 impl<R: RawMutex, T> Mutex<R, T> {
-    /// An unlocked mutex around `val`. The place of the call is the identity of its class.
+    /// Makes an unlocked mutex around `val`. The place of the call is the identity of its class.
     #[track_caller]
     #[inline]
     pub const fn new(val: T) -> Self {
@@ -124,19 +124,19 @@ impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
         self.acquire_by_try().map(|state| unsafe { self.guard(state) })
     }
 
-    /// The data, which nobody else can reach while the mutex is borrowed mutably.
+    /// Returns the data, which no other thread can reach while the mutex is borrowed mutably.
     #[inline]
     pub const fn get_mut(&mut self) -> &mut T {
         self.data.get_mut()
     }
 
-    /// Whether anybody holds the mutex at this moment.
+    /// Returns whether any thread holds the mutex at this moment.
     #[inline]
     pub fn is_locked(&self) -> bool {
         self.raw_mutex().is_locked()
     }
 
-    /// Where the data is.
+    /// Returns where the data is.
     #[inline]
     pub const fn data_ptr(&self) -> *mut T {
         self.data.get()
@@ -249,13 +249,13 @@ pub struct MutexGuard<'a, R: RawMutex, T: ?Sized> {
 }
 
 impl<'a, R: RawMutex + 'a, T: ?Sized + 'a> MutexGuard<'a, R, T> {
-    /// The mutex that the guard holds.
+    /// Returns the mutex that the guard holds.
     #[inline]
     pub fn mutex(s: &Self) -> &'a Mutex<R, T> {
         s.lock
     }
 
-    /// Keeps the mutex locked for ever and gives the data away for as long as the mutex lives.
+    /// Keeps the mutex locked forever and gives the data away for as long as the mutex lives.
     #[inline]
     pub fn leak(s: Self) -> &'a mut T {
         let (lock, state) = Self::into_parts(s);
@@ -310,7 +310,7 @@ impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
         ArcMutexGuard { lock: Arc::clone(self), state: ManuallyDrop::new(state), marker: PhantomData }
     }
 
-    /// [`lock`](Self::lock) with a guard that shares the mutex.
+    /// Does what [`lock`](Self::lock) does, with a guard that shares the mutex.
     ///
     /// # Panics
     ///
@@ -323,7 +323,7 @@ impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
         unsafe { self.arc_guard(state) }
     }
 
-    /// [`try_lock`](Self::try_lock) with a guard that shares the mutex.
+    /// Does what [`try_lock`](Self::try_lock) does, with a guard that shares the mutex.
     #[track_caller]
     #[inline]
     pub fn try_lock_arc(self: &Arc<Self>) -> Option<ArcMutexGuard<R, T>> {
@@ -334,7 +334,7 @@ impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
 
 #[cfg(feature = "arc_lock")]
 impl<R: RawMutexTimed, T: ?Sized> Mutex<R, T> {
-    /// [`try_lock_for`](Self::try_lock_for) with a guard that shares the mutex.
+    /// Does what [`try_lock_for`](Self::try_lock_for) does, with a guard that shares the mutex.
     #[track_caller]
     #[inline]
     pub fn try_lock_arc_for(self: &Arc<Self>, timeout: R::Duration) -> Option<ArcMutexGuard<R, T>> {
@@ -342,7 +342,7 @@ impl<R: RawMutexTimed, T: ?Sized> Mutex<R, T> {
         self.acquire_for(timeout).map(|state| unsafe { self.arc_guard(state) })
     }
 
-    /// [`try_lock_until`](Self::try_lock_until) with a guard that shares the mutex.
+    /// Does what [`try_lock_until`](Self::try_lock_until) does, with a guard that shares the mutex.
     #[track_caller]
     #[inline]
     pub fn try_lock_arc_until(self: &Arc<Self>, timeout: R::Instant) -> Option<ArcMutexGuard<R, T>> {

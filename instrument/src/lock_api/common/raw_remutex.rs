@@ -71,7 +71,7 @@ impl ThreadNumber for core::num::NonZeroUsize {
 }
 
 impl<R: RawMutex, G: GetThreadId> RawReentrantMutex<R, G> {
-    /// A mutex that nobody holds.
+    /// A mutex that no thread holds.
     #[expect(
         clippy::declare_interior_mutable_const,
         reason = "an initial value, as in the traits of raw locks"
@@ -149,13 +149,13 @@ impl<R: RawMutex, G: GetThreadId> RawReentrantMutex<R, G> {
         unsafe { self.leave(|state| seam::unlock(&self.mutex, state)) };
     }
 
-    /// Whether anybody holds the mutex at this moment.
+    /// Returns whether any thread holds the mutex at this moment.
     #[inline]
     pub fn is_locked(&self) -> bool {
         self.mutex.is_locked()
     }
 
-    /// Whether the running thread holds the mutex.
+    /// Returns whether the running thread holds the mutex.
     #[inline]
     pub fn is_owned_by_current_thread(&self) -> bool {
         // ORDERING: Relaxed, as in `enter`.

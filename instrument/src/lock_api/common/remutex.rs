@@ -29,7 +29,7 @@ impl<R: RawMutex, G, T: ?Sized> ReentrantMutex<R, G, T> {
 }
 
 impl<R: RawMutex, G: GetThreadId, T> ReentrantMutex<R, G, T> {
-    /// An unlocked mutex around `val`. The place of the call is the identity of its class.
+    /// Makes an unlocked mutex around `val`. The place of the call is the identity of its class.
     #[track_caller]
     #[inline]
     pub const fn new(val: T) -> Self {
@@ -44,7 +44,8 @@ impl<R: RawMutex, G: GetThreadId, T> ReentrantMutex<R, G, T> {
 }
 
 impl<R: RawMutex, G, T> ReentrantMutex<R, G, T> {
-    /// A mutex around `val`, of an unlocked raw mutex. The place of the call is the identity of its class.
+    /// Returns a mutex around `val`, of an unlocked raw mutex. The place of the call is the
+    /// identity of its class.
     #[track_caller]
     #[inline]
     pub const fn from_raw(raw_mutex: R, get_thread_id: G, val: T) -> Self {
@@ -140,19 +141,19 @@ impl<R: RawMutex, G: GetThreadId, T: ?Sized> ReentrantMutex<R, G, T> {
         self.acquire_by_try().map(|()| unsafe { self.guard() })
     }
 
-    /// The data, which nobody else can reach while the mutex is borrowed mutably.
+    /// Returns the data, which no other thread can reach while the mutex is borrowed mutably.
     #[inline]
     pub const fn get_mut(&mut self) -> &mut T {
         self.data.get_mut()
     }
 
-    /// Whether anybody holds the mutex at this moment.
+    /// Returns whether any thread holds the mutex at this moment.
     #[inline]
     pub fn is_locked(&self) -> bool {
         self.raw.is_locked()
     }
 
-    /// Whether the running thread holds the mutex.
+    /// Returns whether the running thread holds the mutex.
     #[inline]
     pub fn is_owned_by_current_thread(&self) -> bool {
         self.raw.is_owned_by_current_thread()
@@ -170,7 +171,7 @@ impl<R: RawMutex, G: GetThreadId, T: ?Sized> ReentrantMutex<R, G, T> {
         unsafe { self.release(()) };
     }
 
-    /// The raw mutex.
+    /// Returns the raw mutex.
     ///
     /// The validator cannot see what is done with it: from here on this object is unverified, and neither a self-deadlock
     /// (LD0001), a bad release (LD0007) nor a lock held at thread exit (LD0009) is reported for it.
@@ -184,13 +185,13 @@ impl<R: RawMutex, G: GetThreadId, T: ?Sized> ReentrantMutex<R, G, T> {
         &self.raw.mutex
     }
 
-    /// Where the data is.
+    /// Returns where the data is.
     #[inline]
     pub const fn data_ptr(&self) -> *mut T {
         self.data.get()
     }
 
-    /// A guard of an acquisition whose guard was forgotten.
+    /// Returns a guard of an acquisition whose guard was forgotten.
     ///
     /// # Safety
     ///
@@ -244,7 +245,8 @@ impl<R: RawMutexFair, G: GetThreadId, T: ?Sized> ReentrantMutex<R, G, T> {
         }
     }
 
-    /// [`force_unlock`](Self::force_unlock), to the thread that has waited longest if it is the last.
+    /// Does what [`force_unlock`](Self::force_unlock) does, to the thread that has waited longest
+    /// if it is the last.
     ///
     /// # Safety
     ///
@@ -344,7 +346,7 @@ pub struct MappedReentrantMutexGuard<'a, R: RawMutex, G: GetThreadId, T: ?Sized 
 }
 
 impl<'a, R: RawMutex + 'a, G: GetThreadId + 'a, T: ?Sized + 'a> ReentrantMutexGuard<'a, R, G, T> {
-    /// The mutex that the guard holds.
+    /// Returns the mutex that the guard holds.
     #[inline]
     pub fn remutex(s: &Self) -> &'a ReentrantMutex<R, G, T> {
         s.lock

@@ -33,7 +33,7 @@ impl<R, T: ?Sized> RwLock<R, T> {
 }
 
 impl<R: RawRwLock, T> RwLock<R, T> {
-    /// An unlocked lock around `val`. The place of the call is the identity of its class.
+    /// Makes an unlocked lock around `val`. The place of the call is the identity of its class.
     #[track_caller]
     #[inline]
     pub const fn new(val: T) -> Self {
@@ -48,7 +48,8 @@ impl<R: RawRwLock, T> RwLock<R, T> {
 }
 
 impl<R, T> RwLock<R, T> {
-    /// A lock around `val` that starts in the state of `raw_rwlock`. The place of the call is the identity of its class.
+    /// Returns a lock around `val` that starts in the state of `raw_rwlock`. The place of the call
+    /// is the identity of its class.
     #[track_caller]
     #[inline]
     pub const fn from_raw(raw_rwlock: R, val: T) -> Self {
@@ -101,25 +102,25 @@ impl<R: RawRwLock, T: ?Sized> RwLock<R, T> {
         self.acquire_exclusive_by_try().map(|state| unsafe { RwLockWriteGuard::assume(self, state) })
     }
 
-    /// The data, which nobody else can reach while the lock is borrowed mutably.
+    /// Returns the data, which no other thread can reach while the lock is borrowed mutably.
     #[inline]
     pub const fn get_mut(&mut self) -> &mut T {
         self.data.get_mut()
     }
 
-    /// Whether anybody holds the lock at this moment.
+    /// Returns whether any thread holds the lock at this moment.
     #[inline]
     pub fn is_locked(&self) -> bool {
         self.raw.is_locked()
     }
 
-    /// Whether anybody holds the lock for writing at this moment.
+    /// Returns whether any thread holds the lock for writing at this moment.
     #[inline]
     pub fn is_locked_exclusive(&self) -> bool {
         self.raw.is_locked_exclusive()
     }
 
-    /// The raw lock.
+    /// Returns the raw lock.
     ///
     /// The validator cannot see what is done with it: from here on this object is unverified, and neither a self-deadlock
     /// (LD0001), a bad release (LD0007) nor a lock held at thread exit (LD0009) is reported for it.
@@ -133,7 +134,7 @@ impl<R: RawRwLock, T: ?Sized> RwLock<R, T> {
         &self.raw
     }
 
-    /// Where the data is.
+    /// Returns where the data is.
     #[inline]
     pub const fn data_ptr(&self) -> *mut T {
         self.data.get()

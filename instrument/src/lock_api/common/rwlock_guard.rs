@@ -102,7 +102,7 @@ macro_rules! guards {
             holder &'a RwLock<R, T>, data T, state $state<R>, $reacquire, $release, $release_fair, $yield
         );
         impl<'a, R: $bound + 'a, T: ?Sized + 'a> $guard<'a, R, T> {
-            /// The lock that the guard holds.
+            /// Returns the lock that the guard holds.
             #[inline]
             pub fn rwlock(s: &Self) -> &'a RwLock<R, T> {
                 s.lock
@@ -199,7 +199,8 @@ macro_rules! impl_turn {
                 self.as_writer(state, f)
             }
 
-            /// [`with_upgraded`](Self::with_upgraded) if that needs no waiting; otherwise `None`, and `f` is not run.
+            /// Does what [`with_upgraded`](Self::with_upgraded) does if that needs no waiting;
+            /// otherwise `None`, and `f` is not run.
             #[track_caller]
             pub fn try_with_upgraded<Ret, F: FnOnce(&mut T) -> Ret>(&mut self, f: F) -> Option<Ret> {
                 // SAFETY: the guard holds the lock upgradable; the state is put back below, or by `as_writer`.

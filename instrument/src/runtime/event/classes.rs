@@ -51,7 +51,7 @@ pub(super) fn order(runtime: &Runtime, class: ClassId, order: ClassOrder) {
     if runtime.classes.dispute(class) {
         let name = runtime.validator.class(class).map_or_else(String::new, |class| short_name(&class.key));
         sink::notice(&format!(
-            "the locks of `{name}` are ordered {} already; another order, {}, is ignored",
+            "the locks of `{name}` are already ordered {}; the other order, {}, is ignored",
             first.as_str(),
             order.as_str()
         ));

@@ -1,4 +1,4 @@
-//! The fast path: an acquisition that was validated before, the release of the newest lock, the end of a lock that nobody minds.
+//! The fast path: an acquisition that was validated before, the release of the newest lock, the uneventful end of a lock.
 //!
 //! What these functions compile to is written down in the book, "The fast path", and guarded by the instruction counts of the
 //! benches. They call nothing but their slow halves, in tail position, so that they need no stack frame: that is why the mode is a
@@ -217,7 +217,7 @@ fn release_hand_over_hand(slot: &Slot) -> bool {
     task::quickly(|task| slot.id().is_some_and(|lock| task.context.release_below_newest(lock)))
 }
 
-/// The lock object goes away. It has an id. `by_owner`: nobody else can reach it.
+/// The lock object goes away. It has an id. `by_owner`: no other code can reach it.
 #[track_caller]
 pub(crate) fn dropped(slot: &Slot, by_owner: bool) {
     let Some(lock) = slot.id() else { return };

@@ -19,7 +19,7 @@ pub(super) fn self_deadlock_of(
         return Ok(outcome);
     }
     if task.runtime.is_unverified(event.lock) {
-        // Somebody has the raw lock: the held entry proves nothing.
+        // Other code has the raw lock: the held entry proves nothing.
         task.runtime.validator.forget(&mut task.context, event.lock);
         return Ok(judge(|| task.runtime.validator.acquire(&mut task.context, event, &task.runtime.stacks)));
     }
@@ -102,7 +102,7 @@ fn record_anyway(task: &mut Task, pending: &Pending) {
         runtime.validator.forget(&mut task.context, lock);
         judge(|| runtime.validator.acquire(&mut task.context, &pending.acquire, &runtime.stacks))
     };
-    // The lock is held by now, and no guard exists yet: a panic would leave it locked for ever.
+    // The lock is held by now, and no guard exists yet: a panic would leave it locked forever.
     report::handle(task, outcome).defer(task);
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct Parent {
 }
 
 impl Parent {
-    /// The running thread is about to start another one; `None` if nobody watches.
+    /// The running thread is about to start another one; `None` if validation is off.
     pub(crate) fn announce(scope: Option<usize>) -> Option<Self> {
         if state::is_off() {
             return None;
@@ -80,7 +80,7 @@ impl Drop for Child {
 pub(crate) struct Family(usize);
 
 impl Family {
-    /// The running thread has opened a scope; `None` if nobody watches.
+    /// The running thread has opened a scope; `None` if validation is off.
     pub(crate) fn open(scope: usize) -> Option<Self> {
         if state::is_off() {
             return None;

@@ -21,7 +21,7 @@ fn address(slot: &Slot) -> usize {
 
 /// Whether any lock may be held that was acquired so.
 pub(super) fn any() -> bool {
-    // ORDERING: Relaxed: whoever releases a lock has synchronised with its acquisition.
+    // ORDERING: Relaxed: a thread that releases a lock has synchronised with its acquisition.
     N_ACQUIRED.load(Ordering::Relaxed) != 0
 }
 

@@ -53,7 +53,7 @@ impl Recorder {
         drop(inner);
         ledger::count(Counter::LostRecord);
         sink::notice(&format!(
-            "cannot write the run record {}: {error}; what this process does from here on is not in it",
+            "cannot write the run record {}: {error}; the record ends at this point",
             path.display()
         ));
         false

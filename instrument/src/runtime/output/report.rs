@@ -17,7 +17,7 @@ use crate::runtime::task::Task;
 
 /// What the program must still suffer for what was found: nothing, or a panic with this message.
 #[derive(Debug)]
-#[must_use = "a panic that nobody raises or defers is lost"]
+#[must_use = "a panic that is neither raised nor deferred is lost"]
 pub(crate) struct Aftermath(Option<String>);
 
 impl Aftermath {
@@ -154,7 +154,7 @@ pub(crate) fn deadlock_ends(runtime: &Runtime, violation: &Violation) -> Option<
         OnDeadlock::Abort => abort(ASKED),
         // A second panic would end the process with less to say.
         OnDeadlock::Panic if std::thread::panicking() => abort(
-            "aborting: this thread would wait for itself for ever, and it cannot panic, because it is unwinding already",
+            "aborting: this thread would wait for itself forever, and it cannot panic, because it is unwinding already",
         ),
         OnDeadlock::Panic => Some(format!(
             "lockdep: this acquisition waits for a lock that its own thread holds ({}); \

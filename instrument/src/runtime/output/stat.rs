@@ -204,7 +204,7 @@ mod tests {
         let mut thread = stats.start_thread();
         let (free, busy) = (acquire(1), acquire(2));
         thread.count(&free);
-        assert!(!thread.acquired(free.lock), "nobody waited");
+        assert!(!thread.acquired(free.lock), "no thread waited");
         thread.released(free.lock);
         thread.count(&busy);
         thread.contended(free.lock);
@@ -217,7 +217,7 @@ mod tests {
         let [numbers] = &all[..] else { panic!("one class at one place: {all:?}") };
         assert_eq!((numbers.n_acquisitions, numbers.n_contentions), (2, 1));
         assert_eq!((numbers.wait.count, numbers.hold.count), (1, 1));
-        assert!(stats.take().is_empty(), "nothing is told twice");
+        assert!(stats.take().is_empty(), "nothing is counted twice");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Threads that are at their end when the process is, and reports that are just being made: the end of the process waits for
 //! both, a moment.
 //!
-//! What a thread still holds is known when its thread-local destructors have run. By then nobody waits for it any more: a
+//! What a thread still holds is known when its thread-local destructors have run. By then no thread waits for it any more: a
 //! scope, and a join on some systems, return when its function has.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 
 /// The running thread begins to end.
 pub(crate) fn begin() {
-    // ORDERING: SeqCst, with the load in `wait`: whoever waited for the thread's function, and then ends the process, sees it. Release
+    // ORDERING: SeqCst, with the load in `wait`: a thread that waited for the thread's function, and then ends the process, sees it. Release
     // would do where the waiting itself orders the two, which a detached thread's does not.
     N_ENDING.fetch_add(1, Ordering::SeqCst);
 }

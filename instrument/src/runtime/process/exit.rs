@@ -23,7 +23,7 @@ pub(crate) fn install() {
     }
 }
 
-/// Runs after main returned or somebody called `exit`; not after `_exit`, `abort` or a signal.
+/// Runs after main returned or the program called `exit`; not after `_exit`, `abort` or a signal.
 extern "C" fn at_exit() {
     if state::is_off() || fork::is_silent_orphan() {
         return;
@@ -74,7 +74,7 @@ fn say_contention(runtime: &Runtime, stats: &Stats) {
         stats.take().into_iter().filter(|(_, numbers)| numbers.n_contentions > 0).collect();
     fought.sort_by_key(|(key, numbers)| (std::cmp::Reverse(numbers.wait.total_ns), key.site.0));
     sink::notice(&format!(
-        "{} places had to wait for a lock, longest first; with LOCKDEP_DIR set, `cargo lockdep stat` shows all",
+        "{} places waited for a lock, longest first; with LOCKDEP_DIR set, `cargo lockdep stat` shows all",
         fought.len()
     ));
     for (key, numbers) in fought.iter().take(N_SAID) {
@@ -96,7 +96,7 @@ fn say_missed(runtime: &Runtime) {
     let counters = runtime.counters();
     if counters.unseen > 0 || counters.dropped > 0 {
         sink::notice(&format!(
-            "not everything was validated: {} unseen (events that could not be looked at), {} dropped (what did not fit)",
+            "not everything was validated: {} unseen (events that the validator could not look at), {} dropped (entries that did not fit)",
             counters.unseen, counters.dropped
         ));
     }

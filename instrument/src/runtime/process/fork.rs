@@ -74,7 +74,7 @@ extern "C" fn in_child() {
     }
     // ORDERING: Relaxed: the child has one thread.
     ORPHANED.store(true, Ordering::Relaxed);
-    // The next event finds no state, asks for the runtime and is told here. Most children execute another program before they
+    // The next event finds no state, asks for the runtime and is answered here. Most children execute another program before they
     // take a lock, and those stay silent.
     task::abandon();
 }

@@ -102,7 +102,7 @@ mod imp {
         if PROGRESS.compare_exchange(NOTHING, WRITING, Ordering::Acquire, Ordering::Relaxed).is_err() {
             return;
         }
-        // SAFETY: this thread alone has moved the progress to WRITING, and nobody reads before SEEN.
+        // SAFETY: this thread alone has moved the progress to WRITING, and no thread reads before SEEN.
         let start = unsafe { &mut *START.0.get() };
         // SAFETY: the buffer is as long as is said.
         if unsafe { libc::getcwd(start.directory.as_mut_ptr().cast(), MAX_PATH) }.is_null() {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// Nobody has looked at the environment yet. Counts as on: the first event finds out.
+/// The environment has not been read yet. Counts as on: the first event finds out.
 const UNINITIALISED: u8 = 0;
 const OFF: u8 = 1;
 const ON: u8 = 2;
@@ -17,7 +17,7 @@ pub(crate) fn is_off() -> bool {
     STATE.load(Ordering::Relaxed) == OFF
 }
 
-/// Whether events must be looked at, which they must also while nobody knows.
+/// Whether events must be looked at, which they must also while that is open.
 #[inline(always)]
 pub(crate) fn is_on() -> bool {
     !is_off()

@@ -28,7 +28,7 @@ pub(crate) struct Config {
     pub(crate) policy: Policy,
     /// `LOCKDEP_ORDER`: the declared lock order.
     pub(crate) order_file: Option<PathBuf>,
-    /// `LOCKDEP_SUSPECTS`: the classes whose locks are told apart from the start.
+    /// `LOCKDEP_SUSPECTS`: the classes whose locks are distinguished from the start.
     pub(crate) suspects_file: Option<PathBuf>,
     /// `LOCKDEP_STAT`: whether contention is counted.
     pub(crate) stat: bool,

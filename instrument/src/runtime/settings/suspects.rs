@@ -1,7 +1,7 @@
-//! `LOCKDEP_SUSPECTS`: the classes whose locks are told apart from the start, as if they lay on a reported cycle, and whose stacks are
+//! `LOCKDEP_SUSPECTS`: the classes whose locks are distinguished from the start, as if they lay on a reported cycle, and whose stacks are
 //! recorded at each acquisition.
 //!
-//! A cycle of classes is a warning until the locks themselves close it, and the locks are told apart only from the report
+//! A cycle of classes is a warning until the locks themselves close it, and the locks are distinguished only from the report
 //! on. A second run that knows the suspects misses none of their orders, and so settles the level.
 
 use std::path::Path;

@@ -32,7 +32,7 @@ mod imp {
 
     /// Above what the resolver of symbols and the renderer use in a debug build.
     const SIZE: usize = 512 << 10;
-    /// The page below, which nobody may touch.
+    /// The page below, which no code may touch.
     const GUARD: usize = 64 << 10;
 
     /// The reserved stack, null until there is one.

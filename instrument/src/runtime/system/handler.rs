@@ -6,7 +6,7 @@
 //! On x86-64 Linux the kernel puts a frame on the stack before it calls a handler. The frame begins
 //! with an address that every handler returns to, and contains the mask of blocked signals that was
 //! in force before. So the stack is searched for that address. A frame of a handler that is over may
-//! still lie in memory that no function has written since. It is told from a live one by the mask:
+//! still lie in memory that no function has written since. The mask distinguishes it from a live one:
 //! while a handler runs, more signals are blocked than in the mask that its frame contains.
 //!
 //! Everything here is made of memory reads and direct system calls, so that it may run in a handler.
@@ -84,7 +84,7 @@ mod imp {
         (address | (PAGE - 1)) + 1
     }
 
-    /// Reads a word of the stack, whoever it belongs to.
+    /// Reads a word of the stack, whichever frame it belongs to.
     #[inline(always)]
     fn word(at: usize) -> usize {
         let word;
@@ -111,7 +111,7 @@ mod imp {
     }
 
     fn restorer() -> Option<usize> {
-        // ORDERING: Relaxed: a number that is the same whoever finds it.
+        // ORDERING: Relaxed: a number that is the same for every thread.
         let known = RESTORER.load(Ordering::Relaxed);
         if known != 0 {
             return Some(known);

@@ -16,7 +16,7 @@ pub(crate) fn has_room_for_symbols() -> bool {
     let program = std::fs::metadata("/proc/self/exe").map_or(0, |metadata| metadata.len());
     let Ok(wanted) = usize::try_from(BASE + 2 * program) else { return false };
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-    // SAFETY: new memory, at a place that the kernel chooses, which nobody uses and which is given back.
+    // SAFETY: new memory, at a place that the kernel chooses, which no code uses and which is given back.
     unsafe {
         let probe = libc::mmap(std::ptr::null_mut(), wanted, libc::PROT_NONE, flags, -1, 0);
         probe != libc::MAP_FAILED && libc::munmap(probe, wanted) == 0

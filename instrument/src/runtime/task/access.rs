@@ -54,7 +54,7 @@ pub(in crate::runtime) fn parked() -> *mut Task {
 
 /// Runs `run` on the thread's state, and gives back what it says; false if the state cannot be had just now.
 ///
-/// `run` must not unwind: the state would count as taken for ever. On the fast path it calls nothing, so that this costs no frame.
+/// `run` must not unwind: the state would count as taken forever. On the fast path it calls nothing, so that this costs no frame.
 #[inline(always)]
 pub(crate) fn quickly(run: impl FnOnce(&mut Task) -> bool) -> bool {
     let Some(pointer) = Pointer::near() else { return false };
@@ -91,7 +91,7 @@ pub(crate) fn deferred_state() -> Option<Option<&'static mut Task>> {
         _ => return None,
     }
     let parked = parked();
-    // SAFETY: a parked state is used by nobody but the code in the deferred context, which is one thread, one event at a time:
+    // SAFETY: a parked state is used only by the code in the deferred context, which is one thread, one event at a time:
     // a nested context parks nothing (it finds DEFERRED), and only counts and defers.
     Some(unsafe { parked.as_mut() })
 }

@@ -78,9 +78,9 @@ impl Scenario {
             Value::Object(object) => match object.get_mut("cases").map(Value::take) {
                 Some(Value::Array(cases)) => cases,
                 None if object.contains_key("ops") => vec![file],
-                _ => return Err(ReplayError::new("not a scenario file: it has no list named \"cases\"")),
+                _ => return Err(ReplayError::new("not a scenario file: it has no list called \"cases\"")),
             },
-            _ => return Err(ReplayError::new("not a scenario file: it has no list named \"cases\"")),
+            _ => return Err(ReplayError::new("not a scenario file: it has no list called \"cases\"")),
         };
         let cases = cases.into_iter().enumerate().map(|(index, value)| Case { index, value }).collect();
         Ok(Self { cases })

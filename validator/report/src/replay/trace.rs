@@ -197,7 +197,7 @@ impl TraceReplay {
         }
         let number = self.threads.len();
         if u32::try_from(number).is_err() {
-            return Err(ReplayError::new("more threads than can be numbered"));
+            return Err(ReplayError::new("the trace has more threads than the validator can number"));
         }
         let name: Box<str> = name.into();
         self.threads.push(Thread { name: name.clone(), task: None, entered: Vec::new(), requested: None });
@@ -212,7 +212,8 @@ impl TraceReplay {
         let key =
             LockClassKey { name: Some(name.to_owned()), kind: "lock".to_owned(), ..LockClassKey::default() };
         let class = self.validator.register_class(&key, Site::UNKNOWN, ClassAttributes::default());
-        let class = class.ok_or_else(|| ReplayError::new("more locks than can be told apart"))?;
+        let class = class
+            .ok_or_else(|| ReplayError::new("the trace has more locks than the validator can number"))?;
         let lock = LockId::new(class, 1);
         self.locks.insert(name.into(), lock);
         Ok(lock)

@@ -23,7 +23,7 @@ pub(crate) use target::notice;
 /// A function of the program that gets every report.
 pub(crate) type Callback = Arc<dyn Fn(&Report) + Send + Sync>;
 
-/// Where a report is told in full that follows from an earlier one.
+/// Where a report that follows from an earlier one is printed in full.
 const IN_FULL: &str = "`LOCKDEP_FORMAT=json`, or records in `LOCKDEP_DIR`";
 
 static CALLBACK: Mutex<Option<Callback>> = Mutex::new(None);
