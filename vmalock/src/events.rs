@@ -47,28 +47,29 @@ fn shard() -> usize {
 }
 
 impl VmaLockEvents {
-    /// Faults that the VMA lock sufficed for.
+    /// Returns the number of faults for which the VMA lock sufficed.
     #[must_use]
     pub fn n_success(&self) -> u64 {
         // ORDERING: Relaxed; a statistic.
         self.n_success.iter().map(|shard| shard.0.load(Ordering::Relaxed)).sum()
     }
 
-    /// Faults that had the VMA lock and could not go on under it: the mmap lock was taken instead.
+    /// Returns the number of faults that had the VMA lock and could not go on under it: the mmap
+    /// lock was taken instead.
     #[must_use]
     pub fn n_retry(&self) -> u64 {
         // ORDERING: Relaxed; a statistic.
         self.n_retry.load(Ordering::Relaxed)
     }
 
-    /// Lookups that met a detached VMA and looked again.
+    /// Returns the number of lookups that met a detached VMA and looked again.
     #[must_use]
     pub fn n_miss(&self) -> u64 {
         // ORDERING: Relaxed; a statistic.
         self.n_miss.load(Ordering::Relaxed)
     }
 
-    /// Lookups that gave up: the caller takes the mmap lock instead.
+    /// Returns the number of lookups that gave up: the caller takes the mmap lock instead.
     #[must_use]
     pub fn n_abort(&self) -> u64 {
         // ORDERING: Relaxed; a statistic.

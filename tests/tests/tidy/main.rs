@@ -285,16 +285,11 @@ fn every_unsafe_block_has_its_safety_argued() {
     refuse("unsafe without a `// SAFETY:` line", &offences);
 }
 
-/// Pages whose prose has not been written to the rules yet.
-const OLD_PROSE: &[&str] = &["docs/src/architecture.md", "docs/src/vmalock.md"];
-
 #[test]
 fn pages_are_plain_english() {
     let mut offences = Vec::new();
     for (name, text) in sources(&["md"]) {
-        if !OLD_PROSE.contains(&name.as_str()) {
-            offences.extend(prose::markdown(&name, &text));
-        }
+        offences.extend(prose::markdown(&name, &text));
     }
     refuse("prose against the rules of CONTRIBUTING", &offences);
 }
