@@ -101,8 +101,5 @@ macro_rules! declare {
 }
 for_each_fault!(declare);
 
-/// Whether `fault` is switched on: a constant `false` in a normal build.
-#[inline(always)]
-pub(crate) fn seeded(fault: Fault) -> bool {
-    super::probe::seeded(fault)
-}
+/// Whether a fault is switched on: a constant `false` in a normal build.
+pub(crate) use super::probe::seeded;

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use proc_macro2::{Spacing, TokenStream, TokenTree};
 use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
 use syn::{Attribute, File, Item, ItemMod, ItemUse, Macro, Path, UseTree, Visibility};
@@ -62,6 +63,17 @@ impl Crate {
         arrows
     }
 
+    /// Each room with the rooms that it uses; a room is a folder or a file in the root of the crate.
+    pub(crate) fn room_arrows(&self) -> BTreeMap<&str, BTreeSet<(&str, &str, &str)>> {
+        let mut rooms = BTreeMap::<&str, BTreeSet<(&str, &str, &str)>>::new();
+        for (from, targets) in self.arrows() {
+            let used = rooms.entry(room(from)).or_default();
+            let others = targets.into_iter().filter(|to| room(to) != room(from));
+            used.extend(others.map(|to| (room(to), from, to)));
+        }
+        rooms
+    }
+
     /// The file that defines what `path` names.
     fn definer(&self, path: &[String], depth: usize) -> Option<&str> {
         // Two modules that re-export all of each other would send this round for ever.
@@ -101,6 +113,10 @@ impl Crate {
             module.defined.contains(name) || module.exported.iter().any(|(exported, _)| exported == name)
         })
     }
+}
+
+fn room(file: &str) -> &str {
+    file.split('/').next().unwrap_or(file).trim_end_matches(".rs")
 }
 
 /// The module that a file is: `a/b.rs` and `a/b/mod.rs` are `a::b`, and `lib.rs` and `main.rs` are the root.
@@ -227,12 +243,39 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         let segments: Vec<String> =
             called.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
         self.name(&segments);
-        let text = called.tokens.to_string().replace(' ', "");
+        let mut text = String::new();
+        names_in(called.tokens.clone(), &mut text);
         for part in text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')) {
             let segments: Vec<String> = part.split("::").map(str::to_owned).collect();
             if segments.iter().all(|segment| !segment.is_empty()) {
                 self.name(&segments);
             }
+        }
+    }
+}
+
+/// The tokens without literals and doc comments: what they hold is text.
+fn names_in(tokens: TokenStream, text: &mut String) {
+    for token in tokens {
+        match token {
+            TokenTree::Group(group) => {
+                text.push('(');
+                names_in(group.stream(), text);
+                text.push(')');
+            }
+            TokenTree::Literal(_) => text.push(' '),
+            TokenTree::Ident(name) => {
+                if text.ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+                    text.push(' ');
+                }
+                text.push_str(&name.to_string());
+            }
+            // One colon stands before a type, two are part of a path.
+            TokenTree::Punct(mark) if mark.as_char() == ':' && mark.spacing() == Spacing::Joint => {
+                text.push_str("::");
+            }
+            TokenTree::Punct(mark) if mark.as_char() == ':' && text.ends_with("::") => {}
+            TokenTree::Punct(_) => text.push(' '),
         }
     }
 }
