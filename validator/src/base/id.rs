@@ -23,6 +23,12 @@ impl ClassId {
         self.0.get() as usize - 1
     }
 
+    /// Returns the one-based number, as an index.
+    #[inline]
+    pub(crate) fn number(self) -> usize {
+        self.0.get() as usize
+    }
+
     /// Returns the one-based number as stored in a [`LockId`].
     #[inline]
     pub fn raw(self) -> u32 {
@@ -74,6 +80,12 @@ impl LockId {
         if word >> Self::INSTANCE_BITS == 0 { None } else { NonZeroU64::new(word).map(Self) }
     }
 
+    /// Takes a word that [`LockId::raw`] gave out, without a look at its class part.
+    #[inline(always)]
+    pub fn from_known(word: NonZeroU64) -> Self {
+        Self(word)
+    }
+
     /// Returns the word itself.
     #[inline]
     pub fn raw(self) -> u64 {
@@ -85,6 +97,13 @@ impl LockId {
     pub fn class(self) -> ClassId {
         let raw = (self.0.get() >> Self::INSTANCE_BITS) as u32;
         ClassId(NonZeroU32::new(raw).expect("INVARIANT: the class part of a LockId is never zero"))
+    }
+
+    /// Returns the [number](ClassId::number) of the lock's class, for the fast path: it has no way to panic, for which the caller would need
+    /// a stack frame.
+    #[inline(always)]
+    pub(crate) fn class_number(self) -> usize {
+        (self.0.get() >> Self::INSTANCE_BITS) as usize
     }
 
     /// Returns the instance number, unique for the life of the process.

@@ -184,7 +184,7 @@ impl Validator {
     #[inline]
     fn is_ordered(&self, lock: LockId) -> bool {
         self.registry.has_ordered()
-            && self.registry.record(lock.class()).is_some_and(|record| record.has(fact::ORDERED))
+            && self.registry.record_of(lock).is_some_and(|record| record.has(fact::ORDERED))
     }
 
     /// Announces that a range of memory goes away; addresses as given with the acquisitions.

@@ -302,7 +302,7 @@ impl TaskContext {
         self.given_up.push(lock);
     }
 
-    /// Whether an entry of the lock was taken off the stack because another task had released one, and was not missed yet.
+    /// Returns whether an entry of the lock was taken off the stack because another task had released one, and was not missed yet.
     pub(crate) fn has_given_up(&self, lock: LockId) -> bool {
         self.given_up.contains(&lock)
     }

@@ -220,7 +220,7 @@ fn release_hand_over_hand(slot: &Slot) -> bool {
 /// The lock object goes away. It has an id. `by_owner`: no other code can reach it.
 #[track_caller]
 pub(crate) fn dropped(slot: &Slot, by_owner: bool) {
-    let Some(lock) = slot.id() else { return };
+    let Some(lock) = slot.id_of_dropped() else { return };
     if !task::peek(|task| !task.runtime.validator.minds_freed(&task.context, lock)) {
         dropped_slow(slot, by_owner);
     }
