@@ -31,8 +31,7 @@ impl Slot {
         self.0.get().and_then(|word| LockId::from_raw(word.get() as u64))
     }
 
-    /// Returns the same where the class is not looked at next: its part of the word is not looked at either. `fill` wrote the word, so nothing
-    /// but a lock id is ever there.
+    /// Returns the same without a look at the part of the word that names the class. `fill` wrote the word: it is a lock id.
     // ORDERING: as in `id`.
     #[inline(always)]
     pub(crate) fn id_of_dropped(&self) -> Option<LockId> {

@@ -99,8 +99,8 @@ impl LockId {
         ClassId(NonZeroU32::new(raw).expect("INVARIANT: the class part of a LockId is never zero"))
     }
 
-    /// Returns the [number](ClassId::number) of the lock's class, for the fast path: it has no way to panic, for which the caller would need
-    /// a stack frame.
+    /// Returns the [number](ClassId::number) of the lock's class, for the fast path. It has no way to panic, so its caller needs
+    /// no stack frame.
     #[inline(always)]
     pub(crate) fn class_number(self) -> usize {
         (self.0.get() >> Self::INSTANCE_BITS) as usize

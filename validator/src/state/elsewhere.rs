@@ -37,7 +37,7 @@ impl ReleasedElsewhere {
         }
     }
 
-    /// Whether there may be any note or doubt.
+    /// Returns whether there may be any note or doubt.
     #[inline]
     pub(crate) fn any(&self) -> bool {
         // ORDERING: Relaxed: a task that synchronised with the release sees the note, and no other has to.
@@ -92,7 +92,7 @@ impl ReleasedElsewhere {
         }
     }
 
-    /// Whether an entry of the lock is in doubt, for a task that last looked in `epoch`.
+    /// Returns whether an entry of the lock is in doubt, for a task that last looked in `epoch`.
     pub(crate) fn is_doubted(&self, lock: LockId, epoch: u64) -> bool {
         // ORDERING: Relaxed: as in `doubt`.
         self.has_doubts.load(Ordering::Relaxed)
