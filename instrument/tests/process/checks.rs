@@ -13,6 +13,11 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     ("contention_is_counted_and_timed", crate::contention::contention_is_counted_and_timed),
     #[cfg(target_os = "linux")]
     ("late_objects_load", crate::late::late_objects_load),
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    (
+        "a_handler_may_come_between_any_two_instructions",
+        crate::steps::a_handler_may_come_between_any_two_instructions,
+    ),
     #[cfg(target_os = "linux")]
     ("handlers_neither_allocate_nor_lock", crate::signals::handlers_neither_allocate_nor_lock),
     #[cfg(target_os = "linux")]
@@ -63,9 +68,23 @@ pub(crate) const ALL: &[(&str, fn())] = &[
 
 /// A fresh folder for one check.
 pub(crate) fn folder(name: &str) -> PathBuf {
-    let path = std::env::temp_dir().join(format!("lockdep-process-{}-{name}", std::process::id()));
+    let path = std::env::temp_dir().join(folder_prefix() + name);
     std::fs::create_dir_all(&path).expect("the temporary folder can be written");
     path
+}
+
+fn folder_prefix() -> String {
+    format!("lockdep-process-{}-", std::process::id())
+}
+
+/// Removes the folders of checks that failed before they did so themselves.
+pub(crate) fn remove_folders() {
+    let prefix = folder_prefix();
+    let entries = std::fs::read_dir(std::env::temp_dir()).expect("the temporary folder can be read");
+    for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix)) {
+        // A check may have made one that it cannot write to itself: that stays.
+        let _ = std::fs::remove_dir_all(entry.path());
+    }
 }
 
 fn off_says_nothing() {

@@ -20,6 +20,8 @@ mod just_made;
 mod late;
 #[cfg(target_os = "linux")]
 mod signals;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod steps;
 
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc;
@@ -136,6 +138,7 @@ fn main() -> ExitCode {
         println!("test {name} ... {}", if failed { "FAILED" } else { "ok" });
         n_failed += usize::from(failed);
     }
+    checks::remove_folders();
     println!("\n{n_failed} failed");
     if n_failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
