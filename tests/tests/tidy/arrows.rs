@@ -220,7 +220,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     fn visit_item_mod(&mut self, item: &'ast ItemMod) {
         let Some((_, items)) = &item.content else {
             let name = item.ident.to_string();
-            let file = [&*self.here, &[name.clone()]].concat();
+            let file = [&*self.here, std::slice::from_ref(&name)].concat();
             if !self.paths.contains(&file) {
                 self.module.outside.insert(name);
             }

@@ -3,6 +3,9 @@
 /// The widest line of prose; a line that is one sentence may be wider.
 const MAX_COLUMNS: usize = 100;
 
+/// The most words that one statement has.
+const MAX_WORDS: usize = 25;
+
 /// Phrases that CONTRIBUTING replaces, each with its replacement. Spelled in parts, so that this file does not offend itself.
 const REPLACED: &[(&str, &str)] = &[
     (concat!("who", "ever"), "the thread, the user"),
@@ -35,6 +38,9 @@ pub(crate) fn markdown(name: &str, text: &str) -> Vec<String> {
         let is_table = line.trim_start().starts_with('|');
         if !is_table && line.chars().count() > MAX_COLUMNS && n_sentences(line) > 1 {
             offences.push(format!("{place}: {} columns and more than one sentence", line.chars().count()));
+        }
+        if !is_table {
+            offences.extend(long_statements(&place, line));
         }
     }
     offences
@@ -73,6 +79,35 @@ pub(crate) fn replaced(place: &str, line: &str) -> Vec<String> {
         .collect()
 }
 
+/// The statements of `text` that are too long, a line each.
+pub(crate) fn long_statements(place: &str, text: &str) -> Vec<String> {
+    let mut offences = Vec::new();
+    for statement in statements(text) {
+        let is_word = |word: &&str| word.contains(char::is_alphanumeric);
+        let n_words = statement.split_whitespace().filter(is_word).count();
+        if n_words > MAX_WORDS {
+            offences.push(format!("{place}: {n_words} words; {MAX_WORDS} fit: {statement}"));
+        }
+    }
+    offences
+}
+
+/// The statements of a text: a full stop, question mark, colon or semicolon before a space ends one.
+fn statements(text: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest
+        .match_indices([' ', '\n'])
+        .map(|(at, _)| at)
+        .find(|at| rest[..*at].ends_with(['.', '?', '!', ':', ';']) && !rest[..*at].ends_with("e.g."))
+    {
+        found.push(&rest[..at]);
+        rest = &rest[at + 1..];
+    }
+    found.push(rest);
+    found
+}
+
 /// How many sentences a line holds: a full stop, question mark or colon inside it ends one.
 fn n_sentences(line: &str) -> usize {
     let mut n = 1;
@@ -96,6 +131,13 @@ fn the_rules_notice_what_they_are_for() {
     assert_eq!(markdown("a.md", &format!("```\n{wide}\n```")).len(), 0, "code");
     assert_eq!(markdown("a.md", concat!("It waits for", " ever.")).len(), 1, "a phrase");
     assert_eq!(markdown("a.md", "It stands for every place.").len(), 0, "part of a word");
+    let long = "one two three four five six seven eight nine ten eleven twelve thirteen ".repeat(2);
+    assert_eq!(
+        markdown("a.md", long.trim()).iter().filter(|offence| offence.contains("words")).count(),
+        1,
+        "long"
+    );
+    assert_eq!(markdown("a.md", &long.replace(" seven", ": seven")).len(), 0, "two statements and a rest");
     assert_eq!(comments("a.rs", &format!("    // {wide}")).len(), 1, "a wide comment");
     assert_eq!(comments("a.rs", &format!("    let a = \"{wide}\";")).len(), 0, "no comment");
 }

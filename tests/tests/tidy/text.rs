@@ -2,9 +2,6 @@
 
 use crate::prose;
 
-/// The most words that one statement of a report has.
-const MAX_WORDS: usize = 25;
-
 /// The replaced phrases in the comments and string literals of one source file, a line each.
 pub(crate) fn phrases(name: &str, text: &str) -> Vec<String> {
     let is_prose = |line: &str| line.contains("//") || line.contains('"') || is_continued(line);
@@ -24,31 +21,9 @@ fn is_continued(line: &str) -> bool {
 pub(crate) fn long_statements(name: &str, text: &str) -> Vec<String> {
     let mut offences = Vec::new();
     for (line, literal) in literals(text) {
-        for statement in statements(&literal) {
-            let n_words =
-                statement.split_whitespace().filter(|word| word.contains(char::is_alphanumeric)).count();
-            if n_words > MAX_WORDS {
-                offences.push(format!("{name}:{line}: {n_words} words; {MAX_WORDS} fit: {statement}"));
-            }
-        }
+        offences.extend(prose::long_statements(&format!("{name}:{line}"), &literal));
     }
     offences
-}
-
-/// The statements of a text: a full stop, question mark, colon or semicolon before a space ends one.
-fn statements(text: &str) -> Vec<&str> {
-    let mut found = Vec::new();
-    let mut rest = text;
-    while let Some(at) = rest
-        .match_indices([' ', '\n'])
-        .map(|(at, _)| at)
-        .find(|at| rest[..*at].ends_with(['.', '?', '!', ':', ';']) && !rest[..*at].ends_with("e.g."))
-    {
-        found.push(&rest[..at]);
-        rest = &rest[at + 1..];
-    }
-    found.push(rest);
-    found
 }
 
 /// The string literals of a source without its unit tests, each with the line on which it begins.
