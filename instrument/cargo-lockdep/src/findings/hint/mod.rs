@@ -178,6 +178,10 @@ fn one_statement(sighting: &Sighting<'_>, call: &Call) -> Option<Scope> {
     let line = (wanted.line as usize).checked_sub(1)?;
     let column = index_of_column(call.lines.get(line)?, wanted.column);
     let held = (call.index, index_of_column(&call.lines[call.index], sighting.held.column));
+    // One call that was reached twice makes one temporary each time.
+    if held == (line, column) {
+        return None;
+    }
     let (first, second) = if held < (line, column) { (held, (line, column)) } else { ((line, column), held) };
     let between = text_between(&call.lines, first, second)?;
     // A guard that a closure makes ends with the closure; one that is there before outlives it.

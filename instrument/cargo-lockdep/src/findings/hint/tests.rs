@@ -73,6 +73,8 @@ fn temporaries_in_heads_and_statements_are_found_and_nothing_else_is() {
         // Inside a closure it ends with the closure.
         ("if let Some(x) = v.iter().find(|x| x.lock().unwrap().ok) {\n    b.lock();", None),
         ("v.iter().map(|x| x.lock().unwrap().n).zip(b.lock().iter());", None),
+        // One call, reached again under its own guard.
+        ("a.lock().unwrap().emit(record);", None),
         ("// match\n\na.lock().unwrap().push(1);\nb.lock();", None),
     ] {
         let said = advice(text, "[package]\n");
