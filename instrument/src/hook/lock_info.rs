@@ -15,6 +15,7 @@ pub struct LockInfo {
     pub(crate) inner: WaitType,
     pub(crate) is_measured: bool,
     pub(crate) is_sendable: fn() -> bool,
+    pub(crate) recursive_reads: bool,
 }
 
 impl LockInfo {
@@ -27,6 +28,7 @@ impl LockInfo {
             inner: WaitType::Unchecked,
             is_measured: false,
             is_sendable: || false,
+            recursive_reads: false,
         }
     }
 
@@ -40,6 +42,15 @@ impl LockInfo {
     #[must_use]
     pub const fn measured(mut self) -> Self {
         self.is_measured = true;
+        self
+    }
+
+    /// Says that the lock has a recursive read beside the fair one, as `read_recursive` of parking_lot.
+    ///
+    /// A report advises it only for such a lock.
+    #[must_use]
+    pub const fn recursive_reads(mut self) -> Self {
+        self.recursive_reads = true;
         self
     }
 

@@ -181,6 +181,7 @@ impl Builder<'_> {
                 hash: String::new(),
                 type_name: String::new(),
                 kind: String::new(),
+                recursive_reads: false,
             };
         };
         let mut site = self.resolver.place(class.site);
@@ -198,6 +199,7 @@ impl Builder<'_> {
             hash: class.hash.to_string(),
             type_name: class.key.type_name,
             kind: class.key.kind,
+            recursive_reads: class.attributes.recursive_reads,
         }
     }
 

@@ -19,7 +19,7 @@ pub(super) fn help(code: Code, report: &Report, detail: &DetailWords) -> Vec<Adv
         Code::Recursion => recursion(report, detail),
         Code::SameClassOrder => same_class(report, detail),
         Code::CircularDependency => circular(report),
-        Code::RecursiveFairRead => general(&[G::PassGuardOn, G::ReadRecursively]),
+        Code::RecursiveFairRead => fair_read(report),
         Code::InconsistentContext | Code::ContextInversion => context(detail),
         Code::WaitType => general(&[G::LongerWaitFirst, G::ConfigWaitType]),
         Code::BadRelease => general(&[G::ReleaseOnce, G::HandOver]),
@@ -33,6 +33,15 @@ pub(super) fn help(code: Code, report: &Report, detail: &DetailWords) -> Vec<Adv
         Code::WoundWait => general(&[G::OwnContext, G::OneContextEach]),
         Code::DeclaredOrder => declared(report),
     }
+}
+
+/// Of two reads by one reader: the second can be left out, or be recursive where the lock has that.
+fn fair_read(report: &Report) -> Vec<Advice> {
+    let has_recursive = report.subject.as_ref().is_some_and(|read| {
+        report.classes.iter().any(|class| class.hash == read.hash && class.recursive_reads)
+    });
+    let recursive = has_recursive.then_some(General::ReadRecursively);
+    std::iter::once(General::PassGuardOn).chain(recursive).map(Advice::from).collect()
 }
 
 fn general(rules: &[General]) -> Vec<Advice> {
@@ -63,7 +72,7 @@ fn recursion(report: &Report, detail: &DetailWords) -> Vec<Advice> {
     }
     let is_itself = matches!(detail, DetailWords::SelfDeadlock);
     let last = if is_itself { General::SplitFunction } else { General::Subclass };
-    help.extend(general(&[General::HeadOfMatch, last]));
+    help.push(last.into());
     help
 }
 
@@ -99,7 +108,9 @@ fn circular(report: &Report) -> Vec<Advice> {
         help.push(Advice::TakeBefore { first, second, at: where_wanted(cheapest) });
         help.extend(other_side(report, cheapest));
     }
-    for reader in needs_writer(&report.cycle) {
+    let has_recursive =
+        |name: &&str| report.classes.iter().any(|class| class.name == *name && class.recursive_reads);
+    for reader in needs_writer(&report.cycle).into_iter().filter(has_recursive) {
         help.push(Advice::ReadRecursively { class: reader.to_owned() });
     }
     if let Some(closing) = report.closing().filter(|step| !is_initialisation(report, &step.to_hash)) {

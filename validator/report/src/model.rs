@@ -75,6 +75,9 @@ pub struct ReportClass {
     /// `Mutex`, `RwLock` …
     #[serde(default)]
     pub kind: String,
+    /// Whether its locks may have a recursive read beside the fair one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recursive_reads: bool,
 }
 
 /// One lock as a report points at it.

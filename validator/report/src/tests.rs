@@ -20,7 +20,7 @@ use super::help;
 use super::model::{Counters, Frame, Place, Report};
 use super::note::{GateEffect, Note};
 use super::render::{NoSource, SourceText, Styles, TextOptions, brief, json_line, text};
-use super::told::{Earlier, Told};
+use super::told::{Earlier, Relation, Told};
 
 /// A program of twenty lines, whose line numbers the sites below are.
 const SOURCE: &str = "\
@@ -68,7 +68,9 @@ impl Classes for Fixture {
             column,
             subclass: Subclass::ZERO,
         };
-        Some(LockClass { hash: key.hash(), key, site: Site::UNKNOWN, attributes: ClassAttributes::default() })
+        // The rates are of parking_lot, the other locks of std.
+        let attributes = ClassAttributes { recursive_reads: id.index() == 2, ..ClassAttributes::default() };
+        Some(LockClass { hash: key.hash(), key, site: Site::UNKNOWN, attributes })
     }
 }
 
@@ -267,7 +269,9 @@ fn three_readers_that_need_a_writer() {
 fn what_follows_from_an_earlier_report_is_told_in_few_words() {
     let mut told = Told::default();
     let with = |fingerprint, level, cycle| report(&Violation { fingerprint, level, cycle, ..inversion() });
-    let earlier = |report: &Report, shared| Some(Earlier { fingerprint: report.fingerprint.clone(), shared });
+    let earlier =
+        |report: &Report, relation| Some(Earlier { fingerprint: report.fingerprint.clone(), relation });
+    let by = |report: &Report, index| earlier(report, Relation::Dependency(index));
     let direct = inversion().cycle;
     // The same closing dependency, but round by the rates.
     let detour = vec![
@@ -287,32 +291,35 @@ fn what_follows_from_an_earlier_report_is_told_in_few_words() {
     ];
     let first = with(1, Level::Warning, direct.clone());
     assert_eq!(told.note(&first, true), None, "nothing was told before");
-    assert_eq!(told.note(&with(2, Level::Warning, detour.clone()), true), earlier(&first, Some(2)));
+    assert_eq!(told.note(&with(2, Level::Warning, detour.clone()), true), by(&first, 2));
     // Closed by something new, but all about classes that are one problem already.
-    assert_eq!(told.note(&with(3, Level::Warning, other.clone()), true), earlier(&first, None));
+    assert_eq!(told.note(&with(3, Level::Warning, other.clone()), true), earlier(&first, Relation::Classes));
     let sure = with(4, Level::Error, detour);
     assert_eq!(told.note(&sure, true), None, "surer than what it follows from");
+    let raised = with(1, Level::Error, direct.clone());
     assert_eq!(
-        told.note(&with(1, Level::Error, direct.clone()), true),
-        None,
-        "told before, and its level rose"
+        told.note(&raised, true),
+        earlier(&first, Relation::Raised),
+        "told in full before its level rose"
     );
-    assert_eq!(told.note(&with(5, Level::Error, direct.clone()), true), earlier(&sure, Some(1)));
+    assert_eq!(told.note(&with(5, Level::Error, direct.clone()), true), by(&sure, 1));
     let options = TextOptions::default();
-    let by_closing = brief(&sure, &earlier(&first, Some(2)).expect("made here"), "somewhere", &options);
+    let by_closing = brief(&sure, &by(&first, 2).expect("made here"), "somewhere", &options);
     let by_classes = brief(
         &with(3, Level::Warning, other),
-        &earlier(&first, None).expect("made here"),
+        &earlier(&first, Relation::Classes).expect("made here"),
         "somewhere",
         &options,
     );
-    insta::assert_snapshot!(by_closing + &by_classes);
+    let by_level =
+        brief(&raised, &earlier(&first, Relation::Raised).expect("made here"), "somewhere", &options);
+    insta::assert_snapshot!(by_closing + &by_classes + &by_level);
 
     let mut told = Told::default();
     assert_eq!(told.note(&with(1, Level::Error, direct.clone()), false), None);
     let denied = with(2, Level::Warning, direct.clone());
     assert_eq!(told.note(&denied, true), None, "what fails the run does not hide behind what does not");
-    assert_eq!(told.note(&with(3, Level::Warning, direct), true), earlier(&denied, Some(1)));
+    assert_eq!(told.note(&with(3, Level::Warning, direct), true), by(&denied, 1));
 }
 
 #[test]
@@ -332,7 +339,8 @@ fn a_cycle_with_a_class_that_no_report_had_is_told_in_full() {
     };
     assert_eq!(told.note(&with(1, &[(0, 1), (1, 0)]), true), None);
     // Without what closed the first, 1 -> 0, this one is gone as well, whatever else is new in it.
-    let by_first = Some(Earlier { fingerprint: "0000000000000001".into(), shared: Some(0) });
+    let by_first =
+        Some(Earlier { fingerprint: "0000000000000001".into(), relation: Relation::Dependency(0) });
     assert_eq!(told.note(&with(5, &[(1, 0), (0, 3), (3, 1)]), true), by_first);
     let mut told = Told::default();
     assert_eq!(told.note(&with(1, &[(0, 1), (1, 0)]), true), None);
@@ -343,7 +351,29 @@ fn a_cycle_with_a_class_that_no_report_had_is_told_in_full() {
         "two problems become one, and this says so"
     );
     let last = told.note(&with(4, &[(0, 3), (3, 0)]), true);
-    assert_eq!(last, Some(Earlier { fingerprint: "0000000000000001".into(), shared: None }));
+    assert_eq!(last, Some(Earlier { fingerprint: "0000000000000001".into(), relation: Relation::Classes }));
+}
+
+#[test]
+fn two_rules_about_one_guard_are_one_report_and_a_line_that_follows() {
+    let rule = |code| simple_rules().into_iter().find(|found| found.code == code).expect("one of them");
+    let first = Violation { fingerprint: 1, ..rule(Code::RecursiveFairRead) };
+    let write = lock(2, 3, Mode::Exclusive, 15);
+    let second = Violation { subject: Some(write), detail: Detail::SelfDeadlock, ..first.clone() };
+    let second = Violation { code: Code::Recursion, level: Level::Error, fingerprint: 2, ..second };
+    let [first, second] = [first, second].map(|found| report(&found));
+    let mut told = Told::default();
+    assert_eq!(told.note(&second, true), None);
+    let earlier = told.note(&first, true).expect("one guard");
+    assert_eq!(earlier, Earlier { fingerprint: second.fingerprint.clone(), relation: Relation::Guard });
+    insta::assert_snapshot!(brief(&first, &earlier, "somewhere", &TextOptions::default()));
+    let mut told = Told::default();
+    let lower = Report { level: Level::Warning, ..first.clone() };
+    assert_eq!((told.note(&lower, true), told.note(&second, true)), (None, None), "an error is told in full");
+    let mut other = second;
+    other.conflict.as_mut().expect("a recursion").instance += 1;
+    let mut told = Told::default();
+    assert_eq!((told.note(&first, true), told.note(&other, true)), (None, None), "another lock");
 }
 
 #[test]
@@ -370,6 +400,17 @@ fn an_initialisation_is_not_to_be_tried_and_of_two_equal_orders_both_are_told() 
         !advice(&found).iter().any(|help| matches!(help, Advice::TryLock { at: None, .. })),
         "two places were named"
     );
+}
+
+#[test]
+fn a_recursive_read_is_advised_only_for_locks_that_have_one() {
+    let found = simple_rules().into_iter().find(|found| found.code == Code::RecursiveFairRead);
+    let mut found = report(&found.expect("one of them"));
+    let advice = |report: &Report| help::help(Code::RecursiveFairRead, report, &DetailWords::None);
+    let both = [General::PassGuardOn, General::ReadRecursively].map(Advice::from);
+    assert_eq!(advice(&found), both);
+    found.classes.iter_mut().for_each(|class| class.recursive_reads = false);
+    assert_eq!(advice(&found), both[..1], "std has none");
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! What was told already, so that what follows from it can be told in few words.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::model::{Report, ReportDependency};
+use lockdep_validator::check::violation::Code;
 use lockdep_validator::graph::DependencyKind;
 
 /// How many dependencies, and how many classes, are remembered; what is about others is reported in full.
@@ -33,8 +34,10 @@ pub struct Told {
     classes: FxHashMap<String, usize>,
     /// The surest report of each group of classes that reported cycles tie together.
     groups: Vec<Known>,
-    /// What was told before, by [`Report::identity`].
-    identities: FxHashSet<String>,
+    /// What was told before, by [`Report::identity`], and whether in full.
+    identities: FxHashMap<String, bool>,
+    /// The surest report about a guard that was alive when its lock was wanted again.
+    guards: FxHashMap<Guard, Known>,
 }
 
 /// An earlier report from which a later one follows.
@@ -42,9 +45,21 @@ pub struct Told {
 pub struct Earlier {
     /// Its fingerprint.
     pub fingerprint: String,
-    /// The dependency of the later one, an index into its cycle, that is in the earlier one too and closes one of them: without
-    /// it both are gone. If there is none, all classes of the later one are in cycles about the same classes as the earlier one.
-    pub shared: Option<usize>,
+    /// What both have in common.
+    pub relation: Relation,
+}
+
+/// What a report and an earlier one have in common.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Relation {
+    /// A dependency, an index into the cycle of the later one, that closes one of them: without it both are gone.
+    Dependency(usize),
+    /// All classes of the later one are in cycles about the same classes as the earlier one.
+    Classes,
+    /// One guard is alive at both acquisitions.
+    Guard,
+    /// They are one report, whose level rose.
+    Raised,
 }
 
 /// What is known of a report.
@@ -68,11 +83,12 @@ impl Known {
 }
 
 impl Told {
-    /// Notes a report. Gives an earlier one that weighs at least as much, from which it follows; `None` if there is none, or if
-    /// the report was made before and its level rose.
+    /// Notes a report. Gives an earlier one that weighs at least as much, from which it follows, or the report itself if it was
+    /// told in full before its level rose. Gives `None` if there is none.
     pub fn note(&mut self, report: &Report, is_denied: bool) -> Option<Earlier> {
         let this = Known { is_denied, rank: report.rank(), fingerprint: report.fingerprint.clone() };
-        let is_again = !self.identities.insert(report.identity());
+        let identity = report.identity();
+        let was_in_full = self.identities.get(&identity).copied();
         let by_dependency = self.sharing(report, &this);
         for step in &report.cycle {
             note(&mut self.dependencies, key(step), &this);
@@ -81,10 +97,29 @@ impl Told {
             note(&mut self.closings, key(step), &this);
         }
         let by_classes = self.note_classes(report, &this);
-        if is_again {
-            return None;
+        let by_guard = self.note_guard(report, &this);
+        let earlier = |known: Known, relation| Earlier { fingerprint: known.fingerprint, relation };
+        let found = match was_in_full {
+            Some(true) => Some(earlier(this, Relation::Raised)),
+            // What stands above is a few words.
+            Some(false) => None,
+            None => by_dependency
+                .or(by_classes.map(|known| earlier(known, Relation::Classes)))
+                .or(by_guard.map(|known| earlier(known, Relation::Guard))),
+        };
+        self.identities.insert(identity, found.is_none() || was_in_full == Some(true));
+        found
+    }
+
+    /// Gives the surest report before about the guard that this one is about.
+    fn note_guard(&mut self, report: &Report, this: &Known) -> Option<Known> {
+        let guard = Guard::of(report)?;
+        let is_full = self.guards.len() >= MAX_KNOWN;
+        let known = self.guards.get(&guard).cloned();
+        if known.as_ref().map_or(!is_full, |known| this.weighs_more_than(known)) {
+            self.guards.insert(guard, this.clone());
         }
-        by_dependency.or(by_classes.map(|known| Earlier { fingerprint: known.fingerprint, shared: None }))
+        known.filter(|known| known.stands_for(this))
     }
 
     /// The report with the dependency that closes this one, or else one that a dependency of this one closed.
@@ -97,7 +132,7 @@ impl Told {
         let of_earlier = steps().map(|(index, step)| (index, self.closings.get(&key(step))));
         of_this.chain(of_earlier).find_map(|(index, known)| {
             let known = known.filter(|known| known.stands_for(this))?;
-            Some(Earlier { fingerprint: known.fingerprint.clone(), shared: Some(index) })
+            Some(Earlier { fingerprint: known.fingerprint.clone(), relation: Relation::Dependency(index) })
         })
     }
 
@@ -136,6 +171,26 @@ impl Told {
         self.classes.values_mut().filter(|group| ids.contains(group)).for_each(|group| *group = id);
         self.classes.extend(report.cycle.iter().map(|step| (step.from_hash.clone(), id)));
         None
+    }
+}
+
+/// A guard that is alive when its lock is wanted again: the class and the instance of the lock, its thread and its place.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Guard {
+    hash: String,
+    instance: u64,
+    thread: String,
+    place: (String, u32, u32),
+}
+
+impl Guard {
+    /// Returns the guard that a report of a recursion is about.
+    fn of(report: &Report) -> Option<Self> {
+        let is_again = matches!(report.code.known(), Some(Code::Recursion | Code::RecursiveFairRead));
+        let held = report.conflict.as_ref().filter(|held| is_again && held.site.is_known())?;
+        let place = (held.site.file.clone(), held.site.line, held.site.column);
+        let (hash, thread) = (held.hash.clone(), report.thread.clone());
+        Some(Self { hash, instance: held.instance, thread, place })
     }
 }
 

@@ -132,6 +132,8 @@ pub struct ClassAttributes {
     pub validation: Validation,
     /// Whether its author declares its instances interchangeable, as every class of the kernel is.
     pub declared: bool,
+    /// Whether its locks may have a recursive read beside the fair one.
+    pub recursive_reads: bool,
 }
 
 /// A registered class.

@@ -29,7 +29,7 @@ pub struct RwLock<R, T: ?Sized> {
 unsafe impl<R: RawRwLock + Sync, T: ?Sized + Send + Sync> Sync for RwLock<R, T> {}
 
 impl<R, T: ?Sized> RwLock<R, T> {
-    pub(crate) const INFO: LockInfo = LockInfo::of::<T>("RwLock").measured();
+    pub(crate) const INFO: LockInfo = LockInfo::of::<T>("RwLock").measured().recursive_reads();
 }
 
 impl<R: RawRwLock, T> RwLock<R, T> {

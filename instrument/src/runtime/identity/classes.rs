@@ -130,8 +130,12 @@ impl Classes {
 
     /// Returns what the engine registers for a lock of this key.
     pub(crate) fn describe(&self, key: AnyKey, info: &LockInfo) -> (EngineKey, Site, ClassAttributes) {
-        let mut attributes =
-            ClassAttributes { outer: info.outer, inner: info.inner, ..ClassAttributes::default() };
+        let mut attributes = ClassAttributes {
+            outer: info.outer,
+            inner: info.inner,
+            recursive_reads: info.recursive_reads,
+            ..ClassAttributes::default()
+        };
         let type_name = (info.type_name)().to_owned();
         match key {
             AnyKey::Site(site) => {

@@ -1,6 +1,7 @@
 //! Renderers: pure functions of a [`Report`](super::model::Report), and of the source text its embedder can read.
 
 mod fold;
+mod head;
 mod interleave;
 mod json;
 mod number;
@@ -13,7 +14,7 @@ pub use json::json_line;
 pub use number::numbered;
 pub use snippet::{Label, Snippet, index_of_column, snippets};
 pub use style::Styles;
-pub use text::{TextOptions, brief, text};
+pub use text::{TextOptions, brief, headline, text};
 
 /// Where renderers get source lines from. The validator does no I/O: its embedder reads files, or has them already.
 pub trait SourceText {

@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 
 use crate::model::{Frame, Place, Report, ReportDependency, ReportLock};
 use crate::places::same_file;
-use crate::told::Earlier;
+use crate::told::{Earlier, Relation};
 
 use super::SourceText;
 use super::fold::{Part, crates, folded};
+use super::head::advice_of_head;
 use super::interleave::{Interleaving, how_it_hangs, interleaving};
 use super::number::numbered;
 use super::snippet::{self, MAX_EXCERPTS, push, snippets, who};
@@ -67,10 +68,22 @@ pub fn text(report: &Report, options: &TextOptions, source: &dyn SourceText) -> 
     for help in &report.help {
         parts.line("help", &help.to_string());
     }
+    if let Some(help) = advice_of_head(report, source) {
+        parts.line("help", &help.to_string());
+    }
     parts.stacks(report);
     parts.footer(report);
     parts.out.push('\n');
     parts.out
+}
+
+/// Renders the title of a report and the place that it is about, as two indented lines without an end.
+pub fn headline(report: &Report) -> String {
+    let report = &numbered(&report.printable());
+    let labels = snippets(report).into_iter().next().map(|first| first.labels).unwrap_or_default();
+    let place = labels.iter().find(|label| label.primary && label.place.is_known());
+    let place = place.map_or_else(String::new, |label| format!("\n  --> {}", label.place));
+    format!("  {}{place}", report.title)
 }
 
 /// Renders a report in two lines: what it is, and from which one before it follows. `in_full` says how to see the rest.
@@ -88,14 +101,28 @@ pub fn brief(report: &Report, earlier: &Earlier, in_full: &str, options: &TextOp
     let above = format!("report {first} above{same}");
     let words =
         |step: &ReportDependency| format!("`{}` -> `{}` (at {})", step.from, step.to, step.acquire_site);
-    let (word, sentence) = match earlier.shared.and_then(|index| report.cycle.get(index)) {
-        Some(shared) => {
+    let related = || {
+        let closing =
+            report.closing().map_or_else(String::new, |step| format!("; closed by {}", words(step)));
+        ("related", format!("{above} is about the same classes{closing}"))
+    };
+    let (word, sentence) = match earlier.relation {
+        Relation::Dependency(index) => report.cycle.get(index).map_or_else(related, |shared| {
             ("follows", format!("from {above}: without {} this cycle is gone as well", words(shared)))
+        }),
+        Relation::Classes => related(),
+        Relation::Guard => {
+            let held = report.conflict.as_ref().map_or_else(Place::default, |held| held.site.clone());
+            ("follows", format!("from {above}: the guard made at {held} is alive here as well"))
         }
-        None => {
-            let closing =
-                report.closing().map_or_else(String::new, |step| format!("; closed by {}", words(step)));
-            ("related", format!("{above} is about the same classes{closing}"))
+        Relation::Raised => {
+            let level = report.level.as_str();
+            let because = report.notes.first().map_or_else(String::new, |note| {
+                let note = note.to_string();
+                let reason = note.split_once(". ").map_or(note.as_str(), |(first, _)| first);
+                format!(" because {}", reason.trim_end_matches('.'))
+            });
+            ("raised", format!("the level of report {first} above is `{level}` now{because}"))
         }
     };
     parts.line(word, &format!("{sentence}; {this} in full: {in_full}"));

@@ -21,7 +21,7 @@ pub(super) fn attributes(flavour: &str) -> Option<ClassAttributes> {
         _ => LockType::Normal,
     };
     let validation = if flavour.starts_with("rcu") { Validation::Simple } else { Validation::Full };
-    Some(ClassAttributes { outer, inner, lock_type, validation, declared: false })
+    Some(ClassAttributes { outer, inner, lock_type, validation, declared: false, recursive_reads: true })
 }
 
 /// The flavour of a lock of which none is known: nothing about how long it waits.
