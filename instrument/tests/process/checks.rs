@@ -145,6 +145,11 @@ fn a_violation_panics_or_aborts_if_asked() {
     let panicked = run("inversion_panics", &[("LOCKDEP_ON_VIOLATION", "panic")]);
     assert_eq!(panicked.stdout, "panicked: true\na free: true, b poisoned: true\n", "{}", panicked.stderr);
     assert_eq!(panicked.n_reports("LD0007"), 0, "{}", panicked.stderr);
+    // Who reads records may be slower than the panic: its message has the title and the place itself.
+    let (_, message) = panicked.stderr.split_once("panicked at").expect("a panic message");
+    let title = "LOCKDEP_ON_VIOLATION=panic\n  `";
+    let (_, rest) = message.split_once(title).unwrap_or_else(|| panic!("{title}: {message}"));
+    assert!(rest.lines().nth(1).is_some_and(|line| line.starts_with("  --> ")), "{rest}");
     let allowed = run("inversion_panics", &[("LOCKDEP_ON_VIOLATION", "panic"), ("LOCKDEP_ALLOW", "LD0003")]);
     assert!(allowed.stdout.starts_with("panicked: false\n"), "{}", allowed.stdout);
     assert_eq!(run("inversion", &[("LOCKDEP_ON_VIOLATION", "abort")]).signal, Some(libc::SIGABRT));

@@ -61,17 +61,16 @@ pub(crate) fn self_deadlock(slot: &Slot) {
         pending.violation.level = Level::Note;
         pending.violation.evidence.movable = true;
         if runtime.validator.confirm(&pending.violation) {
-            report::deliver(task, &pending.violation);
+            let _ = report::deliver(task, &pending.violation);
         }
         if !pending.is_upgrade {
             runtime.validator.handed_over(&mut task.context, lock);
         }
         return record_anyway(task, &pending);
     }
-    if runtime.validator.confirm(&pending.violation) {
-        report::deliver(task, &pending.violation);
-    }
-    if let Some(message) = report::deadlock_ends(runtime, &pending.violation) {
+    let is_new = runtime.validator.confirm(&pending.violation);
+    let headline = if is_new { report::deliver(task, &pending.violation).headline } else { String::new() };
+    if let Some(message) = report::deadlock_ends(runtime, &pending.violation, &headline) {
         // The lock stays held by its first acquisition, whose guard is about to be dropped.
         drop(entered);
         panic!("{message}");

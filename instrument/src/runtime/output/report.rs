@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use lockdep_report::build::build;
 use lockdep_report::exceptions::Day;
+use lockdep_report::render;
 use lockdep_report::short_name;
 use lockdep_validator::{ClassId, Code, NewDependency, Outcome, StackSource as _, Violation};
 
@@ -64,12 +65,12 @@ pub(crate) fn handle(task: &mut Task, outcome: Outcome) -> Aftermath {
             runtime.validator.count_unseen();
             continue;
         }
-        let is_denied = deliver(task, violation);
+        let Delivered { is_denied, headline } = deliver(task, violation);
         match runtime.config.on_violation {
             OnViolation::Abort if is_denied => abort(ASKED),
             OnViolation::Panic if is_denied && message.is_none() => {
                 message = Some(format!(
-                    "lockdep: {} was reported, and LOCKDEP_ON_VIOLATION=panic",
+                    "lockdep: {} was reported, and LOCKDEP_ON_VIOLATION=panic{headline}",
                     violation.code.as_str()
                 ));
             }
@@ -111,8 +112,17 @@ fn is_denied(runtime: &Runtime, violation: &Violation) -> bool {
     })
 }
 
-/// Writes the report of one violation; returns whether it is denied.
-pub(crate) fn deliver(task: &Task, violation: &Violation) -> bool {
+/// What became of a violation.
+#[derive(Debug)]
+pub(crate) struct Delivered {
+    pub(crate) is_denied: bool,
+    /// The first two lines of the report, each after a line break, for a panic's message: who reads records may be slower than
+    /// the panic, whose message must say what was found. Empty if the report could not be built.
+    pub(crate) headline: String,
+}
+
+/// Writes the report of one violation.
+pub(crate) fn deliver(task: &Task, violation: &Violation) -> Delivered {
     let runtime = task.runtime;
     let mut violation = std::borrow::Cow::Borrowed(violation);
     // These are about what the thread does now. An acquisition has its stack from the engine, and if not, it is another one's or an
@@ -134,21 +144,23 @@ pub(crate) fn deliver(task: &Task, violation: &Violation) -> bool {
         // ORDERING: Relaxed, as above.
         runtime.n_denied.fetch_add(1, Ordering::Relaxed);
     }
+    let mut headline = String::new();
     let write = || {
         let report = build(&violation, runtime, runtime, runtime.counters());
         if let Some(recorder) = &runtime.recorder {
             recorder.report(&report);
         }
         runtime.sinks.submit(&report, is_denied);
+        format!("\n{}", render::headline(&report))
     };
     extra_stack::run(task.stack, || {
-        internal_error::guard(write);
+        headline = internal_error::guard(write).unwrap_or_default();
     });
-    is_denied
+    Delivered { is_denied, headline }
 }
 
 /// What a confirmed self-deadlock leads to: a panic with this message, the end of the process, or nothing (the thread hangs).
-pub(crate) fn deadlock_ends(runtime: &Runtime, violation: &Violation) -> Option<String> {
+pub(crate) fn deadlock_ends(runtime: &Runtime, violation: &Violation, headline: &str) -> Option<String> {
     match runtime.config.on_deadlock {
         OnDeadlock::Hang => None,
         OnDeadlock::Abort => abort(ASKED),
@@ -158,7 +170,7 @@ pub(crate) fn deadlock_ends(runtime: &Runtime, violation: &Violation) -> Option<
         ),
         OnDeadlock::Panic => Some(format!(
             "lockdep: this acquisition waits for a lock that its own thread holds ({}); \
-             LOCKDEP_ON_DEADLOCK=hang lets it wait",
+             LOCKDEP_ON_DEADLOCK=hang lets it wait{headline}",
             violation.code.as_str()
         )),
     }
