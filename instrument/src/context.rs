@@ -38,7 +38,7 @@
 //! struct Buffer(u32);
 //! impl Drop for Buffer {
 //!     fn drop(&mut self) {
-//!         // From now on LD0004 tells of every other place that holds `RETURNED` where a buffer might be dropped.
+//!         // From now on LD0004 reports every other place that holds `RETURNED` where a buffer might be dropped.
 //!         let _inside = BUFFER_DROP.enter();
 //!         RETURNED.lock().unwrap().push(self.0);
 //!     }
@@ -105,7 +105,7 @@ impl Context {
         self
     }
 
-    /// Events inside are put aside and looked at later: for signal handlers, where nothing may be allocated.
+    /// Events inside are deferred and looked at later: for signal handlers, where nothing may be allocated.
     #[must_use]
     pub const fn deferred(mut self) -> Self {
         self.is_deferred = true;

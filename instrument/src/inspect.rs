@@ -1,4 +1,4 @@
-//! What a program can ask the validator, and tell it to do.
+//! What a program can ask of the validator.
 
 use lockdep_report::model::{Counters, Report};
 

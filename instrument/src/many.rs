@@ -24,7 +24,7 @@ pub trait Lockable: Copy + sealed::Sealed {
     #[doc(hidden)]
     fn attempt(self) -> Option<LockResult<Self::Guard>>;
 
-    /// What tells it from every other.
+    /// What distinguishes it from every other.
     #[doc(hidden)]
     fn address(self) -> usize;
 }

@@ -325,7 +325,7 @@ impl WwMap {
         let _ = context;
     }
 
-    /// Announces that the context was told to back off instead of getting the lock (the kernel's `-EDEADLK`).
+    /// Announces that the context has to back off instead of getting the lock (the kernel's `-EDEADLK`).
     #[track_caller]
     pub fn backed_off(&self, context: &AcquireContext) {
         #[cfg(not(lockdep_disabled))]

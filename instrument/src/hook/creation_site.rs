@@ -38,7 +38,7 @@ impl CreationSite {
         }
     }
 
-    /// What tells it from every other: an address, odd for a [`Caller`].
+    /// What distinguishes it from every other: an address, odd for a [`Caller`].
     #[cfg(not(lockdep_disabled))]
     #[inline(always)]
     pub(crate) fn token(self) -> u64 {

@@ -39,13 +39,13 @@ impl<C: RawCondvar> Condvar<C> {
         &self.raw
     }
 
-    /// Wakes one waiting thread; tells whether there was one, if `C` can tell.
+    /// Wakes one waiting thread; returns whether there was one, if `C` can tell.
     #[inline]
     pub fn notify_one(&self) -> bool {
         self.raw.notify_one()
     }
 
-    /// Wakes all waiting threads; tells how many, if `C` can tell.
+    /// Wakes all waiting threads; returns how many, if `C` can tell.
     #[inline]
     pub fn notify_all(&self) -> usize {
         self.raw.notify_all()

@@ -52,13 +52,13 @@ impl Condvar {
         Self(parking_lot_0_12::Condvar::new())
     }
 
-    /// Wakes one waiting thread; tells whether there was one.
+    /// Wakes one waiting thread; returns whether there was one.
     #[inline]
     pub fn notify_one(&self) -> bool {
         self.0.notify_one()
     }
 
-    /// Wakes all waiting threads; tells how many.
+    /// Wakes all waiting threads; returns how many.
     #[inline]
     pub fn notify_all(&self) -> usize {
         self.0.notify_all()

@@ -1,6 +1,8 @@
-//! How the runtime comes to life: the settings are read, then everything is built, then the first effects happen.
+//! How the runtime comes to life: the settings are read, then everything is built, then the first
+//! effects happen.
 //!
-//! What the runtime consists of is in `mod.rs`. The first event of a thread starts it (`event/enter.rs`).
+//! What the runtime consists of is in `mod.rs`. The first event of a thread starts it
+//! (`event/enter.rs`).
 
 use std::ffi::c_void;
 use std::path::PathBuf;
@@ -35,7 +37,8 @@ pub(crate) struct Calls {
     pub(crate) catch_up: fn(),
 }
 
-/// Returns the runtime, brought up if need be; `None` if validation is off. The running thread must be marked busy.
+/// Returns the runtime, brought up if need be; `None` if validation is off. The running thread must
+/// be marked busy.
 #[cold]
 pub(crate) fn start(calls: Calls) -> Option<&'static Runtime> {
     if state::is_off() || fork::is_orphaned() {
@@ -45,7 +48,8 @@ pub(crate) fn start(calls: Calls) -> Option<&'static Runtime> {
         Some(runtime) => runtime,
         None => build(calls)?,
     };
-    // ORDERING: Relaxed: one thread sees false and does the steps; the others need none of them done.
+    // ORDERING: Relaxed: one thread sees false and does the steps; the others need none of them
+    // done.
     if !runtime.is_live.swap(true, Ordering::Relaxed) {
         runtime.go_live();
     }
@@ -62,7 +66,8 @@ fn build(calls: Calls) -> Option<&'static Runtime> {
     config.resolve();
     if !config.enabled {
         state::set(false);
-        // Without validation the other variables mean nothing yet; a switch that was not understood does.
+        // Without validation the other variables mean nothing yet; a switch that was not understood
+        // does.
         static SAID: AtomicBool = AtomicBool::new(false);
         // ORDERING: Relaxed: one thread sees false and speaks.
         if !SAID.swap(true, Ordering::Relaxed) {
@@ -139,8 +144,8 @@ impl Runtime {
     }
 }
 
-/// Where relative source paths start: as the user says, or the nearest folder around the package that has a `Cargo.lock`,
-/// which is the root of its workspace.
+/// Where relative source paths start: as the user says, or the nearest folder around the package
+/// that has a `Cargo.lock`, which is the root of its workspace.
 fn source_root(config: &Config) -> Option<String> {
     if let Some(root) = &config.source_root {
         return Some(root.to_string_lossy().replace('\\', "/"));

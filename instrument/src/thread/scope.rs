@@ -47,7 +47,7 @@ impl<'scope, 'env> Scope<'scope, 'env> {
         &self.inner
     }
 
-    /// What tells this scope from every other one that is running.
+    /// What distinguishes this scope from every other one that is running.
     pub(super) fn id(&self) -> ScopeId {
         ScopeId(ptr::from_ref(self).addr())
     }

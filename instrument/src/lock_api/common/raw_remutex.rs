@@ -128,7 +128,7 @@ impl<R: RawMutex, G: GetThreadId> RawReentrantMutex<R, G> {
         let _ = self.enter(|| Some(seam::lock(&self.mutex)));
     }
 
-    /// Takes the mutex unless another thread holds it; tells whether it did.
+    /// Takes the mutex unless another thread holds it; returns whether it did.
     ///
     /// # Panics
     ///
@@ -206,13 +206,13 @@ impl<R: RawMutexFair, G: GetThreadId> RawReentrantMutex<R, G> {
 }
 
 impl<R: RawMutexTimed, G: GetThreadId> RawReentrantMutex<R, G> {
-    /// Takes the mutex, waiting until `timeout` at the latest; tells whether it did.
+    /// Takes the mutex, waiting until `timeout` at the latest; returns whether it did.
     #[inline]
     pub fn try_lock_until(&self, timeout: R::Instant) -> bool {
         self.enter(|| seam::try_lock_until(&self.mutex, timeout))
     }
 
-    /// Takes the mutex, waiting at most `timeout`; tells whether it did.
+    /// Takes the mutex, waiting at most `timeout`; returns whether it did.
     #[inline]
     pub fn try_lock_for(&self, timeout: R::Duration) -> bool {
         self.enter(|| seam::try_lock_for(&self.mutex, timeout))

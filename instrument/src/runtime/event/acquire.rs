@@ -1,4 +1,5 @@
-//! Acquisitions that the fast path does not know, tries that succeeded, and acquisitions that gave up.
+//! Acquisitions that the fast path does not know, tries that succeeded, and acquisitions that gave
+//! up.
 //!
 //! The end of a hold is in `release.rs`.
 
@@ -100,7 +101,8 @@ pub(crate) fn try_acquired(lock: LockRef<'_>, mode: Mode, options: &AcquireOptio
     let (task, Some(event)) = (entered.task(), event) else { return };
     if task.extra.is_some() {
         stat::counted(task, &event);
-        // A panic that is due: not here, where the lock is held already. The next acquisition has to come this way again.
+        // A panic that is due: not here, where the lock is held already. The next acquisition has
+        // to come this way again.
         task.context.look_again();
     }
 }

@@ -47,7 +47,8 @@ pub(crate) fn assert_may_block() {
     asserted(|task, at| task.runtime.validator.assert_may_block(&mut task.context, site(at)));
 }
 
-/// The lock itself found one of its assertions broken. Never panics: it may do so while it is being released.
+/// The lock itself found one of its assertions broken. Never panics: it may do so while it is being
+/// released.
 #[cold]
 #[inline(never)]
 pub(crate) fn assertion_broken(

@@ -75,8 +75,8 @@ pub(super) fn replay_all(task: &mut Task) {
     }
 }
 
-/// Releases of locks that were held before did not fit. Which ones is not known: nothing certain can
-/// be said of any lock that the thread seems to hold.
+/// Releases of locks that were held before did not fit. Which ones is not known: nothing certain
+/// can be said of any lock that the thread seems to hold.
 fn forget_held(task: &mut Task) {
     let held: Vec<LockId> = task.context.held_locks().collect();
     for lock in held {

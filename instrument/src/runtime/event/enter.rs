@@ -1,6 +1,7 @@
 //! Entering a thread's state, which is made by the first event and ends with the thread.
 //!
-//! Before an event looks at anything, it replays what was deferred. What the state consists of is in `task/`.
+//! Before an event looks at anything, it replays what was deferred. What the state consists of is
+//! in `task/`.
 
 use std::cell::UnsafeCell;
 use std::ptr::{self, NonNull};
@@ -33,8 +34,9 @@ impl Entered {
     /// The state.
     #[inline(always)]
     pub(crate) fn task(&mut self) -> &mut Task {
-        // SAFETY: the thread-local pointer gave the state out to us alone (it holds BUSY until we are dropped), and the state lives until
-        // the thread ends. The borrow of `self` keeps a second reference from being made.
+        // SAFETY: the thread-local pointer gave the state out to us alone (it holds BUSY until we
+        // are dropped), and the state lives until the thread ends. The borrow of `self` keeps a
+        // second reference from being made.
         unsafe { &mut *self.0.as_ref().get() }
     }
 }
@@ -51,7 +53,8 @@ impl Entered {
         None
     }
 
-    /// Gives the state back; the next event looks at the deferred events before it does anything else.
+    /// Gives the state back; the next event looks at the deferred events before it does anything
+    /// else.
     #[cold]
     fn park(self) {
         let task = std::mem::ManuallyDrop::new(self).0.as_ptr().cast();
@@ -80,8 +83,8 @@ pub(crate) fn enter() -> Option<Entered> {
     enter_anywhere()?.outside_handlers()
 }
 
-/// [`enter`] for an event that may be in a signal handler: before it allocates or locks, it must ask
-/// [`outside_handlers`](Entered::outside_handlers).
+/// [`enter`] for an event that may be in a signal handler: before it allocates or locks, it must
+/// ask [`outside_handlers`](Entered::outside_handlers).
 #[inline(always)]
 pub(crate) fn enter_anywhere() -> Option<Entered> {
     let task = Pointer::of_this_thread().load();
@@ -136,7 +139,8 @@ fn enter_unborn() -> Option<Entered> {
         leave_unborn();
         return None;
     }
-    // Set before the environment, the lazy global or an allocator is touched: any of them may take a watched lock.
+    // Set before the environment, the lazy global or an allocator is touched: any of them may take
+    // a watched lock.
     Pointer::of_this_thread().mark::<BUSY>();
     fence();
     let entered = begin(None);
@@ -182,7 +186,8 @@ fn unpark() -> Entered {
     entered
 }
 
-/// Leaves a deferred context. The thread's next event looks at what was deferred, or this call does if `now` and nothing was interrupted.
+/// Leaves a deferred context. The thread's next event looks at what was deferred, or this call does
+/// if `now` and nothing was interrupted.
 pub(crate) fn leave_deferred(interrupted: &Interrupted, now: bool) {
     fence();
     let found = interrupted.0;
@@ -236,8 +241,8 @@ fn start(runtime: &'static Runtime, stack: Bounds, born: Option<(TaskId, Segment
     Entered(task)
 }
 
-/// Gives the running thread the number its parent chose for it, if it has no state yet. Called where
-/// std has told the thread its name.
+/// Gives the running thread the number its parent chose for it, if it has no state yet. Called
+/// where std has given the thread its name.
 pub(crate) fn start_spawned(id: TaskId, spawned_by: Segment) {
     let found = Pointer::of_this_thread().load().addr();
     if found == NOT_STARTED && !handler::is_inside(Bounds::UNKNOWN) {
@@ -254,13 +259,14 @@ pub(crate) fn start_spawned(id: TaskId, spawned_by: Segment) {
     }
 }
 
-/// The running thread ends, after its thread-local destructors: what it still holds is judged, its state freed. A lock taken
-/// later still (in another library's pthread-key destructor) starts a new state, which ends in the same way.
+/// The running thread ends, after its thread-local destructors: what it still holds is judged, its
+/// state freed. A lock taken later still (in another library's pthread-key destructor) starts a new
+/// state, which ends in the same way.
 ///
 /// # Safety
 ///
-/// `task` is the pointer that [`start`] or [`leave_unborn`] armed the exit key with, on this thread,
-/// and has not been passed before.
+/// `task` is the pointer that [`start`] or [`leave_unborn`] armed the exit key with, on this
+/// thread, and has not been passed before.
 unsafe extern "C" fn finish(task: *mut std::ffi::c_void) {
     names::over();
     if task.addr() == UNBORN {
@@ -272,7 +278,8 @@ unsafe extern "C" fn finish(task: *mut std::ffi::c_void) {
     Pointer::of_this_thread().mark::<BUSY>();
     fence();
     names::ended();
-    // SAFETY: the caller passes what `start` leaked, once; the pointer says BUSY, so no other code has a way to it.
+    // SAFETY: the caller passes what `start` leaked, once; the pointer says BUSY, so no other code
+    // has a way to it.
     let mut task = unsafe { Box::from_raw(task.as_ptr()) };
     let (stack, is_ending) = (task.get_mut().stack, task.get_mut().is_ending);
     park(ptr::null_mut());

@@ -1,8 +1,10 @@
-//! The fast path: an acquisition that was validated before, the release of the newest lock, the uneventful end of a lock.
+//! The fast path: an acquisition that was validated before, the release of the newest lock, the
+//! uneventful end of a lock.
 //!
-//! What these functions compile to is written down in the book, "The fast path", and guarded by the instruction counts of the
-//! benches. They call nothing but their slow halves, in tail position, so that they need no stack frame: that is why the mode is a
-//! type here (what is stored for it is then a constant) and why the slow halves take the arguments as they are.
+//! What these functions compile to is written down in the book, "The fast path", and guarded by the
+//! instruction counts of the benches. They call nothing but their slow halves, in tail position, so
+//! that they need no stack frame: that is why the mode is a type here (what is stored for it is
+//! then a constant) and why the slow halves take the arguments as they are.
 
 use std::panic::Location;
 
@@ -88,8 +90,9 @@ fn plain(slot: &Slot, lock: LockId, mode: Mode, wait: Wait, caller: &'static Loc
     }
 }
 
-/// The first acquisition of a lock. If its class is one that this thread has used lately, and is known to have several locks, the
-/// lock gets its id here, and the order is looked up as for any other.
+/// The first acquisition of a lock. If its class is one that this thread has used lately, and is
+/// known to have several locks, the lock gets its id here, and the order is looked up as for any
+/// other.
 #[inline(never)]
 #[track_caller]
 fn acquire_fresh<K: Identity, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> Verdict {
@@ -111,7 +114,8 @@ fn acquire_first<K: Identity, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> 
     look_at::<H>(keyed.as_ref(info), &AcquireOptions { is_first: true, ..AcquireOptions::new() })
 }
 
-/// An acquisition that the fast path does not know: locks of one class nested, something new, or a thread that is not in order.
+/// An acquisition that the fast path does not know: locks of one class nested, something new, or a
+/// thread that is not in order.
 #[inline(never)]
 #[track_caller]
 fn acquire_unknown<K: Identity, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> Verdict {
@@ -133,7 +137,8 @@ fn look_at<H: How>(lock: LockRef<'_>, options: &AcquireOptions) -> Verdict {
     }
 }
 
-/// The second fast path: an order that the single locks decide. Allocates nothing and takes no lock, like the first one.
+/// The second fast path: an order that the single locks decide. Allocates nothing and takes no
+/// lock, like the first one.
 #[inline(never)]
 fn knows_instances(slot: &Slot, mode: Mode, wait: Wait, caller: &'static Location<'static>) -> bool {
     task::quickly(|task| {
@@ -151,7 +156,8 @@ pub(crate) fn release(slot: &Slot) {
     }
 }
 
-/// A release by the end of a guard that does not know where it was made: the place of the call would be the drop glue.
+/// A release by the end of a guard that does not know where it was made: the place of the call
+/// would be the drop glue.
 pub(crate) fn release_by_guard(slot: &Slot) {
     if !release_newest(slot) {
         release_by_guard_unknown(slot);

@@ -1,5 +1,5 @@
-//! What every event needs: the lock's id, the event as the engine takes it, the engine run safely, and what follows from what
-//! it found.
+//! What every event needs: the lock's id, the event as the engine takes it, the engine run safely,
+//! and what follows from what it found.
 
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
@@ -27,7 +27,8 @@ pub(super) fn looked_at(task: &mut Task, event: impl FnOnce(&mut Task) -> Outcom
     }
 }
 
-/// The lock's id; made now if this is its first acquisition. `None` if the table of classes is full.
+/// The lock's id; made now if this is its first acquisition. `None` if the table of classes is
+/// full.
 #[inline(always)]
 pub(super) fn id_of(task: &mut Task, lock: &LockRef<'_>) -> Option<LockId> {
     match lock.slot.id() {
@@ -80,7 +81,8 @@ pub(super) fn placed(task: &Task, event: Acquire, is_first: bool) -> Acquire {
     Acquire { is_first, own_stack: OwnStack { start, end }, ..event }
 }
 
-/// Runs the engine. A panic in it is an internal error: it turns validation off and never reaches the program.
+/// Runs the engine. A panic in it is an internal error: it turns validation off and never reaches
+/// the program.
 #[inline(always)]
 pub(super) fn judge(run: impl FnOnce() -> Outcome) -> Outcome {
     match catch_unwind(AssertUnwindSafe(run)) {

@@ -9,7 +9,8 @@ use crate::hook::{CreationSite, LockRef, Slot};
 use crate::runtime::identity::site::site;
 use crate::runtime::process::internal_error;
 
-/// Returns who made a lock that the library made for its caller; `site` itself where the stack may not be looked at.
+/// Returns who made a lock that the library made for its caller; `site` itself where the stack may
+/// not be looked at.
 #[cold]
 #[inline(never)]
 pub(crate) fn creation_site(site: CreationSite) -> CreationSite {

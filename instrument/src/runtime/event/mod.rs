@@ -1,9 +1,10 @@
 //! What happens when an event arrives and validation is not off: one file for each kind of event.
 //!
-//! `fast.rs` is what nearly every event takes; `enter.rs` is how the others get at the thread's state, `found.rs` what they share.
+//! `fast.rs` is what nearly every event takes; `enter.rs` is how the others get at the thread's
+//! state, `found.rs` what they share.
 //!
-//! Nothing here is generic over types of the watched program, so that the code is compiled once, with this crate's optimisation
-//! level, however the program itself is built.
+//! Nothing here is generic over types of the watched program, so that the code is compiled once,
+//! with this crate's optimisation level, however the program itself is built.
 
 mod acquire;
 mod claims;

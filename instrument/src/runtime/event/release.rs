@@ -1,4 +1,5 @@
-//! The end of a hold: releases that the fast path does not know, and a guard that leaves its thread.
+//! The end of a hold: releases that the fast path does not know, and a guard that leaves its
+//! thread.
 
 use std::panic::Location;
 
@@ -66,8 +67,8 @@ pub(super) fn released(
     }
 }
 
-/// Enters the thread's state for the end of a hold. Outside signal handlers, unless the thread holds
-/// the lock: then nothing will be allocated.
+/// Enters the thread's state for the end of a hold. Outside signal handlers, unless the thread
+/// holds the lock: then nothing will be allocated.
 #[inline]
 pub(super) fn enter_for(slot: &Slot) -> Option<Entered> {
     let mut entered = enter_anywhere()?;

@@ -9,7 +9,8 @@ use crate::runtime::output::report;
 use crate::runtime::process::fork;
 use crate::runtime::task::{Pending, Task};
 
-/// Takes a self-deadlock out of the outcome. The rest of the outcome is made again when the wrapper has tried the real lock.
+/// Takes a self-deadlock out of the outcome. The rest of the outcome is made again when the wrapper
+/// has tried the real lock.
 pub(super) fn self_deadlock_of(
     task: &mut Task,
     event: &Acquire,
@@ -26,7 +27,8 @@ pub(super) fn self_deadlock_of(
     keep_until_tried(task, event, false, outcome)
 }
 
-/// Keeps the self-deadlock of an outcome until the real lock was tried; what else was found is reported now.
+/// Keeps the self-deadlock of an outcome until the real lock was tried; what else was found is
+/// reported now.
 pub(super) fn keep_until_tried(
     task: &mut Task,
     event: &Acquire,
@@ -42,7 +44,8 @@ pub(super) fn keep_until_tried(
     Err(Box::new(Pending { acquire: *event, is_upgrade, violation }))
 }
 
-/// After [`Verdict::SelfDeadlock`](crate::hook::Verdict::SelfDeadlock), when the real lock could not be had.
+/// After [`Verdict::SelfDeadlock`](crate::hook::Verdict::SelfDeadlock), when the real lock could
+/// not be had.
 #[cold]
 #[track_caller]
 pub(crate) fn self_deadlock(slot: &Slot) {
@@ -75,11 +78,13 @@ pub(crate) fn self_deadlock(slot: &Slot) {
         drop(entered);
         panic!("{message}");
     }
-    // The thread will hang. The entry is replaced, so that the release is still understood should the lock come after all.
+    // The thread will hang. The entry is replaced, so that the release is still understood should
+    // the lock come after all.
     record_anyway(task, &pending);
 }
 
-/// After [`Verdict::SelfDeadlock`](crate::hook::Verdict::SelfDeadlock), when the real lock was had: the held entry was stale.
+/// After [`Verdict::SelfDeadlock`](crate::hook::Verdict::SelfDeadlock), when the real lock was had:
+/// the held entry was stale.
 #[cold]
 #[track_caller]
 pub(crate) fn stale_holder(slot: &Slot) {
@@ -94,7 +99,8 @@ fn record_anyway(task: &mut Task, pending: &Pending) {
     let runtime = task.runtime;
     let (lock, site) = (pending.acquire.lock, pending.acquire.site);
     let outcome = if pending.is_upgrade {
-        // Which of the two entries is stale cannot be told apart by the lock: nothing more is concluded from either.
+        // Which of the two entries is stale cannot be told apart by the lock: nothing more is
+        // concluded from either.
         runtime.set_unverified(lock);
         judge(|| runtime.validator.upgrade(&mut task.context, lock, Wait::Try, site, &runtime.stacks))
     } else {

@@ -90,7 +90,8 @@ impl Family {
         Some(Self(scope))
     }
 
-    /// Every thread of the scope has ended: the opener waited for them while it held what it still holds.
+    /// Every thread of the scope has ended: the opener waited for them while it held what it still
+    /// holds.
     #[track_caller]
     pub(crate) fn end(self) {
         let caller = Location::caller();

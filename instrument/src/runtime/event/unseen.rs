@@ -1,17 +1,20 @@
-//! What a thread does with locks while it is inside the validator: in a report callback, or in an allocator that the validator calls.
+//! What a thread does with locks while it is inside the validator: in a report callback, or in an
+//! allocator that the validator calls.
 //!
-//! Nothing can be looked at there, but what stays locked, or unlocked, when the validator is left must not be taken for a mistake
-//! later. Nothing here allocates or takes a lock.
+//! Nothing can be looked at there, but what stays locked, or unlocked, when the validator is left
+//! must not be taken for a mistake later. Nothing here allocates or takes a lock.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::hook::Slot;
 use crate::runtime;
 
-/// How many locks may stay locked at once that were acquired so. Of more, one may be reported as released without an acquisition.
+/// How many locks may stay locked at once that were acquired so. Of more, one may be reported as
+/// released without an acquisition.
 const N_PLACES: usize = 64;
 
-/// The addresses of locks that were acquired so, by any thread. A held lock cannot move, so its address names it.
+/// The addresses of locks that were acquired so, by any thread. A held lock cannot move, so its
+/// address names it.
 static ACQUIRED: [AtomicUsize; N_PLACES] = [const { AtomicUsize::new(0) }; N_PLACES];
 static N_ACQUIRED: AtomicUsize = AtomicUsize::new(0);
 

@@ -72,7 +72,7 @@ pub(crate) fn ww_acquire(lock: LockRef<'_>, context: Option<LockId>, is_slow: bo
     let caller = Location::caller();
     let options = AcquireOptions::new().nest(context);
     let Some(mut entered) = enter() else {
-        // Where nothing can be looked at now, it is put aside like any other.
+        // Where nothing can be looked at now, it is deferred like any other.
         return acquire(lock, Mode::Exclusive, Wait::Blocking, &options);
     };
     let task = entered.task();
@@ -107,7 +107,7 @@ pub(crate) fn ww_acquired(lock: LockRef<'_>, context: LockId, is_stale: bool) {
     });
 }
 
-/// The transaction was told to back off from the lock.
+/// The transaction has to back off from the lock.
 #[cold]
 #[track_caller]
 pub(crate) fn ww_backed_off(lock: LockRef<'_>, context: LockId) {
@@ -130,7 +130,8 @@ pub(crate) fn ww_release(lock: LockRef<'_>, context: LockId) {
     }
 }
 
-/// Runs an event of a transaction of this thread, which cannot panic; `false` if it is none, or not any more.
+/// Runs an event of a transaction of this thread, which cannot panic; `false` if it is none, or not
+/// any more.
 fn in_transaction(context: LockId, event: impl FnOnce(&mut Task, &mut WoundWait) -> Outcome) -> bool {
     let Some(mut entered) = enter() else { return false };
     let task = entered.task();

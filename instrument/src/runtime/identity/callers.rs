@@ -1,8 +1,8 @@
 //! Who made a lock, where the compiler only knows that the library did.
 //!
-//! `Arc::default`, `unwrap_or_default`, `or_default` and functions passed as values make locks in a line of the library, the same
-//! for every caller. The stack at that moment knows better. It is looked at only for such a line, and each address on it only
-//! once in the life of the process.
+//! `Arc::default`, `unwrap_or_default`, `or_default` and functions passed as values make locks in a
+//! line of the library, the same for every caller. The stack at that moment knows better. It is
+//! looked at only for such a line, and each address on it only once in the life of the process.
 
 use std::panic::Location;
 use std::sync::{Mutex, PoisonError};
@@ -16,7 +16,8 @@ use crate::runtime::identity::stack;
 /// How far up the stack the caller is looked for.
 const MAX_FRAMES: usize = 48;
 
-/// Functions that stand between a lock and who made it, by the beginning of their names: ours and those of the stand-ins.
+/// Functions that stand between a lock and who made it, by the beginning of their names: ours and
+/// those of the stand-ins.
 const OURS: [&str; 6] =
     ["lockdep::", "<lockdep::", "lock_api::", "<lock_api::", "once_cell::", "<once_cell::"];
 
@@ -28,14 +29,16 @@ pub(crate) fn is_hidden(file: &str) -> bool {
         || is_own(file)
 }
 
-/// Whether the file is one of this crate's, as the compiler spells it. The stand-ins share its sources.
+/// Whether the file is one of this crate's, as the compiler spells it. The stand-ins share its
+/// sources.
 fn is_own(file: &str) -> bool {
     file!().strip_suffix("runtime/identity/callers.rs").is_some_and(|own| file.starts_with(own))
 }
 
 /// The folder of this crate's sources as debug information spells it where `file!()` is relative.
 ///
-/// With `debug = "line-tables-only"` the name of an inlined function has no path, so the file alone shows whose it is.
+/// With `debug = "line-tables-only"` the name of an inlined function has no path, so the file alone
+/// shows whose it is.
 const OWN_FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/");
 
 fn is_own_frame(frame: &Frame) -> bool {
@@ -59,7 +62,8 @@ struct Functions {
 }
 
 impl Callers {
-    /// The first caller of `site` outside the library; `site` itself if the stack does not tell.
+    /// The first caller of `site` outside the library; `site` itself if the stack does not show
+    /// one.
     pub(crate) fn find(&self, site: CreationSite) -> CreationSite {
         let inside = site.location();
         let mut found = None;

@@ -1,4 +1,5 @@
-//! The classes that are known, by what a lock says of itself: its creation site or its key, and its type.
+//! The classes that are known, by what a lock says of itself: its creation site or its key, and its
+//! type.
 //!
 //! How a class that is new gets registered is in `event/classes.rs`.
 
@@ -15,7 +16,8 @@ use crate::runtime::identity::site;
 
 /// What a class is found by without looking at a string: constants of the program, by address.
 ///
-/// One class may have several of these (a function may exist more than once in a program); one of these has one class.
+/// One class may have several of these (a function may exist more than once in a program); one of
+/// these has one class.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 struct Token {
     /// The `Location` or the `LockClassKey`.

@@ -1,4 +1,5 @@
-//! What names a thing in reports: the class of a lock, its place in the program, the stack of an event.
+//! What names a thing in reports: the class of a lock, its place in the program, the stack of an
+//! event.
 
 pub(crate) mod callers;
 pub(crate) mod classes;

@@ -7,7 +7,8 @@ use lockdep_validator::Site;
 
 use crate::hook::{Caller, CreationSite};
 
-/// The token that the engine keeps for a place: the address of the `Location`, which is a constant of the program.
+/// The token that the engine keeps for a place: the address of the `Location`, which is a constant
+/// of the program.
 #[inline(always)]
 pub(crate) fn site(location: &'static Location<'static>) -> Site {
     Site(std::ptr::from_ref(location).addr() as u64)
@@ -24,8 +25,9 @@ fn location(site: Site) -> Option<&'static Location<'static>> {
     if address == 0 {
         return None;
     }
-    // SAFETY: a site that is not `UNKNOWN` was made by `site` in this process (records and replay never come here), from a
-    // reference to a `Location<'static>`; that type is a constant without interior mutability.
+    // SAFETY: a site that is not `UNKNOWN` was made by `site` in this process (records and replay
+    // never come here), from a reference to a `Location<'static>`; that type is a constant without
+    // interior mutability.
     Some(unsafe { &*std::ptr::with_exposed_provenance::<Location<'static>>(address) })
 }
 
@@ -35,7 +37,8 @@ fn caller(site: Site) -> Option<&'static Caller> {
     if address & 1 == 0 {
         return None;
     }
-    // SAFETY: only `CreationSite::called_by` makes odd tokens, from a leaked `Caller`, and exposes it in `token`.
+    // SAFETY: only `CreationSite::called_by` makes odd tokens, from a leaked `Caller`, and exposes
+    // it in `token`.
     Some(unsafe { &*std::ptr::with_exposed_provenance::<Caller>(address & !1) })
 }
 

@@ -1,7 +1,8 @@
-//! Stacks: captured as raw addresses when something new is seen, turned into names only when a report is written.
+//! Stacks: captured as raw addresses when something new is seen, turned into names only when a
+//! report is written.
 //!
-//! Lock order: `Stacks::table` and `Stacks::symbols` are leaves; neither is held while the other is taken, and no code of the
-//! watched program runs under them.
+//! Lock order: `Stacks::table` and `Stacks::symbols` are leaves; neither is held while the other is
+//! taken, and no code of the watched program runs under them.
 
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
@@ -25,9 +26,11 @@ pub(crate) struct Stacks {
 struct Table {
     /// All frames of all stacks, one after the other.
     frames: Vec<usize>,
-    /// INVARIANT: `ends[i]` is where stack number `i + 1` ends in `frames`; it begins where its predecessor ends.
+    /// INVARIANT: `ends[i]` is where stack number `i + 1` ends in `frames`; it begins where its
+    /// predecessor ends.
     ends: Vec<u32>,
-    /// From the hash of a stack to its number. Two stacks with one hash are both kept; the map knows the newer.
+    /// From the hash of a stack to its number. Two stacks with one hash are both kept; the map
+    /// knows the newer.
     known: FxHashMap<u64, NonZeroU32>,
 }
 
@@ -42,7 +45,8 @@ impl Stacks {
         self.table.lock().unwrap_or_else(PoisonError::into_inner).intern(hash, frames)
     }
 
-    /// The frames of a stack, innermost first, inlined functions unfolded, without those between the event and its capture.
+    /// The frames of a stack, innermost first, inlined functions unfolded, without those between
+    /// the event and its capture.
     pub(crate) fn frames(&self, stack: StackId) -> Vec<Frame> {
         let addresses = {
             let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
@@ -57,7 +61,8 @@ impl Stacks {
     }
 }
 
-/// Whether a frame is a wrapper of ours in the middle of a stack: what an initialiser, a scope or a callback runs in.
+/// Whether a frame is a wrapper of ours in the middle of a stack: what an initialiser, a scope or a
+/// callback runs in.
 fn is_ours(frame: &Frame) -> bool {
     const MODULES: [&str; 5] = ["sync", "thread", "lock_api", "parking_lot", "many"];
     let path = frame.function.trim_start_matches(['<', '&']);
@@ -67,7 +72,8 @@ fn is_ours(frame: &Frame) -> bool {
     module.is_some_and(|module| MODULES.contains(&module)) && frame.file.contains(folder)
 }
 
-/// Drops everything inside the call of the hook: the validator, and the library functions that it is made of.
+/// Drops everything inside the call of the hook: the validator, and the library functions that it
+/// is made of.
 fn without_event(mut frames: Vec<Frame>) -> Vec<Frame> {
     let is_event = |frame: &Frame| {
         ["lockdep::hook::", "lockdep::runtime::event::"].iter().any(|prefix| frame.function.contains(prefix))
@@ -101,7 +107,8 @@ impl Table {
         {
             return Some(StackId(known));
         }
-        // Both numbers are 32 bits wide; a program with 4 G frames of distinct stacks goes on without new ones.
+        // Both numbers are 32 bits wide; a program with 4 G frames of distinct stacks goes on
+        // without new ones.
         let end = u32::try_from(self.frames.len() + frames.len()).ok()?;
         let number = u32::try_from(self.ends.len() + 1).ok().and_then(NonZeroU32::new)?;
         self.frames.extend_from_slice(frames);
@@ -121,9 +128,10 @@ impl Table {
 /// Walks the stack of the running thread, innermost frame first.
 pub(crate) fn trace(mut visit: impl FnMut(usize) -> bool) {
     let on_frame = |frame: &backtrace::Frame| visit(frame.ip().addr());
-    // `backtrace::trace` takes a lock of the whole process, which every first sighting of every thread would queue for.
-    // SAFETY: the unwinder behind it is safe to run on several threads at once everywhere but on Windows, where dbghelp is
-    // not; there the locked version is used.
+    // `backtrace::trace` takes a lock of the whole process, which every first sighting of every
+    // thread would queue for.
+    // SAFETY: the unwinder behind it is safe to run on several threads at once everywhere but on
+    // Windows, where dbghelp is not; there the locked version is used.
     #[cfg(not(windows))]
     unsafe {
         backtrace::trace_unsynchronized(on_frame);

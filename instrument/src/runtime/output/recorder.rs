@@ -1,4 +1,5 @@
-//! The file of the run record of this process: `LOCKDEP_DIR/<pid>-<nonce>.jsonl`, one line for each new thing.
+//! The file of the run record of this process: `LOCKDEP_DIR/<pid>-<nonce>.jsonl`, one line for each
+//! new thing.
 //!
 //! What the lines say is in `record.rs`.
 
@@ -15,7 +16,8 @@ use super::sink::{self, Creation, OwnFile};
 use crate::runtime::process::ledger::{self, Counter};
 use crate::runtime::process::start as process_start;
 
-/// Writes the record. A leaf lock: nothing else is locked, and no code of the program runs, while it is held.
+/// Writes the record. A leaf lock: nothing else is locked, and no code of the program runs, while
+/// it is held.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     dir: PathBuf,
@@ -39,8 +41,8 @@ impl Recorder {
         Self { dir, source_root, inner: Mutex::default() }
     }
 
-    /// Appends the classes that are not in the record yet, then `records`; returns false if the record is lost. That is said and
-    /// counted once for each process.
+    /// Appends the classes that are not in the record yet, then `records`; returns false if the
+    /// record is lost. That is said and counted once for each process.
     pub(super) fn lines(&self, classes: &[(ClassId, Option<ClassRecord>)], records: &[Record]) -> bool {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         // What failed for the parent may work for a child that it forks.

@@ -1,12 +1,15 @@
 //! Contention (`LOCKDEP_STAT=1`): who waits for which lock, where and for how long.
 //!
-//! The clock is read on the contended path only. A lock that measures ([`LockInfo::measured`](crate::hook::LockInfo::measured))
-//! tries its real lock first; only if that fails does it say `contended`, wait, and say `acquired`. From then to its release
-//! it counts as held after contention, which is the only holding time that is known: an uncontended acquisition reads no clock.
+//! The clock is read on the contended path only. A lock that measures
+//! ([`LockInfo::measured`](crate::hook::LockInfo::measured)) tries its real lock first; only if
+//! that fails does it say `contended`, wait, and say `acquired`. From then to its release it counts
+//! as held after contention, which is the only holding time that is known: an uncontended
+//! acquisition reads no clock.
 //!
-//! While contention is counted, a thread's every acquisition takes the slow half of its event, because acquisitions are counted
-//! there. Nothing of this exists on the fast path: without `LOCKDEP_STAT` a thread has no [`ThreadStat`], and the test for it is
-//! the one for a panic that is due.
+//! While contention is counted, a thread's every acquisition takes the slow half of its event,
+//! because acquisitions are counted there. Nothing of this exists on the fast path: without
+//! `LOCKDEP_STAT` a thread has no [`ThreadStat`], and the test for it is the one for a panic that
+//! is due.
 //!
 //! Lock order: [`Stats::tables`] before a [`Table`]; neither is held while anything else is locked.
 
@@ -18,7 +21,7 @@ use lockdep_report::record::Durations;
 use lockdep_validator::{Acquire, ClassId, LockId, Mode, Site};
 use rustc_hash::FxHashMap;
 
-/// Set in the child of a fork: what was counted so far is the parent's, and the parent tells it.
+/// Set in the child of a fork: what was counted so far is the parent's, and the parent reports it.
 static FORKED: AtomicBool = AtomicBool::new(false);
 
 /// The process is the child of a fork.
@@ -29,7 +32,8 @@ pub(crate) fn forked() {
 
 /// Whether the process was forked since this was asked last.
 pub(crate) fn was_forked() -> bool {
-    // ORDERING: Relaxed: written by the only thread there was; threads that it made later see what it wrote before.
+    // ORDERING: Relaxed: written by the only thread there was; threads that it made later see what
+    // it wrote before.
     FORKED.load(Ordering::Relaxed) && FORKED.swap(false, Ordering::Relaxed)
 }
 
@@ -61,7 +65,8 @@ impl Numbers {
 
 type Table = Arc<Mutex<FxHashMap<Key, Numbers>>>;
 
-/// The tables of all threads. A thread's own is shared so that the end of the process can read those of threads that still run.
+/// The tables of all threads. A thread's own is shared so that the end of the process can read
+/// those of threads that still run.
 #[derive(Debug, Default)]
 pub(crate) struct Stats {
     tables: Mutex<Vec<Table>>,
@@ -130,7 +135,7 @@ impl ThreadStat {
         let key = Key { class: acquire.lock.class(), site: acquire.site, mode: acquire.mode };
         locked(&self.table).entry(key).or_default().n_acquisitions += 1;
         self.newest = Some((acquire.lock, key));
-        // An acquisition that never told its end (a panic in the real lock) is not this one.
+        // An acquisition whose end was never announced (a panic in the real lock) is not this one.
         self.waiting = None;
     }
 

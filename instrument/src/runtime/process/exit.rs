@@ -14,10 +14,10 @@ use crate::runtime::system::stack_bounds::Bounds;
 use crate::runtime::task;
 use crate::runtime::{self, Runtime};
 
-/// Has the end of the process tell us.
+/// Has the end of the process call us.
 pub(crate) fn install() {
-    // SAFETY: the handler is a function of the whole program's life. In a library that is unloaded before the end of the process
-    // glibc runs it at the unloading.
+    // SAFETY: the handler is a function of the whole program's life. In a library that is unloaded
+    // before the end of the process glibc runs it at the unloading.
     unsafe {
         libc::atexit(at_exit);
     }
@@ -29,13 +29,13 @@ extern "C" fn at_exit() {
         return;
     }
     let Some(runtime) = runtime::running() else { return };
-    // A handler may have interrupted the allocator or a holder of one of our locks: all that is left is
-    // the exit status.
+    // A handler may have interrupted the allocator or a holder of one of our locks: all that is
+    // left is the exit status.
     if !handler::is_inside(Bounds::UNKNOWN) {
         say_all(runtime);
     }
-    // ORDERING: Relaxed: other threads may still be making reports; which of them are counted is a race that the program runs
-    // already.
+    // ORDERING: Relaxed: other threads may still be making reports; which of them are counted is a
+    // race that the program runs already.
     if let Some(status) = runtime.config.exit_code
         && runtime.n_denied.load(Ordering::Relaxed) > 0
     {
@@ -43,7 +43,7 @@ extern "C" fn at_exit() {
     }
 }
 
-/// Looks at what was put aside, and writes what the end of the process has to say.
+/// Looks at the deferred events, and writes what the end of the process has to say.
 fn say_all(runtime: &Runtime) {
     let is_busy = task::is_busy();
     if !is_busy {
@@ -102,7 +102,7 @@ fn say_missed(runtime: &Runtime) {
     }
 }
 
-/// Says how many children were not validated, if no file tells the command.
+/// Says how many children were not validated, if there is no file that the command reads.
 fn say_unwatched() {
     match ledger::counted_without_file(Counter::UnwatchedChild) {
         0 => {}
@@ -117,9 +117,9 @@ fn say_unwatched() {
 
 /// Ends the process with another status than it asked for.
 ///
-/// glibc lets an exit handler call `exit` again: the remaining handlers run (coverage is written by one) and the new status
-/// counts. POSIX leaves that undefined and musl crashes on it, so elsewhere the C streams are flushed and handlers registered
-/// before the first lock are skipped.
+/// glibc lets an exit handler call `exit` again: the remaining handlers run (coverage is written by
+/// one) and the new status counts. POSIX leaves that undefined and musl crashes on it, so elsewhere
+/// the C streams are flushed and handlers registered before the first lock are skipped.
 fn exit_with(status: i32) -> ! {
     #[cfg(target_env = "gnu")]
     // SAFETY: called from an exit handler, where glibc defines it.

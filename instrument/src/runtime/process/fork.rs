@@ -1,5 +1,6 @@
-//! Forks. The child of a process with one watched thread goes on as it was. The child of a process with several does not
-//! validate until it executes another program: the other threads are gone, and whatever they were changing stays half done.
+//! Forks. The child of a process with one watched thread goes on as it was. The child of a process
+//! with several does not validate until it executes another program: the other threads are gone,
+//! and whatever they were changing stays half done.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,16 +14,18 @@ static SEVERAL_THREADS: AtomicBool = AtomicBool::new(false);
 /// Set in the child of a fork that may not validate.
 static ORPHANED: AtomicBool = AtomicBool::new(false);
 
-/// Has `fork` tell us. Does nothing where there is no fork.
+/// Has `fork` call us. Does nothing where there is no fork.
 pub(crate) fn install() {
     #[cfg(unix)]
-    // SAFETY: the handler is a function that touches atomics and a thread-local word only, which is allowed between fork and exec.
+    // SAFETY: the handler is a function that touches atomics and a thread-local word only, which is
+    // allowed between fork and exec.
     unsafe {
         libc::pthread_atfork(Some(in_parent), None, Some(in_child));
     }
 }
 
-/// Runs in the parent before the fork. A thread that has not taken a lock yet has no state of ours but may be making one.
+/// Runs in the parent before the fork. A thread that has not taken a lock yet has no state of ours
+/// but may be making one.
 #[cfg(unix)]
 extern "C" fn in_parent() {
     if state::is_off() {
@@ -42,11 +45,12 @@ pub(crate) fn is_only_thread() -> bool {
     n_threads.map_or_else(|| task::n_tasks() == 1, |n_threads| n_threads == 1)
 }
 
-/// How many threads the process has, where the system tells without an allocation.
+/// How many threads the process has, where the system says so without an allocation.
 #[cfg(unix)]
 fn n_threads() -> Option<u64> {
     let mut buffer = [0_u8; 1024];
-    // SAFETY: the path ends in a zero byte, the buffer is as long as is said, and the descriptor is closed once.
+    // SAFETY: the path ends in a zero byte, the buffer is as long as is said, and the descriptor is
+    // closed once.
     let n_read = unsafe {
         let file = libc::open(c"/proc/self/stat".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
         if file < 0 {
@@ -57,7 +61,8 @@ fn n_threads() -> Option<u64> {
         n_read
     };
     let text = buffer.get(..usize::try_from(n_read).ok()?)?;
-    // The second field is the program's name in brackets and may hold anything; the number of threads is the twentieth.
+    // The second field is the program's name in brackets and may hold anything; the number of
+    // threads is the twentieth.
     let after_name = text.iter().rposition(|byte| *byte == b')')? + 1;
     let field = text[after_name..].split(|byte| *byte == b' ').filter(|field| !field.is_empty()).nth(17)?;
     std::str::from_utf8(field).ok()?.parse().ok()
@@ -74,16 +79,18 @@ extern "C" fn in_child() {
     }
     // ORDERING: Relaxed: the child has one thread.
     ORPHANED.store(true, Ordering::Relaxed);
-    // The next event finds no state, asks for the runtime and is answered here. Most children execute another program before they
-    // take a lock, and those stay silent.
+    // The next event finds no state, asks for the runtime and is answered here. Most children
+    // execute another program before they take a lock, and those stay silent.
     task::abandon();
 }
 
-/// Whether this process is a child that may not validate; counts it once and turns validation off. It is the parent, or the
-/// command, that says so: the child's standard error stream may be what a test compares.
+/// Whether this process is a child that may not validate; counts it once and turns validation off.
+/// It is the parent, or the command, that says so: the child's standard error stream may be what a
+/// test compares.
 #[cold]
 pub(crate) fn is_orphaned() -> bool {
-    // ORDERING: Relaxed: the child began with one thread, and threads that it made later see what it wrote before.
+    // ORDERING: Relaxed: the child began with one thread, and threads that it made later see what
+    // it wrote before.
     if !ORPHANED.load(Ordering::Relaxed) {
         return false;
     }
@@ -95,7 +102,8 @@ pub(crate) fn is_orphaned() -> bool {
     true
 }
 
-/// Whether this process is a child that may not validate and has not said so. For the end of the process.
+/// Whether this process is a child that may not validate and has not said so. For the end of the
+/// process.
 pub(crate) fn is_silent_orphan() -> bool {
     // ORDERING: Relaxed, as above.
     ORPHANED.load(Ordering::Relaxed)

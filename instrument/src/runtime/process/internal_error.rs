@@ -1,4 +1,5 @@
-//! Faults of our own: they turn validation off, with one line, and never reach the watched program.
+//! Internal errors, panics of our own: they turn validation off, with one line, and never reach the
+//! watched program.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -32,7 +33,7 @@ pub(crate) fn disable(payload: &(dyn Any + Send)) {
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("a panic without a message");
-    crate::runtime::output::sink::notice(&format!("internal fault, validation is off from here on: {what}"));
+    crate::runtime::output::sink::notice(&format!("internal error, validation is off from here on: {what}"));
 }
 
 #[cfg(test)]

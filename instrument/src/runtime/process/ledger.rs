@@ -1,5 +1,5 @@
-//! The ledger of this process: memory that it shares with the file of that name beside its record, or with the children
-//! that it forks.
+//! The ledger of this process: memory that it shares with the file of that name beside its record,
+//! or with the children that it forks.
 //!
 //! The layout, and why there is a ledger, stand in [`lockdep_report::record::ledger`].
 
@@ -24,7 +24,8 @@ static IS_FILE: AtomicBool = AtomicBool::new(false);
 /// The process that mapped memory without a file: the one that says what is in it.
 static MAPPED_BY: AtomicU32 = AtomicU32::new(0);
 
-/// Maps the ledger at `path`, which is made if its directory is there. Allocates nothing, so that it can run before main.
+/// Maps the ledger at `path`, which is made if its directory is there. Allocates nothing, so that
+/// it can run before main.
 pub(crate) fn attach(path: &CStr) {
     // ORDERING: Relaxed: whether there is one is decided once, by the process's first steps.
     if !PAGE.load(Ordering::Relaxed).is_null() {
@@ -33,8 +34,8 @@ pub(crate) fn attach(path: &CStr) {
     make(path);
     let flags = libc::O_RDWR | libc::O_CLOEXEC | libc::O_NOFOLLOW | libc::O_NONBLOCK;
     let mut head = [0_u8; SIZE];
-    // SAFETY: the path ends in a zero byte, and the buffer is as long as is said. Only a file that is long enough is mapped, and
-    // the mapping needs no descriptor.
+    // SAFETY: the path ends in a zero byte, and the buffer is as long as is said. Only a file that
+    // is long enough is mapped, and the mapping needs no descriptor.
     let page = unsafe {
         let file = libc::open(path.as_ptr(), flags);
         if file < 0 {
@@ -50,7 +51,8 @@ pub(crate) fn attach(path: &CStr) {
     }
 }
 
-/// Makes the file, unless there is one. A process that finds it before it has its bytes maps it at its first lock instead.
+/// Makes the file, unless there is one. A process that finds it before it has its bytes maps it at
+/// its first lock instead.
 fn make(path: &CStr) {
     let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC;
     // SAFETY: the path ends in a zero byte.
@@ -62,8 +64,8 @@ fn make(path: &CStr) {
     }
 }
 
-/// Maps the ledger of a directory, which is made if it is not there; without a directory, and where that fails, memory
-/// that this process shares with the children it forks.
+/// Maps the ledger of a directory, which is made if it is not there; without a directory, and where
+/// that fails, memory that this process shares with the children it forks.
 pub(crate) fn ensure(directory: Option<&Path>) {
     use std::os::unix::ffi::OsStrExt as _;
     // ORDERING: Relaxed: as in `attach`.
@@ -106,8 +108,8 @@ fn keep(page: *mut u8, is_file: bool) {
     IS_FILE.store(is_file, Ordering::Relaxed);
     // ORDERING: Relaxed, as above.
     MAPPED_BY.store(std::process::id(), Ordering::Relaxed);
-    // ORDERING: Release pairs with the Acquire loads of the pointer: what was stored about the bytes comes first. Two threads may
-    // map at once; one of the two mappings stays unused.
+    // ORDERING: Release pairs with the Acquire loads of the pointer: what was stored about the
+    // bytes comes first. Two threads may map at once; one of the two mappings stays unused.
     let _ = PAGE.compare_exchange(ptr::null_mut(), page, Ordering::Release, Ordering::Relaxed);
 }
 
@@ -119,7 +121,8 @@ pub(crate) fn count(counter: Counter) {
     }
 }
 
-/// Returns what was counted by this process and its children, if there is no file that tells the command.
+/// Returns what was counted by this process and its children, if there is no file that the command
+/// reads.
 pub(crate) fn counted_without_file(counter: Counter) -> u32 {
     let counter = word(counter);
     // ORDERING: Relaxed: stored before the pointer that `word` has loaded.
@@ -136,13 +139,14 @@ fn word(counter: Counter) -> Option<&'static AtomicU32> {
     if page.is_null() || !is_writable(page) {
         return None;
     }
-    // SAFETY: the mapping is never undone, is SIZE bytes long and starts at a page; the counter lies in it at a multiple of four,
-    // and everything that reads or writes it is atomic.
+    // SAFETY: the mapping is never undone, is SIZE bytes long and starts at a page; the counter
+    // lies in it at a multiple of four, and everything that reads or writes it is atomic.
     Some(unsafe { AtomicU32::from_ptr(page.add(counter.offset()).cast()) })
 }
 
-/// Makes sure that the page can be written now. A write to a page of a file that was cut short, or that needs a new block
-/// on a full disk, would be a signal that ends the program; asked in this way the system says it in an error.
+/// Makes sure that the page can be written now. A write to a page of a file that was cut short, or
+/// that needs a new block on a full disk, would be a signal that ends the program; asked in this
+/// way the system says it in an error.
 #[cfg(target_os = "linux")]
 fn is_writable(page: *mut u8) -> bool {
     // SAFETY: makes the page of our own mapping present, and changes nothing in it.

@@ -1,8 +1,8 @@
 //! Other runtimes in the process: a shared object may contain a copy of its own.
 //!
-//! Two runtimes do not see each other's locks. Each object that contains one says so by an ELF note,
-//! which leads to a word that tells whether the runtime is live. A runtime that becomes live looks for
-//! the notes of the others.
+//! Two runtimes do not see each other's locks. Each object that contains one says so by an ELF
+//! note, which leads to a word that tells whether the runtime is live. A runtime that becomes live
+//! looks for the notes of the others.
 
 /// Makes this runtime known to the others; returns how many of them are live.
 pub(crate) fn announce() -> usize {
@@ -43,7 +43,8 @@ mod imp {
     );
 
     pub(super) fn announce() -> usize {
-        // ORDERING: SeqCst, in all of this file: of two runtimes that start at once at least one sees the other.
+        // ORDERING: SeqCst, in all of this file: of two runtimes that start at once at least one
+        // sees the other.
         PRESENCE.store(LIVE, Ordering::SeqCst);
         let mut n_others = 0_usize;
         // SAFETY: the function has the signature that is wanted, and gets a pointer to the number.
@@ -89,7 +90,8 @@ mod imp {
         0
     }
 
-    /// Tells every other live runtime among the notes that it is not alone; returns how many there are.
+    /// Notifies every other live runtime among the notes that it is not alone; returns how many
+    /// there are.
     fn look_at_notes(mut notes: &[u8], align: usize) -> usize {
         let number = |bytes: &[u8]| -> usize {
             bytes.try_into().map_or(0, |bytes| u32::from_ne_bytes(bytes) as usize)
@@ -103,15 +105,16 @@ mod imp {
                 && notes.get(12..12 + n_owner) == Some(OWNER)
                 && n_content == size_of::<isize>();
             if let Some(distance) = notes.get(content..content + n_content).filter(|_| is_ours) {
-                n_others += usize::from(tell(distance));
+                n_others += usize::from(notify(distance));
             }
             notes = notes.get(end..).unwrap_or_default();
         }
         n_others
     }
 
-    /// Tells the runtime at `distance` from where that is written, if it is live and another one.
-    fn tell(distance: &[u8]) -> bool {
+    /// Notifies the runtime at `distance` from where that is written, if it is live and another
+    /// one.
+    fn notify(distance: &[u8]) -> bool {
         let Ok(bytes) = distance.try_into() else { return false };
         let address = distance.as_ptr().addr().wrapping_add_signed(isize::from_ne_bytes(bytes));
         if address == (&raw const PRESENCE).addr() {

@@ -1,8 +1,10 @@
-//! The start of the process. Some things must be known as they were before the program changed them: the directory that
-//! relative paths in variables start at, and the file that is the standard error stream.
+//! The start of the process. Some things must be known as they were before the program changed
+//! them: the directory that relative paths in variables start at, and the file that is the standard
+//! error stream.
 //!
-//! A function that the loader calls before main looks at both, if the environment asks for validation. It allocates
-//! nothing and takes no lock: the program's allocator may not be ready. Where no loader calls it, the first lock does.
+//! A function that the loader calls before main looks at both, if the environment asks for
+//! validation. It allocates nothing and takes no lock: the program's allocator may not be ready.
+//! Where no loader calls it, the first lock does.
 
 use std::path::{Path, PathBuf};
 
@@ -44,7 +46,8 @@ mod imp {
         stderr: Option<Identity>,
     }
 
-    /// What was seen. INVARIANT: written by the thread that moves `PROGRESS` from NOTHING to WRITING, before it says SEEN.
+    /// What was seen. INVARIANT: written by the thread that moves `PROGRESS` from NOTHING to
+    /// WRITING, before it says SEEN.
     struct Cell(UnsafeCell<Start>);
 
     // SAFETY: one thread writes, and the others read after that, as `PROGRESS` says.
@@ -98,11 +101,13 @@ mod imp {
 
     /// Looks at what may change later, unless that was done.
     pub(crate) fn remember() {
-        // ORDERING: Acquire, so that what is written below stays below; a thread that finds another one writing has nothing to do.
+        // ORDERING: Acquire, so that what is written below stays below; a thread that finds another
+        // one writing has nothing to do.
         if PROGRESS.compare_exchange(NOTHING, WRITING, Ordering::Acquire, Ordering::Relaxed).is_err() {
             return;
         }
-        // SAFETY: this thread alone has moved the progress to WRITING, and no thread reads before SEEN.
+        // SAFETY: this thread alone has moved the progress to WRITING, and no thread reads before
+        // SEEN.
         let start = unsafe { &mut *START.0.get() };
         // SAFETY: the buffer is as long as is said.
         if unsafe { libc::getcwd(start.directory.as_mut_ptr().cast(), MAX_PATH) }.is_null() {
@@ -132,14 +137,16 @@ mod imp {
         seen()?.stderr
     }
 
-    /// Returns whether the program has more rights than the user who started it. The environment is that user's.
+    /// Returns whether the program has more rights than the user who started it. The environment is
+    /// that user's.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(crate) fn is_elevated() -> bool {
         // SAFETY: reads a number that the kernel gave the process.
         unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
     }
 
-    /// Returns whether the program has more rights than the user who started it. The environment is that user's.
+    /// Returns whether the program has more rights than the user who started it. The environment is
+    /// that user's.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     pub(crate) fn is_elevated() -> bool {
         // SAFETY: these ask for numbers and cannot fail.

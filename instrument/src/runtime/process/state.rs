@@ -12,8 +12,9 @@ static STATE: AtomicU8 = AtomicU8::new(UNINITIALISED);
 /// Whether events can be skipped.
 #[inline(always)]
 pub(crate) fn is_off() -> bool {
-    // ORDERING: Relaxed. The word guards no data: a thread that reads a stale "uninitialised" or "on" takes the slow way to
-    // the runtime, which is published by its own once-cell; one that reads "off" does nothing.
+    // ORDERING: Relaxed. The word guards no data: a thread that reads a stale "uninitialised" or
+    // "on" takes the slow way to the runtime, which is published by its own once-cell; one that
+    // reads "off" does nothing.
     STATE.load(Ordering::Relaxed) == OFF
 }
 

@@ -1,5 +1,6 @@
-//! `LOCKDEP_ORDER`: the lock-order file, enforced as dependencies are seen. A dependency that contradicts a declared order is
-//! LD0015 at its first sighting, whether or not the opposite was ever seen.
+//! `LOCKDEP_ORDER`: the lock-order file, enforced as dependencies are seen. A dependency that
+//! contradicts a declared order is LD0015 at its first sighting, whether or not the opposite was
+//! ever seen.
 
 use std::hash::Hasher as _;
 use std::path::Path;
@@ -25,7 +26,8 @@ impl DeclaredOrder {
     ///
     /// # Errors
     ///
-    /// One line for the person who runs the program: the file cannot be read, or one of its lines is not understood.
+    /// One line for the person who runs the program: the file cannot be read, or one of its lines
+    /// is not understood.
     pub(crate) fn read(path: &Path) -> Result<Self, String> {
         let name = path.display();
         let text = input::read(path, input::MAX_BYTES).map_err(|error| {

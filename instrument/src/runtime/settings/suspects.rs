@@ -1,8 +1,9 @@
-//! `LOCKDEP_SUSPECTS`: the classes whose locks are distinguished from the start, as if they lay on a reported cycle, and whose stacks are
-//! recorded at each acquisition.
+//! `LOCKDEP_SUSPECTS`: the classes whose locks are distinguished from the start, as if they lay on
+//! a reported cycle, and whose stacks are recorded at each acquisition.
 //!
-//! A cycle of classes is a warning until the locks themselves close it, and the locks are distinguished only from the report
-//! on. A second run that knows the suspects misses none of their orders, and so settles the level.
+//! A cycle of classes is a warning until the locks themselves close it, and the locks are
+//! distinguished only from the report on. A second run that knows the suspects misses none of their
+//! orders, and so settles the level.
 
 use std::path::Path;
 
@@ -21,7 +22,8 @@ impl Suspects {
     ///
     /// # Errors
     ///
-    /// One line for the person who runs the program: the file cannot be read, or one of its lines is not a hash.
+    /// One line for the person who runs the program: the file cannot be read, or one of its lines
+    /// is not a hash.
     pub(crate) fn read(path: &Path) -> Result<Self, String> {
         let name = path.display();
         let text = input::read(path, input::MAX_BYTES).map_err(|error| {
@@ -36,7 +38,8 @@ impl Suspects {
         Ok(Self(hashes))
     }
 
-    /// Whether the class is among them, at any of its nesting levels: its locks are the same at all of them.
+    /// Whether the class is among them, at any of its nesting levels: its locks are the same at all
+    /// of them.
     pub(crate) fn contains(&self, key: &LockClassKey) -> bool {
         let mut levels = (0..Subclass::LIMIT).filter_map(Subclass::new);
         !self.0.is_empty()

@@ -1,7 +1,9 @@
-//! Descriptors of the process: which file one leads to, and a number for ours that programs do not use.
+//! Descriptors of the process: which file one leads to, and a number for ours that programs do not
+//! use.
 //!
-//! The table of descriptors belongs to the program. It may close any of them, ours too, and its next file gets the
-//! number. So a number proves nothing: before each write the file behind it is compared with the one that was opened.
+//! The table of descriptors belongs to the program. It may close any of them, ours too, and its
+//! next file gets the number. So a number proves nothing: before each write the file behind it is
+//! compared with the one that was opened.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -48,10 +50,12 @@ impl Kind {
     }
 }
 
-/// Returns which file a descriptor leads to; `None` if it is closed. Safe in a signal handler and between fork and exec.
+/// Returns which file a descriptor leads to; `None` if it is closed. Safe in a signal handler and
+/// between fork and exec.
 pub(crate) fn of(descriptor: RawFd) -> Option<(Identity, Kind)> {
     let mut stat = MaybeUninit::uninit();
-    // SAFETY: `stat` is a place for the result, and is read only if the call says that it was written.
+    // SAFETY: `stat` is a place for the result, and is read only if the call says that it was
+    // written.
     let stat = unsafe {
         if libc::fstat(descriptor, stat.as_mut_ptr()) != 0 {
             return None;
@@ -106,11 +110,13 @@ pub(crate) fn is_inherited(descriptor: RawFd) -> bool {
 /// Ours lie below this number: the kernel's table of a process is as long as its highest number.
 const TOP: libc::rlim_t = 4096;
 
-/// Gives a descriptor that we have just opened a high number, out of the way of the program's, and closes the old one.
+/// Gives a descriptor that we have just opened a high number, out of the way of the program's, and
+/// closes the old one.
 ///
 /// # Errors
 ///
-/// The process may have no more descriptors, and this one is 0, 1 or 2, which are the program's. It is closed then.
+/// The process may have no more descriptors, and this one is 0, 1 or 2, which are the program's. It
+/// is closed then.
 pub(crate) fn move_up(descriptor: RawFd) -> io::Result<RawFd> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is a place for the result.

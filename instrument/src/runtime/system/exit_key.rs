@@ -1,8 +1,8 @@
 //! The end of a thread, seen without a thread-local destructor.
 //!
-//! Rust runs thread-local destructors first and pthread-key destructors after them, so that a lock taken in the former is still
-//! seen with a whole held stack. Where there are no pthreads, the end of a thread is not seen: its state is leaked and LD0009
-//! is not reported.
+//! Rust runs thread-local destructors first and pthread-key destructors after them, so that a lock
+//! taken in the former is still seen with a whole held stack. Where there are no pthreads, the end
+//! of a thread is not seen: its state is leaked and LD0009 is not reported.
 
 use std::ffi::c_void;
 
@@ -18,9 +18,11 @@ impl ExitKey {
     #[cfg(unix)]
     pub(crate) fn new(finish: unsafe extern "C" fn(*mut c_void)) -> Self {
         let mut key = 0;
-        // SAFETY: `key` is a valid place for the result; `finish` stays valid for the life of the process.
+        // SAFETY: `key` is a valid place for the result; `finish` stays valid for the life of the
+        // process.
         let status = unsafe { libc::pthread_key_create(&raw mut key, Some(finish)) };
-        // The keys of a process can run out. Then ends are not seen, which costs LD0009 and some memory.
+        // The keys of a process can run out. Then ends are not seen, which costs LD0009 and some
+        // memory.
         Self { key: (status == 0).then_some(key) }
     }
 
@@ -41,8 +43,8 @@ impl ExitKey {
         }
     }
 
-    /// [`arm`](Self::arm) from a signal handler. Does nothing if that would need memory: glibc has room
-    /// for the first keys in each thread.
+    /// [`arm`](Self::arm) from a signal handler. Does nothing if that would need memory: glibc has
+    /// room for the first keys in each thread.
     #[cfg(unix)]
     pub(crate) fn arm_in_handler(&self, state: *mut c_void) {
         const N_IN_PLACE: libc::pthread_key_t = 32;

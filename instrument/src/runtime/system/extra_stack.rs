@@ -1,8 +1,9 @@
 //! A stack with room for a report.
 //!
-//! Naming the frames of a stack and rendering a report need more stack than the smallest threads have.
-//! On such a thread a report is made on a stack of its own. One is reserved when the runtime starts, so
-//! that it is there when memory is tight. A report that finds it taken reserves another one.
+//! Naming the frames of a stack and rendering a report need more stack than the smallest threads
+//! have. On such a thread a report is made on a stack of its own. One is reserved when the runtime
+//! starts, so that it is there when memory is tight. A report that finds it taken reserves another
+//! one.
 
 use crate::runtime::system::stack_bounds::Bounds;
 
@@ -151,7 +152,8 @@ mod imp {
 
     /// Calls the closure behind `run`, an `Option<F>`.
     unsafe extern "C" fn trampoline<F: FnOnce()>(run: *mut c_void) {
-        // SAFETY: `elsewhere` passes a pointer to such an option, which nothing else uses meanwhile.
+        // SAFETY: `elsewhere` passes a pointer to such an option, which nothing else uses
+        // meanwhile.
         if let Some(run) = unsafe { &mut *run.cast::<Option<F>>() }.take() {
             run();
         }
@@ -160,8 +162,8 @@ mod imp {
     pub(super) fn elsewhere<F: FnOnce()>(run: F) {
         let Some(stack) = Stack::take() else { return run() };
         let mut run = Some(run);
-        // SAFETY: the stack is this thread's alone until `stack` is dropped; its top is aligned to a
-        // page. A panic ends in the `extern "C"` function, which aborts: `run` must not unwind.
+        // SAFETY: the stack is this thread's alone until `stack` is dropped; its top is aligned to
+        // a page. A panic ends in the `extern "C"` function, which aborts: `run` must not unwind.
         unsafe { call_on((&raw mut run).cast(), trampoline::<F>, stack.top()) };
     }
 }

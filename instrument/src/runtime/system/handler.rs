@@ -1,19 +1,22 @@
-//! Whether the running code is inside a signal handler that was not announced as a [context](crate::context).
+//! Whether the running code is inside a signal handler that was not announced as a
+//! [context](crate::context).
 //!
-//! A handler may have interrupted the allocator or any other code that holds a lock. Inside it nothing
-//! may be allocated and no lock may be taken, so the runtime asks before it does either.
+//! A handler may have interrupted the allocator or any other code that holds a lock. Inside it
+//! nothing may be allocated and no lock may be taken, so the runtime asks before it does either.
 //!
 //! On x86-64 Linux the kernel puts a frame on the stack before it calls a handler. The frame begins
 //! with an address that every handler returns to, and contains the mask of blocked signals that was
-//! in force before. So the stack is searched for that address. A frame of a handler that is over may
-//! still lie in memory that no function has written since. The mask distinguishes it from a live one:
-//! while a handler runs, more signals are blocked than in the mask that its frame contains.
+//! in force before. So the stack is searched for that address. A frame of a handler that is over
+//! may still lie in memory that no function has written since. The mask distinguishes it from a
+//! live one: while a handler runs, more signals are blocked than in the mask that its frame
+//! contains.
 //!
-//! Everything here is made of memory reads and direct system calls, so that it may run in a handler.
+//! Everything here is made of memory reads and direct system calls, so that it may run in a
+//! handler.
 
 use crate::runtime::system::stack_bounds::Bounds;
 
-/// Whether the running code is inside a signal handler, as far as the stack tells.
+/// Whether the running code is inside a signal handler, as far as the stack shows.
 /// `bounds` are those of the thread's stack, if they are known.
 #[cold]
 #[inline(never)]
@@ -88,8 +91,8 @@ mod imp {
     #[inline(always)]
     fn word(at: usize) -> usize {
         let word;
-        // SAFETY: the caller has made sure that the memory is there. The compiler is not told what is read, because other functions
-        // write it.
+        // SAFETY: the caller has made sure that the memory is there. The compiler is not told what
+        // is read, because other functions write it.
         unsafe {
             asm!("mov {}, qword ptr [{}]", lateout(reg) word, in(reg) at, options(readonly, nostack, preserves_flags));
         }
@@ -106,7 +109,8 @@ mod imp {
         if before & !now != 0 {
             return false;
         }
-        // A handler that blocks nothing, not even its own signal, cannot be told from one that is over.
+        // A handler that blocks nothing, not even its own signal, cannot be told from one that is
+        // over.
         before != now || has_nodefer()
     }
 
@@ -133,7 +137,8 @@ mod imp {
 
     fn action(signal: usize) -> Action {
         let mut action = Action::default();
-        // SAFETY: asks only; the answer fits into `action`, and the last argument is the size of its mask.
+        // SAFETY: asks only; the answer fits into `action`, and the last argument is the size of
+        // its mask.
         unsafe {
             call(libc::SYS_rt_sigaction, [signal, 0, (&raw mut action).expose_provenance(), WORD]);
         }
@@ -159,14 +164,16 @@ mod imp {
         result != -(libc::EFAULT as isize)
     }
 
-    /// A system call that leaves `errno` alone: it belongs to the code that the handler interrupted.
+    /// A system call that leaves `errno` alone: it belongs to the code that the handler
+    /// interrupted.
     ///
     /// # Safety
     ///
     /// As the system call.
     unsafe fn call(number: libc::c_long, arguments: [usize; 4]) -> isize {
         let result;
-        // SAFETY: the registers are those of the kernel's interface; the caller answers for the arguments.
+        // SAFETY: the registers are those of the kernel's interface; the caller answers for the
+        // arguments.
         unsafe {
             asm!(
                 "syscall",

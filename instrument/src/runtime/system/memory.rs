@@ -1,7 +1,8 @@
 //! How much memory the process may still have.
 
-/// Whether the debug information of the program can be read without running out of memory, which would
-/// end the process. Only a limit of its address space is looked at: other limits end it later.
+/// Whether the debug information of the program can be read without running out of memory, which
+/// would end the process. Only a limit of its address space is looked at: other limits end it
+/// later.
 #[cfg(target_os = "linux")]
 pub(crate) fn has_room_for_symbols() -> bool {
     /// For what is made of the debug information.
@@ -16,7 +17,8 @@ pub(crate) fn has_room_for_symbols() -> bool {
     let program = std::fs::metadata("/proc/self/exe").map_or(0, |metadata| metadata.len());
     let Ok(wanted) = usize::try_from(BASE + 2 * program) else { return false };
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-    // SAFETY: new memory, at a place that the kernel chooses, which no code uses and which is given back.
+    // SAFETY: new memory, at a place that the kernel chooses, which no code uses and which is given
+    // back.
     unsafe {
         let probe = libc::mmap(std::ptr::null_mut(), wanted, libc::PROT_NONE, flags, -1, 0);
         probe != libc::MAP_FAILED && libc::munmap(probe, wanted) == 0

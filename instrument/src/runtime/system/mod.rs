@@ -1,4 +1,5 @@
-//! What the runtime asks the operating system for. Nothing here knows of locks, threads' states or reports.
+//! What the runtime asks the operating system for. Nothing here knows of locks, threads' states or
+//! reports.
 
 #[cfg(unix)]
 pub(crate) mod descriptor;

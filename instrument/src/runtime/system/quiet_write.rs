@@ -1,8 +1,8 @@
 //! Writing to a descriptor of a process that is not ours.
 //!
-//! A write can raise a signal: SIGPIPE if nothing reads the pipe any more, SIGXFSZ if the file would grow past a limit.
-//! Either ends a program that does not expect it, so both are blocked in this thread for the time of the write, and one
-//! that it raised is taken back.
+//! A write can raise a signal: SIGPIPE if nothing reads the pipe any more, SIGXFSZ if the file
+//! would grow past a limit. Either ends a program that does not expect it, so both are blocked in
+//! this thread for the time of the write, and one that it raised is taken back.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -11,8 +11,8 @@ use std::os::fd::RawFd;
 /// How long a pipe or a terminal that takes nothing is waited for, in milliseconds.
 const PATIENCE_MS: libc::c_int = 1000;
 
-/// Writes all of `bytes`. `is_still_right` is asked immediately before each write whether the descriptor leads to the
-/// file that is meant.
+/// Writes all of `bytes`. `is_still_right` is asked immediately before each write whether the
+/// descriptor leads to the file that is meant.
 ///
 /// # Errors
 ///
@@ -37,7 +37,8 @@ fn write(descriptor: RawFd, mut bytes: &[u8], is_still_right: impl Fn() -> bool)
             let why = "the program has closed or replaced its descriptor";
             return Err(io::Error::new(io::ErrorKind::NotFound, why));
         }
-        // SAFETY: pointer and length are those of a live slice; the descriptor number needs no proof.
+        // SAFETY: pointer and length are those of a live slice; the descriptor number needs no
+        // proof.
         let n_written = unsafe { libc::write(descriptor, bytes.as_ptr().cast(), bytes.len()) };
         match usize::try_from(n_written) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -77,7 +78,8 @@ impl Quiet {
             both.iter().for_each(|signal| _ = libc::sigaddset(&raw mut ours, *signal));
             libc::pthread_sigmask(libc::SIG_BLOCK, &raw const ours, &raw mut before);
             let is_in = |set: &libc::sigset_t, signal| libc::sigismember(set, signal) == 1;
-            // One that the program has blocked may be waiting for it already, and is not ours to take.
+            // One that the program has blocked may be waiting for it already, and is not ours to
+            // take.
             if both.iter().any(|signal| is_in(&before, *signal)) {
                 libc::sigpending(&raw mut waiting);
                 for signal in both.into_iter().filter(|signal| is_in(&waiting, *signal)) {
@@ -102,7 +104,8 @@ impl Drop for Quiet {
 #[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
 fn take_back(ours: &libc::sigset_t) {
     let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: a set, no place for what is known of the signal, and a time. A signal that waits is taken; then none is left.
+    // SAFETY: a set, no place for what is known of the signal, and a time. A signal that waits is
+    // taken; then none is left.
     unsafe { while libc::sigtimedwait(ours, std::ptr::null_mut(), &raw const at_once) > 0 {} }
 }
 
@@ -111,7 +114,8 @@ fn take_back(ours: &libc::sigset_t) {
 fn take_back(ours: &libc::sigset_t) {
     for signal in [libc::SIGPIPE, libc::SIGXFSZ] {
         let (mut waiting, mut taken) = (empty(), 0);
-        // SAFETY: sets, and a place for the number. A signal that waits for this thread is taken without waiting for it.
+        // SAFETY: sets, and a place for the number. A signal that waits for this thread is taken
+        // without waiting for it.
         unsafe {
             libc::sigpending(&raw mut waiting);
             if libc::sigismember(ours, signal) == 1 && libc::sigismember(&raw const waiting, signal) == 1 {
@@ -150,7 +154,8 @@ mod tests {
         let (reader, writer) = io::pipe().expect("descriptors are left");
         drop(reader);
         let thread = std::thread::spawn(move || {
-            // SAFETY: a set, for this thread. std ignores the signal; Linux keeps it waiting all the same while it is blocked.
+            // SAFETY: a set, for this thread. std ignores the signal; Linux keeps it waiting all
+            // the same while it is blocked.
             unsafe {
                 let mut pipe = empty();
                 libc::sigaddset(&raw mut pipe, libc::SIGPIPE);

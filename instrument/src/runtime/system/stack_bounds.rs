@@ -17,8 +17,8 @@ impl Bounds {
         let mut attributes = std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
         let mut low = std::ptr::null_mut();
         let mut size = 0;
-        // SAFETY: the attributes are written by the first call if it succeeds, read by the second and
-        // destroyed once; the other two are places for results.
+        // SAFETY: the attributes are written by the first call if it succeeds, read by the second
+        // and destroyed once; the other two are places for results.
         unsafe {
             if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
                 return Self::UNKNOWN;
@@ -43,7 +43,8 @@ impl Bounds {
         self.low <= address && address < self.high
     }
 
-    /// The part that is in use: from the caller's frame on. Both zero on another stack, of a signal handler or a coroutine.
+    /// The part that is in use: from the caller's frame on. Both zero on another stack, of a signal
+    /// handler or a coroutine.
     pub(crate) fn in_use(self) -> (usize, usize) {
         let marker = 0_u8;
         let here = (&raw const marker).addr();

@@ -1,8 +1,9 @@
 //! Who may use a thread's state, and when: what the thread-local pointer says.
 //!
-//! The pointer leads to the state while no code uses it; a small number in its place says why it cannot be used just now. It is
-//! constant-initialised and has no destructor, so that reading it is one instruction, and so that it works before main, in other
-//! thread-locals' destructors and after main.
+//! The pointer leads to the state while no code uses it; a small number in its place says why it
+//! cannot be used just now. It is constant-initialised and has no destructor, so that reading it is
+//! one instruction, and so that it works before main, in other thread-locals' destructors and after
+//! main.
 
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering, compiler_fence};
@@ -11,18 +12,21 @@ use super::Task;
 use super::pointer::Pointer;
 
 thread_local! {
-    /// The state while the pointer says [`DEFERRED`] or [`DRAIN`]. INVARIANT: null, or the state of this thread.
+    /// The state while the pointer says [`DEFERRED`] or [`DRAIN`]. INVARIANT: null, or the state of
+    /// this thread.
     static PARKED: AtomicPtr<Task> = const { AtomicPtr::new(ptr::null_mut()) };
 }
 
 /// No event of this thread was seen yet, or its state has been freed.
 pub(in crate::runtime) const NOT_STARTED: usize = 0;
-/// The thread is inside the validator: events now come from an allocator, a signal handler or a callback below it.
+/// The thread is inside the validator: events now come from an allocator, a signal handler or a
+/// callback below it.
 pub(in crate::runtime) const BUSY: usize = 1;
-/// The thread is in a context where nothing may be allocated or locked: events are [deferred](super::deferred).
+/// The thread is in a context where nothing may be allocated or locked: events are
+/// [deferred](super::deferred).
 pub(in crate::runtime) const DEFERRED: usize = 2;
-/// Events were deferred, in such a context or in a signal handler that was not announced. The state is
-/// in [`PARKED`], and the deferred events must be looked at first.
+/// Events were deferred, in such a context or in a signal handler that was not announced. The state
+/// is in [`PARKED`], and the deferred events must be looked at first.
 pub(in crate::runtime) const DRAIN: usize = 3;
 /// The same for a thread that has no state yet.
 pub(in crate::runtime) const UNBORN: usize = 4;
@@ -32,11 +36,12 @@ pub(in crate::runtime) const DEFERRED_ALONE: usize = 5;
 
 pub(in crate::runtime) const LAST_SENTINEL: usize = DEFERRED_ALONE;
 
-/// Keeps the compiler from moving what is done to the state across the pointer that says who has it.
+/// Keeps the compiler from moving what is done to the state across the pointer that says who has
+/// it.
 #[inline(always)]
 pub(in crate::runtime) fn fence() {
-    // ORDERING: SeqCst, for the compiler only: a signal handler of this thread sees the state as the pointer says it is. The processor
-    // shows a thread its own stores in order.
+    // ORDERING: SeqCst, for the compiler only: a signal handler of this thread sees the state as
+    // the pointer says it is. The processor shows a thread its own stores in order.
     compiler_fence(Ordering::SeqCst);
 }
 
@@ -52,9 +57,11 @@ pub(in crate::runtime) fn parked() -> *mut Task {
     PARKED.with(|parked| parked.load(Ordering::Relaxed))
 }
 
-/// Runs `run` on the thread's state, and gives back what it says; false if the state cannot be had just now.
+/// Runs `run` on the thread's state, and gives back what it says; false if the state cannot be had
+/// just now.
 ///
-/// `run` must not unwind: the state would count as taken forever. On the fast path it calls nothing, so that this costs no frame.
+/// `run` must not unwind: the state would count as taken forever. On the fast path it calls
+/// nothing, so that this costs no frame.
 #[inline(always)]
 pub(crate) fn quickly(run: impl FnOnce(&mut Task) -> bool) -> bool {
     let Some(pointer) = Pointer::near() else { return false };
@@ -64,8 +71,8 @@ pub(crate) fn quickly(run: impl FnOnce(&mut Task) -> bool) -> bool {
     }
     pointer.mark::<BUSY>();
     fence();
-    // SAFETY: the pointer gave the state out to us alone (it holds BUSY until we put it back), and the state lives until the
-    // thread ends.
+    // SAFETY: the pointer gave the state out to us alone (it holds BUSY until we put it back), and
+    // the state lives until the thread ends.
     let is_done = run(unsafe { &mut *task });
     fence();
     pointer.store(task);
@@ -77,8 +84,9 @@ pub(crate) fn quickly(run: impl FnOnce(&mut Task) -> bool) -> bool {
 pub(crate) fn peek(look: impl FnOnce(&Task) -> bool) -> bool {
     let Some(pointer) = Pointer::near() else { return false };
     let task = pointer.load();
-    // SAFETY: a state that the pointer leads to is borrowed by no other code; a signal handler that takes it meanwhile leaves it as it
-    // found it, but for what `look` does not read (its caller decides nothing that a handler could change).
+    // SAFETY: a state that the pointer leads to is borrowed by no other code; a signal handler that
+    // takes it meanwhile leaves it as it found it, but for what `look` does not read (its caller
+    // decides nothing that a handler could change).
     task.addr() > LAST_SENTINEL && look(unsafe { &*task })
 }
 
@@ -91,8 +99,9 @@ pub(crate) fn deferred_state() -> Option<Option<&'static mut Task>> {
         _ => return None,
     }
     let parked = parked();
-    // SAFETY: a parked state is used only by the code in the deferred context, which is one thread, one event at a time:
-    // a nested context parks nothing (it finds DEFERRED), and only counts and defers.
+    // SAFETY: a parked state is used only by the code in the deferred context, which is one thread,
+    // one event at a time: a nested context parks nothing (it finds DEFERRED), and only counts and
+    // defers.
     Some(unsafe { parked.as_mut() })
 }
 
@@ -122,7 +131,8 @@ pub(crate) fn is_busy() -> bool {
     Pointer::of_this_thread().load().addr() == BUSY
 }
 
-/// Forgets the running thread's state without looking at it: in the child of a fork, where it belongs to the parent.
+/// Forgets the running thread's state without looking at it: in the child of a fork, where it
+/// belongs to the parent.
 pub(crate) fn abandon() {
     Pointer::of_this_thread().mark::<NOT_STARTED>();
 }

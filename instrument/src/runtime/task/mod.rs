@@ -62,9 +62,9 @@ impl Task {
 
     /// The message of a panic that is due.
     pub(crate) fn take_panic(&mut self) -> Option<String> {
-        let errand = self.extra.as_mut()?;
-        let message = errand.panic_due.take();
-        if errand.stat.is_none() {
+        let extra = self.extra.as_mut()?;
+        let message = extra.panic_due.take();
+        if extra.stat.is_none() {
             self.extra = None;
         }
         message

@@ -1,8 +1,9 @@
 //! What the threads of the process are called, and when a thread may be asked for its name.
 //!
-//! `std::thread::current` aborts the process where std is just making or has dropped what it keeps for
-//! the thread. That can only be in the allocator, or after thread-local destructors. So an allocator
-//! that takes watched locks is found out by a trial, and a thread is not asked after its end.
+//! `std::thread::current` aborts the process where std is just making or has dropped what it keeps
+//! for the thread. That can only be in the allocator, or after thread-local destructors. So an
+//! allocator that takes watched locks is found out by a trial, and a thread is not asked after its
+//! end.
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -15,7 +16,8 @@ use rustc_hash::FxHashMap;
 /// Whether the program's allocator was seen to take a watched lock.
 static ALLOCATOR_LOCKS: AtomicBool = AtomicBool::new(false);
 
-/// How many states of one thread are freed by its end; C libraries call destructors at least four times.
+/// How many states of one thread are freed by its end; C libraries call destructors at least four
+/// times.
 const N_LIVES: u8 = 3;
 
 thread_local! {

@@ -2,20 +2,20 @@
 //!
 //! To the compiler, `thread_local!` in a library is a call: what it compiles to must also work in a
 //! shared object that is loaded late, so every register that a call changes is saved around it,
-//! although in a program the linker makes two moves of it. This is the greater part of what a pair of
-//! events costs besides its real work. On x86-64 Linux with glibc the pointer is therefore declared in
-//! assembly and reached by the ABI's *TLS descriptor*, of which the fast path takes the first half.
-//! In a program the linker puts the pointer's offset there, which is negative. In a shared object it
-//! puts the address of a descriptor there, which is positive: such an object takes the slow way,
-//! where the descriptor is called. It can be loaded at any time, in any number: nothing of it has to
-//! lie in the thread-local memory that glibc reserves when the program starts.
+//! although in a program the linker makes two moves of it. This is the greater part of what a pair
+//! of events costs besides its real work. On x86-64 Linux with glibc the pointer is therefore
+//! declared in assembly and reached by the ABI's *TLS descriptor*, of which the fast path takes the
+//! first half. In a program the linker puts the pointer's offset there, which is negative. In a
+//! shared object it puts the address of a descriptor there, which is positive: such an object takes
+//! the slow way, where the descriptor is called. It can be loaded at any time, in any number:
+//! nothing of it has to lie in the thread-local memory that glibc reserves when the program starts.
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu", not(miri)))]
 mod imp {
     use std::arch::{asm, global_asm};
 
-    // Two builds of this crate in one program have a pointer each: hence the name. Hidden: no code outside the program or shared
-    // object that the crate is linked into means this one.
+    // Two builds of this crate in one program have a pointer each: hence the name. Hidden: no code
+    // outside the program or shared object that the crate is linked into means this one.
     macro_rules! symbol {
         () => {
             concat!("lockdep_task_", env!("TASK_WORD_OF_BUILD"))
@@ -66,9 +66,9 @@ mod imp {
         #[inline(never)]
         fn far() -> Self {
             let offset;
-            // SAFETY: the sequence that the ABI prescribes; it changes `rax` and the flags. The vector
-            // registers are named because glibc before 2.40 may change them when a thread comes here
-            // for the first time.
+            // SAFETY: the sequence that the ABI prescribes; it changes `rax` and the flags. The
+            // vector registers are named because glibc before 2.40 may change them when a thread
+            // comes here for the first time.
             unsafe {
                 asm!(
                     concat!("lea rax, [rip + ", symbol!(), "@TLSDESC]"),
@@ -86,7 +86,8 @@ mod imp {
         #[inline(always)]
         pub(in crate::runtime) fn load(self) -> *mut crate::runtime::task::Task {
             let task;
-            // SAFETY: the pointer is eight bytes of this thread's own memory, and zero from the start.
+            // SAFETY: the pointer is eight bytes of this thread's own memory, and zero from the
+            // start.
             unsafe {
                 asm!(
                     "mov {task}, qword ptr fs:[{offset}]",
@@ -133,7 +134,8 @@ mod imp {
     use std::sync::atomic::{AtomicPtr, Ordering};
 
     thread_local! {
-        // Atomic because a signal handler may read it between any two instructions of its own thread; never shared.
+        // Atomic because a signal handler may read it between any two instructions of its own
+        // thread; never shared.
         static TASK: AtomicPtr<crate::runtime::task::Task> = const { AtomicPtr::new(ptr::null_mut()) };
     }
 
@@ -157,8 +159,9 @@ mod imp {
 
         #[inline(always)]
         fn atomic(self) -> &'static AtomicPtr<crate::runtime::task::Task> {
-            // SAFETY: a constant-initialised thread-local without a destructor is there for as long as the thread that asks, and
-            // the pointer never leaves it (it makes this type `!Send`).
+            // SAFETY: a constant-initialised thread-local without a destructor is there for as long
+            // as the thread that asks, and the pointer never leaves it (it makes this type
+            // `!Send`).
             unsafe { &*self.0 }
         }
 

@@ -1,4 +1,5 @@
-//! Where reports go: the standard error stream or a file, as text or JSON lines, and a callback of the program.
+//! Where reports go: the standard error stream or a file, as text or JSON lines, and a callback of
+//! the program.
 
 #[cfg_attr(not(unix), path = "own_file_std.rs")]
 mod own_file;

@@ -22,11 +22,12 @@ pub(crate) enum Creation {
 #[derive(Debug)]
 pub(crate) struct OwnFile {
     path: PathBuf,
-    /// INVARIANT: ours only if the file behind it is still this one; never written or closed without a look.
+    /// INVARIANT: ours only if the file behind it is still this one; never written or closed
+    /// without a look.
     descriptor: Option<RawFd>,
     identity: Identity,
-    /// Whether the descriptor stays open between two writes. It does not if the program has the same file as 0, 1 or 2: the other
-    /// end of a pipe may wait until that is closed.
+    /// Whether the descriptor stays open between two writes. It does not if the program has the
+    /// same file as 0, 1 or 2: the other end of a pipe may wait until that is closed.
     stays_open: bool,
 }
 
@@ -35,7 +36,8 @@ impl OwnFile {
     ///
     /// # Errors
     ///
-    /// It cannot be opened, or it is neither a regular file nor a character device nor a pipe that a process reads.
+    /// It cannot be opened, or it is neither a regular file nor a character device nor a pipe that
+    /// a process reads.
     pub(crate) fn open(path: PathBuf, creation: Creation) -> io::Result<Self> {
         let flags = match creation {
             Creation::New => libc::O_CREAT | libc::O_EXCL,
@@ -54,7 +56,8 @@ impl OwnFile {
         Ok(file)
     }
 
-    /// Appends `bytes`. If the program has closed the descriptor, or has given its number to another file, the file is opened again.
+    /// Appends `bytes`. If the program has closed the descriptor, or has given its number to
+    /// another file, the file is opened again.
     ///
     /// # Errors
     ///
@@ -105,7 +108,8 @@ fn is_lost(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::EBADF)
 }
 
-/// Opens a file for appending, without waiting for another process and without making a terminal ours.
+/// Opens a file for appending, without waiting for another process and without making a terminal
+/// ours.
 fn open(path: &Path, flags: libc::c_int) -> io::Result<(RawFd, Identity)> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     let refuse = |kind: Kind| io::Error::new(io::ErrorKind::InvalidInput, format!("it is {}", kind.as_str()));

@@ -1,19 +1,19 @@
 //! The standard error stream, as long as it is one.
 //!
-//! Descriptor 2 belongs to the program. One that has closed it may have opened a file or a socket of its own under that
-//! number, and our text would land in it. So it is written only if it is
+//! Descriptor 2 belongs to the program. One that has closed it may have opened a file or a socket
+//! of its own under that number, and our text would land in it. So it is written only if it is
 //!
 //! * the file that it was when the process started,
 //! * the null device, or a terminal, that executed programs inherit,
 //! * a regular file or a pipe, that executed programs inherit and that descriptor 1 is too: both were redirected.
 //!
-//! Anything else may be the program's. No copy of the first one is kept: a process at the other end of a pipe may wait
-//! for the program to close it.
+//! Anything else may be the program's. No copy of the first one is kept: a process at the other end
+//! of a pipe may wait for the program to close it.
 
 use std::io;
 
-/// Writes to the standard error stream without the lock of `std::io::stderr`: a thread that holds that lock may be
-/// waiting for one that the reporting thread holds.
+/// Writes to the standard error stream without the lock of `std::io::stderr`: a thread that holds
+/// that lock may be waiting for one that the reporting thread holds.
 #[cfg(unix)]
 pub(crate) fn write_stderr(bytes: &[u8]) -> io::Result<()> {
     crate::runtime::system::quiet_write::write_all(libc::STDERR_FILENO, bytes, is_stderr)

@@ -9,7 +9,8 @@ use super::own_file::{Creation, OwnFile};
 use super::stderr::write_stderr;
 use crate::runtime::settings::config::Output;
 
-/// Says one line to the person who runs the program, on the standard error stream. What the line quotes is made printable.
+/// Says one line to the person who runs the program, on the standard error stream. What the line
+/// quotes is made printable.
 pub(crate) fn notice(line: &str) {
     // Nothing is left to say it on if even this fails.
     let _ = write_stderr(format!("lockdep: {}\n", printable(line)).as_bytes());
@@ -94,7 +95,8 @@ impl State {
         }
     }
 
-    /// The open file of this process. The child of a fork opens its own where the path carries the process id.
+    /// The open file of this process. The child of a fork opens its own where the path carries the
+    /// process id.
     fn file(&mut self, pattern: &Path) -> Option<&mut OwnFile> {
         let pid = std::process::id();
         let is_stale = match self {

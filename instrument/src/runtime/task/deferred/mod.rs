@@ -1,9 +1,10 @@
-//! The memory for deferred events: those that cannot be looked at where they happen. Inside a signal handler and inside the
-//! program's own allocator nothing may be allocated and no lock of ours taken, so they are kept in memory that is there already
-//! and looked at later, by `event/deferred.rs`.
+//! The memory for deferred events: those that cannot be looked at where they happen. Inside a
+//! signal handler and inside the program's own allocator nothing may be allocated and no lock of
+//! ours taken, so they are kept in memory that is there already and looked at later, by
+//! `event/deferred.rs`.
 //!
-//! *Later* is: for an allocator, when it is left; for a signal handler, at the thread's next event outside it, since the handler
-//! may have interrupted the allocator.
+//! *Later* is: for an allocator, when it is left; for a signal handler, at the thread's next event
+//! outside it, since the handler may have interrupted the allocator.
 //!
 //! A thread that has a state has a ring of its own. One that has none yet takes a ring from a small
 //! pool, which is part of the program's image.
@@ -28,17 +29,20 @@ struct Spare {
     ring: UnsafeCell<Ring>,
 }
 
-// SAFETY: the ring is used by the thread that set `is_taken`, and by no other until that thread has cleared it.
+// SAFETY: the ring is used by the thread that set `is_taken`, and by no other until that thread has
+// cleared it.
 unsafe impl Sync for Spare {}
 
 static SPARE: [Spare; N_SPARE] =
     [const { Spare { is_taken: AtomicBool::new(false), ring: UnsafeCell::new(Ring::new()) } }; N_SPARE];
 
-/// What stands for the ring while it is being used: a signal handler that arrives then finds no ring.
+/// What stands for the ring while it is being used: a signal handler that arrives then finds no
+/// ring.
 const IN_USE: *mut Ring = ptr::without_provenance_mut(1);
 
 thread_local! {
-    /// The thread's ring. Null if it has none, [`IN_USE`] while the code that a handler may interrupt has it.
+    /// The thread's ring. Null if it has none, [`IN_USE`] while the code that a handler may
+    /// interrupt has it.
     static RING: AtomicPtr<Ring> = const { AtomicPtr::new(ptr::null_mut()) };
     /// Whether something lies in it.
     static PENDING: Cell<bool> = const { Cell::new(false) };
@@ -52,7 +56,8 @@ pub(crate) fn is_pending() -> bool {
 
 /// Gives the running thread a ring of its own. What lies in a spare one moves there.
 pub(crate) fn install() {
-    // ORDERING: Relaxed: only this thread and its signal handlers touch the pointer, in all of this file.
+    // ORDERING: Relaxed: only this thread and its signal handlers touch the pointer, in all of this
+    // file.
     let found = RING.with(|own| own.swap(IN_USE, Ordering::Relaxed));
     compiler_fence(Ordering::SeqCst);
     let ring = match NonNull::new(found) {
@@ -96,14 +101,16 @@ fn spare(ring: NonNull<Ring>) -> Option<&'static Spare> {
 fn give_back(spare: &Spare) {
     // SAFETY: the running thread took it, and has it in no other place.
     unsafe { (*spare.ring.get()).clear() };
-    // ORDERING: Release pairs with the Acquire of the next thread that takes the ring: it finds it empty.
+    // ORDERING: Release pairs with the Acquire of the next thread that takes the ring: it finds it
+    // empty.
     spare.is_taken.store(false, Ordering::Release);
 }
 
 /// Takes a spare ring. Neither allocates nor waits.
 fn take_spare() -> Option<*mut Ring> {
     let is_mine = |spare: &&Spare| {
-        // ORDERING: Acquire pairs with the Release in `give_back`; Relaxed if another thread has it.
+        // ORDERING: Acquire pairs with the Release in `give_back`; Relaxed if another thread has
+        // it.
         spare.is_taken.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
     };
     SPARE.iter().find(is_mine).map(|spare| spare.ring.get())
@@ -125,7 +132,8 @@ fn with_ring<R>(use_it: impl FnOnce(&mut Ring) -> R) -> Option<R> {
     }
     let ring = if found.is_null() { take_spare() } else { Some(found) };
     let result = ring.map(|ring| {
-        // SAFETY: it was in the pointer, or just taken, and is in no other place while the pointer says IN_USE.
+        // SAFETY: it was in the pointer, or just taken, and is in no other place while the pointer
+        // says IN_USE.
         let ring = unsafe { &mut *ring };
         let result = use_it(ring);
         PENDING.set(!ring.is_empty());

@@ -1,5 +1,5 @@
-//! The ring of one thread. When it is full, events are lost in whole pairs: an
-//! acquisition that is kept has room for its release, and the release of one that was lost is lost too.
+//! The ring of one thread. When it is full, events are lost in whole pairs: an acquisition that is
+//! kept has room for its release, and the release of one that was lost is lost too.
 
 use std::mem::MaybeUninit;
 
@@ -57,7 +57,8 @@ pub(super) struct Ring {
     /// INVARIANT: the first `len` are written.
     events: [MaybeUninit<DeferredEvent>; CAPACITY],
     len: usize,
-    /// Places that are kept free for the ends of what is in the ring. INVARIANT: `len + n_open <= CAPACITY`.
+    /// Places that are kept free for the ends of what is in the ring. INVARIANT: `len + n_open <=
+    /// CAPACITY`.
     n_open: usize,
     /// Contexts that were entered without room.
     n_skipped: usize,
