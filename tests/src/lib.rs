@@ -5,8 +5,8 @@
 pub mod chance;
 pub mod child;
 pub mod command_line;
-pub mod faults;
 pub mod fuzz;
+pub mod mutants;
 pub mod oracle;
 pub mod reports;
 pub mod scenario_case;

@@ -14,8 +14,8 @@ pub mod base;
 pub mod check;
 pub mod config;
 pub mod engine;
-pub mod fault;
 pub mod graph;
+pub mod mutant;
 pub mod state;
 
 pub use base::event::{Acquire, AcquireFlags, OwnStack};

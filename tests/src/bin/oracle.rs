@@ -3,7 +3,7 @@
 //! `cargo run --release -p lockdep-tests --bin oracle -- --histories 100000`
 //!
 //! `--kernel-holes` runs the histories four times more, with the two holes of the kernel's search switched back on, one by one
-//! and together: it builds itself once more with `--cfg engine_faults` for that. `--seed N` starts elsewhere, `--threads N` uses
+//! and together: it builds itself once more with `--cfg engine_mutants` for that. `--seed N` starts elsewhere, `--threads N` uses
 //! more or fewer than two threads, `--show` prints the history of each difference, up to the event.
 
 use std::process::{Command, ExitCode};
@@ -11,20 +11,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use lockdep_tests::faults;
+use lockdep_tests::mutants;
 use lockdep_tests::oracle::compare::{self, Difference};
 use lockdep_tests::oracle::history::{self, Seed, Shape};
-use lockdep_validator::fault::Fault;
+use lockdep_validator::mutant::Mutant;
 
 /// Classes, percent of readers, depth; the first four are those of the table of the kernel's holes.
 const SHAPES: [(usize, u64, usize); 6] =
     [(8, 85, 2), (8, 50, 3), (10, 50, 4), (10, 75, 4), (9, 65, 4), (8, 85, 4)];
 
 /// Which rules are broken, and what the column is called.
-const HOLES: [(&str, &[Fault]); 4] = [
-    ("as the kernel is", &[Fault::SearchShadows, Fault::WalkStopsAtRecursiveReader]),
-    ("only (a) cured", &[Fault::WalkStopsAtRecursiveReader]),
-    ("only (b) cured", &[Fault::SearchShadows]),
+const HOLES: [(&str, &[Mutant]); 4] = [
+    ("as the kernel is", &[Mutant::SearchShadows, Mutant::WalkStopsAtRecursiveReader]),
+    ("only (a) cured", &[Mutant::WalkStopsAtRecursiveReader]),
+    ("only (b) cured", &[Mutant::SearchShadows]),
     ("both cured", &[]),
 ];
 
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
         Ok(run) => run,
         Err(message) => return refuse(&message),
     };
-    if run.kernel_holes && faults::switch_on(&[]).is_err() {
+    if run.kernel_holes && mutants::switch_on(&[]).is_err() {
         return build_with_faults(&arguments);
     }
     if run.kernel_holes {
@@ -119,11 +119,11 @@ fn build_with_faults(arguments: &[String]) -> ExitCode {
     let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["run", "--release", "--quiet", "--package", "lockdep-tests", "--bin", "oracle"])
         .arg("--target-dir")
-        .arg(faults::target_directory())
+        .arg(mutants::target_directory())
         .arg("--")
         .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .env("RUSTFLAGS", "--cfg engine_faults")
+        .env("RUSTFLAGS", "--cfg engine_mutants")
         .status();
     match status {
         Ok(status) if status.success() => ExitCode::SUCCESS,
@@ -144,7 +144,7 @@ fn kernel_holes(run: &Run) -> Result<(), String> {
     for &(n_classes, percent_readers, max_depth) in shapes {
         let mut columns = [Counts::default(); HOLES.len()];
         for ((_, broken), column) in HOLES.iter().zip(&mut columns) {
-            faults::switch_on(broken)?;
+            mutants::switch_on(broken)?;
             let shape = Shape { n_classes, percent_readers, max_depth, n_events: 0, contexts: false };
             *column = histories(&run, shape, per_shape);
         }

@@ -120,7 +120,7 @@ fn arrows_between_packages_point_down() {
 
 /// The rooms of a package, lowest floor first. A room uses rooms of lower floors only.
 const ROOMS: &[(&str, &[&[&str]])] = &[
-    ("validator/src/", &[&["config", "fault"], &["base"], &["state"], &["graph"], &["check"], &["engine"]]),
+    ("validator/src/", &[&["config", "mutant"], &["base"], &["state"], &["graph"], &["check"], &["engine"]]),
     (
         "validator/report/src/",
         &[

@@ -6,8 +6,8 @@ use super::unpublished::{Standing, UnpublishedOrder};
 use super::view::{View, Wanted};
 use crate::base::mode::{Mode, Wait};
 use crate::config::Config;
-use crate::fault::{self, Fault};
 use crate::graph::{Added, Gate, Gates, Kind, PathStep, Witness};
+use crate::mutant::{self, Mutant};
 use crate::state::held::HeldLock;
 use crate::state::registry::fact;
 
@@ -53,7 +53,7 @@ pub(crate) fn holders(view: &View<'_>, skip: Option<usize>) -> Vec<Holder> {
     let mut found = Vec::new();
     let mut classes = Vec::new();
     let mut is_connected = false;
-    let start = if fault::is(Fault::ContextNotSplit) { 0 } else { task.context_start() };
+    let start = if mutant::is(Mutant::ContextNotSplit) { 0 } else { task.context_start() };
     for index in (start..task.held.len()).rev() {
         let held = &task.held[index];
         if Some(index) == skip || !view.is_checked(held) {
@@ -67,10 +67,10 @@ pub(crate) fn holders(view: &View<'_>, skip: Option<usize>) -> Vec<Holder> {
         classes.push(class);
         let is_nested = held.is_rare && task.rare_of(index).is_some_and(|rare| rare.nest.is_some());
         let hides_upgraded =
-            upgraded.is_some_and(|upgraded| upgraded < index) && !fault::is(Fault::UpgradeHidden);
+            upgraded.is_some_and(|upgraded| upgraded < index) && !mutant::is(Mutant::UpgradeHidden);
         is_connected |= !is_nested && !hides_upgraded && connects(view.config, held);
         let ends =
-            !view.config.evidence || fault::is(Fault::WalkStopsAtWriter) || classes.len() >= MAX_CONNECTED;
+            !view.config.evidence || mutant::is(Mutant::WalkStopsAtWriter) || classes.len() >= MAX_CONNECTED;
         if is_connected && ends {
             break;
         }
@@ -81,12 +81,12 @@ pub(crate) fn holders(view: &View<'_>, skip: Option<usize>) -> Vec<Holder> {
 /// Whether the older holders are connected through this one.
 fn connects(config: &Config, held: &HeldLock) -> bool {
     if held.wait != Wait::Blocking {
-        return fault::is(Fault::WalkStopsAtTry);
+        return mutant::is(Mutant::WalkStopsAtTry);
     }
     match View::mode(held.mode) {
         Mode::Exclusive => true,
         Mode::Shared => !config.evidence,
-        Mode::SharedRecursive => fault::is(Fault::WalkStopsAtRecursiveReader),
+        Mode::SharedRecursive => mutant::is(Mutant::WalkStopsAtRecursiveReader),
     }
 }
 
@@ -95,7 +95,7 @@ pub(crate) fn can_wait(config: &Config, wait: Wait) -> bool {
     match wait {
         Wait::Blocking => true,
         Wait::Timed => config.evidence,
-        Wait::Try => fault::is(Fault::TryBlocks),
+        Wait::Try => mutant::is(Mutant::TryBlocks),
     }
 }
 
@@ -140,7 +140,7 @@ pub(crate) fn record(
     let is_news = || {
         let edge = knowledge.graph.edge(step.from, step.to);
         let is_unpublished = edge.is_some_and(|edge| edge.kinds().contains(kind));
-        is_unpublished && !knowledge.graph.is_published(&step) && !fault::is(Fault::PublishingIgnored)
+        is_unpublished && !knowledge.graph.is_published(&step) && !mutant::is(Mutant::PublishingIgnored)
     };
     if !is_new_chain && (standing == Standing::Unpublished || !is_news()) {
         return None;
@@ -191,7 +191,7 @@ fn add(view: &View<'_>, knowledge: &mut Knowledge, seen: &Sighted<'_>) -> Record
         sighting.witness_gates = Gates::new(gates);
     }
     let closes = matches!(added, Added::New { closes: true });
-    let skipped = fault::is(Fault::NewKindNotSearched) && !is_first;
+    let skipped = mutant::is(Mutant::NewKindNotSearched) && !is_first;
     Recorded {
         is_new: !is_known,
         is_published_now: is_known,
@@ -207,7 +207,7 @@ pub(crate) fn find_cycle(
     knowledge: &mut Knowledge,
     recorded: &Recorded,
 ) -> Option<FoundCycle> {
-    if !recorded.search || fault::is(Fault::NoCircular) {
+    if !recorded.search || mutant::is(Mutant::NoCircular) {
         return None;
     }
     judge::strongest_cycle(view, knowledge, recorded.step)

@@ -12,8 +12,8 @@ use crate::base::id::LockId;
 use crate::base::mix::extend;
 use crate::base::mode::{Mode, Wait};
 use crate::config::SameClassPolicy;
-use crate::fault::{self, Fault};
 use crate::graph::{Added, Gate, Kind, PathStep, Witness};
+use crate::mutant::{self, Mutant};
 use crate::state::registry::fact;
 use crate::state::task::TaskContext;
 
@@ -34,7 +34,7 @@ fn at(lock: LockId, address: usize) -> u64 {
 
 /// Whether the class's locks are distinguished because it lies on a reported cycle.
 pub(crate) fn is_suspect(view: &View<'_>, lock: LockId) -> bool {
-    !fault::is(Fault::NoInstances) && view.has(lock.class(), fact::SUSPECT)
+    !mutant::is(Mutant::NoInstances) && view.has(lock.class(), fact::SUSPECT)
 }
 
 /// The holders whose order with the wanted lock is remembered lock by lock. Order functions may be called: no lock of the
@@ -43,7 +43,7 @@ pub(crate) fn pairs(view: &View<'_>, wanted: &Wanted) -> Vec<usize> {
     let task = view.task;
     let lock = wanted.acquisition.lock;
     let same_class = view.config.same_class == SameClassPolicy::Instance
-        && !fault::is(Fault::NoSameClass)
+        && !mutant::is(Mutant::NoSameClass)
         && !recursion::is_serialised(view, wanted);
     let suspect = is_suspect(view, lock);
     let mut pairs = Vec::new();

@@ -9,8 +9,8 @@ use super::unpublished::{Standing, Unpublished};
 use super::violation::{Level, Violation};
 use crate::base::acquisition::Acquisition;
 use crate::base::id::{ClassId, LockId};
-use crate::fault::{self, Fault};
 use crate::graph::{Gate, Gates, Graph, Instances, Witness};
+use crate::mutant::{self, Mutant};
 use crate::state::context::ContextSet;
 use crate::state::held::Order;
 
@@ -93,7 +93,7 @@ impl Knowledge {
 
     /// Whether a violation is to be reported: the first time, and again when its level has risen.
     pub(crate) fn admit(&mut self, signature: u64, level: Level) -> bool {
-        if fault::is(Fault::NoReportOnce) {
+        if mutant::is(Mutant::NoReportOnce) {
             return true;
         }
         if let Some(known) = self.reported.get_mut(&signature) {
@@ -170,14 +170,14 @@ impl Knowledge {
                 false
             }
             Entry::Occupied(known) if known.get().all().is_empty() => false,
-            Entry::Occupied(_) if fault::is(Fault::FirstWriterOnly) => false,
+            Entry::Occupied(_) if mutant::is(Mutant::FirstWriterOnly) => false,
             Entry::Occupied(mut known) => known.get_mut().narrow(&gates_fn()),
         }
     }
 
     /// What every writer of the class held.
     pub(crate) fn writer_gates(&self, class: ClassId) -> &[Gate] {
-        let known = self.writer_gates.get(&class).filter(|_| !fault::is(Fault::NoWriterGates));
+        let known = self.writer_gates.get(&class).filter(|_| !mutant::is(Mutant::NoWriterGates));
         known.map_or(&[], Gates::all)
     }
 

@@ -8,7 +8,7 @@ use crate::base::acquisition::Acquisition;
 use crate::base::event::AcquireFlags;
 use crate::base::mode::{Mode, Wait};
 use crate::config::SameClassPolicy;
-use crate::fault::{self, Fault};
+use crate::mutant::{self, Mutant};
 use crate::state::class_order::{ClassOrder, OrderedLock};
 
 /// What is wrong with taking a lock again that the task holds.
@@ -101,12 +101,12 @@ pub(crate) enum Nesting {
 /// The kernel's `check_deadlock`, oldest entry first. The nest lock must have been taken *before* the lock of the same
 /// class. `skip` is passed over: the lock itself, on an upgrade.
 pub(crate) fn same_class_kernel(view: &View<'_>, wanted: &Wanted, skip: Option<usize>) -> Nesting {
-    if fault::is(Fault::NoSameClass) {
+    if mutant::is(Mutant::NoSameClass) {
         return Nesting::Fine;
     }
     let mut nest_passed = false;
     for (index, held) in view.task.held.iter().enumerate() {
-        nest_passed |= wanted.nest == Some(held.lock) && !fault::is(Fault::NestIgnored);
+        nest_passed |= wanted.nest == Some(held.lock) && !mutant::is(Mutant::NestIgnored);
         if Some(index) == skip || view.class_of(held) != wanted.acquisition.class {
             continue;
         }
@@ -123,7 +123,7 @@ pub(crate) fn same_class_kernel(view: &View<'_>, wanted: &Wanted, skip: Option<u
 
 /// Whether a nest lock that was taken before a held lock of the same class serialises the acquisition.
 pub(crate) fn is_serialised(view: &View<'_>, wanted: &Wanted) -> bool {
-    let Some(nest) = wanted.nest.filter(|_| !fault::is(Fault::NestIgnored)) else { return false };
+    let Some(nest) = wanted.nest.filter(|_| !mutant::is(Mutant::NestIgnored)) else { return false };
     let Some(nest_at) = view.task.held.iter().position(|held| held.lock == nest) else { return false };
     let base = wanted.acquisition.lock.class();
     view.task.held[nest_at..].iter().any(|held| held.base_class() == base)
@@ -132,7 +132,7 @@ pub(crate) fn is_serialised(view: &View<'_>, wanted: &Wanted) -> bool {
 /// What the class's own order says of the held lock and the wanted one of the same class; `None` if it has none, or cannot tell.
 fn compared(view: &View<'_>, index: usize, wanted: &Wanted) -> Option<(ClassOrder, Ordering)> {
     let (held, wanted) = (&view.task.held[index], &wanted.acquisition);
-    if held.lock == wanted.lock || fault::is(Fault::OrderFunctionIgnored) {
+    if held.lock == wanted.lock || mutant::is(Mutant::OrderFunctionIgnored) {
         return None;
     }
     let order = *view.record(wanted.lock.class())?.order.get()?;

@@ -10,8 +10,8 @@ use rustc_hash::FxHashMap;
 
 use super::view::Wanted;
 use crate::base::id::{LockId, TaskId};
-use crate::fault::{self, Fault};
 use crate::graph::{Gate, Gates, Kind, Witness};
+use crate::mutant::{self, Mutant};
 use crate::state::held::HeldLock;
 use crate::state::task::TaskContext;
 
@@ -93,13 +93,13 @@ impl Unpublished {
             && task.held.iter().any(|held| self.is_known_to_others(held, wanted));
         let task = task.id;
         let Some(object) = self.objects.get_mut(&lock) else {
-            if !starts || fault::is(Fault::UnpublishedCounts) {
+            if !starts || mutant::is(Mutant::UnpublishedCounts) {
                 return Touched::with(Standing::Published);
             }
             self.start(lock, Object { task, address, orders: Vec::new() });
             return Touched { is_new: true, ..Touched::with(Standing::Unpublished) };
         };
-        if object.address != address && !fault::is(Fault::MoveIgnored) {
+        if object.address != address && !mutant::is(Mutant::MoveIgnored) {
             // Each reference that exists now was made after the move.
             object.orders.clear();
             if is_on_own_stack {
@@ -113,7 +113,7 @@ impl Unpublished {
             return Touched::with(Standing::Unpublished);
         }
         let taken_back = self.objects.remove(&lock).map(|object| object.orders).unwrap_or_default();
-        let is_kept = !fault::is(Fault::TakenBackIgnored);
+        let is_kept = !mutant::is(Mutant::TakenBackIgnored);
         let taken_back = if is_kept { taken_back } else { Vec::new() };
         Touched { taken_back, ..Touched::with(Standing::Published) }
     }

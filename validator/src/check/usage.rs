@@ -14,8 +14,8 @@ use crate::base::acquisition::Acquisition;
 use crate::base::id::ClassId;
 use crate::base::mode::Mode;
 use crate::base::site::Site;
-use crate::fault::{self, Fault};
 use crate::graph::{Held, Kind, PathStep, QueuedWriter, SearchFilter, Wanted as WantedAs};
+use crate::mutant::{self, Mutant};
 use crate::state::class::LockType;
 use crate::state::context::{ContextId, ContextSet, Contexts};
 
@@ -50,7 +50,7 @@ impl Marks {
     }
 
     fn has(self, context: ContextId, usage: Usage, mode: Mode) -> bool {
-        let ignored = mode.is_shared() && fault::is(Fault::ReadUsageIgnored);
+        let ignored = mode.is_shared() && mutant::is(Mutant::ReadUsageIgnored);
         self.0 & (1 << bit(context, usage, mode)) != 0 && !ignored
     }
 
@@ -75,7 +75,7 @@ fn waits_for_reader(mode: Mode, fair_waits: bool) -> bool {
     match mode {
         Mode::Exclusive => true,
         Mode::Shared => fair_waits,
-        Mode::SharedRecursive => fault::is(Fault::ReadUsageConflicts),
+        Mode::SharedRecursive => mutant::is(Mutant::ReadUsageConflicts),
     }
 }
 
@@ -103,7 +103,7 @@ fn is_skipped(view: &View<'_>, class: ClassId) -> bool {
     let Some(record) = view.record(class) else { return true };
     match record.class.attributes.lock_type {
         LockType::Normal => false,
-        LockType::PerCpu => !fault::is(Fault::PerCpuCarriesInversion),
+        LockType::PerCpu => !mutant::is(Mutant::PerCpuCarriesInversion),
         LockType::WaitOverride => true,
     }
 }
@@ -152,7 +152,7 @@ fn inconsistent(
     mode: Mode,
     class: ClassId,
 ) -> Option<(Level, Mode, Mode)> {
-    if fault::is(Fault::NoInconsistentContext) {
+    if mutant::is(Mutant::NoInconsistentContext) {
         return None;
     }
     let marks = Marks::of(view, class);
@@ -163,7 +163,7 @@ fn inconsistent(
     let conflict = |used: Mode, enabled: Mode| {
         if enabled == Mode::Exclusive || used == Mode::Exclusive {
             Some(Level::Error)
-        } else if used == Mode::Shared || fault::is(Fault::ReadUsageConflicts) {
+        } else if used == Mode::Shared || mutant::is(Mutant::ReadUsageConflicts) {
             Some(if view.writer_seen(class) { Level::Error } else { Level::Warning })
         } else {
             None
@@ -184,9 +184,9 @@ fn inversion(
     class: ClassId,
 ) -> Option<(Code, Level, Vec<PathStep>, Ends)> {
     let other_side = if usage == Usage::UsedIn { knowledge.enabled } else { knowledge.used_in };
-    if fault::is(Fault::NoContextOnUsage)
+    if mutant::is(Mutant::NoContextOnUsage)
         || !other_side.contains(context)
-        || (mode.is_shared() && fault::is(Fault::ReadUsageIgnored))
+        || (mode.is_shared() && mutant::is(Mutant::ReadUsageIgnored))
     {
         return None;
     }
@@ -230,7 +230,7 @@ pub(crate) fn check_dependency(
     wanted: &Wanted,
 ) -> Option<Violation> {
     let both = knowledge.used_in.and(knowledge.enabled);
-    if both.is_empty() || fault::is(Fault::NoContextOnDependency) {
+    if both.is_empty() || mutant::is(Mutant::NoContextOnDependency) {
         return None;
     }
     let seen_fn = |class| view.writer_seen(class);

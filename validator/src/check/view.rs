@@ -6,8 +6,8 @@ use crate::base::event::{Acquire, AcquireFlags, OwnStack};
 use crate::base::id::{ClassId, LockId, StackId};
 use crate::base::mode::{Mode, Wait};
 use crate::config::Config;
-use crate::fault::{self, Fault};
 use crate::graph::{Gate, Kind, Witness};
+use crate::mutant::{self, Mutant};
 use crate::state::chains::Chains;
 use crate::state::class::Validation;
 use crate::state::held::HeldLock;
@@ -67,7 +67,7 @@ impl<'a> View<'a> {
 
     /// The class of a held lock, its nesting level included.
     pub(crate) fn class_of(&self, held: &HeldLock) -> ClassId {
-        if fault::is(Fault::SubclassIgnored) {
+        if mutant::is(Mutant::SubclassIgnored) {
             return held.base_class();
         }
         self.registry.level(held.base_class(), held.subclass)
@@ -81,16 +81,16 @@ impl<'a> View<'a> {
     /// The mode that counts for blocking.
     pub(crate) fn mode(mode: Mode) -> Mode {
         match mode {
-            Mode::SharedRecursive if fault::is(Fault::RecursiveIsFair) => Mode::Shared,
-            Mode::Shared if fault::is(Fault::FairIsRecursive) => Mode::SharedRecursive,
-            _ if fault::is(Fault::AllExclusive) => Mode::Exclusive,
+            Mode::SharedRecursive if mutant::is(Mutant::RecursiveIsFair) => Mode::Shared,
+            Mode::Shared if mutant::is(Mutant::FairIsRecursive) => Mode::SharedRecursive,
+            _ if mutant::is(Mutant::AllExclusive) => Mode::Exclusive,
             mode => mode,
         }
     }
 
     /// How a dependency from a held lock blocks.
     pub(crate) fn kind(held: Mode, wanted: Mode, wait: Wait) -> Kind {
-        let wait = if wait == Wait::Timed && fault::is(Fault::TimedBlocks) { Wait::Blocking } else { wait };
+        let wait = if wait == Wait::Timed && mutant::is(Mutant::TimedBlocks) { Wait::Blocking } else { wait };
         Kind::new(Self::mode(held), Self::mode(wanted), wait)
     }
 
@@ -132,12 +132,12 @@ impl<'a> View<'a> {
     pub(crate) fn gates_but(&self, skip: Option<usize>) -> Vec<Gate> {
         /// They are kept for each dependency, pair and class: thousands of locks held at once would be gigabytes.
         const MAX_GATES: usize = 256;
-        if !self.config.evidence || fault::is(Fault::NoGates) {
+        if !self.config.evidence || mutant::is(Mutant::NoGates) {
             return Vec::new();
         }
         let others = self.task.held.iter().enumerate().filter(|(index, _)| Some(*index) != skip);
         others
-            .filter(|(_, held)| held.mode == Mode::Exclusive || !fault::is(Fault::SharedGateIgnored))
+            .filter(|(_, held)| held.mode == Mode::Exclusive || !mutant::is(Mutant::SharedGateIgnored))
             .map(|(_, held)| Gate { lock: held.lock, exclusive: held.mode == Mode::Exclusive })
             .take(MAX_GATES)
             .collect()
@@ -158,7 +158,7 @@ impl<'a> View<'a> {
     /// looked at again when another lock comes, so that is known only while the class has one.
     pub(crate) fn is_gate(&self, lock: LockId) -> bool {
         let several = self.has(lock.class(), fact::SEVERAL_INSTANCES);
-        !several || fault::is(Fault::GateManyInstances)
+        !several || mutant::is(Mutant::GateManyInstances)
     }
 
     /// Whether a lock is held, as the nest rule asks.

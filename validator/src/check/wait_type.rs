@@ -8,7 +8,7 @@ use super::view::{View, Wanted};
 use super::violation::{Code, Detail, Violation};
 use crate::base::id::ClassId;
 use crate::base::mode::Wait;
-use crate::fault::{self, Fault};
+use crate::mutant::{self, Mutant};
 use crate::state::class::{ClassAttributes, LockType, WaitType};
 
 /// The limit, and the held class that set it.
@@ -17,14 +17,14 @@ pub(crate) fn limit(view: &View<'_>) -> (WaitType, Option<ClassId>) {
     let mut limit = task.entered().last().map_or(WaitType::Max, |entered| entered.limit);
     let mut limited_by = None;
     let mut first = task.context_start();
-    if fault::is(Fault::WaitTypeNewestOnly) {
+    if mutant::is(Mutant::WaitTypeNewestOnly) {
         first = first.max(task.held.len().saturating_sub(1));
     }
     for held in &task.held[first..] {
         let class = view.class_of(held);
         let Some(record) = view.record(class) else { continue };
         let ClassAttributes { inner, lock_type, .. } = record.class.attributes;
-        let overrides = lock_type == LockType::WaitOverride && !fault::is(Fault::WaitOverrideIgnored);
+        let overrides = lock_type == LockType::WaitOverride && !mutant::is(Mutant::WaitOverrideIgnored);
         if inner != WaitType::Unchecked && (inner < limit || overrides) {
             limit = inner;
             limited_by = Some(class);
@@ -35,11 +35,11 @@ pub(crate) fn limit(view: &View<'_>) -> (WaitType, Option<ClassId>) {
 
 /// LD0006: the acquisition may wait longer than what is held allows. Tries and unchecked types are exempt.
 pub(crate) fn check(view: &View<'_>, wanted: &Wanted) -> Option<Violation> {
-    if wanted.acquisition.wait == Wait::Try || fault::is(Fault::NoWaitTypes) {
+    if wanted.acquisition.wait == Wait::Try || mutant::is(Mutant::NoWaitTypes) {
         return None;
     }
     let attributes = view.record(wanted.acquisition.class)?.class.attributes;
-    let outer_counts = attributes.outer != WaitType::Unchecked && !fault::is(Fault::OuterWaitTypeIgnored);
+    let outer_counts = attributes.outer != WaitType::Unchecked && !mutant::is(Mutant::OuterWaitTypeIgnored);
     let outer = if outer_counts { attributes.outer } else { attributes.inner };
     if outer == WaitType::Unchecked {
         return None;

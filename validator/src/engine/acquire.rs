@@ -17,7 +17,7 @@ use crate::check::recursion::{self, Again};
 use crate::check::unpublished::Standing;
 use crate::check::view::Wanted;
 use crate::config::SameClassPolicy;
-use crate::fault::{self, Fault};
+use crate::mutant::{self, Mutant};
 use crate::state::class::Validation;
 use crate::state::crowd::MAX_ORDERED;
 use crate::state::held::{HeldLock, Rare};
@@ -153,7 +153,7 @@ impl Validator {
         let wanted = Wanted::new(acquire, class, None);
         let mut again = None;
         let is_kernel = self.config.same_class == SameClassPolicy::Kernel;
-        if !is_kernel && !fault::is(Fault::NoRecursion) {
+        if !is_kernel && !mutant::is(Mutant::NoRecursion) {
             again = recursion::same_lock(&self.view(task), &wanted);
         }
         let mut findings = super::Findings::default();
@@ -197,7 +197,7 @@ impl Validator {
     }
 
     pub(super) fn class_of_level(&self, acquire: &Acquire) -> ClassId {
-        if fault::is(Fault::SubclassIgnored) {
+        if mutant::is(Mutant::SubclassIgnored) {
             return acquire.lock.class();
         }
         self.registry.level(acquire.lock.class(), acquire.subclass)
@@ -219,7 +219,7 @@ impl Validator {
         let suspects = self.has_suspects() && instance_order::is_suspect(&self.view(task), acquire.lock);
         let by_instance = suspects || task.held.iter().any(|held| held.base_class() == base);
         let is_known =
-            self.chains.contains(key) || fault::is(Fault::ChainCachedEarly) && !task.held.is_empty();
+            self.chains.contains(key) || mutant::is(Mutant::ChainCachedEarly) && !task.held.is_empty();
         let is_traced = suspects && self.view(task).has(base, fact::TRACED);
         let (mut is_first_sighting, mut standing, mut own_stack) = (false, Standing::Published, None);
         let mut is_sure = true;
@@ -273,7 +273,7 @@ impl Validator {
     fn merges(&self, task: &mut TaskContext, acquire: &Acquire, class: ClassId) -> bool {
         if self.config.same_class != SameClassPolicy::Kernel
             || acquire.nest.is_none()
-            || fault::is(Fault::NoReferenceMerge)
+            || mutant::is(Mutant::NoReferenceMerge)
         {
             return false;
         }

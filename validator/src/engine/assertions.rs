@@ -8,7 +8,7 @@ use crate::base::mode::Mode;
 use crate::base::site::Site;
 use crate::check::violation::{Code, Demand, Detail, Violation};
 use crate::check::wait_type;
-use crate::fault::{self, Fault};
+use crate::mutant::{self, Mutant};
 use crate::state::class::WaitType;
 
 impl Validator {
@@ -97,7 +97,7 @@ impl Validator {
 
     fn assertion_failed(&self, violation: Violation) -> Outcome {
         let mut findings = Findings::default();
-        if !fault::is(Fault::AssertionsAccepted) {
+        if !mutant::is(Mutant::AssertionsAccepted) {
             self.find(&mut findings, violation);
         }
         findings.into()

@@ -6,7 +6,7 @@ use crate::base::id::LockId;
 use crate::base::mix::{extend, mix};
 use crate::base::mode::Mode;
 use crate::check::instance_order;
-use crate::fault::{self, Fault};
+use crate::mutant::{self, Mutant};
 use crate::state::held::HeldLock;
 
 /// Keeps keys of instance chains apart from keys of class chains in the per-task cache.
@@ -30,7 +30,7 @@ pub(super) fn chain_of(task: &TaskContext, acquire: &Acquire) -> u64 {
 }
 
 fn nested(below: &[HeldLock], chain: u64, nest: Option<LockId>) -> u64 {
-    let Some(nest) = nest.filter(|_| !fault::is(Fault::ChainKeyIgnoresNest)) else { return chain };
+    let Some(nest) = nest.filter(|_| !mutant::is(Mutant::ChainKeyIgnoresNest)) else { return chain };
     // Which of the held locks it is: only what lies above it is excused.
     let place = below.iter().position(|held| held.lock == nest).map_or(0, |index| index as u64 + 1);
     mix(chain, NESTED_CHAIN ^ place)
@@ -44,10 +44,10 @@ pub(super) fn step(acquire: &Acquire) -> u64 {
 
 #[inline(always)]
 fn step_of(lock: LockId, subclass: u8, mode: Mode, wait: u8, flags: AcquireFlags) -> u64 {
-    let mode = if fault::is(Fault::ChainKeyIgnoresMode) { Mode::Exclusive } else { mode };
-    let subclass = if fault::is(Fault::ChainKeyIgnoresSubclass) { 0 } else { subclass };
-    let wait = if fault::is(Fault::ChainKeyIgnoresWait) { 0 } else { wait };
-    let flags = if fault::is(Fault::ChainKeyIgnoresFlags) { AcquireFlags::NONE } else { flags };
+    let mode = if mutant::is(Mutant::ChainKeyIgnoresMode) { Mode::Exclusive } else { mode };
+    let subclass = if mutant::is(Mutant::ChainKeyIgnoresSubclass) { 0 } else { subclass };
+    let wait = if mutant::is(Mutant::ChainKeyIgnoresWait) { 0 } else { wait };
+    let flags = if mutant::is(Mutant::ChainKeyIgnoresFlags) { AcquireFlags::NONE } else { flags };
     // INVARIANT: 24 + 3 + 2 + 2 + 8 bits that do not overlap.
     (lock.raw() >> LockId::INSTANCE_BITS)
         | u64::from(subclass) << 24

@@ -9,7 +9,7 @@ use crate::base::mix::mix;
 use crate::base::site::Site;
 use crate::check::usage::{self, Usage};
 use crate::check::violation::{Code, Detail};
-use crate::fault::{self, Fault};
+use crate::mutant::{self, Mutant};
 use crate::state::class::WaitType;
 use crate::state::context::{Context, ContextAttributes, ContextId, ContextSet};
 use crate::state::task::Entered;
@@ -132,7 +132,7 @@ impl Validator {
         mut findings: Findings,
     ) -> Outcome {
         let opened = self.contexts.enabled(task.toggled).without(before);
-        if opened.is_empty() || task.held.is_empty() || fault::is(Fault::UnmaskDoesNotMark) {
+        if opened.is_empty() || task.held.is_empty() || mutant::is(Mutant::UnmaskDoesNotMark) {
             return findings.into();
         }
         let view = self.view(task);
@@ -156,7 +156,7 @@ impl Validator {
 
     /// LD0009 for what is held from `first` on.
     pub(super) fn report_held_at_end(&self, task: &TaskContext, first: usize, findings: &mut Findings) {
-        if fault::is(Fault::ExitAccepted) {
+        if mutant::is(Mutant::ExitAccepted) {
             return;
         }
         let view = self.view(task);
@@ -173,13 +173,13 @@ impl Validator {
             task.state = 0;
             return;
         }
-        let masks = if fault::is(Fault::ChainKeyIgnoresMasks) { 0 } else { task.toggled.bits() };
+        let masks = if mutant::is(Mutant::ChainKeyIgnoresMasks) { 0 } else { task.toggled.bits() };
         let mut state = mix(1, u64::from(masks));
         for entered in task.entered() {
             state = mix(state, (entered.context.index() as u64) << 8 | entered.limit as u64);
             // What is held outside protects what is done inside, and may be the same lock that is wanted inside. Kernel: handler
             // chains do not depend on what was interrupted; its rules do not look there.
-            if !fault::is(Fault::ChainKeyIgnoresInterrupted) {
+            if !mutant::is(Mutant::ChainKeyIgnoresInterrupted) {
                 state = mix(state, entered.chain);
             }
         }

@@ -14,7 +14,7 @@ use crate::base::id::LockId;
 use crate::check::recursion::{self, Again};
 use crate::check::view::{View, Wanted};
 use crate::config::SameClassPolicy;
-use crate::fault::{self, Fault};
+use crate::mutant::{self, Mutant};
 use crate::state::class::Validation;
 use crate::state::crowd::MAX_ORDERED;
 use crate::state::held::HeldLock;
@@ -70,7 +70,7 @@ impl Validator {
 
     /// LD0001 for a lock that the task holds already; `true` if it would wait for itself.
     fn recurs_in_crowd(&self, task: &mut TaskContext, wanted: &Wanted, findings: &mut Findings) -> bool {
-        if self.config.same_class == SameClassPolicy::Kernel || fault::is(Fault::NoRecursion) {
+        if self.config.same_class == SameClassPolicy::Kernel || mutant::is(Mutant::NoRecursion) {
             return false;
         }
         let view = self.view(task);

@@ -11,8 +11,8 @@ use crate::check::lowered::{FairRead, Judged, Lowered};
 use crate::check::recursion::{self, Again};
 use crate::check::view::{View, Wanted};
 use crate::check::violation::{Code, Detail, Level, Violation};
-use crate::fault::{self, Fault};
 use crate::graph::{Gates, PathStep};
+use crate::mutant::{self, Mutant};
 use crate::state::held::{Order, Unsure};
 use crate::state::registry::fact;
 use crate::state::task::TaskContext;
@@ -71,7 +71,7 @@ impl Validator {
             gates
         });
         several
-            || is_first && !fault::is(Fault::WriterRaisesNothing)
+            || is_first && !mutant::is(Mutant::WriterRaisesNothing)
             || has_lost_gate && record.has(fact::GATED_WRITERS)
     }
 
@@ -84,7 +84,7 @@ impl Validator {
         stacks: &dyn StackSource,
         findings: &mut Findings,
     ) {
-        if fault::is(Fault::NoRecursiveFairRead) {
+        if mutant::is(Mutant::NoRecursiveFairRead) {
             return;
         }
         let view = self.view(task);
@@ -140,7 +140,7 @@ impl Validator {
         for step in &path {
             // Locks know their class, not the level they are taken at: the class is suspect with all its levels.
             let mut base = self.registry.record(step.from).map_or(step.from, |record| record.base);
-            if fault::is(Fault::SuspectWithoutLevels) {
+            if mutant::is(Mutant::SuspectWithoutLevels) {
                 base = step.from;
             }
             if let Some(record) = self.registry.record(base) {

@@ -13,7 +13,7 @@ use crate::check::recursion;
 use crate::check::recursion::Again;
 use crate::check::view::Wanted;
 use crate::check::violation::{Code, Detail, Misuse};
-use crate::fault::{self, Fault};
+use crate::mutant::{self, Mutant};
 use crate::state::held::Rare;
 
 impl Validator {
@@ -28,7 +28,7 @@ impl Validator {
         site: Site,
         _stacks: &dyn StackSource,
     ) -> Outcome {
-        if fault::is(Fault::DowngradeIgnored) {
+        if mutant::is(Mutant::DowngradeIgnored) {
             return Outcome::CLEAN;
         }
         self.change_mode(task, lock, site, |flags| AcquireFlags(flags.0 & !AcquireFlags::UPGRADABLE.0))
@@ -81,7 +81,7 @@ impl Validator {
 
     /// LD0007 for a use that is wrong by itself.
     fn not_held(&self, task: &TaskContext, lock: LockId, site: Site, misuse: Misuse) -> Outcome {
-        if task.is_unknown || fault::is(Fault::BadReleaseAccepted) {
+        if task.is_unknown || mutant::is(Mutant::BadReleaseAccepted) {
             return Outcome::CLEAN;
         }
         if self.is_movable(lock) || task.crowd.get(lock).is_some() {
@@ -276,7 +276,7 @@ impl Validator {
 
     /// LD0012 for a use that is wrong by itself.
     fn bad_pin(&self, task: &TaskContext, lock: LockId, site: Site, misuse: Misuse) -> Outcome {
-        if task.is_unknown || fault::is(Fault::PinsIgnored) {
+        if task.is_unknown || mutant::is(Mutant::PinsIgnored) {
             return Outcome::CLEAN;
         }
         if self.is_movable(lock) || task.crowd.get(lock).is_some() {

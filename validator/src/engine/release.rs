@@ -10,7 +10,7 @@ use crate::base::mode::{Mode, Wait};
 use crate::base::site::Site;
 use crate::check::violation::{Code, Detail, Level};
 use crate::config::SameClassPolicy;
-use crate::fault::{self, Fault};
+use crate::mutant::{self, Mutant};
 use crate::state::class::Validation;
 use crate::state::held::HeldLock;
 use crate::state::registry::fact;
@@ -29,7 +29,7 @@ impl Validator {
     #[cold]
     #[inline(never)]
     fn release_slow(&self, task: &mut TaskContext, lock: LockId, site: Site) -> Outcome {
-        if fault::is(Fault::ReleasesNewest)
+        if mutant::is(Mutant::ReleasesNewest)
             && let Some(newest) = task.held.last().map(|held| held.lock)
         {
             self.drop_held(task, newest);
@@ -48,7 +48,7 @@ impl Validator {
                 return Outcome::CLEAN;
             }
             let pinned_at = rare.pins.last().map(|(_, at)| *at);
-            if let Some(at) = pinned_at.filter(|_| !fault::is(Fault::PinsIgnored)) {
+            if let Some(at) = pinned_at.filter(|_| !mutant::is(Mutant::PinsIgnored)) {
                 self.pinned_violation(task, index, site, at, &mut findings);
             }
         }
@@ -90,7 +90,7 @@ impl Validator {
     /// LD0011, seen from the other end: a lock is released while another one that it serialises is still held. Kernel: finds this
     /// when it puts the later locks back onto its stack.
     fn check_nested_under(&self, task: &TaskContext, lock: LockId, from: usize, findings: &mut Findings) {
-        if fault::is(Fault::NestNeedNotBeHeld) || task.holds(lock) || self.is_movable(lock) {
+        if mutant::is(Mutant::NestNeedNotBeHeld) || task.holds(lock) || self.is_movable(lock) {
             return;
         }
         let nested = task.rare().iter().find(|rare| rare.nest == Some(lock) && rare.index >= from);
@@ -104,7 +104,7 @@ impl Validator {
     /// LD0007.
     fn bad_release(&self, task: &mut TaskContext, lock: LockId, site: Site) -> Outcome {
         if self.registry.validation(lock.class()) == Validation::Untracked
-            || fault::is(Fault::BadReleaseAccepted)
+            || mutant::is(Mutant::BadReleaseAccepted)
         {
             return Outcome::CLEAN;
         }
@@ -216,7 +216,7 @@ impl Validator {
         (site, stack): (Site, Option<StackId>),
         findings: &mut Findings,
     ) {
-        if fault::is(Fault::FreedAccepted) {
+        if mutant::is(Mutant::FreedAccepted) {
             return;
         }
         let mut violation = self.view(task).violation(Code::HeldLockFreed, Detail::None);

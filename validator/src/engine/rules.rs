@@ -16,8 +16,8 @@ use crate::check::usage::{self, Usage};
 use crate::check::view::{View, Wanted};
 use crate::check::violation::{Code, Level, Violation};
 use crate::check::{cycle, instance_order, wait_type};
-use crate::fault::{self, Fault};
 use crate::graph::{Gate, Kind, PathStep, Witness};
+use crate::mutant::{self, Mutant};
 use crate::state::held::{Order, Unsure};
 use crate::state::task::TaskContext;
 
@@ -116,7 +116,7 @@ impl<'a> Pass<'a> {
                     self.dependencies(knowledge, standing);
                 }
             }
-            Nesting::Serialised if !fault::is(Fault::NestAddsDependencies) => {}
+            Nesting::Serialised if !mutant::is(Mutant::NestAddsDependencies) => {}
             Nesting::Fine | Nesting::Serialised => {
                 if self.is_new_chain || knowledge.unpublished.is_used() {
                     self.dependencies(knowledge, standing);
@@ -141,7 +141,7 @@ impl<'a> Pass<'a> {
         let touched = knowledge.unpublished.touch(self.view.task, self.wanted);
         if touched.is_new {
             self.view.registry.note_ordered(lock.class());
-            if !fault::is(Fault::UnpublishedUnwatched) {
+            if !mutant::is(Mutant::UnpublishedUnwatched) {
                 self.validator.suspect(lock.class());
             }
         }
@@ -181,7 +181,7 @@ impl<'a> Pass<'a> {
 
     fn is_ordered(&self) -> bool {
         let Wanted { acquisition, flags, .. } = self.wanted;
-        let skip_sync = flags.contains(AcquireFlags::SYNC) && fault::is(Fault::SyncUnchecked);
+        let skip_sync = flags.contains(AcquireFlags::SYNC) && mutant::is(Mutant::SyncUnchecked);
         !flags.contains(AcquireFlags::UNCHECKED)
             && !skip_sync
             && circular::can_wait(self.view.config, acquisition.wait)
@@ -240,7 +240,7 @@ impl<'a> Pass<'a> {
     fn check_nest_lock(&mut self, knowledge: &mut Knowledge) {
         let Some(nest) = self.wanted.nest else { return };
         let is_held = self.view.holds(nest) || self.view.is_movable(nest.class());
-        if is_held || fault::is(Fault::NestNeedNotBeHeld) || fault::is(Fault::NestIgnored) {
+        if is_held || mutant::is(Mutant::NestNeedNotBeHeld) || mutant::is(Mutant::NestIgnored) {
             return;
         }
         let violation = self.validator.nest_violation(&self.view, self.wanted.acquisition);

@@ -15,7 +15,7 @@ use crate::base::mode::{Mode, Wait};
 use crate::base::site::Site;
 use crate::check::violation::{Code, Detail, Misuse};
 use crate::config::SameClassPolicy;
-use crate::fault::{self, Fault};
+use crate::mutant::{self, Mutant};
 
 /// One multi-lock transaction (the kernel's `ww_acquire_ctx`).
 #[derive(Clone, Debug)]
@@ -210,7 +210,7 @@ impl Validator {
 
     /// LD0013.
     fn broken(&self, task: &TaskContext, lock: LockId, site: Site, misuse: Misuse, findings: &mut Findings) {
-        if fault::is(Fault::NoWoundWait) {
+        if mutant::is(Mutant::NoWoundWait) {
             return;
         }
         let mut violation = self.view(task).violation(Code::WoundWait, Detail::Misuse(misuse));

@@ -14,7 +14,7 @@ use super::adjacency::{Adjacency, Direction};
 use super::dependency::Gate;
 use super::kind::{DependencyKinds, Held, Kind, Wanted};
 use crate::base::id::{ClassId, LockId};
-use crate::fault::{self, Fault};
+use crate::mutant::{self, Mutant};
 
 /// One edge of a path that a search found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -256,7 +256,7 @@ impl Query<'_> {
                     continue;
                 }
                 // Kernel: stamps the class before it looks at the edge, so a weak first look hides every later one.
-                if fault::is(Fault::SearchShadows) && !scratch.enter(end, 0, false) {
+                if mutant::is(Mutant::SearchShadows) && !scratch.enter(end, 0, false) {
                     continue;
                 }
                 if gated {
@@ -264,7 +264,7 @@ impl Query<'_> {
                 } else if let Some((kinds, weak)) = self.step(self.kinds(graph, edge), weak, state.node, end)
                 {
                     let flags = u16::from(weak) * WEAK;
-                    if fault::is(Fault::SearchShadows) || scratch.enter(end, flags, false) {
+                    if mutant::is(Mutant::SearchShadows) || scratch.enter(end, flags, false) {
                         scratch.queue.push(State { node: end, flags, parent, edge, kinds });
                     }
                 }

@@ -10,7 +10,7 @@ use super::order::Order;
 use super::search::{End, PathStep, Query, QueuedWriter, RawPath, Scratch, SearchFilter, joint_is_strong};
 use crate::base::acquisition::Acquisition;
 use crate::base::id::ClassId;
-use crate::fault::{self, Fault};
+use crate::mutant::{self, Mutant};
 
 /// What [`Graph::add`] did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -220,7 +220,7 @@ impl Graph {
         if before.len() * after.len() > MAX_BRIDGES {
             return Removed::Kept;
         }
-        for &pred in before.iter().filter(|_| !fault::is(Fault::RemovalForgets)) {
+        for &pred in before.iter().filter(|_| !mutant::is(Mutant::RemovalForgets)) {
             for &succ in &after {
                 self.bridge(pred, node, succ, fair_waits);
             }

@@ -1,38 +1,38 @@
 //! Breaks one rule of the engine after the other, and shows who notices: the kernel's cases, the rest of their families, ours, the
 //! oracle of histories, or the one of schedules.
 //!
-//! Works only where the engine was built with `--cfg engine_faults`; `cargo test --test engine_faults` does that.
+//! Works only where the engine was built with `--cfg engine_mutants`; `cargo test --test engine_mutants` does that.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
 use lockdep_report::replay::{Case, Scenario};
-use lockdep_tests::faults;
+use lockdep_tests::mutants;
 use lockdep_tests::oracle::history::{self, Seed, Shape};
 use lockdep_tests::oracle::{compare, schedule};
 use lockdep_tests::scenario_case::Expected;
-use lockdep_validator::fault::Fault;
+use lockdep_validator::mutant::Mutant;
 use lockdep_validator::{Code, Config};
 
-/// Faults that change no verdict, and why.
-const EQUIVALENT: &[(Fault, &str)] = &[];
+/// Mutants that change no verdict, and why.
+const EQUIVALENT: &[(Mutant, &str)] = &[];
 
-/// Which fault takes the rule behind a code away.
-const CODES: [(Code, Fault); 14] = [
-    (Code::Recursion, Fault::NoRecursion),
-    (Code::SameClassOrder, Fault::NoSameClass),
-    (Code::CircularDependency, Fault::NoCircular),
-    (Code::InconsistentContext, Fault::NoInconsistentContext),
-    (Code::ContextInversion, Fault::NoContextOnDependency),
-    (Code::WaitType, Fault::NoWaitTypes),
-    (Code::BadRelease, Fault::BadReleaseAccepted),
-    (Code::HeldLockFreed, Fault::FreedAccepted),
-    (Code::HeldAtExit, Fault::ExitAccepted),
-    (Code::Assertion, Fault::AssertionsAccepted),
-    (Code::NestLockNotHeld, Fault::NestNeedNotBeHeld),
-    (Code::PinnedLockReleased, Fault::PinsIgnored),
-    (Code::WoundWait, Fault::NoWoundWait),
-    (Code::RecursiveFairRead, Fault::NoRecursiveFairRead),
+/// Which mutant takes the rule behind a code away.
+const CODES: [(Code, Mutant); 14] = [
+    (Code::Recursion, Mutant::NoRecursion),
+    (Code::SameClassOrder, Mutant::NoSameClass),
+    (Code::CircularDependency, Mutant::NoCircular),
+    (Code::InconsistentContext, Mutant::NoInconsistentContext),
+    (Code::ContextInversion, Mutant::NoContextOnDependency),
+    (Code::WaitType, Mutant::NoWaitTypes),
+    (Code::BadRelease, Mutant::BadReleaseAccepted),
+    (Code::HeldLockFreed, Mutant::FreedAccepted),
+    (Code::HeldAtExit, Mutant::ExitAccepted),
+    (Code::Assertion, Mutant::AssertionsAccepted),
+    (Code::NestLockNotHeld, Mutant::NestNeedNotBeHeld),
+    (Code::PinnedLockReleased, Mutant::PinsIgnored),
+    (Code::WoundWait, Mutant::NoWoundWait),
+    (Code::RecursiveFairRead, Mutant::NoRecursiveFairRead),
 ];
 
 const SHAPES: [(usize, u64, usize); 4] = [(8, 85, 2), (8, 50, 3), (10, 75, 4), (8, 85, 4)];
@@ -131,11 +131,11 @@ fn schedules_differ() -> bool {
 
 #[expect(clippy::print_stdout, reason = "a command that prints a table")]
 fn main() -> ExitCode {
-    if let Err(message) = faults::switch_on(&[]) {
+    if let Err(message) = mutants::switch_on(&[]) {
         println!("{message}");
         return ExitCode::from(2);
     }
-    // A fault may make the engine panic; that is one way to be noticed, and not worth a backtrace each.
+    // A mutant may make the engine panic; that is one way to be noticed, and not worth a backtrace each.
     panic::set_hook(Box::new(|_| {}));
     let cases = Cases {
         kernel: read("selftest_cases.json"),
@@ -149,12 +149,12 @@ fn main() -> ExitCode {
     let healthy = cases.run();
     print_row("none", healthy, "");
     let (mut n_noticed, mut n_equivalent, mut unnoticed) = (0, 0, Vec::new());
-    for fault in Fault::ALL {
-        let name = format!("{fault:?}");
-        faults::switch_on(&[*fault]).expect("switched on before");
+    for mutant in Mutant::ALL {
+        let name = format!("{mutant:?}");
+        mutants::switch_on(&[*mutant]).expect("switched on before");
         let noticed = cases.run();
-        let reason = EQUIVALENT.iter().find(|(other, _)| other == fault).map(|(_, reason)| *reason);
-        let code = CODES.iter().find(|(_, other)| other == fault).map(|(code, _)| code.as_str());
+        let reason = EQUIVALENT.iter().find(|(other, _)| other == mutant).map(|(_, reason)| *reason);
+        let code = CODES.iter().find(|(_, other)| other == mutant).map(|(code, _)| code.as_str());
         print_row(&name, noticed, reason.or(code).unwrap_or_default());
         match (noticed.by_anyone(), reason) {
             (true, _) => n_noticed += 1,
@@ -165,7 +165,7 @@ fn main() -> ExitCode {
     if !unnoticed.is_empty() {
         println!("nothing notices: {}", unnoticed.join(" "));
     }
-    println!("engine faults: {} seeded, {n_noticed} noticed, {n_equivalent} equivalent", Fault::ALL.len());
+    println!("engine mutants: {} seeded, {n_noticed} noticed, {n_equivalent} equivalent", Mutant::ALL.len());
     let is_right = !healthy.by_anyone() && unnoticed.is_empty();
     if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

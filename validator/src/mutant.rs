@@ -1,25 +1,25 @@
 //! Switches that break one rule of the engine each, so that a test can show that the break is noticed.
 //!
-//! Without `--cfg engine_faults` every switch is a constant `false` and leaves no trace in the code.
+//! Without `--cfg engine_mutants` every switch is a constant `false` and leaves no trace in the code.
 
-macro_rules! faults {
+macro_rules! mutants {
     ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
         /// One rule that can be broken on purpose.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
         #[repr(u8)]
         #[non_exhaustive]
-        pub enum Fault {
+        pub enum Mutant {
             $($(#[doc = $doc])+ $name,)+
         }
 
-        impl Fault {
-            /// Every fault, in the order of the rules.
+        impl Mutant {
+            /// Every mutant, in the order of the rules.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
         }
     };
 }
 
-faults! {
+mutants! {
     /// The chain key ignores the mode of an acquisition.
     ChainKeyIgnoresMode,
     /// The chain key ignores how an acquisition waited.
@@ -152,39 +152,39 @@ faults! {
     UnpublishedUnwatched,
 }
 
-/// Returns whether `fault` is switched on.
-#[cfg(not(engine_faults))]
+/// Returns whether `mutant` is switched on.
+#[cfg(not(engine_mutants))]
 #[inline(always)]
-pub const fn is(_fault: Fault) -> bool {
+pub const fn is(_fault: Mutant) -> bool {
     false
 }
 
-#[cfg(engine_faults)]
+#[cfg(engine_mutants)]
 mod switch {
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use super::Fault;
+    use super::Mutant;
 
-    /// One bit for each fault.
+    /// One bit for each mutant.
     static CURRENT: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
-    const _: () = assert!(Fault::ALL.len() <= 2 * u64::BITS as usize, "a bit for each fault");
+    const _: () = assert!(Mutant::ALL.len() <= 2 * u64::BITS as usize, "a bit for each mutant");
 
-    /// Switches these faults on and every other off.
-    pub fn set(faults: &[Fault]) {
-        let bits = faults.iter().fold(0_u128, |bits, fault| bits | 1 << *fault as u8);
+    /// Switches these mutants on and every other off.
+    pub fn set(mutants: &[Mutant]) {
+        let bits = mutants.iter().fold(0_u128, |bits, mutant| bits | 1 << *mutant as u8);
         for (index, word) in CURRENT.iter().enumerate() {
             // ORDERING: Relaxed: a test switches before it starts the engine, or the threads that run it; nothing is published by it.
             word.store((bits >> (64 * index)) as u64, Ordering::Relaxed);
         }
     }
 
-    /// Returns whether `fault` is switched on.
-    pub fn is(fault: Fault) -> bool {
-        let number = fault as usize;
+    /// Returns whether `mutant` is switched on.
+    pub fn is(mutant: Mutant) -> bool {
+        let number = mutant as usize;
         // ORDERING: Relaxed: see `set`.
         CURRENT[number / 64].load(Ordering::Relaxed) >> (number % 64) & 1 != 0
     }
 }
 
-#[cfg(engine_faults)]
+#[cfg(engine_mutants)]
 pub use switch::{is, set};
