@@ -48,6 +48,10 @@ fn passed(seen: &Seen) -> String {
     format!("{} of {}{failing}", seen.watched.n_passed, seen.plain.n_passed)
 }
 
+/// What the levels in the table mean for a run.
+const LEVELS: &str =
+    "\nAn error fails a run. A warning does not, unless `LOCKDEP_DENY=warnings` asks for it.\n";
+
 /// At most this share more wall time than the same build with validation off.
 const TARGET: f64 = 1.10;
 
@@ -94,6 +98,7 @@ pub(super) fn timed(crates: &[Entry], all: &[Known]) -> String {
     for (entry, known) in crates.iter().zip(all) {
         writeln!(page, "{}", row(entry, known, true)).expect("a string takes it");
     }
+    page.push_str(LEVELS);
     write!(
         page,
         "\nThe target is at most {TARGET} times the time of the same build with validation off.\n{}\n",
@@ -124,6 +129,7 @@ pub(super) fn more(crates: &[Entry], all: &[Known]) -> String {
     for (entry, known) in crates.iter().zip(all) {
         writeln!(page, "{}", row(entry, known, false)).expect("a string takes it");
     }
+    page.push_str(LEVELS);
     rest(&mut page, crates, all);
     page
 }
