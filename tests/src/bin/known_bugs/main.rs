@@ -1,11 +1,17 @@
 //! Drives documented deadlocks of published crates under `cargo lockdep`, the version with the bug and the one without.
 //!
-//! `cargo run -p lockdep-tests --bin known_bugs [NAME…]` prints a table; without names all of `tests/field/known-bugs` are
-//! driven. Rows are kept, and `docs/src/known-bugs.md` is written anew once all bugs were driven and every verdict was right.
-//! Needs the registry. Exits 1 if a verdict is wrong.
+//! `cargo run -p lockdep-tests --bin known_bugs [--broken | --judge] [NAME…]` prints a table; without names all of
+//! `tests/field/known-bugs` are driven. `--broken` drives the versions with the bug only. `--judge` drives nothing. Reports
+//! are kept in `tests/field/known-bugs/reports`, and judged against `places.toml` beside it. `docs/src/known-bugs.md` is
+//! written anew each time; a row that this call has not renewed stays as it is. Needs the registry. Exits 1 if a verdict is
+//! wrong.
+
+mod judge;
+mod page;
+mod truth;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -42,40 +48,102 @@ struct Verdict {
     stderr: String,
 }
 
+/// What a call of this program does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Drive {
+    Both,
+    Broken,
+    Nothing,
+}
+
 fn main() -> ExitCode {
-    let names: Vec<String> = std::env::args().skip(1).collect();
-    let folder = command_line::root().join("tests/field/known-bugs");
-    let list =
-        fs::read_to_string(folder.join("bugs.toml")).expect("tests/field/known-bugs/bugs.toml is readable");
-    let list: List = toml::from_str(&list).expect("tests/field/known-bugs/bugs.toml is well-formed");
-    let kept = command_line::target_directory().join("known-bugs");
+    let mut names: Vec<String> = std::env::args().skip(1).collect();
+    let mut flag = |flag: &str| {
+        let n_before = names.len();
+        names.retain(|name| name != flag);
+        names.len() < n_before
+    };
+    let what = match (flag("--judge"), flag("--broken")) {
+        (true, _) => Drive::Nothing,
+        (_, true) => Drive::Broken,
+        _ => Drive::Both,
+    };
+    let folder = folder();
+    let list = fs::read_to_string(folder.join("bugs.toml")).expect("bugs.toml is readable");
+    let list: List = toml::from_str(&list).expect("bugs.toml is well-formed");
+    if let Some(unknown) = names.iter().find(|name| list.bug.iter().all(|bug| bug.name != **name)) {
+        tell(&format!("`{unknown}` is not the name of a bug of bugs.toml"));
+        return ExitCode::FAILURE;
+    }
     let mut n_wrong = 0;
-    for bug in list.bug.iter().filter(|bug| names.is_empty() || names.contains(&bug.name)) {
-        let broken = drive(&folder, bug, "broken");
-        let fixed = drive(&folder, bug, "fixed");
-        let is_found =
-            broken.ended == "exit 3" && broken.reports.iter().any(|report| report.code == *bug.code);
-        let is_silent = fixed.ended == "exit 0" && fixed.reports.is_empty();
-        let row_file = kept.join(format!("{}.row", bug.name));
-        let _ = fs::remove_file(&row_file);
-        for (verdict, is_right) in [(&broken, is_found), (&fixed, is_silent)] {
-            if !is_right {
-                n_wrong += 1;
-                tell(&format!("{}: wrong: {}\n{}", bug.name, verdict.ended, verdict.stderr));
-            }
+    if what != Drive::Nothing {
+        for bug in list.bug.iter().filter(|bug| names.is_empty() || names.contains(&bug.name)) {
+            n_wrong += renew(&folder, bug, what);
         }
-        let row = row(bug, &broken, &fixed);
+    }
+    let truths = truth::read(&folder);
+    let judged: Vec<_> = list.bug.iter().map(|bug| (bug, judged(&folder, bug, &truths))).collect();
+    for (bug, judgement) in &judged {
+        if let Some(judgement) = judgement {
+            tell(&format!("{}: {judgement}", bug.name));
+        }
+    }
+    page::write(&judged);
+    if n_wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn folder() -> PathBuf {
+    command_line::root().join("tests/field/known-bugs")
+}
+
+/// Where the row of a bug is kept until the page is written.
+fn row_file(bug: &Bug) -> PathBuf {
+    command_line::target_directory().join("known-bugs").join(format!("{}.row", bug.name))
+}
+
+fn stored(folder: &Path, bug: &Bug) -> PathBuf {
+    folder.join("reports").join(format!("{}.jsonl", bug.name))
+}
+
+/// Drives a bug, and keeps what came of it. Returns how many verdicts are wrong.
+fn renew(folder: &Path, bug: &Bug, what: Drive) -> usize {
+    let mut n_wrong = 0;
+    let mut check = |verdict: &Verdict, is_right: bool| {
+        if !is_right {
+            n_wrong += 1;
+            tell(&format!("{}: wrong: {}\n{}", bug.name, verdict.ended, verdict.stderr));
+        }
+    };
+    let broken = drive(folder, bug, "broken");
+    let is_found = broken.ended == "exit 3" && broken.reports.iter().any(|report| report.code == *bug.code);
+    check(&broken, is_found);
+    if is_found {
+        let is_report = |line: &&str| serde_json::from_str::<Report>(line).is_ok();
+        let lines: Vec<&str> = broken.stderr.lines().filter(is_report).collect();
+        let file = stored(folder, bug);
+        fs::create_dir_all(file.parent().expect("a folder of reports")).expect("the package is writable");
+        fs::write(file, lines.join("\n") + "\n").expect("the package is writable");
+    }
+    if what == Drive::Both {
+        let fixed = drive(folder, bug, "fixed");
+        let is_silent = fixed.ended == "exit 0" && fixed.reports.is_empty();
+        check(&fixed, is_silent);
+        let row = page::row(bug, &broken, &fixed);
         tell(&row);
         if is_found && is_silent {
-            fs::write(row_file, row).expect("the target directory is writable");
+            fs::write(row_file(bug), row).expect("the target directory is writable");
         }
     }
-    let rows = list.bug.iter().map(|bug| fs::read_to_string(kept.join(format!("{}.row", bug.name))).ok());
-    if let Some(rows) = rows.collect::<Option<Vec<String>>>() {
-        let page = page(&(rows.join("\n") + "\n"));
-        fs::write(command_line::root().join("docs/src/known-bugs.md"), page).expect("docs/src is writable");
-    }
-    if n_wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    n_wrong
+}
+
+/// What the stored report of a bug is worth; `None` if there is none.
+fn judged(folder: &Path, bug: &Bug, truths: &[truth::Truth]) -> Option<judge::Judgement> {
+    let reports = lockdep_tests::reports::read(&stored(folder, bug));
+    let report = judge::first_of(&reports, &bug.code)?;
+    let truth = truths.iter().find(|truth| truth.name == bug.name)?;
+    let sources = judge::Sources { driver: driver(folder, bug, "broken") };
+    Some(judge::judge(report, truth, &sources))
 }
 
 #[expect(clippy::print_stdout, reason = "the table is this program's output")]
@@ -95,10 +163,7 @@ fn drive(folder: &Path, bug: &Bug, side: &str) -> Verdict {
         "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2021\"\n[[bin]]\nname = \"{name}\"\n\
          path = \"main.rs\"\n[workspace]\n[dependencies]\n{dependencies}"
     );
-    // An interface that changed in between needs a driver for each side.
-    let own = from.join(format!("{side}.rs"));
-    let driver = if own.exists() { own } else { from.join("main.rs") };
-    let driver = fs::read_to_string(driver).expect("each bug has a driver");
+    let driver = fs::read_to_string(driver(folder, bug, side)).expect("each bug has a driver");
     fs::write(project.join("Cargo.toml"), manifest).expect("the target directory is writable");
     fs::write(project.join("main.rs"), driver).expect("the target directory is writable");
     let lock = project.join("Cargo.lock");
@@ -114,37 +179,8 @@ fn drive(folder: &Path, bug: &Bug, side: &str) -> Verdict {
     Verdict { ended: ended.describe(), reports, stderr: ended.stderr }
 }
 
-fn row(bug: &Bug, broken: &Verdict, fixed: &Verdict) -> String {
-    let said = |verdict: &Verdict| {
-        let reports: Vec<String> =
-            verdict.reports.iter().map(|report| format!("{} {}", report.level, report.code)).collect();
-        if reports.is_empty() { "silent".to_owned() } else { reports.join(", ") }
-    };
-    let page = bug.source.rsplit('/').next().unwrap_or_default();
-    let source = if page.parse::<u32>().is_ok() { format!("#{page}") } else { "changelog".to_owned() };
-    format!(
-        "| {} | {} | {} | {}: {} | {}: {} | [{source}]({}) |",
-        bug.package,
-        bug.locks,
-        bug.what,
-        bug.broken,
-        said(broken),
-        bug.fixed,
-        said(fixed),
-        bug.source,
-    )
-}
-
-fn page(rows: &str) -> String {
-    format!(
-        "# Known bugs, found again\n\n\
-         The trackers of published crates document these deadlocks.\n\
-         A program drives each of them through the crate's public interface.\n\
-         No program can hang by a race, because one thread is enough to show a lock order.\n\
-         Where the program would wait for itself, the report comes before the wait and ends the program.\n\
-         The version with the fix is silent.\n\n\
-         `cargo run -p lockdep-tests --bin known_bugs` writes this page.\n\
-         The programs are in `tests/field/known-bugs`.\n\n\
-         | crate | locks | bug | with the bug | with the fix | source |\n|---|---|---|---|---|---|\n{rows}"
-    )
+/// The program that drives one side: an interface that changed in between needs one for each.
+fn driver(folder: &Path, bug: &Bug, side: &str) -> PathBuf {
+    let own = folder.join(&bug.name).join(format!("{side}.rs"));
+    if own.exists() { own } else { folder.join(&bug.name).join("main.rs") }
 }

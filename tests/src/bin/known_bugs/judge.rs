@@ -1,0 +1,167 @@
+//! What a report is worth to a person who does not know the bug.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use lockdep_report::advice::{Advice, General, Spot, Way};
+use lockdep_report::model::{Place, Report};
+use lockdep_report::render::{SourceText, TextOptions, text};
+
+use crate::truth::Truth;
+
+/// The kinds of advice that `places.toml` may have.
+///
+/// * `call`: do not hold the guard during a call, which the advice names
+/// * `drop_guard`: drop the guard, named by the place that made it, before the second acquisition
+/// * `temporary`: bind what a temporary guard gives, named by the place that made it
+/// * `order`: change one of the orders of a cycle, at a place that wants
+/// * `sort`: give the locks of a class one order
+/// * `pass_on`: use the guard that is there
+/// * `macro`: mend the macro that has both acquisitions, named by its expansion
+#[cfg(test)]
+pub(crate) const KINDS: [&str; 7] = ["call", "drop_guard", "temporary", "order", "sort", "pass_on", "macro"];
+
+/// What a report is worth.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Judgement {
+    /// Whether the lines that hold are right.
+    pub(crate) holds: bool,
+    /// Whether the lines that want are right.
+    pub(crate) wants: bool,
+    /// Which advice is the first applicable one, from 1.
+    pub(crate) advice: Option<usize>,
+    /// The length of the text.
+    pub(crate) n_lines: usize,
+}
+
+impl fmt::Display for Judgement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let right = |is: bool| if is { "right" } else { "WRONG" };
+        let advice = self.advice.map_or("WRONG".to_owned(), |n| format!("number {n}"));
+        let (holds, wants) = (right(self.holds), right(self.wants));
+        write!(f, "holds {holds}, wants {wants}, advice {advice}, {} lines", self.n_lines)
+    }
+}
+
+/// The report that a reader takes for the bug's: the first of the surest with its code.
+pub(crate) fn first_of<'a>(reports: &'a [Report], code: &str) -> Option<&'a Report> {
+    let of_code = || reports.iter().filter(|report| report.code == *code);
+    let surest = of_code().map(Report::rank).max()?;
+    of_code().find(|report| report.rank() == surest)
+}
+
+/// Judges a report, and the text that is made of it.
+pub(crate) fn judge(report: &Report, truth: &Truth, sources: &Sources) -> Judgement {
+    let printed = text(report, &TextOptions::default(), sources);
+    let sides = sides(report);
+    // Each order of the truth is one of the report.
+    let is_shown = |list: &[String], places: &[&Place]| {
+        places.iter().any(|place| truth.names(list, place) && is_printed(&printed, place))
+    };
+    let holds = truth.orders().iter().all(|(list, _)| sides.iter().any(|(held, _)| is_shown(list, held)));
+    let wants = truth.orders().iter().all(|(holds, list)| {
+        let is_side =
+            |(held, wanted): &&(Vec<&Place>, Vec<&Place>)| is_shown(holds, held) && is_shown(list, wanted);
+        let any = || sides.iter().any(|(_, wanted)| is_shown(list, wanted));
+        // Where the line that holds is wrong, the other one may still be right.
+        sides.iter().any(|side| is_side(&side))
+            || (!sides.iter().any(|(held, _)| is_shown(holds, held)) && any())
+    });
+    Judgement {
+        holds,
+        wants,
+        advice: first_applicable(&report.help, truth),
+        n_lines: printed.trim_end().lines().count(),
+    }
+}
+
+/// The places that a report gives for the held and the wanted lock of each order.
+fn sides(report: &Report) -> Vec<(Vec<&Place>, Vec<&Place>)> {
+    if report.cycle.is_empty() {
+        let of = |lock: &'_ Option<lockdep_report::model::ReportLock>| lock.is_some();
+        if !of(&report.conflict) || !of(&report.subject) {
+            return Vec::new();
+        }
+        let held = report.conflict.iter().flat_map(|lock| marked(&lock.site, lock.exact)).collect();
+        let wanted = report.subject.iter().flat_map(|lock| marked(&lock.site, lock.exact)).collect();
+        return vec![(held, wanted)];
+    }
+    let steps = report.cycle.iter().map(|step| {
+        let held = marked(&step.held_site, step.frames_held.exact);
+        (held, marked(&step.acquire_site, step.frames_acquire.exact))
+    });
+    steps.collect()
+}
+
+/// The places that a reader is sent to: the site, and its caller unless that is one of another path.
+fn marked(site: &Place, is_exact: bool) -> Vec<&Place> {
+    let caller = site.caller.as_deref().filter(|_| is_exact || site.in_wrapper);
+    std::iter::once(site).chain(caller).collect()
+}
+
+/// Whether the text shows a place: with its file, or as a line of an excerpt.
+fn is_printed(text: &str, place: &Place) -> bool {
+    let line = place.line.to_string();
+    let address = format!("{}:{line}", place.file);
+    text.lines().any(|printed| {
+        let excerpt = printed.trim_start().strip_prefix(&line);
+        printed.contains(&address) || excerpt.is_some_and(|rest| rest.starts_with(" |"))
+    })
+}
+
+/// The first applicable advice, from 1. Two orders of which only the reader knows the right one are one advice.
+fn first_applicable(help: &[Advice], truth: &Truth) -> Option<usize> {
+    let mut number = 0;
+    for advice in help {
+        number += usize::from(!matches!(advice, Advice::ChangeOther { .. }));
+        let (kind, places) = named(advice);
+        if truth.is_applicable(kind, &places) {
+            return Some(number);
+        }
+    }
+    None
+}
+
+/// The kind of an advice, and the places that it names.
+fn named(advice: &Advice) -> (&'static str, Vec<&Place>) {
+    match advice {
+        Advice::UnderCall { call, .. } => ("call", vec![call]),
+        Advice::ForeignCall { out, .. } => ("call", vec![out]),
+        Advice::DropGuard { made } => ("drop_guard", spot(made)),
+        Advice::Temporary { made, .. } => ("temporary", vec![made]),
+        Advice::TakeBefore { at, .. } | Advice::ChangeOther { at, .. } => ("order", spot(at)),
+        Advice::OneOrder { .. } | Advice::SortEverywhere { .. } => ("sort", Vec::new()),
+        Advice::MacroOfBoth { site } => ("macro", vec![site]),
+        Advice::General { rule: General::PassGuardOn } => ("pass_on", Vec::new()),
+        _ => ("another", Vec::new()),
+    }
+}
+
+fn spot(spot: &Spot) -> Vec<&Place> {
+    match &spot.way {
+        Way::Through(way) | Way::CalledFrom(way) => vec![&spot.at, way],
+        Way::Itself | Way::CalledOnOnePath(_) => vec![&spot.at],
+    }
+}
+
+/// The source of a driver, and of the registry's crates.
+pub(crate) struct Sources {
+    pub(crate) driver: PathBuf,
+}
+
+impl SourceText for Sources {
+    fn line(&self, file: &str, line: u32) -> Option<String> {
+        let path = if file == "main.rs" { self.driver.clone() } else { in_registry(file)? };
+        let text = fs::read_to_string(path).ok()?;
+        text.lines().nth(line as usize - 1).map(str::to_owned)
+    }
+}
+
+/// The file of a crate, in one of the registries.
+fn in_registry(file: &str) -> Option<PathBuf> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cargo")))?;
+    let registries = fs::read_dir(home.join("registry/src")).ok()?;
+    registries.flatten().map(|registry| registry.path().join(file)).find(|path| path.is_file())
+}
