@@ -12,7 +12,12 @@ pub(crate) use lockdep_report::printable::printable as line;
 /// Returns a text of several lines that none of its parts can steer. Line breaks and tabs stay.
 pub(crate) fn lines(text: &str) -> String {
     let of_line = |text: &str| text.split('\t').map(line).collect::<Vec<_>>().join("\t");
-    text.split('\n').map(of_line).collect::<Vec<_>>().join("\n")
+    // An excerpt of a second file begins so, as those of the compiler do. No service takes it for a command.
+    let of_excerpt = |text: &str| match text.trim_start_matches(' ').strip_prefix("::: ") {
+        Some(rest) => format!("{}{}", &text[..text.len() - rest.len()], of_line(rest)),
+        None => of_line(text),
+    };
+    text.split('\n').map(of_excerpt).collect::<Vec<_>>().join("\n")
 }
 
 /// Returns JSON with the same meaning in which everything that cannot be printed is an escape of
@@ -67,6 +72,8 @@ mod tests {
     #[test]
     fn no_line_is_a_command_of_a_workflow() {
         assert_eq!(lines("x\n  ::error::y\na::b"), "x\n  \\u{3a}:error::y\na::b");
+        assert_eq!(lines("  ::: src/a.rs:1:2\n::: b\r"), "  ::: src/a.rs:1:2\n::: b\\r");
+        assert_eq!(lines(":::error::y"), "\\u{3a}::error::y");
         assert_eq!(lines("see ##[add-path]z"), "see #\\u{23}[add-path]z");
     }
 

@@ -16,6 +16,7 @@ use call::{Call, begins_function, text_between, without_label};
 use crate::source::Sources;
 
 mod call;
+mod returned;
 #[cfg(test)]
 mod tests;
 mod wrapper;
@@ -41,6 +42,7 @@ pub(crate) fn add(report: &mut Report, sources: &Sources) {
     if let Some(call) = call_of_holder(report, sources) {
         advice.extend(under_guard(report, call));
     }
+    advice.extend(returned::complete(report, sources));
     if let Some(kept) = wrapper::earlier_call(report, sources) {
         was_read = true;
         // It names the line of the wrapper.

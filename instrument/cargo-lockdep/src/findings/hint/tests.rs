@@ -57,6 +57,8 @@ fn temporaries_in_heads_and_statements_are_found_and_nothing_else_is() {
         ("a.lock().get(k).map(|at| b.lock()[*at].clone());", Some("end of its statement")),
         ("f(a.lock().len(),\n    b.lock().len());", Some("end of its statement")),
         ("let n = a.lock().unwrap().len() + b.lock().unwrap().len();", Some("end of its statement")),
+        // The only acquisition of the statement, reached again through what it calls.
+        ("x.a\n    .lock()\n    .run(f);", None),
         // Bound by a pattern or a `let`: that it lives on is what was written.
         ("if let Ok(guard) = a.lock() {\n    b.lock();", None),
         ("match a.lock() {\n    Ok(guard) => b.lock(),", None),
@@ -238,4 +240,80 @@ fn the_guard_of_a_wrapper_is_found_where_its_caller_keeps_it() {
         let said = behind_wrapper(set);
         assert!(!said.iter().any(|said| said.contains("returned at")), "{set}: {said:?}");
     }
+}
+
+/// The line of the caller of the wrapper `lock` that holds, and the first advice; the text is a file of which `main` is active.
+fn returned(text: &str, wanted: &[(&str, u32, u32)]) -> (Option<u32>, String) {
+    use lockdep_report::model::ReportLock;
+    use lockdep_validator::{Mode, Wait};
+
+    let folder = std::env::temp_dir().join(format!(
+        "lockdep-hint-returned-{}-{:?}",
+        std::process::id(),
+        std::thread::current().id()
+    ));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    std::fs::write(folder.join("a.rs"), text).expect("written");
+    let frame = |&(function, line, column): &(&str, u32, u32)| Frame {
+        function: function.into(),
+        file: if function == "w::lock" { "w.rs" } else { "a.rs" }.into(),
+        line,
+        column,
+    };
+    let frames: Vec<Frame> = wanted.iter().map(frame).collect();
+    let lock = |frames: Vec<Frame>, exact| ReportLock {
+        class: "A".into(),
+        hash: String::new(),
+        mode: Mode::Exclusive,
+        wait: Wait::Blocking,
+        instance: 1,
+        site: Place { file: "w.rs".into(), line: 3, column: 9, ..Place::default() },
+        frames,
+        exact,
+    };
+    let mut report = crate::records::fixture::inversion_report();
+    report.code = Code::Recursion.into();
+    report.cycle.clear();
+    report.help.clear();
+    report.conflict = Some(lock(frames[..1].to_vec(), false));
+    report.subject = Some(lock(frames, true));
+    add(&mut report, &Sources::new(vec![folder.clone()]));
+    std::fs::remove_dir_all(folder).expect("ours");
+    let held = report.conflict.expect("given");
+    assert!(!held.exact, "the source shows it, not the run");
+    assert_eq!(
+        held.frames.get(1).map(|frame| frame.line),
+        held.site.caller.as_ref().map(|caller| caller.line)
+    );
+    (
+        held.site.caller.map(|caller| caller.line),
+        report.help.first().map(Advice::to_string).unwrap_or_default(),
+    )
+}
+
+#[test]
+fn the_holder_of_a_returned_guard_is_the_active_function_that_still_has_it() {
+    let look = "fn look(&self) {\n    self.tail.lock().len()\n}\n";
+    let stack =
+        |line, column| [("w::lock", 3, 9), ("a::look", 2, 15), ("a::send", line, column), ("a::main", 99, 1)];
+    let said = |send: &str, line, column| returned(&format!("{look}{send}"), &stack(line, column));
+    // Bound by a `let`, and alive at the call.
+    let send =
+        "fn send(&self) {\n    let mut tail = self.tail.lock();\n    tail.notify();\n    drop(tail);\n}\n";
+    let (line, advice) = said(send, 6, 10);
+    assert_eq!(line, Some(5));
+    assert!(advice.contains("is alive during the call at a.rs:6:10"), "{advice}");
+    // A temporary of the statement that calls.
+    assert_eq!(said("fn send(&self) {\n    self.tail.lock().each(f);\n}\n", 5, 22).0, Some(5));
+    // Dropped, or its block has ended, or its statement has.
+    for gone in [
+        "fn send(&self) {\n    let tail = self.tail.lock();\n    drop(tail);\n    notify();\n}\n",
+        "fn send(&self) {\n    { let tail = self.tail.lock();\n    }\n    notify();\n}\n",
+        "fn send(&self) {\n    self.tail.lock().push(1);\n\n    notify();\n}\n",
+    ] {
+        assert_eq!(said(gone, 7, 5).0, None, "{gone}");
+    }
+    // Two guards that the run does not tell apart.
+    let two = "fn send(&self) {\n    let a = self.a.lock();\n    let b = self.b.lock();\n    notify();\n}\n";
+    assert_eq!(said(two, 7, 5).0, None);
 }

@@ -1,0 +1,147 @@
+//! A guard that a wrapper has returned, found in the source of the functions that are active when the second lock is wanted.
+//!
+//! The place of such an acquisition is the wrapper's line, which says nothing about the holder. The runtime has the stack of the
+//! first acquisition through that line only. The source shows which of the active functions called the wrapper before, and still
+//! has what it returned. Where it shows several, nothing is said.
+
+use lockdep_report::advice::{Advice, Spot, Way};
+use lockdep_report::model::{Frame, Place, Report};
+use lockdep_report::note::Note;
+use lockdep_report::render::index_of_column;
+
+use super::call::Call;
+use super::{bare, begins_function, in_head, is_recursion};
+use crate::source::Sources;
+
+/// How far above a call its function begins at most.
+const MAX_LINES: usize = 200;
+
+/// Completes the stacks of held locks that end at a wrapper. Returns advice about the call under the guard of a recursion.
+pub(super) fn complete(report: &mut Report, sources: &Sources) -> Option<Advice> {
+    for step in &mut report.cycle {
+        let (held, wanted) = (&mut step.frames_held, &step.frames_acquire.frames);
+        if !held.exact
+            && let Some((index, call)) = holder(&step.held_site, &held.frames, wanted, sources)
+        {
+            name_caller(&mut step.held_site, &call);
+            held.frames = stack(&held.frames, call, &wanted[index + 1..]);
+        }
+    }
+    if !is_recursion(report) {
+        return None;
+    }
+    let (held, wanted) = report.conflict.as_mut().zip(report.subject.as_ref())?;
+    if held.exact {
+        return None;
+    }
+    let (index, call) = holder(&held.site, &held.frames, &wanted.frames, sources)?;
+    name_caller(&mut held.site, &call);
+    let made = Spot { at: bare(held.site.outside_wrapper()), way: Way::Through(bare(&held.site)) };
+    held.frames = stack(&held.frames, call, &wanted.frames[index + 1..]);
+    for advice in &mut report.help {
+        if let Advice::DropGuard { made: known } = advice {
+            *known = made.clone();
+        }
+    }
+    report.notes.retain(|note| !matches!(note, Note::PathNotRecorded { .. }));
+    (index > 0).then(|| lockdep_report::under_guard::of_call(&held.class, &wanted.frames, index))
+}
+
+fn name_caller(site: &mut Place, call: &Frame) {
+    let Frame { function, file, line, column } = call.clone();
+    let caller = Place { file, line, column, function: Some(function), ..Place::default() };
+    site.caller = Some(Box::new(caller));
+    site.in_wrapper = true;
+}
+
+fn stack(held: &[Frame], call: Frame, outside: &[Frame]) -> Vec<Frame> {
+    held[..1].iter().cloned().chain(std::iter::once(call)).chain(outside.iter().cloned()).collect()
+}
+
+/// The index of the only active function that has a guard of the wrapper, and its call of the wrapper.
+fn holder(site: &Place, held: &[Frame], wanted: &[Frame], sources: &Sources) -> Option<(usize, Frame)> {
+    let [wrapper] = held else { return None };
+    if wrapper.line != site.line || wrapper.file != site.file {
+        return None;
+    }
+    let name = wrapper.function.rsplit("::").next().filter(|name| !name.starts_with('{'))?;
+    let others = wanted.iter().enumerate().filter(|(_, frame)| frame.function != wrapper.function);
+    let mut calls = others.flat_map(|(index, frame)| {
+        living_calls(frame, name, sources).into_iter().map(move |call| (index, call))
+    });
+    let only = calls.next()?;
+    calls.next().is_none().then_some(only)
+}
+
+/// The calls of `name` above the place of a frame, in its function, whose guard is alive there.
+fn living_calls(frame: &Frame, name: &str, sources: &Sources) -> Vec<Frame> {
+    let Some(lines) = sources.lines(&frame.file) else { return Vec::new() };
+    let Some(last) = (frame.line as usize).checked_sub(1).filter(|last| *last < lines.len()) else {
+        return Vec::new();
+    };
+    let end = (last, index_of_column(&lines[last], frame.column));
+    let above = (last.saturating_sub(MAX_LINES)..=last).rev();
+    let Some(start) = above.into_iter().find(|&index| begins_function(&lines[index])) else {
+        return Vec::new();
+    };
+    let at = |index: usize| {
+        let code = lines[index].split("//").next().unwrap_or_default();
+        let is_name = move |&(at, _): &(usize, &str)| {
+            let is_boundary = code[..at].ends_with(['.', ':', ' ', '(', '*', '&', '!']);
+            is_boundary && code[at + name.len()..].starts_with('(') && !code[..at].trim_end().ends_with("fn")
+        };
+        let column = move |(at, _): (usize, &str)| (index, code[..at].chars().count());
+        code.match_indices(name).filter(is_name).map(column).collect::<Vec<_>>()
+    };
+    (start..=last)
+        .flat_map(at)
+        .filter(|&place| place < end && is_alive(frame, &lines, place, end, sources))
+        .map(|(index, column)| {
+            let number = |n: usize| u32::try_from(n + 1).unwrap_or(u32::MAX);
+            Frame { line: number(index), column: number(column), ..frame.clone() }
+        })
+        .collect()
+}
+
+/// Whether the guard that is returned at `place` is alive at `end`, as far as blocks and statements tell.
+fn is_alive(
+    frame: &Frame,
+    lines: &[String],
+    place: (usize, usize),
+    end: (usize, usize),
+    sources: &Sources,
+) -> bool {
+    let number = |n: usize| u32::try_from(n + 1).unwrap_or(u32::MAX);
+    let site = Place {
+        file: frame.file.clone(),
+        line: number(place.0),
+        column: number(place.1),
+        ..Place::default()
+    };
+    let Some(call) = Call::read(&site, sources) else { return false };
+    let mut depth = 0_i32;
+    let mut has_statement_ended = false;
+    let mut between = String::new();
+    for (index, line) in lines.iter().enumerate().take(end.0 + 1).skip(place.0) {
+        let until = if index == end.0 { end.1 } else { usize::MAX };
+        let from = if index == place.0 { place.1 } else { 0 };
+        let code: String = line.chars().take(until).skip(from).collect();
+        let code = code.split("//").next().unwrap_or_default();
+        for character in code.chars() {
+            depth += i32::from(character == '{') - i32::from(character == '}');
+            has_statement_ended |= character == ';';
+            if depth < 0 {
+                return false;
+            }
+        }
+        between.push_str(code);
+        between.push('\n');
+    }
+    if call.is_bound() {
+        let variable = call.head.trim_start_matches("let ").trim_start_matches("mut ");
+        let variable =
+            variable.split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or_default();
+        return variable != "_" && !between.contains(&format!("drop({variable})"));
+    }
+    !has_statement_ended || depth > 0 && in_head(&call, sources.edition(&frame.file)).is_some()
+}
