@@ -29,6 +29,8 @@ pub(crate) struct Judgement {
     pub(crate) holds: bool,
     /// Whether the lines that want are right.
     pub(crate) wants: bool,
+    /// Whether the stacks of the held locks are certain, not perhaps those of other paths.
+    pub(crate) is_certain: bool,
     /// Which advice is the first applicable one, from 1.
     pub(crate) advice: Option<usize>,
     /// The length of the text.
@@ -71,6 +73,7 @@ pub(crate) fn judge(report: &Report, truth: &Truth, sources: &Sources) -> Judgem
     Judgement {
         holds,
         wants,
+        is_certain: is_certain(report),
         advice: first_applicable(&report.help, truth),
         n_lines: printed.trim_end().lines().count(),
     }
@@ -79,13 +82,8 @@ pub(crate) fn judge(report: &Report, truth: &Truth, sources: &Sources) -> Judgem
 /// The places that a report gives for the held and the wanted lock of each order.
 fn sides(report: &Report) -> Vec<(Vec<&Place>, Vec<&Place>)> {
     if report.cycle.is_empty() {
-        let of = |lock: &'_ Option<lockdep_report::model::ReportLock>| lock.is_some();
-        if !of(&report.conflict) || !of(&report.subject) {
-            return Vec::new();
-        }
-        let held = report.conflict.iter().flat_map(|lock| marked(&lock.site, lock.exact)).collect();
-        let wanted = report.subject.iter().flat_map(|lock| marked(&lock.site, lock.exact)).collect();
-        return vec![(held, wanted)];
+        let (Some(held), Some(wanted)) = (&report.conflict, &report.subject) else { return Vec::new() };
+        return vec![(marked(&held.site, held.exact), marked(&wanted.site, wanted.exact))];
     }
     let steps = report.cycle.iter().map(|step| {
         let held = marked(&step.held_site, step.frames_held.exact);
@@ -94,7 +92,13 @@ fn sides(report: &Report) -> Vec<(Vec<&Place>, Vec<&Place>)> {
     steps.collect()
 }
 
-/// The places that a reader is sent to: the site, and its caller unless that is one of another path.
+/// Whether the stacks of the held locks are known to be those of the acquisitions.
+fn is_certain(report: &Report) -> bool {
+    let conflict = report.conflict.iter().filter(|_| report.cycle.is_empty());
+    report.cycle.iter().all(|step| step.frames_held.exact) && conflict.into_iter().all(|held| held.exact)
+}
+
+/// The places that a reader is sent to: the site, and its caller if the report names it as such.
 fn marked(site: &Place, is_exact: bool) -> Vec<&Place> {
     let caller = site.caller.as_deref().filter(|_| is_exact || site.in_wrapper);
     std::iter::once(site).chain(caller).collect()
@@ -110,7 +114,7 @@ fn is_printed(text: &str, place: &Place) -> bool {
     })
 }
 
-/// The first applicable advice, from 1. Two orders of which only the reader knows the right one are one advice.
+/// The first applicable advice, from 1. Two orders of which one is to be changed are one advice.
 fn first_applicable(help: &[Advice], truth: &Truth) -> Option<usize> {
     let mut number = 0;
     for advice in help {
@@ -164,4 +168,71 @@ fn in_registry(file: &str) -> Option<PathBuf> {
     let home = home.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cargo")))?;
     let registries = fs::read_dir(home.join("registry/src")).ok()?;
     registries.flatten().map(|registry| registry.path().join(file)).find(|path| path.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lockdep_report::model::Report;
+    use serde_json::json;
+
+    const DRIVER: &str =
+        "fn hold() {\n    let guard = T.lock();\n    call();\n}\nfn look() {\n    T.lock();\n}\n";
+
+    fn truth(advice: &str) -> Truth {
+        let text = format!(
+            "name = 'a'\nsource = ''\nholds = ['main.rs:2']\nwants = ['main.rs:6']\nfix = ''\nadvice = {{ {advice} }}"
+        );
+        toml::from_str(&text).expect("well-formed")
+    }
+
+    fn report(held: u32, wanted: u32) -> Report {
+        let lock = |line| {
+            json!({ "class": "M", "hash": "1", "mode": "exclusive", "wait": "blocking", "instance": 1, "frames": [],
+                "site": { "file": "main.rs", "line": line, "column": 7 } })
+        };
+        let zero = json!({ "classes": 1, "chains": 1, "dependencies": 0, "dropped": 0, "unseen": 0 });
+        let mut report: Report = serde_json::from_value(json!({
+            "schema": 1, "code": "LD0001", "level": "error", "title": "t", "fingerprint": "f", "thread": "main",
+            "classes": [], "cycle": [], "conflict": lock(held), "subject": lock(wanted),
+            "evidence": { "same_instances": false, "sibling": false, "gate": null, "threads": 1, "writer_seen": false },
+            "notes": [], "help": [], "counters": zero,
+        }))
+        .expect("a report");
+        let place = |line| Place { file: "main.rs".into(), line, column: 5, ..Place::default() };
+        let made = Spot { at: place(2), way: Way::Itself };
+        report.help = vec![
+            Advice::DropGuard { made },
+            Advice::UnderCall { class: "M".into(), call: place(3), destructor: None },
+        ];
+        report
+    }
+
+    fn judged(report: &Report, advice: &str) -> Judgement {
+        let folder = tempfile::tempdir().expect("a folder");
+        let driver = folder.path().join("main.rs");
+        fs::write(&driver, DRIVER).expect("it is ours");
+        judge(report, &truth(advice), &Sources { driver })
+    }
+
+    #[test]
+    fn each_side_and_the_advice_are_judged_apart() {
+        let right = judged(&report(2, 6), "call = ['main.rs:3']");
+        assert_eq!((right.holds, right.wants, right.advice), (true, true, Some(2)));
+        let wrong = judged(&report(6, 6), "call = ['main.rs:1'], drop_guard = ['main.rs:2']");
+        assert_eq!((wrong.holds, wrong.wants, wrong.advice), (false, true, Some(1)));
+        let none = judged(&report(2, 5), "temporary = ['main.rs:2']");
+        assert_eq!((none.holds, none.wants, none.advice), (true, false, None));
+        assert!(right.n_lines > 5, "{right}");
+    }
+
+    #[test]
+    fn a_caller_on_another_path_is_no_right_line() {
+        let mut report = report(1, 6);
+        let held = report.conflict.as_mut().expect("given");
+        held.site.caller = Some(Box::new(Place { file: "main.rs".into(), line: 2, ..Place::default() }));
+        assert!(judged(&report, "call = ['main.rs:3']").holds);
+        report.conflict.as_mut().expect("given").exact = false;
+        assert!(!judged(&report, "call = ['main.rs:3']").holds);
+    }
 }

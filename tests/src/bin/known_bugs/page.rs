@@ -70,7 +70,7 @@ fn worth(judged: &[(&Bug, Option<Judgement>)]) -> String {
                 "| {} {} | {} | {} | {} | {} |",
                 bug.package,
                 bug.broken,
-                yes(one.holds),
+                if one.holds && !one.is_certain { "perhaps" } else { yes(one.holds) },
                 yes(one.wants),
                 one.advice.map_or("**no**".to_owned(), |n| if n == 1 {
                     "yes".to_owned()
@@ -87,12 +87,14 @@ fn worth(judged: &[(&Bug, Option<Judgement>)]) -> String {
          The file, `tests/field/known-bugs/places.toml`, names the line that holds and the line that wants.\n\
          It also names the advice that is applicable, and the places that this advice may name.\n\
          A side is right if the report marks the line of the file.\n\
+         It is *perhaps* right if the report says that another path may have led there.\n\
          Advice is right if the first one that the report gives is in the file.\n\
          The last column is the length of the report as text, in lines.\n\n\
          `cargo run -p lockdep-tests --bin known_bugs -- --judge` judges the stored reports again, without a run.\n\n\
          Of {} bugs, {} reports were judged.\n\n\
          | | reports |\n|---|---|\n\
          | right line on both sides | {} |\n\
+         | of these, with a stack that is certain | {} |\n\
          | right line that holds | {} |\n\
          | right line that wants | {} |\n\
          | first advice applicable | {} |\n\
@@ -103,6 +105,7 @@ fn worth(judged: &[(&Bug, Option<Judgement>)]) -> String {
         judged.len(),
         known.len(),
         count(&|one| one.holds && one.wants),
+        count(&|one| one.holds && one.wants && one.is_certain),
         count(&|one| one.holds),
         count(&|one| one.wants),
         count(&|one| one.advice == Some(1)),

@@ -1,22 +1,25 @@
-//! A guard that a wrapper has returned, found in the source of the functions that are active when the second lock is wanted.
+//! A guard that a wrapper has returned, found in the source of the active functions.
 //!
-//! The place of such an acquisition is the wrapper's line, which says nothing about the holder. The runtime has the stack of the
-//! first acquisition through that line only. The source shows which of the active functions called the wrapper before, and still
-//! has what it returned. Where it shows several, nothing is said.
+//! The place of such an acquisition is the wrapper's line, which says nothing about the holder.
+//! The runtime has the stack of the first acquisition through that line only. The source shows
+//! which of the active functions called the wrapper before, and still has what it returned. Where
+//! it shows several, nothing is said.
 
 use lockdep_report::advice::{Advice, Spot, Way};
 use lockdep_report::model::{Frame, Place, Report};
 use lockdep_report::note::Note;
 use lockdep_report::render::index_of_column;
 
-use super::call::Call;
-use super::{bare, begins_function, in_head, is_recursion};
+use super::call::{Call, begins_function};
+use super::{bare, in_head};
 use crate::source::Sources;
 
 /// How far above a call its function begins at most.
 const MAX_LINES: usize = 200;
 
-/// Completes the stacks of held locks that end at a wrapper. Returns advice about the call under the guard of a recursion.
+/// Completes the stacks of held locks that end at a wrapper.
+///
+/// Returns advice about the call under the guard of a recursion.
 pub(super) fn complete(report: &mut Report, sources: &Sources) -> Option<Advice> {
     for step in &mut report.cycle {
         let (held, wanted) = (&mut step.frames_held, &step.frames_acquire.frames);
@@ -27,7 +30,7 @@ pub(super) fn complete(report: &mut Report, sources: &Sources) -> Option<Advice>
             held.frames = stack(&held.frames, call, &wanted[index + 1..]);
         }
     }
-    if !is_recursion(report) {
+    if !report.is_recursion() {
         return None;
     }
     let (held, wanted) = report.conflict.as_mut().zip(report.subject.as_ref())?;
@@ -58,7 +61,7 @@ fn stack(held: &[Frame], call: Frame, outside: &[Frame]) -> Vec<Frame> {
     held[..1].iter().cloned().chain(std::iter::once(call)).chain(outside.iter().cloned()).collect()
 }
 
-/// The index of the only active function that has a guard of the wrapper, and its call of the wrapper.
+/// The index of the only active function that has a guard of the wrapper, and its call.
 fn holder(site: &Place, held: &[Frame], wanted: &[Frame], sources: &Sources) -> Option<(usize, Frame)> {
     let [wrapper] = held else { return None };
     if wrapper.line != site.line || wrapper.file != site.file {
@@ -103,7 +106,7 @@ fn living_calls(frame: &Frame, name: &str, sources: &Sources) -> Vec<Frame> {
         .collect()
 }
 
-/// Whether the guard that is returned at `place` is alive at `end`, as far as blocks and statements tell.
+/// Whether the guard returned at `place` is alive at `end`, as far as blocks and statements tell.
 fn is_alive(
     frame: &Frame,
     lines: &[String],
