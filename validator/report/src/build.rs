@@ -15,7 +15,7 @@ use super::frames::prune;
 use super::holder::name_callers;
 use super::model::{
     Counters, Frames, LabelledPlace, Place, Report, ReportClass, ReportDependency, ReportEvidence,
-    ReportLock, SCHEMA,
+    ReportLock, SCHEMA, SeenWriter,
 };
 use super::names::Names;
 use super::note::Note;
@@ -276,6 +276,10 @@ impl Builder<'_> {
             threads: evidence.n_tasks,
             ordered: evidence.ordered,
             writer_seen: evidence.writer_seen,
+            writer: evidence.writer.map(|(task, site)| SeenWriter {
+                thread: self.resolver.task_name(task),
+                place: self.resolver.place(site),
+            }),
             timed: evidence.timed,
             movable: evidence.movable,
             declared: evidence.declared,

@@ -142,7 +142,7 @@ fn other_side(report: &Report, cheapest: &ReportDependency) -> Option<Advice> {
 }
 
 /// Whether a class is an initialisation, which can neither be tried nor released before it is done.
-fn is_initialisation(report: &Report, hash: &str) -> bool {
+pub(super) fn is_initialisation(report: &Report, hash: &str) -> bool {
     let class = report.classes.iter().find(|class| class.hash == hash);
     class.is_some_and(|class| INITIALISATIONS.contains(&class.kind.as_str()))
 }

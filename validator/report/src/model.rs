@@ -9,6 +9,7 @@ use lockdep_validator::base::mode::{Mode, Wait};
 use lockdep_validator::check::violation::{Code, Level, Ordered};
 use lockdep_validator::graph::DependencyKind;
 
+pub use super::note::SeenWriter;
 pub use super::place::{Frame, Frames, Place};
 pub use lockdep_validator::base::counters::Counters;
 
@@ -235,6 +236,9 @@ pub struct ReportEvidence {
     pub ordered: Option<Ordered>,
     /// Whether a writer was seen on every class whose readers the cycle waits for.
     pub writer_seen: bool,
+    /// The first writer of the class that was seen, where a reader reads again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writer: Option<SeenWriter>,
     /// Whether the cycle needs a timed acquisition.
     #[serde(default)]
     pub timed: bool,

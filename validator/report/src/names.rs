@@ -1,4 +1,4 @@
-//! What classes are called in one report: short, and different where they are different.
+//! What classes and threads are called in one report: short, and different where they are different.
 
 use rustc_hash::FxHashMap;
 
@@ -67,6 +67,16 @@ pub fn short_name(key: &LockClassKey) -> String {
         None => format!("{}<{}>", key.kind, short_type(&key.type_name)),
     };
     if key.subclass == Subclass::ZERO { base } else { format!("{base}/{}", key.subclass.level()) }
+}
+
+/// What a thread is called in a sentence; one without a name is called by its number.
+pub(crate) fn thread_words(thread: &str) -> String {
+    let number = thread.strip_prefix("thread ").unwrap_or_default();
+    if thread.is_empty() || (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())) {
+        thread.to_owned()
+    } else {
+        format!("thread `{thread}`")
+    }
 }
 
 fn with_site(name: &str, key: &LockClassKey, all: &[(ClassId, Option<LockClassKey>)]) -> String {

@@ -53,7 +53,11 @@ pub enum Note {
     /// No writer of the class was seen.
     NoWriterYet,
     /// A writer of the class was seen.
-    WriterSeen,
+    WriterSeen {
+        /// The first one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        writer: Option<SeenWriter>,
+    },
     /// A lock keeps the reads and every writer apart.
     GatedReads {
         /// The class of that lock.
@@ -122,6 +126,15 @@ pub enum Note {
         /// The sentence.
         sentence: String,
     },
+}
+
+/// A writer that was seen.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SeenWriter {
+    /// Its thread.
+    pub thread: String,
+    /// Where it acquired the lock.
+    pub place: Place,
 }
 
 /// What follows from a lock that keeps two steps apart.

@@ -48,7 +48,7 @@ fn fair_read_note(report: &Report) -> Note {
     let evidence = &report.evidence;
     match &evidence.gate {
         _ if !evidence.writer_seen => Note::NoWriterYet,
-        None => Note::WriterSeen,
+        None => Note::WriterSeen { writer: evidence.writer.clone() },
         Some(gate) => {
             let is_safe = report.level == Level::Note;
             let effect = if is_safe { GateEffect::Safe } else { GateEffect::SafeForThese };

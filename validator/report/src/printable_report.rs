@@ -49,6 +49,10 @@ impl Report {
             place(&mut labelled.place, change);
         }
         self.evidence.gate.iter_mut().for_each(&mut *change);
+        if let Some(writer) = &mut self.evidence.writer {
+            change(&mut writer.thread);
+            place(&mut writer.place, change);
+        }
         self.notes.iter_mut().for_each(|note| sentence(note, change));
         self.help.iter_mut().for_each(|advice| sentence(advice, change));
     }

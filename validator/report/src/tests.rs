@@ -355,6 +355,29 @@ fn a_cycle_with_a_class_that_no_report_had_is_told_in_full() {
 }
 
 #[test]
+fn a_detour_through_an_initialisation_follows_from_either_order() {
+    let with = |fingerprint, pairs: &[(usize, usize)]| {
+        let step = |&(from, to): &(usize, usize)| {
+            let (from, to) = (lock(from, 1, Mode::Exclusive, 4), lock(to, 2, Mode::Exclusive, 9));
+            step(from, to, Kind::ExclusiveNonrecursive, 1, 1)
+        };
+        report(&Violation { fingerprint, cycle: pairs.iter().map(step).collect(), ..inversion() })
+    };
+    let mut told = Told::default();
+    assert_eq!(told.note(&with(1, &[(0, 1), (1, 0)]), true), None);
+    // The order that the first had already, and a way round by another class.
+    let mut detour = with(2, &[(1, 3), (3, 0), (0, 1)]);
+    detour.cycle.rotate_left(2);
+    detour
+        .classes
+        .iter_mut()
+        .filter(|class| class.name == "gate")
+        .for_each(|class| class.kind = "Once".into());
+    let earlier = Earlier { fingerprint: "0000000000000001".into(), relation: Relation::Dependency(0) };
+    assert_eq!(told.note(&detour, true), Some(earlier));
+}
+
+#[test]
 fn two_rules_about_one_guard_are_one_report_and_a_line_that_follows() {
     let rule = |code| simple_rules().into_iter().find(|found| found.code == code).expect("one of them");
     let first = Violation { fingerprint: 1, ..rule(Code::RecursiveFairRead) };
@@ -455,7 +478,13 @@ fn a_fair_read_that_a_gate_keeps_from_every_writer() {
     assert_eq!(note.notes, gated(GateEffect::Safe));
     assert_eq!(report(&found).notes, gated(GateEffect::SafeForThese));
     found.evidence = Evidence { writer_seen: true, ..Evidence::default() };
-    assert_eq!(report(&found).notes, [Note::WriterSeen]);
+    assert_eq!(report(&found).notes, [Note::WriterSeen { writer: None }]);
+    found.evidence.writer = Some((TaskId(1), Site(9)));
+    assert_eq!(
+        report(&found).notes[0].to_string(),
+        "a writer of this class was seen at src/bank.rs:9:32 in thread `tests::transfer`: a reader queues behind the \
+         writer, which waits for the first read"
+    );
 }
 
 /// One violation of each of the rules that are not about a cycle.

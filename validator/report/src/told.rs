@@ -2,6 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
+use super::help::is_initialisation;
 use super::model::{Report, ReportDependency};
 use lockdep_validator::check::violation::Code;
 use lockdep_validator::graph::DependencyKind;
@@ -30,6 +31,8 @@ pub struct Told {
     dependencies: FxHashMap<Key, Known>,
     /// The surest report that the dependency closed.
     closings: FxHashMap<Key, Known>,
+    /// The surest report of two orders that has the dependency.
+    opposites: FxHashMap<Key, Known>,
     /// The group of a class: an index into `groups`.
     classes: FxHashMap<String, usize>,
     /// The surest report of each group of classes that reported cycles tie together.
@@ -93,6 +96,9 @@ impl Told {
         for step in &report.cycle {
             note(&mut self.dependencies, key(step), &this);
         }
+        if let [_, _] = report.cycle.as_slice() {
+            report.cycle.iter().for_each(|step| note(&mut self.opposites, key(step), &this));
+        }
         if let Some(step) = report.closing() {
             note(&mut self.closings, key(step), &this);
         }
@@ -123,6 +129,9 @@ impl Told {
     }
 
     /// The report with the dependency that closes this one, or else one that a dependency of this one closed.
+    ///
+    /// A detour through what is initialised once follows from either order of the two locks: the initialisation is over when they
+    /// meet again.
     fn sharing(&self, report: &Report, this: &Known) -> Option<Earlier> {
         let closing = report.closing()?;
         let steps = || report.cycle.iter().enumerate();
@@ -130,7 +139,10 @@ impl Told {
             .filter(|(_, step)| *step == closing)
             .map(|(index, step)| (index, self.dependencies.get(&key(step))));
         let of_earlier = steps().map(|(index, step)| (index, self.closings.get(&key(step))));
-        of_this.chain(of_earlier).find_map(|(index, known)| {
+        let is_detour = report.cycle.iter().any(|step| is_initialisation(report, &step.from_hash));
+        let of_opposites =
+            steps().filter(|_| is_detour).map(|(index, step)| (index, self.opposites.get(&key(step))));
+        of_this.chain(of_earlier).chain(of_opposites).find_map(|(index, known)| {
             let known = known.filter(|known| known.stands_for(this))?;
             Some(Earlier { fingerprint: known.fingerprint.clone(), relation: Relation::Dependency(index) })
         })

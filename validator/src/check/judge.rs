@@ -32,6 +32,7 @@ impl FairRead {
         let trusted = gates.iter().copied().find(|gate| view.is_gate(*gate));
         let evidence = &mut self.violation.evidence;
         evidence.writer_seen = view.writer_seen(self.class);
+        evidence.writer = knowledge.writer(self.class);
         evidence.gate = trusted.or_else(|| gates.first().copied()).map(LockId::class);
         evidence.movable = view.is_movable(self.class) && !knowledge.is_sure(Order::Again(self.class));
         self.violation.level = match () {
@@ -286,6 +287,34 @@ fn instances_close(view: &View<'_>, knowledge: &mut Knowledge, path: &[PathStep]
         Some(path) if instance_gates(view, knowledge, &path).is_empty() => Some(Closed::Free),
         Some(_) => Some(Closed::Gated),
         None => joined.map(|_| Closed::Gated),
+    }
+}
+
+/// The sightings of a cycle of classes: those of the locks that close it themselves where they are remembered, else the first ones.
+pub(crate) fn sightings(
+    view: &View<'_>,
+    knowledge: &mut Knowledge,
+    path: &[PathStep],
+    judged: &Judged,
+) -> Vec<Seen> {
+    let first = cycle::sightings(&knowledge.graph, path);
+    let Some(closing) =
+        first.last().filter(|_| judged.evidence.same_instances && !closes_by_instance(&first))
+    else {
+        return first;
+    };
+    let (from, to) = (closing.witness.from.lock, closing.witness.to.lock);
+    let Some(locks) = instance_cycle(view, knowledge, PathStep { from, to, kind: closing.kind }) else {
+        return first;
+    };
+    let is_of_path = locks.len() == first.len()
+        && locks.iter().zip(&first).all(|(step, seen)| step.from.class() == seen.witness.from.lock.class());
+    let pairs = locks.iter().map(|step| knowledge.pair(step.from, step.to).map(|pair| pair.witness));
+    match pairs.collect::<Option<Vec<_>>>() {
+        Some(witnesses) if is_of_path => {
+            witnesses.into_iter().zip(&first).map(|(witness, seen)| Seen { witness, ..*seen }).collect()
+        }
+        _ => first,
     }
 }
 

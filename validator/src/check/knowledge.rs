@@ -8,7 +8,8 @@ use super::lowered::{FairRead, Lowered};
 use super::unpublished::{Standing, Unpublished};
 use super::violation::{Level, Violation};
 use crate::base::acquisition::Acquisition;
-use crate::base::id::{ClassId, LockId};
+use crate::base::id::{ClassId, LockId, TaskId};
+use crate::base::site::Site;
 use crate::graph::{Gate, Gates, Graph, Instances, Witness};
 use crate::mutant::{self, Mutant};
 use crate::state::context::ContextSet;
@@ -49,6 +50,8 @@ pub(crate) struct Knowledge {
     crowd_gates: FxHashMap<(ClassId, ClassId), Gates>,
     /// What every blocking writer of a class held that was looked at.
     writer_gates: FxHashMap<ClassId, Gates>,
+    /// The first blocking writer of each class that was looked at; only for reports.
+    writers: FxHashMap<ClassId, (TaskId, Site)>,
     /// The first sighting of each usage bit of each class.
     pub(crate) usage_sites: FxHashMap<(ClassId, u32), Acquisition>,
     /// Contexts in which any class was used, and that were enabled while any was held.
@@ -78,6 +81,7 @@ impl Knowledge {
             nesting: FxHashMap::default(),
             crowd_gates: FxHashMap::default(),
             writer_gates: FxHashMap::default(),
+            writers: FxHashMap::default(),
             usage_sites: FxHashMap::default(),
             used_in: ContextSet::EMPTY,
             enabled: ContextSet::EMPTY,
@@ -163,9 +167,15 @@ impl Knowledge {
     }
 
     /// Keeps what a writer of the class held; `true` if that is less than all before it did.
-    pub(crate) fn note_writer(&mut self, class: ClassId, gates_fn: impl FnOnce() -> Vec<Gate>) -> bool {
+    pub(crate) fn note_writer(
+        &mut self,
+        class: ClassId,
+        writer: (TaskId, Site),
+        gates_fn: impl FnOnce() -> Vec<Gate>,
+    ) -> bool {
         match self.writer_gates.entry(class) {
             Entry::Vacant(vacant) => {
+                self.writers.insert(class, writer);
                 vacant.insert(Gates::new(&gates_fn()));
                 false
             }
@@ -173,6 +183,11 @@ impl Knowledge {
             Entry::Occupied(_) if mutant::is(Mutant::FirstWriterOnly) => false,
             Entry::Occupied(mut known) => known.get_mut().narrow(&gates_fn()),
         }
+    }
+
+    /// Returns the task and the place of the first writer of the class.
+    pub(crate) fn writer(&self, class: ClassId) -> Option<(TaskId, Site)> {
+        self.writers.get(&class).copied()
     }
 
     /// What every writer of the class held.

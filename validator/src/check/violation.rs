@@ -160,6 +160,8 @@ pub struct Evidence {
     pub ordered: Option<Ordered>,
     /// Whether a writer was ever seen on every class whose readers the cycle waits for.
     pub writer_seen: bool,
+    /// The first writer of the class that was seen, where a reader reads again: its task and place.
+    pub writer: Option<(TaskId, Site)>,
     /// Whether the cycle needs an acquisition with a timeout.
     pub timed: bool,
     /// Whether it rests on a held lock whose guard may have been with another task by then.

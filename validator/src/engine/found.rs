@@ -65,7 +65,8 @@ impl Validator {
             return several;
         }
         let is_first = !record.has(fact::WRITER_SEEN) && record.note(fact::WRITER_SEEN);
-        let has_lost_gate = knowledge.note_writer(acquisition.class, || {
+        let writer = (view.task.id, acquisition.site);
+        let has_lost_gate = knowledge.note_writer(acquisition.class, writer, || {
             let mut gates = view.gates_but(skip);
             gates.retain(|gate| gate.lock != acquisition.lock);
             gates
@@ -129,7 +130,7 @@ impl Validator {
         path: Vec<PathStep>,
         judged: &Judged,
     ) {
-        let seen = cycle::sightings(&knowledge.graph, &path);
+        let seen = judge::sightings(view, knowledge, &path, judged);
         let violation = cycle::violation(view, &self.segments, Code::CircularDependency, &seen, judged);
         let n_before = findings.violations.len();
         self.admit(knowledge, findings, violation);
@@ -192,7 +193,7 @@ impl Validator {
         path: &[PathStep],
     ) -> Level {
         let judged = judge::judge(view, knowledge, path);
-        let seen = cycle::sightings(&knowledge.graph, path);
+        let seen = judge::sightings(view, knowledge, path, &judged);
         let violation = cycle::violation(view, &self.segments, Code::CircularDependency, &seen, &judged);
         self.admit(knowledge, findings, violation);
         judged.level

@@ -2,10 +2,9 @@
 
 use crate::model::{Place, Report, ReportDependency};
 use crate::modes::needs_writer;
+use crate::names::thread_words;
 use lockdep_validator::base::mode::Mode;
 use lockdep_validator::check::violation::{Code, Level};
-
-use super::snippet::thread_words;
 
 /// A schedule that ends with every thread waiting.
 #[derive(Clone, PartialEq, Eq, Debug)]

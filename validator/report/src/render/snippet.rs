@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::model::{Place, Report, ReportDependency, ReportLock};
 use crate::modes::{mode_word, mode_words};
+use crate::names::thread_words;
 use crate::printable::is_printable;
 use lockdep_validator::base::mode::Wait;
 use lockdep_validator::check::violation::{Code, Level};
@@ -74,16 +75,6 @@ pub(super) fn who(thread: &str, process: &str) -> String {
         (true, false) => format!("in process `{process}`"),
         (false, true) => format!("in {thread}"),
         (false, false) => format!("in {thread} of process `{process}`"),
-    }
-}
-
-/// What a thread is called in a sentence; one without a name is called by its number.
-pub(super) fn thread_words(thread: &str) -> String {
-    let number = thread.strip_prefix("thread ").unwrap_or_default();
-    if thread.is_empty() || (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())) {
-        thread.to_owned()
-    } else {
-        format!("thread `{thread}`")
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::note::{GateEffect, MovableEffect, Note};
+use crate::names::thread_words;
+use crate::note::{GateEffect, MovableEffect, Note, SeenWriter};
 use lockdep_validator::check::violation::Ordered;
 
 impl fmt::Display for Note {
@@ -33,8 +34,13 @@ impl fmt::Display for Note {
                 "no writer of this class was seen yet. The first one makes this an error, unless a lock that both hold \
                  keeps them apart."
             }
-            Self::WriterSeen => {
-                "a writer of this class was seen: a reader queues behind the writer, which waits for the first read"
+            Self::WriterSeen { writer } => {
+                f.write_str("a writer of this class was seen")?;
+                if let Some(SeenWriter { thread, place }) = writer {
+                    let thread = thread_words(thread);
+                    write!(f, " at {place}{}{thread}", if thread.is_empty() { "" } else { " in " })?;
+                }
+                ": a reader queues behind the writer, which waits for the first read"
             }
             Self::Movable { effect } => movable(*effect),
             Self::DroppedByOwner => {

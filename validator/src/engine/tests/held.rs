@@ -35,6 +35,18 @@ fn a_fair_reader_behind_itself_is_raised_by_the_first_writer() {
 }
 
 #[test]
+fn the_first_writer_that_can_queue_is_named() {
+    let mut bench = Bench::user();
+    bench.run("rA rA --");
+    assert_eq!(bench.violations[0].evidence.writer, None);
+    bench.run("A -- A --");
+    let raised = bench.violations.last().expect("an error now");
+    let (task, site) = raised.evidence.writer.expect("the writer that raised it");
+    assert_eq!((raised.level, task), (Level::Error, bench.task.id));
+    assert_eq!(site, Site(3), "the first writer's, behind two reads");
+}
+
+#[test]
 fn a_self_deadlock_is_reported_when_it_is_confirmed() {
     let mut bench = Bench::user();
     bench.run("A A");

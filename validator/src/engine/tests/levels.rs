@@ -1,6 +1,7 @@
 //! Levels, and how they rise.
 
 use super::Bench;
+use crate::base::site::Site;
 use crate::check::violation::{Code, Level, Ordered};
 use crate::config::Config;
 use crate::state::class::ClassAttributes;
@@ -187,7 +188,7 @@ fn what_children_acquired_depends_on_what_the_parent_holds_at_the_join() {
     let acquired = bench.validator.take_acquired(&mut child);
     assert_eq!(acquired.len(), 1);
     bench.run("A");
-    let site = crate::base::site::Site(9);
+    let site = Site(9);
     let outcome = bench.validator.joined_holding(&mut bench.task, &acquired, site, &crate::engine::NoStacks);
     bench.take(outcome);
     assert_eq!(bench.found(), [ERROR]);
@@ -221,4 +222,15 @@ fn dependencies_are_listed_once() {
 fn a_level_of_a_class_with_several_locks_is_not_a_single_lock() {
     assert_eq!(user("A1 -- A2 -- ^A1 B -- B ^A1 --"), [ERROR], "its locks close the cycle themselves");
     assert_eq!(user("A1 -- A2 -- ^A1 B1 -- B1 ^A2 --"), [WARNING]);
+}
+
+#[test]
+fn the_sightings_are_those_of_the_locks_that_close_the_cycle() {
+    let mut bench = Bench::user();
+    bench.run("A1 B1 -- A2 B2 -- B2 A2 -- A2 B2 --");
+    let raised = bench.violations.last().expect("the second locks close it themselves");
+    assert!(raised.evidence.same_instances && raised.level == Level::Error, "{raised:?}");
+    let [one, other] = raised.cycle.as_slice() else { panic!("two orders: {raised:?}") };
+    assert_eq!((one.to.lock, other.to.lock), (other.from.lock, one.from.lock));
+    assert_ne!(one.from.site, Site(1), "the first locks have no part in it");
 }
