@@ -6,7 +6,7 @@
 
 use super::model::{Frame, Place, Report, ReportDependency, ReportLock};
 use super::path::is_standard_library;
-use super::places::{is_at, place_of, same_file};
+use super::places::{is_at, outside_macro, place_of, same_file};
 
 /// What two stacks tell of a lock that is held and one that is wanted meanwhile.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -75,7 +75,7 @@ impl Stack<'_> {
     fn place(self, index: usize) -> Place {
         match self.position() {
             Some(taken) if index <= taken => Place { caller: None, ..self.site.clone() },
-            _ => place_of(&self.frames[index]),
+            _ => place_of(&self.frames[outside_macro(self.frames, index)]),
         }
     }
 }

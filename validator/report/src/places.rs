@@ -1,5 +1,6 @@
 //! Where a place of a report is, seen from its stack: which line of the program, in which function, called from where.
 
+use super::lock_order::crate_version;
 use super::path::is_standard_library;
 use super::place::{Frame, Place};
 
@@ -41,6 +42,35 @@ pub(super) fn same_file(a: &str, b: &str) -> bool {
         })
 }
 
+/// The first frame from `index` on outward that stands in no macro of another crate, which its reader cannot change.
+pub(super) fn outside_macro(frames: &[Frame], index: usize) -> usize {
+    (index..frames.len()).find(|&at| !is_in_macro(&frames[at], frames)).unwrap_or(index)
+}
+
+/// Whether the line of a frame is that of a macro: its file belongs to a crate that its function does not name, and the stack shows
+/// code of the function's own crate elsewhere.
+fn is_in_macro(frame: &Frame, frames: &[Frame]) -> bool {
+    let Some((package, _)) = crate_version(&frame.file) else { return false };
+    let own = crates_of(&frame.function);
+    let package = package.replace('-', "_");
+    if own.is_empty() || own.contains(&package.as_str()) {
+        return false;
+    }
+    let is_elsewhere =
+        |file: &str| !file.is_empty() && file.split('/').next() != frame.file.split('/').next();
+    // The first crate is that of the type whose method it is, or of the function.
+    let is_own = |function: &str| crates_of(function).first() == own.first();
+    frames.iter().any(|other| is_elsewhere(&other.file) && is_own(&other.function))
+}
+
+/// The crates that the name of a function names, without those of the standard library.
+fn crates_of(function: &str) -> Vec<&str> {
+    let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    let paths = function.split(|c| !is_path(c)).filter_map(|path| path.split_once("::"));
+    let names = paths.map(|(first, _)| first).filter(|name| !name.is_empty());
+    names.filter(|name| !["core", "alloc", "std"].contains(name)).collect()
+}
+
 /// The line of the program that a place inside the standard library, or no place at all, stands for.
 ///
 /// What a destructor does has no caller but the drop glue, and what is called through a function pointer none but the shim for
@@ -68,6 +98,25 @@ mod tests {
         assert!(same_file("src/a.rs", "src/a.rs"));
         assert!(!same_file("/r/app/src/aa.rs", "a.rs"));
         assert!(!same_file("src/a.rs", ""));
+    }
+
+    #[test]
+    fn a_macro_of_another_crate_gives_way_to_the_line_that_expands_it() {
+        let frame = |function: &str, file: &str, line| Frame {
+            function: function.into(),
+            file: file.into(),
+            line,
+            column: 5,
+        };
+        let frames = [
+            frame("trace::dispatch", "trace-0.1.4/src/lib.rs", 7),
+            frame("<app::Loud as sdk::Export>::export::{{closure}}", "trace-0.1.4/src/macros.rs", 880),
+            frame("<app::Loud as sdk::Export>::export", "src/main.rs", 12),
+            frame("sdk::emit", "my-sdk-1.0.0/src/lib.rs", 40),
+            frame("app::main", "src/main.rs", 20),
+        ];
+        let lines: Vec<u32> = (0..5).map(|index| frames[outside_macro(&frames, index)].line).collect();
+        assert_eq!(lines, [7, 12, 12, 40, 20], "a library may have another name than its package");
     }
 
     #[test]

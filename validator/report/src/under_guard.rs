@@ -8,7 +8,7 @@ use lockdep_validator::check::violation::Code;
 use super::advice::Advice;
 use super::model::{Frame, Place, Report, ReportLock};
 use super::path::is_dependency;
-use super::places::{is_at, place_of, same_file};
+use super::places::{is_at, outside_macro, place_of, same_file};
 
 /// Advice about the call, if the stacks show which it is.
 pub(super) fn advice(code: Code, report: &Report) -> Option<Advice> {
@@ -32,7 +32,7 @@ pub fn of_call(class: &str, frames: &[Frame], call: usize) -> Advice {
     let is_destructor = |frame: &&Frame| frame.function.ends_with("core::ops::drop::Drop>::drop");
     // The outermost is what the call lets go.
     let destructor = frames[..call].iter().rfind(is_destructor).map(|frame| frame.function.clone());
-    let place = |index: usize| Place { function: None, ..place_of(&frames[index]) };
+    let place = |index: usize| Place { function: None, ..place_of(&frames[outside_macro(frames, index)]) };
     let class = class.to_owned();
     match foreign(frames, call).filter(|_| destructor.is_none()) {
         Some((out, back)) => {
@@ -193,6 +193,23 @@ mod tests {
             panic!("the exporter is another crate's")
         };
         assert_eq!((out.line, callee.as_str(), back.line), (70, "<app::Loud as sdk::Exporter>::export", 9));
+        let traced = [
+            ("trace::dispatch", "trace-0.1.4/src/lib.rs", 7),
+            ("<app::Loud as sdk::Exporter>::export::{{closure}}", "trace-0.1.4/src/macros.rs", 880),
+            stack[2],
+            stack[3],
+            stack[4],
+        ];
+        let traced = [&stack[..1], &traced[..]].concat();
+        let Advice::ForeignCall { back, .. } = of_call("Mutex<Sender>", &frames(&traced), 5) else {
+            panic!("the exporter is another crate's")
+        };
+        assert_eq!((back.file.as_str(), back.line), ("trace-0.1.4/src/lib.rs", 7), "what came back");
+        let traced = [&stack[..1], &traced[2..]].concat();
+        let Advice::ForeignCall { back, .. } = of_call("Mutex<Sender>", &frames(&traced), 4) else {
+            panic!("the exporter is another crate's")
+        };
+        assert_eq!((back.file.as_str(), back.line), ("src/main.rs", 12), "no line of the macro");
         let own = [("app::look", "app/src/a.rs", 3), ("hold", "app/tests/b.rs", 9)];
         assert!(matches!(of_call("M", &frames(&own), 1), Advice::UnderCall { .. }), "one crate");
     }
