@@ -12,7 +12,7 @@ pub(crate) use lockdep_report::printable::printable as line;
 /// Returns a text of several lines that none of its parts can steer. Line breaks and tabs stay.
 pub(crate) fn lines(text: &str) -> String {
     let of_line = |text: &str| text.split('\t').map(line).collect::<Vec<_>>().join("\t");
-    // An excerpt of a second file begins so, as those of the compiler do. No service takes it for a command.
+    // An excerpt of a second file begins so, as in the compiler's text. It is no command.
     let of_excerpt = |text: &str| match text.trim_start_matches(' ').strip_prefix("::: ") {
         Some(rest) => format!("{}{}", &text[..text.len() - rest.len()], of_line(rest)),
         None => of_line(text),

@@ -1,10 +1,11 @@
-//! Drives documented deadlocks of published crates under `cargo lockdep`, the version with the bug and the one without.
+//! Drives documented deadlocks of published crates under `cargo lockdep`, with the bug and without.
 //!
-//! `cargo run -p lockdep-tests --bin known_bugs [--broken | --judge] [NAME…]` prints a table; without names all of
-//! `tests/field/known-bugs` are driven. `--broken` drives the versions with the bug only. `--judge` drives nothing. Reports
-//! are kept in `tests/field/known-bugs/reports`, and judged against `places.toml` beside it. `docs/src/known-bugs.md` is
-//! written anew each time; a row that this call has not renewed stays as it is. Needs the registry. Exits 1 if a verdict is
-//! wrong.
+//! `cargo run -p lockdep-tests --bin known_bugs [--broken | --judge] [NAME…]` prints a table;
+//! without names all of `tests/field/known-bugs` are driven. `--broken` drives the versions
+//! with the bug only. `--judge` drives nothing. Reports are kept in
+//! `tests/field/known-bugs/reports`, and judged against `places.toml` beside it.
+//! `docs/src/known-bugs.md` is written anew each time; a row that this call has not renewed
+//! stays as it is. Needs the registry. Exits 1 if a verdict is wrong.
 
 mod judge;
 mod page;

@@ -17,9 +17,9 @@ pub(crate) struct Truth {
     holds: Vec<String>,
     wants: Vec<String>,
     /// What the fix does. For people.
-    #[expect(dead_code, reason = "it explains the places to whoever changes them")]
+    #[expect(dead_code, reason = "it explains the places to a person who changes them")]
     fix: String,
-    /// The kinds of applicable advice, each with the places that it may name; all if there are none.
+    /// The applicable kinds of advice, each with the places that it may name (none: any).
     advice: BTreeMap<String, Vec<String>>,
     /// The opposite order of a cycle.
     other: Option<Order>,

@@ -1,5 +1,6 @@
 //! A lock call and the statement around it, read from the lines of its file.
 
+use lockdep_report::advice::Scope;
 use lockdep_report::model::Place;
 use lockdep_report::render::index_of_column;
 
@@ -102,7 +103,7 @@ pub(super) fn text_between(lines: &[String], from: (usize, usize), to: (usize, u
 }
 
 /// A labelled loop begins with its label.
-pub(super) fn without_label(head: &str) -> &str {
+fn without_label(head: &str) -> &str {
     match head.split_once(": ") {
         Some((label, rest)) if label.starts_with('\'') => rest,
         _ => head,
@@ -151,4 +152,28 @@ fn statement_rest(lines: &[String], index: usize, after: &str) -> String {
 pub(super) fn begins_function(line: &str) -> bool {
     let head = line.split("//").next().unwrap_or_default().split('(').next().unwrap_or_default();
     head.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == "fn")
+}
+
+/// The place alone: advice names no caller.
+pub(super) fn bare(place: &Place) -> Place {
+    Place { function: None, caller: None, in_wrapper: false, ..place.clone() }
+}
+
+/// A temporary in the head of a `match` or its like lives as long as the whole.
+pub(super) fn in_head(call: &Call, edition: Option<u16>) -> Option<Scope> {
+    let head = without_label(&call.head);
+    let keyword = ["if let", "while let", "match", "for"]
+        .into_iter()
+        .find(|keyword| head.strip_prefix(keyword).is_some_and(|rest| rest.starts_with([' ', '(', '&'])))?;
+    // Behind the pattern stands the expression; a bar in it may begin a closure, whose body is no part of the head.
+    let expression = match keyword {
+        "match" => head,
+        "for" => head.split_once(" in ")?.1,
+        _ => head.split_once('=')?.1,
+    };
+    if expression.contains('|') {
+        return None;
+    }
+    let line = u32::try_from(call.start + 1).unwrap_or(u32::MAX);
+    Some(Scope::Head { keyword: keyword.to_owned(), line, edition })
 }

@@ -11,7 +11,7 @@ use lockdep_report::model::{Frame, Place, Report};
 use lockdep_report::note::Note;
 use lockdep_report::render::index_of_column;
 
-use call::{Call, begins_function, text_between, without_label};
+use call::{Call, bare, begins_function, in_head, text_between};
 
 use crate::source::Sources;
 
@@ -135,11 +135,6 @@ fn under_guard(report: &mut Report, call: usize) -> Option<Advice> {
     Some(lockdep_report::under_guard::of_call(&held.class, &wanted.frames, call))
 }
 
-/// The place alone: advice names no caller.
-fn bare(place: &Place) -> Place {
-    Place { function: None, caller: None, in_wrapper: false, ..place.clone() }
-}
-
 /// Says so if the guard lives longer than the place where it is made suggests.
 fn long_life(sighting: &Sighting<'_>, call: &Call, sources: &Sources) -> Option<Advice> {
     if !call.is_temporary() {
@@ -150,25 +145,6 @@ fn long_life(sighting: &Sighting<'_>, call: &Call, sources: &Sources) -> Option<
         .or_else(|| in_head(call, edition))
         .or_else(|| in_tail(sighting, call, edition))?;
     Some(Advice::Temporary { class: sighting.class.to_owned(), made: bare(sighting.held), scope })
-}
-
-/// A temporary in the head of a `match` or its like lives as long as the whole.
-fn in_head(call: &Call, edition: Option<u16>) -> Option<Scope> {
-    let head = without_label(&call.head);
-    let keyword = ["if let", "while let", "match", "for"]
-        .into_iter()
-        .find(|keyword| head.strip_prefix(keyword).is_some_and(|rest| rest.starts_with([' ', '(', '&'])))?;
-    // Behind the pattern stands the expression; a bar in it may begin a closure, whose body is no part of the head.
-    let expression = match keyword {
-        "match" => head,
-        "for" => head.split_once(" in ")?.1,
-        _ => head.split_once('=')?.1,
-    };
-    if expression.contains('|') {
-        return None;
-    }
-    let line = u32::try_from(call.start + 1).unwrap_or(u32::MAX);
-    Some(Scope::Head { keyword: keyword.to_owned(), line, edition })
 }
 
 /// Two temporaries of one statement live to its end, both of them.

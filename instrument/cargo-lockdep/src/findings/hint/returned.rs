@@ -10,8 +10,7 @@ use lockdep_report::model::{Frame, Place, Report};
 use lockdep_report::note::Note;
 use lockdep_report::render::index_of_column;
 
-use super::call::{Call, begins_function};
-use super::{bare, in_head};
+use super::call::{Call, bare, begins_function, in_head};
 use crate::source::Sources;
 
 /// How far above a call its function begins at most.
