@@ -161,6 +161,9 @@ fn timeout_kept() -> Kept {
     ensure(!is_alive(&pid), "the child goes on", &ended)
 }
 
+/// How many interrupts the command gets, a quarter of a second apart; the second must end it.
+const MAX_INTERRUPTS: usize = 80;
+
 #[expect(unsafe_code, reason = "signals are the system's")]
 fn interrupt_kept() -> Kept {
     let directory = tempfile::tempdir().expect("a directory");
@@ -180,14 +183,21 @@ fn interrupt_kept() -> Kept {
         }
     };
     let command_pid = libc::pid_t::try_from(child.id()).expect("a pid fits");
-    // Two signals that follow each other at once are one: they are sent until the command has seen enough of them.
+    // Two signals that follow each other at once are one, so there is time between them; the command needs two.
+    let mut n_sent = 0;
     let status = loop {
         if let Some(status) = child.try_wait().expect("it can be waited for") {
             break status;
         }
+        if n_sent == MAX_INTERRUPTS {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(format!("the command goes on after {MAX_INTERRUPTS} interrupts"));
+        }
         // SAFETY: the command has not been waited for, so the number is its own.
         unsafe { libc::kill(command_pid, libc::SIGINT) };
-        std::thread::yield_now();
+        n_sent += 1;
+        std::thread::park_timeout(Duration::from_millis(250));
     };
     let mut n_looks = 0;
     while is_alive(&pid) && n_looks < 2_000_000 {
