@@ -1,7 +1,8 @@
 //! Assertions about held locks, with the kernel's meanings (`lockdep_assert_held` and its family).
 //!
-//! Each is a violation LD0010 when it is known to be false; it is silent while validation is off, and where events of the
-//! thread were not seen it passes, with one notice. The report acts as `LOCKDEP_ON_VIOLATION` says.
+//! Each is a violation LD0010 when it is known to be false; it is silent while validation is off,
+//! and where events of the thread were not seen it passes, with one notice. The report acts as
+//! `LOCKDEP_ON_VIOLATION` says.
 
 use crate::hook::LockRef;
 #[cfg(not(lockdep_disabled))]
@@ -97,8 +98,8 @@ macro_rules! assert_none_held {
     };
 }
 
-/// Asserts that the running thread may wait here: it holds no lock under which waiting is forbidden and is in no context
-/// that forbids it (`might_sleep`).
+/// Asserts that the running thread may wait here: it holds no lock under which waiting is forbidden
+/// and is in no context that forbids it (`might_sleep`).
 #[macro_export]
 macro_rules! assert_may_block {
     () => {

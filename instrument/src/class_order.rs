@@ -1,8 +1,10 @@
-//! An order for the locks of one class: by address, by a key, or as a function says (the kernel's `lock_set_cmp_fn`).
+//! An order for the locks of one class: by address, by a key, or as a function says (the kernel's
+//! `lock_set_cmp_fn`).
 //!
-//! Locks that are made at one place are of one class, and nesting two of them is judged by what was seen: an error needs both orders.
-//! Where the program has an order, say so, and the first acquisition against it is reported (LD0002), in a run in which the opposite
-//! order never happened:
+//! Locks that are made at one place are of one class, and nesting two of them is judged by what was
+//! seen: an error needs both orders. Where the program has an order, say so, and the first
+//! acquisition against it is reported (LD0002), in a run in which the opposite order never
+//! happened:
 //!
 //! ```
 //! use lockdep::Ordered;
@@ -28,9 +30,10 @@
 //! assert_eq!((*a.balance.lock().unwrap(), *b.balance.lock().unwrap()), (70, 130));
 //! ```
 //!
-//! The order belongs to the **class**, a key to the **lock**. A class keeps the first order that it is given; another one is named on
-//! standard error and ignored. A class with a name can carry its order in its key
-//! ([`LockClassKey::order_by`](crate::LockClassKey::order_by)), so that a home-made lock needs nothing else:
+//! The order belongs to the **class**, a key to the **lock**. A class keeps the first order that it
+//! is given; another one is named on standard error and ignored. A class with a name can carry its
+//! order in its key ([`LockClassKey::order_by`](crate::LockClassKey::order_by)), so that a
+//! home-made lock needs nothing else:
 //!
 //! ```
 //! use lockdep::{ClassOrder, LockClassKey, LockMap};
@@ -40,7 +43,8 @@
 //! # let _ = Shard { map: LockMap::with_key(&SHARD) };
 //! ```
 //!
-//! A try is in order wherever it stands, because it does not wait; what it acquired counts as held for what is waited for after it.
+//! A try is in order wherever it stands, because it does not wait; what it acquired counts as held
+//! for what is waited for after it.
 
 #[doc(inline)]
 pub use lockdep_validator::{ClassOrder, OrderFn, OrderedLock};
@@ -51,8 +55,8 @@ use crate::runtime::{event, process::state};
 
 /// Orders the class of a lock, and gives the lock its key; for every lock that the validator knows.
 ///
-/// For a bare [`LockMap`](crate::LockMap) use its [`as_ref`](crate::LockMap::as_ref), which says what kind of lock it sits in:
-/// `map.as_ref(&INFO).set_order_key(7)`.
+/// For a bare [`LockMap`](crate::LockMap) use its [`as_ref`](crate::LockMap::as_ref), which says
+/// what kind of lock it sits in: `map.as_ref(&INFO).set_order_key(7)`.
 ///
 /// Free of effects while validation is off.
 pub trait Ordered: Tracked {
@@ -82,7 +86,8 @@ pub trait Ordered: Tracked {
 
     /// Gives this lock a key, or another one; what it means the order of the class says.
     ///
-    /// Cheap before the first acquisition. A later change makes every thread look again at what it has validated so far.
+    /// Cheap before the first acquisition. A later change makes every thread look again at what it
+    /// has validated so far.
     ///
     /// ```
     /// use lockdep::{ClassOrder, Ordered};

@@ -1,9 +1,10 @@
-//! Contexts: places of a program that may run in the middle of whatever a thread is doing, or where waiting is limited.
+//! Contexts: places of a program that may run in the middle of whatever a thread is doing, or where
+//! waiting is limited.
 //!
-//! A lock that a signal handler takes must not be held anywhere outside it while the signal is not masked: the handler would
-//! wait for the thread that it interrupted. Tell the validator when a thread is inside a context and where the context is
-//! masked, and it reports such locks (LD0004), and paths that lead to them (LD0005), without the signal ever arriving at the
-//! wrong moment.
+//! A lock that a signal handler takes must not be held anywhere outside it while the signal is not
+//! masked: the handler would wait for the thread that it interrupted. Tell the validator when a
+//! thread is inside a context and where the context is masked, and it reports such locks (LD0004),
+//! and paths that lead to them (LD0005), without the signal ever arriving at the wrong moment.
 //!
 //! ```
 //! use lockdep::context::{self, Context};
@@ -24,9 +25,10 @@
 //! let _polling = POLL.enter();
 //! ```
 //!
-//! The same holds for values that are dropped on top of what their thread holds. Thread exit needs no context: nothing is held then,
-//! and what the destructors of thread-local values lock is validated like anything else. A thread-local value that the program
-//! itself may replace or take at any moment is another matter, and so is any callback:
+//! The same holds for values that are dropped on top of what their thread holds. Thread exit needs
+//! no context: nothing is held then, and what the destructors of thread-local values lock is
+//! validated like anything else. A thread-local value that the program itself may replace or take
+//! at any moment is another matter, and so is any callback:
 //!
 //! ```
 //! use lockdep::context::Context;
@@ -51,11 +53,11 @@
 //! assert_eq!(*RETURNED.lock().unwrap(), [1]);
 //! ```
 //!
-//! Inside a signal handler and inside an allocator nothing is looked at on the spot: events are kept in
-//! memory that is there already, and looked at when the allocator is left, or at the thread's next event
-//! after the handler. At most 64 events fit. More are lost, an acquisition always together with its
-//! release, and counted as unseen; so are the first acquisitions of classes that the thread has not met
-//! elsewhere.
+//! Inside a signal handler and inside an allocator nothing is looked at on the spot: events are
+//! kept in memory that is there already, and looked at when the allocator is left, or at the
+//! thread's next event after the handler. At most 64 events fit. More are lost, an acquisition
+//! always together with its release, and counted as unseen; so are the first acquisitions of
+//! classes that the thread has not met elsewhere.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -105,17 +107,19 @@ impl Context {
         self
     }
 
-    /// Events inside are deferred and looked at later: for signal handlers, where nothing may be allocated.
+    /// Events inside are deferred and looked at later: for signal handlers, where nothing may be
+    /// allocated.
     #[must_use]
     pub const fn deferred(mut self) -> Self {
         self.is_deferred = true;
         self
     }
 
-    /// Makes the context known. Entering does so too, but not for a deferred context: there is no memory for it inside.
+    /// Makes the context known. Entering does so too, but not for a deferred context: there is no
+    /// memory for it inside.
     ///
-    /// Call it before the handler is installed: what was locked before counts as not seen. A process can have eight contexts;
-    /// the ninth is dropped and counted.
+    /// Call it before the handler is installed: what was locked before counts as not seen. A
+    /// process can have eight contexts; the ninth is dropped and counted.
     pub fn register(&self) {
         #[cfg(not(lockdep_disabled))]
         if state::is_on() {
@@ -137,7 +141,8 @@ impl Context {
         Inside::nowhere()
     }
 
-    /// Announces that the context cannot interrupt the running thread until the guard is dropped. Guards nest.
+    /// Announces that the context cannot interrupt the running thread until the guard is dropped.
+    /// Guards nest.
     #[must_use = "the context is unmasked when the guard is dropped"]
     pub fn mask(&self) -> Masked {
         #[cfg(not(lockdep_disabled))]
@@ -286,11 +291,12 @@ const NAMES: [&str; N_SIGNALS] = [
     "signal 64",
 ];
 
-/// Announces that the running thread is inside the program's own global allocator until the guard is dropped.
+/// Announces that the running thread is inside the program's own global allocator until the guard
+/// is dropped.
 ///
-/// The allocator's locks are then ordered like any other, but looked at only when the guard is dropped; so make the guard the
-/// first thing in `alloc`, `dealloc` and `realloc`, that it is dropped last. Without it, locks nested inside the allocator may
-/// hang the validator.
+/// The allocator's locks are then ordered like any other, but looked at only when the guard is
+/// dropped; so make the guard the first thing in `alloc`, `dealloc` and `realloc`, that it is
+/// dropped last. Without it, locks nested inside the allocator may hang the validator.
 ///
 /// ```
 /// use std::alloc::{GlobalAlloc, Layout, System};

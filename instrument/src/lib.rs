@@ -1,6 +1,7 @@
 //! A runtime lock validator.
 //!
-//! `LOCKDEP=1` turns it on; without that every lock costs one relaxed load more than its plain version.
+//! `LOCKDEP=1` turns it on; without that every lock costs one relaxed load more than its plain
+//! version.
 #![deny(missing_docs)]
 
 // The lock sources shared with the stand-ins for `lock_api`, which have no `std`, name it.

@@ -5,8 +5,9 @@ use std::sync::{Arc, LockResult, PoisonError};
 
 /// A lock that [`lock_many`] can take together with others.
 ///
-/// A `&Mutex` of [`sync`](crate::sync), [`lock_api`](crate::lock_api) or [`parking_lot`](crate::parking_lot), or an `RwLock` of them
-/// inside [`reading`] or [`writing`]; behind an `Arc` or not. Sealed: a home-made lock has acquire contexts instead
+/// A `&Mutex` of [`sync`](crate::sync), [`lock_api`](crate::lock_api) or
+/// [`parking_lot`](crate::parking_lot), or an `RwLock` of them inside [`reading`] or [`writing`];
+/// behind an `Arc` or not. Sealed: a home-made lock has acquire contexts instead
 /// ([`wound_wait`](crate::wound_wait)).
 pub trait Lockable: Copy + sealed::Sealed {
     /// What having it gives.
@@ -134,22 +135,24 @@ where
 
 /// Locks several locks at once, without an order between them.
 ///
-/// Two callers may name the same locks in any order and cannot wait for each other: a caller waits only while it holds none of
-/// them, takes the others by trying, and gives back what it has when one is taken (back-off, as in the kernel's wound/wait
-/// locks and C++'s `std::lock`). The validator learns no order between the locks. What the thread holds **besides** them does
-/// come before each of them, because each may be the one that is waited for.
+/// Two callers may name the same locks in any order and cannot wait for each other: a caller waits
+/// only while it holds none of them, takes the others by trying, and gives back what it has when
+/// one is taken (back-off, as in the kernel's wound/wait locks and C++'s `std::lock`). The
+/// validator learns no order between the locks. What the thread holds **besides** them does come
+/// before each of them, because each may be the one that is waited for.
 ///
-/// An array holds locks of one type, a tuple locks of any; [`reading`] and [`writing`] say how a reader-writer lock is wanted.
-/// [`lock_all`] takes a slice.
+/// An array holds locks of one type, a tuple locks of any; [`reading`] and [`writing`] say how a
+/// reader-writer lock is wanted. [`lock_all`] takes a slice.
 ///
 /// # Errors
 ///
-/// With the guards inside, if a holder of one of the locks panicked. Locks that know no poison, such as those of `parking_lot`, never
-/// give one.
+/// With the guards inside, if a holder of one of the locks panicked. Locks that know no poison,
+/// such as those of `parking_lot`, never give one.
 ///
 /// # Panics
 ///
-/// If one lock is named twice, or is held by this thread already and `LOCKDEP_ON_DEADLOCK` is `panic`.
+/// If one lock is named twice, or is held by this thread already and `LOCKDEP_ON_DEADLOCK` is
+/// `panic`.
 ///
 /// ```
 /// use lockdep::{lock_many, sync::Mutex};
@@ -213,20 +216,22 @@ pub fn lock_all<L: Lockable>(locks: &[L]) -> LockResult<Vec<L::Guard>> {
     if is_poisoned { Err(PoisonError::new(guards)) } else { Ok(guards) }
 }
 
-/// Tries until every lock is taken. `attempt` waits for the lock at the index it is given and tries the others; when one is taken, it
-/// gives everything back and returns its index.
+/// Tries until every lock is taken. `attempt` waits for the lock at the index it is given and tries
+/// the others; when one is taken, it gives everything back and returns its index.
 fn until_taken<T>(mut attempt: impl FnMut(usize) -> Result<T, usize>) -> T {
     let mut first = 0;
     loop {
         match attempt(first) {
             Ok(taken) => return taken,
-            // Waiting for the one that was taken is what gets the caller on; everything else has been given back.
+            // Waiting for the one that was taken is what gets the caller on; everything else has
+            // been given back.
             Err(contended) => first = contended,
         }
     }
 }
 
-/// Waits for the lock at `first` and tries the others; if one is taken, gives everything back and returns its index.
+/// Waits for the lock at `first` and tries the others; if one is taken, gives everything back and
+/// returns its index.
 #[track_caller]
 fn attempt<L: Lockable>(locks: &[L], first: usize) -> Result<Vec<LockResult<L::Guard>>, usize> {
     let Some(waited_for) = locks.get(first) else { return Ok(Vec::new()) };
@@ -259,7 +264,8 @@ impl<L: Lockable, const N: usize> LockList for [L; N] {
 
     #[track_caller]
     fn lock(self) -> LockResult<Self::Guards> {
-        // A `Vec` of N guards always becomes an array of N; what does not fit could only be a `Vec` of another length.
+        // A `Vec` of N guards always becomes an array of N; what does not fit could only be a `Vec`
+        // of another length.
         let array = |guards: Vec<L::Guard>| match guards.try_into() {
             Ok(guards) => guards,
             Err(_) => unreachable!("one guard for each lock"),
@@ -283,7 +289,8 @@ macro_rules! tuple {
                 refuse_twice(&[$(self.$index.address()),+]);
                 $(self.$index.announce();)+
                 let taken = until_taken(|first| {
-                    // The one that is waited for comes first: nothing else of the list is held then.
+                    // The one that is waited for comes first: nothing else of the list is held
+                    // then.
                     let mut waited_for = ($((first == $index).then(|| self.$index.wait()),)+);
                     Ok(($(waited_for.$index.take().or_else(|| self.$index.attempt()).ok_or::<usize>($index)?,)+))
                 });

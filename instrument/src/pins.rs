@@ -4,11 +4,12 @@ use std::fmt;
 
 use crate::hook::{LockRef, PinCookie, Tracked, pin_lock, repin_lock, unpin_lock};
 
-/// Pins a lock that the running thread holds: its release before the pin is dropped is reported (LD0012), even if the lock is taken
-/// again at once. For code whose callees must not give its lock up (the kernel's `lockdep_pin_lock`).
+/// Pins a lock that the running thread holds: its release before the pin is dropped is reported
+/// (LD0012), even if the lock is taken again at once. For code whose callees must not give its lock
+/// up (the kernel's `lockdep_pin_lock`).
 ///
-/// Pins nest, of one lock as of several. Pinning a lock that the thread does not hold is LD0012 too, and pins nothing. Free of
-/// effects while validation is off.
+/// Pins nest, of one lock as of several. Pinning a lock that the thread does not hold is LD0012
+/// too, and pins nothing. Free of effects while validation is off.
 ///
 /// ```
 /// use lockdep::sync::{Mutex, MutexGuard};
@@ -51,8 +52,9 @@ pub struct Pinned<'a> {
 }
 
 impl Pinned<'_> {
-    /// Takes the pin back while `wait` runs, which may release the lock if it takes it again (the kernel's `lockdep_unpin_lock` and
-    /// `lockdep_repin_lock`). The lock must be held when `wait` returns; otherwise that is LD0012.
+    /// Takes the pin back while `wait` runs, which may release the lock if it takes it again (the
+    /// kernel's `lockdep_unpin_lock` and `lockdep_repin_lock`). The lock must be held when `wait`
+    /// returns; otherwise that is LD0012.
     ///
     /// What was read under the lock before is stale afterwards.
     ///

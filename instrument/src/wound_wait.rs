@@ -1,16 +1,21 @@
-//! Acquire contexts (wound/wait) for home-made locks: several locks of one class at once, in any order, with back-off.
+//! Acquire contexts (wound/wait) for home-made locks: several locks of one class at once, in any
+//! order, with back-off.
 //!
-//! A *transaction* that needs several locks takes them in whatever order it meets them. That can hang, unless the locks let one side
-//! win: each transaction has a [`Ticket`], older tickets win, and the transaction that loses backs off, that is, releases everything, waits for the
-//! lock that it lost, and starts again with the same ticket. The locks do that work; what they tell the validator is here. It learns no
-//! order between the locks of one transaction, orders each of them with everything else, and reports what breaks the protocol
-//! (LD0013), with the place:
+//! A *transaction* that needs several locks takes them in whatever order it meets them. That can
+//! hang, unless the locks let one side win: each transaction has a [`Ticket`], older tickets win,
+//! and the transaction that loses backs off, that is, releases everything, waits for the lock that
+//! it lost, and starts again with the same ticket. The locks do that work; what they tell the
+//! validator is here. It learns no order between the locks of one transaction, orders each of them
+//! with everything else, and reports what breaks the protocol (LD0013), with the place:
 //!
 //! * a lock acquired after [`done`](AcquireContext::done), or `done` twice;
-//! * a back-off that does not release what is held, goes on with another lock than the contended one, or comes while another is pending;
+//! * a back-off that does not release what is held, goes on with another lock than the contended
+//!   one, or comes while another is pending;
 //! * the slow path without a back-off before it;
-//! * a lock of another class than its context's, or one that still names another context as its owner;
-//! * waiting for a lock without the context of its class that is open, or a second context of a class inside the first;
+//! * a lock of another class than its context's, or one that still names another context as its
+//!   owner;
+//! * waiting for a lock without the context of its class that is open, or a second context of a
+//!   class inside the first;
 //! * a context that ends while it owns locks.
 //!
 //! Kernel: `ww_mutex`, with the checks of `CONFIG_DEBUG_MUTEXES`.
@@ -99,7 +104,8 @@ use crate::hook::{LockClassKey, LockInfo, LockMap, LockRef, Tracked, Verdict};
 #[cfg(not(lockdep_disabled))]
 use crate::runtime::{event, process::state};
 
-/// The class of wound/wait locks that one transaction can take together (the kernel's `ww_class`); make it a `static`.
+/// The class of wound/wait locks that one transaction can take together (the kernel's `ww_class`);
+/// make it a `static`.
 #[derive(Debug)]
 pub struct WwClass {
     locks: LockClassKey,
@@ -134,14 +140,16 @@ impl WwClass {
     }
 
     fn ticket(&self) -> Ticket {
-        // ORDERING: Relaxed: tickets need to be distinct and to grow; what they decide is decided under the locks.
+        // ORDERING: Relaxed: tickets need to be distinct and to grow; what they decide is decided
+        // under the locks.
         let earlier = self.n_tickets.fetch_add(1, Ordering::Relaxed);
         Ticket(NonZeroU64::MIN.saturating_add(earlier))
     }
 }
 
-/// The age of a transaction: smaller is older, and the older one wins. The same over all its back-offs, so that every transaction is
-/// the oldest at last. Given out whether or not validation is on, because the locks decide by it.
+/// The age of a transaction: smaller is older, and the older one wins. The same over all its
+/// back-offs, so that every transaction is the oldest at last. Given out whether or not validation
+/// is on, because the locks decide by it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Ticket(NonZeroU64);
 
@@ -168,8 +176,9 @@ impl Ticket {
     }
 }
 
-/// A transaction of the running thread that is open (the kernel's `ww_acquire_ctx`): begun by [`begin`](Self::begin), closed for
-/// acquisitions by [`done`](Self::done), ended by [`end`](Self::end) or when it is dropped.
+/// A transaction of the running thread that is open (the kernel's `ww_acquire_ctx`): begun by
+/// [`begin`](Self::begin), closed for acquisitions by [`done`](Self::done), ended by
+/// [`end`](Self::end) or when it is dropped.
 ///
 /// It cannot leave its thread, nor be shared with another.
 ///
@@ -188,7 +197,8 @@ pub struct AcquireContext {
 }
 
 impl AcquireContext {
-    /// Begins a transaction over locks of `class` (the kernel's `ww_acquire_init`). LD0013 inside another one of the same class.
+    /// Begins a transaction over locks of `class` (the kernel's `ww_acquire_init`). LD0013 inside
+    /// another one of the same class.
     #[track_caller]
     pub fn begin(class: &'static WwClass) -> Self {
         Self {
@@ -205,7 +215,8 @@ impl AcquireContext {
         self.ticket
     }
 
-    /// Announces that everything it needs is held (the kernel's `ww_acquire_done`). Optional; a later acquisition is LD0013.
+    /// Announces that everything it needs is held (the kernel's `ww_acquire_done`). Optional; a
+    /// later acquisition is LD0013.
     #[track_caller]
     pub fn done(&self) {
         #[cfg(not(lockdep_disabled))]
@@ -243,12 +254,14 @@ impl fmt::Debug for AcquireContext {
 
 /// The part of the validator that sits in each wound/wait lock, in the place of a [`LockMap`].
 ///
-/// Every method is free of effects while validation is off. None changes the lock itself. Only [`acquire`](Self::acquire) and
-/// [`acquire_slow`](Self::acquire_slow) ever panic, before anything is taken.
+/// Every method is free of effects while validation is off. None changes the lock itself. Only
+/// [`acquire`](Self::acquire) and [`acquire_slow`](Self::acquire_slow) ever panic, before anything
+/// is taken.
 #[derive(Debug)]
 pub struct WwMap {
     map: LockMap<&'static LockClassKey>,
-    /// The context that owns it, as the number of its pseudo-lock; zero if none does. Written by the holder of the lock only.
+    /// The context that owns it, as the number of its pseudo-lock; zero if none does. Written by
+    /// the holder of the lock only.
     #[cfg(not(lockdep_disabled))]
     owner: AtomicU64,
 }
@@ -270,14 +283,16 @@ impl WwMap {
     /// contention, hand-over, the end of the lock, an acquisition that gave up, the answer to
     /// [`Verdict::SelfDeadlock`].
     ///
-    /// A [`release`](LockMap::release) there leaves the context in the belief that it owns the lock; use [`WwMap::release`].
+    /// A [`release`](LockMap::release) there leaves the context in the belief that it owns the
+    /// lock; use [`WwMap::release`].
     #[inline]
     pub const fn lock_map(&self) -> &LockMap<&'static LockClassKey> {
         &self.map
     }
 
-    /// Announces an acquisition in a context, or without one, **before** it waits (the kernel's `ww_mutex_lock`). In a context,
-    /// [`acquired`](Self::acquired) or [`backed_off`](Self::backed_off) must follow.
+    /// Announces an acquisition in a context, or without one, **before** it waits (the kernel's
+    /// `ww_mutex_lock`). In a context, [`acquired`](Self::acquired) or
+    /// [`backed_off`](Self::backed_off) must follow.
     ///
     /// # Panics
     ///
@@ -287,8 +302,8 @@ impl WwMap {
         self.want(context, false)
     }
 
-    /// Announces, before it waits, that the lock which the context backed off from is waited for, while nothing else is held (the
-    /// kernel's `ww_mutex_lock_slow`).
+    /// Announces, before it waits, that the lock which the context backed off from is waited for,
+    /// while nothing else is held (the kernel's `ww_mutex_lock_slow`).
     ///
     /// # Panics
     ///
@@ -317,7 +332,8 @@ impl WwMap {
     pub fn acquired(&self, context: &AcquireContext) {
         #[cfg(not(lockdep_disabled))]
         if let Some(id) = context.id {
-            // ORDERING: Relaxed: the holder of the lock writes and reads it, and the lock orders one holder after the other.
+            // ORDERING: Relaxed: the holder of the lock writes and reads it, and the lock orders
+            // one holder after the other.
             let before = self.owner.swap(id.raw(), Ordering::Relaxed);
             event::ww_acquired(self.lockdep_ref(), id, before != 0);
         }
@@ -325,7 +341,8 @@ impl WwMap {
         let _ = context;
     }
 
-    /// Announces that the context has to back off instead of getting the lock (the kernel's `-EDEADLK`).
+    /// Announces that the context has to back off instead of getting the lock (the kernel's
+    /// `-EDEADLK`).
     #[track_caller]
     pub fn backed_off(&self, context: &AcquireContext) {
         #[cfg(not(lockdep_disabled))]
@@ -336,7 +353,8 @@ impl WwMap {
         let _ = context;
     }
 
-    /// Announces a successful try, in a context or without one, **after** it (the kernel's `ww_mutex_trylock`).
+    /// Announces a successful try, in a context or without one, **after** it (the kernel's
+    /// `ww_mutex_trylock`).
     #[track_caller]
     pub fn try_acquired(&self, context: Option<&AcquireContext>) {
         #[cfg(not(lockdep_disabled))]
@@ -350,7 +368,8 @@ impl WwMap {
         let _ = context;
     }
 
-    /// Announces a release, **before** the real lock is given up, whether or not a context owns it (the kernel's `ww_mutex_unlock`).
+    /// Announces a release, **before** the real lock is given up, whether or not a context owns it
+    /// (the kernel's `ww_mutex_unlock`).
     #[track_caller]
     pub fn release(&self) {
         #[cfg(not(lockdep_disabled))]

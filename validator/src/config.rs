@@ -18,13 +18,15 @@ pub enum SameClassPolicy {
 pub struct Config {
     /// How nesting two locks of one class is judged.
     pub same_class: SameClassPolicy,
-    /// Whether levels follow the evidence (instances, gate locks, writers); otherwise every violation is an error.
+    /// Whether levels follow the evidence (instances, gate locks, writers); otherwise every
+    /// violation is an error.
     pub evidence: bool,
     /// How many distinct violations are reported; later ones are only counted.
     pub max_reports: usize,
     /// Whether [`Findings`](crate::Findings) lists new dependencies (for run records).
     pub list_dependencies: bool,
-    /// How many locks a thread may hold before the oldest stop being tracked; far above any real program.
+    /// How many locks a thread may hold before the oldest stop being tracked; far above any real
+    /// program.
     pub max_held: usize,
 }
 

@@ -1,12 +1,14 @@
 //! The engine of lockdep: lock events in, violations out.
 //!
-//! This crate is pure. It has no globals, reads no environment, does no I/O, owns no clock and contains no `unsafe`.
-//! [`Validator`] holds what is known about a whole program, [`TaskContext`] what one thread holds; both are values, so
-//! that a live process, a replayed trace and a test run the same code.
+//! This crate is pure. It has no globals, reads no environment, does no I/O, owns no clock and
+//! contains no `unsafe`. [`Validator`] holds what is known about a whole program, [`TaskContext`]
+//! what one thread holds; both are values, so that a live process, a replayed trace and a test run
+//! the same code.
 //!
-//! Rooms, lowest first; an arrow between them points down only:
-//! `base` (ids, modes, sites, events) ← `state` (classes, held stack, chains, usage) ← `graph` (dependencies, order,
-//! search) ← `check` (one rule a file) ← `engine`. What a person or a tool reads is made by `lockdep-report`, a package above.
+//! Rooms, lowest first; an arrow between them points down only: `base` (ids, modes, sites, events)
+//! ← `state` (classes, held stack, chains, usage) ← `graph` (dependencies, order, search) ← `check`
+//! (one rule a file) ← `engine`. What a person or a tool reads is made by `lockdep-report`, a
+//! package above.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

@@ -1,6 +1,8 @@
-//! Switches that break one rule of the engine each, so that a test can show that the break is noticed.
+//! Switches that break one rule of the engine each, so that a test can show that the break is
+//! noticed.
 //!
-//! Without `--cfg engine_mutants` every switch is a constant `false` and leaves no trace in the code.
+//! Without `--cfg engine_mutants` every switch is a constant `false` and leaves no trace in the
+//! code.
 
 macro_rules! mutants {
     ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
@@ -173,7 +175,8 @@ mod switch {
     pub fn set(mutants: &[Mutant]) {
         let bits = mutants.iter().fold(0_u128, |bits, mutant| bits | 1 << *mutant as u8);
         for (index, word) in CURRENT.iter().enumerate() {
-            // ORDERING: Relaxed: a test switches before it starts the engine, or the threads that run it; nothing is published by it.
+            // ORDERING: Relaxed: a test switches before it starts the engine, or the threads that
+            // run it; nothing is published by it.
             word.store((bits >> (64 * index)) as u64, Ordering::Relaxed);
         }
     }

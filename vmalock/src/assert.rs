@@ -8,12 +8,12 @@
 //! | mmap write + VMA write | ✓ | ✓ | ✓ | ✓ | ✓ |
 //! | VMA read | ✗ | ✗ | ✗ | ✓ | ✓ |
 //!
-//! With lockdep on, "holds" means *this task*. Without it, as in the kernel, a read lock of anybody satisfies an
-//! assertion; but the owner of the mmap write lock is known in every configuration, so the assertions that need it are
-//! exact in every configuration.
+//! With lockdep on, "holds" means *this task*. Without it, as in the kernel, a read lock of anybody
+//! satisfies an assertion; but the owner of the mmap write lock is known in every configuration, so
+//! the assertions that need it are exact in every configuration.
 //!
-//! A failed assertion never panics: it warns ([`super::warn`]) and, if lockdep is on, is reported as LD0010.
-//! Every function returns whether its assertion held.
+//! A failed assertion never panics: it warns ([`super::warn`]) and, if lockdep is on, is reported
+//! as LD0010. Every function returns whether its assertion held.
 
 use std::panic::Location;
 
@@ -72,7 +72,8 @@ fn is_write_held(mm: &Mm) -> bool {
     }
 }
 
-/// Asserts that the VMA is write-locked, which includes that the calling task holds the mmap write lock.
+/// Asserts that the VMA is write-locked, which includes that the calling task holds the mmap write
+/// lock.
 #[track_caller]
 pub fn vma_assert_write_locked(vma: &Vma) -> bool {
     let Some(mm) = vma.vm_mm() else {
@@ -85,7 +86,8 @@ pub fn vma_assert_write_locked(vma: &Vma) -> bool {
     }
     let is_locked = vma.vm_lock_seq() == mm.mm_lock_seq.read_relaxed();
     if !is_locked {
-        // Lockdep does not track VMA write locks, but it can say that this one is not held, and where.
+        // Lockdep does not track VMA write locks, but it can say that this one is not held, and
+        // where.
         vma.vmlock_dep_map().report_not_held(true);
         warn_on(WarningKind::VmaNotWriteLocked, vma.address());
     }
@@ -119,8 +121,8 @@ pub fn vma_assert_locked(vma: &Vma) -> bool {
 }
 
 /// Asserts that the VMA cannot change: the mmap lock in any mode, or the VMA's own lock.
-// The mmap lock must be tested first: a test of the VMA would be satisfied by another task's reader, or would assert the
-// mmap *write* lock of a mere mmap reader.
+// The mmap lock must be tested first: a test of the VMA would be satisfied by another task's
+// reader, or would assert the mmap *write* lock of a mere mmap reader.
 #[track_caller]
 pub fn vma_assert_stabilised(vma: &Vma) -> bool {
     if seeded(Fault::M29) {
@@ -156,7 +158,8 @@ pub fn vma_assert_detached(vma: &Vma) -> bool {
 }
 
 /// Whether the VMA is write-locked by the calling task, without asserting the mmap lock.
-// Kernel: asks `__is_vma_write_locked`, whose own assertion then fires a second time for the same mistake.
+// Kernel: asks `__is_vma_write_locked`, whose own assertion then fires a second time for the same
+// mistake.
 fn is_vma_write_locked_quietly(vma: &Vma) -> bool {
     let Some(mm) = vma.vm_mm() else { return false };
     mm.mmap_lock.is_write_locked_by_me() && vma.vm_lock_seq() == mm.mm_lock_seq.read_relaxed()

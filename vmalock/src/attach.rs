@@ -1,8 +1,10 @@
-//! Attaching a VMA to its address space, and detaching it: after a detach no thread holds it, and none can.
+//! Attaching a VMA to its address space, and detaching it: after a detach no thread holds it, and
+//! none can.
 //!
-//! A new VMA is filled while detached, write-locked (which only stamps it), attached, and stored in the tree, in this
-//! order: a reader that finds it before the section ends is turned away by the stamp. A VMA is detached while it is
-//! still in the tree; readers that find it see the count 0 and look again.
+//! A new VMA is filled while detached, write-locked (which only stamps it), attached, and stored in
+//! the tree, in this order: a reader that finds it before the section ends is turned away by the
+//! stamp. A VMA is detached while it is still in the tree; readers that find it see the count 0 and
+//! look again.
 //!
 //! Source: `include/linux/mmap_lock.h`, `mm/mmap_lock.c`, `mm/vma.h` (v7.0).
 
@@ -33,8 +35,8 @@ pub fn vma_mark_attached(vma: &'static Vma) {
 
 /// Detaches `vma`: when it returns the count is 0 and stays 0 until it is attached again.
 ///
-/// Requires that it is write-locked and attached. Waits for transient readers: those that took a reference and have not
-/// noticed the write lock yet. Detaching twice warns and changes nothing.
+/// Requires that it is write-locked and attached. Waits for transient readers: those that took a
+/// reference and have not noticed the write lock yet. Detaching twice warns and changes nothing.
 #[track_caller]
 pub fn vma_mark_detached(vma: &'static Vma) {
     vma_assert_write_locked(vma);

@@ -1,4 +1,5 @@
-//! The slab of VMAs, with what a program keeps with each of them (`vm_area_cachep`, `SLAB_TYPESAFE_BY_RCU`).
+//! The slab of VMAs, with what a program keeps with each of them (`vm_area_cachep`,
+//! `SLAB_TYPESAFE_BY_RCU`).
 
 use std::any::{Any, TypeId};
 use std::sync::{Mutex as PlainMutex, PoisonError};
@@ -67,7 +68,8 @@ impl<P: VmaPayload> VmaCache<P> {
         vma
     }
 
-    /// Frees a detached VMA at once, without a grace period, and clears its payload (`vm_area_free`).
+    /// Frees a detached VMA at once, without a grace period, and clears its payload
+    /// (`vm_area_free`).
     ///
     /// An attached VMA, or one that is free already, is left alone with a warning.
     #[track_caller]

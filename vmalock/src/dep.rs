@@ -1,9 +1,10 @@
 //! Every lockdep event of this crate leaves through here.
 //!
-//! There are two classes, as in the kernel: `mmap_lock` for all address spaces and `vm_lock` for all VMAs. A held VMA
-//! *write* lock is not tracked (it is taken one by one and dropped all at once); only the short window in which readers
-//! are excluded is. That window is a blocking acquisition, so it makes `mmap_lock -> vm_lock`; a reader that then blocks
-//! on the mmap lock makes `vm_lock -> mmap_lock`, and the forbidden order is reported without anybody having hung.
+//! There are two classes, as in the kernel: `mmap_lock` for all address spaces and `vm_lock` for
+//! all VMAs. A held VMA *write* lock is not tracked (it is taken one by one and dropped all at
+//! once); only the short window in which readers are excluded is. That window is a blocking
+//! acquisition, so it makes `mmap_lock -> vm_lock`; a reader that then blocks on the mmap lock
+//! makes `vm_lock -> mmap_lock`, and the forbidden order is reported without anybody having hung.
 //!
 //! | event | when |
 //! |---|---|
@@ -13,7 +14,8 @@
 //! | exclusion ends | *after* the flag was subtracted, also when interrupted |
 //! | mmap lock | *before* the attempt; a try, after its success; release and downgrade before the fact |
 //!
-//! Source: the `__vma_lockdep_*` wrappers of `include/linux/mmap_lock.h` (v7.0), `kernel/locking/rwsem.c`.
+//! Source: the `__vma_lockdep_*` wrappers of `include/linux/mmap_lock.h` (v7.0),
+//! `kernel/locking/rwsem.c`.
 
 use std::panic::Location;
 use std::sync::OnceLock;
@@ -56,8 +58,9 @@ impl DepMap {
         Self { map: LockMap::with_key(&VM_LOCK), class: Class::VmLock }
     }
 
-    /// Announces a blocking acquisition. The caller handles [`Entry::SelfDeadlock`] as the validator asks: try the real
-    /// lock, then [`stale_holder`](Self::stale_holder) or [`self_deadlock`](Self::self_deadlock).
+    /// Announces a blocking acquisition. The caller handles [`Entry::SelfDeadlock`] as the
+    /// validator asks: try the real lock, then [`stale_holder`](Self::stale_holder) or
+    /// [`self_deadlock`](Self::self_deadlock).
     #[inline]
     #[track_caller]
     pub(crate) fn acquire(&self, shared: bool, subclass: u8) -> Entry {
@@ -75,13 +78,14 @@ impl DepMap {
         if subclass == 0 {
             return self.map.acquire(&INFO, mode(shared), Wait::Blocking);
         }
-        // A level that lockdep does not have is clamped to the deepest one: it only weakens the check.
+        // A level that lockdep does not have is clamped to the deepest one: it only weakens the
+        // check.
         let level = (0..=subclass).rev().find_map(Subclass::new).unwrap_or(Subclass::ZERO);
         self.map.acquire_with(&INFO, mode(shared), Wait::Blocking, &AcquireOptions::new().subclass(level))
     }
 
-    /// Announces that the caller may have to wait for the lock, whether it then does or not (`might_lock`): the order counts
-    /// even if a try succeeds.
+    /// Announces that the caller may have to wait for the lock, whether it then does or not
+    /// (`might_lock`): the order counts even if a try succeeds.
     #[inline]
     #[track_caller]
     pub(crate) fn might_acquire(&self, shared: bool) {
@@ -113,7 +117,8 @@ impl DepMap {
     }
 
     /// The wait is over, if there was one.
-    // Kernel: `lock_acquired` tells lock_stat here. That costs, so `wait_ended` reports it, and only while contention is counted.
+    // Kernel: `lock_acquired` tells lock_stat here. That costs, so `wait_ended` reports it, and
+    // only while contention is counted.
     #[inline]
     pub(crate) fn acquired(&self) {
         self.log(LockdepEvent::Acquired);
@@ -139,7 +144,8 @@ impl DepMap {
         self.map.downgrade();
     }
 
-    /// After [`Entry::SelfDeadlock`]: the lock was available all the same, since its holder had ended.
+    /// After [`Entry::SelfDeadlock`]: the lock was available all the same, since its holder had
+    /// ended.
     #[cold]
     #[track_caller]
     pub(crate) fn stale_holder(&self) {
@@ -150,7 +156,8 @@ impl DepMap {
     ///
     /// # Panics
     ///
-    /// Under `LOCKDEP_ON_DEADLOCK=panic`, the default with lockdep on; otherwise it aborts or returns.
+    /// Under `LOCKDEP_ON_DEADLOCK=panic`, the default with lockdep on; otherwise it aborts or
+    /// returns.
     #[cold]
     #[track_caller]
     pub(crate) fn self_deadlock(&self) {
@@ -164,7 +171,8 @@ impl DepMap {
         self.map.acquire_failed();
     }
 
-    /// The owner will not be the one who releases: the kernel's callers release the map by hand then.
+    /// The owner will not be the one who releases: the kernel's callers release the map by hand
+    /// then.
     #[inline]
     pub(crate) fn disown(&self) {
         self.log(LockdepEvent::Release);
@@ -220,7 +228,8 @@ impl DepMap {
     }
 }
 
-/// Reports a broken rule that is not about what is held (LD0010), as one of `class`: which lock it was does not matter to it.
+/// Reports a broken rule that is not about what is held (LD0010), as one of `class`: which lock it
+/// was does not matter to it.
 #[cold]
 pub(crate) fn report_broken(
     class: Class,
@@ -237,7 +246,8 @@ pub(crate) fn report_broken(
     any.map.assertion_broken(&INFO, message, remedy, at);
 }
 
-/// Whether readers were excluded while the validator was on: it knows then that `mmap_lock` comes before `vm_lock`.
+/// Whether readers were excluded while the validator was on: it knows then that `mmap_lock` comes
+/// before `vm_lock`.
 static IS_ORDER_KNOWN: AtomicBool = AtomicBool::new(false);
 
 /// See [`IS_ORDER_KNOWN`].
@@ -246,18 +256,20 @@ pub(crate) fn is_order_known() -> bool {
     IS_ORDER_KNOWN.load(Ordering::Relaxed)
 }
 
-/// Whether the validator looks at this process; unlike [`is_on`] it decides now, if that is still open.
+/// Whether the validator looks at this process; unlike [`is_on`] it decides now, if that is still
+/// open.
 #[cold]
 pub(crate) fn is_validating() -> bool {
     lockdep::enabled()
 }
 
-/// The number of the [`DepMap`] of one VMA, which lies in a table of its own: a VMA is one cache line without it, and a
-/// process that does not validate never makes the table.
+/// The number of the [`DepMap`] of one VMA, which lies in a table of its own: a VMA is one cache
+/// line without it, and a process that does not validate never makes the table.
 #[derive(Debug)]
 pub(crate) struct DepSlot(u32);
 
-/// How many maps the first block of the table has; each further one has twice as many as the one before.
+/// How many maps the first block of the table has; each further one has twice as many as the one
+/// before.
 const N_FIRST: u32 = 64;
 /// Enough blocks for every number.
 const N_BLOCKS: usize = 27;
@@ -269,8 +281,8 @@ static MAPS: [OnceLock<Box<[DepMap]>>; N_BLOCKS] = [const { OnceLock::new() }; N
 static NO_MAP: DepMap = DepMap::vm_lock();
 
 impl DepSlot {
-    /// Reserves `n` numbers in a row that no other VMA of the process has; the first of them, a multiple of 64. VMAs are
-    /// recycled, so there are as many as were live at once.
+    /// Reserves `n` numbers in a row that no other VMA of the process has; the first of them, a
+    /// multiple of 64. VMAs are recycled, so there are as many as were live at once.
     pub(crate) fn reserve(n: u32) -> u32 {
         // ORDERING: Relaxed; only uniqueness matters.
         N_SLOTS.fetch_add(n.next_multiple_of(N_FIRST), Ordering::Relaxed)

@@ -1,5 +1,5 @@
-//! What the locks of an address space went through: `VMA_LOCK_SUCCESS`, `ABORT`, `RETRY`, `MISS` of `/proc/vmstat`, and how
-//! long waits took.
+//! What the locks of an address space went through: `VMA_LOCK_SUCCESS`, `ABORT`, `RETRY`, `MISS` of
+//! `/proc/vmstat`, and how long waits took.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -9,7 +9,8 @@ use super::fault::{Fault, seeded};
 
 /// How often the VMA lock of an address space sufficed, and how often not.
 ///
-/// Each success is counted in a place that few threads share, so that counting does not join what the locks keep apart.
+/// Each success is counted in a place that few threads share, so that counting does not join what
+/// the locks keep apart.
 #[derive(Debug, Default)]
 pub struct VmaLockEvents {
     n_miss: AtomicU64,
@@ -120,9 +121,11 @@ pub enum WaitKind {
     MmapWrite,
     /// The readers of a VMA that is write-locked or detached: waits that slept.
     VmaWrite,
-    /// `VMA_LOCK_ABORT`: a fault that found no VMA lock, until it had the mmap lock, or knew that nothing is mapped.
+    /// `VMA_LOCK_ABORT`: a fault that found no VMA lock, until it had the mmap lock, or knew that
+    /// nothing is mapped.
     AfterAbort,
-    /// `VMA_LOCK_RETRY`: a fault that could not go on under the VMA lock, until it had the mmap lock.
+    /// `VMA_LOCK_RETRY`: a fault that could not go on under the VMA lock, until it had the mmap
+    /// lock.
     AfterRetry,
     /// `VMA_LOCK_MISS`: a lookup that met a detached VMA, from there to its end.
     AfterMiss,

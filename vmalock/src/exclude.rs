@@ -1,8 +1,9 @@
-//! Keeping readers out of one VMA: what a write lock and a detach have in common (`struct vma_exclude_readers_state`).
+//! Keeping readers out of one VMA: what a write lock and a detach have in common (`struct
+//! vma_exclude_readers_state`).
 //!
-//! Start adds the flag, which refuses new readers, and waits for those inside; end subtracts it. Between the two the
-//! caller is alone. At most one VMA of an address space is excluded at any moment, because only the owner of the mmap
-//! write lock does it, one after the other.
+//! Start adds the flag, which refuses new readers, and waits for those inside; end subtracts it.
+//! Between the two the caller is alone. At most one VMA of an address space is excluded at any
+//! moment, because only the owner of the mmap write lock does it, one after the other.
 
 use std::panic::Location;
 
@@ -61,8 +62,8 @@ pub struct ExcludeReaders {
 impl ExcludeReaders {
     /// Excludes readers of `vma` and waits until they have left (`__vma_start_exclude_readers`).
     ///
-    /// Requires the mmap write lock. `Ok(None)`: the VMA is detached, or its count is lost (which was warned
-    /// about): no reader can get in, and there is none to exclude. No lockdep event.
+    /// Requires the mmap write lock. `Ok(None)`: the VMA is detached, or its count is lost (which
+    /// was warned about): no reader can get in, and there is none to exclude. No lockdep event.
     ///
     /// # Errors
     ///
@@ -83,7 +84,8 @@ impl ExcludeReaders {
             return Ok(None);
         }
         record(Step::Count(CountStep::AddFlag));
-        // From here on the flag is gone when this is dropped, also if the report of a self-deadlock unwinds.
+        // From here on the flag is gone when this is dropped, also if the report of a self-deadlock
+        // unwinds.
         let mut excluded = Self { vma, made: Location::caller(), is_announced: false };
         let target = target.refcnt();
         let verdict = vma.vmlock_dep_map().acquire(false, 0);
@@ -91,7 +93,8 @@ impl ExcludeReaders {
         match verdict {
             Entry::Measure if is_timed => vma.vmlock_dep_map().contended(),
             Entry::Proceed | Entry::Measure => {}
-            // The task waits for a read lock of its own, unless that lock is gone without lockdep having heard.
+            // The task waits for a read lock of its own, unless that lock is gone without lockdep
+            // having heard.
             Entry::SelfDeadlock if vma.vm_refcnt.read_acquire() == target => {
                 vma.vmlock_dep_map().stale_holder()
             }

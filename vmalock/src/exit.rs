@@ -15,13 +15,15 @@ use super::vma::Vma;
 use super::vma_lock::vma_start_write;
 use super::warn::{Holder, WarningKind, warn_at, warn_held};
 
-/// How long the end of an address space waits for a reader to leave. Those of stale lookups by others leave at once, unless their
-/// thread is kept from running, which on a busy machine takes many times longer.
+/// How long the end of an address space waits for a reader to leave. Those of stale lookups by
+/// others leave at once, unless their thread is kept from running, which on a busy machine takes
+/// many times longer.
 const LEAK: Duration = Duration::from_secs(1);
 
 impl<P: VmaPayload> Drop for AddressSpace<P> {
     fn drop(&mut self) {
-        // A guard of this thread cannot be dropped before this function returns. It was got through an `MmRef`.
+        // A guard of this thread cannot be dropped before this function returns. It was got through
+        // an `MmRef`.
         let mine = held::hand_over(&self.mm);
         let guard = if self.ends_nested { self.mm.write_nested(1) } else { self.mm.write() };
         let mut n_detached = 0;
@@ -37,7 +39,8 @@ impl<P: VmaPayload> Drop for AddressSpace<P> {
                 continue;
             }
             if let Some(holder) = holder_at_end(vma, &mine) {
-                // Its reader will not leave in time. Waiting would hang, freeing would lie: it stays, and says so.
+                // Its reader will not leave in time. Waiting would hang, freeing would lie: it
+                // stays, and says so.
                 tell_held(vma, holder, self.mm.made());
                 is_told = true;
                 std::mem::forget(self.mm.clone());
@@ -58,7 +61,8 @@ impl<P: VmaPayload> Drop for AddressSpace<P> {
     }
 }
 
-/// Announces a read lock that outlives its address space, at the place where it was taken if that is known.
+/// Announces a read lock that outlives its address space, at the place where it was taken if that
+/// is known.
 #[cold]
 fn tell_held(vma: &Vma, holder: Option<Holder>, made: &'static Location<'static>) {
     let at = holder.map_or(made, |holder| holder.since);

@@ -7,7 +7,8 @@ use super::mmap_guard::MmapWriteGuard;
 use super::vma::StableVma;
 use super::vma_guard::VmaWrite;
 
-/// The VMA cannot grow that far: another one is too near (`-ENOMEM`), or it is no stack (`-EFAULT`).
+/// The VMA cannot grow that far: another one is too near (`-ENOMEM`), or it is no stack
+/// (`-EFAULT`).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct CannotGrow;
 

@@ -1,11 +1,12 @@
 //! Every fault that can be seeded into the protocol, as one enum.
 //!
-//! The switch is decided when the crate is compiled. In a normal build [`seeded`] is a constant `false` and nothing
-//! of this file remains. With `--cfg vmalock_faults`, and in the copy that `tests/faults.rs` compiles from these same
-//! sources, it compares against the fault that the test chose.
+//! The switch is decided when the crate is compiled. In a normal build [`seeded`] is a constant
+//! `false` and nothing of this file remains. With `--cfg vmalock_faults`, and in the copy that
+//! `tests/faults.rs` compiles from these same sources, it compares against the fault that the test
+//! chose.
 //!
-//! Numbers: `H` faults existed in Linux, `M` faults are systematic mutants. `docs/src/vmalock-faults.md` says for
-//! each which test notices it.
+//! Numbers: `H` faults existed in Linux, `M` faults are systematic mutants.
+//! `docs/src/vmalock-faults.md` says for each which test notices it.
 
 /// Calls `$callback!` with the list of faults: variant, identifier, what is broken.
 macro_rules! for_each_fault {

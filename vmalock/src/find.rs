@@ -21,7 +21,8 @@ pub enum FaultOrigin {
     User,
     /// Kernel code that expects to fault: there is a fixup for it.
     KernelWithFixup,
-    /// Kernel code that must not fault. It may hold the mmap lock itself, so it must not wait for it.
+    /// Kernel code that must not fault. It may hold the mmap lock itself, so it must not wait for
+    /// it.
     KernelWithoutFixup,
 }
 
@@ -79,9 +80,11 @@ impl From<NotFound> for SpaceError {
     }
 }
 
-/// Takes the mmap lock for reading and finds the VMA that covers `addr`, growing a stack down to it if need be.
+/// Takes the mmap lock for reading and finds the VMA that covers `addr`, growing a stack down to it
+/// if need be.
 ///
-/// `None`: there is no such VMA, or the lock could not be had (killed, or `origin` must not wait). No lock is held then.
+/// `None`: there is no such VMA, or the lock could not be had (killed, or `origin` must not wait).
+/// No lock is held then.
 #[track_caller]
 #[must_use]
 pub fn lock_mm_and_find_vma(mm: &Mm, addr: usize, origin: FaultOrigin) -> Option<FoundVma<'_>> {

@@ -1,8 +1,10 @@
-//! Which VMA read locks each thread holds, and since where: kept in debug builds, and while the validator is on.
+//! Which VMA read locks each thread holds, and since where: kept in debug builds, and while the
+//! validator is on.
 //!
-//! A task that holds a VMA read lock must not *block* on the mmap lock of that address space: the owner may be waiting for
-//! this very reader. Lockdep reports the order; this list catches it without lockdep, at the first occurrence. It also
-//! names those for whom a writer, or the end of an address space, waits.
+//! A task that holds a VMA read lock must not *block* on the mmap lock of that address space: the
+//! owner may be waiting for this very reader. Lockdep reports the order; this list catches it
+//! without lockdep, at the first occurrence. It also names those for whom a writer, or the end of
+//! an address space, waits.
 
 use std::panic::Location;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -61,7 +63,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs `f` on what the calling thread holds. After the destructor of the thread-local nothing is tracked any more.
+/// Runs `f` on what the calling thread holds. After the destructor of the thread-local nothing is
+/// tracked any more.
 fn with_mine<R: Default>(f: impl FnOnce(&mut Vec<Hold>) -> R) -> R {
     MINE.try_with(|mine| f(&mut lock(&mine.0.holds))).unwrap_or_default()
 }
@@ -72,7 +75,8 @@ fn is_tracked() -> bool {
     cfg!(debug_assertions) || is_on()
 }
 
-/// The calling thread has read-locked `vma`. For a caller that knows whether [`is_on`], so that the question is asked once.
+/// The calling thread has read-locked `vma`. For a caller that knows whether [`is_on`], so that the
+/// question is asked once.
 #[track_caller]
 #[inline(always)]
 pub(crate) fn acquired(mm: &Mm, vma: &'static Vma, is_on: bool) {
@@ -94,7 +98,8 @@ pub(crate) fn released(vma: &Vma, is_on: bool) {
     }
 }
 
-/// Takes the calling thread's read locks of `mm` off the books, lockdep's as well: the address space ends under them.
+/// Takes the calling thread's read locks of `mm` off the books, lockdep's as well: the address
+/// space ends under them.
 pub(crate) fn hand_over(mm: &Mm) -> Vec<(&'static Vma, Holder)> {
     if !is_tracked() {
         return Vec::new();
@@ -127,8 +132,8 @@ fn name(thread: &str) -> &'static str {
     thread.to_owned().leak()
 }
 
-/// Warns if the calling task must not wait for the mmap lock of `mm`: in an RCU section (`might_sleep`), or while it holds
-/// a VMA read lock of `mm`.
+/// Warns if the calling task must not wait for the mmap lock of `mm`: in an RCU section
+/// (`might_sleep`), or while it holds a VMA read lock of `mm`.
 #[track_caller]
 #[inline(always)]
 pub(crate) fn check_may_block(mm: &Mm) {
@@ -138,7 +143,8 @@ pub(crate) fn check_may_block(mm: &Mm) {
     }
 }
 
-/// Warns if the calling task is in an RCU section: it is about to wait for something about `subject`.
+/// Warns if the calling task is in an RCU section: it is about to wait for something about
+/// `subject`.
 #[track_caller]
 #[inline(always)]
 pub(crate) fn check_not_in_rcu(subject: usize) {

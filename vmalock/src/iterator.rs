@@ -14,9 +14,9 @@ use super::warn::{WarningKind, warn_on};
 
 /// A position in the tree (`struct vma_iterator`), to be used under RCU or under the mmap lock.
 ///
-/// It keeps the snapshot in which it walks while one RCU section lasts. When the section ends the snapshot may go, so
-/// the iterator must be [set](Self::set) before it is used again; forgetting that was a bug in Linux (270065f514c5).
-/// Here it is a warning, and the iterator sets itself.
+/// It keeps the snapshot in which it walks while one RCU section lasts. When the section ends the
+/// snapshot may go, so the iterator must be [set](Self::set) before it is used again; forgetting
+/// that was a bug in Linux (270065f514c5). Here it is a warning, and the iterator sets itself.
 #[derive(Debug)]
 pub struct VmaIterator<'mm> {
     mm: &'mm Mm,
@@ -74,8 +74,9 @@ impl<'mm> VmaIterator<'mm> {
     fn snapshot<'r>(&mut self, rcu: &'r RcuGuard) -> Option<&'r Node> {
         match self.state {
             Some((section, node)) if section == rcu.section() => {
-                // SAFETY: `node` was loaded in this very RCU section of this thread (neither the iterator nor the guard
-                // can change threads, and section numbers are not used twice), so its grace period has not ended.
+                // SAFETY: `node` was loaded in this very RCU section of this thread (neither the
+                // iterator nor the guard can change threads, and section numbers are not used
+                // twice), so its grace period has not ended.
                 Some(unsafe { &*node })
             }
             _ => {

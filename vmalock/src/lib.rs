@@ -1,9 +1,10 @@
 //! The Linux kernel's per-VMA locks and mmap lock (v7.1), in Rust, instrumented for [`lockdep`].
 //!
-//! An address space is a set of ranges (VMAs) that many threads look up all the time and few change. One reader-writer
-//! lock for all of it, the *mmap lock*, does not scale: each lookup writes to it. So each VMA has a lock of its own, which
-//! a reader takes after a lookup *without any lock*. That is fast, and it is subtle: what was looked up may be gone,
-//! recycled, moved, or being changed, and the reader has to notice. This crate is that protocol: complete, usable, with
+//! An address space is a set of ranges (VMAs) that many threads look up all the time and few
+//! change. One reader-writer lock for all of it, the *mmap lock*, does not scale: each lookup
+//! writes to it. So each VMA has a lock of its own, which a reader takes after a lookup *without
+//! any lock*. That is fast, and it is subtle: what was looked up may be gone, recycled, moved, or
+//! being changed, and the reader has to notice. This crate is that protocol: complete, usable, with
 //! the kernel's names, model-checked, and with every event reported to the lock validator.
 //!
 //! # Using the locks
@@ -30,28 +31,33 @@
 //!
 //! # The rules
 //!
-//! 1. VMA write locks only under the mmap *write* lock of the same address space. For guards the borrow checker sees to it
-//!    that there is such a guard, and one comparison that it is of the VMA's own space: with another one the call warns and
-//!    does nothing.
+//! 1. VMA write locks only under the mmap *write* lock of the same address space. For guards the
+//!    borrow checker sees to it that there is such a guard, and one comparison that it is of the
+//!    VMA's own space: with another one the call warns and does nothing.
 //! 2. A VMA read lock under nothing, or under the mmap read lock.
-//! 3. While holding a VMA read lock, never *block* on the mmap lock of that address space: its writer may be waiting for
-//!    you. Only [`Mm::try_read`] is allowed. Run with `LOCKDEP=1` and the order is reported even if nothing hung.
+//! 3. While holding a VMA read lock, never *block* on the mmap lock of that address space: its
+//!    writer may be waiting for you. Only [`Mm::try_read`] is allowed. Run with `LOCKDEP=1` and the
+//!    order is reported even if nothing hung.
 //! 4. Two address spaces at once: the second with [`Mm::write_nested`].
 //! 5. Never wait in an RCU section: neither for the mmap lock nor in a write lock of a VMA.
-//! 6. A guard through a counted reference ([`AddressSpace::mm_ref`]) ends before the [`AddressSpace`] does. If not, the end of
-//!    the space warns at the line where the guard was taken, and that VMA is kept forever.
+//! 6. A guard through a counted reference ([`AddressSpace::mm_ref`]) ends before the
+//!    [`AddressSpace`] does. If not, the end of the space warns at the line where the guard was
+//!    taken, and that VMA is kept forever.
 //!
 //! # Writing a user of these locks
 //!
 //! [`AddressSpace`] is one: read `space.rs`, `space_edit.rs`, `space_guard.rs`, `find.rs` and `expand.rs`. The pattern of a fault is
-//! `lock_vma_under_rcu`, on `None` [`lock_mm_and_find_vma`]. The pattern of a change is `write`, look up, `start_write`,
-//! modify, drop. A new VMA is allocated, filled, write-locked, attached, stored in the tree, in this order; a VMA that goes
-//! is write-locked, detached, cleared from the tree, freed. The functions for that are in [`raw`], under the kernel's names.
+//! `lock_vma_under_rcu`, on `None` [`lock_mm_and_find_vma`]. The pattern of a change is `write`,
+//! look up, `start_write`, modify, drop. A new VMA is allocated, filled, write-locked, attached,
+//! stored in the tree, in this order; a VMA that goes is write-locked, detached, cleared from the
+//! tree, freed. The functions for that are in [`raw`], under the kernel's names.
 //!
 //! # When a rule is broken
 //!
-//! Nothing is undefined and nothing panics: the call warns ([`warn`]), in every configuration, and with `LOCKDEP=1` the
-//! validator reports it with both places; each breach is reported once, by a report or by a line. Reading [`Mm::raw_mm_seqnum`] without the mmap write lock, for instance, is LD0010.
+//! Nothing is undefined and nothing panics: the call warns ([`warn`]), in every configuration, and
+//! with `LOCKDEP=1` the validator reports it with both places; each breach is reported once, by a
+//! report or by a line. Reading [`Mm::raw_mm_seqnum`] without the mmap write lock, for instance, is
+//! LD0010.
 //!
 //! # What it costs
 //!
@@ -65,13 +71,15 @@
 //! | memory | 64 bytes for a VMA, 25 in the tree, 24 more when the validator runs |
 //! | validator compiled in, off | a relaxed load for each event |
 //!
-//! Memory of VMAs and address spaces is recycled at once and never given back to the allocator: the high-water mark stays.
+//! Memory of VMAs and address spaces is recycled at once and never given back to the allocator: the
+//! high-water mark stays.
 //!
 //! # Where it differs from the kernel
 //!
-//! Marked `// Kernel:` in the sources: a 64-bit sequence, an acquire load in the wait condition, memory that is never freed,
-//! attach and detach that refuse to be done twice, waits that spin for a moment before they sleep, a yield in the lookup's
-//! retry loop and its end when no thread will clear what it meets, a listing that looks from the caller's address each time.
+//! Marked `// Kernel:` in the sources: a 64-bit sequence, an acquire load in the wait condition,
+//! memory that is never freed, attach and detach that refuse to be done twice, waits that spin for
+//! a moment before they sleep, a yield in the lookup's retry loop and its end when no thread will
+//! clear what it meets, a listing that looks from the caller's address each time.
 #![deny(missing_docs)]
 
 #[macro_use]
@@ -158,8 +166,8 @@ pub fn seed_fault(id: &str) -> bool {
 
 /// The kernel's functions under the kernel's names, for those who port kernel code.
 ///
-/// They take and leave locks without a guard. Whatever a caller does wrong with them, memory stays safe: it gets warnings
-/// and lockdep reports, and a lock that is lost.
+/// They take and leave locks without a guard. Whatever a caller does wrong with them, memory stays
+/// safe: it gets warnings and lockdep reports, and a lock that is lost.
 pub mod raw {
     pub use super::assert::{
         mmap_assert_locked, mmap_assert_write_locked, vma_assert_attached, vma_assert_detached,

@@ -8,8 +8,9 @@ use super::vma::{Vma, VmaFields};
 
 /// A VMA and its payload, under a lock that keeps it as it is: what hooks and fault handlers get.
 ///
-/// In a hook of a [`SpaceWriteGuard`](super::SpaceWriteGuard) that is the write lock of the VMA; in a fault handler
-/// ([`AddressSpace::fault_with`](super::AddressSpace::fault_with)) its read lock or the mmap lock.
+/// In a hook of a [`SpaceWriteGuard`](super::SpaceWriteGuard) that is the write lock of the VMA; in
+/// a fault handler ([`AddressSpace::fault_with`](super::AddressSpace::fault_with)) its read lock or
+/// the mmap lock.
 #[derive(Debug)]
 pub struct LockedVma<'g, P: VmaPayload = ()> {
     vma: &'static Vma,

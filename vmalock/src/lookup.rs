@@ -17,8 +17,8 @@ use super::task::Interrupted;
 use super::vma_guard::VmaReadGuard;
 use super::vma_lock::{StartReadError, vma_start_read, vma_start_read_locked};
 
-/// After this many detached VMAs in a row a lookup lets others run: the writer between its detach and its tree edit may
-/// have been preempted.
+/// After this many detached VMAs in a row a lookup lets others run: the writer between its detach
+/// and its tree edit may have been preempted.
 // Kernel: spins. It cannot be preempted for long there; a user-space thread can.
 const N_MISSES_BEFORE_YIELD: usize = 16;
 
@@ -44,8 +44,8 @@ impl std::error::Error for NextVmaError {}
 
 /// Read-locks the VMA that covers `addr`, without the mmap lock. Never blocks.
 ///
-/// `None` does not mean that there is none: the VMA may be write-locked, or moved away at this moment. The caller then
-/// takes the mmap lock ([`super::find::lock_mm_and_find_vma`]).
+/// `None` does not mean that there is none: the VMA may be write-locked, or moved away at this
+/// moment. The caller then takes the mmap lock ([`super::find::lock_mm_and_find_vma`]).
 ///
 /// ```
 /// use vmalock::{AddressSpace, flags, lock_vma_under_rcu};
@@ -92,7 +92,8 @@ fn look_up_and_lock<'mm>(
         }
         match vma_start_read(rcu, mm, vma) {
             Ok(rcu) => {
-                // The bounds are stable from here on, but the VMA may be another one than the tree said.
+                // The bounds are stable from here on, but the VMA may be another one than the tree
+                // said.
                 drop(rcu);
                 let guard = VmaReadGuard::new(mm, vma);
                 if guard.contains(addr) || seeded(Fault::H5) {
@@ -130,21 +131,25 @@ fn look_up_and_lock<'mm>(
     }
 }
 
-/// Whether a VMA that was found in the tree, and is detached, will stay there: no thread has written since `sample`, which is
-/// older than the tree that was searched, so no thread is about to clear it.
+/// Whether a VMA that was found in the tree, and is detached, will stay there: no thread has
+/// written since `sample`, which is older than the tree that was searched, so no thread is about to
+/// clear it.
 // Kernel: looks again forever.
 fn is_left_behind(mm: &Mm, sample: Option<u64>) -> bool {
     sample.is_some_and(|sample| !mm.mm_lock_seq.speculate_retry(sample))
 }
 
-/// Read-locks the first VMA that ends above `from_addr`, mostly without the mmap lock; `Ok(None)` if there is none.
+/// Read-locks the first VMA that ends above `from_addr`, mostly without the mmap lock; `Ok(None)`
+/// if there is none.
 ///
-/// For walking an address space in order (`/proc/<pid>/maps`). The RCU section goes in and *always* comes out, but it may
-/// have been interrupted in between: other pointers that the caller got under it are stale then. Never reports a gap
-/// that was not there at some moment, as long as no single edit of the tree shows one.
+/// For walking an address space in order (`/proc/<pid>/maps`). The RCU section goes in and *always*
+/// comes out, but it may have been interrupted in between: other pointers that the caller got under
+/// it are stale then. Never reports a gap that was not there at some moment, as long as no single
+/// edit of the tree shows one.
 ///
-/// Where the iterator stood does not matter. On return it stands at the end of the VMA, for callers that go on with
-/// [`VmaIterator::next`]; those must [set](VmaIterator::set) it when they have left the RCU section.
+/// Where the iterator stood does not matter. On return it stands at the end of the VMA, for callers
+/// that go on with [`VmaIterator::next`]; those must [set](VmaIterator::set) it when they have left
+/// the RCU section.
 ///
 /// # Errors
 ///
@@ -160,11 +165,13 @@ pub fn lock_next_vma<'mm>(
         // Sampled before the walk: whatever changes after this line makes the retry below say so.
         let mut sample = mm.mm_lock_seq.speculate_try_begin().ok();
         reached(Point::AfterSpeculateBegin);
-        // Always a snapshot that is younger than the sample, searched from the caller's address. An older snapshot may
-        // lack what a split made since; the end that the tree names may lie behind the end of what was locked.
-        // Kernel: goes on where the last call left the iterator: at the end that the tree had for the VMA before it was
-        // locked. A split in between hides the upper half, and no writer is active when the next call takes its sample
-        // (by reading `lock_next_vma` in mm/mmap_lock.c and `mas_find` in lib/maple_tree.c of v7.1; not reproduced there).
+        // Always a snapshot that is younger than the sample, searched from the caller's address. An
+        // older snapshot may lack what a split made since; the end that the tree names may lie
+        // behind the end of what was locked.
+        // Kernel: goes on where the last call left the iterator: at the end that the tree had for
+        // the VMA before it was locked. A split in between hides the upper half, and no writer is
+        // active when the next call takes its sample (by reading `lock_next_vma` in mm/mmap_lock.c
+        // and `mas_find` in lib/maple_tree.c of v7.1; not reproduced there).
         if !seeded(Fault::M34) {
             iterator.set(from_addr);
         }
@@ -192,7 +199,8 @@ pub fn lock_next_vma<'mm>(
             // It moved behind us.
             false
         } else if from_addr < guard.vm_start() && !seeded(Fault::H11a) {
-            // A gap, or is it? It may have been shrunk from below after the walk, and another VMA stored there.
+            // A gap, or is it? It may have been shrunk from below after the walk, and another VMA
+            // stored there.
             let is_unchanged = sample.is_some_and(|sample| !mm.mm_lock_seq.speculate_retry(sample));
             is_unchanged || {
                 iterator.set(from_addr);

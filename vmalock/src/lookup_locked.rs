@@ -1,7 +1,9 @@
-//! Finding a VMA under the mmap lock (`find_vma`, `vma_lookup`), where the tree and the VMA must agree.
+//! Finding a VMA under the mmap lock (`find_vma`, `vma_lookup`), where the tree and the VMA must
+//! agree.
 //!
-//! A VMA that is detached, or was recycled for another address space, while the tree still names it is a mistake of the code that
-//! detached it. It is reported and passed over: what is found under the mmap lock is attached, and belongs to the space.
+//! A VMA that is detached, or was recycled for another address space, while the tree still names it
+//! is a mistake of the code that detached it. It is reported and passed over: what is found under
+//! the mmap lock is attached, and belongs to the space.
 
 use super::mm::Mm;
 use super::vma::Vma;

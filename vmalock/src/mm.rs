@@ -1,9 +1,11 @@
-//! The address space as the locks see it (`struct mm_struct`): the mmap lock, the sequence, the writer's wait, the tree.
+//! The address space as the locks see it (`struct mm_struct`): the mmap lock, the sequence, the
+//! writer's wait, the tree.
 //!
-//! Two counts keep it, as in the kernel: its *users* keep what is mapped ([`super::space::AddressSpace`] is the users'
-//! handle), its *references* ([`MmRef`], `mmgrab`/`mmdrop`) keep only this structure. A reader that met a recycled VMA
-//! must pin the stranger's address space before it puts its reference, because the stranger may be gone the moment
-//! after.
+//! Two counts keep it, as in the kernel: its *users* keep what is mapped
+//! ([`super::space::AddressSpace`] is the users' handle), its *references* ([`MmRef`],
+//! `mmgrab`/`mmdrop`) keep only this structure. A reader that met a recycled VMA must pin the
+//! stranger's address space before it puts its reference, because the stranger may be gone the
+//! moment after.
 
 use std::ops::Deref;
 use std::panic::Location;
@@ -22,8 +24,9 @@ use super::tree::VmaTree;
 use super::warn::{WarningKind, warn_at, warn_on};
 
 /// An address space. Obtained through [`MmRef`].
-// What a lookup reads lies apart from what only takers of the mmap lock write: a reader that falls back to the mmap lock,
-// or a failing lookup that counts itself, does not slow down those that need neither.
+// What a lookup reads lies apart from what only takers of the mmap lock write: a reader that falls
+// back to the mmap lock, or a failing lookup that counts itself, does not slow down those that need
+// neither.
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub struct Mm {
@@ -148,8 +151,8 @@ impl Mm {
 
     /// Wakes the writer that waits for readers of one of the VMAs.
     ///
-    /// Warns if no reference keeps the address space any more: the wake would touch freed memory in the kernel (fixed there
-    /// by 9bbffee67ffd).
+    /// Warns if no reference keeps the address space any more: the wake would touch freed memory in
+    /// the kernel (fixed there by 9bbffee67ffd).
     pub(crate) fn wake_vma_writer(&self, at: &'static Location<'static>) {
         reached(Point::WakeWriter);
         if self.n_references() == 0 {
@@ -179,7 +182,8 @@ impl MmRef {
         mm.is_tree_stale.store(false, Ordering::Relaxed);
         // ORDERING: Relaxed; only uniqueness matters.
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        // ORDERING: Relaxed; published together with the reference, by whatever hands that to other threads.
+        // ORDERING: Relaxed; published together with the reference, by whatever hands that to other
+        // threads.
         mm.id.store(id, Ordering::Relaxed);
         // ORDERING: Relaxed; as above.
         mm.made.store(Some(Location::caller()), Ordering::Relaxed);
@@ -207,11 +211,13 @@ impl Default for MmRef {
 #[track_caller]
 #[must_use]
 pub fn mmgrab(mm: &'static Mm) -> MmRef {
-    // ORDERING: Relaxed; as for any reference count, the reference that exists already orders the rest.
+    // ORDERING: Relaxed; as for any reference count, the reference that exists already orders the
+    // rest.
     let old = mm.mm_count.fetch_add(1, Ordering::Relaxed);
     if old == 0 {
         warn_on(WarningKind::MmUsedAfterFree, mm.address());
-        // ORDERING: Relaxed; the count is lost. The structure is never freed again, so that it cannot be freed twice.
+        // ORDERING: Relaxed; the count is lost. The structure is never freed again, so that it
+        // cannot be freed twice.
         mm.mm_count.fetch_add(LEAKED, Ordering::Relaxed);
     }
     MmRef(mm)
@@ -226,7 +232,8 @@ impl Clone for MmRef {
 /// `mmdrop`.
 impl Drop for MmRef {
     fn drop(&mut self) {
-        // ORDERING: AcqRel; Release so that the last one sees all use, Acquire so that the last one does.
+        // ORDERING: AcqRel; Release so that the last one sees all use, Acquire so that the last one
+        // does.
         if self.0.mm_count.fetch_sub(1, Ordering::AcqRel) == 1 {
             free_mm(self.0);
         }
@@ -237,7 +244,8 @@ impl Drop for MmRef {
 fn free_mm(mm: &'static Mm) {
     mm.mm_mt.clear_all();
     if mm.mmap_lock.is_locked() {
-        // The program leaked a guard. The structure is not reused, or the next owner would inherit a held lock.
+        // The program leaked a guard. The structure is not reused, or the next owner would inherit
+        // a held lock.
         let (_, remedy) = WarningKind::MmapLockUnbalanced.parts();
         report_broken(
             Class::MmapLock,

@@ -1,4 +1,5 @@
-//! Guards of the mmap lock. They cannot leave their thread, and what they protect cannot outlive them.
+//! Guards of the mmap lock. They cannot leave their thread, and what they protect cannot outlive
+//! them.
 
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -126,7 +127,8 @@ impl<'mm> MmapWriteGuard<'mm> {
 
     /// Write-locks `vma` until this guard is dropped or downgraded; waits for its readers.
     ///
-    /// A VMA of another address space is not locked: the call warns, and nothing can be changed through what it returns.
+    /// A VMA of another address space is not locked: the call warns, and nothing can be changed
+    /// through what it returns.
     #[track_caller]
     pub fn start_write<'g>(&'g self, vma: StableVma<'g>) -> VmaWrite<'g> {
         let is_mine = check_is_in(self.mm, vma.as_raw());
@@ -136,7 +138,8 @@ impl<'mm> MmapWriteGuard<'mm> {
         VmaWrite::new(vma, is_mine)
     }
 
-    /// Write-locks `vma`, unless the task is killed while it waits for readers. Otherwise as [`start_write`](Self::start_write).
+    /// Write-locks `vma`, unless the task is killed while it waits for readers. Otherwise as
+    /// [`start_write`](Self::start_write).
     ///
     /// # Errors
     ///
@@ -203,8 +206,8 @@ impl<'mm> MmapReadGuard<'mm> {
         find_vma(self.mm, addr).map(StableVma::new)
     }
 
-    /// Read-locks `vma`; its lock may outlive this guard. `None` when the count of readers is at its limit, and with a warning
-    /// for a VMA of another address space.
+    /// Read-locks `vma`; its lock may outlive this guard. `None` when the count of readers is at
+    /// its limit, and with a warning for a VMA of another address space.
     #[track_caller]
     #[must_use]
     pub fn start_read(&self, vma: StableVma<'_>) -> Option<VmaReadGuard<'mm>> {

@@ -1,4 +1,5 @@
-//! The mmap lock: one fair reader-writer lock for each address space, and the sequence that it drives.
+//! The mmap lock: one fair reader-writer lock for each address space, and the sequence that it
+//! drives.
 //!
 //! | kernel | here, raw | here, with a guard |
 //! |---|---|---|
@@ -15,8 +16,9 @@
 //! | `mmap_lock_is_contended` | [`mmap_lock_is_contended`] | the same |
 //! | `vma_end_write_all` | [`vma_end_write_all`] | part of unlock and downgrade |
 //!
-//! The raw functions are for those who port kernel code: they are memory-safe whatever the caller does, but only warn
-//! about an unlock too many. The guards (in [`super::mmap_guard`]) cannot be misused.
+//! The raw functions are for those who port kernel code: they are memory-safe whatever the caller
+//! does, but only warn about an unlock too many. The guards (in [`super::mmap_guard`]) cannot be
+//! misused.
 //!
 //! There is no upgrade, no write trylock and no interruptible variant, as in v7.1.
 
@@ -39,7 +41,8 @@ pub fn mmap_write_lock(mm: &Mm) {
     write_lock(mm, 0, TaskState::Uninterruptible).expect("an uninterruptible wait is not interrupted");
 }
 
-/// Takes the mmap lock of a *second* address space for writing (fork: the child's, under the parent's).
+/// Takes the mmap lock of a *second* address space for writing (fork: the child's, under the
+/// parent's).
 ///
 /// `subclass` is what lockdep knows the inner lock by; 1 is the kernel's `SINGLE_DEPTH_NESTING`.
 #[track_caller]
@@ -78,7 +81,8 @@ fn write_lock(mm: &Mm, subclass: u8, state: TaskState) -> Result<(), Interrupted
         Entry::Measure if mm.mmap_lock.try_write_as_owner() => Ok(()),
         Entry::Measure => timed(mm, || mm.mmap_lock.down_write(state)),
         Entry::SelfDeadlock => {
-            // Only what the lock itself refuses is a deadlock: the validator may know a holder that is gone.
+            // Only what the lock itself refuses is a deadlock: the validator may know a holder that
+            // is gone.
             if mm.mmap_lock.try_write_as_owner() {
                 mm.dep_map.stale_holder();
                 Ok(())
@@ -104,8 +108,8 @@ fn write_lock(mm: &Mm, subclass: u8, state: TaskState) -> Result<(), Interrupted
     result
 }
 
-/// Who ends a hold: a call, or the end of a guard. A destructor has no caller but the drop glue of the standard library, so
-/// reports and warnings about it name where the guard was made.
+/// Who ends a hold: a call, or the end of a guard. A destructor has no caller but the drop glue of
+/// the standard library, so reports and warnings about it name where the guard was made.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Releaser {
     pub(crate) at: &'static Location<'static>,
@@ -145,7 +149,8 @@ fn balanced(mm: &Mm, is_released: bool, by: Releaser) {
     }
 }
 
-/// Ends the write section: all VMA write locks of the address space are dropped, then the lock is released.
+/// Ends the write section: all VMA write locks of the address space are dropped, then the lock is
+/// released.
 ///
 /// Warns and releases nothing if the calling task does not hold the lock for writing.
 #[track_caller]
@@ -176,7 +181,8 @@ fn up_write(mm: &Mm, by: Releaser) {
     balanced(mm, mm.mmap_lock.up_write(), by);
 }
 
-/// Ends the write section and keeps the lock for reading, without a gap. All VMA write locks are dropped.
+/// Ends the write section and keeps the lock for reading, without a gap. All VMA write locks are
+/// dropped.
 ///
 /// Warns and changes nothing if the calling task does not hold the lock for writing.
 #[track_caller]
@@ -234,7 +240,8 @@ fn read_lock(mm: &Mm, state: TaskState) -> Result<(), Interrupted> {
     result
 }
 
-/// Says that the caller may have to wait for the mmap lock for reading, whether a try will do or not (`might_lock_read`).
+/// Says that the caller may have to wait for the mmap lock for reading, whether a try will do or
+/// not (`might_lock_read`).
 #[track_caller]
 pub(crate) fn mmap_might_read_lock(mm: &Mm) {
     held::check_may_block(mm);
@@ -273,7 +280,8 @@ pub(crate) fn read_unlock(mm: &Mm, by: Releaser) {
     balanced(mm, mm.mmap_lock.up_read(), by);
 }
 
-/// Releases a read lock that another task took. That task told lockdep before ([`mmap_read_disown`]).
+/// Releases a read lock that another task took. That task told lockdep before
+/// ([`mmap_read_disown`]).
 ///
 /// Warns and releases nothing if no reader holds the lock.
 #[track_caller]
@@ -293,7 +301,8 @@ pub(crate) fn read_unlock_non_owner(mm: &Mm, by: Releaser) {
     balanced(mm, is_released, by);
 }
 
-/// Tells lockdep that another task will release the read lock of the caller (the kernel's `rwsem_release` by hand).
+/// Tells lockdep that another task will release the read lock of the caller (the kernel's
+/// `rwsem_release` by hand).
 #[track_caller]
 pub fn mmap_read_disown(mm: &Mm) {
     mm.dep_map.disown();
@@ -307,8 +316,8 @@ pub fn mmap_lock_is_contended(mm: &Mm) -> bool {
 
 /// Drops all VMA write locks of the address space with one store.
 ///
-/// Part of unlock and downgrade. Called by hand it also drops the locks of the callers further up (Linux had that bug,
-/// 1235ccd05b6d), and leaves the sequence even under a write owner.
+/// Part of unlock and downgrade. Called by hand it also drops the locks of the callers further up
+/// (Linux had that bug, 1235ccd05b6d), and leaves the sequence even under a write owner.
 ///
 /// Warns and changes nothing if the calling task does not hold the mmap lock for writing.
 #[track_caller]
@@ -320,7 +329,8 @@ pub fn vma_end_write_all(mm: &Mm) {
 fn end_write_all(mm: &Mm, by: Releaser) {
     let is_held =
         if by.is_guard { guard_assert_write_locked(mm, by.at) } else { mmap_assert_write_locked(mm) };
-    // Kernel: steps the sequence all the same. It would be odd then while no thread writes, and even while one does.
+    // Kernel: steps the sequence all the same. It would be odd then while no thread writes, and
+    // even while one does.
     if is_held {
         mm.mm_lock_seq.end();
     }
@@ -330,8 +340,9 @@ impl Mm {
     /// Returns the raw sequence number of the address space: what a VMA is stamped with when it is
     /// write-locked.
     ///
-    /// Requires the mmap *write* lock, without which the number can change at any moment. Without it the call warns in
-    /// every configuration, and lockdep reports LD0010 if it is on. See [`super::vma_lock::raw_mm_seqnum`].
+    /// Requires the mmap *write* lock, without which the number can change at any moment. Without
+    /// it the call warns in every configuration, and lockdep reports LD0010 if it is on. See
+    /// [`super::vma_lock::raw_mm_seqnum`].
     #[track_caller]
     #[must_use]
     pub fn raw_mm_seqnum(&self) -> u64 {

@@ -1,7 +1,8 @@
-//! The name of a VMA (`anon_vma_name`): what `PR_SET_VMA_ANON_NAME` sets and `/proc/<pid>/maps` shows.
+//! The name of a VMA (`anon_vma_name`): what `PR_SET_VMA_ANON_NAME` sets and `/proc/<pid>/maps`
+//! shows.
 //!
-//! Few VMAs have one, and few programs name any: names lie in a table of their own, which is not looked at before the first
-//! name was given.
+//! Few VMAs have one, and few programs name any: names lie in a table of their own, which is not
+//! looked at before the first name was given.
 //!
 //! Source: `include/linux/mm_inline.h`, `mm/madvise.c` (v7.1).
 
@@ -32,7 +33,8 @@ pub fn anon_vma_name(vma: &Vma) -> Option<Arc<str>> {
     if is_used() { NAMES.of(vma.number()).get() } else { None }
 }
 
-/// Names the write-locked `vma`, or takes its name away (`replace_anon_vma_name`): asserts the lock, does not take it.
+/// Names the write-locked `vma`, or takes its name away (`replace_anon_vma_name`): asserts the
+/// lock, does not take it.
 #[track_caller]
 pub fn replace_anon_vma_name(vma: &Vma, name: Option<&str>) {
     vma_assert_write_locked(vma);

@@ -1,12 +1,14 @@
 //! The nodes of the VMA tree: a B+tree whose published nodes never change.
 //!
-//! An edit copies the path that it changes and shares the rest; what it copied for itself it then changes in place, so an
-//! edit of many ranges copies each node at most once. The copied originals stay for readers that are on their way, and
-//! are handed back by the edit, to be destroyed after a grace period.
+//! An edit copies the path that it changes and shares the rest; what it copied for itself it then
+//! changes in place, so an edit of many ranges copies each node at most once. The copied originals
+//! stay for readers that are on their way, and are handed back by the edit, to be destroyed after a
+//! grace period.
 //!
-//! The shape serves the reader, who walks a large tree cold. A node is seven cache lines. Its keys are scanned without a
-//! branch to mispredict and without one load waiting for another, so the lines of a node arrive together: a level costs one
-//! memory latency, not one for each step of a binary search. In a leaf, what belongs to a key lies beside it and came along.
+//! The shape serves the reader, who walks a large tree cold. A node is seven cache lines. Its keys
+//! are scanned without a branch to mispredict and without one load waiting for another, so the
+//! lines of a node arrive together: a level costs one memory latency, not one for each step of a
+//! binary search. In a leaf, what belongs to a key lies beside it and came along.
 
 use std::cell::Cell;
 use std::ptr::NonNull;
@@ -22,8 +24,8 @@ pub(super) const N_CHILDREN: usize = 26;
 /// Above every address: what an empty place reads.
 pub(super) const ABOVE_ALL: usize = isize::MAX.cast_unsigned();
 
-/// 1 if `key` is above `addr`, else 0: the borrow of a subtraction, which the compiler does for several keys at a time.
-/// Both are at most `isize::MAX`.
+/// 1 if `key` is above `addr`, else 0: the borrow of a subtraction, which the compiler does for
+/// several keys at a time. Both are at most `isize::MAX`.
 #[inline(always)]
 fn is_above(key: usize, addr: usize) -> usize {
     addr.wrapping_sub(key) >> (usize::BITS - 1)
@@ -73,12 +75,14 @@ pub(super) struct Link(pub(super) NonNull<Node>);
 #[repr(C, align(64))]
 pub(crate) struct Node {
     /// The next node of a chain of nodes to be used again.
-    // INVARIANT: looked at only by who owns a chain that the node is in; readers of the tree leave it alone.
+    // INVARIANT: looked at only by who owns a chain that the node is in; readers of the tree leave
+    // it alone.
     pub(super) next: Cell<Option<NonNull<Self>>>,
     /// The edit that made the node: the only one that may change it, and only before it publishes.
     pub(super) edit: u64,
     /// How many places are taken.
-    // INVARIANT: at least 1 in a published node, and the taken places come first, in ascending order.
+    // INVARIANT: at least 1 in a published node, and the taken places come first, in ascending
+    // order.
     pub(super) len: u32,
     pub(super) body: Body,
 }
@@ -87,15 +91,15 @@ pub(crate) struct Node {
 pub(super) enum Body {
     // INVARIANT: sorted, not overlapping.
     Leaf([Slot; N_ENTRIES]),
-    // INVARIANT: all keys of a child lie between its own key and the next one; the first child takes what is below its
-    // key, too. All leaves are at one depth.
+    // INVARIANT: all keys of a child lie between its own key and the next one; the first child
+    // takes what is below its key, too. All leaves are at one depth.
     Inner(Children),
 }
 
 pub(super) const EMPTY: Slot = Slot { start: ABOVE_ALL, end: ABOVE_ALL, vma: None };
 
-// SAFETY: a published node is immutable but for `next`, which belongs to one thread at a time, and what it points to is
-// `Sync`; an unpublished one belongs to one edit.
+// SAFETY: a published node is immutable but for `next`, which belongs to one thread at a time, and
+// what it points to is `Sync`; an unpublished one belongs to one edit.
 unsafe impl Send for Node {}
 // SAFETY: as above.
 unsafe impl Sync for Node {}
@@ -141,7 +145,8 @@ impl Children {
 impl Node {
     pub(super) fn make(edit: u64, len: u32, body: &Body) -> Link {
         let node = node_pool::take();
-        // SAFETY: memory for a node that no other code refers to. `body` is not in it: that is another node's, or on the stack.
+        // SAFETY: memory for a node that no other code refers to. `body` is not in it: that is
+        // another node's, or on the stack.
         unsafe {
             let place = node.as_ptr();
             (&raw mut (*place).next).write(Cell::new(None));
@@ -179,8 +184,8 @@ impl Node {
             Body::Leaf(slots) => slots.get(n_ending_at(slots, addr))?.entry(),
             Body::Inner(children) => {
                 let index = children.index(addr);
-                // The child may hold `addr` in its key range and still end below it; then it is the next one's first.
-                // The depth of the recursion is the height of the tree.
+                // The child may hold `addr` in its key range and still end below it; then it is the
+                // next one's first. The depth of the recursion is the height of the tree.
                 (index..self.len()).take(2).find_map(|index| self.child(children, index)?.ending_above(addr))
             }
         }
@@ -189,8 +194,9 @@ impl Node {
     /// The child at `index`, living as long as this node.
     #[inline(always)]
     fn child<'n>(&'n self, children: &'n Children, index: usize) -> Option<&'n Self> {
-        // SAFETY: a node's children are destroyed after it, no matter what keeps it: readers pin the epoch in which they found the
-        // root, and an edit gives a child up only together with, or after, every node that points to it.
+        // SAFETY: a node's children are destroyed after it, no matter what keeps it: readers pin
+        // the epoch in which they found the root, and an edit gives a child up only together with,
+        // or after, every node that points to it.
         children.links[index].map(|link| unsafe { link.0.as_ref() })
     }
 

@@ -1,4 +1,5 @@
-//! Editing the VMA tree: copies the paths that change, and keeps account of what the copies replace.
+//! Editing the VMA tree: copies the paths that change, and keeps account of what the copies
+//! replace.
 
 use std::ptr::NonNull;
 
@@ -28,7 +29,8 @@ impl Edit {
     ///
     /// # Safety
     ///
-    /// `root` is null or came from an earlier edit, and cannot be destroyed while this one lives. No other edit has `id`.
+    /// `root` is null or came from an earlier edit, and cannot be destroyed while this one lives.
+    /// No other edit has `id`.
     pub(crate) unsafe fn new(id: u64, root: *mut Node) -> Self {
         Self { id, root: NonNull::new(root).map(Link), replaced: Replaced::new() }
     }
@@ -44,7 +46,8 @@ impl Edit {
     ///
     /// The edit was published: no other one will look at what it replaced.
     pub(crate) unsafe fn finish(self) -> Option<Chain> {
-        // SAFETY: each was replaced by this edit, once, and by no other: only one edit of a root is published.
+        // SAFETY: each was replaced by this edit, once, and by no other: only one edit of a root is
+        // published.
         unsafe { Chain::new(&self.replaced) }
     }
 
@@ -55,8 +58,8 @@ impl Edit {
     /// `root` is where that edit ended, and no other thread has seen it.
     pub(crate) unsafe fn abandon(id: u64, root: *mut Node) {
         let Some(link) = NonNull::new(root) else { return };
-        // SAFETY: either the edit made it, then it is its own; or it is shared with the published tree, then it is only
-        // looked at, and the epoch that the caller pins keeps it.
+        // SAFETY: either the edit made it, then it is its own; or it is shared with the published
+        // tree, then it is only looked at, and the epoch that the caller pins keeps it.
         if unsafe { link.as_ref() }.edit != id {
             return;
         }
@@ -110,15 +113,16 @@ impl Edit {
     }
 
     fn node(&self, link: Link) -> &Node {
-        // SAFETY: whatever a link of this edit points to is not destroyed before the edit ends (see `new`), and is not
-        // changed while this borrow of the edit lasts.
+        // SAFETY: whatever a link of this edit points to is not destroyed before the edit ends (see
+        // `new`), and is not changed while this borrow of the edit lasts.
         unsafe { link.0.as_ref() }
     }
 
     fn node_mut(&mut self, link: Link) -> &mut Node {
         debug_assert_eq!(self.node(link).edit, self.id, "only what the edit made is the edit's to change");
         let mut pointer = link.0;
-        // SAFETY: made by this edit and not published, so no other thread knows it; the borrow of the edit excludes others here.
+        // SAFETY: made by this edit and not published, so no other thread knows it; the borrow of
+        // the edit excludes others here.
         unsafe { pointer.as_mut() }
     }
 
@@ -157,8 +161,8 @@ impl Edit {
                 let Body::Inner(children) = &mut self.node_mut(link).body else { return None };
                 children.links[index] = Some(child);
                 children.keys[index] = children.keys[index].min(slot.start);
-                // What was first in the next child may be gone, and its key too low for what reaches over it now. Nothing in
-                // that child starts below the end of the slot.
+                // What was first in the next child may be gone, and its key too low for what
+                // reaches over it now. Nothing in that child starts below the end of the slot.
                 if let Some(next) = children.keys.get_mut(index + 1) {
                     *next = (*next).max(comparable(slot.end));
                 }
@@ -246,7 +250,8 @@ impl Edit {
         }
     }
 
-    /// Merges a child that has become small with its right or left neighbour, if both fit in one node with room to spare.
+    /// Merges a child that has become small with its right or left neighbour, if both fit in one
+    /// node with room to spare.
     fn merge_small(&mut self, parent: Link, index: usize) {
         let node = self.node(parent);
         let Body::Inner(children) = &node.body else { return };
@@ -269,7 +274,8 @@ impl Edit {
             (Body::Leaf(to), Body::Leaf(from)) => to[places].copy_from_slice(&from[..n_right]),
             (Body::Inner(to), Body::Inner(from)) => {
                 to.keys[places.clone()].copy_from_slice(&from.keys[..n_right]);
-                // A first key says nothing while no node is to the left of it; its parent's was raised meanwhile.
+                // A first key says nothing while no node is to the left of it; its parent's was
+                // raised meanwhile.
                 to.keys[n_left] = to.keys[n_left].max(key);
                 to.links[places].copy_from_slice(&from.links[..n_right]);
             }
@@ -286,7 +292,8 @@ impl Edit {
     }
 }
 
-/// Where a full node of `n` places is split to insert at `index`, and whether the new place is then on the left.
+/// Where a full node of `n` places is split to insert at `index`, and whether the new place is then
+/// on the left.
 ///
 /// What is appended at the end leaves the node full: address spaces are mostly filled upwards.
 fn split_point(index: usize, n: usize) -> (usize, bool) {

@@ -1,7 +1,9 @@
-//! The memory of the tree's nodes, which goes round: an edit makes about as many nodes as it replaces.
+//! The memory of the tree's nodes, which goes round: an edit makes about as many nodes as it
+//! replaces.
 //!
-//! What an edit replaced comes back after a grace period, on whatever thread collects then. For the general allocator
-//! that is the hard case (aligned, freed late, by others): it took longer than all the rest of an unmap and a map.
+//! What an edit replaced comes back after a grace period, on whatever thread collects then. For the
+//! general allocator that is the hard case (aligned, freed late, by others): it took longer than
+//! all the rest of an unmap and a map.
 
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
@@ -9,7 +11,8 @@ use std::ptr::NonNull;
 use super::node::Node;
 use super::sync::{Mutex, lock};
 
-/// How many nodes are kept at most, for the whole process; the rest goes back to the allocator. 1.8 MB.
+/// How many nodes are kept at most, for the whole process; the rest goes back to the allocator. 1.8
+/// MB.
 const N_KEPT: usize = 4096;
 
 static POOL: Mutex<Pool> = Mutex::new(Pool::new(N_KEPT));
@@ -73,12 +76,13 @@ impl Chain {
     ///
     /// # Safety
     ///
-    /// Each came from [`take`] and was filled, each is in `nodes` once and in no other chain, and no edit looks at it any
-    /// more. Readers may still.
+    /// Each came from [`take`] and was filled, each is in `nodes` once and in no other chain, and
+    /// no edit looks at it any more. Readers may still.
     pub(super) unsafe fn new(nodes: &[NonNull<Node>]) -> Option<Self> {
         let (&first, &last) = (nodes.first()?, nodes.last()?);
         for pair in nodes.windows(2) {
-            // SAFETY: the caller vouches that no other thread looks at the link; readers leave it alone.
+            // SAFETY: the caller vouches that no other thread looks at the link; readers leave it
+            // alone.
             unsafe { set_next(pair[0], Some(pair[1])) };
         }
         Some(Self { first, last, n_nodes: nodes.len() })

@@ -1,19 +1,22 @@
 //! What a program keeps with each VMA: a page table, a file, a policy.
 //!
-//! A payload lives as its VMA does: in a slab, made once, handed from life to life, never dropped while the process runs.
-//! So a reference to it stays valid whatever a caller does wrong with the raw functions, and reading it under a lock costs
-//! nothing. The price: a payload changes through `&self`, so its members are atomics, cells of locks, or [`Shared`].
+//! A payload lives as its VMA does: in a slab, made once, handed from life to life, never dropped
+//! while the process runs. So a reference to it stays valid whatever a caller does wrong with the
+//! raw functions, and reading it under a lock costs nothing. The price: a payload changes through
+//! `&self`, so its members are atomics, cells of locks, or [`Shared`].
 
 use std::fmt;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use super::mapping::Mapping;
 
-/// What a program keeps with each VMA, and what becomes of it when VMAs are split, merged, copied and freed.
+/// What a program keeps with each VMA, and what becomes of it when VMAs are split, merged, copied
+/// and freed.
 ///
-/// Every method but [`is_alike`](Self::is_alike) runs inside a write section, with the mmap lock and the locks of all VMAs
-/// involved held for writing; it must not block on either. Pages are best counted by their offset ([`Mapping::pgoff`]),
-/// which no split, merge, growth or move changes; for growth and moves there is therefore nothing to implement.
+/// Every method but [`is_alike`](Self::is_alike) runs inside a write section, with the mmap lock
+/// and the locks of all VMAs involved held for writing; it must not block on either. Pages are best
+/// counted by their offset ([`Mapping::pgoff`]), which no split, merge, growth or move changes; for
+/// growth and moves there is therefore nothing to implement.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,7 +47,8 @@ use super::mapping::Mapping;
 /// # Ok::<(), vmalock::SpaceError>(())
 /// ```
 pub trait VmaPayload: Default + Send + Sync + 'static {
-    /// The VMA of `self` is split at address `at`: gives `upper`, which is clear, what belongs to the part above.
+    /// The VMA of `self` is split at address `at`: gives `upper`, which is clear, what belongs to
+    /// the part above.
     ///
     /// `whole` is the range before the split. Both VMAs are write-locked.
     fn split(&self, upper: &Self, whole: Mapping, at: usize);
@@ -55,10 +59,12 @@ pub trait VmaPayload: Default + Send + Sync + 'static {
         true
     }
 
-    /// Takes over what `upper` holds, whose VMA had the range `of` and goes; `upper` is cleared afterwards.
+    /// Takes over what `upper` holds, whose VMA had the range `of` and goes; `upper` is cleared
+    /// afterwards.
     fn merge(&self, upper: &Self, of: Mapping);
 
-    /// Gives `child`, which is clear, its copy of `self`, for the VMA of a forked address space; `of` is the range of both.
+    /// Gives `child`, which is clear, its copy of `self`, for the VMA of a forked address space;
+    /// `of` is the range of both.
     fn fork(&self, child: &Self, of: Mapping);
 
     /// Lets go of what the payload holds: its VMA is detached, and will begin a new life.
@@ -76,7 +82,8 @@ impl VmaPayload for () {
     fn clear(&self) {}
 }
 
-/// A payload that is one shared value, or none: replaced as a whole, the same in both halves of a split and in a child.
+/// A payload that is one shared value, or none: replaced as a whole, the same in both halves of a
+/// split and in a child.
 ///
 /// ```
 /// use vmalock::{AddressSpace, PAGE_SIZE, Shared, flags, lock_vma_under_rcu};
@@ -146,7 +153,8 @@ impl<T: ?Sized + Send + Sync + 'static> VmaPayload for Shared<T> {
 /// How many VMAs are made at a time, and have numbers in a row.
 pub(crate) const N_CHUNK: u32 = 64;
 
-/// How many chunks the first block of the table has; each further one has twice as many as the one before.
+/// How many chunks the first block of the table has; each further one has twice as many as the one
+/// before.
 const N_FIRST: u32 = 64;
 /// Enough blocks for every number.
 const N_BLOCKS: usize = 21;
@@ -154,7 +162,8 @@ const N_BLOCKS: usize = 21;
 /// The payloads of one chunk of VMAs.
 type Leaf<P> = OnceLock<Box<[P]>>;
 
-/// The payloads of a slab's VMAs, by the number of the VMA. Only chunks that are asked for are made.
+/// The payloads of a slab's VMAs, by the number of the VMA. Only chunks that are asked for are
+/// made.
 pub(crate) struct PayloadTable<P> {
     blocks: [OnceLock<Box<[Leaf<P>]>>; N_BLOCKS],
 }

@@ -1,4 +1,5 @@
-//! The observation points of the protocol, switched on: see `probe.rs` for the build that users get.
+//! The observation points of the protocol, switched on: see `probe.rs` for the build that users
+//! get.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,6 +1,7 @@
 //! The RCU read section: what keeps the nodes of the VMA tree while they are walked.
 //!
-//! It is `crossbeam-epoch`'s pin. It protects *nodes*, not VMAs: those are recycled at once, whatever sections are open.
+//! It is `crossbeam-epoch`'s pin. It protects *nodes*, not VMAs: those are recycled at once,
+//! whatever sections are open.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -18,7 +19,8 @@ std::thread_local! {
     static SECTIONS: Cell<Sections> = const { Cell::new(Sections { n_open: 0, newest: 0 }) };
 }
 
-/// An open RCU read section (`rcu_read_lock` … `rcu_read_unlock`). May be nested; must not be kept while blocking.
+/// An open RCU read section (`rcu_read_lock` … `rcu_read_unlock`). May be nested; must not be kept
+/// while blocking.
 #[derive(Debug)]
 #[must_use = "the section ends when this is dropped"]
 pub struct RcuGuard {
@@ -44,8 +46,10 @@ pub fn rcu_read_lock_held() -> bool {
 }
 
 impl RcuGuard {
-    /// The number of the outermost section that is open: no two sections of a thread have the same one.
-    // An associated function of the guard, although the number is the thread's: only who is in a section has one.
+    /// The number of the outermost section that is open: no two sections of a thread have the same
+    /// one.
+    // An associated function of the guard, although the number is the thread's: only who is in a
+    // section has one.
     #[expect(clippy::unused_self, reason = "the guard proves that a section of this thread is open")]
     pub(crate) fn section(&self) -> u64 {
         SECTIONS.get().newest

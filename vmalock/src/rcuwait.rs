@@ -1,8 +1,9 @@
 //! `rcuwait`: one task waits for a condition that others make true.
 //!
-//! Waiter: publish self, full fence, test the condition *first*, then a kill, sleep, repeat. Waker: change what the
-//! condition reads, full fence, look for a waiter, wake it. The two fences make a store-buffering pair: it cannot be
-//! that the waiter misses the change and the waker misses the waiter.
+//! Waiter: publish self, full fence, test the condition *first*, then a kill, sleep, repeat. Waker:
+//! change what the condition reads, full fence, look for a waiter, wake it. The two fences make a
+//! store-buffering pair: it cannot be that the waiter misses the change and the waker misses the
+//! waiter.
 //!
 //! Source: `include/linux/rcuwait.h`, `kernel/exit.c` (v7.1).
 
@@ -19,7 +20,8 @@ use super::task::{Interrupted, TaskState, TaskStruct};
 /// After this long a wait is worth a word: readers of a VMA leave within a fault.
 pub(crate) const STALL: Duration = Duration::from_secs(10);
 
-/// A place for one waiting task. In an address space the mmap write lock sees to it that there is only one.
+/// A place for one waiting task. In an address space the mmap write lock sees to it that there is
+/// only one.
 #[derive(Debug)]
 pub struct RcuWait {
     // INVARIANT: set only by the owner of the mmap write lock, and none when it releases it (I11).
@@ -46,7 +48,8 @@ impl RcuWait {
         self.wait_event_watched(condition, state, STALL, || {})
     }
 
-    /// As [`wait_event`](Self::wait_event); calls `on_stall` once if it waits for longer than `limit`, and waits on.
+    /// As [`wait_event`](Self::wait_event); calls `on_stall` once if it waits for longer than
+    /// `limit`, and waits on.
     ///
     /// # Errors
     ///
@@ -65,12 +68,14 @@ impl RcuWait {
         if seeded(Fault::M9) {
             return self.wait_event_registering_late(condition, task);
         }
-        // ORDERING: Release; the waker that loads the task sees it whole. The fence below does the rest.
+        // ORDERING: Release; the waker that loads the task sees it whole. The fence below does the
+        // rest.
         self.task.store(Some(task), Ordering::Release);
         let result = loop {
             if !seeded(Fault::M19d) {
-                // ORDERING: SeqCst fence; store-buffering pair with the fence in `wake_up`: [store task; fence; load
-                // count] against [change count; fence; load task]. Weaker, and both may miss each other: a hang.
+                // ORDERING: SeqCst fence; store-buffering pair with the fence in `wake_up`: [store
+                // task; fence; load count] against [change count; fence; load task]. Weaker, and
+                // both may miss each other: a hang.
                 fence(Ordering::SeqCst);
             }
             if seeded(Fault::M21) && state == TaskState::Killable && task.is_killed() {
@@ -82,7 +87,8 @@ impl RcuWait {
             if state == TaskState::Killable && task.is_killed() {
                 break Err(Interrupted);
             }
-            // Kernel: sleeps at once. What it waits for mostly takes nanoseconds, a sleep and its end microseconds.
+            // Kernel: sleeps at once. What it waits for mostly takes nanoseconds, a sleep and its
+            // end microseconds.
             if spin_until(&condition) {
                 break Ok(());
             }
@@ -95,7 +101,8 @@ impl RcuWait {
             reached(Point::BeforePark);
             task.sleep_up_to(limit);
         };
-        // ORDERING: Relaxed; a waker that still sees the task wakes it for nothing, which every wait tolerates.
+        // ORDERING: Relaxed; a waker that still sees the task wakes it for nothing, which every
+        // wait tolerates.
         self.task.store(None, Ordering::Relaxed);
         if let Some(since) = since {
             self.waits.record(since.elapsed());

@@ -1,4 +1,5 @@
-//! `vm_refcnt`: the attach count, the readers, and the flag that keeps readers out, in one 32-bit word.
+//! `vm_refcnt`: the attach count, the readers, and the flag that keeps readers out, in one 32-bit
+//! word.
 //!
 //! | value | meaning | who can move it, and to what |
 //! |---|---|---|
@@ -10,8 +11,9 @@
 //! | > FLAG + 1 | a writer or detacher that waits for readers | readers −1 only |
 //! | ≥ 2³¹ | corruption: pinned at [`REFCOUNT_SATURATED`] | no thread: warned about once per site |
 //!
-//! A reader's increment succeeds only from 1 ..= LIMIT − 1. Only the owner of the mmap *write* lock sets the flag, so
-//! at most one VMA of an address space carries it, and no holder of the mmap *read* lock can see it.
+//! A reader's increment succeeds only from 1 ..= LIMIT − 1. Only the owner of the mmap *write* lock
+//! sets the flag, so at most one VMA of an address space carries it, and no holder of the mmap
+//! *read* lock can see it.
 //!
 //! Source: `include/linux/mm_types.h` (v7.0), `include/linux/refcount.h`, `mm/mmap_lock.c` (v7.1).
 
@@ -72,23 +74,26 @@ impl VmRefcnt {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Reads the count; what readers did before they left is visible if the value says that they left.
+    /// Reads the count; what readers did before they left is visible if the value says that they
+    /// left.
     #[must_use]
     pub(crate) fn read_acquire(&self) -> u32 {
         if seeded(Fault::M20) {
             // ORDERING: Relaxed is the seeded fault.
             return self.count.load(Ordering::Relaxed);
         }
-        // ORDERING: Acquire; pairs with the Release decrement in `dec_return`. Weaker, and the writer could read
-        // memory that the last reader was still writing.
-        // Kernel: its wait condition is a plain load followed by a control dependency, which orders stores only.
+        // ORDERING: Acquire; pairs with the Release decrement in `dec_return`. Weaker, and the
+        // writer could read memory that the last reader was still writing.
+        // Kernel: its wait condition is a plain load followed by a control dependency, which orders
+        // stores only.
         self.count.load(Ordering::Acquire)
     }
 
     /// Resets the count to 0 when the object is initialised for a new life.
     pub(crate) fn reset(&self) {
         let fresh = u32::from(seeded(Fault::H13));
-        // ORDERING: Relaxed; the value was 0 when the object was freed, so a racing reader sees 0 either way.
+        // ORDERING: Relaxed; the value was 0 when the object was freed, so a racing reader sees 0
+        // either way.
         self.count.store(fresh, Ordering::Relaxed);
     }
 
@@ -99,8 +104,9 @@ impl VmRefcnt {
             self.count.store(1, Ordering::Relaxed);
             return;
         }
-        // ORDERING: Release; pairs with the Acquire increment of a reader that still has a stale pointer to the
-        // recycled object: it must see the new fields, or it would compare the old `vm_mm` and bounds.
+        // ORDERING: Release; pairs with the Acquire increment of a reader that still has a stale
+        // pointer to the recycled object: it must see the new fields, or it would compare the old
+        // `vm_mm` and bounds.
         self.count.store(1, Ordering::Release);
     }
 
@@ -120,9 +126,9 @@ impl VmRefcnt {
             if refused {
                 return Err(Refused { count: old });
             }
-            // ORDERING: Acquire on success; pairs with `attach` (new fields of a recycled object) and with the
-            // Release in `sub_and_test` (the stamp of the writer that just let readers in again). Relaxed on
-            // failure: only the value is used.
+            // ORDERING: Acquire on success; pairs with `attach` (new fields of a recycled object)
+            // and with the Release in `sub_and_test` (the stamp of the writer that just let readers
+            // in again). Relaxed on failure: only the value is used.
             let order = if seeded(Fault::M19a) { Ordering::Relaxed } else { Ordering::Acquire };
             match self.count.compare_exchange_weak(old, old.wrapping_add(1), order, Ordering::Relaxed) {
                 Ok(_) => return Ok(old),
@@ -132,7 +138,8 @@ impl VmRefcnt {
     }
 
     /// Adds `n` unless the count is 0 (`refcount_add_not_zero`).
-    // Kernel: says true for a count that it pinned, and the excluder then waits for a value that cannot come.
+    // Kernel: says true for a count that it pinned, and the excluder then waits for a value that
+    // cannot come.
     #[track_caller]
     pub(crate) fn add_not_zero(&self, n: u32) -> Added {
         // ORDERING: Relaxed; only a guess for the compare-exchange below.
@@ -142,8 +149,9 @@ impl VmRefcnt {
                 return Added::Zero;
             }
             let new = old.wrapping_add(n);
-            // ORDERING: Relaxed as in the kernel: the flag excludes by the order of the modifications of this one
-            // word; what the excluder does next is ordered by the full fence of its wait.
+            // ORDERING: Relaxed as in the kernel: the flag excludes by the order of the
+            // modifications of this one word; what the excluder does next is ordered by the full
+            // fence of its wait.
             match self.count.compare_exchange_weak(old, new, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => {
                     if is_negative(old) || is_negative(new) {
@@ -157,7 +165,8 @@ impl VmRefcnt {
         }
     }
 
-    /// Subtracts `n`; says whether the count became 0 (`refcount_sub_and_test`). A warning names the place `at`.
+    /// Subtracts `n`; says whether the count became 0 (`refcount_sub_and_test`). A warning names
+    /// the place `at`.
     #[must_use]
     pub(crate) fn sub_and_test(&self, n: u32, at: &'static Location<'static>) -> bool {
         let relaxed = seeded(Fault::M19b);
@@ -175,13 +184,14 @@ impl VmRefcnt {
     /// Subtracts `n` and returns the old value.
     #[inline]
     fn sub(&self, n: u32, relaxed: bool, at: &'static Location<'static>) -> u32 {
-        // ORDERING: Release; pairs with `read_acquire` of the excluder and the Acquire fence below: everything a
-        // reader did under its reference happens before the reference is gone. Relaxed only as a seeded fault.
+        // ORDERING: Release; pairs with `read_acquire` of the excluder and the Acquire fence below:
+        // everything a reader did under its reference happens before the reference is gone. Relaxed
+        // only as a seeded fault.
         let order = if relaxed { Ordering::Relaxed } else { Ordering::Release };
         let old = self.count.fetch_sub(n, order);
         if old == n {
-            // ORDERING: Acquire; pairs with the Release decrements of all the others: who brings the count to 0 may
-            // free the object and must see what they did to it.
+            // ORDERING: Acquire; pairs with the Release decrements of all the others: who brings
+            // the count to 0 may free the object and must see what they did to it.
             fence(Ordering::Acquire);
         } else if is_negative(old) || old < n {
             self.saturate(WarningKind::RefcountUnderflow, at);
@@ -191,7 +201,8 @@ impl VmRefcnt {
 
     #[cold]
     fn saturate(&self, kind: WarningKind, at: &'static Location<'static>) {
-        // ORDERING: Relaxed; the count is lost, pinning it only keeps it from ever reaching a legal value again.
+        // ORDERING: Relaxed; the count is lost, pinning it only keeps it from ever reaching a legal
+        // value again.
         self.count.store(REFCOUNT_SATURATED, Ordering::Relaxed);
         warn_at(kind, std::ptr::from_ref(self).addr(), at);
     }
@@ -219,7 +230,8 @@ const fn is_negative(count: u32) -> bool {
 mod tests {
     use super::*;
 
-    /// The kernel's numbers (`include/linux/mm_types.h`, `include/linux/refcount.h`): what its own tools print.
+    /// The kernel's numbers (`include/linux/mm_types.h`, `include/linux/refcount.h`): what its own
+    /// tools print.
     #[test]
     fn the_numbers_are_the_kernels() {
         assert_eq!(VM_REFCNT_EXCLUDE_READERS_BIT, 30);

@@ -1,4 +1,5 @@
-//! The reader-writer semaphore under the mmap lock: killable, aware of its owner, fair in the long run.
+//! The reader-writer semaphore under the mmap lock: killable, aware of its owner, fair in the long
+//! run.
 //!
 //! | bits | meaning |
 //! |---|---|
@@ -8,17 +9,19 @@
 //! | 8 … | number of readers |
 //! | the highest | a release too many is being undone: the number of readers is −1 |
 //!
-//! A release wakes the head of the queue; a writer among the waiters then takes the lock itself, readers are handed it, all
-//! up to the next writer. Until the head has run, a thread that runs already may take a *free* lock before it: a lock
-//! that is passed from sleeper to sleeper spends its time in the scheduler. After [`HANDOFF`] the head forbids that.
+//! A release wakes the head of the queue; a writer among the waiters then takes the lock itself,
+//! readers are handed it, all up to the next writer. Until the head has run, a thread that runs
+//! already may take a *free* lock before it: a lock that is passed from sleeper to sleeper spends
+//! its time in the scheduler. After [`HANDOFF`] the head forbids that.
 //!
-//! A reader never joins other readers past a queue. Hence a task that takes the read lock a second time can deadlock with
-//! a writer in between, as on Linux, and lockdep reports it.
+//! A reader never joins other readers past a queue. Hence a task that takes the read lock a second
+//! time can deadlock with a writer in between, as on Linux, and lockdep reports it.
 //!
 //! No lockdep events are sent from here: `mmap_lock.rs` sends them, at the kernel's points.
 //!
 //! Source of the behaviour: `kernel/locking/rwsem.c`. The implementation is our own.
-// Kernel: spins as long as the owner runs, which a thread cannot know of another; we spin for a fixed number of times.
+// Kernel: spins as long as the owner runs, which a thread cannot know of another; we spin for a
+// fixed number of times.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -48,8 +51,8 @@ pub(crate) enum RwsemMode {
 /// The semaphore.
 #[derive(Debug)]
 pub(crate) struct Rwsem {
-    // INVARIANT: the bits of the table above. WAITERS and FOR_HEAD are set and cleared under the queue's lock; WAITERS is
-    // set exactly when the queue is not empty, FOR_HEAD only then.
+    // INVARIANT: the bits of the table above. WAITERS and FOR_HEAD are set and cleared under the
+    // queue's lock; WAITERS is set exactly when the queue is not empty, FOR_HEAD only then.
     count: AtomicUsize,
     // INVARIANT: the id of the task that holds it for writing, 0 if none does.
     owner: AtomicU64,
@@ -62,7 +65,8 @@ pub(crate) struct Rwsem {
 struct Waiter {
     mode: RwsemMode,
     task: &'static TaskStruct,
-    // Both are read and written under the queue's lock, which orders them; std's, so that the model checker need not look.
+    // Both are read and written under the queue's lock, which orders them; std's, so that the model
+    // checker need not look.
     is_granted: AtomicBool,
     /// It was woken and has not looked yet: another wake would tell it nothing.
     is_woken: AtomicBool,
@@ -90,7 +94,8 @@ impl Rwsem {
         // ORDERING: Relaxed; only a guess for the compare-exchange below.
         let mut count = self.count.load(Ordering::Relaxed);
         while count & (WRITER | WAITERS | FOR_HEAD | UNDOING) == 0 {
-            // ORDERING: Acquire; pairs with the Release of the last writer's `up_write` or `downgrade`.
+            // ORDERING: Acquire; pairs with the Release of the last writer's `up_write` or
+            // `downgrade`.
             match self.count.compare_exchange_weak(
                 count,
                 count + READER,
@@ -110,12 +115,14 @@ impl Rwsem {
         if !self.down_write_trylock() {
             self.down_slow(RwsemMode::Write, state)?;
         }
-        // ORDERING: Relaxed; only the task that wrote its own id can find it here, all others see "not me".
+        // ORDERING: Relaxed; only the task that wrote its own id can find it here, all others see
+        // "not me".
         self.owner.store(current_id(), Ordering::Relaxed);
         Ok(())
     }
 
-    /// Takes the lock for writing if that needs no waiting. No lock function of v7.1 offers it; the validator asks.
+    /// Takes the lock for writing if that needs no waiting. No lock function of v7.1 offers it; the
+    /// validator asks.
     pub(crate) fn try_write_as_owner(&self) -> bool {
         let is_taken = self.down_write_trylock();
         if is_taken {
@@ -127,13 +134,15 @@ impl Rwsem {
 
     /// Takes the lock for writing if it is free and no thread queues. The caller sets the owner.
     fn down_write_trylock(&self) -> bool {
-        // ORDERING: Acquire; pairs with the Release of `up_read`, `up_write`. Relaxed on failure: a guess.
+        // ORDERING: Acquire; pairs with the Release of `up_read`, `up_write`. Relaxed on failure: a
+        // guess.
         self.count.compare_exchange(0, WRITER, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     /// Takes a free lock although others queue, unless their head forbids it.
     fn steal(&self, mode: RwsemMode) -> bool {
-        // ORDERING: Acquire on success; pairs with the Release of the last holder. Relaxed on failure: a guess.
+        // ORDERING: Acquire on success; pairs with the Release of the last holder. Relaxed on
+        // failure: a guess.
         let taken = self.count.fetch_update(Ordering::Acquire, Ordering::Relaxed, |count| match mode {
             RwsemMode::Write => (count & !WAITERS == 0).then_some(count | WRITER),
             // Readers that hold it are joined only if no thread queues.
@@ -149,7 +158,8 @@ impl Rwsem {
     #[inline]
     #[must_use]
     pub(crate) fn up_read(&self) -> bool {
-        // ORDERING: Release; pairs with the Acquire of the next writer, which must see what the readers did.
+        // ORDERING: Release; pairs with the Acquire of the next writer, which must see what the
+        // readers did.
         let old = self.count.fetch_sub(READER, Ordering::Release);
         if old < READER {
             // ORDERING: Relaxed; undoes the line above, nothing was protected.
@@ -167,7 +177,8 @@ impl Rwsem {
         true
     }
 
-    /// `up_write`. Does nothing if the calling task does not hold the lock for writing; says whether it did.
+    /// `up_write`. Does nothing if the calling task does not hold the lock for writing; says
+    /// whether it did.
     // Kernel: releases the lock of any holder.
     #[inline]
     #[must_use]
@@ -175,7 +186,8 @@ impl Rwsem {
         if !self.is_write_locked_by_me() {
             return false;
         }
-        // ORDERING: Relaxed; see `down_write`. Cleared first: afterwards the field belongs to the next owner.
+        // ORDERING: Relaxed; see `down_write`. Cleared first: afterwards the field belongs to the
+        // next owner.
         self.owner.store(0, Ordering::Relaxed);
         // ORDERING: Release; pairs with the Acquire of the next holder.
         let old = self.count.fetch_sub(WRITER, Ordering::Release);
@@ -185,8 +197,8 @@ impl Rwsem {
         true
     }
 
-    /// `downgrade_write`: from write to read without a gap. Does nothing if the calling task does not hold the lock for writing;
-    /// says whether it did.
+    /// `downgrade_write`: from write to read without a gap. Does nothing if the calling task does
+    /// not hold the lock for writing; says whether it did.
     #[must_use]
     pub(crate) fn downgrade(&self) -> bool {
         if !self.is_write_locked_by_me() {
@@ -214,7 +226,8 @@ impl Rwsem {
         self.owner.load(Ordering::Relaxed) == current_id()
     }
 
-    /// Whether a thread queues (`rwsem_is_contended`): a hint for holders, true or false a moment later.
+    /// Whether a thread queues (`rwsem_is_contended`): a hint for holders, true or false a moment
+    /// later.
     pub(crate) fn is_contended(&self) -> bool {
         // ORDERING: Relaxed; a hint.
         self.count.load(Ordering::Relaxed) & WAITERS != 0
@@ -251,7 +264,8 @@ impl Rwsem {
         {
             let mut queue = lock(&self.queue);
             queue.push_back(Arc::clone(&waiter));
-            // ORDERING: AcqRel; from here on newcomers queue, and releasers see the bit or were seen by the look below.
+            // ORDERING: AcqRel; from here on newcomers queue, and releasers see the bit or were
+            // seen by the look below.
             self.count.fetch_or(WAITERS, Ordering::AcqRel);
             // The holder may have left before the bit was set, and then does not know about us.
             self.serve(&mut queue);
@@ -290,7 +304,8 @@ impl Rwsem {
         if state == TaskState::Killable && waiter.task.is_killed() {
             queue.retain(|other| !Arc::ptr_eq(other, waiter));
             if is_head {
-                // ORDERING: Relaxed; the bit only keeps others out, what it protects is ordered by the lock itself.
+                // ORDERING: Relaxed; the bit only keeps others out, what it protects is ordered by
+                // the lock itself.
                 self.count.fetch_and(!FOR_HEAD, Ordering::Relaxed);
             }
             self.clear_waiters_if_empty(&queue);
@@ -299,7 +314,8 @@ impl Rwsem {
             return Some(Err(Interrupted));
         }
         if is_head && has_passed(since, HANDOFF) {
-            // ORDERING: AcqRel; the holder of now sees the bit or has released before, which the look below sees.
+            // ORDERING: AcqRel; the holder of now sees the bit or has released before, which the
+            // look below sees.
             self.count.fetch_or(FOR_HEAD, Ordering::AcqRel);
             if waiter.mode == RwsemMode::Write && self.take_as_head(&mut queue) {
                 return Some(Ok(()));
@@ -332,18 +348,20 @@ impl Rwsem {
         self.serve(&mut queue);
     }
 
-    /// Wakes the writer at the head of the queue, or gives the lock to the readers there, as far as it is free.
+    /// Wakes the writer at the head of the queue, or gives the lock to the readers there, as far as
+    /// it is free.
     fn serve(&self, queue: &mut VecDeque<Arc<Waiter>>) {
         while let Some(head) = queue.front() {
             if head.mode == RwsemMode::Write {
-                // ORDERING: Relaxed; a guess: it looks itself, and every release comes by here again.
+                // ORDERING: Relaxed; a guess: it looks itself, and every release comes by here
+                // again.
                 if self.count.load(Ordering::Relaxed) & !(WAITERS | FOR_HEAD) == 0 {
                     wake(head);
                 }
                 break;
             }
-            // ORDERING: AcqRel; pairs with the Release of the writer that left, for the reader that is woken under the
-            // queue's lock.
+            // ORDERING: AcqRel; pairs with the Release of the writer that left, for the reader that
+            // is woken under the queue's lock.
             let taken = self.count.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |count| {
                 (count & (WRITER | UNDOING) == 0).then_some((count + READER) & !FOR_HEAD)
             });
@@ -360,7 +378,8 @@ impl Rwsem {
 
     fn clear_waiters_if_empty(&self, queue: &VecDeque<Arc<Waiter>>) {
         if queue.is_empty() {
-            // ORDERING: Relaxed; the bit only says whether to look at the queue, whose lock orders the rest.
+            // ORDERING: Relaxed; the bit only says whether to look at the queue, whose lock orders
+            // the rest.
             self.count.fetch_and(!WAITERS, Ordering::Relaxed);
         }
     }
@@ -378,7 +397,8 @@ fn wake(waiter: &Waiter) {
 mod tests {
     use super::*;
 
-    /// A release too many is refused by undoing it. Who comes in between finds the lock taken, and nothing overflows.
+    /// A release too many is refused by undoing it. Who comes in between finds the lock taken, and
+    /// nothing overflows.
     #[test]
     fn nobody_gets_in_while_a_release_too_many_is_undone() {
         let rwsem = Rwsem::new();

@@ -1,7 +1,7 @@
 //! How a thread sleeps until another one wakes it.
 //!
-//! Not `std::thread::park`: its token belongs to the program, and a wait inside a lock would take a token that the program
-//! sent for a wait of its own.
+//! Not `std::thread::park`: its token belongs to the program, and a wait inside a lock would take a
+//! token that the program sent for a wait of its own.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! An address space that does work, on these locks only: what it is, how it begins, how it ends.
 //!
-//! It is what the locks are for, cut down to what exercises them: no page tables, no files, no reverse map. Every function
-//! follows the kernel's order of locks and steps.
+//! It is what the locks are for, cut down to what exercises them: no page tables, no files, no
+//! reverse map. Every function follows the kernel's order of locks and steps.
 
 use std::sync::atomic::AtomicUsize;
 
@@ -51,14 +51,16 @@ impl AddressSpace {
 }
 
 impl<P: VmaPayload> AddressSpace<P> {
-    /// Makes an empty address space whose VMAs have payloads, from the slab of the process for that type.
+    /// Makes an empty address space whose VMAs have payloads, from the slab of the process for that
+    /// type.
     #[track_caller]
     #[must_use]
     pub fn with_payloads() -> Self {
         Self::with_cache(VmaCache::shared())
     }
 
-    /// Makes an empty address space with VMAs from `cache`, so that a test can decide who reuses whose.
+    /// Makes an empty address space with VMAs from `cache`, so that a test can decide who reuses
+    /// whose.
     #[track_caller]
     #[must_use]
     pub fn with_cache(cache: &'static VmaCache<P>) -> Self {
@@ -98,7 +100,8 @@ impl<P: VmaPayload> AddressSpace<P> {
         self.cache.payload(vma.as_raw())
     }
 
-    /// Makes an attached, write-locked VMA that is not in the tree yet; `hook` fills what the program keeps with it.
+    /// Makes an attached, write-locked VMA that is not in the tree yet; `hook` fills what the
+    /// program keeps with it.
     #[track_caller]
     pub(crate) fn new_vma(
         &self,
@@ -113,7 +116,8 @@ impl<P: VmaPayload> AddressSpace<P> {
         vma
     }
 
-    /// Write-locks (stamps) and attaches a filled VMA. The stamp turns readers away until the section ends.
+    /// Write-locks (stamps) and attaches a filled VMA. The stamp turns readers away until the
+    /// section ends.
     #[track_caller]
     fn publish(&self, _guard: &MmapWriteGuard<'_>, vma: &'static Vma) {
         if seeded(Fault::M18a) {
@@ -176,7 +180,8 @@ impl<P: VmaPayload> AddressSpace<P> {
         Self::with_cache(self.cache)
     }
 
-    /// `dup_mmap`: the child's mmap lock nests in the parent's, and every VMA of the parent is write-locked, killably.
+    /// `dup_mmap`: the child's mmap lock nests in the parent's, and every VMA of the parent is
+    /// write-locked, killably.
     #[track_caller]
     pub(crate) fn copy_from(
         &self,
@@ -190,7 +195,8 @@ impl<P: VmaPayload> AddressSpace<P> {
             if !seeded(Fault::H7c) {
                 vma_start_write_killable(vma)?;
             }
-            // Kernel: asserts nothing here, and a fork that forgot the write lock (fb49c455323f) went unnoticed.
+            // Kernel: asserts nothing here, and a fork that forgot the write lock (fb49c455323f)
+            // went unnoticed.
             vma_assert_write_locked(vma);
             let mapping = Mapping::of(vma.fields());
             let copy = self.new_vma(&guard, mapping, |copy| {

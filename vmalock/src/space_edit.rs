@@ -1,8 +1,8 @@
-//! Changing what is mapped, under a write lock that the caller holds: unmap and protect, with the splits and merges that they
-//! need.
+//! Changing what is mapped, under a write lock that the caller holds: unmap and protect, with the
+//! splits and merges that they need.
 //!
-//! Every VMA of the range is write-locked before the first one changes: that wait can be interrupted, and then nothing has
-//! happened. From there on nothing can fail.
+//! Every VMA of the range is write-locked before the first one changes: that wait can be
+//! interrupted, and then nothing has happened. From there on nothing can fail.
 
 use std::ops::Range;
 
@@ -50,8 +50,8 @@ impl<P: VmaPayload> AddressSpace<P> {
         covered
     }
 
-    /// Detaches what is mapped in the range, splitting what reaches out of it; `hook` sees each VMA before. The caller clears
-    /// the tree, then frees what it got.
+    /// Detaches what is mapped in the range, splitting what reaches out of it; `hook` sees each VMA
+    /// before. The caller clears the tree, then frees what it got.
     #[track_caller]
     pub(crate) fn detach_range(
         &self,
@@ -96,8 +96,8 @@ impl<P: VmaPayload> AddressSpace<P> {
         }
     }
 
-    /// Changes each VMA of the range, of which there must be one, and merges what has become alike; how many were changed.
-    /// `hook` sees each after its change, and the flags that it had.
+    /// Changes each VMA of the range, of which there must be one, and merges what has become alike;
+    /// how many were changed. `hook` sees each after its change, and the flags that it had.
     #[track_caller]
     pub(crate) fn change_range(
         &self,
@@ -122,7 +122,8 @@ impl<P: VmaPayload> AddressSpace<P> {
         for vma in &covered {
             let old_flags = vma.vm_flags();
             match change {
-                // The one flag that may be set under a read lock of the VMA is not the caller's to clear.
+                // The one flag that may be set under a read lock of the VMA is not the caller's to
+                // clear.
                 Change::Flags(vm_flags) => {
                     VmaWrite::new(*vma, true).set_vm_flags(vm_flags | old_flags & flags::MAYBE_GUARD);
                 }
@@ -130,7 +131,8 @@ impl<P: VmaPayload> AddressSpace<P> {
             }
             hook(&self.locked(vma.as_raw()), old_flags);
         }
-        // Only what was changed can have become like its neighbour: merge from the one below to the one above.
+        // Only what was changed can have become like its neighbour: merge from the one below to the
+        // one above.
         let mut at = start;
         while at <= end {
             match self.merge_at(guard, at) {
@@ -152,7 +154,8 @@ impl<P: VmaPayload> AddressSpace<P> {
         }
     }
 
-    /// Splits `vma` at `addr`, which lies in it (`__split_vma`): both parts are write-locked. Returns the upper one.
+    /// Splits `vma` at `addr`, which lies in it (`__split_vma`): both parts are write-locked.
+    /// Returns the upper one.
     #[track_caller]
     pub(crate) fn split<'g>(
         &self,
@@ -179,8 +182,9 @@ impl<P: VmaPayload> AddressSpace<P> {
         guard.stable(upper)
     }
 
-    /// Merges the VMA that ends at `addr` with the one that starts there, if they are alike (`vma_merge`). Returns the
-    /// next border to look at: where the VMA that now covers or follows `addr` ends.
+    /// Merges the VMA that ends at `addr` with the one that starts there, if they are alike
+    /// (`vma_merge`). Returns the next border to look at: where the VMA that now covers or follows
+    /// `addr` ends.
     #[track_caller]
     pub(crate) fn merge_at(&self, guard: &MmapWriteGuard<'_>, addr: usize) -> Option<usize> {
         let right = guard.find_vma(addr)?;

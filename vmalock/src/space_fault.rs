@@ -1,4 +1,5 @@
-//! Reading an address space: faults, and visits of a range, under the per-VMA lock where that is possible.
+//! Reading an address space: faults, and visits of a range, under the per-VMA lock where that is
+//! possible.
 
 use std::ops::Range;
 use std::sync::atomic::AtomicUsize;
@@ -20,11 +21,12 @@ use super::vm_flags::vma_flag_set_atomic;
 use super::vma::VmaFields;
 use super::vma_guard::VmaReadGuard;
 
-/// What stands for the next anonymous memory. One for all spaces: a child has its parent's ids, and both go on from there.
+/// What stands for the next anonymous memory. One for all spaces: a child has its parent's ids, and
+/// both go on from there.
 static NEXT_ANON_VMA: AtomicUsize = AtomicUsize::new(1);
 
-/// What a fault handler returns that cannot go on under the lock it got (`VM_FAULT_RETRY`): the lock is dropped, and the fault
-/// is handled again under the mmap lock.
+/// What a fault handler returns that cannot go on under the lock it got (`VM_FAULT_RETRY`): the
+/// lock is dropped, and the fault is handled again under the mmap lock.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Retry;
 
@@ -41,8 +43,8 @@ impl<P: VmaPayload> AddressSpace<P> {
 
     /// Resolves a fault at `addr` with `handler`, which runs under whichever lock was got.
     ///
-    /// The handler must not block on the mmap lock of this address space: a writer may be waiting for it. One that needs to
-    /// is for [`fault_or_retry_with`](Self::fault_or_retry_with).
+    /// The handler must not block on the mmap lock of this address space: a writer may be waiting
+    /// for it. One that needs to is for [`fault_or_retry_with`](Self::fault_or_retry_with).
     ///
     /// ```
     /// # use vmalock::{Access, AddressSpace, PAGE_SIZE, flags};
@@ -123,7 +125,8 @@ impl<P: VmaPayload> AddressSpace<P> {
         }
     }
 
-    /// `__vmf_anon_prepare`: under a VMA read lock the mmap lock may only be *tried*. False: retry without the VMA lock.
+    /// `__vmf_anon_prepare`: under a VMA read lock the mmap lock may only be *tried*. False: retry
+    /// without the VMA lock.
     #[track_caller]
     fn prepare_anon_vma(&self, vma: &VmaReadGuard<'_>) -> bool {
         let Some(_mmap) = self.mm.try_read() else { return false };
@@ -132,8 +135,8 @@ impl<P: VmaPayload> AddressSpace<P> {
     }
 
     fn assign_anon_vma(vma: &VmaFields) {
-        // ORDERING: Relaxed; only uniqueness matters. Two faults that race both assign a valid one, as in the kernel,
-        // where the page table lock decides.
+        // ORDERING: Relaxed; only uniqueness matters. Two faults that race both assign a valid one,
+        // as in the kernel, where the page table lock decides.
         vma.set_anon_vma(NEXT_ANON_VMA.fetch_add(1, Ordering::Relaxed));
     }
 
@@ -144,12 +147,14 @@ impl<P: VmaPayload> AddressSpace<P> {
         Some(vma.fields().vm_flags())
     }
 
-    /// Calls `visit` with each VMA in the range, and the part of the range that lies in it, under a read lock: that of the
-    /// VMA if one covers the whole range, else the mmap lock (`madvise` with `MADV_DONTNEED`, where `visit` gives pages back).
+    /// Calls `visit` with each VMA in the range, and the part of the range that lies in it, under a
+    /// read lock: that of the VMA if one covers the whole range, else the mmap lock (`madvise` with
+    /// `MADV_DONTNEED`, where `visit` gives pages back).
     ///
     /// # Errors
     ///
-    /// `BadRange`, `Interrupted`; `NotMapped` if a part of the range is not mapped: the rest was visited.
+    /// `BadRange`, `Interrupted`; `NotMapped` if a part of the range is not mapped: the rest was
+    /// visited.
     #[track_caller]
     pub fn advise_with(
         &self,

@@ -1,4 +1,5 @@
-//! An address space, held for writing: several operations become one section, and hooks run inside it.
+//! An address space, held for writing: several operations become one section, and hooks run inside
+//! it.
 
 use std::ops::Deref;
 
@@ -11,9 +12,11 @@ use super::space_edit::{Change, Gone};
 use super::task::Interrupted;
 use super::vma::StableVma;
 
-/// The mmap lock of an address space, held for writing, with what can be done under it. Faults see all of it, or nothing.
+/// The mmap lock of an address space, held for writing, with what can be done under it. Faults see
+/// all of it, or nothing.
 ///
-/// What was looked up through the guard cannot be kept across a change: the borrow checker sees to it.
+/// What was looked up through the guard cannot be kept across a change: the borrow checker sees to
+/// it.
 ///
 /// ```
 /// use vmalock::{AddressSpace, PAGE_SIZE, flags};
@@ -51,8 +54,9 @@ impl<P: VmaPayload> AddressSpace<P> {
         Ok(SpaceWriteGuard { space: self, guard: self.mm.write_killable()? })
     }
 
-    /// Maps `len` bytes at `start`, where nothing may be mapped. The offset of its first page is `start / PAGE_SIZE`, so
-    /// that the offset of every page stays its number whatever is split, merged or grown.
+    /// Maps `len` bytes at `start`, where nothing may be mapped. The offset of its first page is
+    /// `start / PAGE_SIZE`, so that the offset of every page stays its number whatever is split,
+    /// merged or grown.
     ///
     /// # Errors
     ///
@@ -63,10 +67,11 @@ impl<P: VmaPayload> AddressSpace<P> {
         self.write_killable()?.map(start, len, vm_flags)
     }
 
-    /// Unmaps whatever is mapped in the range, splitting what reaches out of it; returns how many VMAs went.
+    /// Unmaps whatever is mapped in the range, splitting what reaches out of it; returns how many
+    /// VMAs went.
     ///
-    /// The VMAs are detached while they are still in the tree, then cleared together, then freed under the mmap *read*
-    /// lock: the order of `do_vmi_munmap`.
+    /// The VMAs are detached while they are still in the tree, then cleared together, then freed
+    /// under the mmap *read* lock: the order of `do_vmi_munmap`.
     ///
     /// # Errors
     ///
@@ -82,20 +87,22 @@ impl<P: VmaPayload> AddressSpace<P> {
         Ok(gone.len())
     }
 
-    /// Changes the flags of everything in the range, splitting at its ends and merging what has become alike; returns how
-    /// many VMAs were changed.
+    /// Changes the flags of everything in the range, splitting at its ends and merging what has
+    /// become alike; returns how many VMAs were changed.
     ///
     /// # Errors
     ///
-    /// `BadRange`, `Interrupted`; `NotMapped` if nothing is mapped in the range. Nothing was changed.
+    /// `BadRange`, `Interrupted`; `NotMapped` if nothing is mapped in the range. Nothing was
+    /// changed.
     #[track_caller]
     pub fn protect(&self, start: usize, len: usize, vm_flags: usize) -> Result<usize, SpaceError> {
         check_range(start, len)?;
         self.write_killable()?.protect(start, len, vm_flags)
     }
 
-    /// Copies the address space, as `fork` does: the child's mmap lock nests in the parent's, and every VMA of the parent
-    /// is write-locked, killably, so that no fault changes it while it is copied.
+    /// Copies the address space, as `fork` does: the child's mmap lock nests in the parent's, and
+    /// every VMA of the parent is write-locked, killably, so that no fault changes it while it is
+    /// copied.
     ///
     /// # Errors
     ///
@@ -235,7 +242,8 @@ impl<'s, P: VmaPayload> SpaceWriteGuard<'s, P> {
         self.space.change_range(&self.guard, start..end, Change::Flags(vm_flags), &mut hook)
     }
 
-    /// Names everything in the range, or takes its name away (`PR_SET_VMA_ANON_NAME`): VMAs with different names do not merge.
+    /// Names everything in the range, or takes its name away (`PR_SET_VMA_ANON_NAME`): VMAs with
+    /// different names do not merge.
     ///
     /// # Errors
     ///

@@ -9,8 +9,8 @@ use super::space_guard::SpaceWriteGuard;
 use super::sync::Ordering;
 
 impl<P: VmaPayload> SpaceWriteGuard<'_, P> {
-    /// Maps the range, in place of what is mapped there (`MAP_FIXED`): a lookup finds the old or the new, never nothing.
-    /// Returns how many VMAs went.
+    /// Maps the range, in place of what is mapped there (`MAP_FIXED`): a lookup finds the old or
+    /// the new, never nothing. Returns how many VMAs went.
     ///
     /// # Errors
     ///
@@ -47,11 +47,13 @@ impl<P: VmaPayload> SpaceWriteGuard<'_, P> {
         Ok(gone.len())
     }
 
-    /// Shrinks or grows the mapping of `old_len` bytes at `start` to `new_len` where it is (`mremap` without flags).
+    /// Shrinks or grows the mapping of `old_len` bytes at `start` to `new_len` where it is
+    /// (`mremap` without flags).
     ///
     /// # Errors
     ///
-    /// `BadRange`, `Interrupted`; `NotMapped` unless one VMA covers it; `Occupied` if it cannot grow. Nothing was changed.
+    /// `BadRange`, `Interrupted`; `NotMapped` unless one VMA covers it; `Occupied` if it cannot
+    /// grow. Nothing was changed.
     #[track_caller]
     pub fn resize(&mut self, start: usize, old_len: usize, new_len: usize) -> Result<(), SpaceError> {
         let (old_end, new_end) = (check_range(start, old_len)?, check_range(start, new_len)?);
@@ -76,14 +78,16 @@ impl<P: VmaPayload> SpaceWriteGuard<'_, P> {
         Ok(())
     }
 
-    /// Moves the mapping of `old_len` bytes at `start` to `to`, in place of what is mapped there, and gives it the length
-    /// `new_len` (`mremap` with `MREMAP_MAYMOVE | MREMAP_FIXED`). Every page keeps its offset; its payload moves with it.
+    /// Moves the mapping of `old_len` bytes at `start` to `to`, in place of what is mapped there,
+    /// and gives it the length `new_len` (`mremap` with `MREMAP_MAYMOVE | MREMAP_FIXED`). Every
+    /// page keeps its offset; its payload moves with it.
     ///
     /// # Errors
     ///
-    /// `BadRange`, also if the two ranges overlap; `Interrupted`; `NotMapped` unless one VMA covers it. Nothing was changed.
-    // Kernel: makes a new VMA and moves the page tables. Here the VMA itself moves, and a reader that found it at its old
-    // place notices by its bounds.
+    /// `BadRange`, also if the two ranges overlap; `Interrupted`; `NotMapped` unless one VMA covers
+    /// it. Nothing was changed.
+    // Kernel: makes a new VMA and moves the page tables. Here the VMA itself moves, and a reader
+    // that found it at its old place notices by its bounds.
     #[track_caller]
     pub fn relocate(
         &mut self,
@@ -141,12 +145,13 @@ impl<P: VmaPayload> SpaceWriteGuard<'_, P> {
         Ok(())
     }
 
-    /// Moves the end of the heap to `end` (`brk`): unmaps what is beyond, or maps readable and writable pages up to it, as a part
-    /// of the heap's VMA where that can be. Returns the new end.
+    /// Moves the end of the heap to `end` (`brk`): unmaps what is beyond, or maps readable and
+    /// writable pages up to it, as a part of the heap's VMA where that can be. Returns the new end.
     ///
     /// # Errors
     ///
-    /// `BadRange` if there is no heap or `end` lies below it; `Occupied`, `Interrupted`. Nothing was changed.
+    /// `BadRange` if there is no heap or `end` lies below it; `Occupied`, `Interrupted`. Nothing
+    /// was changed.
     #[track_caller]
     pub fn brk(&mut self, end: usize) -> Result<usize, SpaceError> {
         // ORDERING: Relaxed, all three; under the mmap write lock.

@@ -1,10 +1,12 @@
 //! A pointer to an object that is recycled but never freed.
 //!
-//! `SLAB_TYPESAFE_BY_RCU` promises that a stale pointer still points to *some* object of its type. Here the promise is
-//! stronger and needs no argument at each use: VMAs, address spaces and tasks live in pools whose memory is kept for
-//! the rest of the process, so every `&'static` to one stays valid. Which life of the object it is in, is what the
-//! protocol decides; this file only turns such a reference into an atomic word and back.
-// Kernel: the slab page may be freed after a grace period. We keep it; the cost is the high-water mark of live objects.
+//! `SLAB_TYPESAFE_BY_RCU` promises that a stale pointer still points to *some* object of its type.
+//! Here the promise is stronger and needs no argument at each use: VMAs, address spaces and tasks
+//! live in pools whose memory is kept for the rest of the process, so every `&'static` to one stays
+//! valid. Which life of the object it is in, is what the protocol decides; this file only turns
+//! such a reference into an atomic word and back.
+// Kernel: the slab page may be freed after a grace period. We keep it; the cost is the high-water
+// mark of live objects.
 
 use std::fmt;
 
@@ -24,8 +26,8 @@ impl<T> StaticRef<T> {
     pub(crate) fn load(&self, order: Ordering) -> Option<&'static T> {
         // ORDERING: the caller's, who says why.
         let pointer = self.pointer.load(order);
-        // SAFETY: by the invariant of the field it is null or came from a `&'static T`; only shared references are
-        // ever made of it.
+        // SAFETY: by the invariant of the field it is null or came from a `&'static T`; only shared
+        // references are ever made of it.
         unsafe { pointer.as_ref() }
     }
 

@@ -1,4 +1,5 @@
-//! The words in which the tests speak about the protocol: places where a thread can be held, and steps it makes.
+//! The words in which the tests speak about the protocol: places where a thread can be held, and
+//! steps it makes.
 
 /// A place between two steps where a test can hold a thread.
 ///

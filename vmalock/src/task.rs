@@ -1,8 +1,9 @@
 //! The task: what a thread is to the locks. It can be identified, woken, and killed.
 //!
-//! "Killed" is the user-space form of a fatal signal: a flag that interrupts the killable waits of one task
-//! ([`Task::kill`]) and nothing else. The structures are recycled, never freed, so a late wake-up through a stale
-//! reference is a spurious one, which every wait tolerates. A kill is not: it asks who has the structure now.
+//! "Killed" is the user-space form of a fatal signal: a flag that interrupts the killable waits of
+//! one task ([`Task::kill`]) and nothing else. The structures are recycled, never freed, so a late
+//! wake-up through a stale reference is a spurious one, which every wait tolerates. A kill is not:
+//! it asks who has the structure now.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -44,7 +45,8 @@ pub struct Task {
 #[derive(Debug)]
 pub(crate) struct TaskStruct {
     /// Whose it is: the id of a thread, 0 between two threads.
-    // INVARIANT: a kill, and the change of hands, happen under this mutex, so that a kill never hits a successor.
+    // INVARIANT: a kill, and the change of hands, happen under this mutex, so that a kill never
+    // hits a successor.
     owner: Mutex<u64>,
     kill_pending: AtomicBool,
     sleeper: Sleeper,
@@ -65,14 +67,15 @@ impl Drop for Slot {
 
 thread_local! {
     static CURRENT: Slot = Slot(TaskStruct::take());
-    /// The number of the thread. It has no destructor, so it is the same in the destructors that run after `CURRENT`'s: what
-    /// the thread holds is still its own.
+    /// The number of the thread. It has no destructor, so it is the same in the destructors that
+    /// run after `CURRENT`'s: what the thread holds is still its own.
     static ID: Cell<u64> = Cell::default();
 }
 
 // std's own: destructors of thread-locals are nothing that is model-checked.
 std::thread_local! {
-    /// The structure of a thread once `CURRENT` was destroyed, in destructors that run later. Has none itself.
+    /// The structure of a thread once `CURRENT` was destroyed, in destructors that run later. Has
+    /// none itself.
     static LATE: Cell<Option<&'static TaskStruct>> = const { Cell::new(None) };
 }
 
@@ -100,19 +103,21 @@ impl Task {
         self.id
     }
 
-    /// Interrupts the task's killable wait, the present one or the next (a fatal signal). Does nothing if its thread has
-    /// ended.
+    /// Interrupts the task's killable wait, the present one or the next (a fatal signal). Does
+    /// nothing if its thread has ended.
     pub fn kill(self) {
         let owner = lock(&self.of.owner);
         if *owner == self.id {
-            // ORDERING: SeqCst; store-buffering pair with a waiter that publishes itself, then reads this flag: without a
-            // total order both could miss each other and the wait would sleep on. The token of the wake closes the rest.
+            // ORDERING: SeqCst; store-buffering pair with a waiter that publishes itself, then
+            // reads this flag: without a total order both could miss each other and the wait would
+            // sleep on. The token of the wake closes the rest.
             self.of.kill_pending.store(true, Ordering::SeqCst);
             self.of.wake();
         }
     }
 
-    /// Forgets a kill, so that the task can wait again. A killed kernel task cannot; a pooled thread wants to.
+    /// Forgets a kill, so that the task can wait again. A killed kernel task cannot; a pooled
+    /// thread wants to.
     pub fn revive(self) {
         let owner = lock(&self.of.owner);
         if *owner == self.id {
@@ -162,7 +167,8 @@ impl TaskStruct {
         self.sleeper.sleep(None);
     }
 
-    /// Sleeps until woken, or for `limit`; may wake for no reason (`schedule_timeout`). For the task itself.
+    /// Sleeps until woken, or for `limit`; may wake for no reason (`schedule_timeout`). For the
+    /// task itself.
     pub(crate) fn sleep_up_to(&self, limit: Duration) {
         self.sleeper.sleep(Some(limit));
     }
@@ -185,7 +191,8 @@ impl TaskStruct {
     }
 }
 
-// Not the mutex of `sync`: a task is bookkeeping of the platform, not part of the protocol that is model-checked.
+// Not the mutex of `sync`: a task is bookkeeping of the platform, not part of the protocol that is
+// model-checked.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

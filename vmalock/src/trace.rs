@@ -1,7 +1,7 @@
 //! The three tracepoints of the mmap lock, in the kernel's order.
 //!
-//! `released` comes *before* the unlock; a downgrade is reported as `acquire_returned` for read, with neither a
-//! `released` nor a `start_locking`. Without a sink an event costs one relaxed load.
+//! `released` comes *before* the unlock; a downgrade is reported as `acquire_returned` for read,
+//! with neither a `released` nor a `start_locking`. Without a sink an event costs one relaxed load.
 //!
 //! Source: `include/trace/events/mmap_lock.h`, `include/linux/mmap_lock.h`.
 
@@ -39,7 +39,8 @@ pub enum TraceEvent {
     },
 }
 
-/// What receives the events. It runs inside the lock operations and must not take the locks that it is called for.
+/// What receives the events. It runs inside the lock operations and must not take the locks that it
+/// is called for.
 pub type Sink = fn(TraceEvent);
 
 static IS_ENABLED: AtomicBool = AtomicBool::new(false);

@@ -1,9 +1,11 @@
-//! The tree of an address space (`mm_mt`): readable under RCU, and then as stale as the reader is slow.
+//! The tree of an address space (`mm_mt`): readable under RCU, and then as stale as the reader is
+//! slow.
 //!
-//! Readers walk an immutable snapshot without a lock and without a write; a writer builds the next snapshot by copying
-//! one path and publishes it with one store. So a lookup can return a VMA that was detached, or recycled, after the
-//! snapshot was taken: the per-VMA lock exists to notice that.
-// Kernel: a maple tree in RCU mode, which replaces nodes one by one; here a whole edit becomes visible at once.
+//! Readers walk an immutable snapshot without a lock and without a write; a writer builds the next
+//! snapshot by copying one path and publishes it with one store. So a lookup can return a VMA that
+//! was detached, or recycled, after the snapshot was taken: the per-VMA lock exists to notice that.
+// Kernel: a maple tree in RCU mode, which replaces nodes one by one; here a whole edit becomes
+// visible at once.
 
 use std::fmt;
 use std::ptr::NonNull;
@@ -19,7 +21,8 @@ use super::warn::{WarningKind, warn_on};
 
 /// The tree.
 pub(crate) struct VmaTree {
-    // INVARIANT: null (empty), or the root that the last edit published; destroyed after a grace period.
+    // INVARIANT: null (empty), or the root that the last edit published; destroyed after a grace
+    // period.
     root: Atomic<Node>,
     /// How many edits were begun.
     n_edits: AtomicU64,
@@ -30,23 +33,26 @@ impl VmaTree {
         Self { root: Atomic::null(), n_edits: AtomicU64::new(0) }
     }
 
-    /// Runs `edit` and publishes its result (`vma_iter_store`, `vma_iter_clear`). The caller holds the mmap write lock.
+    /// Runs `edit` and publishes its result (`vma_iter_store`, `vma_iter_clear`). The caller holds
+    /// the mmap write lock.
     #[track_caller]
     pub(crate) fn edit(&self, edit: impl FnOnce(&mut Edit)) {
         let rcu = rcu_read_lock();
         // ORDERING: Acquire; pairs with the Release below: the nodes of the last edit.
         let old = self.root.load(Ordering::Acquire, &rcu.guard);
-        // ORDERING: Relaxed; only uniqueness matters, and nodes of this edit are not shared before it publishes.
+        // ORDERING: Relaxed; only uniqueness matters, and nodes of this edit are not shared before
+        // it publishes.
         let id = self.n_edits.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the root was published by this function and is destroyed only after `rcu` ends; the number is new.
+        // SAFETY: the root was published by this function and is destroyed only after `rcu` ends;
+        // the number is new.
         let mut next = unsafe { Edit::new(id, old.as_raw().cast_mut()) };
         edit(&mut next);
         let root = next.root();
         if std::ptr::eq(root, old.as_raw()) {
             return;
         }
-        // ORDERING: Release on success; pairs with the Acquire loads of readers: they see whole nodes. Relaxed on failure:
-        // nothing is read.
+        // ORDERING: Release on success; pairs with the Acquire loads of readers: they see whole
+        // nodes. Relaxed on failure: nothing is read.
         let published = self.root.compare_exchange(
             old,
             Shared::from(root.cast_const()),
@@ -57,14 +63,15 @@ impl VmaTree {
         if published.is_err() {
             // Two writers: one edit is lost, which is the callers' bug; the tree stays whole.
             warn_on(WarningKind::TreeWriterRace, std::ptr::from_ref(self).addr());
-            // SAFETY: where the edit ended, and it was not published; `rcu` keeps what it shares with the tree.
+            // SAFETY: where the edit ended, and it was not published; `rcu` keeps what it shares
+            // with the tree.
             unsafe { Edit::abandon(id, root) };
             return;
         }
         // SAFETY: it was just published.
         if let Some(replaced) = unsafe { next.finish() } {
-            // SAFETY: the exchange removed the nodes from what readers find. It runs when every reader that was on its way
-            // has left.
+            // SAFETY: the exchange removed the nodes from what readers find. It runs when every
+            // reader that was on its way has left.
             unsafe { rcu.guard.defer_unchecked(move || replaced.give_back()) };
         }
     }
@@ -72,11 +79,12 @@ impl VmaTree {
     /// Removes everything.
     pub(crate) fn clear_all(&self) {
         let rcu = rcu_read_lock();
-        // ORDERING: AcqRel; Acquire pairs with the Release in `edit`, for the thread that destroys the nodes; Release keeps this
-        // edit in the order of the others.
+        // ORDERING: AcqRel; Acquire pairs with the Release in `edit`, for the thread that destroys
+        // the nodes; Release keeps this edit in the order of the others.
         let old = self.root.swap(Shared::null(), Ordering::AcqRel, &rcu.guard);
         if let Some(root) = NonNull::new(old.as_raw().cast_mut()) {
-            // SAFETY: the swap removed the tree from the only place where readers find it, exactly once.
+            // SAFETY: the swap removed the tree from the only place where readers find it, exactly
+            // once.
             unsafe { rcu.guard.defer_unchecked(move || Node::destroy(root)) };
         }
     }
@@ -97,7 +105,8 @@ impl VmaTree {
     pub(super) fn snapshot<'r>(&self, rcu: &'r RcuGuard) -> Option<&'r Node> {
         // ORDERING: Acquire; pairs with the Release in `edit`.
         let root = self.root.load(Ordering::Acquire, &rcu.guard);
-        // SAFETY: the root is null or was published by `edit`, and is destroyed only after `rcu` ends.
+        // SAFETY: the root is null or was published by `edit`, and is destroyed only after `rcu`
+        // ends.
         unsafe { root.as_ref() }
     }
 }
@@ -123,7 +132,8 @@ mod tests {
         (start, start + 10, Box::leak(Box::new(Vma::new())))
     }
 
-    /// Against a BTreeMap, with a fixed pseudo-random sequence, so that splits and merges of all levels happen.
+    /// Against a BTreeMap, with a fixed pseudo-random sequence, so that splits and merges of all
+    /// levels happen.
     #[test]
     fn agrees_with_a_btree_map() {
         let tree = VmaTree::new();
@@ -154,7 +164,8 @@ mod tests {
         }
     }
 
-    /// The same with ranges of any length, which grow over what others left: an address space merges and expands.
+    /// The same with ranges of any length, which grow over what others left: an address space
+    /// merges and expands.
     #[test]
     fn ranges_that_reach_over_the_place_of_others_are_found() {
         let tree = VmaTree::new();
@@ -224,7 +235,8 @@ mod tests {
         let rcu = rcu_read_lock();
         let before = tree.snapshot(&rcu).expect("not empty");
         tree.edit(|edit| {
-            // Downwards, so that the first keys change; the last one twice, so that what the edit made goes again.
+            // Downwards, so that the first keys change; the last one twice, so that what the edit
+            // made goes again.
             vmas.iter().rev().skip(1).for_each(|&(start, ..)| edit.clear(start));
             edit.store(5, 7, vmas[0].2);
             edit.clear(5);

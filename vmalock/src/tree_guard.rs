@@ -1,4 +1,5 @@
-//! The tree of an address space, for those who build one of their own: store, clear and move VMAs under the write guard.
+//! The tree of an address space, for those who build one of their own: store, clear and move VMAs
+//! under the write guard.
 //!
 //! [`AddressSpace`](super::AddressSpace) does all this by itself, and counts its VMAs: leave its tree to it.
 
@@ -10,8 +11,9 @@ use super::vma_guard::VmaWrite;
 use super::vma_lock::vma_start_write;
 
 impl MmapWriteGuard<'_> {
-    /// Gives a new VMA its range and flags, write-locks and attaches it, and stores it in the tree (`vma_iter_store_new`).
-    /// What else belongs to it was filled before. Readers find it and are turned away until the section ends.
+    /// Gives a new VMA its range and flags, write-locks and attaches it, and stores it in the tree
+    /// (`vma_iter_store_new`). What else belongs to it was filled before. Readers find it and are
+    /// turned away until the section ends.
     ///
     /// ```
     /// use vmalock::{MmRef, PAGE_SIZE, VmaCache, flags, lock_vma_under_rcu};
@@ -31,7 +33,8 @@ impl MmapWriteGuard<'_> {
     ///
     /// # Errors
     ///
-    /// `BadRange`; `Occupied` if something is stored there, or if `vma` is attached already, or of another address space.
+    /// `BadRange`; `Occupied` if something is stored there, or if `vma` is attached already, or of
+    /// another address space.
     #[track_caller]
     pub fn store_new(
         &self,
@@ -56,11 +59,13 @@ impl MmapWriteGuard<'_> {
         Ok(VmaWrite::new(self.stable(vma), true))
     }
 
-    /// Changes the range of a write-locked VMA, in the VMA and in the tree, in one step (`vma_set_range`, `vma_iter_store`).
+    /// Changes the range of a write-locked VMA, in the VMA and in the tree, in one step
+    /// (`vma_set_range`, `vma_iter_store`).
     ///
     /// # Errors
     ///
-    /// `BadRange`; `Occupied` if another VMA lies in the new range; `NotMapped` if the tree does not have `vma`.
+    /// `BadRange`; `Occupied` if another VMA lies in the new range; `NotMapped` if the tree does
+    /// not have `vma`.
     #[track_caller]
     pub fn set_range(
         &self,
@@ -86,8 +91,8 @@ impl MmapWriteGuard<'_> {
         Ok(())
     }
 
-    /// Detaches a write-locked VMA and clears the tree of it (`vma_mark_detached`, `vma_iter_clear`); the caller frees it.
-    /// Says whether the tree had it.
+    /// Detaches a write-locked VMA and clears the tree of it (`vma_mark_detached`,
+    /// `vma_iter_clear`); the caller frees it. Says whether the tree had it.
     #[track_caller]
     pub fn detach_and_clear(&self, vma: VmaWrite<'_>) -> bool {
         let Ok(start) = self.place_of(vma) else { return false };

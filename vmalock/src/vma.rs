@@ -1,10 +1,11 @@
 //! The VMA: what a reader may look at without a lock, and what only a lock holder may read.
 //!
-//! Readers in an RCU section may read three members of a VMA that they have not locked: `vm_mm`, `vm_lock_seq`,
-//! `vm_refcnt`. Everything else is in [`VmaFields`], which is reachable only through a guard or a [`StableVma`].
+//! Readers in an RCU section may read three members of a VMA that they have not locked: `vm_mm`,
+//! `vm_lock_seq`, `vm_refcnt`. Everything else is in [`VmaFields`], which is reachable only through
+//! a guard or a [`StableVma`].
 //!
-//! Freed VMAs are handed out again **at once**, last freed first, to any address space. That is the point of the
-//! protocol: a reader with a stale pointer meets a different VMA, and has to notice.
+//! Freed VMAs are handed out again **at once**, last freed first, to any address space. That is the
+//! point of the protocol: a reader with a stale pointer meets a different VMA, and has to notice.
 //!
 //! Source: `include/linux/mm_types.h`, `mm/vma_init.c` (v7.0).
 
@@ -18,16 +19,19 @@ use super::static_ref::StaticRef;
 use super::sync::{AtomicU64, AtomicUsize, Ordering};
 use super::warn::{WarningKind, warn_on};
 
-/// What `vm_start` and `vm_end` of a freed VMA read: garbage, as in the kernel, where the slab's free pointer lies there.
+/// What `vm_start` and `vm_end` of a freed VMA read: garbage, as in the kernel, where the slab's
+/// free pointer lies there.
 pub const POISON: usize = 0x6b6b_6b6b_6b6b_6b6b;
 
 /// A virtual memory area.
 ///
-/// Its memory is never freed, so a stale `&'static Vma` is harmless; what it still stands for is another question, which
-/// only a lock answers.
-// One cache line: a reader writes the count anyway, so whatever lies beside it comes for free, and a walk over many VMAs
-// touches as little memory as can be. The validator's part lies elsewhere (`DepSlot`).
-// Kernel: the count has a line of its own, because others read the fields under the mmap lock without writing the count.
+/// Its memory is never freed, so a stale `&'static Vma` is harmless; what it still stands for is
+/// another question, which only a lock answers.
+// One cache line: a reader writes the count anyway, so whatever lies beside it comes for free, and
+// a walk over many VMAs touches as little memory as can be. The validator's part lies elsewhere
+// (`DepSlot`).
+// Kernel: the count has a line of its own, because others read the fields under the mmap lock
+// without writing the count.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub struct Vma {
@@ -35,8 +39,8 @@ pub struct Vma {
     pub(crate) vm_refcnt: VmRefcnt,
     /// Where the validator's part of the lock is.
     dep_slot: DepSlot,
-    // INVARIANT: odd (stamps are taken while the sequence is odd). Written only under the mmap write lock with the
-    // exclude flag set, or while the VMA is detached.
+    // INVARIANT: odd (stamps are taken while the sequence is odd). Written only under the mmap
+    // write lock with the exclude flag set, or while the VMA is detached.
     vm_lock_seq: AtomicU64,
     // INVARIANT: constant from initialisation to free; rewritten by the next initialisation.
     vm_mm: StaticRef<Mm>,
@@ -45,8 +49,8 @@ pub struct Vma {
 
 /// What a VMA says about its range. Stable while the VMA is locked, or the mmap lock is held.
 ///
-/// The members are atomics only because stale readers of the *object* may exist; they are read and written relaxed, and
-/// ordered by the locks.
+/// The members are atomics only because stale readers of the *object* may exist; they are read and
+/// written relaxed, and ordered by the locks.
 #[derive(Debug)]
 #[repr(C)]
 pub struct VmaFields {
@@ -65,13 +69,15 @@ macro_rules! fields {
                 #[inline]
                 #[must_use]
                 pub fn $name(&self) -> usize {
-                    // ORDERING: Relaxed; the lock under which the caller reads orders it (see the struct).
+                    // ORDERING: Relaxed; the lock under which the caller reads orders it (see the
+                    // struct).
                     self.$name.load(Ordering::Relaxed)
                 }
 
                 #[inline]
                 pub(crate) fn $set(&self, value: usize) {
-                    // ORDERING: Relaxed; the lock under which the caller writes orders it (see the struct).
+                    // ORDERING: Relaxed; the lock under which the caller writes orders it (see the
+                    // struct).
                     self.$name.store(value, Ordering::Relaxed);
                 }
             )*
@@ -88,7 +94,8 @@ fields! {
     vm_flags, set_vm_flags;
     /// Offset of the range in what it maps, in pages.
     vm_pgoff, set_vm_pgoff;
-    /// What stands for the anonymous memory of the range; 0 until the first write fault prepared it.
+    /// What stands for the anonymous memory of the range; 0 until the first write fault prepared
+    /// it.
     anon_vma, set_anon_vma;
 }
 
@@ -105,7 +112,8 @@ impl VmaFields {
 
     /// Sets one flag without the write lock; the caller asserted that the VMA is stabilised.
     pub(crate) fn set_flag_atomic(&self, flag: usize) {
-        // ORDERING: Relaxed; a single bit that others may set at the same time, hence the read-modify-write.
+        // ORDERING: Relaxed; a single bit that others may set at the same time, hence the
+        // read-modify-write.
         self.vm_flags.fetch_or(flag, Ordering::Relaxed);
     }
 
@@ -147,7 +155,8 @@ impl Vma {
         self.dep_slot.map_if(is_on)
     }
 
-    /// Its number: no two VMAs of the process have the same one, and it keeps it through all its lives.
+    /// Its number: no two VMAs of the process have the same one, and it keeps it through all its
+    /// lives.
     #[inline]
     pub(crate) fn number(&self) -> u32 {
         self.dep_slot.number()
@@ -164,7 +173,8 @@ impl Vma {
         }
         self.vmlock_dep_map().init();
         self.vm_refcnt.reset();
-        // ORDERING: Relaxed; the Release in `VmRefcnt::attach` publishes it together with the fields.
+        // ORDERING: Relaxed; the Release in `VmRefcnt::attach` publishes it together with the
+        // fields.
         self.vm_lock_seq.store(u64::MAX, Ordering::Relaxed);
         // ORDERING: Relaxed; as above.
         self.vm_mm.store(Some(mm), Ordering::Relaxed);
@@ -178,10 +188,12 @@ impl Vma {
 
     /// Returns the address space that the VMA belongs to, or belonged to before it was freed.
     ///
-    /// One of the three members that an unstable reader may look at; it may change until a reference is held.
+    /// One of the three members that an unstable reader may look at; it may change until a
+    /// reference is held.
     #[must_use]
     pub fn vm_mm(&self) -> Option<&'static Mm> {
-        // ORDERING: Relaxed; before a reference is held it is a guess, afterwards the Acquire increment ordered it.
+        // ORDERING: Relaxed; before a reference is held it is a guess, afterwards the Acquire
+        // increment ordered it.
         self.vm_mm.load(Ordering::Relaxed)
     }
 
@@ -189,12 +201,14 @@ impl Vma {
     #[inline]
     #[must_use]
     pub fn vm_lock_seq(&self) -> u64 {
-        // ORDERING: Relaxed; the early check is a guess, the recheck is ordered by the Acquire increment.
+        // ORDERING: Relaxed; the early check is a guess, the recheck is ordered by the Acquire
+        // increment.
         self.vm_lock_seq.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set_vm_lock_seq(&self, sequence: u64) {
-        // ORDERING: Relaxed; published by the Release that drops the exclude flag, or that attaches.
+        // ORDERING: Relaxed; published by the Release that drops the exclude flag, or that
+        // attaches.
         self.vm_lock_seq.store(sequence, Ordering::Relaxed);
     }
 
@@ -235,7 +249,8 @@ impl Vma {
     }
 }
 
-/// A VMA that cannot change or go away while `'g` lasts: what `'g` borrows from holds the mmap lock.
+/// A VMA that cannot change or go away while `'g` lasts: what `'g` borrows from holds the mmap
+/// lock.
 #[derive(Clone, Copy, Debug)]
 pub struct StableVma<'g> {
     vma: &'static Vma,

@@ -12,8 +12,8 @@ use super::vma_lock::vma_refcount_put;
 
 /// A VMA, read-locked: it cannot change, be detached, or be freed, while this lives.
 ///
-/// Must not be kept while *blocking* on the mmap lock of the same address space: the owner may be waiting for it.
-/// Debug builds warn about that; lockdep reports it.
+/// Must not be kept while *blocking* on the mmap lock of the same address space: the owner may be
+/// waiting for it. Debug builds warn about that; lockdep reports it.
 #[derive(Debug)]
 #[must_use = "the lock is released at once"]
 pub struct VmaReadGuard<'mm> {
@@ -60,11 +60,13 @@ impl Drop for VmaReadGuard<'_> {
     }
 }
 
-/// A VMA, write-locked until the mmap write guard that it borrows from ends. There is nothing to release.
+/// A VMA, write-locked until the mmap write guard that it borrows from ends. There is nothing to
+/// release.
 #[derive(Clone, Copy, Debug)]
 pub struct VmaWrite<'g> {
     vma: StableVma<'g>,
-    /// Whether the guard was of the VMA's own address space. If not, that was told, and nothing is changed.
+    /// Whether the guard was of the VMA's own address space. If not, that was told, and nothing is
+    /// changed.
     is_mine: bool,
 }
 
@@ -110,8 +112,9 @@ impl<'g> VmaWrite<'g> {
         }
     }
 
-    /// The fields, with the assertion that every setter of the kernel makes: other code may have ended all write locks.
-    /// `None` for a VMA of another address space than the guard's, which was told.
+    /// The fields, with the assertion that every setter of the kernel makes: other code may have
+    /// ended all write locks. `None` for a VMA of another address space than the guard's, which was
+    /// told.
     #[track_caller]
     fn checked(self) -> Option<&'static VmaFields> {
         if !self.is_mine {

@@ -1,14 +1,15 @@
 //! The per-VMA lock: `vma_start_read` and `vma_start_write`, with everything that they consist of.
 //!
-//! A reader needs no lock of the address space. It finds the VMA under RCU, takes a reference, and then checks that
-//! what it took is what it looked for: not detached (the increment refuses 0), of the right address space, and not
-//! write-locked. A writer holds the mmap write lock, keeps new readers out with a flag in the count, waits for those
-//! inside, stamps the VMA with the current sequence, and lets the flag go: from then on the *stamp* turns readers away,
-//! until the sequence moves on.
+//! A reader needs no lock of the address space. It finds the VMA under RCU, takes a reference, and
+//! then checks that what it took is what it looked for: not detached (the increment refuses 0), of
+//! the right address space, and not write-locked. A writer holds the mmap write lock, keeps new
+//! readers out with a flag in the count, waits for those inside, stamps the VMA with the current
+//! sequence, and lets the flag go: from then on the *stamp* turns readers away, until the sequence
+//! moves on.
 //!
-//! Why a reader cannot overlook a writer: an increment ordered before the flag is waited for; one ordered after it was
-//! dropped acquires, hence sees the stamp, and passes only if the sequence has moved on since, hence sees all that the
-//! writer stored.
+//! Why a reader cannot overlook a writer: an increment ordered before the flag is waited for; one
+//! ordered after it was dropped acquires, hence sees the stamp, and passes only if the sequence has
+//! moved on since, hence sees all that the writer stored.
 //!
 //! Source: `mm/mmap_lock.c`, `include/linux/mmap_lock.h` (v7.1).
 
@@ -30,7 +31,8 @@ use super::warn::{WarningKind, warn_on};
 /// Why `vma_start_read` got no lock. The RCU section has ended: the VMA must not be touched again.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum StartReadError {
-    /// Write-locked, excluded, full, or of another address space (the kernel's `NULL`): take the mmap lock instead.
+    /// Write-locked, excluded, full, or of another address space (the kernel's `NULL`): take the
+    /// mmap lock instead.
     Locked,
     /// Detached (the kernel's `-EAGAIN`): look it up again.
     Detached,
@@ -38,8 +40,9 @@ pub enum StartReadError {
 
 /// Tries to read-lock `vma`, which an RCU lookup in `mm` found. Never waits.
 ///
-/// The RCU section goes in and comes out: on success it is still open, on failure this function has ended it, because
-/// the failure path may have to put the last reference of a stranger. On success the caller owes a [`vma_end_read`].
+/// The RCU section goes in and comes out: on success it is still open, on failure this function has
+/// ended it, because the failure path may have to put the last reference of a stranger. On success
+/// the caller owes a [`vma_end_read`].
 ///
 /// False "locked" is allowed; false "unlocked" is not.
 ///
@@ -49,7 +52,8 @@ pub enum StartReadError {
 #[track_caller]
 #[inline]
 pub fn vma_start_read(rcu: RcuGuard, mm: &Mm, vma: &'static Vma) -> Result<RcuGuard, StartReadError> {
-    // 1. A guess that saves the write to the count. Removing it changes nothing but speed (fault M2).
+    // 1. A guess that saves the write to the count. Removing it changes nothing but speed (fault
+    //    M2).
     if !seeded(Fault::M2) && vma.vm_lock_seq() == mm.mm_lock_seq.read_relaxed() {
         return Err(fail(rcu, StartReadError::Locked));
     }
@@ -67,13 +71,15 @@ pub fn vma_start_read(rcu: RcuGuard, mm: &Mm, vma: &'static Vma) -> Result<RcuGu
         read_acquired(mm, vma);
     }
     reached(Point::AfterIncrement);
-    // 4. The right address space? Only meaningful with the reference: before, `vm_mm` could change. And it comes
+    // 4. The right address space? Only meaningful with the reference: before, `vm_mm` could change.
+    //    And it comes
     // before the recheck, which would compare with the wrong address space otherwise.
     if !seeded(Fault::H2b) && !vma.vm_mm().is_some_and(|owner| std::ptr::eq(owner, mm)) {
         put_foreign(rcu, vma);
         return Err(StartReadError::Locked);
     }
-    // 5. Write-locked meanwhile? The Acquire load also makes all that finished write sections stored visible.
+    // 5. Write-locked meanwhile? The Acquire load also makes all that finished write sections
+    //    stored visible.
     if !seeded(Fault::M1) && vma.vm_lock_seq() == mm.mm_lock_seq.raw_read() {
         if !seeded(Fault::M5) {
             vma_refcount_put(vma, Releaser::call());
@@ -116,9 +122,10 @@ fn fail(rcu: RcuGuard, error: StartReadError) -> StartReadError {
 
 /// Puts the reference on a VMA that turned out to belong to another address space.
 ///
-/// The reference is what keeps the stranger alive: it cannot finish detaching this VMA before we put. Once we have, it
-/// may be gone, and the wake-up that follows would touch it; hence the pin (Linux fixed that in 9bbffee67ffd). The pin
-/// is dropped outside the RCU section, because the last drop is heavy.
+/// The reference is what keeps the stranger alive: it cannot finish detaching this VMA before we
+/// put. Once we have, it may be gone, and the wake-up that follows would touch it; hence the pin
+/// (Linux fixed that in 9bbffee67ffd). The pin is dropped outside the RCU section, because the last
+/// drop is heavy.
 #[cold]
 #[track_caller]
 fn put_foreign(rcu: RcuGuard, vma: &'static Vma) {
@@ -131,8 +138,9 @@ fn put_foreign(rcu: RcuGuard, vma: &'static Vma) {
 
 /// Read-locks `vma` under the mmap lock; says whether it did.
 ///
-/// Fails only when the count of readers is at its limit (or for a detached VMA, passed by mistake). No writer can be
-/// write-locking it, so no sequence is compared. The lock may be kept after the mmap lock was dropped.
+/// Fails only when the count of readers is at its limit (or for a detached VMA, passed by mistake).
+/// No writer can be write-locking it, so no sequence is compared. The lock may be kept after the
+/// mmap lock was dropped.
 #[track_caller]
 #[must_use = "the lock may not be held"]
 pub fn vma_start_read_locked(vma: &'static Vma) -> bool {
@@ -161,8 +169,8 @@ pub fn vma_start_read_locked_nested(vma: &'static Vma, subclass: u8) -> bool {
 
 /// Releases a read lock.
 ///
-/// One release too many would drop the attach reference of the VMA, or a reader's: a guard ([`super::VmaReadGuard`])
-/// cannot do that.
+/// One release too many would drop the attach reference of the VMA, or a reader's: a guard
+/// ([`super::VmaReadGuard`]) cannot do that.
 #[track_caller]
 #[inline]
 pub fn vma_end_read(vma: &'static Vma) {
@@ -198,7 +206,8 @@ pub(crate) fn vma_refcount_put(vma: &'static Vma, by: Releaser) {
 
 /// Whether `count`, seen after a decrement, may be what an excluder waits for.
 ///
-/// For an attached VMA this is exact. A detacher waits for one less, so it is woken once for nothing and tests again.
+/// For an attached VMA this is exact. A detacher waits for one less, so it is woken once for
+/// nothing and tests again.
 fn wakes(count: u32) -> bool {
     if seeded(Fault::M7) {
         return count == VM_REFCNT_EXCLUDE_READERS_FLAG + 1;
@@ -218,9 +227,9 @@ pub const fn are_readers_excluded(count: u32) -> bool {
 
 /// Returns the sequence that `vma` would be stamped with (`__vma_raw_mm_seqnum`).
 ///
-/// Requires the mmap **write** lock of its address space: the owner is the only one for whom the number stands still.
-/// Without it the call warns in every configuration, and lockdep reports LD0010 if it is on. Nothing panics; the value
-/// returned then means nothing.
+/// Requires the mmap **write** lock of its address space: the owner is the only one for whom the
+/// number stands still. Without it the call warns in every configuration, and lockdep reports
+/// LD0010 if it is on. Nothing panics; the value returned then means nothing.
 #[track_caller]
 #[must_use]
 pub fn raw_mm_seqnum(vma: &Vma) -> u64 {
@@ -245,7 +254,8 @@ pub fn is_vma_write_locked(vma: &Vma) -> bool {
 
 /// Write-locks `vma` until the mmap write lock is released or downgraded; waits for its readers.
 ///
-/// Requires the mmap write lock. Locking it twice is the same as once. There is no unlock of one VMA.
+/// Requires the mmap write lock. Locking it twice is the same as once. There is no unlock of one
+/// VMA.
 #[track_caller]
 pub fn vma_start_write(vma: &'static Vma) {
     if !seeded(Fault::M28) && is_vma_write_locked(vma) {
@@ -256,8 +266,8 @@ pub fn vma_start_write(vma: &'static Vma) {
 
 /// Write-locks `vma`, unless the task is killed while it waits for readers.
 ///
-/// A killed task still succeeds if there is nothing to wait for: the VMA is write-locked already, has no readers, or is
-/// detached.
+/// A killed task still succeeds if there is nothing to wait for: the VMA is write-locked already,
+/// has no readers, or is detached.
 ///
 /// # Errors
 ///
@@ -287,7 +297,8 @@ fn start_write(vma: &'static Vma, state: TaskState) -> Result<(), Interrupted> {
     if !seeded(Fault::M13) {
         stamp(vma, sequence);
     }
-    // A detached VMA is stamped as well: no thread can read-lock it, and it will be attached in this section.
+    // A detached VMA is stamped as well: no thread can read-lock it, and it will be attached in
+    // this section.
     if let Some(excluded) = excluded {
         if seeded(Fault::M14) {
             std::mem::forget(excluded);

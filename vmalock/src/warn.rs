@@ -1,11 +1,14 @@
-//! What a broken rule of the locks does while validation is off: it warns, as the kernel's `WARN_ON` does.
+//! What a broken rule of the locks does while validation is off: it warns, as the kernel's
+//! `WARN_ON` does.
 //!
-//! A warning is counted, handed to the hook if one is set, and printed to stderr once for each kind and place. It
-//! never panics, never blocks the program, and needs no validator: calling [`vma_start_write`] without the mmap write
-//! lock warns in every configuration (Linux made its own assertion unconditional in v6.9 for that reason).
+//! A warning is counted, handed to the hook if one is set, and printed to stderr once for each kind
+//! and place. It never panics, never blocks the program, and needs no validator: calling
+//! [`vma_start_write`] without the mmap write lock warns in every configuration (Linux made its own
+//! assertion unconditional in v6.9 for that reason).
 //!
-//! With the validator on a broken rule is also a report of its, with the same place: an assertion about what is held (LD0010),
-//! a release too many (LD0007), or, for what has no code of its own, LD0010 with the sentence of the warning.
+//! With the validator on a broken rule is also a report of its, with the same place: an assertion
+//! about what is held (LD0010), a release too many (LD0007), or, for what has no code of its own,
+//! LD0010 with the sentence of the warning.
 //!
 //! [`vma_start_write`]: super::vma_lock::vma_start_write
 //!
@@ -96,10 +99,12 @@ kinds! {
 }
 
 impl WarningKind {
-    /// The class of lock that is announced to the validator; `None` if it finds out by itself, or if it is no defect of the program.
+    /// The class of lock that is announced to the validator; `None` if it finds out by itself, or
+    /// if it is no defect of the program.
     const fn told_about(self) -> Option<Class> {
         match self {
-            // The assertion reports itself, the release and the forbidden order are judged by the validator, and a stall ends.
+            // The assertion reports itself, the release and the forbidden order are judged by the
+            // validator, and a stall ends.
             Self::MmapNotLocked
             | Self::MmapNotWriteLocked
             | Self::VmaNotLocked
@@ -131,7 +136,8 @@ impl WarningKind {
         match self {
             // No defect that a report is about: the wait may end.
             Self::WriterStalled => false,
-            // A ring needs both halves. Until some writer excluded readers, the validator knows one.
+            // A ring needs both halves. Until some writer excluded readers, the validator knows
+            // one.
             Self::MmapLockUnderVmaLock => dep::is_order_known(),
             _ => true,
         }
@@ -151,9 +157,11 @@ pub struct Warning {
     pub kind: WarningKind,
     /// Address of the VMA or address space that it is about.
     pub subject: usize,
-    /// The call that broke it. For what the end of a guard or of an address space finds out, which has no caller: where that was made.
+    /// The call that broke it. For what the end of a guard or of an address space finds out, which
+    /// has no caller: where that was made.
     pub site: &'static Location<'static>,
-    /// Who holds the VMA that is waited for, if that is known: in debug builds, and with the validator on.
+    /// Who holds the VMA that is waited for, if that is known: in debug builds, and with the
+    /// validator on.
     pub holder: Option<Holder>,
 }
 
@@ -191,14 +199,16 @@ impl fmt::Display for Warning {
     }
 }
 
-/// What [`set_hook`] takes. It may be called with locks of the program held, and must not take the warned ones.
+/// What [`set_hook`] takes. It may be called with locks of the program held, and must not take the
+/// warned ones.
 pub type Hook = fn(&Warning);
 
 static HOOK: Mutex<Option<Hook>> = Mutex::new(None);
 static SAID: Mutex<Said> = Mutex::new(Said::nothing());
 static N_WARNINGS: AtomicU64 = AtomicU64::new(0);
 
-/// A program with more distinct broken places than this has made its point; the rest is counted only, and it is said so.
+/// A program with more distinct broken places than this has made its point; the rest is counted
+/// only, and it is said so.
 const N_PRINTED_MAX: usize = 256;
 
 std::thread_local! {
@@ -207,7 +217,8 @@ std::thread_local! {
 
 /// Sets what is called for every warning, in addition to counting it; `None` restores printing.
 ///
-/// With a hook nothing is printed. A hook that panics turns warnings into panics of the offending call.
+/// With a hook nothing is printed. A hook that panics turns warnings into panics of the offending
+/// call.
 pub fn set_hook(hook: Option<Hook>) {
     *HOOK.lock().unwrap_or_else(PoisonError::into_inner) = hook;
 }
@@ -219,8 +230,8 @@ pub fn n_warnings() -> u64 {
     N_WARNINGS.load(Ordering::Relaxed)
 }
 
-/// Runs `body` and returns the warnings that this thread raised in it; they are counted, but neither printed nor
-/// handed to the hook.
+/// Runs `body` and returns the warnings that this thread raised in it; they are counted, but
+/// neither printed nor handed to the hook.
 pub fn capture<R>(body: impl FnOnce() -> R) -> (R, Vec<Warning>) {
     let outer = CAPTURED.with_borrow_mut(|captured| captured.replace(Vec::new()));
     let result = body();
@@ -272,7 +283,8 @@ pub(crate) fn warn_held(
     }
 }
 
-/// Prints `warning` unless the same place was told before (`WARN_ON_ONCE`), by a report of the validator's or here.
+/// Prints `warning` unless the same place was told before (`WARN_ON_ONCE`), by a report of the
+/// validator's or here.
 fn print_once(warning: &Warning) {
     let is_reported = dep::is_validating() && warning.kind.is_reported();
     let said = SAID.lock().unwrap_or_else(PoisonError::into_inner).about(warning, is_reported);

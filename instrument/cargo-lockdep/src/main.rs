@@ -1,7 +1,7 @@
 //! `cargo lockdep`: validates every lock of a crate graph without annotations.
 //!
-//! The same binary is the command line and, while cargo runs, the `RUSTC_WRAPPER` that gives each crate the
-//! instrumented locks; see [`cargo::wrapper`].
+//! The same binary is the command line and, while cargo runs, the `RUSTC_WRAPPER` that gives each
+//! crate the instrumented locks; see [`cargo::wrapper`].
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

@@ -164,7 +164,8 @@ impl Sources {
         permitted.iter().any(|place| real.starts_with(place)).then_some(real)
     }
 
-    /// The edition of the crate that the file belongs to; `None` if its manifest cannot be read or does not tell.
+    /// The edition of the crate that the file belongs to; `None` if its manifest cannot be read or
+    /// does not tell.
     pub(crate) fn edition(&self, file: &str) -> Option<u16> {
         let Found::Here(path) = self.locate(file) else { return None };
         let manifest =
@@ -203,8 +204,8 @@ impl Sources {
     }
 }
 
-/// The sources of published crates and of the standard library, which reports call `tokio-1.47.0/src/…` and `std/src/…`
-/// wherever they lie.
+/// The sources of published crates and of the standard library, which reports call
+/// `tokio-1.47.0/src/…` and `std/src/…` wherever they lie.
 #[derive(Debug, Default)]
 struct Trees {
     /// A directory for each registry, with a directory for each crate and version.

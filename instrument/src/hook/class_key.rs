@@ -9,8 +9,9 @@ use lockdep_validator::state::class::{LockType, Validation, WaitType};
 
 /// A class with a name: one `static` for all locks that play the same part, as in the kernel.
 ///
-/// A name declares the locks of the class **interchangeable**: a cycle through named classes only is an error at once,
-/// whichever objects were seen. Without a key a lock's class is its creation site.
+/// A name declares the locks of the class **interchangeable**: a cycle through named classes only
+/// is an error at once, whichever objects were seen. Without a key a lock's class is its creation
+/// site.
 ///
 /// ```
 /// use lockdep::hook::{LockClassKey, LockMap};
@@ -97,7 +98,8 @@ impl LockClassKey {
         self
     }
 
-    /// Gives the locks of the class an order among themselves; see [`class_order`](crate::class_order).
+    /// Gives the locks of the class an order among themselves; see
+    /// [`class_order`](crate::class_order).
     ///
     /// ```
     /// use lockdep::{ClassOrder, LockClassKey};

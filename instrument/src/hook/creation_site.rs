@@ -14,7 +14,8 @@ use std::panic::Location;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CreationSite(*const Location<'static>);
 
-// SAFETY: 1. what it points to, a `Location` or a leaked `Caller`, is never changed or freed; 2. both are `Sync`.
+// SAFETY: 1. what it points to, a `Location` or a leaked `Caller`, is never changed or freed; 2.
+// both are `Sync`.
 unsafe impl Send for CreationSite {}
 // SAFETY: as above.
 unsafe impl Sync for CreationSite {}
@@ -68,7 +69,8 @@ impl fmt::Debug for CreationSite {
     }
 }
 
-/// Who had the library make a lock, as far as the debug information tells. Aligned to at least two, for the tag.
+/// Who had the library make a lock, as far as the debug information tells. Aligned to at least two,
+/// for the tag.
 #[derive(Debug)]
 #[repr(align(8))]
 #[cfg_attr(lockdep_disabled, expect(dead_code, reason = "no lock has a class in this build"))]

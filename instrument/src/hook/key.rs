@@ -1,11 +1,13 @@
-//! The kinds of key that a [`LockMap`](super::LockMap) can have, and the events that are compiled once for each.
+//! The kinds of key that a [`LockMap`](super::LockMap) can have, and the events that are compiled
+//! once for each.
 
 use std::fmt;
 
 use super::any_key::Identity;
 use super::{CreationSite, LockClassKey};
 
-/// What identifies the class of a [`LockMap`](super::LockMap): its [`CreationSite`], or a `&'static` [`LockClassKey`].
+/// What identifies the class of a [`LockMap`](super::LockMap): its [`CreationSite`], or a
+/// `&'static` [`LockClassKey`].
 ///
 /// Sealed: there is no third kind.
 pub trait ClassKey: Copy + fmt::Debug + Send + Sync + sealed::Events + 'static {}
@@ -21,8 +23,8 @@ mod sealed {
 
     /// The acquisitions without options.
     ///
-    /// They are written out for each kind of key, so that they are compiled in this crate, with its optimisation level, and not in
-    /// the watched program.
+    /// They are written out for each kind of key, so that they are compiled in this crate, with its
+    /// optimisation level, and not in the watched program.
     pub trait Events: Identity {
         #[cfg(not(lockdep_disabled))]
         #[track_caller]

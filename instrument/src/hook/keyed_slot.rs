@@ -1,9 +1,11 @@
-//! The slot of a lock together with its key: what a [`LockMap`](super::LockMap) consists of, and what the fast path takes.
+//! The slot of a lock together with its key: what a [`LockMap`](super::LockMap) consists of, and
+//! what the fast path takes.
 
 use super::any_key::Identity;
 use super::{LockInfo, LockRef, Slot};
 
-/// The slot and the key of one lock. `repr(C)`: the slot lies at the address of the whole, which names the lock in events.
+/// The slot and the key of one lock. `repr(C)`: the slot lies at the address of the whole, which
+/// names the lock in events.
 #[derive(Debug)]
 #[repr(C)]
 pub struct KeyedSlot<K> {

@@ -4,9 +4,11 @@ use std::fmt;
 
 use lockdep_validator::state::class::WaitType;
 
-/// What a wrapper knows about its lock type, handed over with each event. Make it once, as an associated constant.
+/// What a wrapper knows about its lock type, handed over with each event. Make it once, as an
+/// associated constant.
 ///
-/// The name of the data's type is a function, so that it is only asked for when the first lock of the class is registered.
+/// The name of the data's type is a function, so that it is only asked for when the first lock of
+/// the class is registered.
 #[derive(Clone, Copy)]
 pub struct LockInfo {
     pub(crate) kind: &'static str,
@@ -45,7 +47,8 @@ impl LockInfo {
         self
     }
 
-    /// Says that the lock has a recursive read beside the fair one, as `read_recursive` of parking_lot.
+    /// Says that the lock has a recursive read beside the fair one, as `read_recursive` of
+    /// parking_lot.
     ///
     /// A report advises it only for such a lock.
     #[must_use]
@@ -57,8 +60,8 @@ impl LockInfo {
     /// Says that the guards of the lock can be sent to other threads, which release it there with
     /// [`release_by_any_thread`](super::LockMap::release_by_any_thread).
     ///
-    /// That a thread acquired the lock is then no proof that it still holds it. What rests on that is a note, until the thread is seen
-    /// to release the lock itself.
+    /// That a thread acquired the lock is then no proof that it still holds it. What rests on that
+    /// is a note, until the thread is seen to release the lock itself.
     #[must_use]
     pub const fn sendable(self) -> Self {
         self.sendable_if(|| true)

@@ -11,7 +11,8 @@ use crate::runtime::event;
 use crate::runtime::identity::callers;
 use crate::runtime::process::state;
 
-/// The part of the validator that sits in each lock: its class key and a word for its id. Sixteen bytes.
+/// The part of the validator that sits in each lock: its class key and a word for its id. Sixteen
+/// bytes.
 ///
 /// Every method is free of effects while validation is off. None changes the lock itself.
 #[derive(Debug)]
@@ -72,12 +73,13 @@ impl LockMap<&'static LockClassKey> {
 impl<K: ClassKey> LockMap<K> {
     /// Announces an acquisition **before** it waits.
     ///
-    /// Records the lock as held. If the real lock is then not taken after all (a timeout, an interrupted wait), call
-    /// [`acquire_failed`](Self::acquire_failed).
+    /// Records the lock as held. If the real lock is then not taken after all (a timeout, an
+    /// interrupted wait), call [`acquire_failed`](Self::acquire_failed).
     ///
     /// # Panics
     ///
-    /// If a denied violation was found and `LOCKDEP_ON_VIOLATION=panic`; the lock then does not count as held.
+    /// If a denied violation was found and `LOCKDEP_ON_VIOLATION=panic`; the lock then does not
+    /// count as held.
     #[track_caller]
     #[inline]
     pub fn acquire(&self, info: &LockInfo, mode: Mode, wait: Wait) -> Verdict {
@@ -108,7 +110,8 @@ impl<K: ClassKey> LockMap<K> {
 
     /// Announces a successful try, **after** it. A failed try is no event.
     ///
-    /// Never panics: what `LOCKDEP_ON_VIOLATION=panic` asks for happens at this thread's next blocking acquisition.
+    /// Never panics: what `LOCKDEP_ON_VIOLATION=panic` asks for happens at this thread's next
+    /// blocking acquisition.
     #[track_caller]
     #[inline]
     pub fn try_acquired(&self, info: &LockInfo, mode: Mode) {
@@ -131,7 +134,8 @@ impl<K: ClassKey> LockMap<K> {
         }
     }
 
-    /// Takes back the newest acquisition of this lock by this thread: it timed out or was interrupted.
+    /// Takes back the newest acquisition of this lock by this thread: it timed out or was
+    /// interrupted.
     #[inline]
     pub fn acquire_failed(&self) {
         if state::is_on() {
@@ -143,8 +147,8 @@ impl<K: ClassKey> LockMap<K> {
     #[track_caller]
     #[inline]
     pub fn release(&self) {
-        // A lock without an id was never acquired with validation on: it is not known as held. Its own word is nearer than
-        // the process's.
+        // A lock without an id was never acquired with validation on: it is not known as held. Its
+        // own word is nearer than the process's.
         if self.0.slot.is_used() {
             event::release(&self.0.slot);
         }
@@ -179,7 +183,8 @@ impl<K: ClassKey> LockMap<K> {
     /// If this thread does not hold the lock, another one acquired it and sent the guard here: that
     /// is a hand-over, and no violation.
     ///
-    /// Such a lock should say so with [`LockInfo::sendable`], so that nothing is concluded while its guard may be away.
+    /// Such a lock should say so with [`LockInfo::sendable`], so that nothing is concluded while
+    /// its guard may be away.
     #[track_caller]
     #[inline]
     pub fn release_by_any_thread(&self) {
@@ -197,7 +202,8 @@ impl<K: ClassKey> LockMap<K> {
         }
     }
 
-    /// Announces that the lock, held exclusively by this thread, is now held shared (the kernel's `lock_downgrade`).
+    /// Announces that the lock, held exclusively by this thread, is now held shared (the kernel's
+    /// `lock_downgrade`).
     #[track_caller]
     #[inline]
     pub fn downgrade(&self) {
@@ -251,7 +257,8 @@ impl<K: ClassKey> LockMap<K> {
         }
     }
 
-    /// Announces that exclusive ownership became upgradable (`RwLockWriteGuard::downgrade_to_upgradable`).
+    /// Announces that exclusive ownership became upgradable
+    /// (`RwLockWriteGuard::downgrade_to_upgradable`).
     #[track_caller]
     #[inline]
     pub fn downgrade_to_upgradable(&self) {
@@ -260,8 +267,8 @@ impl<K: ClassKey> LockMap<K> {
         }
     }
 
-    /// Announces, **before** it waits, that the caller waits for every section of the lock to end without taking it (the
-    /// kernel's `lock_sync`): joins, epochs, `synchronize`.
+    /// Announces, **before** it waits, that the caller waits for every section of the lock to end
+    /// without taking it (the kernel's `lock_sync`): joins, epochs, `synchronize`.
     ///
     /// # Panics
     ///
@@ -274,9 +281,10 @@ impl<K: ClassKey> LockMap<K> {
         }
     }
 
-    /// Announces that the caller may have to wait for the lock in this mode, whether it then does or not (the kernel's
-    /// `might_lock` and `might_lock_read`). For code that tries first and waits only if the try fails: the order counts either
-    /// way. The lock itself is taken by other events.
+    /// Announces that the caller may have to wait for the lock in this mode, whether it then does
+    /// or not (the kernel's `might_lock` and `might_lock_read`). For code that tries first and
+    /// waits only if the try fails: the order counts either way. The lock itself is taken by other
+    /// events.
     ///
     /// # Panics
     ///
@@ -296,7 +304,8 @@ impl<K: ClassKey> LockMap<K> {
     ///
     /// # Panics
     ///
-    /// If `LOCKDEP_ON_DEADLOCK=panic` (the default), unless the thread is already panicking, where it aborts.
+    /// If `LOCKDEP_ON_DEADLOCK=panic` (the default), unless the thread is already panicking, where
+    /// it aborts.
     #[track_caller]
     #[inline]
     pub fn self_deadlock(&self) {
@@ -317,8 +326,9 @@ impl<K: ClassKey> LockMap<K> {
         }
     }
 
-    /// Announces that the real lock, wanted by this thread's newest acquisition, is held by another thread: the caller is about
-    /// to wait (the kernel's `lock_contended`). Counts, and starts the clock, under `LOCKDEP_STAT=1`; otherwise nothing.
+    /// Announces that the real lock, wanted by this thread's newest acquisition, is held by another
+    /// thread: the caller is about to wait (the kernel's `lock_contended`). Counts, and starts the
+    /// clock, under `LOCKDEP_STAT=1`; otherwise nothing.
     ///
     /// ```
     /// # use lockdep::hook::{LockInfo, LockMap};
@@ -342,8 +352,8 @@ impl<K: ClassKey> LockMap<K> {
         }
     }
 
-    /// Announces that a wait that [`contended`](Self::contended) began has ended with the lock (the kernel's `lock_acquired`).
-    /// Without such a wait it is no event.
+    /// Announces that a wait that [`contended`](Self::contended) began has ended with the lock (the
+    /// kernel's `lock_acquired`). Without such a wait it is no event.
     #[inline]
     pub fn acquired(&self) {
         if state::is_on() {
@@ -351,8 +361,9 @@ impl<K: ClassKey> LockMap<K> {
         }
     }
 
-    /// Announces that the guard goes on living in a way that this thread's held stack cannot follow (sent to another
-    /// thread, leaked on purpose): it is no longer counted as held here, and its release elsewhere is no error.
+    /// Announces that the guard goes on living in a way that this thread's held stack cannot follow
+    /// (sent to another thread, leaked on purpose): it is no longer counted as held here, and its
+    /// release elsewhere is no error.
     #[inline]
     pub fn handed_over(&self) {
         if state::is_on() {
@@ -360,8 +371,8 @@ impl<K: ClassKey> LockMap<K> {
         }
     }
 
-    /// Announces that someone got at the raw lock behind the wrapper: nothing about this object is certain any more, so
-    /// no LD0001, LD0007 or LD0009 is reported for it.
+    /// Announces that someone got at the raw lock behind the wrapper: nothing about this object is
+    /// certain any more, so no LD0001, LD0007 or LD0009 is reported for it.
     #[inline]
     pub fn unverified(&self, info: &LockInfo) {
         if state::is_on() {
@@ -418,12 +429,14 @@ impl<K: ClassKey> LockMap<K> {
         self.held_in(Some(Mode::Shared))
     }
 
-    /// Reports that the lock itself found one of its own assertions broken (LD0010): a count that went below zero, an object that
-    /// is detached twice.
+    /// Reports that the lock itself found one of its own assertions broken (LD0010): a count that
+    /// went below zero, an object that is detached twice.
     ///
-    /// `message` says what is the case, `remedy` what to do about it, `at` where. Each message is reported once for each class.
-    /// Never panics, so that it can be called from a release: what `LOCKDEP_ON_VIOLATION=panic` asks for happens at this thread's
-    /// next blocking acquisition. For what a *user* of the lock asserts there are [`assert_held!`](crate::assert_held) and its kin.
+    /// `message` says what is the case, `remedy` what to do about it, `at` where. Each message is
+    /// reported once for each class. Never panics, so that it can be called from a release: what
+    /// `LOCKDEP_ON_VIOLATION=panic` asks for happens at this thread's next blocking acquisition.
+    /// For what a *user* of the lock asserts there are [`assert_held!`](crate::assert_held) and its
+    /// kin.
     ///
     /// ```
     /// # use lockdep::hook::{LockInfo, LockMap};

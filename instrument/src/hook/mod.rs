@@ -1,10 +1,11 @@
 //! Events for home-made locks: put a [`LockMap`] into the lock and tell it what happens.
 //!
-//! Every lock type of this crate is written on this interface; `vmalock` is the largest user outside it.
+//! Every lock type of this crate is written on this interface; `vmalock` is the largest user
+//! outside it.
 //!
-//! The order of calls is the contract. A *blocking or timed* acquisition is announced **before** it waits, so that a
-//! deadlock is reported before the thread hangs; a successful *try* is announced **after** it; a release **before** the
-//! lock is really given up. A wrapper looks like this:
+//! The order of calls is the contract. A *blocking or timed* acquisition is announced **before** it
+//! waits, so that a deadlock is reported before the thread hangs; a successful *try* is announced
+//! **after** it; a release **before** the lock is really given up. A wrapper looks like this:
 //!
 //! ```
 //! use lockdep::hook::{LockInfo, LockMap, Verdict};
@@ -39,8 +40,8 @@
 //! # let lock = MyLock::new(); lock.lock(); lock.unlock();
 //! ```
 //!
-//! Cost: with validation off each call is one relaxed load and a predictable branch. With `--cfg lockdep_disabled` a
-//! [`LockMap`] has no size and every call compiles to nothing.
+//! Cost: with validation off each call is one relaxed load and a predictable branch. With `--cfg
+//! lockdep_disabled` a [`LockMap`] has no size and every call compiles to nothing.
 
 mod any_key;
 mod class_key;

@@ -9,17 +9,21 @@ use lockdep_validator::{AcquireFlags, LockId, Subclass};
 pub enum Verdict {
     /// Take the real lock.
     Proceed,
-    /// As far as the validator knows, this thread already holds the lock and would wait for itself forever.
+    /// As far as the validator knows, this thread already holds the lock and would wait for itself
+    /// forever.
     ///
-    /// Nothing has been reported and nothing is recorded as held yet, because the validator may be wrong (the guard moved
-    /// to another thread, the lock was given up through its raw form). Try the real lock without waiting, then call
+    /// Nothing has been reported and nothing is recorded as held yet, because the validator may be
+    /// wrong (the guard moved to another thread, the lock was given up through its raw form). Try
+    /// the real lock without waiting, then call
     /// [`LockMap::stale_holder`](super::LockMap::stale_holder) if that succeeded, or
     /// [`LockMap::self_deadlock`](super::LockMap::self_deadlock) if it did not.
     SelfDeadlock,
-    /// Contention is counted (`LOCKDEP_STAT=1`): take the real lock without waiting; if that fails, call
-    /// [`LockMap::contended`](super::LockMap::contended), wait for it, and call [`LockMap::acquired`](super::LockMap::acquired).
+    /// Contention is counted (`LOCKDEP_STAT=1`): take the real lock without waiting; if that fails,
+    /// call [`LockMap::contended`](super::LockMap::contended), wait for it, and call
+    /// [`LockMap::acquired`](super::LockMap::acquired).
     ///
-    /// Only locks whose [`LockInfo`](super::LockInfo) is [`measured`](super::LockInfo::measured) get this answer.
+    /// Only locks whose [`LockInfo`](super::LockInfo) is [`measured`](super::LockInfo::measured)
+    /// get this answer.
     Measure,
 }
 

@@ -7,7 +7,8 @@ use super::Tracked;
 #[cfg(not(lockdep_disabled))]
 use crate::runtime::{event, process::state};
 
-/// Proof of a pin, from [`pin_lock`] (the kernel's `struct pin_cookie`). Of use to the thread that pinned, and to no other.
+/// Proof of a pin, from [`pin_lock`] (the kernel's `struct pin_cookie`). Of use to the thread that
+/// pinned, and to no other.
 #[must_use = "a pinned lock must be unpinned with its cookie before it is released"]
 pub struct PinCookie {
     #[cfg(not(lockdep_disabled))]
@@ -15,8 +16,8 @@ pub struct PinCookie {
     not_send: PhantomData<*mut ()>,
 }
 
-/// Pins a lock that the running thread holds (the kernel's `lockdep_pin_lock`): its release before [`unpin_lock`] is LD0012, and so is
-/// pinning a lock that is not held.
+/// Pins a lock that the running thread holds (the kernel's `lockdep_pin_lock`): its release before
+/// [`unpin_lock`] is LD0012, and so is pinning a lock that is not held.
 ///
 /// ```
 /// use lockdep::hook::{LockInfo, LockMap, pin_lock, repin_lock, unpin_lock};
@@ -44,8 +45,8 @@ pub fn pin_lock<L: Tracked + ?Sized>(lock: &L) -> PinCookie {
     }
 }
 
-/// Takes a pin back (the kernel's `lockdep_unpin_lock`). LD0012 if the lock is not held, or not pinned with this cookie; silent if
-/// its release was reported as LD0012 before.
+/// Takes a pin back (the kernel's `lockdep_unpin_lock`). LD0012 if the lock is not held, or not
+/// pinned with this cookie; silent if its release was reported as LD0012 before.
 #[track_caller]
 #[inline]
 pub fn unpin_lock<L: Tracked + ?Sized>(lock: &L, cookie: &PinCookie) {
@@ -57,7 +58,8 @@ pub fn unpin_lock<L: Tracked + ?Sized>(lock: &L, cookie: &PinCookie) {
     let _ = (lock, cookie);
 }
 
-/// Puts a pin that was taken back into force again (the kernel's `lockdep_repin_lock`). LD0012 if the lock is not held.
+/// Puts a pin that was taken back into force again (the kernel's `lockdep_repin_lock`). LD0012 if
+/// the lock is not held.
 #[track_caller]
 #[inline]
 pub fn repin_lock<L: Tracked + ?Sized>(lock: &L, cookie: &PinCookie) {

@@ -11,10 +11,11 @@ compile_error!(
      build with `--cfg lockdep_disabled` elsewhere"
 );
 
-/// The class (24 bits) and instance number (40 bits) of one lock object, written once, at its first acquisition.
+/// The class (24 bits) and instance number (40 bits) of one lock object, written once, at its first
+/// acquisition.
 ///
-/// Two threads may race to fill it: both make an id, one wins, both go on with the winner's. The loser's instance number is
-/// never used again, which costs nothing but a number.
+/// Two threads may race to fill it: both make an id, one wins, both go on with the winner's. The
+/// loser's instance number is never used again, which costs nothing but a number.
 #[derive(Debug)]
 pub(crate) struct Slot(OnceNonZeroUsize);
 
@@ -24,14 +25,16 @@ impl Slot {
     }
 
     /// The id, if the lock was ever acquired with validation on.
-    // ORDERING: `OnceNonZeroUsize::get` is an Acquire load. The word itself is all that is read through it, except for the
-    // class that its number names; that table entry was published before the word was.
+    // ORDERING: `OnceNonZeroUsize::get` is an Acquire load. The word itself is all that is read
+    // through it, except for the class that its number names; that table entry was published before
+    // the word was.
     #[inline]
     pub(crate) fn id(&self) -> Option<LockId> {
         self.0.get().and_then(|word| LockId::from_raw(word.get() as u64))
     }
 
-    /// Returns the same without a look at the part of the word that names the class. `fill` wrote the word: it is a lock id.
+    /// Returns the same without a look at the part of the word that names the class. `fill` wrote
+    /// the word: it is a lock id.
     // ORDERING: as in `id`.
     #[inline(always)]
     pub(crate) fn id_of_dropped(&self) -> Option<LockId> {
@@ -39,7 +42,8 @@ impl Slot {
     }
 
     /// Whether the lock was ever acquired with validation on.
-    // ORDERING: `OnceNonZeroUsize::get` is an Acquire load; a thread that releases a lock or ends it knows of its acquisition anyway.
+    // ORDERING: `OnceNonZeroUsize::get` is an Acquire load; a thread that releases a lock or ends
+    // it knows of its acquisition anyway.
     #[inline(always)]
     pub(crate) fn is_used(&self) -> bool {
         self.0.get().is_some()

@@ -4,7 +4,8 @@ use super::{ClassKey, LockInfo, LockMap, LockRef};
 
 /// A lock that the validator knows: what the assertion macros take.
 ///
-/// Implemented by [`LockMap`] and by every lock type of this crate; implement it for a home-made lock by passing its map on.
+/// Implemented by [`LockMap`] and by every lock type of this crate; implement it for a home-made
+/// lock by passing its map on.
 pub trait Tracked {
     /// The lock as the validator sees it.
     fn lockdep_ref(&self) -> LockRef<'_>;

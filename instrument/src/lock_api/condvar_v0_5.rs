@@ -20,8 +20,9 @@ impl WaitTimeoutResult {
 
 /// A condition variable for mutexes of one raw kind.
 ///
-/// A wait gives the mutex up and takes it again. The second half can hang like any other acquisition, for example under
-/// another lock that the waker wants first, so it is one to the validator, told before the wait.
+/// A wait gives the mutex up and takes it again. The second half can hang like any other
+/// acquisition, for example under another lock that the waker wants first, so it is one to the
+/// validator, told before the wait.
 pub struct Condvar<C> {
     raw: C,
 }
@@ -51,7 +52,8 @@ impl<C: RawCondvar> Condvar<C> {
         self.raw.notify_all()
     }
 
-    /// Gives the mutex up, waits for a notification (or for nothing, if `C` has spurious wakeups) and takes the mutex again.
+    /// Gives the mutex up, waits for a notification (or for nothing, if `C` has spurious wakeups)
+    /// and takes the mutex again.
     ///
     /// # Panics
     ///
@@ -135,8 +137,8 @@ impl<R: RawMutexTimed, C: RawCondvarTimed<RawMutex = R>> Condvar<C> {
         WaitTimeoutResult(unsafe { self.raw.wait_for(mutex.raw_mutex(), &mut mutex_guard.state, &timeout) })
     }
 
-    /// Waits as long as `condition` is true, until `timeout` at the latest, and looks at `condition` once more then: the
-    /// time ran out only if it still was true.
+    /// Waits as long as `condition` is true, until `timeout` at the latest, and looks at
+    /// `condition` once more then: the time ran out only if it still was true.
     ///
     /// # Panics
     ///

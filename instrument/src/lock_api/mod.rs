@@ -1,7 +1,8 @@
 //! Locks around anyone's raw lock, for raw locks that implement the traits of `lock_api` 0.4.
 //!
-//! Write `lockdep::lock_api` where `lock_api` stood: the traits are `lock_api`'s own, the locks and guards are ours and
-//! have the same methods. A lock library then looks like this, with validation of every lock that it gives out:
+//! Write `lockdep::lock_api` where `lock_api` stood: the traits are `lock_api`'s own, the locks and
+//! guards are ours and have the same methods. A lock library then looks like this, with validation
+//! of every lock that it gives out:
 //!
 //! ```
 //! use lockdep::lock_api::{self, GuardSend, RawMutex};
@@ -24,8 +25,8 @@
 //! assert_eq!(*COUNTER.lock(), 1);
 //! ```
 //!
-//! What a lock here cannot see: the raw lock used behind its back ([`Mutex::raw`], [`RwLock::raw`]). Such a lock is
-//! *unverified* from then on.
+//! What a lock here cannot see: the raw lock used behind its back ([`Mutex::raw`],
+//! [`RwLock::raw`]). Such a lock is *unverified* from then on.
 
 mod common;
 mod many;
@@ -49,7 +50,8 @@ mod raw {
         RawRwLockUpgrade, RawRwLockUpgradeDowngrade, RawRwLockUpgradeFair, RawRwLockUpgradeTimed,
     };
 
-    /// The raw mutex, kept as a `lock_api` mutex of nothing: parking_lot's condition variable wants one to wait with.
+    /// The raw mutex, kept as a `lock_api` mutex of nothing: parking_lot's condition variable wants
+    /// one to wait with.
     pub(crate) type RawCell<R> = lock_api_0_4::Mutex<R, ()>;
 
     pub(crate) const fn raw_cell<R>(raw: R) -> RawCell<R> {
@@ -58,7 +60,8 @@ mod raw {
 
     #[inline]
     pub(crate) fn raw_of<R: RawMutex>(cell: &RawCell<R>) -> &R {
-        // SAFETY: every use of the raw mutex here is by a guard of ours, and the cell's own lock is never used.
+        // SAFETY: every use of the raw mutex here is by a guard of ours, and the cell's own lock is
+        // never used.
         unsafe { cell.raw() }
     }
 }
@@ -70,9 +73,11 @@ mod hook {
 }
 
 impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
-    /// Lends the held mutex to `wait`, which gives it up and takes it again, as a condition variable does.
+    /// Lends the held mutex to `wait`, which gives it up and takes it again, as a condition
+    /// variable does.
     ///
-    /// Both events come before the wait: what the mutex is taken again under must be judged before the thread hangs on it.
+    /// Both events come before the wait: what the mutex is taken again under must be judged before
+    /// the thread hangs on it.
     ///
     /// # Safety
     ///

@@ -46,8 +46,9 @@ impl<R, T> Mutex<R, T> {
 impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
     /// Returns the raw mutex.
     ///
-    /// The validator cannot see what is done with it: from here on this object is unverified, and neither a self-deadlock
-    /// (LD0001), a bad release (LD0007) nor a lock held at thread exit (LD0009) is reported for it.
+    /// The validator cannot see what is done with it: from here on this object is unverified, and
+    /// neither a self-deadlock (LD0001), a bad release (LD0007) nor a lock held at thread exit
+    /// (LD0009) is reported for it.
     ///
     /// # Safety
     ///
@@ -136,7 +137,8 @@ macro_rules! unchecked {
             ///
             /// # Safety
             ///
-            /// The lock must be held in this mode, by an acquisition that no other guard stands for.
+            /// The lock must be held in this mode, by an acquisition that no other guard stands
+            /// for.
             #[inline]
             pub unsafe fn $make(&self) -> $guard<'_, R, T> {
                 // SAFETY: the caller's promise.
@@ -147,7 +149,8 @@ macro_rules! unchecked {
             ///
             /// # Safety
             ///
-            /// The lock must be held in this mode, by an acquisition that no other guard stands for.
+            /// The lock must be held in this mode, by an acquisition that no other guard stands
+            /// for.
             #[cfg(feature = "arc_lock")]
             #[inline]
             pub unsafe fn $make_arc(self: &Arc<Self>) -> $arc<R, T> {
@@ -208,8 +211,8 @@ impl<R: RawRwLockRecursive, T: ?Sized> RwLock<R, T> {
         event::tried(&self.map, &Self::TAKEN, Want::RECURSIVE, taken)
     }
 
-    /// Takes the lock for reading without queueing behind a waiting writer, so that a thread that already reads may read
-    /// again.
+    /// Takes the lock for reading without queueing behind a waiting writer, so that a thread that
+    /// already reads may read again.
     ///
     /// # Panics
     ///

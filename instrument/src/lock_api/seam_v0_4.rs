@@ -1,7 +1,8 @@
-//! What differs between the 0.4 and the 0.5 line, for 0.4: raw locks say `bool` and hand out no state.
+//! What differs between the 0.4 and the 0.5 line, for 0.4: raw locks say `bool` and hand out no
+//! state.
 //!
-//! The guards of [`super::common`] carry a *state* from acquisition to release, as 0.5 wants it. Here it is a zero-sized token
-//! that only decides whether a guard is `Send`.
+//! The guards of [`super::common`] carry a *state* from acquisition to release, as 0.5 wants it.
+//! Here it is a zero-sized token that only decides whether a guard is `Send`.
 
 use core::marker::PhantomData;
 

@@ -1,5 +1,5 @@
-//! What differs between the 0.4 and the 0.5 line, for 0.5: raw locks hand out a state with each acquisition and want it
-//! back at the release.
+//! What differs between the 0.4 and the 0.5 line, for 0.5: raw locks hand out a state with each
+//! acquisition and want it back at the release.
 
 use super::raw::{
     RawMutex, RawMutexFair, RawMutexTimed, RawRwLock, RawRwLockDowngrade, RawRwLockFair, RawRwLockTimed,

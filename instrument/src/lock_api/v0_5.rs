@@ -1,7 +1,7 @@
 //! Locks around anyone's raw lock, for raw locks that implement the traits of `lock_api` 0.5.
 //!
-//! As [`lockdep::lock_api`](crate::lock_api), for the line whose raw locks hand out a state with each acquisition and want
-//! it back at the release. Its [`Condvar`] is generic too.
+//! As [`lockdep::lock_api`](crate::lock_api), for the line whose raw locks hand out a state with
+//! each acquisition and want it back at the release. Its [`Condvar`] is generic too.
 
 #[cfg_attr(
     feature = "lock_api_0_4",

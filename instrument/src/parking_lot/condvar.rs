@@ -26,8 +26,9 @@ impl From<parking_lot_0_12::WaitTimeoutResult> for WaitTimeoutResult {
 
 /// `parking_lot::Condvar` for a validated [`Mutex`](super::Mutex).
 ///
-/// A wait gives the mutex up and takes it again. The second half can hang like any other acquisition, for example under
-/// another lock that the waker wants first, so it is one to the validator, told before the wait.
+/// A wait gives the mutex up and takes it again. The second half can hang like any other
+/// acquisition, for example under another lock that the waker wants first, so it is one to the
+/// validator, told before the wait.
 ///
 /// ```
 /// use lockdep::parking_lot::{Condvar, Mutex};
@@ -64,7 +65,8 @@ impl Condvar {
         self.0.notify_all()
     }
 
-    /// Gives the mutex up, waits for a notification, and takes the mutex again. Wakeups are never spurious.
+    /// Gives the mutex up, waits for a notification, and takes the mutex again. Wakeups are never
+    /// spurious.
     ///
     /// # Panics
     ///
@@ -72,7 +74,8 @@ impl Condvar {
     #[track_caller]
     #[inline]
     pub fn wait<T: ?Sized>(&self, mutex_guard: &mut MutexGuard<'_, T>) {
-        // SAFETY: the guard holds the mutex, and a condition variable returns, or panics, with it held.
+        // SAFETY: the guard holds the mutex, and a condition variable returns, or panics, with it
+        // held.
         unsafe { MutexGuard::mutex(mutex_guard).lend(|guard| self.0.wait(guard)) };
     }
 

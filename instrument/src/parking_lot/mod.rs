@@ -1,8 +1,8 @@
 //! The locks of `parking_lot` 0.12, validated.
 //!
-//! Write `use lockdep::parking_lot;` where the crate `parking_lot` was meant: every item is here, under the same name and
-//! with the same methods. The raw locks are `parking_lot`'s own, so that a lock behaves, and costs while validation is off,
-//! as it does there.
+//! Write `use lockdep::parking_lot;` where the crate `parking_lot` was meant: every item is here,
+//! under the same name and with the same methods. The raw locks are `parking_lot`'s own, so that a
+//! lock behaves, and costs while validation is off, as it does there.
 //!
 //! ```
 //! use lockdep::parking_lot;
@@ -16,10 +16,11 @@
 //! assert_eq!(*TABLE.read(), [1]);
 //! ```
 //!
-//! `read()` is a fair read: a thread that reads twice hangs if a writer queues in between, and is warned of. Use
-//! `read_recursive()` where that is meant to be legal.
+//! `read()` is a fair read: a thread that reads twice hangs if a writer queues in between, and is
+//! warned of. Use `read_recursive()` where that is meant to be legal.
 //!
-//! A [`Once`] counts only while it runs, and a wait at a [`Condvar`] is a release and an acquisition of its mutex.
+//! A [`Once`] counts only while it runs, and a wait at a [`Condvar`] is a release and an
+//! acquisition of its mutex.
 
 mod condvar;
 mod once;

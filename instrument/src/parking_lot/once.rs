@@ -9,8 +9,9 @@ use crate::{Mode, Wait};
 
 /// `parking_lot::Once`, validated.
 ///
-/// A *running* initialisation is held exclusively: what it locks comes after it, and a thread that waits for it waits for all of
-/// that, and starting it again from inside waits for itself. A finished one is no lock any more and sends no event.
+/// A *running* initialisation is held exclusively: what it locks comes after it, and a thread that
+/// waits for it waits for all of that, and starting it again from inside waits for itself. A
+/// finished one is no lock any more and sends no event.
 ///
 /// ```
 /// use lockdep::parking_lot::{Once, OnceState};
@@ -53,7 +54,8 @@ impl Once {
     ///
     /// # Panics
     ///
-    /// If an earlier initialisation panicked; if it is called from inside `f` and `LOCKDEP_ON_DEADLOCK` is `panic`.
+    /// If an earlier initialisation panicked; if it is called from inside `f` and
+    /// `LOCKDEP_ON_DEADLOCK` is `panic`.
     #[track_caller]
     #[inline]
     pub fn call_once<F>(&self, f: F)
@@ -84,8 +86,8 @@ impl Once {
         }
     }
 
-    /// There is nothing to try here: an initialisation that is not finished and that this thread is inside of can only be
-    /// waited for in vain.
+    /// There is nothing to try here: an initialisation that is not finished and that this thread is
+    /// inside of can only be waited for in vain.
     #[cold]
     #[track_caller]
     fn running(&self) -> Option<Running<'_>> {

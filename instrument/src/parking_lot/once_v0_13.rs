@@ -9,8 +9,9 @@ use crate::{Mode, Wait};
 
 /// `parking_lot::Once` of 0.13, validated.
 ///
-/// A *running* initialisation is held exclusively: what it locks comes after it, and a thread that waits for it waits for all of
-/// that, and starting it again from inside waits for itself. A finished one is no lock any more and sends no event.
+/// A *running* initialisation is held exclusively: what it locks comes after it, and a thread that
+/// waits for it waits for all of that, and starting it again from inside waits for itself. A
+/// finished one is no lock any more and sends no event.
 ///
 /// ```
 /// use lockdep::parking_lot_0_13::{Once, OnceState};
@@ -60,7 +61,8 @@ impl Once {
     ///
     /// # Panics
     ///
-    /// If an initialisation panicked; if it is called from inside one and `LOCKDEP_ON_DEADLOCK` is `panic`.
+    /// If an initialisation panicked; if it is called from inside one and `LOCKDEP_ON_DEADLOCK` is
+    /// `panic`.
     #[track_caller]
     #[inline]
     pub fn wait(&self) {
@@ -94,7 +96,8 @@ impl Once {
     ///
     /// # Panics
     ///
-    /// If an earlier initialisation panicked; if it is called from inside `f` and `LOCKDEP_ON_DEADLOCK` is `panic`.
+    /// If an earlier initialisation panicked; if it is called from inside `f` and
+    /// `LOCKDEP_ON_DEADLOCK` is `panic`.
     #[track_caller]
     #[inline]
     pub fn call_once<F>(&self, f: F)
@@ -125,8 +128,8 @@ impl Once {
         }
     }
 
-    /// There is nothing to try here: an initialisation that is not finished and that this thread is inside of can only be
-    /// waited for in vain.
+    /// There is nothing to try here: an initialisation that is not finished and that this thread is
+    /// inside of can only be waited for in vain.
     #[cold]
     #[track_caller]
     fn running(&self) -> Option<Running<'_>> {

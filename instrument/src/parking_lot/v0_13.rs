@@ -1,7 +1,8 @@
 //! The locks of `parking_lot` 0.13, validated.
 //!
-//! Write `use lockdep::parking_lot_0_13 as parking_lot;` where the crate `parking_lot` was meant: every item is here, under
-//! the same name and with the same methods. The raw locks are `parking_lot`'s own.
+//! Write `use lockdep::parking_lot_0_13 as parking_lot;` where the crate `parking_lot` was meant:
+//! every item is here, under the same name and with the same methods. The raw locks are
+//! `parking_lot`'s own.
 //!
 //! ```
 //! use lockdep::parking_lot_0_13 as parking_lot;
@@ -12,8 +13,8 @@
 //! assert_eq!(*one, *again);
 //! ```
 //!
-//! `read()` of an [`RwLock`] is a fair read: a thread that reads twice hangs if a writer queues in between, and is warned
-//! of. That of a [`RecursiveRwLock`] is a recursive one, and legal.
+//! `read()` of an [`RwLock`] is a fair read: a thread that reads twice hangs if a writer queues in
+//! between, and is warned of. That of a [`RecursiveRwLock`] is a recursive one, and legal.
 
 #[path = "once_v0_13.rs"]
 mod once;
@@ -71,7 +72,8 @@ pub type MappedRwLockReadGuard<'a, T> = lock_api::MappedRwLockReadGuard<'a, RawR
 /// Write access to a part of the data of a [`RwLock`].
 pub type MappedRwLockWriteGuard<'a, T> = lock_api::MappedRwLockWriteGuard<'a, RawRwLock, T>;
 
-/// A reader-writer lock whose readers never wait for one another, not even through a waiting writer.
+/// A reader-writer lock whose readers never wait for one another, not even through a waiting
+/// writer.
 pub type RecursiveRwLock<T> = lock_api::RwLock<RawRwLockRecursive, T>;
 /// Read access to the data of a [`RecursiveRwLock`].
 pub type RecursiveRwLockReadGuard<'a, T> = lock_api::RwLockReadGuard<'a, RawRwLockRecursive, T>;

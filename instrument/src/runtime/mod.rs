@@ -1,9 +1,11 @@
 //! The one validator of the process, with everything that the process has one of.
 //!
-//! How it comes to life is in `start.rs`; the rooms below hold the rest. None of it exists under `--cfg lockdep_disabled`.
+//! How it comes to life is in `start.rs`; the rooms below hold the rest. None of it exists under
+//! `--cfg lockdep_disabled`.
 //!
-//! Locks of the runtime, none ever held while code of the watched program runs: `Names`, `Classes::known`, `Stacks::table`,
-//! `Stacks::symbols`, `Sinks` and `Recorder` are leaves; none is taken while another, or one of the engine, is held.
+//! Locks of the runtime, none ever held while code of the watched program runs: `Names`,
+//! `Classes::known`, `Stacks::table`, `Stacks::symbols`, `Sinks` and `Recorder` are leaves; none is
+//! taken while another, or one of the engine, is held.
 
 pub(crate) mod event;
 pub(crate) mod identity;
@@ -37,8 +39,9 @@ use system::exit_key::ExitKey;
 use task::names::Names;
 use task::scopes::Scopes;
 
-/// Built by whichever thread comes first. Two may build at once: a thread that waited for another's first steps could hold the
-/// lock that those steps need (an allocator's). The loser's is dropped; nothing in it has had an effect yet.
+/// Built by whichever thread comes first. Two may build at once: a thread that waited for another's
+/// first steps could hold the lock that those steps need (an allocator's). The loser's is dropped;
+/// nothing in it has had an effect yet.
 static RUNTIME: OnceBox<Runtime> = OnceBox::new();
 
 /// How many locks are remembered whose raw form was taken and that have not gone away.
@@ -59,7 +62,8 @@ pub(crate) struct Runtime {
     /// How many reports were made, and how many of them were denied.
     pub(crate) n_reports: AtomicU64,
     pub(crate) n_denied: AtomicU64,
-    /// Locks whose raw form was taken, until they go away: nothing certain can be said of them. Bounded.
+    /// Locks whose raw form was taken, until they go away: nothing certain can be said of them.
+    /// Bounded.
     unverified: Mutex<FxHashSet<LockId>>,
     /// The declared lock order, if there is one.
     pub(crate) order: Option<DeclaredOrder>,
@@ -76,7 +80,8 @@ pub(crate) struct Runtime {
     n_unseen_before: AtomicU64,
 }
 
-/// The process is the child of a fork: what was reported and missed so far is the parent's to answer for.
+/// The process is the child of a fork: what was reported and missed so far is the parent's to
+/// answer for.
 pub(crate) fn forked() {
     let Some(runtime) = RUNTIME.get() else { return };
     // ORDERING: Relaxed: the child has one thread.
@@ -104,7 +109,8 @@ impl Runtime {
     /// How much was looked at, and what was not.
     pub(crate) fn counters(&self) -> Counters {
         let mut counters = self.validator.counters();
-        // ORDERING: Relaxed: written by the only thread there was; threads that it made later see what it wrote before.
+        // ORDERING: Relaxed: written by the only thread there was; threads that it made later see
+        // what it wrote before.
         counters.unseen = counters.unseen.saturating_sub(self.n_unseen_before.load(Ordering::Relaxed));
         counters
     }
@@ -117,7 +123,8 @@ impl Runtime {
             drop(unverified);
             self.validator.mind_freed(lock);
         } else {
-            // Locks whose end is never seen. What is said of this class from now on needs no lock that stays where it is.
+            // Locks whose end is never seen. What is said of this class from now on needs no lock
+            // that stays where it is.
             drop(unverified);
             self.validator.set_movable(lock.class());
         }

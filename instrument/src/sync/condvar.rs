@@ -9,8 +9,9 @@ use super::mutex::MutexGuard;
 
 /// [`std::sync::Condvar`] for a validated [`Mutex`](super::Mutex).
 ///
-/// A wait gives the mutex up and takes it again. The second half can hang like any other acquisition, for example under
-/// another lock that the waker wants first, so it is one to the validator, told before the wait.
+/// A wait gives the mutex up and takes it again. The second half can hang like any other
+/// acquisition, for example under another lock that the waker wants first, so it is one to the
+/// validator, told before the wait.
 ///
 /// ```
 /// use lockdep::sync::{Condvar, Mutex};
@@ -39,7 +40,8 @@ impl Condvar {
         Self { inner: sync::Condvar::new() }
     }
 
-    /// Gives the mutex up, waits for a notification (or for nothing: wakeups may be spurious) and takes the mutex again.
+    /// Gives the mutex up, waits for a notification (or for nothing: wakeups may be spurious) and
+    /// takes the mutex again.
     ///
     /// # Errors
     ///
@@ -91,7 +93,8 @@ impl Condvar {
         })
     }
 
-    /// Waits for a notification for about `timeout`. The mutex is taken again without a limit, also when the time ran out.
+    /// Waits for a notification for about `timeout`. The mutex is taken again without a limit, also
+    /// when the time ran out.
     ///
     /// # Errors
     ///
@@ -102,7 +105,8 @@ impl Condvar {
         guard: MutexGuard<'a, T>,
         timeout: Duration,
     ) -> LockResult<(MutexGuard<'a, T>, WaitTimeoutResult)> {
-        // The limit is on the condition, not on the mutex: what comes back is an ordinary blocking acquisition.
+        // The limit is on the condition, not on the mutex: what comes back is an ordinary blocking
+        // acquisition.
         let (held, inner) = guard.reacquire();
         map_lock(self.inner.wait_timeout(inner, timeout), |(inner, result)| {
             (MutexGuard::from_parts(held, inner), result)
@@ -149,7 +153,8 @@ impl Condvar {
     }
 }
 
-/// A [`WaitTimeoutResult`], which only std can make: one of a lock of its own, with nothing to wait for.
+/// A [`WaitTimeoutResult`], which only std can make: one of a lock of its own, with nothing to wait
+/// for.
 fn wait_result(timed_out: bool) -> WaitTimeoutResult {
     let (lock, condition) = (sync::Mutex::new(()), sync::Condvar::new());
     let guard = lock.lock().unwrap_or_else(sync::PoisonError::into_inner);

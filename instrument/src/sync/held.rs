@@ -9,8 +9,8 @@ use crate::{Mode, Wait};
 
 /// The part of a lock that the validator knows it by.
 ///
-/// The only `Drop` of a lock lives here, in a type without parameters: the lock itself can still be taken apart by
-/// `into_inner`, and the drop check looks at the protected data as it does in std.
+/// The only `Drop` of a lock lives here, in a type without parameters: the lock itself can still be
+/// taken apart by `into_inner`, and the drop check looks at the protected data as it does in std.
 #[derive(Debug)]
 pub(super) struct Identity(LockMap);
 
@@ -45,18 +45,21 @@ impl Drop for Identity {
 
 /// An acquisition that was announced to the validator; dropping it is the release.
 ///
-/// Guards put it *before* the std guard: fields are dropped in order, so the release is announced before the real unlock.
-/// It is not the guard itself that implements `Drop`, so that a condition variable can take the std guard out.
+/// Guards put it *before* the std guard: fields are dropped in order, so the release is announced
+/// before the real unlock. It is not the guard itself that implements `Drop`, so that a condition
+/// variable can take the std guard out.
 pub(super) struct Held<'a>(&'a LockMap);
 
 impl<'a> Held<'a> {
     /// Announces a blocking acquisition, then makes it with `lock`.
     ///
-    /// `try_lock` is asked only when the validator believes that this thread waits for itself: the real lock knows better.
+    /// `try_lock` is asked only when the validator believes that this thread waits for itself: the
+    /// real lock knows better.
     ///
     /// # Panics
     ///
-    /// On a self-deadlock, if `LOCKDEP_ON_DEADLOCK` is `panic`. The real lock has not been touched by then.
+    /// On a self-deadlock, if `LOCKDEP_ON_DEADLOCK` is `panic`. The real lock has not been touched
+    /// by then.
     #[track_caller]
     #[inline]
     pub(super) fn lock<G>(
@@ -89,8 +92,8 @@ impl<'a> Held<'a> {
 
     /// Announces an initialisation that is about to run or to be waited for.
     ///
-    /// There is nothing to try here: an initialisation that is not finished and that this thread is inside of can only be
-    /// waited for in vain.
+    /// There is nothing to try here: an initialisation that is not finished and that this thread is
+    /// inside of can only be waited for in vain.
     ///
     /// # Panics
     ///
@@ -108,9 +111,11 @@ impl<'a> Held<'a> {
         }
     }
 
-    /// Announces that the lock is given up for a while and taken again, which is what a condition variable does.
+    /// Announces that the lock is given up for a while and taken again, which is what a condition
+    /// variable does.
     ///
-    /// Both events come before the wait: what the lock is taken again under must be judged before the thread hangs on it.
+    /// Both events come before the wait: what the lock is taken again under must be judged before
+    /// the thread hangs on it.
     #[track_caller]
     #[inline]
     pub(super) fn reacquire(self, info: &LockInfo) -> Self {
@@ -150,8 +155,8 @@ impl fmt::Debug for Held<'_> {
 
 /// The validator believes that this thread waits for itself: asks the real lock whether it does.
 ///
-/// A lock that was available is given back at once and taken again by the caller like any other. So the guard has one origin only,
-/// and the common way carries nothing for the sake of this one.
+/// A lock that was available is given back at once and taken again by the caller like any other. So
+/// the guard has one origin only, and the common way carries nothing for the sake of this one.
 #[track_caller]
 #[cold]
 #[inline(never)]
@@ -163,7 +168,8 @@ fn ask_the_lock(map: &LockMap, try_lock: impl FnOnce() -> bool) {
     }
 }
 
-/// Counts and times the wait for the lock, if there is one. As above, the lock is given back and taken again by the caller.
+/// Counts and times the wait for the lock, if there is one. As above, the lock is given back and
+/// taken again by the caller.
 #[cold]
 #[inline(never)]
 fn measure(map: &LockMap, try_lock: impl FnOnce() -> bool, wait: impl FnOnce()) {

@@ -13,8 +13,8 @@ use crate::hook::{LockInfo, LockRef, Tracked};
 
 /// [`std::sync::LazyLock`], validated.
 ///
-/// As with [`Once`](super::Once), only an initialisation that has to run or to be waited for is an acquisition: a value
-/// that is there sends no event.
+/// As with [`Once`](super::Once), only an initialisation that has to run or to be waited for is an
+/// acquisition: a value that is there sends no event.
 ///
 /// ```
 /// use lockdep::sync::LazyLock;
@@ -50,8 +50,8 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
     ///
     /// # Panics
     ///
-    /// With the initialiser, and always after it panicked; if it is called from inside the initialiser and
-    /// `LOCKDEP_ON_DEADLOCK` is `panic`.
+    /// With the initialiser, and always after it panicked; if it is called from inside the
+    /// initialiser and `LOCKDEP_ON_DEADLOCK` is `panic`.
     #[cfg_attr(
         std_lazy_get,
         expect(clippy::incompatible_msrv, reason = "compiled only where std has it, see build.rs")
@@ -64,8 +64,9 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
             return value;
         }
         #[cfg(not(std_lazy_get))]
-        // ORDERING: Relaxed; the flag publishes nothing. `force` below makes its own Acquire check of std's state, and a
-        // stale `false` costs one more event for an initialisation that has just ended.
+        // ORDERING: Relaxed; the flag publishes nothing. `force` below makes its own Acquire check
+        // of std's state, and a stale `false` costs one more event for an initialisation that has
+        // just ended.
         if this.done.load(Ordering::Relaxed) {
             return sync::LazyLock::force(&this.inner);
         }

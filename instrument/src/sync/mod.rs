@@ -1,9 +1,10 @@
 //! The locks of [`std::sync`], validated: a drop-in for `use std::sync`.
 //!
-//! Every name of [`std::sync`] that is stable in the running compiler is here. [`Mutex`], [`RwLock`], [`Condvar`],
-//! [`Once`], [`OnceLock`] and [`LazyLock`] are wrappers around the real ones that tell the validator what they do;
-//! everything else (`Arc`, `atomic`, `mpsc`, `Barrier`, …) is the real thing. Results, poisoning, panics and `Debug`
-//! text are those of std, because the std type does the work.
+//! Every name of [`std::sync`] that is stable in the running compiler is here. [`Mutex`],
+//! [`RwLock`], [`Condvar`], [`Once`], [`OnceLock`] and [`LazyLock`] are wrappers around the real
+//! ones that tell the validator what they do; everything else (`Arc`, `atomic`, `mpsc`, `Barrier`,
+//! …) is the real thing. Results, poisoning, panics and `Debug` text are those of std, because the
+//! std type does the work.
 //!
 //! ```
 //! use lockdep::sync::{Arc, Mutex};
@@ -29,9 +30,10 @@
 //! # Limits
 //!
 //! * A lock grows by 16 bytes and its alignment is at least that of a pointer.
-//! * A lock needs dropping even where its std twin does not, so it cannot be dropped in a `const` context.
-//! * `Barrier` and `mpsc` are std's own: their inner locks are never held while other code runs, so they close no order,
-//!   but waiting in them is not seen.
+//! * A lock needs dropping even where its std twin does not, so it cannot be dropped in a `const`
+//!   context.
+//! * `Barrier` and `mpsc` are std's own: their inner locks are never held while other code runs, so
+//!   they close no order, but waiting in them is not seen.
 
 mod condvar;
 mod held;

@@ -10,8 +10,8 @@ use crate::hook::{LockInfo, LockRef, Tracked};
 
 /// [`std::sync::Mutex`], validated.
 ///
-/// Its class is the place that calls [`new`](Mutex::new) together with the type of the data. Every method behaves as its
-/// std twin does.
+/// Its class is the place that calls [`new`](Mutex::new) together with the type of the data. Every
+/// method behaves as its std twin does.
 ///
 /// ```
 /// use lockdep::sync::Mutex;
@@ -22,7 +22,8 @@ use crate::hook::{LockInfo, LockRef, Tracked};
 /// ```
 pub struct Mutex<T: ?Sized> {
     identity: Identity,
-    // INVARIANT: the last field and the only one that depends on T, so that `Arc<Mutex<dyn Trait>>` coerces as in std.
+    // INVARIANT: the last field and the only one that depends on T, so that `Arc<Mutex<dyn Trait>>`
+    // coerces as in std.
     inner: sync::Mutex<T>,
 }
 
@@ -47,7 +48,8 @@ impl<T> Mutex<T> {
 impl<T: ?Sized> Mutex<T> {
     const INFO: LockInfo = LockInfo::of::<T>("Mutex").measured();
 
-    /// Waits for the mutex and takes it. The acquisition is announced to the validator before the wait.
+    /// Waits for the mutex and takes it. The acquisition is announced to the validator before the
+    /// wait.
     ///
     /// # Errors
     ///
@@ -69,7 +71,8 @@ impl<T: ?Sized> Mutex<T> {
         map_lock(result, |inner| MutexGuard { held, inner })
     }
 
-    /// Takes the mutex if it is free. Only a success is announced to the validator: what does not wait cannot hang.
+    /// Takes the mutex if it is free. Only a success is announced to the validator: what does not
+    /// wait cannot hang.
     ///
     /// # Errors
     ///
@@ -164,7 +167,8 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
 }
 
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
-    /// Announces that the mutex is given up and taken again, and hands both halves to the wait that does it.
+    /// Announces that the mutex is given up and taken again, and hands both halves to the wait that
+    /// does it.
     #[track_caller]
     #[inline]
     pub(super) fn reacquire(self) -> (Held<'a>, sync::MutexGuard<'a, T>) {

@@ -8,8 +8,9 @@ use crate::hook::{LockInfo, LockRef, Tracked};
 
 /// [`std::sync::Once`], validated.
 ///
-/// A *running* initialisation is held exclusively: what it locks comes after it, and a thread that waits for it waits for all of
-/// that, and starting it again from inside waits for itself. A finished one is no lock any more and sends no event.
+/// A *running* initialisation is held exclusively: what it locks comes after it, and a thread that
+/// waits for it waits for all of that, and starting it again from inside waits for itself. A
+/// finished one is no lock any more and sends no event.
 ///
 /// ```
 /// use lockdep::sync::Once;
@@ -46,7 +47,8 @@ impl Once {
     ///
     /// # Panics
     ///
-    /// If an earlier initialisation panicked; if it is called from inside `init` and `LOCKDEP_ON_DEADLOCK` is `panic`.
+    /// If an earlier initialisation panicked; if it is called from inside `init` and
+    /// `LOCKDEP_ON_DEADLOCK` is `panic`.
     #[track_caller]
     #[inline]
     pub fn call_once<F>(&self, init: F)
@@ -87,7 +89,8 @@ impl Once {
     ///
     /// # Panics
     ///
-    /// If an initialisation panicked; if it is called from inside one and `LOCKDEP_ON_DEADLOCK` is `panic`.
+    /// If an initialisation panicked; if it is called from inside one and `LOCKDEP_ON_DEADLOCK` is
+    /// `panic`.
     #[track_caller]
     pub fn wait(&self) {
         if !self.inner.is_completed() {

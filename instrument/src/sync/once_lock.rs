@@ -8,7 +8,8 @@ use crate::hook::{LockInfo, LockRef, Tracked};
 
 /// [`std::sync::OnceLock`], validated.
 ///
-/// As with [`Once`](super::Once), only an initialisation that has to run or to be waited for is an acquisition.
+/// As with [`Once`](super::Once), only an initialisation that has to run or to be waited for is an
+/// acquisition.
 ///
 /// ```
 /// use lockdep::sync::OnceLock;

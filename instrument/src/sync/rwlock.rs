@@ -10,8 +10,8 @@ use crate::hook::{LockInfo, LockRef, Tracked};
 
 /// [`std::sync::RwLock`], validated.
 ///
-/// A reader is a *fair* one ([`Mode::Shared`]): std may let it queue behind a waiting writer, so reading twice on one
-/// thread can hang as soon as a writer comes in between.
+/// A reader is a *fair* one ([`Mode::Shared`]): std may let it queue behind a waiting writer, so
+/// reading twice on one thread can hang as soon as a writer comes in between.
 ///
 /// ```
 /// use lockdep::sync::RwLock;
@@ -23,7 +23,8 @@ use crate::hook::{LockInfo, LockRef, Tracked};
 /// ```
 pub struct RwLock<T: ?Sized> {
     identity: Identity,
-    // INVARIANT: the last field and the only one that depends on T, so that `Arc<RwLock<dyn Trait>>` coerces as in std.
+    // INVARIANT: the last field and the only one that depends on T, so that `Arc<RwLock<dyn
+    // Trait>>` coerces as in std.
     inner: sync::RwLock<T>,
 }
 
@@ -62,7 +63,8 @@ impl<T> RwLock<T> {
 impl<T: ?Sized> RwLock<T> {
     const INFO: LockInfo = LockInfo::of::<T>("RwLock").measured();
 
-    /// Waits until there is no writer and takes the lock shared. The acquisition is announced to the validator before the wait.
+    /// Waits until there is no writer and takes the lock shared. The acquisition is announced to
+    /// the validator before the wait.
     ///
     /// # Errors
     ///
@@ -70,7 +72,8 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// # Panics
     ///
-    /// If this thread holds the write lock and `LOCKDEP_ON_DEADLOCK` is `panic`; as std, if there are too many readers.
+    /// If this thread holds the write lock and `LOCKDEP_ON_DEADLOCK` is `panic`; as std, if there
+    /// are too many readers.
     #[track_caller]
     #[inline]
     pub fn read(&self) -> LockResult<RwLockReadGuard<'_, T>> {
@@ -98,7 +101,8 @@ impl<T: ?Sized> RwLock<T> {
         })
     }
 
-    /// Waits until no thread holds the lock and takes it exclusively. The acquisition is announced to the validator before the wait.
+    /// Waits until no thread holds the lock and takes it exclusively. The acquisition is announced
+    /// to the validator before the wait.
     ///
     /// # Errors
     ///
@@ -120,7 +124,8 @@ impl<T: ?Sized> RwLock<T> {
         map_lock(result, |inner| RwLockWriteGuard { held, inner })
     }
 
-    /// Takes the lock exclusively if no thread holds it. Only a success is announced to the validator.
+    /// Takes the lock exclusively if no thread holds it. Only a success is announced to the
+    /// validator.
     ///
     /// # Errors
     ///

@@ -6,7 +6,8 @@ use super::join_handle::JoinHandle;
 use super::order::Spawn;
 use super::scope::{Scope, ScopedJoinHandle};
 
-/// Does what [`std::thread::spawn`] does, with the order of the two threads announced to the validator.
+/// Does what [`std::thread::spawn`] does, with the order of the two threads announced to the
+/// validator.
 ///
 /// # Panics
 ///
@@ -81,7 +82,8 @@ impl Builder {
     ///
     /// # Safety
     ///
-    /// As for [`std::thread::Builder::spawn_unchecked`]: what `f` borrows and returns must live until the thread was joined.
+    /// As for [`std::thread::Builder::spawn_unchecked`]: what `f` borrows and returns must live
+    /// until the thread was joined.
     pub unsafe fn spawn_unchecked<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
     where
         F: FnOnce() -> T + Send,

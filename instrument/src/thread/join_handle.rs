@@ -21,7 +21,8 @@ impl<T> JoinHandle<T> {
         self.inner.thread()
     }
 
-    /// Waits for the thread to end. What follows cannot run at the same time as anything the thread did.
+    /// Waits for the thread to end. What follows cannot run at the same time as anything the thread
+    /// did.
     ///
     /// # Errors
     ///

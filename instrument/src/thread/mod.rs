@@ -1,8 +1,9 @@
 //! The threads of [`std::thread`] whose order the validator knows: a drop-in for `use std::thread`.
 //!
-//! What a thread did before it spawned another one, and what it does after it joined one, cannot run at the same time as
-//! the other one. The validator says so in a report (`ordered: spawn`, `ordered: join`); it does not make the report any
-//! milder, because code that ran in turn in a test may run at once in production.
+//! What a thread did before it spawned another one, and what it does after it joined one, cannot
+//! run at the same time as the other one. The validator says so in a report (`ordered: spawn`,
+//! `ordered: join`); it does not make the report any milder, because code that ran in turn in a
+//! test may run at once in production.
 //!
 //! ```
 //! use lockdep::thread;

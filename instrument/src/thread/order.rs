@@ -1,7 +1,8 @@
-//! What is announced to the validator when threads start and end: the one file of this room that knows how.
+//! What is announced to the validator when threads start and end: the one file of this room that
+//! knows how.
 //!
-//! Evidence only: that one thread ran after another never lowers a level. The exception is the end of a `thread::scope`, where
-//! the opener waits for its threads while it holds what it holds.
+//! Evidence only: that one thread ran after another never lowers a level. The exception is the end
+//! of a `thread::scope`, where the opener waits for its threads while it holds what it holds.
 
 #[cfg(not(lockdep_disabled))]
 use crate::runtime::event::spawn::{Family, Parent};

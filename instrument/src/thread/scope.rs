@@ -7,8 +7,8 @@ use super::order::{ScopeEnd, ScopeId, Spawn};
 
 /// Does what [`std::thread::scope`] does, with the order of its threads announced to the validator.
 ///
-/// What the caller still holds when the scope ends is held while the scope waits for its threads, so it gets dependencies
-/// to what they acquired.
+/// What the caller still holds when the scope ends is held while the scope waits for its threads,
+/// so it gets dependencies to what they acquired.
 ///
 /// # Panics
 ///
@@ -29,8 +29,8 @@ where
 }
 
 /// [`std::thread::Scope`]: where [`scope`] starts its threads.
-// The layout of the inner scope, because a `&'scope Scope` has to be made from a `&'scope` of the real one: there is no
-// place that lives for 'scope in which a wrapper could be stored.
+// The layout of the inner scope, because a `&'scope Scope` has to be made from a `&'scope` of the
+// real one: there is no place that lives for 'scope in which a wrapper could be stored.
 #[repr(transparent)]
 pub struct Scope<'scope, 'env: 'scope> {
     inner: thread::Scope<'scope, 'env>,
@@ -38,8 +38,8 @@ pub struct Scope<'scope, 'env: 'scope> {
 
 impl<'scope, 'env> Scope<'scope, 'env> {
     fn wrap(inner: &'scope thread::Scope<'scope, 'env>) -> &'scope Self {
-        // SAFETY: `Scope` is transparent over the type that the pointer comes from, the lifetime is kept, and it has no
-        // invariants of its own.
+        // SAFETY: `Scope` is transparent over the type that the pointer comes from, the lifetime is
+        // kept, and it has no invariants of its own.
         unsafe { &*ptr::from_ref(inner).cast::<Self>() }
     }
 
@@ -90,7 +90,8 @@ impl<'scope, T> ScopedJoinHandle<'scope, T> {
         self.inner.thread()
     }
 
-    /// Waits for the thread to end. What follows cannot run at the same time as anything the thread did.
+    /// Waits for the thread to end. What follows cannot run at the same time as anything the thread
+    /// did.
     ///
     /// # Errors
     ///

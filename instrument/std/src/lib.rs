@@ -1,8 +1,9 @@
 //! `std`, with the locks of [`lockdep::sync`] in place of its own.
 //!
-//! `cargo lockdep` gives this crate to rustc as `--extern std=…`, so that the `extern crate std` which every crate has
-//! finds it instead of the real one. Items and macros come through the glob; an explicit item shadows a glob import,
-//! which is how the replaced names win. Macros of std expand to `$crate::…`, hence to the real std, and need nothing here.
+//! `cargo lockdep` gives this crate to rustc as `--extern std=…`, so that the `extern crate std`
+//! which every crate has finds it instead of the real one. Items and macros come through the glob;
+//! an explicit item shadows a glob import, which is how the replaced names win. Macros of std
+//! expand to `$crate::…`, hence to the real std, and need nothing here.
 #![no_std]
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]

@@ -268,9 +268,11 @@ pub enum Way {
 }
 
 impl Spot {
-    /// The place of the function that holds the other lock, if it is known; else the caller of what was seen to be a wrapper.
+    /// The place of the function that holds the other lock, if it is known; else the caller of what
+    /// was seen to be a wrapper.
     ///
-    /// A function that another file calls is no wrapper for that alone: then both are shown, and the reader knows.
+    /// A function that another file calls is no wrapper for that alone: then both are shown, and
+    /// the reader knows.
     pub(super) fn new(holder: Option<&Place>, site: &Place, is_exact: bool) -> Self {
         let bare = |place: &Place| Place { caller: None, in_wrapper: false, ..place.clone() };
         let outside = site.outside_wrapper();

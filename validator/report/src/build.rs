@@ -1,4 +1,5 @@
-//! From a [`Violation`] to a [`Report`]: ids become names, sites become places, stacks become frames.
+//! From a [`Violation`] to a [`Report`]: ids become names, sites become places, stacks become
+//! frames.
 
 use std::borrow::Cow;
 
@@ -22,7 +23,8 @@ use super::note::Note;
 use super::places::with_frames;
 use super::{held_now, help, notes, sentences, under_guard};
 
-/// What only the embedder knows: the meaning of its own tokens. Called with no lock of the engine held.
+/// What only the embedder knows: the meaning of its own tokens. Called with no lock of the engine
+/// held.
 pub trait Resolver {
     /// The place that `site` stands for; [`Place::default`] if unknown.
     fn place(&self, site: Site) -> Place;
@@ -311,8 +313,8 @@ impl Builder<'_> {
     }
 }
 
-/// The mode as the dependency's kind has it. One witness may stand for several kinds of one dependency; the kind that
-/// closes the cycle wins over what that witness happened to do.
+/// The mode as the dependency's kind has it. One witness may stand for several kinds of one
+/// dependency; the kind that closes the cycle wins over what that witness happened to do.
 fn mode_of(seen: Mode, kind: DependencyKind, acquired: bool) -> Mode {
     use DependencyKind::{ExclusiveNonrecursive, ExclusiveRecursive, SharedNonrecursive, SharedRecursive};
     match (kind, acquired) {

@@ -1,5 +1,5 @@
-//! Exceptions: reports that are known, each with its reason. One form for the running process, `cargo lockdep test` and
-//! `cargo lockdep report`.
+//! Exceptions: reports that are known, each with its reason. One form for the running process,
+//! `cargo lockdep test` and `cargo lockdep report`.
 //!
 //! A file of exceptions has one a line:
 //!
@@ -10,8 +10,9 @@
 //! class tokio-*     reason: not ours
 //! ```
 //!
-//! First a fingerprint, a code, or `class` and a pattern for the names and files of the classes that the report is about (all
-//! must match; `*` stands for anything). Then `until` with the last day, if it ends, and `reason:` with the rest of the line.
+//! First a fingerprint, a code, or `class` and a pattern for the names and files of the classes
+//! that the report is about (all must match; `*` stands for anything). Then `until` with the last
+//! day, if it ends, and `reason:` with the rest of the line.
 
 use std::fmt;
 
@@ -43,7 +44,8 @@ impl Day {
         Self::from_days(i64::try_from(seconds / 86_400).unwrap_or_default())
     }
 
-    /// The day that many days after 1970-01-01, by counting in eras of 400 years from a first of March.
+    /// The day that many days after 1970-01-01, by counting in eras of 400 years from a first of
+    /// March.
     fn from_days(days: i64) -> Self {
         let shifted = days + 719_468;
         let era = shifted.div_euclid(146_097);
@@ -106,14 +108,15 @@ enum What {
 }
 
 impl Exception {
-    /// Reads a code or a fingerprint alone, as a variable has it; `origin` says where it stands and is its reason.
+    /// Reads a code or a fingerprint alone, as a variable has it; `origin` says where it stands and
+    /// is its reason.
     pub fn bare(item: &str, origin: &str) -> Option<Self> {
         let what = What::parse(item)?;
         Some(Self { what, reason: origin.to_owned(), until: None, origin: origin.to_owned() })
     }
 
-    /// Reads the lines of a file; `file` is its name for messages. What is well formed before the first line that is not was
-    /// passed to `take`.
+    /// Reads the lines of a file; `file` is its name for messages. What is well formed before the
+    /// first line that is not was passed to `take`.
     ///
     /// # Errors
     ///

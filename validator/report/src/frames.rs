@@ -3,7 +3,8 @@
 use super::model::Frame;
 use super::path::is_standard_library;
 
-/// Function prefixes of the validator and of what calls into it: the innermost frames, of no use to a reader.
+/// Function prefixes of the validator and of what calls into it: the innermost frames, of no use to
+/// a reader.
 ///
 /// The runtime catches its own panics, hence the frames of `catch_unwind` among them.
 const INNER: [&str; 14] = [
@@ -23,12 +24,14 @@ const INNER: [&str; 14] = [
     "__rust_try",
 ];
 
-/// Functions outside of the program that debug information may give no file: what starts a program, a thread or a test.
+/// Functions outside of the program that debug information may give no file: what starts a program,
+/// a thread or a test.
 const OUTER: [&str; 7] =
     ["lockdep::thread::", "test::", "main", "_start", "clone", "start_thread", "thread_start"];
 
-/// Drops the validator's and the lock's own frames on the inside, those that start the program, a thread or a test on
-/// the outside, and the standard library's in between. A stack that would be empty afterwards is kept.
+/// Drops the validator's and the lock's own frames on the inside, those that start the program, a
+/// thread or a test on the outside, and the standard library's in between. A stack that would be
+/// empty afterwards is kept.
 ///
 /// ```
 /// use lockdep_report::{frames::prune, model::Frame};
@@ -41,7 +44,8 @@ pub fn prune(frames: Vec<Frame>) -> Vec<Frame> {
     let Some(start) = frames.iter().position(|frame| !starts_with_any(&frame.function, &INNER)) else {
         return frames;
     };
-    // Runtime and library code also stands between functions of the program, in callbacks: only its outermost run ends a stack.
+    // Runtime and library code also stands between functions of the program, in callbacks: only its
+    // outermost run ends a stack.
     let is_program = |frame: &Frame| !is_between(frame) && !is_outer(frame);
     let end = frames.iter().rposition(is_program).map_or(frames.len(), |last| last + 1).max(start + 1);
     let mut kept: Vec<Frame> = frames.into_iter().take(end).skip(start).collect();
@@ -59,8 +63,8 @@ pub fn prune(frames: Vec<Frame>) -> Vec<Frame> {
     kept
 }
 
-/// Whether a frame says nothing in the middle of a stack: it belongs to a library below the program, or to one of our locks that
-/// calls back, as `Once::call_once` does.
+/// Whether a frame says nothing in the middle of a stack: it belongs to a library below the
+/// program, or to one of our locks that calls back, as `Once::call_once` does.
 fn is_between(frame: &Frame) -> bool {
     is_library(frame) || starts_with_any(&frame.function, &["lockdep::", "lock_api::"])
 }
@@ -74,7 +78,8 @@ fn is_outer(frame: &Frame) -> bool {
     })
 }
 
-/// Whether a frame belongs to the standard library or to the C library below it: iterators, drop glue, thread starts.
+/// Whether a frame belongs to the standard library or to the C library below it: iterators, drop
+/// glue, thread starts.
 fn is_library(frame: &Frame) -> bool {
     is_standard_library(&frame.file)
         || frame.file.ends_with(".c")

@@ -1,8 +1,9 @@
 //! The stack of a held lock, where the one that was recorded may be that of another path.
 //!
-//! A stack is captured where a chain is first seen. Later acquisitions at the same place may have come another way. What is
-//! certain is the stack of the acquisition that is wanted now: if the function that acquired the held lock is active on it,
-//! that frame and everything outside it are the holder's stack.
+//! A stack is captured where a chain is first seen. Later acquisitions at the same place may have
+//! come another way. What is certain is the stack of the acquisition that is wanted now: if the
+//! function that acquired the held lock is active on it, that frame and everything outside it are
+//! the holder's stack.
 
 use super::model::Report;
 use super::place::{Frame, Place};
@@ -31,7 +32,8 @@ pub(super) fn complete(report: &mut Report) {
 fn completed(site: &Place, held: &[Frame], wanted: &[Frame]) -> (Vec<Frame>, bool) {
     let Some(taken) = position(site, held) else { return (Vec::new(), false) };
     let maker = &held[taken];
-    // The innermost frame at the place itself is the acquisition that is wanted, not one that holds.
+    // The innermost frame at the place itself is the acquisition that is wanted, not one that
+    // holds.
     let holds = |(index, frame): &(usize, &Frame)| {
         frame.line >= site.line && !(*index == 0 && is_at(frame, site)) && is_same(frame, maker)
     };
@@ -40,7 +42,8 @@ fn completed(site: &Place, held: &[Frame], wanted: &[Frame]) -> (Vec<Frame>, boo
     if let Some(at) = active.next() {
         return (with(&held[..=taken], at), active.next().is_none());
     }
-    // A wrapper that has returned: its caller is a fact only where it is active as well, and it may still be another call.
+    // A wrapper that has returned: its caller is a fact only where it is active as well, and it may
+    // still be another call.
     let caller = held.get(taken + 1).and_then(|caller| {
         let is_after = |frame: &Frame| frame.line >= caller.line && is_same(frame, caller);
         wanted.iter().position(is_after)
@@ -51,7 +54,8 @@ fn completed(site: &Place, held: &[Frame], wanted: &[Frame]) -> (Vec<Frame>, boo
     }
 }
 
-/// The frame of a place. Debug information may put a call of several lines on one of the lines beside.
+/// The frame of a place. Debug information may put a call of several lines on one of the lines
+/// beside.
 fn position(site: &Place, frames: &[Frame]) -> Option<usize> {
     const MAX_LINES: u32 = 3;
     let is_near =

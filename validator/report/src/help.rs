@@ -1,6 +1,7 @@
 //! Which advice a report gives without reading the source, most promising first.
 //!
-//! A gate lock is never advised: serialising two orders behind a third lock is the repair that makes new deadlocks.
+//! A gate lock is never advised: serialising two orders behind a third lock is the repair that
+//! makes new deadlocks.
 
 use lockdep_validator::base::query::HeldQuery;
 use lockdep_validator::check::violation::{Code, Demand, Level};
@@ -127,13 +128,14 @@ fn circular(report: &Report) -> Vec<Advice> {
     help
 }
 
-/// The dependency seen on the fewest paths: the one that is least work to turn round. The newest of equals, as it is the
-/// one that is being worked on.
+/// The dependency seen on the fewest paths: the one that is least work to turn round. The newest of
+/// equals, as it is the one that is being worked on.
 fn cheapest(cycle: &[ReportDependency]) -> Option<&ReportDependency> {
     cycle.iter().rev().min_by_key(|step| step.count)
 }
 
-/// The other dependency of two, if as many paths take it: only the reader knows which of the orders is meant.
+/// The other dependency of two, if as many paths take it: only the reader knows which of the orders
+/// is meant.
 fn other_side(report: &Report, cheapest: &ReportDependency) -> Option<Advice> {
     let [one, two] = report.cycle.as_slice() else { return None };
     let other = if std::ptr::eq(one, cheapest) { two } else { one };

@@ -1,8 +1,10 @@
-//! The function that holds one lock while it wants another: where the two meet, and where their order can be changed.
+//! The function that holds one lock while it wants another: where the two meet, and where their
+//! order can be changed.
 //!
-//! The place of an acquisition is often a line of a wrapper (`fn lock(&self) -> MutexGuard`) or of a function far down. Two
-//! stacks tell more: a function that made the held guard and is no longer active when the other lock is wanted has given the
-//! guard away, so it is a wrapper; and the innermost function that both stacks have is the one that has the guard then.
+//! The place of an acquisition is often a line of a wrapper (`fn lock(&self) -> MutexGuard`) or of
+//! a function far down. Two stacks tell more: a function that made the held guard and is no longer
+//! active when the other lock is wanted has given the guard away, so it is a wrapper; and the
+//! innermost function that both stacks have is the one that has the guard then.
 
 use super::model::{Frame, Place, Report, ReportDependency, ReportLock};
 use super::path::is_standard_library;
@@ -11,10 +13,11 @@ use super::places::{is_at, outside_macro, place_of, same_file};
 /// What two stacks tell of a lock that is held and one that is wanted meanwhile.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Holder {
-    /// Where the function that has the guard got it, itself or through what it called, and where it takes the second lock,
-    /// itself or through what it calls.
+    /// Where the function that has the guard got it, itself or through what it called, and where it
+    /// takes the second lock, itself or through what it calls.
     pub places: Option<(Place, Place)>,
-    /// How many functions gave the guard to their caller, from the one that made it on; `None` if the stacks do not tell.
+    /// How many functions gave the guard to their caller, from the one that made it on; `None` if
+    /// the stacks do not tell.
     n_left: Option<usize>,
 }
 
@@ -37,7 +40,8 @@ impl Holder {
         let Some(taken) = held.position().filter(|_| !wanted.frames.is_empty()) else {
             return Self::default();
         };
-        // The site is that of the sighting even where the rest of the stack is that of another path.
+        // The site is that of the sighting even where the rest of the stack is that of another
+        // path.
         let maker = without_closures(&held.frames[taken]);
         let is_active = wanted.frames.iter().any(|frame| without_closures(frame) == maker);
         let met = meeting(held.frames, wanted.frames, is_exact)
@@ -65,13 +69,15 @@ struct Stack<'a> {
 }
 
 impl Stack<'_> {
-    /// The frame of the site. Debug information may put a call of several lines on another one than the compiler.
+    /// The frame of the site. Debug information may put a call of several lines on another one than
+    /// the compiler.
     fn position(self) -> Option<usize> {
         let exactly = self.frames.iter().position(|frame| is_at(frame, self.site));
         exactly.or_else(|| self.frames.iter().position(|frame| same_file(&frame.file, &self.site.file)))
     }
 
-    /// The place of a frame. The site is more exact than its own frame, and than those of what it is inlined from.
+    /// The place of a frame. The site is more exact than its own frame, and than those of what it
+    /// is inlined from.
     fn place(self, index: usize) -> Place {
         match self.position() {
             Some(taken) if index <= taken => Place { caller: None, ..self.site.clone() },
@@ -80,8 +86,8 @@ impl Stack<'_> {
     }
 }
 
-/// The innermost function that is in both stacks, by its frame in each. What is outside of it must be the same, unless the
-/// first stack may be that of another path.
+/// The innermost function that is in both stacks, by its frame in each. What is outside of it must
+/// be the same, unless the first stack may be that of another path.
 fn meeting(held: &[Frame], wanted: &[Frame], is_exact: bool) -> Option<(usize, usize)> {
     let is_met = |in_held: usize, in_wanted: usize| {
         let (a, b) = (&held[in_held], &wanted[in_wanted]);
@@ -110,9 +116,9 @@ fn without_closures(frame: &Frame) -> &str {
 
 /// Says of each place of an acquisition who called the wrapper that it is in.
 ///
-/// That is sure for a function that one of the stacks shows to give its guard away. Else it is the first frame in another
-/// file, because wrappers are often in one of their own; else, if the place is further down than the function that holds the
-/// other lock, that function.
+/// That is sure for a function that one of the stacks shows to give its guard away. Else it is the
+/// first frame in another file, because wrappers are often in one of their own; else, if the place
+/// is further down than the function that holds the other lock, that function.
 pub(super) fn name_callers(report: &mut Report) {
     let mut wrappers: Vec<String> = Vec::new();
     let mut holders: Vec<Option<(Place, Place)>> = Vec::new();

@@ -1,9 +1,10 @@
 //! Writing JSON, without a JSON crate.
 //!
-//! The runtime is linked into programs that know nothing of it, and rustc lets every crate that is linked take part in type
-//! inference: `serde_json` compares numbers and strings with its `Value`, which makes `assert_eq!(n, iterator.sum())`
-//! ambiguous in a program that never named it. So what the runtime needs is written here, for the models of this crate;
-//! reading is behind the feature `read`, for tools.
+//! The runtime is linked into programs that know nothing of it, and rustc lets every crate that is
+//! linked take part in type inference: `serde_json` compares numbers and strings with its `Value`,
+//! which makes `assert_eq!(n, iterator.sum())` ambiguous in a program that never named it. So what
+//! the runtime needs is written here, for the models of this crate; reading is behind the feature
+//! `read`, for tools.
 
 use std::fmt::{self, Write as _};
 
@@ -23,7 +24,8 @@ pub(crate) fn to_string<T: Serialize + ?Sized>(value: &T) -> String {
     text
 }
 
-/// Appends `text` in quotes. Escaped is what JSON demands and what is not printable: lines are read on terminals too.
+/// Appends `text` in quotes. Escaped is what JSON demands and what is not printable: lines are read
+/// on terminals too.
 fn write_str(out: &mut String, text: &str) {
     out.push('"');
     for character in text.chars() {
@@ -50,7 +52,8 @@ fn display(out: &mut String, value: &dyn fmt::Display) {
     write!(out, "{value}").expect("writing into a String cannot fail");
 }
 
-/// What a model cannot be written as: a message from its own `Serialize`, or a map key that is no text.
+/// What a model cannot be written as: a message from its own `Serialize`, or a map key that is no
+/// text.
 #[derive(Debug)]
 struct Unwritable(String);
 

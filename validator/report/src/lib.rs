@@ -1,9 +1,10 @@
-//! What people and tools read of lockdep: reports, run records, lock-order files and replays of events.
+//! What people and tools read of lockdep: reports, run records, lock-order files and replays of
+//! events.
 //!
-//! The engine, `lockdep-validator`, knows none of this: it takes events and gives violations. [`build`] turns a violation
-//! into a [`model::Report`] and asks its embedder what sites, stacks and tasks are called. A report is data until it is
-//! printed: everything in [`render`] is a pure function of that model and of a [`render::SourceText`]. This crate does no
-//! I/O either.
+//! The engine, `lockdep-validator`, knows none of this: it takes events and gives violations.
+//! [`build`] turns a violation into a [`model::Report`] and asks its embedder what sites, stacks
+//! and tasks are called. A report is data until it is printed: everything in [`render`] is a pure
+//! function of that model and of a [`render::SourceText`]. This crate does no I/O either.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

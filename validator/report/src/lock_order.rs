@@ -10,8 +10,8 @@
 //! leaf journal                                  # never held while another is taken
 //! ```
 //!
-//! A class is called by its label: the name that its author gave it, or its file and short type without line numbers, so
-//! that moving code does not change the file. Labels hold no blank.
+//! A class is called by its label: the name that its author gave it, or its file and short type
+//! without line numbers, so that moving code does not change the file. Labels hold no blank.
 //!
 //! ```
 //! use lockdep_report::lock_order::LockOrder;
@@ -135,8 +135,9 @@ impl LockOrder {
     /// Returns whether the file forbids acquiring a lock of class `wanted` while one of class
     /// `held` is held.
     ///
-    /// A label that several classes have forbids nothing here: which of them is meant only shows when all are known. Name
-    /// such classes with [`LockClassKey::name`] to have their order enforced.
+    /// A label that several classes have forbids nothing here: which of them is meant only shows
+    /// when all are known. Name such classes with [`LockClassKey::name`] to have their order
+    /// enforced.
     pub fn forbids(&self, held: &LockClassKey, wanted: &LockClassKey) -> bool {
         if self.declared.is_empty() {
             return false;

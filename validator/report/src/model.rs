@@ -28,7 +28,8 @@ pub struct Report {
     pub level: Level,
     /// One sentence that says what can happen.
     pub title: String,
-    /// Sixteen hexadecimal digits: code, rotated cycle of (file, type, name, kind); no line numbers.
+    /// Sixteen hexadecimal digits: code, rotated cycle of (file, type, name, kind); no line
+    /// numbers.
     pub fingerprint: String,
     /// The thread that was running.
     pub thread: String,
@@ -50,7 +51,8 @@ pub struct Report {
     pub places: Vec<LabelledPlace>,
     /// Why the level is what it is.
     pub evidence: ReportEvidence,
-    /// What explains the level and the rule, most important first. In JSON `notes`, sentences, and `reasons`, data.
+    /// What explains the level and the rule, most important first. In JSON `notes`, sentences, and
+    /// `reasons`, data.
     #[serde(flatten, with = "super::stored::note")]
     pub notes: Vec<Note>,
     /// What to do, most promising first. In JSON `help`, sentences, and `advice`, data.
@@ -227,7 +229,8 @@ pub struct ReportEvidence {
     pub same_instances: bool,
     /// Whether the locks are fields of one struct, by their distance in memory.
     pub sibling: bool,
-    /// The display name of a class of which a lock was held around two of those that wait (dependencies, and writers that queue).
+    /// The display name of a class of which a lock was held around two of those that wait
+    /// (dependencies, and writers that queue).
     pub gate: Option<String>,
     /// How many threads took part.
     pub threads: usize,
@@ -248,14 +251,16 @@ pub struct ReportEvidence {
     /// Whether the classes are interchangeable by declaration or single.
     #[serde(default)]
     pub declared: bool,
-    /// Whether the source shows that a side of it had a lock to itself, so that what was seen cannot hang.
+    /// Whether the source shows that a side of it had a lock to itself, so that what was seen
+    /// cannot hang.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub owned: bool,
-    /// Whether the source shows that a side of it took a lock that its function had made and not yet returned.
+    /// Whether the source shows that a side of it took a lock that its function had made and not
+    /// yet returned.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fresh: bool,
-    /// Whether an order of the cycle was seen only where no other thread could have the inner lock: it lay on the stack of the thread
-    /// that took it, which was the first to do so.
+    /// Whether an order of the cycle was seen only where no other thread could have the inner lock:
+    /// it lay on the stack of the thread that took it, which was the first to do so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unpublished: bool,
 }

@@ -4,8 +4,8 @@ use lockdep_validator::base::mode::Mode;
 
 use super::model::{ReportDependency, ReportLock};
 
-/// The classes at which the cycle arrives as a fair reader and leaves as a reader: they block only through a writer that
-/// queues in between.
+/// The classes at which the cycle arrives as a fair reader and leaves as a reader: they block only
+/// through a writer that queues in between.
 pub(super) fn needs_writer(cycle: &[ReportDependency]) -> Vec<&str> {
     let next = cycle.iter().cycle().skip(1);
     let mut names = Vec::new();

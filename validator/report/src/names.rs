@@ -1,4 +1,5 @@
-//! What classes and threads are called in one report: short, and different where they are different.
+//! What classes and threads are called in one report: short, and different where they are
+//! different.
 
 use rustc_hash::FxHashMap;
 
@@ -10,7 +11,8 @@ use lockdep_validator::state::class::{LockClass, LockClassKey};
 pub(super) struct Names(FxHashMap<ClassId, String>);
 
 impl Names {
-    /// Names every class of `ids`; those whose short names are the same also get their creation sites.
+    /// Names every class of `ids`; those whose short names are the same also get their creation
+    /// sites.
     pub(super) fn new(ids: &[ClassId], class_fn: &dyn Fn(ClassId) -> Option<LockClass>) -> Self {
         let keys: Vec<(ClassId, Option<LockClassKey>)> =
             ids.iter().map(|&id| (id, class_fn(id).map(|class| class.key))).collect();

@@ -22,7 +22,8 @@ pub enum Note {
     Interchangeable,
     /// Only the classes close the cycle so far.
     OtherObjects,
-    /// No other thread could have a lock of the cycle: it was just made, on the stack of the thread that took it.
+    /// No other thread could have a lock of the cycle: it was just made, on the stack of the thread
+    /// that took it.
     JustMade,
     /// The locks are probably fields of one struct.
     Sibling,

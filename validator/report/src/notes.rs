@@ -1,4 +1,5 @@
-//! Which notes explain a report: why it has its level, and what its rule means; most important first.
+//! Which notes explain a report: why it has its level, and what its rule means; most important
+//! first.
 
 use lockdep_validator::check::violation::{Code, Level};
 

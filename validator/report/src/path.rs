@@ -1,7 +1,8 @@
 //! Paths of source files as people and other machines read them.
 //!
-//! The compiler, the debug information and the user's editor spell one file in several ways. Everything that leaves a process
-//! carries one spelling, so that records of different machines join and a report does not show a user's home directory.
+//! The compiler, the debug information and the user's editor spell one file in several ways.
+//! Everything that leaves a process carries one spelling, so that records of different machines
+//! join and a report does not show a user's home directory.
 
 /// Returns a source path as reports show it, the same on every machine where that is possible.
 ///
@@ -124,7 +125,8 @@ fn is_absolute(file: &str) -> bool {
     file.starts_with('/') || file.as_bytes().get(1) == Some(&b':')
 }
 
-/// The last `src`, `tests`, `benches` or `examples` and the folder above it; without one, the last two parts.
+/// The last `src`, `tests`, `benches` or `examples` and the folder above it; without one, the last
+/// two parts.
 fn from_crate_folder(file: &str) -> String {
     let parts: Vec<&str> = file.split('/').collect();
     let folders = &parts[..parts.len() - 1];

@@ -17,7 +17,8 @@ pub struct Place {
     /// The first place outside a wrapper around the lock, if it differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller: Option<Box<Place>>,
-    /// Whether the function around it is known to give the guard to its caller, so that `caller` is the place that matters.
+    /// Whether the function around it is known to give the guard to its caller, so that `caller` is
+    /// the place that matters.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub in_wrapper: bool,
 }

@@ -1,10 +1,12 @@
-//! Where a place of a report is, seen from its stack: which line of the program, in which function, called from where.
+//! Where a place of a report is, seen from its stack: which line of the program, in which function,
+//! called from where.
 
 use super::lock_order::crate_version;
 use super::path::is_standard_library;
 use super::place::{Frame, Place};
 
-/// Adds to `place` what its stack tells: the line of the program that it stands for, and the function around it.
+/// Adds to `place` what its stack tells: the line of the program that it stands for, and the
+/// function around it.
 pub(super) fn with_frames(place: Place, frames: &[Frame]) -> Place {
     let mut place = in_program(place, frames);
     if place.function.is_none() {
@@ -33,7 +35,8 @@ pub(super) fn is_at(frame: &Frame, place: &Place) -> bool {
     frame.line == place.line && same_file(&frame.file, &place.file)
 }
 
-/// Whether two spellings name one file: debug information may have a longer path than the compiler's.
+/// Whether two spellings name one file: debug information may have a longer path than the
+/// compiler's.
 pub(super) fn same_file(a: &str, b: &str) -> bool {
     let (long, short) = if a.len() >= b.len() { (a, b) } else { (b, a) };
     !short.is_empty()
@@ -42,13 +45,14 @@ pub(super) fn same_file(a: &str, b: &str) -> bool {
         })
 }
 
-/// The first frame from `index` on outward that stands in no macro of another crate, which its reader cannot change.
+/// The first frame from `index` on outward that stands in no macro of another crate, which its
+/// reader cannot change.
 pub(super) fn outside_macro(frames: &[Frame], index: usize) -> usize {
     (index..frames.len()).find(|&at| !is_in_macro(&frames[at], frames)).unwrap_or(index)
 }
 
-/// Whether the line of a frame is that of a macro: its file belongs to a crate that its function does not name, and the stack shows
-/// code of the function's own crate elsewhere.
+/// Whether the line of a frame is that of a macro: its file belongs to a crate that its function
+/// does not name, and the stack shows code of the function's own crate elsewhere.
 fn is_in_macro(frame: &Frame, frames: &[Frame]) -> bool {
     let Some((package, _)) = crate_version(&frame.file) else { return false };
     let own = crates_of(&frame.function);
@@ -71,10 +75,12 @@ fn crates_of(function: &str) -> Vec<&str> {
     names.filter(|name| !["core", "alloc", "std"].contains(name)).collect()
 }
 
-/// The line of the program that a place inside the standard library, or no place at all, stands for.
+/// The line of the program that a place inside the standard library, or no place at all, stands
+/// for.
 ///
-/// What a destructor does has no caller but the drop glue, and what is called through a function pointer none but the shim for
-/// it. The stack knows who let the value go: the frame around the innermost destructor.
+/// What a destructor does has no caller but the drop glue, and what is called through a function
+/// pointer none but the shim for it. The stack knows who let the value go: the frame around the
+/// innermost destructor.
 fn in_program(place: Place, frames: &[Frame]) -> Place {
     if place.is_known() && !is_standard_library(&place.file) {
         return place;

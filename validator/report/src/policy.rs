@@ -1,6 +1,8 @@
-//! Which reports are denied: what decides exit codes, `LOCKDEP_ON_VIOLATION` and `LOCKDEP_EXITCODE`.
+//! Which reports are denied: what decides exit codes, `LOCKDEP_ON_VIOLATION` and
+//! `LOCKDEP_EXITCODE`.
 //!
-//! A live process and `cargo lockdep report` judge by the same rule, so it lives here, away from both.
+//! A live process and `cargo lockdep report` judge by the same rule, so it lives here, away from
+//! both.
 
 use std::fmt;
 

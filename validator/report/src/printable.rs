@@ -1,10 +1,11 @@
 //! The one place that makes foreign text printable.
 //!
-//! Names of threads and types, paths, values of variables and what a record says are not ours. Printed as they are,
-//! they can steer a terminal (escape sequences), forge a line (line breaks), show something else than they hold
-//! (marks that change the direction of writing) or give a command to a build service that reads its own log
-//! (`::error::`, `##[error]`). The runtime, the command and every renderer of text pass such text through
-//! [`printable`], and lines of source through [`printable_source`].
+//! Names of threads and types, paths, values of variables and what a record says are not ours.
+//! Printed as they are, they can steer a terminal (escape sequences), forge a line (line breaks),
+//! show something else than they hold (marks that change the direction of writing) or give a
+//! command to a build service that reads its own log (`::error::`, `##[error]`). The runtime, the
+//! command and every renderer of text pass such text through [`printable`], and lines of source
+//! through [`printable_source`].
 
 use std::borrow::Cow;
 
@@ -26,8 +27,9 @@ pub const fn is_printable(character: char) -> bool {
     )
 }
 
-/// Returns a name, a path, a value or a message as it can be printed within one line: what is not printable, and what a
-/// build service would take for a command, is written as an escape of Rust (`\u{1b}`, `\n`).
+/// Returns a name, a path, a value or a message as it can be printed within one line: what is not
+/// printable, and what a build service would take for a command, is written as an escape of Rust
+/// (`\u{1b}`, `\n`).
 ///
 /// Text that is printable comes back as it is, and so does text that was passed through before.
 ///
@@ -42,8 +44,8 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     escaped(text, text.trim_start().starts_with("::"), is_printable)
 }
 
-/// Returns a line of source as it can be printed behind a margin: tabs stay, and so does a leading `::`, which begins a
-/// path in Rust.
+/// Returns a line of source as it can be printed behind a margin: tabs stay, and so does a leading
+/// `::`, which begins a path in Rust.
 ///
 /// ```
 /// use lockdep_report::printable::printable_source;
@@ -73,7 +75,8 @@ fn escaped(text: &str, is_command: bool, keeps: impl Fn(char) -> bool) -> Cow<'_
     Cow::Owned(out)
 }
 
-/// Returns whether the `#` at `index` is the second one of `##[` or of `##word[`, wherever in the line that stands.
+/// Returns whether the `#` at `index` is the second one of `##[` or of `##word[`, wherever in the
+/// line that stands.
 fn is_command_mark(text: &str, index: usize) -> bool {
     text[..index].ends_with('#')
         && text[index + 1..].trim_start_matches(|c: char| c.is_ascii_alphabetic()).starts_with('[')

@@ -1,4 +1,5 @@
-//! A report whose texts can be printed: names of threads, types and functions, paths, and the sentences made of them.
+//! A report whose texts can be printed: names of threads, types and functions, paths, and the
+//! sentences made of them.
 
 use std::fmt::Display;
 
@@ -8,8 +9,9 @@ use super::code::ReportCode;
 use super::model::{Frame, Place, Report, ReportLock};
 
 impl Report {
-    /// Returns the report with every text in it passed through [`printable`]. Renderers of text begin with this; the
-    /// JSON form keeps the texts as they are, since its strings escape what is not printable.
+    /// Returns the report with every text in it passed through [`printable`]. Renderers of text
+    /// begin with this; the JSON form keeps the texts as they are, since its strings escape what is
+    /// not printable.
     #[must_use]
     pub fn printable(&self) -> Self {
         let mut report = self.clone();

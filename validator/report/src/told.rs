@@ -7,13 +7,15 @@ use super::model::{Report, ReportDependency};
 use lockdep_validator::check::violation::Code;
 use lockdep_validator::graph::DependencyKind;
 
-/// How many dependencies, and how many classes, are remembered; what is about others is reported in full.
+/// How many dependencies, and how many classes, are remembered; what is about others is reported in
+/// full.
 const MAX_KNOWN: usize = 4096;
 
 /// The reports so far, as far as it takes to know what follows from them.
 ///
-/// Classes that are taken in every order close a new cycle with every second acquisition, and a single wrong order closes one
-/// with everything between its ends. The first report says it all: the next ones only have to say that they are there.
+/// Classes that are taken in every order close a new cycle with every second acquisition, and a
+/// single wrong order closes one with everything between its ends. The first report says it all:
+/// the next ones only have to say that they are there.
 ///
 /// ```
 /// # use lockdep_report::told::Told;
@@ -55,7 +57,8 @@ pub struct Earlier {
 /// What a report and an earlier one have in common.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Relation {
-    /// A dependency, an index into the cycle of the later one, that closes one of them: without it both are gone.
+    /// A dependency, an index into the cycle of the later one, that closes one of them: without it
+    /// both are gone.
     Dependency(usize),
     /// All classes of the later one are in cycles about the same classes as the earlier one.
     Classes,
@@ -74,8 +77,8 @@ struct Known {
 }
 
 impl Known {
-    /// Whether a report that weighs as much as `other` may be told in a few words about this one: what fails a run must not hide
-    /// behind what does not, nor an error behind a warning.
+    /// Whether a report that weighs as much as `other` may be told in a few words about this one:
+    /// what fails a run must not hide behind what does not, nor an error behind a warning.
     fn stands_for(&self, other: &Self) -> bool {
         self.is_denied >= other.is_denied && self.rank >= other.rank
     }
@@ -86,8 +89,9 @@ impl Known {
 }
 
 impl Told {
-    /// Notes a report. Gives an earlier one that weighs at least as much, from which it follows, or the report itself if it was
-    /// told in full before its level rose. Gives `None` if there is none.
+    /// Notes a report. Gives an earlier one that weighs at least as much, from which it follows, or
+    /// the report itself if it was told in full before its level rose. Gives `None` if there is
+    /// none.
     pub fn note(&mut self, report: &Report, is_denied: bool) -> Option<Earlier> {
         let this = Known { is_denied, rank: report.rank(), fingerprint: report.fingerprint.clone() };
         let identity = report.identity();
@@ -128,10 +132,11 @@ impl Told {
         known.filter(|known| known.stands_for(this))
     }
 
-    /// The report with the dependency that closes this one, or else one that a dependency of this one closed.
+    /// The report with the dependency that closes this one, or else one that a dependency of this
+    /// one closed.
     ///
-    /// A detour through what is initialised once follows from either order of the two locks: the initialisation is over when they
-    /// meet again.
+    /// A detour through what is initialised once follows from either order of the two locks: the
+    /// initialisation is over when they meet again.
     fn sharing(&self, report: &Report, this: &Known) -> Option<Earlier> {
         let closing = report.closing()?;
         let steps = || report.cycle.iter().enumerate();
@@ -148,7 +153,8 @@ impl Told {
         })
     }
 
-    /// Ties the classes of a cycle together. Gives what stands for their group, if they were in one already, all of them.
+    /// Ties the classes of a cycle together. Gives what stands for their group, if they were in one
+    /// already, all of them.
     fn note_classes(&mut self, report: &Report, this: &Known) -> Option<Known> {
         if !report.is_class_cycle() {
             return None;
@@ -186,7 +192,8 @@ impl Told {
     }
 }
 
-/// A guard that is alive when its lock is wanted again: the class and the instance of the lock, its thread and its place.
+/// A guard that is alive when its lock is wanted again: the class and the instance of the lock, its
+/// thread and its place.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Guard {
     hash: String,

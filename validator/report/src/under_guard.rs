@@ -1,7 +1,8 @@
 //! The call under which a lock is wanted that its thread holds already.
 //!
-//! The two acquisitions of a recursion are often far apart, with a callback or a destructor of other code in between. What
-//! its author can change is neither of them, but the call that is made while the guard is alive.
+//! The two acquisitions of a recursion are often far apart, with a callback or a destructor of
+//! other code in between. What its author can change is neither of them, but the call that is made
+//! while the guard is alive.
 
 use lockdep_validator::check::violation::Code;
 
@@ -43,7 +44,8 @@ pub fn of_call(class: &str, frames: &[Frame], call: usize) -> Advice {
     }
 }
 
-/// Where the crate that holds the lock calls out, and where the foreign code comes back to it or to the lock.
+/// Where the crate that holds the lock calls out, and where the foreign code comes back to it or to
+/// the lock.
 fn foreign(frames: &[Frame], call: usize) -> Option<(usize, usize)> {
     let own = crate_of(&frames[call]);
     let out = (0..=call).rev().take_while(|&index| crate_of(&frames[index]) == own).last()?;
@@ -52,7 +54,8 @@ fn foreign(frames: &[Frame], call: usize) -> Option<(usize, usize)> {
     Some((out, back))
 }
 
-/// The folder of the crate that a frame's file belongs to. The name of a function may have no path, if it was inlined.
+/// The folder of the crate that a frame's file belongs to. The name of a function may have no path,
+/// if it was inlined.
 fn crate_of(frame: &Frame) -> &str {
     let file = frame.file.as_str();
     if is_dependency(file) {
@@ -70,15 +73,16 @@ fn crate_of(frame: &Frame) -> &str {
 fn call(held: &ReportLock, wanted: &ReportLock) -> Option<usize> {
     let (first, second) = (held.frames.as_slice(), wanted.frames.as_slice());
     if held.exact {
-        // What both stacks have in common called the function that took the lock, and then made the call.
+        // What both stacks have in common called the function that took the lock, and then made the
+        // call.
         let n_common =
             first.iter().rev().zip(second.iter().rev()).take_while(|(one, other)| one == other).count();
         let holder = first.get(first.len().checked_sub(n_common + 1)?)?;
         let index = second.len().checked_sub(n_common + 1)?;
         return (index > 0 && second[index].function == holder.function).then_some(index);
     }
-    // The stack is that of another path through the same place: only what is at this place itself counts, and a wrapper's
-    // caller if it makes the call in the same statement.
+    // The stack is that of another path through the same place: only what is at this place itself
+    // counts, and a wrapper's caller if it makes the call in the same statement.
     let in_function = |holder: &Frame| {
         let is_later = |frame: &Frame| {
             frame.function == holder.function
@@ -140,7 +144,8 @@ mod tests {
         assert_eq!(line(&held, &[again, outer].concat()), Some(331));
         // One function that locks twice makes no call.
         assert_eq!(line(&held, &[[("log", "log.rs", 340)].as_slice(), &outer[1..]].concat()), None);
-        // A guard that was left behind by a call which has returned: who holds it is not on the stack.
+        // A guard that was left behind by a call which has returned: who holds it is not on the
+        // stack.
         let elsewhere = [("other", "log.rs", 7), ("main", "main.rs", 18)];
         assert_eq!(line(&held, &elsewhere), None);
     }

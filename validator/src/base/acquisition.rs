@@ -23,6 +23,7 @@ pub struct Acquisition {
     pub site: Site,
     /// The stack of the first sighting of its chain, if one was captured.
     pub stack: Option<StackId>,
-    /// Whether `stack` is that of this very acquisition; else another path led to the same chain first.
+    /// Whether `stack` is that of this very acquisition; else another path led to the same chain
+    /// first.
     pub stack_exact: bool,
 }

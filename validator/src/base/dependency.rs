@@ -3,7 +3,8 @@
 use super::acquisition::Acquisition;
 use super::id::{LockId, TaskId};
 
-/// The kind of a dependency as the kernel's reports name it: E or S for the holder, R or N for the acquisition.
+/// The kind of a dependency as the kernel's reports name it: E or S for the holder, R or N for the
+/// acquisition.
 ///
 /// A report shows one of these four; the graph knows twelve, and they decide its level.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -43,7 +44,8 @@ impl DependencyKind {
     }
 }
 
-/// The first sighting of one kind of one dependency (and, of suspect classes, of one pair of instances).
+/// The first sighting of one kind of one dependency (and, of suspect classes, of one pair of
+/// instances).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NewDependency {
     /// The lock that was held.
@@ -58,7 +60,8 @@ pub struct NewDependency {
     pub kind: DependencyKind,
     /// Whether it was seen without a lock in between, which would connect the two anyway.
     pub direct: bool,
-    /// Whether no other thread could have `to`, as far as was seen. It is listed again once that is so no more.
+    /// Whether no other thread could have `to`, as far as was seen. It is listed again once that is
+    /// so no more.
     pub unpublished: bool,
     /// Other locks held exclusively around it, each the only one of its class so far.
     pub gates: Vec<LockId>,

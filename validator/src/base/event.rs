@@ -11,11 +11,13 @@ pub struct AcquireFlags(pub u8);
 impl AcquireFlags {
     /// An ordinary acquisition.
     pub const NONE: Self = Self(0);
-    /// Only balance, freeing, exit, wait types and assertions are checked: no dependency, no usage (the kernel's `check = 0`).
+    /// Only balance, freeing, exit, wait types and assertions are checked: no dependency, no usage
+    /// (the kernel's `check = 0`).
     pub const UNCHECKED: Self = Self(1);
     /// Waits for other sections of the lock and is never held (the kernel's `lock_sync`).
     pub const SYNC: Self = Self(2);
-    /// An upgradable read: exclusive among upgradable readers, shared with plain ones. Sent with [`Mode::Shared`].
+    /// An upgradable read: exclusive among upgradable readers, shared with plain ones. Sent with
+    /// [`Mode::Shared`].
     pub const UPGRADABLE: Self = Self(4);
     /// The lock may be taken again by the thread that holds it (`ReentrantMutex`, Java monitors).
     pub const REENTRANT: Self = Self(8);
@@ -34,7 +36,8 @@ impl AcquireFlags {
     }
 }
 
-/// An acquisition: sent before a blocking or timed lock operation starts to wait, and after a successful try.
+/// An acquisition: sent before a blocking or timed lock operation starts to wait, and after a
+/// successful try.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Acquire {
     /// The lock object.
@@ -49,14 +52,17 @@ pub struct Acquire {
     pub wait: Wait,
     /// Rare properties.
     pub flags: AcquireFlags,
-    /// The lock whose holder may take several locks of one class in any order (the kernel's `nest_lock`).
+    /// The lock whose holder may take several locks of one class in any order (the kernel's
+    /// `nest_lock`).
     pub nest: Option<LockId>,
     /// Where the program asks for the lock.
     pub site: Site,
-    /// Whether the lock object was never acquired before. Evidence only, looked at when the acquisition is not known.
+    /// Whether the lock object was never acquired before. Evidence only, looked at when the
+    /// acquisition is not known.
     pub is_first: bool,
-    /// Where the stack of the task lies. Evidence only, as above: an order that ends in an object that was first acquired on the task's
-    /// own stack is no side of a deadlock until another task is seen at the object.
+    /// Where the stack of the task lies. Evidence only, as above: an order that ends in an object
+    /// that was first acquired on the task's own stack is no side of a deadlock until another task
+    /// is seen at the object.
     pub own_stack: OwnStack,
 }
 

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroU64};
 
-/// A registered lock class: dense, starting at one, meaningful in one [`Validator`](crate::Validator) only.
+/// A registered lock class: dense, starting at one, meaningful in one
+/// [`Validator`](crate::Validator) only.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ClassId(NonZeroU32);
 
@@ -36,7 +37,8 @@ impl ClassId {
     }
 }
 
-/// The same 64 bits for the same class in every process and every run: what run records are joined by.
+/// The same 64 bits for the same class in every process and every run: what run records are joined
+/// by.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ClassHash(pub u64);
 
@@ -57,8 +59,8 @@ impl fmt::Display for ClassHash {
 
 /// One lock object: its class (24 bits) and its instance number (40 bits) in a single word.
 ///
-/// The word is written once into the lock at its first acquisition, travels with the object when it is moved, and is never
-/// handed out twice, so that a reused address cannot revive an old order.
+/// The word is written once into the lock at its first acquisition, travels with the object when it
+/// is moved, and is never handed out twice, so that a reused address cannot revive an old order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct LockId(NonZeroU64);
 
@@ -99,8 +101,8 @@ impl LockId {
         ClassId(NonZeroU32::new(raw).expect("INVARIANT: the class part of a LockId is never zero"))
     }
 
-    /// Returns the [number](ClassId::number) of the lock's class, for the fast path. It has no way to panic, so its caller needs
-    /// no stack frame.
+    /// Returns the [number](ClassId::number) of the lock's class, for the fast path. It has no way
+    /// to panic, so its caller needs no stack frame.
     #[inline(always)]
     pub(crate) fn class_number(self) -> usize {
         (self.0.get() >> Self::INSTANCE_BITS) as usize
@@ -113,7 +115,8 @@ impl LockId {
     }
 }
 
-/// A nesting level within a class, 0 to 7: each level is a class of its own (the kernel's `MAX_LOCKDEP_SUBCLASSES`).
+/// A nesting level within a class, 0 to 7: each level is a class of its own (the kernel's
+/// `MAX_LOCKDEP_SUBCLASSES`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Subclass(u8);
 

@@ -6,7 +6,8 @@
 pub enum Mode {
     /// A writer, or the only mode of a mutex (the kernel's `read = 0`).
     Exclusive = 0,
-    /// A fair reader: queues behind a waiting writer (`read = 1`); `std` and `parking_lot` `read()`.
+    /// A fair reader: queues behind a waiting writer (`read = 1`); `std` and `parking_lot`
+    /// `read()`.
     Shared = 1,
     /// A recursive reader: never waits for another reader (`read = 2`); `read_recursive()`.
     SharedRecursive = 2,

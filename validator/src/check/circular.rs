@@ -33,19 +33,24 @@ pub(crate) struct Holder {
     pub(crate) direct: bool,
 }
 
-/// As many dependencies as one acquisition may add beside those that connect it, one a class: as many locks as the kernel lets a task hold.
+/// As many dependencies as one acquisition may add beside those that connect it, one a class: as
+/// many locks as the kernel lets a task hold.
 const MAX_CONNECTED: usize = 48;
 
 /// The holders that the wanted lock depends on directly, newest first.
 ///
-/// The older holders are connected through the first one that was waited for, and where the arriving task waits for the leaving one.
-/// Kernel: the walk ends there, or at the first holder that is not a try, and so forgets what a recursive reader hides. With evidence
-/// a fair reader connects nothing, because the joint there counts fully only once a writer was seen, nor does a timed acquisition,
-/// because the connection through it would be worth no more than a note. Nor does a lock that was taken under a nest lock: it may have
-/// been given no dependency on what was taken in between (the kernel forgets that); nor what lies above a lock that was upgraded since.
+/// The older holders are connected through the first one that was waited for, and where the
+/// arriving task waits for the leaving one.
+/// Kernel: the walk ends there, or at the first holder that is not a try, and so forgets what a
+/// recursive reader hides. With evidence a fair reader connects nothing, because the joint there
+/// counts fully only once a writer was seen, nor does a timed acquisition, because the connection
+/// through it would be worth no more than a note. Nor does a lock that was taken under a nest lock:
+/// it may have been given no dependency on what was taken in between (the kernel forgets that); nor
+/// what lies above a lock that was upgraded since.
 ///
-/// With evidence the walk goes on behind a connection, once for each class: in a ring of dependencies each one stands for a thread, and
-/// one thread that holds many locks would stand there several times and be kept apart from itself by what it holds.
+/// With evidence the walk goes on behind a connection, once for each class: in a ring of
+/// dependencies each one stands for a thread, and one thread that holds many locks would stand
+/// there several times and be kept apart from itself by what it holds.
 pub(crate) fn holders(view: &View<'_>, skip: Option<usize>) -> Vec<Holder> {
     let task = view.task;
     // Down to the oldest upgraded lock nothing is connected through what lies above it.
@@ -90,7 +95,8 @@ fn connects(config: &Config, held: &HeldLock) -> bool {
     }
 }
 
-/// Whether an acquisition that waits so can be waited for: a try never waits, and the kernel's policy knows no timed waits.
+/// Whether an acquisition that waits so can be waited for: a try never waits, and the kernel's
+/// policy knows no timed waits.
 pub(crate) fn can_wait(config: &Config, wait: Wait) -> bool {
     match wait {
         Wait::Blocking => true,
@@ -136,7 +142,8 @@ pub(crate) fn record(
             standing = Standing::Published;
         }
     }
-    // A chain that is known has news only of dependencies that were seen on unpublished objects so far.
+    // A chain that is known has news only of dependencies that were seen on unpublished objects so
+    // far.
     let is_news = || {
         let edge = knowledge.graph.edge(step.from, step.to);
         let is_unpublished = edge.is_some_and(|edge| edge.kinds().contains(kind));
@@ -213,13 +220,15 @@ pub(crate) fn find_cycle(
     judge::strongest_cycle(view, knowledge, recorded.step)
 }
 
-/// Puts the cycles that one acquisition closes in the order in which they are reported: the surest first, then the shortest.
+/// Puts the cycles that one acquisition closes in the order in which they are reported: the surest
+/// first, then the shortest.
 pub(crate) fn surest_first(mut found: Vec<FoundCycle>) -> Vec<FoundCycle> {
     found.sort_by_key(|cycle| (std::cmp::Reverse(cycle.judged.level), cycle.path.len()));
     found
 }
 
-/// Whether the cycle runs through all the classes of another: it says nothing of its own beside that one.
+/// Whether the cycle runs through all the classes of another: it says nothing of its own beside
+/// that one.
 pub(crate) fn is_detour(cycle: &FoundCycle, other: &FoundCycle) -> bool {
     other.path.iter().all(|step| cycle.path.iter().any(|own| own.from == step.from))
 }

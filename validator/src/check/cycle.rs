@@ -102,8 +102,8 @@ fn ordered(segments: &Segments, seen: &[Seen]) -> Option<Ordered> {
     strongest
 }
 
-/// Whether both orders of a cycle of two were seen between locks at the same distance in memory, as fields of one struct are. Of
-/// the same two locks that says nothing: any two keep their distance.
+/// Whether both orders of a cycle of two were seen between locks at the same distance in memory, as
+/// fields of one struct are. Of the same two locks that says nothing: any two keep their distance.
 fn is_sibling(seen: &[Seen]) -> bool {
     /// Fields of one struct are rarely farther apart.
     const MAX_DISTANCE: usize = 1 << 16;
@@ -118,7 +118,8 @@ fn is_sibling(seen: &[Seen]) -> bool {
         && to.abs_diff(from) <= MAX_DISTANCE
 }
 
-/// The sighting of an order between two single locks: what is remembered of it, else what is known of their classes.
+/// The sighting of an order between two single locks: what is remembered of it, else what is known
+/// of their classes.
 pub(crate) fn instance_sighting(knowledge: &Knowledge, step: &PathStep<LockId>) -> Option<Seen> {
     if let Some(pair) = knowledge.pair(step.from, step.to) {
         return Some(Seen { kind: step.kind, witness: pair.witness, count: 1 });

@@ -17,16 +17,18 @@ use crate::mutant::{self, Mutant};
 use crate::state::registry::fact;
 use crate::state::task::TaskContext;
 
-/// What an acquisition is known by when the locks themselves matter: every lock in the stack, where it is (a class may be ordered by
-/// address, and a lock that no task holds may move), and the chain with its context.
+/// What an acquisition is known by when the locks themselves matter: every lock in the stack, where
+/// it is (a class may be ordered by address, and a lock that no task holds may move), and the chain
+/// with its context.
 #[inline]
 pub(crate) fn instance_key(task: &TaskContext, wanted: &Acquire, validation_key: u64) -> u64 {
     let start = extend(validation_key, at(wanted.lock, wanted.address));
     task.held.iter().fold(start, |key, held| extend(key, at(held.lock, held.address)))
 }
 
-/// A lock and its place in one word. The classes are in the validation key; the bytes of the address are turned round so that those
-/// in which addresses differ do not meet those in which instance numbers do.
+/// A lock and its place in one word. The classes are in the validation key; the bytes of the
+/// address are turned round so that those in which addresses differ do not meet those in which
+/// instance numbers do.
 #[inline]
 fn at(lock: LockId, address: usize) -> u64 {
     lock.raw() ^ (address as u64).swap_bytes()
@@ -37,8 +39,8 @@ pub(crate) fn is_suspect(view: &View<'_>, lock: LockId) -> bool {
     !mutant::is(Mutant::NoInstances) && view.has(lock.class(), fact::SUSPECT)
 }
 
-/// The holders whose order with the wanted lock is remembered lock by lock. Order functions may be called: no lock of the
-/// engine is held here.
+/// The holders whose order with the wanted lock is remembered lock by lock. Order functions may be
+/// called: no lock of the engine is held here.
 pub(crate) fn pairs(view: &View<'_>, wanted: &Wanted) -> Vec<usize> {
     let task = view.task;
     let lock = wanted.acquisition.lock;

@@ -1,18 +1,20 @@
 //! How sure a cycle is: the level, and the evidence for it.
 //!
-//! A cycle of classes is an *error* if its locks close it themselves, or if its classes are interchangeable by declaration
-//! or have one lock each; else a *warning*. It is at most a warning if it needs a writer that was never seen to queue
-//! between two readers, and a *note* if it needs an acquisition with a timeout, or if two of its dependencies were only seen
-//! under one lock, a gate, that keeps them apart. A writer that has to queue is one more that waits: a gate keeps it apart as well.
-//! It is at most a warning, too, if one of its dependencies was seen only where no other thread could have the inner lock.
-//! Each reason can only go away, so levels only rise.
+//! A cycle of classes is an *error* if its locks close it themselves, or if its classes are
+//! interchangeable by declaration or have one lock each; else a *warning*. It is at most a warning
+//! if it needs a writer that was never seen to queue between two readers, and a *note* if it needs
+//! an acquisition with a timeout, or if two of its dependencies were only seen under one lock, a
+//! gate, that keeps them apart. A writer that has to queue is one more that waits: a gate keeps it
+//! apart as well. It is at most a warning, too, if one of its dependencies was seen only where no
+//! other thread could have the inner lock. Each reason can only go away, so levels only rise.
 //!
-//! A gate whose class has several locks is only half a reason: a known chain is not looked at again when it runs under another
-//! of them. Locks that were seen in both orders under it do not close the cycle, so it is no error, and still a warning. The
-//! orders of single locks of one class are looked at each time, so there any gate counts fully.
+//! A gate whose class has several locks is only half a reason: a known chain is not looked at again
+//! when it runs under another of them. Locks that were seen in both orders under it do not close
+//! the cycle, so it is no error, and still a warning. The orders of single locks of one class are
+//! looked at each time, so there any gate counts fully.
 //!
-//! An order under a lock whose guard can be with another task is a note, until a task that took the outer lock has released it
-//! itself: only then is it known that it held it meanwhile.
+//! An order under a lock whose guard can be with another task is a note, until a task that took the
+//! outer lock has released it itself: only then is it known that it held it meanwhile.
 
 use super::cycle::{self, Seen};
 use super::knowledge::Knowledge;
@@ -51,7 +53,8 @@ pub(crate) struct FoundCycle {
     pub(crate) judged: Judged,
 }
 
-/// The surest cycle that `from -> to` of kind `kind` closes. A cycle that is lowered does not hide a surer one beside it.
+/// The surest cycle that `from -> to` of kind `kind` closes. A cycle that is lowered does not hide
+/// a surer one beside it.
 pub(crate) fn strongest_cycle(
     view: &View<'_>,
     knowledge: &mut Knowledge,
@@ -139,8 +142,8 @@ fn closed_path(graph: &mut Graph, closing: PathStep, filter: &SearchFilter<'_>) 
     Some(path)
 }
 
-/// The locks by which two dependencies of the path, or one and a writer that it needs, exclude each other, whenever they were looked
-/// at.
+/// The locks by which two dependencies of the path, or one and a writer that it needs, exclude each
+/// other, whenever they were looked at.
 fn gates_of(view: &View<'_>, knowledge: &Knowledge, path: &[PathStep]) -> Vec<LockId> {
     let gates = path.iter().map(|step| {
         let dependency = knowledge.graph.edge(step.from, step.to);
@@ -178,7 +181,8 @@ pub(crate) fn is_gated(view: &View<'_>, knowledge: &Knowledge, path: &[PathStep]
     gates_of(view, knowledge, path).into_iter().any(|gate| view.is_gate(gate))
 }
 
-/// The locks that two of the dependencies were only seen under, at least one of the two exclusively.
+/// The locks that two of the dependencies were only seen under, at least one of the two
+/// exclusively.
 fn excluding(steps: &[&[Gate]]) -> Vec<LockId> {
     let mut found = Vec::new();
     for (index, gates) in steps.iter().enumerate() {
@@ -226,7 +230,8 @@ pub(crate) fn judge(view: &View<'_>, knowledge: &mut Knowledge, path: &[PathStep
     Judged { level, evidence }
 }
 
-/// Whether every joint where a fair read meets a reader is in a class of which a blocking writer was seen.
+/// Whether every joint where a fair read meets a reader is in a class of which a blocking writer
+/// was seen.
 fn waits_for_seen_writers(view: &View<'_>, path: &[PathStep]) -> bool {
     queues(path).all(|class| view.writer_seen(class))
 }
@@ -257,7 +262,8 @@ enum Closed {
     Free,
 }
 
-/// Puts the first sightings of the path into the instance graph, and asks whether they, or what is known there, close the cycle.
+/// Puts the first sightings of the path into the instance graph, and asks whether they, or what is
+/// known there, close the cycle.
 fn instances_close(view: &View<'_>, knowledge: &mut Knowledge, path: &[PathStep]) -> Option<Closed> {
     let seen = cycle::sightings(&knowledge.graph, path);
     let gates = cycle::witness_gates(&knowledge.graph, path);
@@ -279,7 +285,8 @@ fn instances_close(view: &View<'_>, knowledge: &mut Knowledge, path: &[PathStep]
     }
     let closing = seen.last()?;
     let (from, to) = (closing.witness.from.lock, closing.witness.to.lock);
-    // Locks may close a cycle of other classes through this very order: that one is found, and told, on its own.
+    // Locks may close a cycle of other classes through this very order: that one is found, and
+    // told, on its own.
     let is_on_cycle = |lock: LockId| seen.iter().any(|seen| seen.witness.from.lock.class() == lock.class());
     let path = instance_cycle(view, knowledge, PathStep { from, to, kind: closing.kind });
     let path = path.filter(|path| path.iter().all(|step| is_on_cycle(step.from)));
@@ -290,7 +297,8 @@ fn instances_close(view: &View<'_>, knowledge: &mut Knowledge, path: &[PathStep]
     }
 }
 
-/// The sightings of a cycle of classes: those of the locks that close it themselves where they are remembered, else the first ones.
+/// The sightings of a cycle of classes: those of the locks that close it themselves where they are
+/// remembered, else the first ones.
 pub(crate) fn sightings(
     view: &View<'_>,
     knowledge: &mut Knowledge,
@@ -355,7 +363,8 @@ fn closed_instances(
     Some(path)
 }
 
-/// The level of a cycle of single locks: they close it, so only a gate, a timeout or a missing writer lowers it.
+/// The level of a cycle of single locks: they close it, so only a gate, a timeout or a missing
+/// writer lowers it.
 pub(crate) fn judge_instances(view: &View<'_>, knowledge: &Knowledge, path: &[PathStep<LockId>]) -> Judged {
     let timed = path.iter().any(|step| step.kind.timed);
     let writer_seen = waits_for_seen_writers(view, &classes_of(path));
@@ -390,7 +399,8 @@ pub(crate) fn is_of_one_class(path: &[PathStep<LockId>]) -> bool {
     path.iter().all(|step| step.from.class() == path[0].from.class())
 }
 
-/// The locks by which two orders of the path, or one and a writer that it needs, exclude each other, whenever they were looked at.
+/// The locks by which two orders of the path, or one and a writer that it needs, exclude each
+/// other, whenever they were looked at.
 fn instance_gates(view: &View<'_>, knowledge: &Knowledge, path: &[PathStep<LockId>]) -> Vec<LockId> {
     let mut gates = pair_gates(knowledge, path);
     gates.extend(writers(view, knowledge, &classes_of(path)));

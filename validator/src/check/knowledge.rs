@@ -63,9 +63,11 @@ pub(crate) struct Knowledge {
     pub(crate) lowered: Vec<Lowered>,
     /// Violations that no running event can carry; the next one does.
     pub(crate) pending: Vec<Violation>,
-    /// Locks that a task gave away while it held them: a task that releases one does no wrong. Bounded.
+    /// Locks that a task gave away while it held them: a task that releases one does no wrong.
+    /// Bounded.
     handed_over: FxHashSet<LockId>,
-    /// Orders under a lock that other tasks may release, each seen with a release by its own task. Bounded.
+    /// Orders under a lock that other tasks may release, each seen with a release by its own task.
+    /// Bounded.
     sure: FxHashSet<Order>,
     max_reports: usize,
     pub(crate) n_dropped: u64,
@@ -113,7 +115,8 @@ impl Knowledge {
         true
     }
 
-    /// Remembers where an order between two locks was seen; `true` if it was known to be better protected.
+    /// Remembers where an order between two locks was seen; `true` if it was known to be better
+    /// protected.
     pub(crate) fn note_pair(
         &mut self,
         key: (LockId, LockId),
@@ -148,7 +151,8 @@ impl Knowledge {
         !has_room && is_published && self.narrow_crowd((key.0.class(), key.1.class()), gates)
     }
 
-    /// Keeps what protected every order between locks of two classes that no longer fitted; `true` if that is less than before.
+    /// Keeps what protected every order between locks of two classes that no longer fitted; `true`
+    /// if that is less than before.
     fn narrow_crowd(&mut self, classes: (ClassId, ClassId), gates: &[Gate]) -> bool {
         match self.crowd_gates.entry(classes) {
             Entry::Vacant(vacant) => {
@@ -159,7 +163,8 @@ impl Knowledge {
         }
     }
 
-    /// The locks held around every sighting of an order between two locks, or of all orders between their classes.
+    /// The locks held around every sighting of an order between two locks, or of all orders between
+    /// their classes.
     pub(crate) fn pair_gates(&self, from: LockId, to: LockId) -> &[Gate] {
         let known = self.pair(from, to).map(|pair| &pair.gates);
         let gates = known.or_else(|| self.crowd_gates.get(&(from.class(), to.class())));
@@ -211,7 +216,8 @@ impl Knowledge {
         self.pair_sites.get(&(from, to))
     }
 
-    /// Keeps an eye on a fair read behind a fair read, the one with the least around it; `true` if that is this one.
+    /// Keeps an eye on a fair read behind a fair read, the one with the least around it; `true` if
+    /// that is this one.
     pub(crate) fn watch_fair_read(&mut self, seen: FairRead) -> bool {
         match self.fair_read(seen.class) {
             Some(known) => {
@@ -250,7 +256,8 @@ impl Knowledge {
         self.handed_over.remove(&lock)
     }
 
-    /// The task that acquired the outer lock of the order has released it itself; `true` the first time.
+    /// The task that acquired the outer lock of the order has released it itself; `true` the first
+    /// time.
     pub(crate) fn make_sure(&mut self, order: Order) -> bool {
         if self.sure.len() >= MAX_SURE {
             self.sure.clear();

@@ -1,6 +1,7 @@
 //! What was judged, and what stays below error until more is known.
 //!
-//! The rules fill these in, [`knowledge`](super::knowledge) keeps them, and [`judge`](super::judge) gives them a level.
+//! The rules fill these in, [`knowledge`](super::knowledge) keeps them, and [`judge`](super::judge)
+//! gives them a level.
 
 use super::violation::{Evidence, Level, Violation};
 use crate::base::id::{ClassId, LockId};
@@ -20,7 +21,8 @@ pub(crate) enum Lowered {
     Cycle(Vec<PathStep>),
     /// A cycle of single locks; the closing order last.
     Instances(Vec<PathStep<LockId>>),
-    /// A fair read behind a fair read (LD0014), until a writer of the class is seen that nothing keeps apart from it.
+    /// A fair read behind a fair read (LD0014), until a writer of the class is seen that nothing
+    /// keeps apart from it.
     FairRead(Box<FairRead>),
 }
 

@@ -1,6 +1,7 @@
 //! What exactly a rule about the use of a lock objects to.
 //!
-//! The sentences about these are made where a report is printed. What stands here is only what tells them apart.
+//! The sentences about these are made where a report is printed. What stands here is only what
+//! tells them apart.
 
 use std::borrow::Cow;
 
@@ -55,7 +56,8 @@ pub enum Misuse {
 }
 
 impl Misuse {
-    /// Returns the words that fingerprints are made of. They never change: stored exceptions name fingerprints.
+    /// Returns the words that fingerprints are made of. They never change: stored exceptions name
+    /// fingerprints.
     pub(crate) const fn identity(self) -> &'static str {
         match self {
             Self::DowngradeNotHeld => "downgrade of a lock that is not held",
@@ -118,7 +120,8 @@ pub enum Demand {
 }
 
 impl Demand {
-    /// Returns the words that fingerprints are made of. They never change: stored exceptions name fingerprints.
+    /// Returns the words that fingerprints are made of. They never change: stored exceptions name
+    /// fingerprints.
     pub(crate) fn identity(&self) -> Cow<'_, str> {
         match self {
             Self::Lock { query, found } => {

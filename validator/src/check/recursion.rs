@@ -37,7 +37,8 @@ pub(crate) fn again(held: (Mode, AcquireFlags), wanted: (Mode, AcquireFlags), wa
         (true, Wait::Try) => Again::Stale,
         (true, _) => Again::SelfDeadlock,
         (false, Wait::Try) => Again::Fine,
-        // A writer does not get in between an upgradable reader and its own plain read: it queues behind the former.
+        // A writer does not get in between an upgradable reader and its own plain read: it queues
+        // behind the former.
         (false, _) if upgradable(held.1) => Again::Fine,
         (false, _) if wanted.0 == Mode::Shared => Again::BehindWriter,
         (false, _) => Again::Fine,
@@ -62,8 +63,8 @@ pub(crate) fn same_lock(view: &View<'_>, wanted: &Wanted) -> Option<(usize, Agai
     worst
 }
 
-/// The violation for taking the lock again that the task holds as `conflict` says; how sure one behind a writer is depends on the
-/// writers.
+/// The violation for taking the lock again that the task holds as `conflict` says; how sure one
+/// behind a writer is depends on the writers.
 pub(crate) fn same_lock_violation(
     view: &View<'_>,
     wanted: &Wanted,
@@ -98,8 +99,8 @@ pub(crate) enum Nesting {
     Forbidden(usize),
 }
 
-/// The kernel's `check_deadlock`, oldest entry first. The nest lock must have been taken *before* the lock of the same
-/// class. `skip` is passed over: the lock itself, on an upgrade.
+/// The kernel's `check_deadlock`, oldest entry first. The nest lock must have been taken *before*
+/// the lock of the same class. `skip` is passed over: the lock itself, on an upgrade.
 pub(crate) fn same_class_kernel(view: &View<'_>, wanted: &Wanted, skip: Option<usize>) -> Nesting {
     if mutant::is(Mutant::NoSameClass) {
         return Nesting::Fine;
@@ -121,7 +122,8 @@ pub(crate) fn same_class_kernel(view: &View<'_>, wanted: &Wanted, skip: Option<u
     Nesting::Fine
 }
 
-/// Whether a nest lock that was taken before a held lock of the same class serialises the acquisition.
+/// Whether a nest lock that was taken before a held lock of the same class serialises the
+/// acquisition.
 pub(crate) fn is_serialised(view: &View<'_>, wanted: &Wanted) -> bool {
     let Some(nest) = wanted.nest.filter(|_| !mutant::is(Mutant::NestIgnored)) else { return false };
     let Some(nest_at) = view.task.held.iter().position(|held| held.lock == nest) else { return false };
@@ -129,7 +131,8 @@ pub(crate) fn is_serialised(view: &View<'_>, wanted: &Wanted) -> bool {
     view.task.held[nest_at..].iter().any(|held| held.base_class() == base)
 }
 
-/// What the class's own order says of the held lock and the wanted one of the same class; `None` if it has none, or cannot tell.
+/// What the class's own order says of the held lock and the wanted one of the same class; `None` if
+/// it has none, or cannot tell.
 fn compared(view: &View<'_>, index: usize, wanted: &Wanted) -> Option<(ClassOrder, Ordering)> {
     let (held, wanted) = (&view.task.held[index], &wanted.acquisition);
     if held.lock == wanted.lock || mutant::is(Mutant::OrderFunctionIgnored) {
@@ -154,8 +157,9 @@ fn order_broken(view: &View<'_>, index: usize, wanted: &Wanted) -> Option<Detail
     Some(Detail::ClassOrder { order, held, wanted })
 }
 
-/// A held lock of the same class that the class's own order does not put before the wanted one. Pairs that agree with the order
-/// are not remembered one by one, so one that does not is an inversion of all of them.
+/// A held lock of the same class that the class's own order does not put before the wanted one.
+/// Pairs that agree with the order are not remembered one by one, so one that does not is an
+/// inversion of all of them.
 pub(crate) fn against_order(view: &View<'_>, wanted: &Wanted) -> Option<usize> {
     let class = wanted.acquisition.class;
     let has_order =
@@ -203,8 +207,8 @@ pub(crate) fn same_class_violation(view: &View<'_>, wanted: &Wanted, index: usiz
     violation
 }
 
-/// Whether nesting is judged by the kernel's rule for this class: by policy, or because its author declared its locks
-/// interchangeable and gave them no order.
+/// Whether nesting is judged by the kernel's rule for this class: by policy, or because its author
+/// declared its locks interchangeable and gave them no order.
 pub(crate) fn is_kernel_rule(view: &View<'_>) -> bool {
     view.config.same_class == SameClassPolicy::Kernel
 }

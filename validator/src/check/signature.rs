@@ -1,17 +1,19 @@
-//! What makes two violations the same: in this process by classes, across runs by what the classes are called.
+//! What makes two violations the same: in this process by classes, across runs by what the classes
+//! are called.
 
 use super::violation::{Code, Detail, Violation};
 use crate::base::id::ClassId;
 use crate::base::mix::mix;
 use crate::state::registry::Registry;
 
-/// The identity of a violation in this process: rule, classes, kinds. Each is reported once at each level.
+/// The identity of a violation in this process: rule, classes, kinds. Each is reported once at each
+/// level.
 pub(crate) fn signature(violation: &Violation) -> u64 {
     fold(violation, |class| u64::from(class.raw()))
 }
 
-/// The identity of a violation across runs and machines: rule, rotated cycle of (file, type, name, kind); no line numbers,
-/// so that an unrelated edit of the file does not make it another one.
+/// The identity of a violation across runs and machines: rule, rotated cycle of (file, type, name,
+/// kind); no line numbers, so that an unrelated edit of the file does not make it another one.
 pub(crate) fn fingerprint(registry: &Registry, violation: &Violation) -> u64 {
     fold(violation, |class| registry.record(class).map_or(0, |record| record.identity))
 }
@@ -19,7 +21,8 @@ pub(crate) fn fingerprint(registry: &Registry, violation: &Violation) -> u64 {
 fn fold(violation: &Violation, class_fn: impl Fn(ClassId) -> u64) -> u64 {
     let mut hash = mix(0, violation.code as u64);
     if violation.code == Code::SameClassOrder {
-        // One class and one rule: how many locks the cycle runs through does not make it another defect.
+        // One class and one rule: how many locks the cycle runs through does not make it another
+        // defect.
         hash = violation.subject.map_or(hash, |subject| mix(hash, class_fn(subject.class)));
     } else if violation.cycle.is_empty() {
         for end in [violation.subject, violation.conflict].into_iter().flatten() {

@@ -1,10 +1,13 @@
 //! Lock objects that no other thread can have yet, as far as the run shows.
 //!
-//! A thread that holds a lock, makes an object on its own stack and takes a lock of it cannot wait there: no other thread knows the
-//! object. Where both locks lie on the stack, nothing says that one is known to others and the other is not. `new` is a `const fn` and no event, so the evidence is the first acquisition and where the object lay then. That is no
-//! proof, because the object may be lent to threads of a scope. So each order that ends in such an object is remembered with the
-//! object, and counts fully from the moment at which another thread is seen at the object in the same place. An object that is seen in
-//! another place was moved meanwhile: nothing referred to it then, and its orders so far stay what they are.
+//! A thread that holds a lock, makes an object on its own stack and takes a lock of it cannot wait
+//! there: no other thread knows the object. Where both locks lie on the stack, nothing says that
+//! one is known to others and the other is not. `new` is a `const fn` and no event, so the evidence
+//! is the first acquisition and where the object lay then. That is no proof, because the object may
+//! be lent to threads of a scope. So each order that ends in such an object is remembered with the
+//! object, and counts fully from the moment at which another thread is seen at the object in the
+//! same place. An object that is seen in another place was moved meanwhile: nothing referred to it
+//! then, and its orders so far stay what they are.
 
 use rustc_hash::FxHashMap;
 
@@ -118,8 +121,8 @@ impl Unpublished {
         Touched { taken_back, ..Touched::with(Standing::Published) }
     }
 
-    /// Whether a held lock is one that others can have, or as good as that, when an object is compared with it: a variable of the same
-    /// thread stands for whatever its author likes.
+    /// Whether a held lock is one that others can have, or as good as that, when an object is
+    /// compared with it: a variable of the same thread stands for whatever its author likes.
     pub(crate) fn is_known_to_others(&self, held: &HeldLock, wanted: &Wanted) -> bool {
         !wanted.own_stack.contains(held.address) || self.standing(held.lock) == Standing::Unpublished
     }
@@ -138,7 +141,8 @@ impl Unpublished {
         self.objects.insert(lock, object);
     }
 
-    /// Remembers an order that ends in `lock`; `false` if there is no room, so that it counts fully.
+    /// Remembers an order that ends in `lock`; `false` if there is no room, so that it counts
+    /// fully.
     pub(crate) fn note(
         &mut self,
         lock: LockId,

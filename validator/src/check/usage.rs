@@ -1,10 +1,11 @@
 //! Contexts: where a class is used, and where it is held while a context may run.
 //!
-//! A task that holds `X` where a context may interrupt it, and a context that takes `Y`, make a dependency from `X` to `Y` that
-//! was never seen: the interrupted task holds `X` until the context has got `Y`. A class for which both were seen is
-//! inconsistent (LD0004); a strong path from `Y` to `X` is an inversion (LD0005). The rule is the strong-path rule with that
-//! dependency put in, in all three modes. Kernel: `mark_lock` and `check_irq_usage`, which take a fair reader in a handler for
-//! a recursive one.
+//! A task that holds `X` where a context may interrupt it, and a context that takes `Y`, make a
+//! dependency from `X` to `Y` that was never seen: the interrupted task holds `X` until the context
+//! has got `Y`. A class for which both were seen is inconsistent (LD0004); a strong path from `Y`
+//! to `X` is an inversion (LD0005). The rule is the strong-path rule with that dependency put in,
+//! in all three modes. Kernel: `mark_lock` and `check_irq_usage`, which take a fair reader in a
+//! handler for a recursive one.
 
 use super::cycle;
 use super::knowledge::Knowledge;
@@ -54,7 +55,8 @@ impl Marks {
         self.0 & (1 << bit(context, usage, mode)) != 0 && !ignored
     }
 
-    /// A mode in which the context takes the class and waits for its holder; `left_by_reader`: only readers hold it.
+    /// A mode in which the context takes the class and waits for its holder; `left_by_reader`: only
+    /// readers hold it.
     fn blocks_in(self, context: ContextId, left_by_reader: bool, fair_waits: bool) -> Option<Mode> {
         MODES.into_iter().find(|mode| {
             let waits = !left_by_reader || waits_for_reader(*mode, fair_waits);
@@ -62,8 +64,8 @@ impl Marks {
         })
     }
 
-    /// A mode in which the class is held with the context enabled and keeps out every arriving task; `only_recursive`: as
-    /// a recursive reader.
+    /// A mode in which the class is held with the context enabled and keeps out every arriving
+    /// task; `only_recursive`: as a recursive reader.
     fn holds_out(self, context: ContextId, only_recursive: bool) -> Option<Mode> {
         MODES
             .into_iter()
@@ -98,7 +100,8 @@ fn fair_waits(filter: &SearchFilter<'_>, class: ClassId) -> bool {
     }
 }
 
-/// Classes that no inversion runs through: no other task can hold a per-CPU lock, and an override is no lock.
+/// Classes that no inversion runs through: no other task can hold a per-CPU lock, and an override
+/// is no lock.
 fn is_skipped(view: &View<'_>, class: ClassId) -> bool {
     let Some(record) = view.record(class) else { return true };
     match record.class.attributes.lock_type {
@@ -221,7 +224,8 @@ fn inversion(
     None
 }
 
-/// LD0005 by a new dependency `step`: a class used in a context at its tail, one held with it enabled at its head.
+/// LD0005 by a new dependency `step`: a class used in a context at its tail, one held with it
+/// enabled at its head.
 pub(crate) fn check_dependency(
     view: &View<'_>,
     knowledge: &mut Knowledge,

@@ -14,7 +14,8 @@ use crate::state::held::HeldLock;
 use crate::state::registry::{ClassRecord, Registry, fact};
 use crate::state::task::TaskContext;
 
-/// What a rule may look at. Rules change nothing here; what they learn goes into the graph and the usage table.
+/// What a rule may look at. Rules change nothing here; what they learn goes into the graph and the
+/// usage table.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
     pub(crate) config: &'a Config,
@@ -123,14 +124,16 @@ impl<'a> View<'a> {
         Witness { from: self.acquisition(from), to, task: self.task.id, segment: self.task.segment }
     }
 
-    /// The locks held besides the one at `from`: another task that holds one of them, either of the two exclusively, cannot be here.
+    /// The locks held besides the one at `from`: another task that holds one of them, either of the
+    /// two exclusively, cannot be here.
     pub(crate) fn gates(&self, from: usize) -> Vec<Gate> {
         self.gates_but(Some(from))
     }
 
     /// The locks held, without the one at `skip`. Of many the outermost.
     pub(crate) fn gates_but(&self, skip: Option<usize>) -> Vec<Gate> {
-        /// They are kept for each dependency, pair and class: thousands of locks held at once would be gigabytes.
+        /// They are kept for each dependency, pair and class: thousands of locks held at once would
+        /// be gigabytes.
         const MAX_GATES: usize = 256;
         if !self.config.evidence || mutant::is(Mutant::NoGates) {
             return Vec::new();
@@ -143,7 +146,8 @@ impl<'a> View<'a> {
             .collect()
     }
 
-    /// Whether the locks of a class are interchangeable by declaration, or there is only one, whatever its nesting level.
+    /// Whether the locks of a class are interchangeable by declaration, or there is only one,
+    /// whatever its nesting level.
     pub(crate) fn is_exact(&self, class: ClassId) -> bool {
         let is_single = |base| !self.has(base, fact::SEVERAL_INSTANCES);
         self.is_declared(class) || self.record(class).is_some_and(|record| is_single(record.base))
@@ -154,8 +158,9 @@ impl<'a> View<'a> {
         self.record(class).is_some_and(|record| record.class.attributes.declared)
     }
 
-    /// Whether a gate that was held each time that a chain was looked at was held every time. A known chain of classes is not
-    /// looked at again when another lock comes, so that is known only while the class has one.
+    /// Whether a gate that was held each time that a chain was looked at was held every time. A
+    /// known chain of classes is not looked at again when another lock comes, so that is known only
+    /// while the class has one.
     pub(crate) fn is_gate(&self, lock: LockId) -> bool {
         let several = self.has(lock.class(), fact::SEVERAL_INSTANCES);
         !several || mutant::is(Mutant::GateManyInstances)
@@ -166,7 +171,8 @@ impl<'a> View<'a> {
         self.task.holds(lock)
     }
 
-    /// Whether the guard of a lock of the class may be with another task than the one that acquired it.
+    /// Whether the guard of a lock of the class may be with another task than the one that acquired
+    /// it.
     pub(crate) fn is_movable(&self, class: ClassId) -> bool {
         self.config.evidence && self.registry.is_movable(class)
     }

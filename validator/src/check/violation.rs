@@ -95,7 +95,8 @@ impl Code {
 /// How sure it is that the program can hang; ordered, a level only rises.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Level {
-    /// Worth knowing: two dependencies were only seen under one gate lock, or a timed acquisition is needed.
+    /// Worth knowing: two dependencies were only seen under one gate lock, or a timed acquisition
+    /// is needed.
     Note,
     /// The classes can hang; the instances seen so far do not.
     Warning,
@@ -151,8 +152,8 @@ pub struct Evidence {
     pub same_instances: bool,
     /// Whether the locks lie at the same distance in memory in both orders: fields of one struct.
     pub sibling: bool,
-    /// The class of a lock by which two dependencies of the cycle, or one and the writers that have to queue, exclude each other:
-    /// both were only seen under it.
+    /// The class of a lock by which two dependencies of the cycle, or one and the writers that have
+    /// to queue, exclude each other: both were only seen under it.
     pub gate: Option<ClassId>,
     /// How many tasks took part.
     pub n_tasks: usize,
@@ -166,7 +167,8 @@ pub struct Evidence {
     pub timed: bool,
     /// Whether it rests on a held lock whose guard may have been with another task by then.
     pub movable: bool,
-    /// Whether every class on the cycle is interchangeable by declaration or has had one instance only.
+    /// Whether every class on the cycle is interchangeable by declaration or has had one instance
+    /// only.
     pub declared: bool,
     /// Whether an order of the cycle was seen only where no other thread could have the inner lock.
     pub unpublished: bool,
@@ -187,7 +189,8 @@ pub struct Violation {
     pub subject: Option<Acquisition>,
     /// The held lock that conflicts with it, if one does.
     pub conflict: Option<Acquisition>,
-    /// The cycle, or the path between the two ends of a context inversion; the closing dependency last.
+    /// The cycle, or the path between the two ends of a context inversion; the closing dependency
+    /// last.
     pub cycle: Vec<CycleStep>,
     /// Everything the task held then, oldest first.
     pub held: Vec<Acquisition>,
@@ -209,9 +212,11 @@ impl Violation {
 pub enum Detail {
     /// Nothing.
     None,
-    /// The same instance is held by this task in a mode that excludes the wanted one: the acquisition never returns.
+    /// The same instance is held by this task in a mode that excludes the wanted one: the
+    /// acquisition never returns.
     SelfDeadlock,
-    /// Context rules: the context's name, the class used inside it, the class held where it may interrupt.
+    /// Context rules: the context's name, the class used inside it, the class held where it may
+    /// interrupt.
     Context {
         /// The context's name.
         context: String,

@@ -1,8 +1,8 @@
 //! Wait types: what may be waited for here.
 //!
-//! Every class has an *outer* type (where it may be taken) and an *inner* one (what may be taken while it is held). The
-//! limit here is the smallest inner type of *all* locks held in this context: an RCU section inside a raw spinlock does not relax
-//! it. Kernel: `check_wait_context`.
+//! Every class has an *outer* type (where it may be taken) and an *inner* one (what may be taken
+//! while it is held). The limit here is the smallest inner type of *all* locks held in this
+//! context: an RCU section inside a raw spinlock does not relax it. Kernel: `check_wait_context`.
 
 use super::view::{View, Wanted};
 use super::violation::{Code, Detail, Violation};
@@ -33,7 +33,8 @@ pub(crate) fn limit(view: &View<'_>) -> (WaitType, Option<ClassId>) {
     (limit, limited_by)
 }
 
-/// LD0006: the acquisition may wait longer than what is held allows. Tries and unchecked types are exempt.
+/// LD0006: the acquisition may wait longer than what is held allows. Tries and unchecked types are
+/// exempt.
 pub(crate) fn check(view: &View<'_>, wanted: &Wanted) -> Option<Violation> {
     if wanted.acquisition.wait == Wait::Try || mutant::is(Mutant::NoWaitTypes) {
         return None;

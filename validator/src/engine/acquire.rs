@@ -1,6 +1,7 @@
 //! Acquisition: the fast path, and the way to the rules.
 //!
-//! Order of the rules (spec 17.1): wait type, usage, nest lock, chain lookup, same class, dependencies.
+//! Order of the rules (spec 17.1): wait type, usage, nest lock, chain lookup, same class,
+//! dependencies.
 
 use std::sync::atomic::Ordering;
 
@@ -26,9 +27,10 @@ use crate::state::registry::fact;
 impl Validator {
     /// Announces an acquisition: before it waits, or after a try succeeded.
     ///
-    /// If the outcome [is a self-deadlock](Outcome::is_self_deadlock), the lock was not pushed onto the held stack (but under the
-    /// kernel's policy): the embedder tries the real lock, and then either [`confirm`](Validator::confirm)s, or calls
-    /// [`forget`](Validator::forget) and sends the acquisition again.
+    /// If the outcome [is a self-deadlock](Outcome::is_self_deadlock), the lock was not pushed onto
+    /// the held stack (but under the kernel's policy): the embedder tries the real lock, and then
+    /// either [`confirm`](Validator::confirm)s, or calls [`forget`](Validator::forget) and sends
+    /// the acquisition again.
     #[inline]
     pub fn acquire(&self, task: &mut TaskContext, acquire: &Acquire, stacks: &dyn StackSource) -> Outcome {
         if self.acquire_known(task, acquire) {
@@ -41,13 +43,15 @@ impl Validator {
     /// task holds, was validated before, records it and returns true; otherwise does nothing, and
     /// `acquire` must be called.
     ///
-    /// Calls nothing, allocates nothing and cannot panic, so that an embedder needs neither a frame nor a landing pad around it.
+    /// Calls nothing, allocates nothing and cannot panic, so that an embedder needs neither a frame
+    /// nor a landing pad around it.
     #[inline(always)]
     pub fn acquire_known(&self, task: &mut TaskContext, acquire: &Acquire) -> bool {
         let chain = extend(task.chain, step(acquire));
-        // ORDERING: Acquire pairs with the Release of every bump: a thread that sees the new epoch finds no key of an older one, takes
-        // the slow path, and sees the facts behind the bump (a class became suspect). Seeing the old one a moment longer is as
-        // if the acquisition had come a moment earlier.
+        // ORDERING: Acquire pairs with the Release of every bump: a thread that sees the new epoch
+        // finds no key of an older one, takes the slow path, and sees the facts behind the bump (a
+        // class became suspect). Seeing the old one a moment longer is as if the acquisition had
+        // come a moment earlier.
         let epoch = self.epoch.load(Ordering::Acquire);
         let is_known = task.has_seen(task.validation_key(chain), epoch)
             && acquire.nest.is_none()
@@ -78,7 +82,8 @@ impl Validator {
 
     #[inline]
     fn knows_instances(&self, task: &TaskContext, acquire: &Acquire, chain: u64) -> bool {
-        // A child of a scope tells its parent what it acquires: known or not, it is noted on the slow path.
+        // A child of a scope tells its parent what it acquires: known or not, it is noted on the
+        // slow path.
         if task.acquired.is_some() {
             return false;
         }
@@ -180,10 +185,12 @@ impl Validator {
         let held_already = task.position(acquire.lock).filter(|_| !is_kernel);
         if let Some(index) = held_already {
             if index < task.context_start() {
-                // What a context does to what it interrupted counts as its use, although it waits for no thread.
+                // What a context does to what it interrupted counts as its use, although it waits
+                // for no thread.
                 Pass::new(self, task, &wanted, true, &mut findings).only_usage().run();
             }
-            // A task that holds the lock already waits for no other: no dependency. (Kernel: knows classes only, records one.)
+            // A task that holds the lock already waits for no other: no dependency. (Kernel: knows
+            // classes only, records one.)
             if !acquire.flags.contains(AcquireFlags::SYNC) {
                 if acquire.nest.is_none() {
                     let known = instance_key(task, acquire, task.validation_key(chain));
@@ -244,8 +251,8 @@ impl Validator {
             }
         }
         let is_sync = acquire.flags.contains(AcquireFlags::SYNC);
-        // What a cache of the task knows is pushed without another look: not what a sync is for, not without its nest lock, and not
-        // without a stack that is wanted each time.
+        // What a cache of the task knows is pushed without another look: not what a sync is for,
+        // not without its nest lock, and not without a stack that is wanted each time.
         if acquire.nest.is_none() && !is_sync && is_sure && !is_traced {
             if !by_instance {
                 task.remember(key);
@@ -268,8 +275,8 @@ impl Validator {
         findings.into()
     }
 
-    /// The kernel merges a nested acquisition of the newest held class into that entry. Without evidence only: the instances
-    /// would be lost.
+    /// The kernel merges a nested acquisition of the newest held class into that entry. Without
+    /// evidence only: the instances would be lost.
     fn merges(&self, task: &mut TaskContext, acquire: &Acquire, class: ClassId) -> bool {
         if self.config.same_class != SameClassPolicy::Kernel
             || acquire.nest.is_none()
@@ -304,8 +311,8 @@ impl Validator {
     }
 }
 
-/// Gives what was just found the stack that led to it: a known chain has only that of its first sighting, and the rules about
-/// one lock run before any is captured.
+/// Gives what was just found the stack that led to it: a known chain has only that of its first
+/// sighting, and the rules about one lock run before any is captured.
 fn seen_here(mut outcome: Outcome, acquire: &Acquire, stacks: &dyn StackSource) -> Outcome {
     if outcome.violations().is_empty() {
         return outcome;
@@ -323,7 +330,8 @@ fn seen_here(mut outcome: Outcome, acquire: &Acquire, stacks: &dyn StackSource) 
     outcome
 }
 
-/// Remembers what a child of a `thread::scope` acquires: each class once for each way in which it is wanted.
+/// Remembers what a child of a `thread::scope` acquires: each class once for each way in which it
+/// is wanted.
 fn note_acquired(task: &mut TaskContext, new: &Acquisition) {
     /// More classes than this in one scope are not joined to what its parent holds.
     const MAX_ACQUIRED: usize = 1 << 10;

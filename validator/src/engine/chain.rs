@@ -23,8 +23,8 @@ pub(super) fn instance_key(task: &TaskContext, wanted: &Acquire, key: u64) -> u6
 
 /// The chain key after an acquisition.
 ///
-/// A nest lock is part of it: an acquisition that one excuses gets no dependencies, and one that goes through the same classes
-/// without it must not be taken for known.
+/// A nest lock is part of it: an acquisition that one excuses gets no dependencies, and one that
+/// goes through the same classes without it must not be taken for known.
 pub(super) fn chain_of(task: &TaskContext, acquire: &Acquire) -> u64 {
     nested(&task.held, extend(task.chain, step(acquire)), acquire.nest)
 }

@@ -13,7 +13,8 @@ use crate::state::registry::fact;
 const INSTANCE_BLOCK: u64 = 64;
 
 impl Validator {
-    /// Registers a class, or finds it: the same key always gives the same id. `None` when the table of classes is full.
+    /// Registers a class, or finds it: the same key always gives the same id. `None` when the table
+    /// of classes is full.
     pub fn register_class(
         &self,
         key: &LockClassKey,
@@ -27,8 +28,9 @@ impl Validator {
         class
     }
 
-    /// Makes the id of a lock object that is used for the first time. The embedder stores it in the lock; if another thread
-    /// was faster, that thread's id counts and this one is lost without harm.
+    /// Makes the id of a lock object that is used for the first time. The embedder stores it in the
+    /// lock; if another thread was faster, that thread's id counts and this one is lost without
+    /// harm.
     pub fn new_lock(&self, task: &mut TaskContext, class: ClassId) -> LockId {
         let lock = self.another_lock(task, class);
         self.note_instance(task, lock);
@@ -73,8 +75,9 @@ impl Validator {
         }
     }
 
-    /// Gives the locks of a class an order among themselves (the kernel's `lock_set_cmp_fn`): one may be waited for while another
-    /// is held only if the held one comes first. A class keeps the order that it was given first.
+    /// Gives the locks of a class an order among themselves (the kernel's `lock_set_cmp_fn`): one
+    /// may be waited for while another is held only if the held one comes first. A class keeps the
+    /// order that it was given first.
     ///
     /// # Errors
     ///
@@ -94,7 +97,8 @@ impl Validator {
 
     /// Gives a lock its key in the order of its class. `is_new`: it was never acquired before.
     ///
-    /// Another key for a lock that was acquired before makes every task look again at all that it has validated.
+    /// Another key for a lock that was acquired before makes every task look again at all that it
+    /// has validated.
     pub fn set_order_key(&self, lock: LockId, key: u64, is_new: bool) {
         let previous = self.registry.set_order_key(lock, key);
         if !is_new && previous != Some(key) {
@@ -102,8 +106,8 @@ impl Validator {
         }
     }
 
-    /// Tells the locks of a class apart from the start, as if it lay on a reported cycle: for a second run that settles the levels
-    /// of what the first one found.
+    /// Tells the locks of a class apart from the start, as if it lay on a reported cycle: for a
+    /// second run that settles the levels of what the first one found.
     pub fn suspect(&self, class: ClassId) {
         let is_new = self.registry.record(class).is_some_and(|record| record.note(fact::SUSPECT));
         if is_new {
@@ -122,8 +126,9 @@ impl Validator {
         self.suspect(class);
     }
 
-    /// Removes a class whose locks are gone (a dynamic key). What was concluded through it stays: its predecessors are
-    /// joined to its successors wherever that is sound. Cheap: it waits for no thread. `false` if it was not there.
+    /// Removes a class whose locks are gone (a dynamic key). What was concluded through it stays:
+    /// its predecessors are joined to its successors wherever that is sound. Cheap: it waits for no
+    /// thread. `false` if it was not there.
     pub fn remove_class(&self, class: ClassId) -> bool {
         if !self.registry.remove(class) {
             return false;
@@ -131,7 +136,8 @@ impl Validator {
         let mut knowledge = self.knowledge.lock().unwrap_or_else(PoisonError::into_inner);
         for level in self.registry.levels(class) {
             self.registry.remove(level);
-            // Under evidence a bridge over two readers would count fully although no writer may ever queue there.
+            // Under evidence a bridge over two readers would count fully although no writer may
+            // ever queue there.
             knowledge.graph.remove_class(level, !self.config.evidence);
         }
         true

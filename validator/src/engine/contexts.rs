@@ -18,8 +18,8 @@ use crate::state::task::Entered;
 const MAX_DEPTH: usize = 200;
 
 impl Validator {
-    /// Registers a context, or finds the one of that name (its attributes stay). `None` when there are
-    /// [`ContextId::LIMIT`] already.
+    /// Registers a context, or finds the one of that name (its attributes stay). `None` when there
+    /// are [`ContextId::LIMIT`] already.
     pub fn register_context(&self, name: &str, attributes: ContextAttributes) -> Option<ContextId> {
         let Some((context, is_new)) = self.contexts.register(name, attributes) else {
             self.count_dropped();
@@ -167,7 +167,8 @@ impl Validator {
         self.find(findings, violation);
     }
 
-    /// The context part of validation keys: where the task is, what may interrupt it, and what may be waited for.
+    /// The context part of validation keys: where the task is, what may interrupt it, and what may
+    /// be waited for.
     fn update_state(&self, task: &mut TaskContext) {
         if task.entered().is_empty() && task.toggled.is_empty() {
             task.state = 0;
@@ -177,8 +178,9 @@ impl Validator {
         let mut state = mix(1, u64::from(masks));
         for entered in task.entered() {
             state = mix(state, (entered.context.index() as u64) << 8 | entered.limit as u64);
-            // What is held outside protects what is done inside, and may be the same lock that is wanted inside. Kernel: handler
-            // chains do not depend on what was interrupted; its rules do not look there.
+            // What is held outside protects what is done inside, and may be the same lock that is
+            // wanted inside. Kernel: handler chains do not depend on what was interrupted; its
+            // rules do not look there.
             if !mutant::is(Mutant::ChainKeyIgnoresInterrupted) {
                 state = mix(state, entered.chain);
             }

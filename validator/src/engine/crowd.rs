@@ -1,8 +1,9 @@
 //! A task that holds more locks than can be looked at one by one.
 //!
-//! Beyond [`MAX_ORDERED`] held locks an acquisition is still a dependency of its class on the classes of those, and the lock is known
-//! as held: for recursion, releases, assertions, frees and the end of the task, whatever the number. What is not looked at is counted
-//! as dropped: orders between single locks, and orders on the locks beyond.
+//! Beyond [`MAX_ORDERED`] held locks an acquisition is still a dependency of its class on the
+//! classes of those, and the lock is known as held: for recursion, releases, assertions, frees and
+//! the end of the task, whatever the number. What is not looked at is counted as dropped: orders
+//! between single locks, and orders on the locks beyond.
 
 use super::acquire::entry;
 use super::rare::keep_unsure;

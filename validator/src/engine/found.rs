@@ -1,4 +1,5 @@
-//! What is found: admitted once, watched if it is not an error, and raised when the reason for that goes away.
+//! What is found: admitted once, watched if it is not an error, and raised when the reason for that
+//! goes away.
 
 use std::sync::PoisonError;
 
@@ -47,8 +48,9 @@ impl Validator {
         self.admit(&mut knowledge, findings, violation);
     }
 
-    /// Notes what an acquisition shows about its class whether or not its chain is known: a second lock, a writer, and what that one
-    /// holds (`skip` is the lock itself, on an upgrade). `true` if a level may rise by it.
+    /// Notes what an acquisition shows about its class whether or not its chain is known: a second
+    /// lock, a writer, and what that one holds (`skip` is the lock itself, on an upgrade). `true`
+    /// if a level may rise by it.
     pub(super) fn note_facts(
         &self,
         view: &View<'_>,
@@ -102,14 +104,16 @@ impl Validator {
         }
         let mut seen =
             FairRead { class: wanted.acquisition.class, gates: Gates::new(&view.gates(index)), violation };
-        // Judged under the lock under which facts are noted: a writer that turned up in between would raise nothing any more.
+        // Judged under the lock under which facts are noted: a writer that turned up in between
+        // would raise nothing any more.
         seen.judge(&view, &knowledge);
         self.admit(&mut knowledge, findings, seen.violation.clone());
         if seen.violation.level == Level::Error || !knowledge.watch_fair_read(seen) {
             return;
         }
         drop(knowledge);
-        // By the time that a writer raises it this stack is gone. No lock of ours is held while one is captured.
+        // By the time that a writer raises it this stack is gone. No lock of ours is held while one
+        // is captured.
         let stack = stacks.capture();
         let mut knowledge = self.knowledge.lock().unwrap_or_else(PoisonError::into_inner);
         // Unless a writer was faster, or another reader that is less protected.
@@ -139,7 +143,8 @@ impl Validator {
         }
         let mut is_new = false;
         for step in &path {
-            // Locks know their class, not the level they are taken at: the class is suspect with all its levels.
+            // Locks know their class, not the level they are taken at: the class is suspect with
+            // all its levels.
             let mut base = self.registry.record(step.from).map_or(step.from, |record| record.base);
             if mutant::is(Mutant::SuspectWithoutLevels) {
                 base = step.from;
@@ -156,7 +161,8 @@ impl Validator {
         }
     }
 
-    /// Looks again at everything that was lowered: a writer was seen, a gate lost. What rises is reported again.
+    /// Looks again at everything that was lowered: a writer was seen, a gate lost. What rises is
+    /// reported again.
     pub(super) fn raise(&self, view: &View<'_>, knowledge: &mut Knowledge, findings: &mut Findings) {
         let lowered = std::mem::take(&mut knowledge.lowered);
         for entry in lowered {

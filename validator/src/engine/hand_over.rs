@@ -1,10 +1,12 @@
 //! Locks that change hands: acquired by one task, released by another.
 //!
-//! Where a guard is, the validator cannot see; that it left is known only when another task releases the lock. That release is no
-//! violation. It leaves a note, and the task that acquired the lock drops its held entry before it looks at anything that could rest
-//! on it. Until the note is there, the entry may be stale without a sign. So a class whose guards can leave their task is *movable*:
-//! it says so itself, or a release has shown it. What rests on a held lock of such a class is sure once the task that took the lock
-//! has released it itself; before, it is a note. A self-deadlock is sure only if no other thread exists, which the embedder knows.
+//! Where a guard is, the validator cannot see; that it left is known only when another task
+//! releases the lock. That release is no violation. It leaves a note, and the task that acquired
+//! the lock drops its held entry before it looks at anything that could rest on it. Until the note
+//! is there, the entry may be stale without a sign. So a class whose guards can leave their task is
+//! *movable*: it says so itself, or a release has shown it. What rests on a held lock of such a
+//! class is sure once the task that took the lock has released it itself; before, it is a note. A
+//! self-deadlock is sure only if no other thread exists, which the embedder knows.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -59,17 +61,20 @@ impl Validator {
         self.released_elsewhere.leave(lock);
     }
 
-    /// The task released a lock that it does not hold, and that was reported. If another task holds it after all, nothing may rest on
-    /// the entry of that one any more. What is acquired from now on is in no doubt: every task begins a new epoch before it.
+    /// The task released a lock that it does not hold, and that was reported. If another task holds
+    /// it after all, nothing may rest on the entry of that one any more. What is acquired from now
+    /// on is in no doubt: every task begins a new epoch before it.
     pub(super) fn doubt_older_entries(&self, lock: LockId) {
-        // ORDERING: Relaxed: should another task begin an epoch meanwhile, the doubt is lost for a task that sees only that one.
+        // ORDERING: Relaxed: should another task begin an epoch meanwhile, the doubt is lost for a
+        // task that sees only that one.
         let next = self.epoch.load(Ordering::Relaxed) + 1;
         self.released_elsewhere.doubt(lock, next);
         self.bump_epoch();
     }
 
-    /// Drops what other tasks have released since the task acquired it; `true` if there was any. Every event that may rest on a held
-    /// lock does so itself; an embedder asks before it acts on an older outcome.
+    /// Drops what other tasks have released since the task acquired it; `true` if there was any.
+    /// Every event that may rest on a held lock does so itself; an embedder asks before it acts on
+    /// an older outcome.
     #[inline]
     pub fn notice_releases(&self, task: &mut TaskContext) -> bool {
         self.released_elsewhere.any() && self.drop_released(task)
@@ -118,7 +123,8 @@ impl Validator {
         self.count_unseen();
     }
 
-    /// What the task holds from `first` on and may have given away: its end, or that of a context, says nothing about it.
+    /// What the task holds from `first` on and may have given away: its end, or that of a context,
+    /// says nothing about it.
     pub(super) fn drop_movable(&self, task: &mut TaskContext, first: usize) {
         self.notice_releases(task);
         if !self.config.evidence {
@@ -136,7 +142,8 @@ impl Validator {
         }
     }
 
-    /// The task released a lock itself that it could have given away: what it did meanwhile, it did under it.
+    /// The task released a lock itself that it could have given away: what it did meanwhile, it did
+    /// under it.
     pub(super) fn make_sure(&self, task: &TaskContext, rare: Option<Rare>, findings: &mut Findings) {
         let unsure = rare.map(|rare| rare.unsure).unwrap_or_default();
         if unsure.is_empty() {

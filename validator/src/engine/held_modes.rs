@@ -20,7 +20,8 @@ impl Validator {
     /// Announces that an exclusively held lock becomes a fair reader's (the kernel's
     /// `lock_downgrade`). LD0007 if it is not held, or neither exclusively nor upgradable.
     ///
-    /// What was acquired above it keeps its dependencies: they were recorded under the exclusive mode, which blocks more.
+    /// What was acquired above it keeps its dependencies: they were recorded under the exclusive
+    /// mode, which blocks more.
     pub fn downgrade(
         &self,
         task: &mut TaskContext,
@@ -52,7 +53,8 @@ impl Validator {
         site: Site,
         flags_fn: impl Fn(AcquireFlags) -> AcquireFlags,
     ) -> Outcome {
-        // An upgradable reader may become a plain one; plain reads of the same lock may be held above it.
+        // An upgradable reader may become a plain one; plain reads of the same lock may be held
+        // above it.
         let stronger = |held: &crate::state::held::HeldLock| {
             held.lock == lock
                 && (held.mode == Mode::Exclusive || held.flags.contains(AcquireFlags::UPGRADABLE))
@@ -100,8 +102,9 @@ impl Validator {
     /// other readers, or after a try succeeded. The lock counts as exclusively held from here on;
     /// [`Validator::upgrade_failed`] undoes it.
     ///
-    /// The wait is a dependency of the lock on everything else that the task holds, whether it was acquired before or after. A plain
-    /// read of the same lock by the same task is what the upgrade waits for: it never returns.
+    /// The wait is a dependency of the lock on everything else that the task holds, whether it was
+    /// acquired before or after. A plain read of the same lock by the same task is what the upgrade
+    /// waits for: it never returns.
     pub fn upgrade(
         &self,
         task: &mut TaskContext,
@@ -150,7 +153,8 @@ impl Validator {
         keep_unsure(task, &mut findings);
         task.held[index].mode = Mode::Exclusive;
         task.held[index].is_first_sighting = false;
-        // The locks above it do not connect it to what comes: they were acquired while others could still read.
+        // The locks above it do not connect it to what comes: they were acquired while others could
+        // still read.
         change_rare(task, index, |rare| rare.is_upgraded = true);
         rechain(task, index);
         findings.into()
@@ -168,8 +172,9 @@ impl Validator {
         }
     }
 
-    /// Gives a held lock another class (the kernel's `lock_set_class`): `new` is the same object with another class part. What was
-    /// acquired after it is looked at again. LD0007 if it is not held.
+    /// Gives a held lock another class (the kernel's `lock_set_class`): `new` is the same object
+    /// with another class part. What was acquired after it is looked at again. LD0007 if it is not
+    /// held.
     pub fn set_class(
         &self,
         task: &mut TaskContext,
@@ -192,7 +197,8 @@ impl Validator {
         self.reacquire_from(task, index, stacks)
     }
 
-    /// Takes the entries from `first` on off the stack and acquires them again, oldest first, with what they were acquired with.
+    /// Takes the entries from `first` on off the stack and acquires them again, oldest first, with
+    /// what they were acquired with.
     fn reacquire_from(&self, task: &mut TaskContext, first: usize, stacks: &dyn StackSource) -> Outcome {
         let again: Vec<_> = task.held.split_off(first);
         let rare = task.take_rare_from(first);
@@ -231,10 +237,12 @@ impl Validator {
         self.set_class(task, lock, lock, subclass, site, stacks)
     }
 
-    /// Pins a held lock: its release before [`Validator::unpin`] is a violation (LD0012). For a callee that must not drop and
-    /// re-take its caller's lock. No cookie, and LD0012, if the lock is not held.
+    /// Pins a held lock: its release before [`Validator::unpin`] is a violation (LD0012). For a
+    /// callee that must not drop and re-take its caller's lock. No cookie, and LD0012, if the lock
+    /// is not held.
     pub fn pin(&self, task: &mut TaskContext, lock: LockId, site: Site) -> (Option<PinCookie>, Outcome) {
-        // Kernel: one plus sixteen bits of the clock, and a sum of them in the lock. Here each pin is distinct from every other.
+        // Kernel: one plus sixteen bits of the clock, and a sum of them in the lock. Here each pin
+        // is distinct from every other.
         task.n_pins += 1;
         let cookie = PinCookie(task.n_pins);
         if self.put_pin(task, lock, cookie, site) {
@@ -243,7 +251,8 @@ impl Validator {
         (None, self.bad_pin(task, lock, site, Misuse::PinNotHeld))
     }
 
-    /// Takes a pin back. LD0012 if the lock is not held, or not pinned so. That of a lock which went away pinned was told then.
+    /// Takes a pin back. LD0012 if the lock is not held, or not pinned so. That of a lock which
+    /// went away pinned was told then.
     pub fn unpin(&self, task: &mut TaskContext, lock: LockId, cookie: PinCookie, site: Site) -> Outcome {
         let index = task.position(lock);
         if let Some(rare) = index.and_then(|index| task.rare_of_mut(index))
@@ -259,8 +268,8 @@ impl Validator {
         self.bad_pin(task, lock, site, misuse)
     }
 
-    /// Puts a pin that was taken back into force again (after a wait that released and re-acquired the lock). LD0012 if the lock is
-    /// not held.
+    /// Puts a pin that was taken back into force again (after a wait that released and re-acquired
+    /// the lock). LD0012 if the lock is not held.
     pub fn repin(&self, task: &mut TaskContext, lock: LockId, cookie: PinCookie, site: Site) -> Outcome {
         if self.put_pin(task, lock, cookie, site) {
             return Outcome::CLEAN;
@@ -291,7 +300,8 @@ impl Validator {
         findings.into()
     }
 
-    /// Has the release of the held lock take the slow path, for an embedder that measures how long it is held.
+    /// Has the release of the held lock take the slow path, for an embedder that measures how long
+    /// it is held.
     pub fn mind_release(&self, task: &mut TaskContext, lock: LockId) {
         // The entry is out of the ordinary, and that is all.
         if let Some(index) = task.position(lock) {
@@ -299,8 +309,8 @@ impl Validator {
         }
     }
 
-    /// How the task holds the lock, if it does: the oldest entry decides, as in the kernel. An entry merged from several
-    /// acquisitions stands for every lock of its class.
+    /// How the task holds the lock, if it does: the oldest entry decides, as in the kernel. An
+    /// entry merged from several acquisitions stands for every lock of its class.
     pub(super) fn mode_of(&self, task: &TaskContext, lock: LockId) -> Option<Mode> {
         let is_merged = |index: usize| task.rare_of(index).is_some_and(|rare| rare.references > 0);
         let mut held = task.held.iter().enumerate();

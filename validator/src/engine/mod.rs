@@ -1,10 +1,11 @@
 //! The validator itself: which rule runs when.
 //!
-//! Locks of the engine, in the order in which they may be taken; none is ever held while the embedder's or the program's
-//! code runs (stack capture, order functions, sinks):
+//! Locks of the engine, in the order in which they may be taken; none is ever held while the
+//! embedder's or the program's code runs (stack capture, order functions, sinks):
 //!
 //! 1. `Validator::knowledge`: the graph, instances and what was reported;
-//! 2. `Registry::registering` and `Segments::tasks`, each a leaf, as are the shards of the concurrent maps.
+//! 2. `Registry::registering` and `Segments::tasks`, each a leaf, as are the shards of the
+//!    concurrent maps.
 
 mod acquire;
 mod assertions;
@@ -81,7 +82,8 @@ pub struct Validator {
     has_pending: AtomicBool,
     /// How many times classes became suspect.
     n_suspects: AtomicU32,
-    /// Grows when what was validated before must be looked at again; per-task caches of older epochs are void.
+    /// Grows when what was validated before must be looked at again; per-task caches of older
+    /// epochs are void.
     epoch: AtomicU64,
     next_instance: AtomicU64,
     n_dropped: AtomicU64,
@@ -119,8 +121,9 @@ impl Validator {
         self.registry.record(id).map(|record| record.class.clone())
     }
 
-    /// Marks a self-deadlock as reported, once the embedder is sure that the acquisition cannot return (it tried the real
-    /// lock and failed). `true` the first time. Other violations are marked when they are found: always `true`.
+    /// Marks a self-deadlock as reported, once the embedder is sure that the acquisition cannot
+    /// return (it tried the real lock and failed). `true` the first time. Other violations are
+    /// marked when they are found: always `true`.
     pub fn confirm(&self, violation: &Violation) -> bool {
         if !violation.is_self_deadlock() || !self.config.evidence {
             return true;
@@ -166,11 +169,13 @@ impl Validator {
 
     /// Makes every per-task cache void.
     fn bump_epoch(&self) {
-        // ORDERING: Release pairs with the Acquire on the fast path: the facts noted before are seen with the new epoch.
+        // ORDERING: Release pairs with the Acquire on the fast path: the facts noted before are
+        // seen with the new epoch.
         self.epoch.fetch_add(1, Ordering::Release);
     }
 
-    /// Counts an event that the embedder could not show to the engine (re-entered, thread state gone).
+    /// Counts an event that the embedder could not show to the engine (re-entered, thread state
+    /// gone).
     pub fn count_unseen(&self) {
         // ORDERING: Relaxed: a statistic.
         self.n_unseen.fetch_add(1, Ordering::Relaxed);

@@ -15,9 +15,11 @@ pub struct Outcome(Option<Box<Findings>>);
 pub struct Findings {
     /// New violations, in the order in which the rules fired; each is reported once at each level.
     pub violations: Vec<Violation>,
-    /// New dependencies and new kinds of known ones, if [`Config::list_dependencies`](crate::Config) asks for them.
+    /// New dependencies and new kinds of known ones, if
+    /// [`Config::list_dependencies`](crate::Config) asks for them.
     pub dependencies: Vec<NewDependency>,
-    /// Orders that are not sure yet, each with the index of the held lock that decides about it. Empty once the event is over.
+    /// Orders that are not sure yet, each with the index of the held lock that decides about it.
+    /// Empty once the event is over.
     pub(crate) unsure: Vec<(usize, Unsure)>,
 }
 

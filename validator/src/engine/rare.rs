@@ -10,7 +10,8 @@ pub(super) fn change_rare(task: &mut TaskContext, index: usize, change_fn: impl 
     task.set_rare(rare);
 }
 
-/// Gives the orders that are not sure yet to the held locks whose release decides about them; `true` if there are any.
+/// Gives the orders that are not sure yet to the held locks whose release decides about them;
+/// `true` if there are any.
 pub(super) fn keep_unsure(task: &mut TaskContext, findings: &mut Findings) -> bool {
     let unsure = std::mem::take(&mut findings.unsure);
     let is_any = !unsure.is_empty();

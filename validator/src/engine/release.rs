@@ -76,8 +76,8 @@ impl Validator {
         self.find(findings, violation);
     }
 
-    /// The entry that a release of the lock takes: the newest of this context. An entry that was merged from several
-    /// acquisitions stands for any lock of its class.
+    /// The entry that a release of the lock takes: the newest of this context. An entry that was
+    /// merged from several acquisitions stands for any lock of its class.
     fn releasable(&self, task: &TaskContext, lock: LockId) -> Option<usize> {
         let start = task.context_start().min(task.held.len());
         let exact = task.held[start..].iter().rposition(|held| held.lock == lock).map(|index| start + index);
@@ -87,8 +87,8 @@ impl Validator {
         })
     }
 
-    /// LD0011, seen from the other end: a lock is released while another one that it serialises is still held. Kernel: finds this
-    /// when it puts the later locks back onto its stack.
+    /// LD0011, seen from the other end: a lock is released while another one that it serialises is
+    /// still held. Kernel: finds this when it puts the later locks back onto its stack.
     fn check_nested_under(&self, task: &TaskContext, lock: LockId, from: usize, findings: &mut Findings) {
         if mutant::is(Mutant::NestNeedNotBeHeld) || task.holds(lock) || self.is_movable(lock) {
             return;
@@ -174,8 +174,8 @@ impl Validator {
         task.has_entry(lock) || self.is_ordered(lock)
     }
 
-    /// Has [`minds_freed`](Validator::minds_freed) say yes for the locks of this one's class, for an embedder that keeps something about
-    /// it.
+    /// Has [`minds_freed`](Validator::minds_freed) say yes for the locks of this one's class, for
+    /// an embedder that keeps something about it.
     pub fn mind_freed(&self, lock: LockId) {
         self.registry.note_ordered(lock.class());
     }
@@ -246,8 +246,9 @@ impl Validator {
         true
     }
 
-    /// Takes one entry off the stack. The later ones keep their dependencies: whatever ran through the entry between them and
-    /// the older ones was recorded when they were acquired, so nothing needs to be looked at again.
+    /// Takes one entry off the stack. The later ones keep their dependencies: whatever ran through
+    /// the entry between them and the older ones was recorded when they were acquired, so nothing
+    /// needs to be looked at again.
     pub(super) fn remove_held(&self, task: &mut TaskContext, index: usize) {
         let is_current = index >= task.context_start();
         let held = task.remove(index);

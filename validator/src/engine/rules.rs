@@ -29,7 +29,8 @@ enum Scope {
     Dependencies,
     /// The task holds too many locks to look at each of them.
     Classes,
-    /// The task holds the lock already, outside the context it is in: it waits for no other task, but uses the lock.
+    /// The task holds the lock already, outside the context it is in: it waits for no other task,
+    /// but uses the lock.
     Usage,
 }
 
@@ -94,7 +95,8 @@ impl<'a> Pass<'a> {
         }
         let standing = self.touch(knowledge);
         self.findings.violations.append(&mut knowledge.pending);
-        // ORDERING: Relaxed: the flag only saves looking; the list itself is behind the lock that is held here.
+        // ORDERING: Relaxed: the flag only saves looking; the list itself is behind the lock that
+        // is held here.
         self.validator.has_pending.store(false, std::sync::atomic::Ordering::Relaxed);
         if self.is_new_chain && self.scope != Scope::Dependencies {
             if let Some(violation) = wait_type::check(&self.view, self.wanted) {
@@ -110,8 +112,8 @@ impl<'a> Pass<'a> {
             Nesting::Forbidden(index) => {
                 let violation = recursion::same_class_violation(&self.view, self.wanted, index);
                 self.admit(knowledge, violation);
-                // The chain is not looked at again: what it says about other classes has to be learned now. Kernel: is off
-                // after this report.
+                // The chain is not looked at again: what it says about other classes has to be
+                // learned now. Kernel: is off after this report.
                 if self.is_new_chain {
                     self.dependencies(knowledge, standing);
                 }
@@ -129,7 +131,8 @@ impl<'a> Pass<'a> {
         standing
     }
 
-    /// Notes who is at the lock object, and where it lies: what was seen there before may count from now on.
+    /// Notes who is at the lock object, and where it lies: what was seen there before may count
+    /// from now on.
     fn touch(&mut self, knowledge: &mut Knowledge) -> Standing {
         if !self.view.config.evidence {
             return Standing::Published;
@@ -299,14 +302,16 @@ impl<'a> Pass<'a> {
                 cycle.path.clone(),
                 &cycle.judged,
             );
-            // A cycle that was reported long ago hides nothing: what runs around it now may be news.
+            // A cycle that was reported long ago hides nothing: what runs around it now may be
+            // news.
             if self.findings.violations.len() > n_before {
                 told.push(cycle);
             }
         }
     }
 
-    /// Whether the guard of the held lock may have left the task, for all that is known of this order.
+    /// Whether the guard of the held lock may have left the task, for all that is known of this
+    /// order.
     fn is_unsure(&self, knowledge: &Knowledge, holder: usize, order: Order) -> bool {
         let held = &self.view.task.held[holder];
         self.view.is_movable(held.base_class()) && !knowledge.is_sure(order)
@@ -360,7 +365,8 @@ impl<'a> Pass<'a> {
 
     fn report_instances(&mut self, knowledge: &mut Knowledge, path: Vec<PathStep<LockId>>, judged: &Judged) {
         let is_one_class = judge::is_of_one_class(&path);
-        // A cycle of several classes was reported when the classes closed it; here it can only become an error.
+        // A cycle of several classes was reported when the classes closed it; here it can only
+        // become an error.
         if !is_one_class && judged.level < Level::Error {
             return;
         }

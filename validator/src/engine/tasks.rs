@@ -35,7 +35,8 @@ impl Validator {
         self.segments.joined(task.segment(), child);
     }
 
-    /// Makes the task remember what it acquires, for [`Validator::joined_holding`]: for threads of a `thread::scope`.
+    /// Makes the task remember what it acquires, for [`Validator::joined_holding`]: for threads of
+    /// a `thread::scope`.
     pub fn record_acquired(&self, task: &mut TaskContext) {
         task.acquired = Some(Vec::new());
     }

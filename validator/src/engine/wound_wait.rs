@@ -1,12 +1,14 @@
 //! Wound/wait: several locks of one class in any order, with back-off (LD0013).
 //!
-//! A transaction is a pseudo-lock that serialises everything taken in it: the locks name it as their nest lock, so that
-//! their order among themselves does not matter. In return the protocol must be kept: a task that has to back off gives up
-//! everything, and takes the contended lock first. Kernel: `ww_acquire_ctx`, with the checks of `CONFIG_DEBUG_MUTEXES`.
+//! A transaction is a pseudo-lock that serialises everything taken in it: the locks name it as
+//! their nest lock, so that their order among themselves does not matter. In return the protocol
+//! must be kept: a task that has to back off gives up everything, and takes the contended lock
+//! first. Kernel: `ww_acquire_ctx`, with the checks of `CONFIG_DEBUG_MUTEXES`.
 //!
-//! Kernel: orders the pseudo-lock like any other, and holds a second one that stands for the first lock taken, because it knows that
-//! only as the entry that all later ones were merged into. No task ever waits for either, so under the default policy neither is
-//! ordered: the real locks are, the first of a transaction like one outside of it.
+//! Kernel: orders the pseudo-lock like any other, and holds a second one that stands for the first
+//! lock taken, because it knows that only as the entry that all later ones were merged into. No
+//! task ever waits for either, so under the default policy neither is ordered: the real locks are,
+//! the first of a transaction like one outside of it.
 
 use super::{Findings, Outcome, StackSource, TaskContext, Validator};
 use crate::base::event::{Acquire, AcquireFlags};
@@ -22,8 +24,8 @@ use crate::mutant::{self, Mutant};
 pub struct WoundWait {
     /// The pseudo-lock that stands for the transaction: the nest lock of everything taken in it.
     pub context: LockId,
-    /// Of the class of the locks. Under the kernel's policy a pseudo-lock that stands for the first one taken, which may be released
-    /// early.
+    /// Of the class of the locks. Under the kernel's policy a pseudo-lock that stands for the first
+    /// one taken, which may be released early.
     pub first: LockId,
     /// How many locks it owns.
     pub n_acquired: u32,
@@ -34,9 +36,10 @@ pub struct WoundWait {
 }
 
 impl Validator {
-    /// Opens a transaction. `context` is a lock of the transaction class, `first` one of the class of the locks; both belong
-    /// to the transaction and to nothing else. LD0013 if the task has another one of the class open: each would wait for what the
-    /// other holds, and neither could be told to back off.
+    /// Opens a transaction. `context` is a lock of the transaction class, `first` one of the class
+    /// of the locks; both belong to the transaction and to nothing else. LD0013 if the task has
+    /// another one of the class open: each would wait for what the other holds, and neither could
+    /// be told to back off.
     pub fn ww_begin(
         &self,
         task: &mut TaskContext,
@@ -69,7 +72,8 @@ impl Validator {
     /// before it is waited for. `slow`: after a back-off, for the contended lock. Inside a
     /// transaction [`Validator::ww_acquired`] or [`Validator::ww_backed_off`] must follow.
     ///
-    /// LD0013 if it is waited for without the transaction of its class that is open: no other task could make it back off.
+    /// LD0013 if it is waited for without the transaction of its class that is open: no other task
+    /// could make it back off.
     pub fn ww_acquire(
         &self,
         task: &mut TaskContext,

@@ -1,14 +1,15 @@
 //! Which nodes lie on a common cycle.
 //!
-//! A component is named by one of its nodes, its *representative*. Leaving a component costs O(1), whichever node leaves: a
-//! hundred thousand locks of one ring go away one after the other.
+//! A component is named by one of its nodes, its *representative*. Leaving a component costs O(1),
+//! whichever node leaves: a hundred thousand locks of one ring go away one after the other.
 
 use rustc_hash::FxHashMap;
 
 /// The components of two nodes or more; any other node is a component of its own.
 #[derive(Debug, Default)]
 pub(super) struct Components {
-    /// For every node of a component of two or more: the component's number, and where the node stands in `members`.
+    /// For every node of a component of two or more: the component's number, and where the node
+    /// stands in `members`.
     places: FxHashMap<u32, (u32, usize)>,
     sets: FxHashMap<u32, Set>,
     next: u32,
@@ -73,7 +74,8 @@ impl Components {
         left
     }
 
-    /// Joins the components of `others` (representatives all) to that of `representative`, which keeps its name.
+    /// Joins the components of `others` (representatives all) to that of `representative`, which
+    /// keeps its name.
     pub(super) fn merge(&mut self, representative: u32, others: impl IntoIterator<Item = u32>) {
         let number = match self.places.get(&representative) {
             Some((number, _)) => *number,

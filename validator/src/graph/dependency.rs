@@ -22,14 +22,16 @@ pub struct Witness {
 pub struct Gate {
     /// The lock.
     pub lock: LockId,
-    /// Whether it was held exclusively each time. Two dependencies exclude each other if one of them has it so.
+    /// Whether it was held exclusively each time. Two dependencies exclude each other if one of
+    /// them has it so.
     pub exclusive: bool,
 }
 
 /// The locks held around every sighting so far.
 ///
-/// Two dependencies that were only ever seen under one lock, one of them under it exclusively, cannot meet: the thread that does the
-/// one keeps out the thread that does the other. The set only shrinks.
+/// Two dependencies that were only ever seen under one lock, one of them under it exclusively,
+/// cannot meet: the thread that does the one keeps out the thread that does the other. The set only
+/// shrinks.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Gates(Box<[Gate]>);
 
@@ -44,7 +46,8 @@ impl Gates {
         Self(gates.into())
     }
 
-    /// Keeps what was held at another sighting too, and exclusively only if it was so there; `true` if that is less than before.
+    /// Keeps what was held at another sighting too, and exclusively only if it was so there; `true`
+    /// if that is less than before.
     pub fn narrow(&mut self, held: &[Gate]) -> bool {
         // Both are in the order of a stack, so the next one is mostly right behind the last.
         let mut behind = 0;
@@ -117,8 +120,8 @@ impl Dependency {
         Self { kinds, seen: Box::new(Seen { first, more: Vec::new() }) }
     }
 
-    /// Adds a kind; `false` if it is known, and to others than the thread that made the object. The count of a known kind is not
-    /// touched.
+    /// Adds a kind; `false` if it is known, and to others than the thread that made the object. The
+    /// count of a known kind is not touched.
     pub(crate) fn insert(&mut self, kind: Kind, witness: &Witness, is_published: bool) -> bool {
         let is_known = self.kinds.all().contains(kind);
         let is_news = self.kinds.insert(kind, is_published);

@@ -1,10 +1,12 @@
 //! The order between single locks, for the classes whose instances decide.
 //!
-//! Two locks of one class may be nested as long as no thread nests them in the opposite order; a cycle of classes is an
-//! error when the locks themselves close it. Both questions are asked here. Instance numbers are never handed out twice, so a
-//! reused address revives nothing, and what is known about a lock goes when the lock goes ([`Instances::forget`]).
+//! Two locks of one class may be nested as long as no thread nests them in the opposite order; a
+//! cycle of classes is an error when the locks themselves close it. Both questions are asked here.
+//! Instance numbers are never handed out twice, so a reused address revives nothing, and what is
+//! known about a lock goes when the lock goes ([`Instances::forget`]).
 //!
-//! Memory is bounded: at most 64 bytes a lock with one order, and past a limit the oldest locks are forgotten and counted.
+//! Memory is bounded: at most 64 bytes a lock with one order, and past a limit the oldest locks are
+//! forgotten and counted.
 
 use std::hash::BuildHasher;
 
@@ -53,8 +55,8 @@ impl Instances {
         }
     }
 
-    /// Records that `to` was acquired while `from` was held, by `kind`. An order that no longer fits is counted in
-    /// [`Instances::n_dropped`] and reported as known.
+    /// Records that `to` was acquired while `from` was held, by `kind`. An order that no longer
+    /// fits is counted in [`Instances::n_dropped`] and reported as known.
     pub fn add(&mut self, from: LockId, to: LockId, kind: Kind) -> Added {
         self.add_seen(from, to, kind, true)
     }

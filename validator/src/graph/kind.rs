@@ -25,8 +25,8 @@ pub enum Wanted {
 
 /// One of the twelve ways in which one class can come to wait under another.
 ///
-/// The kernel knows four (`ER`, `EN`, `SR`, `SN`); fair readers are distinguished from writers and timed waits from
-/// unbounded ones, because the level of a report depends on them.
+/// The kernel knows four (`ER`, `EN`, `SR`, `SN`); fair readers are distinguished from writers and
+/// timed waits from unbounded ones, because the level of a report depends on them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Kind {
     /// How the outer lock is held.
@@ -163,7 +163,8 @@ impl DependencyKinds {
     }
 }
 
-/// The kinds that were seen, and those of them that were seen on an object that another thread could have.
+/// The kinds that were seen, and those of them that were seen on an object that another thread
+/// could have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct SeenKinds {
     all: DependencyKinds,
@@ -184,7 +185,8 @@ impl SeenKinds {
         self.published
     }
 
-    /// Adds a sighting; `true` if its kind is new, or is seen on a published object for the first time.
+    /// Adds a sighting; `true` if its kind is new, or is seen on a published object for the first
+    /// time.
     pub(crate) const fn insert(&mut self, kind: Kind, is_published: bool) -> bool {
         let is_new = self.all.insert(kind);
         if is_published { self.published.insert(kind) } else { is_new }

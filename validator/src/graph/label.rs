@@ -1,11 +1,13 @@
 //! A list whose places can be compared in O(1): order maintenance with 64-bit labels.
 //!
-//! Each node of the list has a label between those of its neighbours. When no number is left between two of them, the
-//! smallest stretch around them that is sparse enough is spread out evenly (Bender, Cole, Demaine, Farach-Colton, Zito,
-//! "Two Simplified Algorithms for Maintaining Order in a List", 2002).
+//! Each node of the list has a label between those of its neighbours. When no number is left
+//! between two of them, the smallest stretch around them that is sparse enough is spread out evenly
+//! (Bender, Cole, Demaine, Farach-Colton, Zito, "Two Simplified Algorithms for Maintaining Order in
+//! a List", 2002).
 
 const NONE: u32 = u32::MAX;
-/// How far from the last node a new one is placed: room for 2^28 of them at each end, and for 35 halvings in between.
+/// How far from the last node a new one is placed: room for 2^28 of them at each end, and for 35
+/// halvings in between.
 const STEP: u64 = 1 << 35;
 
 #[derive(Clone, Copy, Debug)]
@@ -147,11 +149,13 @@ impl LabelList {
         self.set_prev(next, prev);
     }
 
-    /// Spreads out the smallest stretch of labels around `node` that is sparse enough to take `n_more` between any two.
+    /// Spreads out the smallest stretch of labels around `node` that is sparse enough to take
+    /// `n_more` between any two.
     fn spread(&mut self, node: u32, n_more: u64) {
         let at = self.label(node);
         let (mut leftmost, mut rightmost, mut n_nodes) = (node, node, 1_u64);
-        // A stretch of 2^bits labels may hold (4/3)^bits nodes; 64 bits then hold a hundred million.
+        // A stretch of 2^bits labels may hold (4/3)^bits nodes; 64 bits then hold a hundred
+        // million.
         let mut limit = 1.0_f64;
         for bits in 1..=64_u32 {
             limit *= 4.0 / 3.0;

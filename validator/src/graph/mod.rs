@@ -1,6 +1,8 @@
-//! The dependency graph: kinds, storage, incremental order, strong-path search, and the same for single locks.
+//! The dependency graph: kinds, storage, incremental order, strong-path search, and the same for
+//! single locks.
 //!
-//! Rooms, lowest first: `kind` ← `dependency` ← `adjacency`, `label` ← `order`, `search` ← `store`, `instances`.
+//! Rooms, lowest first: `kind` ← `dependency` ← `adjacency`, `label` ← `order`, `search` ← `store`,
+//! `instances`.
 
 mod adjacency;
 mod component;

@@ -1,11 +1,13 @@
 //! A topological order of the condensation of a growing graph.
 //!
-//! Nodes that lie on a common cycle form a *component*; components are kept in a list in which every edge between two of them
-//! points forward. An edge that agrees with the list costs two look-ups. One that does not starts a search from both of its
-//! ends at once, which stops as soon as the two sides have passed each other (the vertex-guided two-way search of Haeupler,
-//! Kavitha, Mathew, Sen and Tarjan, "Incremental Cycle Detection, Topological Ordering, and Strong Component Maintenance",
-//! 2012: O(√m) arcs for each new one, amortised). A node without in-edges or without out-edges ends it at once, so
-//! chains, reverse chains and stars cost O(1) an edge. Places in the list are 64-bit labels ([`LabelList`]).
+//! Nodes that lie on a common cycle form a *component*; components are kept in a list in which
+//! every edge between two of them points forward. An edge that agrees with the list costs two
+//! look-ups. One that does not starts a search from both of its ends at once, which stops as soon
+//! as the two sides have passed each other (the vertex-guided two-way search of Haeupler, Kavitha,
+//! Mathew, Sen and Tarjan, "Incremental Cycle Detection, Topological Ordering, and Strong Component
+//! Maintenance", 2012: O(√m) arcs for each new one, amortised). A node without in-edges or without
+//! out-edges ends it at once, so chains, reverse chains and stars cost O(1) an edge. Places in the
+//! list are 64-bit labels ([`LabelList`]).
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
@@ -50,10 +52,11 @@ impl Order {
         self.search = search;
     }
 
-    /// Takes the removal of every edge of a node into account: it becomes a component of its own, last in the order.
+    /// Takes the removal of every edge of a node into account: it becomes a component of its own,
+    /// last in the order.
     ///
-    /// The component that it leaves is not looked at again; it may be larger than need be from now on, which costs searches
-    /// time and loses nothing.
+    /// The component that it leaves is not looked at again; it may be larger than need be from now
+    /// on, which costs searches time and loses nothing.
     pub(crate) fn detach(&mut self, node: u32) {
         match self.components.detach(node) {
             Left::Nothing => return self.list.move_to_back(node),
@@ -85,7 +88,8 @@ impl Order {
         self.components.members(representative)
     }
 
-    /// Makes one component of everything on a path from `head` to `tail`, at the place where the search met.
+    /// Makes one component of everything on a path from `head` to `tail`, at the place where the
+    /// search met.
     fn merge(&mut self, search: &mut TwoWaySearch, tail: u32, head: u32, meeting: u32) {
         let on_cycle = search.on_cycle(tail, head, meeting);
         search.ahead.retain(|node| !on_cycle.contains(node));
@@ -140,9 +144,11 @@ struct TwoWaySearch {
     backward: Vec<Cursor>,
     /// Every edge between components that was walked.
     arcs: Vec<(u32, u32)>,
-    /// Result: what was reached backward and stands behind the meeting point, in order; it moves before it.
+    /// Result: what was reached backward and stands behind the meeting point, in order; it moves
+    /// before it.
     ahead: Vec<u32>,
-    /// Result: what was reached forward and stands before the meeting point, in order; it moves behind.
+    /// Result: what was reached forward and stands before the meeting point, in order; it moves
+    /// behind.
     behind: Vec<u32>,
 }
 
@@ -154,7 +160,8 @@ impl TwoWaySearch {
         self.arcs.clear();
         let label = |component| order.list.label(component);
         let (lowest, highest) = (label(head), label(tail));
-        // The side of the head always continues at its lowest component, that of the tail at its highest.
+        // The side of the head always continues at its lowest component, that of the tail at its
+        // highest.
         let mut low: BinaryHeap<Reverse<(u64, usize)>> = BinaryHeap::new();
         let mut high: BinaryHeap<(u64, usize)> = BinaryHeap::new();
         low.push(Reverse((lowest, self.reach(order, graph, head, Direction::Forward))));
@@ -189,8 +196,9 @@ impl TwoWaySearch {
                 }
             }
         }
-        // Everything reached forward below the meeting point has been walked to the end, and so has everything reached
-        // backward above it: see the paper for why moving just these restores the order.
+        // Everything reached forward below the meeting point has been walked to the end, and so has
+        // everything reached backward above it: see the paper for why moving just these restores
+        // the order.
         let at = match low.peek() {
             Some(Reverse((unfinished, index))) if *unfinished < highest => self.forward[*index].component,
             _ => tail,
@@ -232,7 +240,8 @@ impl TwoWaySearch {
         cursors.len() - 1
     }
 
-    /// The components on a path from `head` to `tail`: all of them are the meeting point or among what moves.
+    /// The components on a path from `head` to `tail`: all of them are the meeting point or among
+    /// what moves.
     fn on_cycle(&self, tail: u32, head: u32, meeting: u32) -> FxHashSet<u32> {
         let mut place: FxHashMap<u32, u8> = FxHashMap::default();
         for component in self.ahead.iter().chain(&self.behind).chain([&meeting]) {

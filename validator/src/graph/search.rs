@@ -1,12 +1,14 @@
 //! Strong-path search over (node, only-R) states.
 //!
-//! A path is *strong* when at none of its joints a recursive read arrives where a reader leaves: everywhere else the
-//! arriving task really waits for the leaving one, so a closed strong path is a deadlock and the other way round
-//! (the theorem of the kernel's read-lock chapter). A fair read that arrives where a reader leaves waits only while a writer
-//! is queued; [`SearchFilter::queued_writer`] says whether that counts.
+//! A path is *strong* when at none of its joints a recursive read arrives where a reader leaves:
+//! everywhere else the arriving task really waits for the leaving one, so a closed strong path is a
+//! deadlock and the other way round (the theorem of the kernel's read-lock chapter). A fair read
+//! that arrives where a reader leaves waits only while a writer is queued;
+//! [`SearchFilter::queued_writer`] says whether that counts.
 //!
-//! Kernel: its search stamps a class before it looks at how it got there, so that a class first met over a weak edge is
-//! never entered again over a strong one. Here a node is entered up to twice, once in each state.
+//! Kernel: its search stamps a class before it looks at how it got there, so that a class first met
+//! over a weak edge is never entered again over a strong one. Here a node is entered up to twice,
+//! once in each state.
 
 use rustc_hash::FxHashSet;
 
@@ -55,8 +57,8 @@ pub struct SearchFilter<'a> {
     pub timed: bool,
     /// Whether a queued writer counts between two readers.
     pub queued_writer: QueuedWriter<'a>,
-    /// No two dependencies of the cycle may exclude each other by one of these gates. With more than seven gates nothing is
-    /// found.
+    /// No two dependencies of the cycle may exclude each other by one of these gates. With more
+    /// than seven gates nothing is found.
     pub escaping: &'a [LockId],
     /// Only what was seen on objects that another thread could have.
     pub published: bool,
@@ -102,7 +104,8 @@ pub(crate) type RawPath = Vec<PathStep<u32>>;
 
 const NO_PARENT: u32 = u32::MAX;
 const WEAK: u16 = 1;
-/// Two bits for each gate are left in the flags of a state: a dependency under it was passed, and one under it exclusively.
+/// Two bits for each gate are left in the flags of a state: a dependency under it was passed, and
+/// one under it exclusively.
 const MAX_GATES: usize = 7;
 const UNDER: u16 = 2;
 const UNDER_EXCLUSIVELY: u16 = 4;
@@ -154,7 +157,8 @@ impl Scratch {
         self.gated.clear();
     }
 
-    /// Marks a state as entered; `false` if it, or a state that can do all it can, was entered before.
+    /// Marks a state as entered; `false` if it, or a state that can do all it can, was entered
+    /// before.
     fn enter(&mut self, node: u32, flags: u16, gated: bool) -> bool {
         if gated {
             return self.gated.insert((node, flags));
@@ -176,7 +180,8 @@ impl Scratch {
 }
 
 impl Query<'_> {
-    /// The flags after another dependency, or `None` if it and one that was passed before exclude each other.
+    /// The flags after another dependency, or `None` if it and one that was passed before exclude
+    /// each other.
     fn pass(&self, flags: u16, seen_under: &[Gate]) -> Option<u16> {
         let mut after = flags;
         for (index, gate) in self.escaping.iter().enumerate() {
@@ -196,9 +201,11 @@ impl Query<'_> {
         if self.published { graph.published(edge) } else { graph.kinds(edge) }
     }
 
-    /// The kinds that a path in state `weak` at `node` may take over an edge, and whether it then is weak at `end`.
+    /// The kinds that a path in state `weak` at `node` may take over an edge, and whether it then
+    /// is weak at `end`.
     ///
-    /// Of the usable kinds only those are returned that leave the path in the better of the two states.
+    /// Of the usable kinds only those are returned that leave the path in the better of the two
+    /// states.
     fn step(
         &self,
         kinds: DependencyKinds,
@@ -224,7 +231,8 @@ impl Query<'_> {
         Some(if strong.is_empty() { (usable, true) } else { (strong, false) })
     }
 
-    /// Breadth first, so that the shortest path is found. `goal_fn` is asked once for each state that is entered.
+    /// Breadth first, so that the shortest path is found. `goal_fn` is asked once for each state
+    /// that is entered.
     pub(crate) fn run<A: Adjacency>(
         &self,
         graph: &A,
@@ -255,7 +263,8 @@ impl Query<'_> {
                 if !(self.enter)(end) {
                     continue;
                 }
-                // Kernel: stamps the class before it looks at the edge, so a weak first look hides every later one.
+                // Kernel: stamps the class before it looks at the edge, so a weak first look hides
+                // every later one.
                 if mutant::is(Mutant::SearchShadows) && !scratch.enter(end, 0, false) {
                     continue;
                 }
@@ -274,7 +283,8 @@ impl Query<'_> {
         None
     }
 
-    /// With gates each kind is a step of its own: one may have been seen under the gate, another not.
+    /// With gates each kind is a step of its own: one may have been seen under the gate, another
+    /// not.
     fn expand_gated<A: Adjacency>(
         &self,
         graph: &A,
@@ -317,9 +327,10 @@ impl Query<'_> {
         if is_simple(&steps) {
             return Some(steps);
         }
-        // The path passes a node twice: no single lock can be held in both ways at once, so it stands for a deadlock
-        // only if there is also a path that does not. In a graph without a strong cycle there always is
-        // (cutting the loop out leaves a strong path, or the loop itself is a strong cycle, which was found before).
+        // The path passes a node twice: no single lock can be held in both ways at once, so it
+        // stands for a deadlock only if there is also a path that does not. In a graph without a
+        // strong cycle there always is (cutting the loop out leaves a strong path, or the loop
+        // itself is a strong cycle, which was found before).
         if !self.escaping.is_empty() {
             return None;
         }
@@ -334,8 +345,8 @@ impl Query<'_> {
         }
     }
 
-    /// Depth first over simple paths. Exponential in theory, so its steps are counted; it runs only when a strong cycle was
-    /// reported before and the new path runs through it twice.
+    /// Depth first over simple paths. Exponential in theory, so its steps are counted; it runs only
+    /// when a strong cycle was reported before and the new path runs through it twice.
     fn find_simple<A: Adjacency>(
         &self,
         graph: &A,

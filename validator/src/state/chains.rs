@@ -25,8 +25,9 @@ struct Led {
 
 /// Every chain that was validated, by key, with the stack of its first sighting.
 ///
-/// A cache and no more: losing it costs time, never knowledge. A chain enters only *after* it was validated (the kernel
-/// enters it before, which is right only because the kernel stops at its first report).
+/// A cache and no more: losing it costs time, never knowledge. A chain enters only *after* it was
+/// validated (the kernel enters it before, which is right only because the kernel stops at its
+/// first report).
 #[derive(Debug, Default)]
 pub(crate) struct Chains {
     map: DashMap<u64, Led, FxBuildHasher>,
@@ -40,8 +41,9 @@ impl Chains {
         self.map.contains_key(&key)
     }
 
-    /// A stack that led to this place, where a lock of this class was acquired: that of the chain's first sighting if it was here, else
-    /// that of the first chain that was new here. An unknown place has none.
+    /// A stack that led to this place, where a lock of this class was acquired: that of the chain's
+    /// first sighting if it was here, else that of the first chain that was new here. An unknown
+    /// place has none.
     pub(crate) fn stack(&self, chain: u64, class: ClassId, site: Site) -> Option<StackId> {
         if site == Site(0) {
             return None;
@@ -50,8 +52,8 @@ impl Chains {
         known(chain).or_else(|| known(chain ^ STACK_ONLY)).or_else(|| known(key_of_site(class, site)))
     }
 
-    /// Remembers the stack of a chain that was validated in a context only: in a plain one it is still to be validated, because other
-    /// usages are marked there.
+    /// Remembers the stack of a chain that was validated in a context only: in a plain one it is
+    /// still to be validated, because other usages are marked there.
     pub(crate) fn insert_stack(&self, chain: u64, stack: Option<StackId>, to: Site) {
         self.insert_led(chain ^ STACK_ONLY, stack, to);
     }
@@ -67,7 +69,8 @@ impl Chains {
         }
     }
 
-    /// Remembers a chain; the first stack stays. `false` if there was no room: the chain will be validated again each time.
+    /// Remembers a chain; the first stack stays. `false` if there was no room: the chain will be
+    /// validated again each time.
     pub(crate) fn insert(&self, key: u64, stack: Option<StackId>, to: Site) -> bool {
         if self.n_chains() >= MAX_CHAINS {
             return false;

@@ -7,16 +7,19 @@ use rustc_hash::FxHasher;
 use crate::base::id::{ClassHash, Subclass};
 use crate::base::site::Site;
 
-/// The identity of a class: what is the same for all its locks, in every process and on every machine.
+/// The identity of a class: what is the same for all its locks, in every process and on every
+/// machine.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct LockClassKey {
-    /// The name its author gave, if any. A named class is declared interchangeable: its instances are not told apart.
+    /// The name its author gave, if any. A named class is declared interchangeable: its instances
+    /// are not told apart.
     pub name: Option<String>,
     /// What kind of lock it is, as its type is called: `Mutex`, `RwLock`, `vm_lock` …
     pub kind: String,
     /// The type of the protected data; empty if there is none.
     pub type_name: String,
-    /// The normalised path of the creation site (`src/a.rs`, `crate-1.2.3/src/b.rs`); empty if unknown.
+    /// The normalised path of the creation site (`src/a.rs`, `crate-1.2.3/src/b.rs`); empty if
+    /// unknown.
     pub file: String,
     /// The line of the creation site, from 1.
     pub line: u32,
@@ -31,7 +34,8 @@ impl LockClassKey {
     ///
     /// A name stands for itself wherever it is given; without one the creation site decides.
     pub fn hash(&self) -> ClassHash {
-        // FxHash over bytes is a fixed function of its input: no seed, the same on every 64-bit machine.
+        // FxHash over bytes is a fixed function of its input: no seed, the same on every 64-bit
+        // machine.
         let mut hasher = FxHasher::default();
         let mut text = |part: &str| {
             hasher.write(part.as_bytes());
@@ -61,8 +65,9 @@ impl LockClassKey {
     }
 }
 
-/// What a lock waits for, on the ladder of wait types: each may be taken only where its `outer` is allowed, and while it
-/// is held nothing above its `inner` may be (the kernel's `wait_type_outer` and `wait_type_inner`).
+/// What a lock waits for, on the ladder of wait types: each may be taken only where its `outer` is
+/// allowed, and while it is held nothing above its `inner` may be (the kernel's `wait_type_outer`
+/// and `wait_type_inner`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 #[repr(u8)]
 pub enum WaitType {

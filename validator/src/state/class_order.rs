@@ -26,22 +26,25 @@ impl OrderedLock {
 /// Compares a held lock (first) with a wanted one of the same class; `None` if it cannot tell.
 pub type OrderFn = fn(&OrderedLock, &OrderedLock) -> Option<Ordering>;
 
-/// How the locks of one class are ordered among themselves: a task that holds one may wait for another only if that comes after it.
+/// How the locks of one class are ordered among themselves: a task that holds one may wait for
+/// another only if that comes after it.
 ///
-/// The order of a class is judged at once, when a lock is wanted under one that does not come before it; the opposite order need
-/// never be seen.
+/// The order of a class is judged at once, when a lock is wanted under one that does not come
+/// before it; the opposite order need never be seen.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum ClassOrder {
     /// The lock at the lower address comes first.
     ByAddress,
-    /// The lock with the smaller key comes first. Two with one key are in no order. Of a lock that has none nothing is known, and the
-    /// orders that are seen decide, as in a class without an order.
+    /// The lock with the smaller key comes first. Two with one key are in no order. Of a lock that
+    /// has none nothing is known, and the orders that are seen decide, as in a class without an
+    /// order.
     ByKey,
-    /// As the function says: [`Less`](Ordering::Less) allows to wait for the second under the first, `None` leaves it to the orders
-    /// that are seen.
+    /// As the function says: [`Less`](Ordering::Less) allows to wait for the second under the
+    /// first, `None` leaves it to the orders that are seen.
     ///
-    /// It is called with no lock of the engine held, and must neither panic nor take a watched lock.
+    /// It is called with no lock of the engine held, and must neither panic nor take a watched
+    /// lock.
     By(OrderFn),
 }
 

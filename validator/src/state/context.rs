@@ -1,5 +1,6 @@
-//! Contexts: places that may run in the middle of whatever a task is doing. The kernel's hard and soft interrupts are two
-//! of them, a signal handler or the drop of a thread-local value are others. All of them are data.
+//! Contexts: places that may run in the middle of whatever a task is doing. The kernel's hard and
+//! soft interrupts are two of them, a signal handler or the drop of a thread-local value are
+//! others. All of them are data.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -103,14 +104,15 @@ impl ContextSet {
 pub struct ContextAttributes {
     /// What may be waited for inside it; [`WaitType::Max`] for no limit.
     pub wait_limit: WaitType,
-    /// Other contexts whose mask also keeps this one out (hard interrupts off keep soft interrupts out).
+    /// Other contexts whose mask also keeps this one out (hard interrupts off keep soft interrupts
+    /// out).
     pub masked_with: ContextSet,
     /// Contexts that are masked while this one runs, besides itself.
     pub masks: ContextSet,
     /// Whether it masks itself while it runs; a signal handler with `SA_NODEFER` does not.
     pub masks_itself: bool,
-    /// Whether it is masked in a new task, and can run only where it is unmasked (an allocator callback runs only inside an
-    /// allocation).
+    /// Whether it is masked in a new task, and can run only where it is unmasked (an allocator
+    /// callback runs only inside an allocation).
     pub masked_at_start: bool,
 }
 
@@ -155,7 +157,8 @@ impl Contexts {
             });
             let id = ContextId::from_index(index)?;
             if is_new {
-                // ORDERING: Release pairs with the Acquire in `registered`: a set bit means a filled slot.
+                // ORDERING: Release pairs with the Acquire in `registered`: a set bit means a
+                // filled slot.
                 self.registered.fetch_or(ContextSet::of(id).bits(), Ordering::Release);
             }
             if context.name == name {

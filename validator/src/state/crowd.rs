@@ -5,8 +5,9 @@ use rustc_hash::FxHashMap;
 use super::held::HeldLock;
 use crate::base::id::LockId;
 
-/// How many held locks of one task are ordered against what it acquires. Each of them costs time at every acquisition that no cache
-/// knows and at every release that is not the newest: twenty thousand made that half a minute.
+/// How many held locks of one task are ordered against what it acquires. Each of them costs time at
+/// every acquisition that no cache knows and at every release that is not the newest: twenty
+/// thousand made that half a minute.
 pub(crate) const MAX_ORDERED: usize = 1024;
 
 /// A lock held beyond [`MAX_ORDERED`].
@@ -20,7 +21,8 @@ pub(crate) struct Crowded {
     depth: usize,
 }
 
-/// Locks that are known to be held, and by which nothing is ordered. Found by the lock, whatever their number.
+/// Locks that are known to be held, and by which nothing is ordered. Found by the lock, whatever
+/// their number.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Crowd(FxHashMap<LockId, Crowded>);
 

@@ -13,16 +13,18 @@ const REACH: usize = 8;
 /// How many doubts are remembered.
 const MAX_DOUBTS: usize = 64;
 
-/// A note for each release by another task. The held entry that it makes stale is on the stack of the task that acquired the lock,
-/// where only that task can look.
+/// A note for each release by another task. The held entry that it makes stale is on the stack of
+/// the task that acquired the lock, where only that task can look.
 ///
-/// Takes no lock and allocates nothing, so that a release can leave a note wherever it happens. A note that is pushed out is lost:
-/// the class of its lock is marked as movable, so that nothing at error level rests on the stale entry.
+/// Takes no lock and allocates nothing, so that a release can leave a note wherever it happens. A
+/// note that is pushed out is lost: the class of its lock is marked as movable, so that nothing at
+/// error level rests on the stale entry.
 #[derive(Debug)]
 pub(crate) struct ReleasedElsewhere {
     slots: Box<[AtomicU64]>,
     n_notes: AtomicUsize,
-    /// Locks that a task released without holding them, which was reported, and the epoch that began then. Oldest first.
+    /// Locks that a task released without holding them, which was reported, and the epoch that
+    /// began then. Oldest first.
     doubts: Mutex<VecDeque<(LockId, u64)>>,
     has_doubts: AtomicBool,
 }
@@ -40,7 +42,8 @@ impl ReleasedElsewhere {
     /// Returns whether there may be any note or doubt.
     #[inline]
     pub(crate) fn any(&self) -> bool {
-        // ORDERING: Relaxed: a task that synchronised with the release sees the note, and no other has to.
+        // ORDERING: Relaxed: a task that synchronised with the release sees the note, and no other
+        // has to.
         self.n_notes.load(Ordering::Relaxed) != 0
     }
 
@@ -77,8 +80,8 @@ impl ReleasedElsewhere {
         is_taken
     }
 
-    /// Doubts every entry of the lock that is older than `epoch`. Unlike a note, a doubt may be about nothing: it lapses for a task
-    /// once that task has seen the epoch.
+    /// Doubts every entry of the lock that is older than `epoch`. Unlike a note, a doubt may be
+    /// about nothing: it lapses for a task once that task has seen the epoch.
     pub(crate) fn doubt(&self, lock: LockId, epoch: u64) {
         let mut doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
         if doubts.len() >= MAX_DOUBTS {

@@ -53,7 +53,8 @@ pub(crate) struct Rare {
     pub(crate) unsure: Vec<Unsure>,
 }
 
-/// A dependency on a held lock whose guard may have left the task: whether it had is known when the lock is released.
+/// A dependency on a held lock whose guard may have left the task: whether it had is known when the
+/// lock is released.
 #[derive(Clone, Debug)]
 pub(crate) struct Unsure {
     pub(crate) order: Order,

@@ -9,12 +9,13 @@ const N_CHUNKS: usize = 1 << 10;
 /// Slots of the pool; a power of two.
 const N_POOLED: usize = 1 << 16;
 
-/// The key that was last validated for each instance number (modulo a million), so that a traversal of a long list, or of a tree,
-/// finds each of its steps known on the second walk without a lock. What a newer key pushed out is in a pool for all, so that
-/// locks that nest in many ways (shards, two at a time) are known as well. A cache: losing an entry costs time only.
+/// The key that was last validated for each instance number (modulo a million), so that a traversal
+/// of a long list, or of a tree, finds each of its steps known on the second walk without a lock.
+/// What a newer key pushed out is in a pool for all, so that locks that nest in many ways (shards,
+/// two at a time) are known as well. A cache: losing an entry costs time only.
 ///
-/// Instance numbers are dense, hence so is the memory: eight bytes for each lock between the first and the last, and half a
-/// megabyte for the pool as soon as anything is pushed out.
+/// Instance numbers are dense, hence so is the memory: eight bytes for each lock between the first
+/// and the last, and half a megabyte for the pool as soon as anything is pushed out.
 #[derive(Debug)]
 pub(crate) struct Recent {
     chunks: Box<[OnceLock<Box<[AtomicU64]>>]>,
@@ -32,8 +33,8 @@ impl Recent {
         let (chunk, offset) = place(instance);
         let last = self.chunks.get(chunk).and_then(OnceLock::get).and_then(|chunk| chunk.get(offset));
         let older = || self.pool.get().and_then(|pool| pool.get(pooled(key)));
-        // ORDERING: Relaxed: a key names all it stands for, and what it stands for was learned under the knowledge lock
-        // before it was stored. Nothing is read through it.
+        // ORDERING: Relaxed: a key names all it stands for, and what it stands for was learned
+        // under the knowledge lock before it was stored. Nothing is read through it.
         let is_in = |slot: &AtomicU64| slot.load(Ordering::Relaxed) == key;
         key != 0 && (last.is_some_and(is_in) || older().is_some_and(is_in))
     }

@@ -69,7 +69,8 @@ pub(crate) mod fact {
 impl ClassRecord {
     #[inline]
     pub(crate) fn has(&self, fact: u32) -> bool {
-        // ORDERING: Relaxed: a fact that matters to caches is published by the epoch, which is bumped after it was set.
+        // ORDERING: Relaxed: a fact that matters to caches is published by the epoch, which is
+        // bumped after it was set.
         self.flags.load(Ordering::Relaxed) & fact != 0
     }
 
@@ -84,7 +85,8 @@ impl ClassRecord {
         if self.has(fact::SEVERAL_INSTANCES) {
             return false;
         }
-        // ORDERING: Relaxed: only the value itself matters; a thread that comes second sees some other instance.
+        // ORDERING: Relaxed: only the value itself matters; a thread that comes second sees some
+        // other instance.
         match self.first_instance.compare_exchange(0, lock.raw(), Ordering::Relaxed, Ordering::Relaxed) {
             Err(first) if first != lock.raw() => self.note(fact::SEVERAL_INSTANCES),
             _ => false,
@@ -102,11 +104,13 @@ impl fmt::Debug for ClassRecord {
 #[derive(Debug)]
 pub(crate) struct Registry {
     by_key: DashMap<LockClassKey, ClassId, FxBuildHasher>,
-    /// By the number of the class, so that a lock id leads there in few instructions. INVARIANT: the first place is empty.
+    /// By the number of the class, so that a lock id leads there in few instructions. INVARIANT:
+    /// the first place is empty.
     table: Table<ClassRecord>,
     registering: Mutex<()>,
     n_classes: AtomicUsize,
-    /// Whether any class is ordered by its single locks; saves the look at the class of each lock that goes away.
+    /// Whether any class is ordered by its single locks; saves the look at the class of each lock
+    /// that goes away.
     has_ordered: AtomicBool,
     /// The keys that locks were given for the order of their class, by instance number.
     order_keys: DashMap<u64, u64, FxBuildHasher>,
@@ -144,8 +148,8 @@ impl Registry {
     /// Notes that orders between the locks of a class are remembered.
     pub(crate) fn note_ordered(&self, id: ClassId) {
         if self.record(id).is_some_and(|record| record.note(fact::ORDERED)) {
-            // ORDERING: Relaxed: it matters to a thread that drops a lock of the class, and a lock gets to that thread by way of
-            // synchronisation of the program's.
+            // ORDERING: Relaxed: it matters to a thread that drops a lock of the class, and a lock
+            // gets to that thread by way of synchronisation of the program's.
             self.has_ordered.store(true, Ordering::Relaxed);
         }
     }
@@ -207,7 +211,8 @@ impl Registry {
         Some(id)
     }
 
-    /// The class of a key. The reference into the map ends here, so that nothing is called while it lives.
+    /// The class of a key. The reference into the map ends here, so that nothing is called while it
+    /// lives.
     fn find(&self, key: &LockClassKey) -> Option<ClassId> {
         self.by_key.get(key).map(|id| *id)
     }
@@ -223,12 +228,14 @@ impl Registry {
         self.table.at(lock.class_number())
     }
 
-    /// The class of a nesting level, made at its first use. Falls back to the base class when the table is full.
+    /// The class of a nesting level, made at its first use. Falls back to the base class when the
+    /// table is full.
     pub(crate) fn level(&self, base: ClassId, subclass: Subclass) -> ClassId {
         let Some(slot) = (subclass.level() as usize).checked_sub(1) else { return base };
         let Some(record) = self.record(base) else { return base };
         let Some(cell) = record.subclasses.get(slot) else { return base };
-        // ORDERING: Acquire pairs with the Release below: a thread that reads the id finds the record behind it.
+        // ORDERING: Acquire pairs with the Release below: a thread that reads the id finds the
+        // record behind it.
         let known = cell.load(Ordering::Acquire);
         if let Some(id) = (known as usize).checked_sub(1).and_then(ClassId::from_index) {
             return id;

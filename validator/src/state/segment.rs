@@ -84,7 +84,8 @@ impl Segments {
     }
 }
 
-/// Whether `earlier` ran before `later`, and by what: walks back from `later` over spawns and joins.
+/// Whether `earlier` ran before `later`, and by what: walks back from `later` over spawns and
+/// joins.
 fn before(tasks: &FxHashMap<TaskId, TaskOrigin>, earlier: Segment, later: Segment) -> Option<Ordered> {
     const MAX_VISITS: usize = 4096;
     let mut todo = vec![(later, None)];
@@ -97,7 +98,8 @@ fn before(tasks: &FxHashMap<TaskId, TaskOrigin>, earlier: Segment, later: Segmen
             continue;
         }
         let Some(origin) = tasks.get(&at.task) else { continue };
-        // What a child did before its parent joined it was ordered by the join; what the parent did before the spawn, by that.
+        // What a child did before its parent joined it was ordered by the join; what the parent did
+        // before the spawn, by that.
         todo.extend(origin.spawned_by.map(|parent| (parent, how.or(Some(Ordered::Spawn)))));
         for &(_, child) in origin.joined.iter().filter(|(number, _)| *number <= at.number) {
             todo.push((Segment { task: child, number: u32::MAX }, how.or(Some(Ordered::Join))));

@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 const FIRST: usize = 64;
 const N_BUCKETS: usize = 20;
 
-/// A table that only grows: an element, once put, stays where it is and can be borrowed for as long as the table lives.
+/// A table that only grows: an element, once put, stays where it is and can be borrowed for as long
+/// as the table lives.
 #[derive(Debug)]
 pub(crate) struct Table<T> {
     buckets: [OnceLock<Box<[OnceLock<T>]>>; N_BUCKETS],

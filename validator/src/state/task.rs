@@ -35,7 +35,8 @@ pub(crate) struct Entered {
     pub(crate) n_held: usize,
 }
 
-/// Everything one task holds, and its caches. Owned by the embedder, one for each thread (or task of a trace).
+/// Everything one task holds, and its caches. Owned by the embedder, one for each thread (or task
+/// of a trace).
 #[derive(Debug)]
 pub struct TaskContext {
     /// The chain key of what is held in the current context.
@@ -44,19 +45,23 @@ pub struct TaskContext {
     pub(crate) state: u64,
     /// INVARIANT: every key in `seen` was validated in this epoch.
     pub(crate) epoch: u64,
-    /// How many of the oldest held locks the fast release must leave alone: those of interrupted contexts; all of them while
-    /// anything about any is out of the ordinary. INVARIANT: as `settle` computes it.
+    /// How many of the oldest held locks the fast release must leave alone: those of interrupted
+    /// contexts; all of them while anything about any is out of the ordinary. INVARIANT: as
+    /// `settle` computes it.
     floor: usize,
-    /// INVARIANT: of a capacity of at most [`MAX_ORDERED`](super::crowd::MAX_ORDERED); what is beyond is in `crowd`.
+    /// INVARIANT: of a capacity of at most [`MAX_ORDERED`](super::crowd::MAX_ORDERED); what is
+    /// beyond is in `crowd`.
     pub(crate) held: Vec<HeldLock>,
     rare: Vec<Rare>,
     pub(crate) crowd: Crowd,
-    /// Locks that were taken off the stack because another task had released one of their acquisitions. Bounded.
+    /// Locks that were taken off the stack because another task had released one of their
+    /// acquisitions. Bounded.
     given_up: Vec<LockId>,
     entered: Vec<Entered>,
     /// Contexts whose mask differs from what it was at the start.
     pub(crate) toggled: ContextSet,
-    /// Whether locks were held that are no longer on the stack: questions about held locks have no answer then.
+    /// Whether locks were held that are no longer on the stack: questions about held locks have no
+    /// answer then.
     pub(crate) is_unknown: bool,
     pub(crate) id: TaskId,
     pub(crate) segment: u32,
@@ -69,8 +74,8 @@ pub struct TaskContext {
     pub(crate) open_transactions: Vec<(LockId, ClassId)>,
     /// The cookies of pins whose lock went away pinned: taking one back says nothing new. Bounded.
     lost_pins: Vec<u64>,
-    /// A direct-mapped cache of validated keys, each with the epoch folded in. INVARIANT: no key in it is zero. In place, not
-    /// behind a pointer: it is looked at in every acquisition.
+    /// A direct-mapped cache of validated keys, each with the epoch folded in. INVARIANT: no key in
+    /// it is zero. In place, not behind a pointer: it is looked at in every acquisition.
     seen: [u64; N_SLOTS],
 }
 
@@ -218,7 +223,8 @@ impl TaskContext {
         }
     }
 
-    /// How many contexts had been entered when the held lock at `index` was acquired; a chain begins anew where it changes.
+    /// How many contexts had been entered when the held lock at `index` was acquired; a chain
+    /// begins anew where it changes.
     pub(crate) fn depth_of(&self, index: usize) -> usize {
         self.entered.iter().filter(|entered| entered.n_held <= index).count()
     }
@@ -294,7 +300,8 @@ impl TaskContext {
         index.map(|index| self.lost_pins.swap_remove(index)).is_some()
     }
 
-    /// Remembers that an entry of the lock was taken off the stack because another task had released one.
+    /// Remembers that an entry of the lock was taken off the stack because another task had
+    /// released one.
     pub(crate) fn give_up(&mut self, lock: LockId) {
         if self.given_up.len() >= MAX_GIVEN_UP {
             self.given_up.remove(0);
@@ -302,12 +309,14 @@ impl TaskContext {
         self.given_up.push(lock);
     }
 
-    /// Returns whether an entry of the lock was taken off the stack because another task had released one, and was not missed yet.
+    /// Returns whether an entry of the lock was taken off the stack because another task had
+    /// released one, and was not missed yet.
     pub(crate) fn has_given_up(&self, lock: LockId) -> bool {
         self.given_up.contains(&lock)
     }
 
-    /// The task releases a lock that it does not hold: whether an entry of it was taken off the stack too early.
+    /// The task releases a lock that it does not hold: whether an entry of it was taken off the
+    /// stack too early.
     pub(crate) fn take_given_up(&mut self, lock: LockId) -> bool {
         let index = self.given_up.iter().rposition(|given_up| *given_up == lock);
         index.map(|index| self.given_up.swap_remove(index)).is_some()

@@ -64,8 +64,9 @@ impl CargoConfig {
         self.program(&["RUSTC", "CARGO_BUILD_RUSTC"], &["build", "rustc"], directory)
     }
 
-    /// A program: by variable, where a relative path starts at the working directory, or by file, where it starts at the folder
-    /// around `.cargo`. A bare name is left to the search path. An empty variable turns the program of the files off.
+    /// A program: by variable, where a relative path starts at the working directory, or by file,
+    /// where it starts at the folder around `.cargo`. A bare name is left to the search path. An
+    /// empty variable turns the program of the files off.
     fn program(&self, variables: &[&str], key: &[&str], directory: &Path) -> Option<OsString> {
         if let Some(name) = variables.iter().find_map(std::env::var_os) {
             return (!name.is_empty()).then(|| located(&name, directory));
@@ -91,8 +92,8 @@ impl CargoConfig {
         }
     }
 
-    /// Whether cargo prints in colour: `--color`, `CARGO_TERM_COLOR`, `term.color`, in this order. `None` where it looks at what
-    /// it prints to.
+    /// Whether cargo prints in colour: `--color`, `CARGO_TERM_COLOR`, `term.color`, in this order.
+    /// `None` where it looks at what it prints to.
     pub(crate) fn is_coloured(&self, option: Option<&str>) -> Option<bool> {
         let variable = std::env::var("CARGO_TERM_COLOR").ok();
         self.says_coloured(option.or(variable.as_deref()))

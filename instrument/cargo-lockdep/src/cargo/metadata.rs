@@ -126,8 +126,8 @@ impl Metadata {
         all
     }
 
-    /// The package called `name` that the root of the graph depends on first: another version of it may be among the
-    /// dependencies.
+    /// The package called `name` that the root of the graph depends on first: another version of it
+    /// may be among the dependencies.
     pub(crate) fn dependency_of_root(self, name: &str) -> Option<Package> {
         let resolve = self.resolve?;
         let root = resolve.root.unwrap_or_default();

@@ -1,4 +1,5 @@
-//! Cargo and rustc: the user's project and toolchain, the runtime that is built for them, and the call of cargo with it.
+//! Cargo and rustc: the user's project and toolchain, the runtime that is built for them, and the
+//! call of cargo with it.
 
 pub(crate) mod command;
 mod config;

@@ -8,8 +8,8 @@ use crate::error::{Context as _, Result};
 /// Present once a package was unpacked completely.
 const COMPLETE: &str = ".cargo-lockdep-complete";
 
-/// Copies the package in `source` to `directory` (unless it is there already) so that its tests can be run there.
-/// Returns sentences about what had to be left out.
+/// Copies the package in `source` to `directory` (unless it is there already) so that its tests can
+/// be run there. Returns sentences about what had to be left out.
 ///
 /// # Errors
 ///

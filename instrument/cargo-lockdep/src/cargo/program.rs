@@ -1,14 +1,15 @@
 //! Where cargo put a published crate that has no library.
 //!
-//! Nothing can depend on a program, so `cargo metadata` leaves it out; but cargo fetched it, and wrote into the lock file
-//! which version that was.
+//! Nothing can depend on a program, so `cargo metadata` leaves it out; but cargo fetched it, and
+//! wrote into the lock file which version that was.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::cargo::config::cargo_home;
 
-/// The version of `name` that `lock`, a lock file, has for what the package `dependent` depends on, and the manifest.
+/// The version of `name` that `lock`, a lock file, has for what the package `dependent` depends on,
+/// and the manifest.
 pub(crate) fn find(lock: &str, dependent: &str, name: &str) -> Option<(String, PathBuf)> {
     let version = locked_version(lock, dependent, name)?;
     let registries = cargo_home()?.join("registry").join("src");
@@ -36,7 +37,8 @@ fn text<'a>(package: &'a toml::Value, key: &str) -> Option<&'a str> {
     package.get(key)?.as_str()
 }
 
-/// The manifest of the package in `folder`, which is in one of the folders of `registries`: one for each registry.
+/// The manifest of the package in `folder`, which is in one of the folders of `registries`: one for
+/// each registry.
 fn manifest_in(registries: &Path, folder: &str) -> Option<PathBuf> {
     let entries = fs::read_dir(registries).ok()?;
     let manifests = entries.flatten().map(|registry| registry.path().join(folder).join("Cargo.toml"));

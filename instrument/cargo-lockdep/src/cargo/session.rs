@@ -1,4 +1,5 @@
-//! A watched run of cargo: project, toolchain and runtime found, environment set, process supervised.
+//! A watched run of cargo: project, toolchain and runtime found, environment set, process
+//! supervised.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -62,7 +63,8 @@ impl Session {
         Self::with(toolchain, project, directory, &options)
     }
 
-    /// A session for a package of another project that was unpacked into `directory`; `base` is shared by all of them.
+    /// A session for a package of another project that was unpacked into `directory`; `base` is
+    /// shared by all of them.
     ///
     /// # Errors
     ///
@@ -186,7 +188,8 @@ impl Session {
             .env("RUSTC_WRAPPER", std::env::current_exe().unwrap_or_else(|_| "cargo-lockdep".into()))
             .env(wrapper::RUNTIME_VARIABLE, Runtime::manifest(&self.base, &self.toolchain, &self.target))
             .env("LOCKDEP_DIR", records)
-            // The record carries every report to us, and we print it: a child's own stderr may be compared by a test.
+            // The record carries every report to us, and we print it: a child's own stderr may be
+            // compared by a test.
             .env("LOCKDEP_OUTPUT", "/dev/null")
             .env_remove("LOCKDEP_FORMAT");
         // Without validation the same binaries show what the façade alone costs.
@@ -204,7 +207,8 @@ impl Session {
         let inner = self.toolchain.config.rustc_wrapper(&self.directory);
         match inner.filter(|inner| !wrapper::is_ours(inner)) {
             Some(inner) => cargo.env(wrapper::INNER_VARIABLE, inner),
-            // Started by a program that is watched itself: the wrapper below us is that run's, and its own is handed on.
+            // Started by a program that is watched itself: the wrapper below us is that run's, and
+            // its own is handed on.
             None if std::env::var_os(wrapper::RUNTIME_VARIABLE).is_some() => &mut cargo,
             None => cargo.env_remove(wrapper::INNER_VARIABLE),
         };
@@ -217,7 +221,8 @@ impl Session {
         cargo
     }
 
-    /// The target directory of cargo: of its own for each runtime, so that nothing is linked with another one.
+    /// The target directory of cargo: of its own for each runtime, so that nothing is linked with
+    /// another one.
     fn crates_directory(&self) -> PathBuf {
         self.base.join(format!("crates-{}", Runtime::key(&self.toolchain, &self.target)))
     }
@@ -339,8 +344,8 @@ fn is_quiet(cargo_args: &[OsString]) -> bool {
     cargo_args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "-q" || arg == "--quiet")
 }
 
-/// Cargo's arguments with an explicit target, which is what tells host code from target code, and without a target
-/// directory, which is ours.
+/// Cargo's arguments with an explicit target, which is what tells host code from target code, and
+/// without a target directory, which is ours.
 fn command_line(command: CargoCommand, cargo_args: &[OsString], target: &str) -> Vec<OsString> {
     let mut line: Vec<OsString> = vec![command.name().into()];
     let dashes = cargo_args.iter().position(|arg| arg == "--").unwrap_or(cargo_args.len());

@@ -70,7 +70,8 @@ impl Toolchain {
     /// A call of cargo.
     pub(crate) fn cargo_command(&self) -> Command {
         let mut cargo = Command::new(&self.cargo);
-        // rustup chooses by directory: what it chose here must hold in every directory that we work in.
+        // rustup chooses by directory: what it chose here must hold in every directory that we work
+        // in.
         if std::env::var_os("RUSTUP_TOOLCHAIN").is_none() {
             cargo.env("RUSTUP_TOOLCHAIN", &self.sysroot);
         }

@@ -102,8 +102,8 @@ fn without_arguments(mut message: String, arguments: &[OsString]) -> String {
 }
 
 /// The arguments as clap wants them: without the `lockdep` that cargo puts in front when it starts
-/// `cargo-lockdep lockdep test …`, and with our options of a wrapping subcommand before those of cargo, so that
-/// `cargo lockdep test -p a --timeout 60` means what it looks like.
+/// `cargo-lockdep lockdep test …`, and with our options of a wrapping subcommand before those of
+/// cargo, so that `cargo lockdep test -p a --timeout 60` means what it looks like.
 fn arguments(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut args: Vec<OsString> = args.collect();
     if args.get(1).is_some_and(|first| first == "lockdep") {
@@ -120,7 +120,8 @@ fn arguments(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
     args
 }
 
-/// Moves our options in front of cargo's; what follows a `--` belongs to the program and stays as it is.
+/// Moves our options in front of cargo's; what follows a `--` belongs to the program and stays as
+/// it is.
 fn ours_first(args: Vec<OsString>) -> Vec<OsString> {
     const WITH_VALUE: [&str; 3] = ["--timeout", "--format", "--output"];
     const FLAGS: [&str; 3] = ["--settle", "--help", "-h"];

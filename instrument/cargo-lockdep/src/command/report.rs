@@ -78,7 +78,8 @@ pub(crate) fn run(args: &ReportArgs) -> Result<u8> {
 fn write_baseline(path: &Path, reason: &str, found: &Findings<'_>) -> Result<()> {
     let denied = found.reports.iter().filter(|one| one.judgement == Judgement::Denied).map(|one| &one.report);
     let denied: Vec<_> = denied.collect();
-    // What is there stays: those exceptions have reasons of their own, and what they cover is not among the denied.
+    // What is there stays: those exceptions have reasons of their own, and what they cover is not
+    // among the denied.
     let old = match input::read_text(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),

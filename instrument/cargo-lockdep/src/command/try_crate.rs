@@ -70,8 +70,9 @@ impl Spec {
         Ok(Self { name: name.to_owned(), requirement })
     }
 
-    /// A lock file that names the version, if it is a whole one: cargo takes a version that was yanked from a lock file only, and
-    /// an old version with a bug is likely to have been yanked. Cargo completes the file, and checks the version as any other.
+    /// A lock file that names the version, if it is a whole one: cargo takes a version that was
+    /// yanked from a lock file only, and an old version with a bug is likely to have been yanked.
+    /// Cargo completes the file, and checks the version as any other.
     fn lock_file(&self) -> Option<String> {
         let version = self.requirement.strip_prefix('=')?;
         let numbers = version.split(['-', '+']).next()?;
@@ -116,7 +117,8 @@ fn is_offline(cargo_args: &[OsString]) -> bool {
     cargo_args.iter().any(|arg| arg == "--offline" || arg == "--frozen")
 }
 
-/// Removes the lock file that the crate was published with if it names versions that cannot be had any more; a sentence then.
+/// Removes the lock file that the crate was published with if it names versions that cannot be had
+/// any more; a sentence then.
 fn give_up_lost_versions(directory: &Path, toolchain: &Toolchain, is_offline: bool) -> Option<String> {
     let lock = directory.join("Cargo.lock");
     if !lock.exists() {
@@ -133,8 +135,8 @@ fn give_up_lost_versions(directory: &Path, toolchain: &Toolchain, is_offline: bo
     ))
 }
 
-/// Where tried crates, their runtime and their builds are: not in the user's project, which they have nothing to do with,
-/// unless a target directory is given.
+/// Where tried crates, their runtime and their builds are: not in the user's project, which they
+/// have nothing to do with, unless a target directory is given.
 fn base_directory() -> Result<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let base = base_in(variable("CARGO_TARGET_DIR"), variable("XDG_CACHE_HOME"), variable("HOME"))
@@ -169,7 +171,8 @@ impl Published {
     }
 }
 
-/// Lets cargo fetch the crate: a throw-away package depends on it, and cargo says where the sources came to lie.
+/// Lets cargo fetch the crate: a throw-away package depends on it, and cargo says where the sources
+/// came to lie.
 fn fetch(spec: &Spec, base: &Path, toolchain: &Toolchain, cargo_args: &[OsString]) -> Result<Published> {
     let scratch = base.join(format!("fetch-{}", std::process::id()));
     fs::create_dir_all(&scratch).context(|| scratch.display().to_string())?;

@@ -1,4 +1,5 @@
-//! `test`, `run`, `bench`, `build`, `nextest`: a cargo command with every lock of its graph watched.
+//! `test`, `run`, `bench`, `build`, `nextest`: a cargo command with every lock of its graph
+//! watched.
 
 use std::ffi::OsString;
 

@@ -1,7 +1,8 @@
 //! Reports that belong together: cycles through the same classes.
 //!
-//! Seven classes that are taken in every order close dozens of cycles, which are one problem to the person who fixes it. Each report
-//! stays one, with its fingerprint and its judgement; only what is shown is printed once in full.
+//! Seven classes that are taken in every order close dozens of cycles, which are one problem to the
+//! person who fixes it. Each report stays one, with its fingerprint and its judgement; only what is
+//! shown is printed once in full.
 
 use std::hash::Hash;
 use std::mem::discriminant;
@@ -12,17 +13,18 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::finding::{Finding, Membership};
 
-/// The classes of a report by which it belongs to others, by hash: those of a cycle. A report without any stands alone.
+/// The classes of a report by which it belongs to others, by hash: those of a cycle. A report
+/// without any stands alone.
 pub(crate) fn classes(report: &Report) -> Vec<&str> {
     let cycle = if report.is_class_cycle() { report.cycle.as_slice() } else { &[] };
     cycle.iter().map(|step| step.from_hash.as_str()).collect()
 }
 
-/// The number of its group for each report, given as its [`classes`] and what it means for the run: what fails a run must not
-/// hide behind what does not.
+/// The number of its group for each report, given as its [`classes`] and what it means for the run:
+/// what fails a run must not hide behind what does not.
 ///
-/// Every dependency of a cycle lies on that cycle, so classes that are connected by reported dependencies in any way are
-/// strongly connected.
+/// Every dependency of a cycle lies on that cycle, so classes that are connected by reported
+/// dependencies in any way are strongly connected.
 pub(crate) fn numbers<M: Eq + Hash>(reports: &[(Vec<&str>, M)]) -> Vec<usize> {
     let mut index: FxHashMap<&str, usize> = FxHashMap::default();
     for class in reports.iter().flat_map(|(classes, _)| classes) {
@@ -48,8 +50,8 @@ pub(crate) fn numbers<M: Eq + Hash>(reports: &[(Vec<&str>, M)]) -> Vec<usize> {
         .collect()
 }
 
-/// Marks each cycle with the report that stands for its group, where the group has several. `reports` are sorted,
-/// surest first.
+/// Marks each cycle with the report that stands for its group, where the group has several.
+/// `reports` are sorted, surest first.
 pub(crate) fn mark(reports: &mut [Finding]) {
     let keys: Vec<_> =
         reports.iter().map(|one| (classes(&one.report), discriminant(&one.judgement))).collect();

@@ -1,6 +1,8 @@
-//! What was found: reports with what their sources show, judged, grouped; and what the runs together say besides.
+//! What was found: reports with what their sources show, judged, grouped; and what the runs
+//! together say besides.
 //!
-//! A report takes one way from its record to people, [`enrich`]; [`Findings`] is everything that a renderer gets.
+//! A report takes one way from its record to people, [`enrich`]; [`Findings`] is everything that a
+//! renderer gets.
 
 pub(crate) mod contention;
 pub(crate) mod coverage;
@@ -44,7 +46,8 @@ pub(crate) struct Findings<'a> {
     pub(crate) shows_all: bool,
 }
 
-/// Reads the records and looks at all of them together; their sources say which locks are the same in every run.
+/// Reads the records and looks at all of them together; their sources say which locks are the same
+/// in every run.
 ///
 /// # Errors
 ///
@@ -56,7 +59,8 @@ pub(crate) fn read(paths: &[PathBuf], places: Places) -> Result<(Union, Sources)
     Ok((union, sources))
 }
 
-/// The one way of a report from its record to people: lowered by what its source says of its locks, advised, judged.
+/// The one way of a report from its record to people: lowered by what its source says of its locks,
+/// advised, judged.
 pub(crate) fn enrich(mut report: Report, sources: &Sources, policy: &mut Policy, today: Day) -> Finding {
     ownership::lower(&mut report, sources);
     hint::add(&mut report, sources);

@@ -19,7 +19,8 @@ type Pair = (String, String);
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pairs: BTreeMap<Pair, String>,
-    /// Those that locks taken in between connect: they follow from the lines of these, and have none of their own.
+    /// Those that locks taken in between connect: they follow from the lines of these, and have
+    /// none of their own.
     implied: BTreeSet<Pair>,
     /// The crate of each class.
     crates: BTreeMap<String, String>,
@@ -105,7 +106,8 @@ impl Seen {
     }
 }
 
-/// The file with what was seen added: lines of people stay where they are, ours are sorted within their section.
+/// The file with what was seen added: lines of people stay where they are, ours are sorted within
+/// their section.
 pub(crate) fn merged(old: Option<&str>, known: &LockOrder, seen: &Seen, prune: bool) -> String {
     let mut file = File::parse(old.unwrap_or(HEAD));
     file.rename(known);

@@ -1,4 +1,5 @@
-//! What makes a run fail: the denied levels and codes, and the exceptions from them, each with its reason.
+//! What makes a run fail: the denied levels and codes, and the exceptions from them, each with its
+//! reason.
 //!
 //! The exceptions' own form is [`lockdep_report::exceptions`]'s.
 
@@ -39,7 +40,8 @@ pub(crate) fn today() -> Day {
 }
 
 impl Policy {
-    /// The policy of the environment: `LOCKDEP_DENY`, `LOCKDEP_ALLOW`, and `lockdep.allow` in `directory` if it is there.
+    /// The policy of the environment: `LOCKDEP_DENY`, `LOCKDEP_ALLOW`, and `lockdep.allow` in
+    /// `directory` if it is there.
     ///
     /// # Errors
     ///
@@ -146,7 +148,8 @@ pub(crate) enum Judgement {
     Excepted(String),
 }
 
-/// The classes that a report is about: those of its cycle if it has one. A file is also known by the name of its crate's folder.
+/// The classes that a report is about: those of its cycle if it has one. A file is also known by
+/// the name of its crate's folder.
 fn classes(report: &Report) -> Vec<(String, String)> {
     let is_about = |class: &&ReportClass| {
         report.cycle.is_empty() || report.cycle.iter().any(|step| step.from_hash == class.hash)
@@ -164,8 +167,8 @@ pub(crate) fn excepted_line(report: &Report, reason: &str) -> String {
     format!("excepted: {} {} {title} ({reason})", report.code, report.fingerprint)
 }
 
-/// The lines of a baseline: those of the file so far, and everything that is denied now, excepted with one reason. Reports that share a
-/// fingerprint share a line.
+/// The lines of a baseline: those of the file so far, and everything that is denied now, excepted
+/// with one reason. Reports that share a fingerprint share a line.
 pub(crate) fn baseline(old: &str, reports: &[&Report], reason: &str) -> String {
     let mut text = old.to_owned();
     if text.is_empty() {

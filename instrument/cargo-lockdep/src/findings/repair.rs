@@ -1,11 +1,13 @@
-//! The least work after which no reported cycle is left: a feedback set over the reported dependencies, weighted by paths.
+//! The least work after which no reported cycle is left: a feedback set over the reported
+//! dependencies, weighted by paths.
 
 use lockdep_report::model::Report;
 use lockdep_validator::{Code, Level};
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-/// How many cycles are looked at in the search for the smallest repair before it settles for the best so far.
+/// How many cycles are looked at in the search for the smallest repair before it settles for the
+/// best so far.
 const MAX_WORK: usize = 4_000_000;
 
 /// One change of the smallest repair.
@@ -27,7 +29,8 @@ pub(crate) struct Repair {
     pub(crate) is_smallest: bool,
 }
 
-/// The smallest set of dependencies without which no reported cycle is left, weighted by the paths to change.
+/// The smallest set of dependencies without which no reported cycle is left, weighted by the paths
+/// to change.
 pub(crate) fn smallest_repair<'a>(reports: impl Iterator<Item = &'a Report>) -> Repair {
     let mut edges: Vec<Change> = Vec::new();
     let mut index: FxHashMap<(String, String), usize> = FxHashMap::default();
@@ -88,12 +91,14 @@ impl Search<'_> {
             self.best = Some((cost, self.is_chosen.clone()));
             return;
         };
-        // The cheapest first, so that a good bound is there early; of those, what breaks most of what is open.
+        // The cheapest first, so that a good bound is there early; of those, what breaks most of
+        // what is open.
         let n_broken = |edge: usize| {
             self.cycles[next..].iter().filter(|cycle| is_open(cycle) && cycle.contains(&edge)).count()
         };
         let mut choices = self.cycles[next].clone();
-        // Of equals the newest, which is last in a cycle: the report itself advises to change that one.
+        // Of equals the newest, which is last in a cycle: the report itself advises to change that
+        // one.
         choices.reverse();
         choices.sort_by_cached_key(|&edge| (self.edges[edge].n_paths, std::cmp::Reverse(n_broken(edge))));
         for edge in choices {

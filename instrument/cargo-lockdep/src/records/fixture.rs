@@ -95,7 +95,8 @@ pub(crate) fn record(pid: u32, test: &str, body: Vec<Record>, ended: bool) -> St
     [Record::Run(run)].into_iter().chain(body).chain(end).map(|record| record.to_line()).collect()
 }
 
-/// Two processes that take `accounts` and `journal` in opposite orders, the first also `gate` under `accounts`.
+/// Two processes that take `accounts` and `journal` in opposite orders, the first also `gate` under
+/// `accounts`.
 pub(crate) fn lines() -> [String; 2] {
     let (accounts, journal, gate) = (named("accounts", 3), named("journal", 4), named("gate", 5));
     let mut wait = Durations::default();
@@ -139,8 +140,8 @@ pub(crate) fn union_of(records: &[String]) -> Union {
     union
 }
 
-/// One process with this many classes in twenty crates; those of a crate are taken in the order of their lines, the last one
-/// around the first of the next crate.
+/// One process with this many classes in twenty crates; those of a crate are taken in the order of
+/// their lines, the last one around the first of the next crate.
 pub(crate) fn many(n_classes: usize) -> Union {
     let n_each = n_classes / 20;
     let made = |index: usize| {

@@ -12,7 +12,8 @@ use rustc_hash::FxHashMap;
 pub(crate) struct Labels(FxHashMap<ClassHash, String>);
 
 impl Labels {
-    /// Classes whose labels are the same get `~2`, `~3` … in the order in which they stand in their file.
+    /// Classes whose labels are the same get `~2`, `~3` … in the order in which they stand in their
+    /// file.
     pub(crate) fn new<'a>(classes: impl Iterator<Item = &'a ClassRecord>) -> Self {
         let mut groups: BTreeMap<String, Vec<&ClassRecord>> = BTreeMap::new();
         for class in classes {

@@ -1,4 +1,5 @@
-//! Run records, read and joined: which classes, dependencies and reports any number of processes saw together.
+//! Run records, read and joined: which classes, dependencies and reports any number of processes
+//! saw together.
 
 mod files;
 mod foreign;
@@ -27,7 +28,8 @@ pub(crate) use not_seen::note as note_not_seen;
 pub(crate) use recheck::recheck;
 pub(crate) use union::{JoinedReport, Union};
 
-/// Reads every record below `paths` and joins them; a progress bar appears if that takes longer than a second.
+/// Reads every record below `paths` and joins them; a progress bar appears if that takes longer
+/// than a second.
 ///
 /// # Errors
 ///

@@ -1,4 +1,5 @@
-//! What a run could not see, noted beside its records: no process knows it, only who looked at the crate graph.
+//! What a run could not see, noted beside its records: no process knows it, only who looked at the
+//! crate graph.
 
 use std::collections::BTreeSet;
 use std::io;

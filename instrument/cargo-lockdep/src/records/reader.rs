@@ -59,8 +59,8 @@ impl RecordReader {
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, or a line is longer than [`input::MAX_LINE_BYTES`]: [`io::ErrorKind::FileTooLarge`],
-    /// once, and then nothing more is read.
+    /// If the file cannot be read, or a line is longer than [`input::MAX_LINE_BYTES`]:
+    /// [`io::ErrorKind::FileTooLarge`], once, and then nothing more is read.
     pub(crate) fn read(
         &mut self,
         mut file: File,

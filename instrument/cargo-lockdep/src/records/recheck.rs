@@ -1,9 +1,10 @@
 //! The union, checked again by the engine: the cycles that no single process saw.
 //!
-//! Each distinct dependency is replayed as what it was: a task takes the outer lock and the gates, then the inner one. Which lock of
-//! a class with several was held as a guard no record tells: one is taken for all of a process, which lowers a cycle to a warning.
-//! Locks of different processes are different locks, but for statics and classes whose author declared them
-//! interchangeable; so the level says for the union what it says for one process.
+//! Each distinct dependency is replayed as what it was: a task takes the outer lock and the gates,
+//! then the inner one. Which lock of a class with several was held as a guard no record tells: one
+//! is taken for all of a process, which lowers a cycle to a warning. Locks of different processes
+//! are different locks, but for statics and classes whose author declared them interchangeable; so
+//! the level says for the union what it says for one process.
 
 use std::num::NonZeroU32;
 
@@ -21,8 +22,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::union::{DependencyKey, JoinedReport, Seen, Union};
 
-/// Checks the union and adds what it finds to [`Union::reports`]. `is_static` says whether the locks of a class are statics,
-/// so that all processes mean the same lock.
+/// Checks the union and adds what it finds to [`Union::reports`]. `is_static` says whether the
+/// locks of a class are statics, so that all processes mean the same lock.
 pub(crate) fn recheck(union: &mut Union, is_static: &dyn Fn(&lockdep_report::record::ClassRecord) -> bool) {
     let mut replay = Replay::new(union, is_static);
     let violations = replay.run(union);
@@ -42,7 +43,8 @@ pub(crate) fn recheck(union: &mut Union, is_static: &dyn Fn(&lockdep_report::rec
     }
 }
 
-/// Takes back that the objects are the same where they only are the one lock of their class in different processes.
+/// Takes back that the objects are the same where they only are the one lock of their class in
+/// different processes.
 fn lowered(report: &mut Report, shared: &FxHashSet<ClassHash>) {
     let is_shared = |hash: &str| ClassHash::parse(hash).is_some_and(|hash| shared.contains(&hash));
     let is_one_process = report.cycle.windows(2).all(|pair| pair[0].process == pair[1].process);
@@ -63,7 +65,8 @@ fn lowered(report: &mut Report, shared: &FxHashSet<ClassHash>) {
 struct Replay {
     validator: Validator,
     classes: FxHashMap<ClassHash, ClassId>,
-    /// Classes whose locks are the same in every process, or as good as that: statics, and declared ones.
+    /// Classes whose locks are the same in every process, or as good as that: statics, and declared
+    /// ones.
     shared: FxHashSet<ClassHash>,
     tokens: Tokens,
     instances: FxHashMap<(ClassHash, usize, u64), u64>,
@@ -178,7 +181,8 @@ impl Replay {
     fn run(&mut self, union: &Union) -> Vec<Violation> {
         let mut violations = Vec::new();
         for (key, seen) in &union.dependencies {
-            // An order between two locks of one class is one of instances: only their own process can judge it.
+            // An order between two locks of one class is one of instances: only their own process
+            // can judge it.
             if key.from != key.to {
                 self.replay(union, key, seen, &mut violations);
             }
@@ -203,8 +207,8 @@ impl Replay {
         let first = &seen.first;
         let task = self.task(union, seen);
         let mut context = TaskContext::new(task);
-        // Where a gate was taken is not recorded, only that it was held in the end. A try adds no dependency *to* the gate, so
-        // that taken last it adds none that was not there.
+        // Where a gate was taken is not recorded, only that it was held in the end. A try adds no
+        // dependency *to* the gate, so that taken last it adds none that was not there.
         let nothing = Frames::default();
         let gate = |hash: &ClassHash| {
             let place = self.gate_places.get(hash).cloned().unwrap_or_default();
@@ -226,7 +230,8 @@ impl Replay {
             let stack = self.stack(frames);
             let mut acquire = Acquire::new(lock, mode, wait, site);
             if first.unpublished && class == first.to.class {
-                // Each lies in a place of its own, so that no other sighting of the lock is taken for one of the same object there.
+                // Each lies in a place of its own, so that no other sighting of the lock is taken
+                // for one of the same object there.
                 acquire.is_first = true;
                 acquire.address = self.tokens.places.len();
                 acquire.own_stack = OwnStack { start: 1, end: usize::MAX };
@@ -256,8 +261,8 @@ impl Replay {
         task
     }
 
-    /// A number for the lock. Classes of which every process used one lock keep one number, or no gate would ever count;
-    /// that these locks are not the same is put right in [`lowered`].
+    /// A number for the lock. Classes of which every process used one lock keep one number, or no
+    /// gate would ever count; that these locks are not the same is put right in [`lowered`].
     fn instance(&mut self, class: ClassHash, run: usize, instance: u64) -> u64 {
         if !self.several.contains(&class) {
             return 1;
@@ -355,7 +360,8 @@ mod tests {
 
     #[test]
     fn a_gate_adds_no_dependency_of_its_own() {
-        // 0 -> 1 -> 2 -> 3 held at once: 0 is a gate of the last step, but nothing recorded that 2 was taken under it.
+        // 0 -> 1 -> 2 -> 3 held at once: 0 is a gate of the last step, but nothing recorded that 2
+        // was taken under it.
         assert!(levels(&[&[(0, 1, None), (1, 2, Some(0)), (2, 3, Some(0))]], false).is_empty());
         assert_eq!(
             levels(&[&[(0, 1, Some(2))], &[(1, 0, Some(2))]], false),

@@ -29,7 +29,8 @@ pub(crate) struct DependencyKey {
 /// Every sighting of one dependency.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
-    /// The first sighting; the first direct one if there is any, on an object that other threads could have if there is any.
+    /// The first sighting; the first direct one if there is any, on an object that other threads
+    /// could have if there is any.
     pub(crate) first: DependencyRecord,
     /// The run of the first sighting, as an index into [`Union::runs`].
     pub(crate) run: usize,
@@ -64,9 +65,11 @@ pub(crate) struct Union {
     pub(crate) stats: FxHashMap<(ClassHash, Place, &'static str), StatRecord>,
     pub(crate) end: EndRecord,
     pub(crate) problems: Vec<Problem>,
-    /// Classes of which one process used several locks: not one static, even if the source looks so (an array of them).
+    /// Classes of which one process used several locks: not one static, even if the source looks so
+    /// (an array of them).
     pub(crate) several: FxHashSet<ClassHash>,
-    /// Kinds of locks in the crate graphs that no façade reaches, as `cargo lockdep test` noted them.
+    /// Kinds of locks in the crate graphs that no façade reaches, as `cargo lockdep test` noted
+    /// them.
     pub(crate) not_seen: Vec<String>,
     /// The run and the lock that each class was seen with last.
     last_instance: FxHashMap<ClassHash, (usize, u64)>,
@@ -138,7 +141,8 @@ impl Union {
                 self.classes.insert(class.hash, class);
             }
             Some(known) => {
-                // One instance in every process it is, or it is not; within one process the last line counts.
+                // One instance in every process it is, or it is not; within one process the last
+                // line counts.
                 let single = class.single_instance && (known.single_instance || !is_first_here);
                 known.single_instance = single && known.single_instance;
                 known.declared |= class.declared;

@@ -1,7 +1,9 @@
-//! A browser without a window, driven as a person at the keyboard would drive it, for tests of the page.
+//! A browser without a window, driven as a person at the keyboard would drive it, for tests of the
+//! page.
 //!
-//! It is spoken to through two pipes (`--remote-debugging-pipe`): DevTools messages with a zero byte after each. A shell puts
-//! them on the file descriptors 3 and 4, where the browser wants them.
+//! It is spoken to through two pipes (`--remote-debugging-pipe`): DevTools messages with a zero
+//! byte after each. A shell puts them on the file descriptors 3 and 4, where the browser wants
+//! them.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};

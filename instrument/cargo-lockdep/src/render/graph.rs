@@ -43,7 +43,8 @@ pub(super) struct Edge {
 pub(super) struct Drawn {
     pub(super) nodes: Vec<Node>,
     pub(super) edges: Vec<Edge>,
-    /// How many dependencies are not drawn, because locks that were taken in between connect their ends anyway.
+    /// How many dependencies are not drawn, because locks that were taken in between connect their
+    /// ends anyway.
     #[serde(skip)]
     pub(super) n_implied: usize,
 }

@@ -1,4 +1,5 @@
-//! One self-contained page: reports, their cycles and schedules, the lock-order graph, contention. No network, no other file.
+//! One self-contained page: reports, their cycles and schedules, the lock-order graph, contention.
+//! No network, no other file.
 
 use lockdep_report::model::{Frame, Report};
 use lockdep_report::render::{Interleaving, how_it_hangs, interleaving, numbered, snippets};

@@ -9,7 +9,8 @@ use lockdep_report::render::{TextOptions, text};
 use crate::findings::policy::Judgement;
 use crate::printable;
 
-/// One suite; without any report, one case that passed, because an empty file looks like a job that did not run.
+/// One suite; without any report, one case that passed, because an empty file looks like a job that
+/// did not run.
 pub(super) fn render(found: &Findings<'_>) -> String {
     let mut suite = TestSuite::new("lockdep");
     for one in &found.reports {
@@ -48,8 +49,8 @@ pub(super) fn render(found: &Findings<'_>) -> String {
     out
 }
 
-/// The text without the two characters that XML 1.0 has no place for and `quick_junit` leaves in; it drops control characters.
-/// A file of test results may be printed in a log of CI.
+/// The text without the two characters that XML 1.0 has no place for and `quick_junit` leaves in;
+/// it drops control characters. A file of test results may be printed in a log of CI.
 fn legal(text: &str) -> String {
     printable::lines(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
 }

@@ -1,4 +1,5 @@
-//! Everything that was found, in every format. Each is a pure function of [`Findings`] and the source text.
+//! Everything that was found, in every format. Each is a pure function of [`Findings`] and the
+//! source text.
 
 mod dot;
 pub(crate) mod format;

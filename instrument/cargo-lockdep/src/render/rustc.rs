@@ -1,4 +1,5 @@
-//! Cargo's `compiler-message` lines: what an editor reads from its check command, so that it underlines both lock sites.
+//! Cargo's `compiler-message` lines: what an editor reads from its check command, so that it
+//! underlines both lock sites.
 
 use lockdep_report::model::Place;
 use lockdep_report::render::{TextOptions, index_of_column, text};

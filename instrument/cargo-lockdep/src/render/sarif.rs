@@ -106,7 +106,8 @@ fn physical(place: &Place) -> Value {
     })
 }
 
-/// A path as a URI reference: absolute ones as `file:`, and every byte escaped that a URI may not hold.
+/// A path as a URI reference: absolute ones as `file:`, and every byte escaped that a URI may not
+/// hold.
 fn uri(path: &str) -> String {
     let mut out = String::from(if path.starts_with('/') { "file://" } else { "" });
     for byte in path.bytes() {

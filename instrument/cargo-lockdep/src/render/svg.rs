@@ -16,8 +16,8 @@ fn empty() -> String {
         .to_owned()
 }
 
-/// Colours for a light and a dark page. A style inside a picture holds for the whole page that the picture stands in, so
-/// every rule names the picture.
+/// Colours for a light and a dark page. A style inside a picture holds for the whole page that the
+/// picture stands in, so every rule names the picture.
 pub(super) const STYLE: &str = "<style>\
 .cycle .n rect{fill:#fff;stroke:#444}.cycle .n text{fill:#111;font:12px monospace;text-anchor:middle}\
 .cycle .e path{fill:none;stroke:#777;stroke-width:1.6}.cycle .e.x path{stroke:#c4161c;stroke-width:2.4}\
@@ -102,7 +102,8 @@ struct Arrow {
 }
 
 impl Arrow {
-    /// From box to box; with two boxes each arrow gets a bow of its own, or they would lie on each other.
+    /// From box to box; with two boxes each arrow gets a bow of its own, or they would lie on each
+    /// other.
     fn between(from: (f64, f64), to: (f64, f64), half_width: f64, n_nodes: usize) -> Self {
         if n_nodes == 1 {
             let (x, y) = (from.0, from.1 - HALF_HEIGHT);

@@ -20,7 +20,8 @@ pub(crate) struct WatchArgs {
     /// End the run after this many seconds, and report what was found until then.
     #[arg(long, value_name = "SECONDS")]
     pub(crate) timeout: Option<u64>,
-    /// Run a second time with the suspects known from the start, which settles the level of each report.
+    /// Run a second time with the suspects known from the start, which settles the level of each
+    /// report.
     #[arg(long)]
     pub(crate) settle: bool,
     /// The format of the reports.

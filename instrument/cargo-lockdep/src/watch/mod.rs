@@ -51,7 +51,8 @@ impl Verdict {
         }
     }
 
-    /// The classes, by hash, whose locks a second run should tell apart from the start; none if the run was cut short.
+    /// The classes, by hash, whose locks a second run should tell apart from the start; none if the
+    /// run was cut short.
     pub(crate) fn suspects(&self) -> BTreeSet<&str> {
         match self.ended {
             Ended::Itself(status) if status.code().is_some() => self.tally.suspects(),
@@ -59,7 +60,8 @@ impl Verdict {
         }
     }
 
-    /// Adds what a second run came to, in which the suspects of this one were told apart from the start.
+    /// Adds what a second run came to, in which the suspects of this one were told apart from the
+    /// start.
     pub(crate) fn settle(&mut self, second: Self) {
         for sentence in self.tally.settle(second.tally) {
             say(sentence);
@@ -85,7 +87,8 @@ impl Verdict {
     }
 }
 
-/// What stays the same from the first run to the one that settles: where the records are, what is denied, where reports go.
+/// What stays the same from the first run to the one that settles: where the records are, what is
+/// denied, where reports go.
 pub(crate) struct Watch<'a> {
     records: &'a Path,
     /// Where cargo puts the programs.
@@ -124,8 +127,8 @@ impl<'a> Watch<'a> {
         self.records
     }
 
-    /// Runs the command to its end, or to the timeout, and prints each report as soon as a record holds it, unless `first` (an
-    /// earlier run of the same) has told it.
+    /// Runs the command to its end, or to the timeout, and prints each report as soon as a record
+    /// holds it, unless `first` (an earlier run of the same) has told it.
     ///
     /// # Errors
     ///

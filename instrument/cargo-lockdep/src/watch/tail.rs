@@ -1,4 +1,5 @@
-//! Reading run records while they grow, and telling each report once however many processes make it.
+//! Reading run records while they grow, and telling each report once however many processes make
+//! it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -59,7 +60,8 @@ pub(super) struct Tail<'w> {
 }
 
 impl<'w> Tail<'w> {
-    /// Follows what will be written to `directory` from now on, and passes over reports that `told` has at that level.
+    /// Follows what will be written to `directory` from now on, and passes over reports that `told`
+    /// has at that level.
     pub(super) fn new(
         directory: &Path,
         places: &'w Places,
@@ -133,7 +135,8 @@ impl<'w> Tail<'w> {
         let files: Vec<PathBuf> = self.followed.keys().cloned().collect();
         let (union, sources) = match findings::read(&files, self.places.clone()) {
             Ok(read) => read,
-            // What the processes reported by themselves stands; the run is not undone by records that someone removed.
+            // What the processes reported by themselves stands; the run is not undone by records
+            // that someone removed.
             Err(error) => {
                 say(format_args!("the records could not be joined: {error}"));
                 return (self.tally, Vec::new());

@@ -122,7 +122,8 @@ impl Tally {
         self.reports.len()
     }
 
-    /// How many groups the reports are: those about the same classes are one, the others stand alone.
+    /// How many groups the reports are: those about the same classes are one, the others stand
+    /// alone.
     pub(super) fn n_groups(&self) -> usize {
         let mut keys: Vec<(Vec<&str>, bool)> = Vec::new();
         for known in self.reports.values() {
@@ -147,8 +148,8 @@ impl Tally {
         self.reports.values().filter(|known| known.is_inexact).count()
     }
 
-    /// Takes in what a second run saw, for which the suspects of this one were told apart from the start. One sentence for
-    /// each report that was open, on what became of it.
+    /// Takes in what a second run saw, for which the suspects of this one were told apart from the
+    /// start. One sentence for each report that was open, on what became of it.
     pub(super) fn settle(&mut self, second: Self) -> Vec<String> {
         let mut sentences = Vec::new();
         let fingerprint_of = |identity: &str| identity.split('/').next().unwrap_or(identity).to_owned();
@@ -209,7 +210,8 @@ impl Tally {
     }
 }
 
-/// Whether only classes close the cycle so far: the locks may do so when more of their orders are known.
+/// Whether only classes close the cycle so far: the locks may do so when more of their orders are
+/// known.
 fn is_open(report: &Report) -> bool {
     let evidence = &report.evidence;
     report.level == Level::Warning
@@ -218,7 +220,8 @@ fn is_open(report: &Report) -> bool {
         && !evidence.declared
 }
 
-/// Whether one of its stacks may be that of another path to the same place. Without any stack at all they were not wanted.
+/// Whether one of its stacks may be that of another path to the same place. Without any stack at
+/// all they were not wanted.
 fn is_inexact(report: &Report) -> bool {
     let of_cycle = report.cycle.iter().flat_map(|step| [&step.frames_held, &step.frames_acquire]);
     let of_cycle = of_cycle.map(|frames| (frames.exact, !frames.is_empty()));

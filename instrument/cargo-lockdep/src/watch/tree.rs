@@ -11,8 +11,8 @@ use rustix::process::{Pid, Signal};
 
 use crate::input;
 
-/// The variable that marks the processes of a run. Its name is not `LOCKDEP_…`, which is the watched
-/// program's name space.
+/// The variable that marks the processes of a run. Its name is not `LOCKDEP_…`, which is the
+/// watched program's name space.
 pub(super) const MARK: &str = "CARGO_LOCKDEP_RUN";
 
 /// More than any environment has.

@@ -1,7 +1,7 @@
 //! Locks that are in the crate graph and that no façade reaches: said, not hidden.
 
-/// Packages whose own locks we do not see: name, what the versions begin with that it is true for (all, if nothing is
-/// given), what is in them.
+/// Packages whose own locks we do not see: name, what the versions begin with that it is true for
+/// (all, if nothing is given), what is in them.
 const UNSEEN: [(&str, &[&str], &str); 15] = [
     ("tokio", &[], "tokio::sync (async)"),
     ("async-lock", &[], "async-lock (async)"),

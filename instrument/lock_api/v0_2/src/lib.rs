@@ -1,10 +1,13 @@
-//! Stand-in for the crate `lock_api`, 0.1 and 0.2 lines: the same items, and every lock reports to the validator.
+//! Stand-in for the crate `lock_api`, 0.1 and 0.2 lines: the same items, and every lock reports to
+//! the validator.
 //!
-//! When rustc is asked to compile `lock_api` for a graph under validation, it gets this file instead. So every lock of
-//! `parking_lot` 0.6 to 0.8 and every other crate that builds on this `lock_api` is seen, and none of them is changed.
+//! When rustc is asked to compile `lock_api` for a graph under validation, it gets this file
+//! instead. So every lock of `parking_lot` 0.6 to 0.8 and every other crate that builds on this
+//! `lock_api` is seen, and none of them is changed.
 //!
-//! The locks are those of the 0.4 line, from the same files, which has everything that this one had. Only the traits of raw
-//! locks differ: those of the 0.3 line, but that a thread's number was a plain `usize`.
+//! The locks are those of the 0.4 line, from the same files, which has everything that this one
+//! had. Only the traits of raw locks differ: those of the 0.3 line, but that a thread's number was
+//! a plain `usize`.
 
 #![no_std]
 #![allow(unused_unsafe, reason = "the seam is written for the 0.4 line, where giving a lock up is unsafe")]

@@ -1,10 +1,12 @@
-//! Stand-in for the crate `lock_api`, 0.3 line: the same items, and every lock reports to the validator.
+//! Stand-in for the crate `lock_api`, 0.3 line: the same items, and every lock reports to the
+//! validator.
 //!
-//! When rustc is asked to compile `lock_api` for a graph under validation, it gets this file instead. So every lock of
-//! `parking_lot` 0.9 and 0.10 and every other crate that builds on this `lock_api` is seen, and none of them is changed.
+//! When rustc is asked to compile `lock_api` for a graph under validation, it gets this file
+//! instead. So every lock of `parking_lot` 0.9 and 0.10 and every other crate that builds on this
+//! `lock_api` is seen, and none of them is changed.
 //!
-//! The locks are those of the 0.4 line, from the same files, which has everything that this one had. Only the traits of raw
-//! locks differ: giving a lock up was safe to call.
+//! The locks are those of the 0.4 line, from the same files, which has everything that this one
+//! had. Only the traits of raw locks differ: giving a lock up was safe to call.
 
 #![no_std]
 #![allow(unused_unsafe, reason = "the seam is written for the 0.4 line, where giving a lock up is unsafe")]

@@ -1,4 +1,5 @@
-//! The traits of raw locks, as the lines up to 0.3 have them: giving a lock up is safe to call there, and nothing is `is_locked`.
+//! The traits of raw locks, as the lines up to 0.3 have them: giving a lock up is safe to call
+//! there, and nothing is `is_locked`.
 
 pub use super::thread_id::GetThreadId;
 
@@ -221,10 +222,12 @@ pub unsafe trait RawRwLockRecursive: RawRwLock {
 ///
 /// As [`RawRwLock`].
 pub unsafe trait RawRwLockRecursiveTimed: RawRwLockRecursive + RawRwLockTimed {
-    /// Takes the lock shared without queueing behind a waiting writer, waiting at most `timeout`; tells whether it did.
+    /// Takes the lock shared without queueing behind a waiting writer, waiting at most `timeout`;
+    /// tells whether it did.
     fn try_lock_shared_recursive_for(&self, timeout: Self::Duration) -> bool;
 
-    /// Takes the lock shared without queueing behind a waiting writer, waiting until `timeout`; tells whether it did.
+    /// Takes the lock shared without queueing behind a waiting writer, waiting until `timeout`;
+    /// tells whether it did.
     fn try_lock_shared_recursive_until(&self, timeout: Self::Instant) -> bool;
 }
 
@@ -232,7 +235,8 @@ pub unsafe trait RawRwLockRecursiveTimed: RawRwLockRecursive + RawRwLockTimed {
 ///
 /// # Safety
 ///
-/// As [`RawRwLock`]; and while it is held upgradable, no other thread may hold it exclusively or upgradable.
+/// As [`RawRwLock`]; and while it is held upgradable, no other thread may hold it exclusively or
+/// upgradable.
 pub unsafe trait RawRwLockUpgrade: RawRwLock {
     /// Takes the lock upgradable, waiting for it.
     fn lock_upgradable(&self);
@@ -246,7 +250,8 @@ pub unsafe trait RawRwLockUpgrade: RawRwLock {
     /// Turns the upgradable hold into the exclusive one, waiting for the readers to leave.
     fn upgrade(&self);
 
-    /// Turns the upgradable hold into the exclusive one if there are no readers; tells whether it did.
+    /// Turns the upgradable hold into the exclusive one if there are no readers; tells whether it
+    /// did.
     fn try_upgrade(&self) -> bool;
 }
 
@@ -291,9 +296,11 @@ pub unsafe trait RawRwLockUpgradeTimed: RawRwLockUpgrade + RawRwLockTimed {
     /// Takes the lock upgradable, waiting until `timeout`; tells whether it did.
     fn try_lock_upgradable_until(&self, timeout: Self::Instant) -> bool;
 
-    /// Turns the upgradable hold into the exclusive one, waiting at most `timeout` for the readers; tells whether it did.
+    /// Turns the upgradable hold into the exclusive one, waiting at most `timeout` for the readers;
+    /// tells whether it did.
     fn try_upgrade_for(&self, timeout: Self::Duration) -> bool;
 
-    /// Turns the upgradable hold into the exclusive one, waiting until `timeout` for the readers; tells whether it did.
+    /// Turns the upgradable hold into the exclusive one, waiting until `timeout` for the readers;
+    /// tells whether it did.
     fn try_upgrade_until(&self, timeout: Self::Instant) -> bool;
 }

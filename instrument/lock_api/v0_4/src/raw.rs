@@ -1,4 +1,5 @@
-//! The traits of raw locks, as the 0.4 line has them: the names and signatures that other crates implement.
+//! The traits of raw locks, as the 0.4 line has them: the names and signatures that other crates
+//! implement.
 
 /// Marks guards that may be sent to another thread.
 #[derive(Debug)]
@@ -280,10 +281,12 @@ pub unsafe trait RawRwLockRecursive: RawRwLock {
 ///
 /// As [`RawRwLock`].
 pub unsafe trait RawRwLockRecursiveTimed: RawRwLockRecursive + RawRwLockTimed {
-    /// Takes the lock shared without queueing behind a waiting writer, waiting at most `timeout`; tells whether it did.
+    /// Takes the lock shared without queueing behind a waiting writer, waiting at most `timeout`;
+    /// tells whether it did.
     fn try_lock_shared_recursive_for(&self, timeout: Self::Duration) -> bool;
 
-    /// Takes the lock shared without queueing behind a waiting writer, waiting until `timeout`; tells whether it did.
+    /// Takes the lock shared without queueing behind a waiting writer, waiting until `timeout`;
+    /// tells whether it did.
     fn try_lock_shared_recursive_until(&self, timeout: Self::Instant) -> bool;
 }
 
@@ -291,7 +294,8 @@ pub unsafe trait RawRwLockRecursiveTimed: RawRwLockRecursive + RawRwLockTimed {
 ///
 /// # Safety
 ///
-/// As [`RawRwLock`]; and while it is held upgradable, no other thread may hold it exclusively or upgradable.
+/// As [`RawRwLock`]; and while it is held upgradable, no other thread may hold it exclusively or
+/// upgradable.
 pub unsafe trait RawRwLockUpgrade: RawRwLock {
     /// Takes the lock upgradable, waiting for it.
     fn lock_upgradable(&self);
@@ -313,7 +317,8 @@ pub unsafe trait RawRwLockUpgrade: RawRwLock {
     /// There must be an upgradable hold in the current context.
     unsafe fn upgrade(&self);
 
-    /// Turns the upgradable hold into the exclusive one if there are no readers; tells whether it did.
+    /// Turns the upgradable hold into the exclusive one if there are no readers; tells whether it
+    /// did.
     ///
     /// # Safety
     ///
@@ -379,14 +384,16 @@ pub unsafe trait RawRwLockUpgradeTimed: RawRwLockUpgrade + RawRwLockTimed {
     /// Takes the lock upgradable, waiting until `timeout`; tells whether it did.
     fn try_lock_upgradable_until(&self, timeout: Self::Instant) -> bool;
 
-    /// Turns the upgradable hold into the exclusive one, waiting at most `timeout` for the readers; tells whether it did.
+    /// Turns the upgradable hold into the exclusive one, waiting at most `timeout` for the readers;
+    /// tells whether it did.
     ///
     /// # Safety
     ///
     /// There must be an upgradable hold in the current context.
     unsafe fn try_upgrade_for(&self, timeout: Self::Duration) -> bool;
 
-    /// Turns the upgradable hold into the exclusive one, waiting until `timeout` for the readers; tells whether it did.
+    /// Turns the upgradable hold into the exclusive one, waiting until `timeout` for the readers;
+    /// tells whether it did.
     ///
     /// # Safety
     ///

@@ -1,4 +1,5 @@
-//! What taking the raw mutex out of a mutex means: nothing that could be known, unless a condition variable does it.
+//! What taking the raw mutex out of a mutex means: nothing that could be known, unless a condition
+//! variable does it.
 
 use lockdep::hook::{self, LockInfo, LockMap};
 
@@ -6,9 +7,10 @@ use super::common::event;
 
 /// Code outside the wrapper reached the raw mutex of `map`.
 ///
-/// `parking_lot`'s condition variable does, each time it waits: it gives the raw mutex up and takes it again, while the
-/// caller keeps the guard. That is a release and a blocking acquisition, and nothing about the mutex becomes uncertain, so it
-/// is distinguished from all other callers by where the call is.
+/// `parking_lot`'s condition variable does, each time it waits: it gives the raw mutex up and takes
+/// it again, while the caller keeps the guard. That is a release and a blocking acquisition, and
+/// nothing about the mutex becomes uncertain, so it is distinguished from all other callers by
+/// where the call is.
 #[track_caller]
 #[inline]
 pub(crate) fn raw_mutex_taken(map: &LockMap, info: &LockInfo) {
@@ -21,8 +23,8 @@ pub(crate) fn raw_mutex_taken(map: &LockMap, info: &LockInfo) {
     }
 }
 
-/// Whether `file` is `condvar.rs` of `parking_lot`, from a registry (`…/parking_lot-0.12.5/src/condvar.rs`) or a checkout
-/// of it.
+/// Whether `file` is `condvar.rs` of `parking_lot`, from a registry
+/// (`…/parking_lot-0.12.5/src/condvar.rs`) or a checkout of it.
 fn is_parking_lot_condvar(file: &str) -> bool {
     let Some(root) = file.strip_suffix("condvar.rs").and_then(|rest| rest.strip_suffix(['/', '\\'])) else {
         return false;

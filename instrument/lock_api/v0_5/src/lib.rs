@@ -1,10 +1,12 @@
-//! Stand-in for the crate `lock_api`, 0.5 line: the same items, and every lock reports to the validator.
+//! Stand-in for the crate `lock_api`, 0.5 line: the same items, and every lock reports to the
+//! validator.
 //!
-//! When rustc is asked to compile `lock_api` for a graph under validation, it gets this file instead. So every lock of
-//! `parking_lot`, `dashmap`, `spin` and every other crate that builds on `lock_api` is seen, and none of them is changed.
+//! When rustc is asked to compile `lock_api` for a graph under validation, it gets this file
+//! instead. So every lock of `parking_lot`, `dashmap`, `spin` and every other crate that builds on
+//! `lock_api` is seen, and none of them is changed.
 //!
-//! The locks themselves are those of `lockdep::lock_api`, from the same files. Only what the real crate defines and
-//! `lockdep` merely re-exports, the traits of raw locks, is written here.
+//! The locks themselves are those of `lockdep::lock_api`, from the same files. Only what the real
+//! crate defines and `lockdep` merely re-exports, the traits of raw locks, is written here.
 
 #![no_std]
 

@@ -1,4 +1,5 @@
-//! The traits of raw locks, as the 0.5 line has them: the names and signatures that other crates implement.
+//! The traits of raw locks, as the 0.5 line has them: the names and signatures that other crates
+//! implement.
 
 use crate::common::event::{OnDrop, or_abort};
 
@@ -258,7 +259,8 @@ pub unsafe trait RawRwLockTimed: RawRwLock {
 ///
 /// # Safety
 ///
-/// As [`RawRwLock`]; and while it is held upgradable, no other thread may hold it exclusively or upgradable.
+/// As [`RawRwLock`]; and while it is held upgradable, no other thread may hold it exclusively or
+/// upgradable.
 pub unsafe trait RawRwLockUpgrade: RawRwLock {
     /// What an upgradable acquisition keeps for its release.
     type UpgradableGuard;
@@ -374,13 +376,15 @@ pub unsafe trait RawRwLockUpgradeTimed: RawRwLockUpgrade + RawRwLockTimed {
     ) -> Result<Self::ExclusiveGuard, Self::UpgradableGuard>;
 }
 
-/// Gives a lock up and takes it again, with the new state in the place of the old one, also if giving it up panics.
+/// Gives a lock up and takes it again, with the new state in the place of the old one, also if
+/// giving it up panics.
 ///
 /// A panic of the second half would leave a guard without a lock, so it ends the process.
 ///
 /// # Safety
 ///
-/// `release` must be sound to call with the state in `guard`, and must give the lock up even if it panics.
+/// `release` must be sound to call with the state in `guard`, and must give the lock up even if it
+/// panics.
 unsafe fn replace<S>(guard: &mut S, release: impl FnOnce(S), acquire: impl Fn() -> S) {
     let slot: *mut S = guard;
     // SAFETY: the state is moved out here, and a new one is moved in on every way out.
@@ -394,8 +398,8 @@ unsafe fn replace<S>(guard: &mut S, release: impl FnOnce(S), acquire: impl Fn() 
 ///
 /// # Safety
 ///
-/// A wait must give the mutex up and begin to wait in one step, and must return, or unwind, with the mutex held and the
-/// state of that acquisition in `guard`.
+/// A wait must give the mutex up and begin to wait in one step, and must return, or unwind, with
+/// the mutex held and the state of that acquisition in `guard`.
 pub unsafe trait RawCondvar {
     /// A condition variable that no thread waits for.
     #[expect(clippy::declare_interior_mutable_const, reason = "the value is an initialiser")]

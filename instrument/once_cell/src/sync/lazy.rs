@@ -44,8 +44,8 @@ impl<T, F: FnOnce() -> T> Lazy<T, F> {
     ///
     /// # Panics
     ///
-    /// With the initialiser, and always after it panicked; if it is called from inside the initialiser and
-    /// `LOCKDEP_ON_DEADLOCK` is `panic`.
+    /// With the initialiser, and always after it panicked; if it is called from inside the
+    /// initialiser and `LOCKDEP_ON_DEADLOCK` is `panic`.
     #[track_caller]
     #[inline]
     pub fn force(this: &Self) -> &T {

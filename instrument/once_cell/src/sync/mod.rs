@@ -1,7 +1,8 @@
 //! [`real_once_cell::sync`], validated.
 //!
-//! As with std's `OnceLock`, only an initialisation that has to run or to be waited for is an acquisition: it is held
-//! exclusively, what it locks comes after it, and starting it again from inside waits for itself. A full cell sends no event.
+//! As with std's `OnceLock`, only an initialisation that has to run or to be waited for is an
+//! acquisition: it is held exclusively, what it locks comes after it, and starting it again from
+//! inside waits for itself. A full cell sends no event.
 
 mod lazy;
 mod once_cell;
@@ -14,8 +15,8 @@ use lockdep::{Mode, Wait};
 
 /// The part of a cell that the validator knows it by.
 ///
-/// The only `Drop` of a cell lives here, in a type without parameters: the cell itself can still be taken apart by
-/// `into_inner`, and the drop check looks at the value as it does in the real crate.
+/// The only `Drop` of a cell lives here, in a type without parameters: the cell itself can still be
+/// taken apart by `into_inner`, and the drop check looks at the value as it does in the real crate.
 struct Identity(LockMap);
 
 impl Identity {
@@ -31,10 +32,11 @@ impl Identity {
         self.0.relocate();
     }
 
-    /// Announces an initialisation that is about to run or to be waited for; dropping the result tells that it is over.
+    /// Announces an initialisation that is about to run or to be waited for; dropping the result
+    /// tells that it is over.
     ///
-    /// There is nothing to try here: an initialisation that is not finished and that this thread is inside of can only be
-    /// waited for in vain.
+    /// There is nothing to try here: an initialisation that is not finished and that this thread is
+    /// inside of can only be waited for in vain.
     ///
     /// # Panics
     ///

@@ -9,7 +9,8 @@ use super::event::OnDrop;
 use super::guard::{impl_arc_guard, impl_deref, impl_lock_guard};
 use super::remutex::ReentrantMutex;
 
-/// A [`ReentrantMutexGuard`](super::remutex::ReentrantMutexGuard) that shares the mutex instead of borrowing it.
+/// A [`ReentrantMutexGuard`](super::remutex::ReentrantMutexGuard) that shares the mutex instead of
+/// borrowing it.
 #[must_use = "a guard that is dropped at once protects nothing"]
 #[clippy::has_significant_drop]
 pub struct ArcReentrantMutexGuard<R: RawMutex, G: GetThreadId, T: ?Sized> {

@@ -1,4 +1,5 @@
-//! In which order an operation on the real lock and its event happen: once, for every kind of acquisition.
+//! In which order an operation on the real lock and its event happen: once, for every kind of
+//! acquisition.
 
 use core::mem::ManuallyDrop;
 
@@ -34,8 +35,9 @@ impl Want {
 
 /// What `read()` of the raw lock `R` asks for.
 ///
-/// Raw locks do not say whether their readers queue behind a waiting writer, and most do. Those that are known not to are
-/// told by name: a fair reader where there is none would be a false alarm.
+/// Raw locks do not say whether their readers queue behind a waiting writer, and most do. Those
+/// that are known not to are told by name: a fair reader where there is none would be a false
+/// alarm.
 #[inline]
 pub(crate) fn read_want<R>() -> Want {
     if super::super::hook::is_on() && reads_recursively(core::any::type_name::<R>()) {
@@ -51,8 +53,8 @@ fn reads_recursively(raw_type: &str) -> bool {
         || raw_type.starts_with("spin::rwlock::RwLock<")
 }
 
-/// Whether a guard that keeps `M` for its release can be sent to another thread, as far as its name tells: `GuardNoSend` and what
-/// holds a pointer cannot.
+/// Whether a guard that keeps `M` for its release can be sent to another thread, as far as its name
+/// tells: `GuardNoSend` and what holds a pointer cannot.
 ///
 /// A marker that is taken for sendable and is not only lowers levels.
 pub(crate) fn is_sendable<M>() -> bool {
@@ -96,7 +98,8 @@ fn measured<S>(map: &LockMap, lock: impl FnOnce() -> S, try_lock: impl FnOnce() 
     state
 }
 
-/// The held stack says that this thread waits for itself. The real lock knows better: `Some` if it was available.
+/// The held stack says that this thread waits for itself. The real lock knows better: `Some` if it
+/// was available.
 #[cold]
 #[track_caller]
 fn ask_real_lock<S>(map: &LockMap, try_lock: impl FnOnce() -> Option<S>) -> Option<S> {
@@ -127,7 +130,8 @@ pub(crate) fn released_on_panic<S>(map: &LockMap, turn: impl FnOnce() -> S) -> S
     state
 }
 
-/// Runs an operation after whose panic a guard would be left without its lock: the process ends instead.
+/// Runs an operation after whose panic a guard would be left without its lock: the process ends
+/// instead.
 #[inline]
 pub(crate) fn or_abort<S>(operation: impl FnOnce() -> S) -> S {
     // A panic while a panic unwinds is an abort, which `core` has no function for.
@@ -137,7 +141,8 @@ pub(crate) fn or_abort<S>(operation: impl FnOnce() -> S) -> S {
     result
 }
 
-/// An acquisition that gives up after a while: the event, then `attempt`, and the event is taken back if it failed.
+/// An acquisition that gives up after a while: the event, then `attempt`, and the event is taken
+/// back if it failed.
 #[track_caller]
 #[inline]
 pub(crate) fn timed<S>(
@@ -154,7 +159,8 @@ pub(crate) fn timed<S>(
             }
             taken
         }
-        // It cannot hang forever, so there is nothing to report; but if it succeeds, what was held is stale.
+        // It cannot hang forever, so there is nothing to report; but if it succeeds, what was held
+        // is stale.
         Verdict::SelfDeadlock => {
             let taken = attempt();
             if taken.is_some() {
@@ -165,8 +171,9 @@ pub(crate) fn timed<S>(
     }
 }
 
-/// A blocking acquisition for a guard that goes on living: `slot` is filled with the real lock's state on every way out,
-/// because the guard will be dropped, and give the lock up, on every way out.
+/// A blocking acquisition for a guard that goes on living: `slot` is filled with the real lock's
+/// state on every way out, because the guard will be dropped, and give the lock up, on every way
+/// out.
 #[track_caller]
 #[inline]
 pub(crate) fn reacquire<S>(
@@ -199,7 +206,8 @@ pub(crate) fn tried<S>(map: &LockMap, info: &LockInfo, want: Want, taken: Option
     taken
 }
 
-/// Gives the lock up for a moment: a release and a blocking acquisition, because others may take it in between.
+/// Gives the lock up for a moment: a release and a blocking acquisition, because others may take it
+/// in between.
 #[track_caller]
 #[inline]
 pub(crate) fn yielded(map: &LockMap, info: &LockInfo, want: Want, bump: impl FnOnce()) {
@@ -214,15 +222,16 @@ pub(crate) fn yielded(map: &LockMap, info: &LockInfo, want: Want, bump: impl FnO
     bump();
 }
 
-/// Code outside the wrapper reached the raw lock, and may give it up behind the wrapper: it no longer counts as held here, and what is not
-/// known about it from now on is not held against it.
+/// Code outside the wrapper reached the raw lock, and may give it up behind the wrapper: it no
+/// longer counts as held here, and what is not known about it from now on is not held against it.
 #[cold]
 pub(crate) fn raw_taken(map: &LockMap, info: &LockInfo) {
     map.unverified(info);
     map.handed_over();
 }
 
-/// Runs its action at the end of the scope, also when the thread unwinds, unless it is dismissed before.
+/// Runs its action at the end of the scope, also when the thread unwinds, unless it is dismissed
+/// before.
 pub(crate) struct OnDrop<F: FnMut()>(pub(crate) F);
 
 impl<F: FnMut()> OnDrop<F> {

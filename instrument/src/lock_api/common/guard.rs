@@ -1,4 +1,5 @@
-//! What every guard has in common, as macros: a guard that borrows its lock and one that shares it differ in one field only.
+//! What every guard has in common, as macros: a guard that borrows its lock and one that shares it
+//! differ in one field only.
 
 use core::ptr::NonNull;
 
@@ -97,7 +98,8 @@ macro_rules! impl_stable_address {
     };
 }
 
-/// A guard with the fields `lock` (a reference or an `Arc`) and `state`: release, and what is built on it.
+/// A guard with the fields `lock` (a reference or an `Arc`) and `state`: release, and what is built
+/// on it.
 macro_rules! impl_lock_guard {
     (
         [$($generics:tt)*] [$($fair:tt)*] $guard:ty, holder $holder:ty, data $data:ident, state $state:ty,
@@ -113,7 +115,8 @@ macro_rules! impl_lock_guard {
             #[inline]
             pub(crate) fn into_parts(s: Self) -> ($holder, $state) {
                 let mut s = core::mem::ManuallyDrop::new(s);
-                // SAFETY: `s` is never dropped or used again, so each field is moved out exactly once.
+                // SAFETY: `s` is never dropped or used again, so each field is moved out exactly
+                // once.
                 unsafe { (core::ptr::read(&s.lock), core::mem::ManuallyDrop::take(&mut s.state)) }
             }
 
@@ -171,7 +174,8 @@ macro_rules! impl_lock_guard {
 
             /// Lets a waiting thread have the lock first, if there is one, and takes it again.
             ///
-            /// The validator sees a release and a blocking acquisition, whether or not a thread waits.
+            /// The validator sees a release and a blocking acquisition, whether or not a thread
+            /// waits.
             #[track_caller]
             pub fn bump(s: &mut Self) {
                 // SAFETY: the guard holds the lock.
@@ -236,7 +240,8 @@ macro_rules! impl_mapped_guard {
             #[inline]
             pub(crate) fn into_parts(s: Self) -> (&'a $raw, &'a LockMap, $state) {
                 let mut s = core::mem::ManuallyDrop::new(s);
-                // SAFETY: `s` is never dropped or used again, so the state is moved out exactly once.
+                // SAFETY: `s` is never dropped or used again, so the state is moved out exactly
+                // once.
                 (s.raw, s.map, unsafe { core::mem::ManuallyDrop::take(&mut s.state) })
             }
         }
@@ -276,7 +281,8 @@ macro_rules! impl_map {
             where
                 F: FnOnce($($borrow)* $data) -> $($borrow)* U,
             {
-                // SAFETY: the guard holds the lock in the mode that `f` needs, and is not used meanwhile.
+                // SAFETY: the guard holds the lock in the mode that `f` needs, and is not used
+                // meanwhile.
                 let $new = $pointer::new(f(unsafe { $($borrow)* *Self::pointer(&s) }));
                 let $parts = Self::into_parts(s);
                 $build
@@ -292,7 +298,8 @@ macro_rules! impl_map {
             where
                 F: FnOnce($($borrow)* $data) -> Option<$($borrow)* U>,
             {
-                // SAFETY: the guard holds the lock in the mode that `f` needs, and is not used meanwhile.
+                // SAFETY: the guard holds the lock in the mode that `f` needs, and is not used
+                // meanwhile.
                 match f(unsafe { $($borrow)* *Self::pointer(&s) }) {
                     Some(part) => {
                         let $new = $pointer::new(part);
@@ -313,7 +320,8 @@ macro_rules! impl_map {
             where
                 F: FnOnce($($borrow)* $data) -> Result<$($borrow)* U, E>,
             {
-                // SAFETY: the guard holds the lock in the mode that `f` needs, and is not used meanwhile.
+                // SAFETY: the guard holds the lock in the mode that `f` needs, and is not used
+                // meanwhile.
                 match f(unsafe { $($borrow)* *Self::pointer(&s) }) {
                     Ok(part) => {
                         let $new = $pointer::new(part);

@@ -6,8 +6,9 @@ use super::super::hook::LockMap;
 
 /// The part of a lock that the validator knows it by.
 ///
-/// The only `Drop` of a lock lives here, in a type without parameters: the lock itself can still be taken apart by
-/// `into_inner`, and the drop check looks at the protected data as it does in `lock_api`.
+/// The only `Drop` of a lock lives here, in a type without parameters: the lock itself can still be
+/// taken apart by `into_inner`, and the drop check looks at the protected data as it does in
+/// `lock_api`.
 #[derive(Debug)]
 pub(crate) struct Identity(LockMap);
 

@@ -1,11 +1,12 @@
-//! The lock types, written once for six users: `lockdep::lock_api` (0.4), `lockdep::lock_api_0_5`, and the four sources
-//! that stand in for the crate `lock_api` in a graph without annotations.
+//! The lock types, written once for six users: `lockdep::lock_api` (0.4), `lockdep::lock_api_0_5`,
+//! and the four sources that stand in for the crate `lock_api` in a graph without annotations.
 //!
-//! The module above provides what differs: `raw` (the traits of raw locks), `seam` (how they are called), `hook` (the event
-//! interface of the runtime). What only one line has, such as `const_new`, is beside `seam`.
+//! The module above provides what differs: `raw` (the traits of raw locks), `seam` (how they are
+//! called), `hook` (the event interface of the runtime). What only one line has, such as
+//! `const_new`, is beside `seam`.
 //!
-//! Nothing here names `std`, and nothing needs an edition newer than 2018: as a stand-in it is compiled with the flags of the
-//! crate it replaces.
+//! Nothing here names `std`, and nothing needs an edition newer than 2018: as a stand-in it is
+//! compiled with the flags of the crate it replaces.
 
 #[cfg(all(feature = "arc_lock", feature = "atomic_usize"))]
 mod arc_remutex;

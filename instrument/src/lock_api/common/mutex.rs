@@ -16,7 +16,8 @@ use super::guard::impl_arc_guard;
 use super::guard::{impl_deref, impl_deref_mut, impl_lock_guard, impl_stable_address};
 use super::identity::Identity;
 
-/// A mutual exclusion lock: the raw mutex `R`, the data `T`, and what the validator needs to know about both.
+/// A mutual exclusion lock: the raw mutex `R`, the data `T`, and what the validator needs to know
+/// about both.
 ///
 /// The class of the mutex is the place where `new` is called, together with the name of `T`.
 pub struct Mutex<R, T: ?Sized> {
@@ -25,7 +26,8 @@ pub struct Mutex<R, T: ?Sized> {
     pub(crate) data: UnsafeCell<T>,
 }
 
-// SAFETY: the raw mutex lets one thread at a time at the data, which therefore need not be `Sync` itself.
+// SAFETY: the raw mutex lets one thread at a time at the data, which therefore need not be `Sync`
+// itself.
 unsafe impl<R: RawMutex + Sync, T: ?Sized + Send> Sync for Mutex<R, T> {}
 
 impl<R, T: ?Sized> Mutex<R, T> {
@@ -96,7 +98,8 @@ impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
 
     /// # Safety
     ///
-    /// The mutex must be held, by the acquisition that `state` came from, and no other guard of it may be alive.
+    /// The mutex must be held, by the acquisition that `state` came from, and no other guard of it
+    /// may be alive.
     #[inline]
     pub(crate) unsafe fn guard(&self, state: MutexState<R>) -> MutexGuard<'_, R, T> {
         MutexGuard { lock: self, state: ManuallyDrop::new(state), marker: PhantomData }
@@ -106,8 +109,8 @@ impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
     ///
     /// # Panics
     ///
-    /// If this thread already holds the mutex, validation is on, and `LOCKDEP_ON_DEADLOCK=panic` (the default); without
-    /// validation the call then never returns.
+    /// If this thread already holds the mutex, validation is on, and `LOCKDEP_ON_DEADLOCK=panic`
+    /// (the default); without validation the call then never returns.
     #[track_caller]
     #[inline]
     pub fn lock(&self) -> MutexGuard<'_, R, T> {
@@ -275,7 +278,8 @@ impl_lock_guard!(
     holder &'a Mutex<R, T>, data T, state MutexState<R>, reacquire, release, release_fair, bump
 );
 
-/// A [`MutexGuard`] that shares the mutex instead of borrowing it, so that it can outlive the place that made it.
+/// A [`MutexGuard`] that shares the mutex instead of borrowing it, so that it can outlive the place
+/// that made it.
 #[cfg(feature = "arc_lock")]
 #[must_use = "a guard that is dropped at once protects nothing"]
 #[clippy::has_significant_drop]

@@ -15,13 +15,15 @@ pub struct RawReentrantMutex<R: RawMutex, G> {
     owner: AtomicUsize,
     /// INVARIANT: only the holder touches it; how often it has taken the mutex, at least once.
     depth: UnsafeCell<usize>,
-    /// INVARIANT: only the holder touches it; written by the outermost acquisition, read by the outermost release.
+    /// INVARIANT: only the holder touches it; written by the outermost acquisition, read by the
+    /// outermost release.
     state: UnsafeCell<MaybeUninit<MutexState<R>>>,
     pub(crate) mutex: R,
     pub(crate) thread_ids: G,
 }
 
-// SAFETY: the cells are only touched by the holder, and the state in them only between its acquisition and its release.
+// SAFETY: the cells are only touched by the holder, and the state in them only between its
+// acquisition and its release.
 unsafe impl<R: RawMutex + Send, G: Send> Send for RawReentrantMutex<R, G> {}
 // SAFETY: as above; the raw mutex decides who is the holder.
 unsafe impl<R: RawMutex + Sync, G: GetThreadId + Sync> Sync for RawReentrantMutex<R, G> {}
@@ -81,8 +83,9 @@ impl<R: RawMutex, G: GetThreadId> RawReentrantMutex<R, G> {
     #[inline]
     fn enter(&self, take: impl FnOnce() -> Option<MutexState<R>>) -> bool {
         let me = self.thread_ids.nonzero_thread_id().number();
-        // ORDERING: Relaxed. Only this thread ever stores `me`, and it clears it before it gives the mutex up: it reads `me`
-        // exactly while it holds the mutex. What the mutex protects is ordered by the mutex.
+        // ORDERING: Relaxed. Only this thread ever stores `me`, and it clears it before it gives
+        // the mutex up: it reads `me` exactly while it holds the mutex. What the mutex protects is
+        // ordered by the mutex.
         if self.owner.load(Ordering::Relaxed) == me {
             // SAFETY: this thread is the holder.
             let depth = unsafe { &mut *self.depth.get() };
@@ -105,13 +108,15 @@ impl<R: RawMutex, G: GetThreadId> RawReentrantMutex<R, G> {
     /// The running thread must be the holder.
     #[inline]
     unsafe fn leave(&self, unlock: impl FnOnce(MutexState<R>)) {
-        // SAFETY: this thread is the holder, so the cells are its own, and the state was written when it became so.
+        // SAFETY: this thread is the holder, so the cells are its own, and the state was written
+        // when it became so.
         unsafe {
             let depth = &mut *self.depth.get();
             *depth -= 1;
             if *depth == 0 {
                 let state = (*self.state.get()).assume_init_read();
-                // ORDERING: Relaxed, as in `enter`; the unlock below orders it before the next holder's store.
+                // ORDERING: Relaxed, as in `enter`; the unlock below orders it before the next
+                // holder's store.
                 self.owner.store(0, Ordering::Relaxed);
                 unlock(state);
             }
@@ -175,15 +180,17 @@ impl<R: RawMutexFair, G: GetThreadId> RawReentrantMutex<R, G> {
         unsafe { self.leave(|state| seam::unlock_fair(&self.mutex, state)) };
     }
 
-    /// Lets a waiting thread have the mutex first, if there is one and this thread has taken it only once.
+    /// Lets a waiting thread have the mutex first, if there is one and this thread has taken it
+    /// only once.
     ///
     /// # Safety
     ///
     /// The running thread must hold the mutex.
     #[inline]
     pub unsafe fn bump(&self) {
-        // SAFETY: the caller's promise: the cells are this thread's own. While the raw mutex is given up the owner is cleared,
-        // the state is out of its cell, and nothing here touches either.
+        // SAFETY: the caller's promise: the cells are this thread's own. While the raw mutex is
+        // given up the owner is cleared, the state is out of its cell, and nothing here touches
+        // either.
         unsafe {
             if self.depth() != 1 {
                 return;

@@ -14,7 +14,8 @@ use super::raw_remutex::RawReentrantMutex;
 
 /// A mutex that its holder may take again; it gives out shared access only.
 ///
-/// To the validator only the outermost acquisition is one: what is taken again cannot be waited for.
+/// To the validator only the outermost acquisition is one: what is taken again cannot be waited
+/// for.
 pub struct ReentrantMutex<R: RawMutex, G, T: ?Sized> {
     pub(crate) map: Identity,
     pub(crate) raw: RawReentrantMutex<R, G>,
@@ -173,8 +174,9 @@ impl<R: RawMutex, G: GetThreadId, T: ?Sized> ReentrantMutex<R, G, T> {
 
     /// Returns the raw mutex.
     ///
-    /// The validator cannot see what is done with it: from here on this object is unverified, and neither a self-deadlock
-    /// (LD0001), a bad release (LD0007) nor a lock held at thread exit (LD0009) is reported for it.
+    /// The validator cannot see what is done with it: from here on this object is unverified, and
+    /// neither a self-deadlock (LD0001), a bad release (LD0007) nor a lock held at thread exit
+    /// (LD0009) is reported for it.
     ///
     /// # Safety
     ///
@@ -382,7 +384,8 @@ impl<'a, R: RawMutex + 'a, G: GetThreadId + 'a, T: ?Sized + 'a> MappedReentrantM
 }
 
 impl<'a, R: RawMutexFair + 'a, G: GetThreadId + 'a, T: ?Sized + 'a> MappedReentrantMutexGuard<'a, R, G, T> {
-    /// Gives the mutex up to the thread that has waited longest, if this was the last acquisition and any waits.
+    /// Gives the mutex up to the thread that has waited longest, if this was the last acquisition
+    /// and any waits.
     #[track_caller]
     pub fn unlock_fair(s: Self) {
         let (raw, map) = Self::into_parts(s);

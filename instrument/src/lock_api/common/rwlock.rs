@@ -15,17 +15,20 @@ use super::identity::Identity;
 use super::rwlock_guard::{ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard, ArcRwLockWriteGuard};
 use super::rwlock_guard::{RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard};
 
-/// A reader-writer lock: the raw lock `R`, the data `T`, and what the validator needs to know about both.
+/// A reader-writer lock: the raw lock `R`, the data `T`, and what the validator needs to know about
+/// both.
 ///
-/// The class of the lock is the place where `new` is called, together with the name of `T`. `read()` counts as a fair
-/// reader, one that queues behind a waiting writer: a thread that reads twice hangs if a writer comes in between.
+/// The class of the lock is the place where `new` is called, together with the name of `T`.
+/// `read()` counts as a fair reader, one that queues behind a waiting writer: a thread that reads
+/// twice hangs if a writer comes in between.
 pub struct RwLock<R, T: ?Sized> {
     pub(crate) map: Identity,
     pub(crate) raw: R,
     pub(crate) data: UnsafeCell<T>,
 }
 
-// SAFETY: the raw lock lets either one writer or any number of readers at the data: `T` is sent and shared.
+// SAFETY: the raw lock lets either one writer or any number of readers at the data: `T` is sent and
+// shared.
 unsafe impl<R: RawRwLock + Sync, T: ?Sized + Send + Sync> Sync for RwLock<R, T> {}
 
 impl<R, T: ?Sized> RwLock<R, T> {
@@ -62,8 +65,8 @@ impl<R: RawRwLock, T: ?Sized> RwLock<R, T> {
     ///
     /// # Panics
     ///
-    /// If this thread already holds the lock for writing, validation is on, and `LOCKDEP_ON_DEADLOCK=panic` (the default);
-    /// without validation the call then never returns.
+    /// If this thread already holds the lock for writing, validation is on, and
+    /// `LOCKDEP_ON_DEADLOCK=panic` (the default); without validation the call then never returns.
     #[track_caller]
     #[inline]
     pub fn read(&self) -> RwLockReadGuard<'_, R, T> {
@@ -84,8 +87,8 @@ impl<R: RawRwLock, T: ?Sized> RwLock<R, T> {
     ///
     /// # Panics
     ///
-    /// If this thread already holds the lock, validation is on, and `LOCKDEP_ON_DEADLOCK=panic` (the default); without
-    /// validation the call then never returns.
+    /// If this thread already holds the lock, validation is on, and `LOCKDEP_ON_DEADLOCK=panic`
+    /// (the default); without validation the call then never returns.
     #[track_caller]
     #[inline]
     pub fn write(&self) -> RwLockWriteGuard<'_, R, T> {
@@ -122,8 +125,9 @@ impl<R: RawRwLock, T: ?Sized> RwLock<R, T> {
 
     /// Returns the raw lock.
     ///
-    /// The validator cannot see what is done with it: from here on this object is unverified, and neither a self-deadlock
-    /// (LD0001), a bad release (LD0007) nor a lock held at thread exit (LD0009) is reported for it.
+    /// The validator cannot see what is done with it: from here on this object is unverified, and
+    /// neither a self-deadlock (LD0001), a bad release (LD0007) nor a lock held at thread exit
+    /// (LD0009) is reported for it.
     ///
     /// # Safety
     ///

@@ -162,12 +162,14 @@ impl<R: RawRwLockUpgradeDowngrade, T: ?Sized> RwLock<R, T> {
 }
 
 impl<R: RawRwLockUpgrade, T: ?Sized> RwLock<R, T> {
-    /// Announces an upgrade that waits for the other readers to leave. `Some` if it turned out to need no waiting.
+    /// Announces an upgrade that waits for the other readers to leave. `Some` if it turned out to
+    /// need no waiting.
     ///
     /// # Safety
     ///
-    /// The lock must be held upgradable, by the acquisition that the state in `slot` came from. The state is moved out if
-    /// this returns `Some`, and only then; a panic leaves the lock held upgradable.
+    /// The lock must be held upgradable, by the acquisition that the state in `slot` came from. The
+    /// state is moved out if this returns `Some`, and only then; a panic leaves the lock held
+    /// upgradable.
     #[track_caller]
     #[inline]
     pub(crate) unsafe fn announce_upgrade(
@@ -181,7 +183,8 @@ impl<R: RawRwLockUpgrade, T: ?Sized> RwLock<R, T> {
         }
     }
 
-    /// The held stack says that this thread reads a second time and would wait for itself. The real lock knows better.
+    /// The held stack says that this thread reads a second time and would wait for itself. The real
+    /// lock knows better.
     ///
     /// # Safety
     ///
@@ -233,7 +236,8 @@ impl<R: RawRwLockUpgrade, T: ?Sized> RwLock<R, T> {
 }
 
 impl<R: RawRwLockUpgradeTimed, T: ?Sized> RwLock<R, T> {
-    /// Announces an upgrade that waits for the other readers for a while. A panic leaves the lock held upgradable.
+    /// Announces an upgrade that waits for the other readers for a while. A panic leaves the lock
+    /// held upgradable.
     #[track_caller]
     #[inline]
     pub(crate) fn announce_timed_upgrade(&self) -> Verdict {

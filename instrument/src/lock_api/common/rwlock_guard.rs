@@ -1,4 +1,5 @@
-//! The guards of [`RwLock`]: read, write, upgradable; each as one that borrows the lock and one that shares it.
+//! The guards of [`RwLock`]: read, write, upgradable; each as one that borrows the lock and one
+//! that shares it.
 
 #[cfg(feature = "arc_lock")]
 use alloc::sync::Arc;
@@ -79,7 +80,8 @@ macro_rules! impl_assume {
         impl<$($generics)*> $guard {
             /// # Safety
             ///
-            /// `lock` must be held in this guard's mode, by the acquisition that `state` came from, and without a guard.
+            /// `lock` must be held in this guard's mode, by the acquisition that `state` came from,
+            /// and without a guard.
             #[inline]
             pub(crate) unsafe fn assume(lock: $holder, state: $state) -> Self {
                 Self { lock, state: ManuallyDrop::new(state), marker: PhantomData }
@@ -149,7 +151,8 @@ macro_rules! impl_turn {
             #[track_caller]
             pub fn downgrade(s: Self) -> $read<$($with)* R, T> {
                 let (lock, state) = Self::into_parts(s);
-                // SAFETY: the guard held the lock exclusively; the new one holds what becomes of it.
+                // SAFETY: the guard held the lock exclusively; the new one holds what becomes of
+                // it.
                 unsafe {
                     let state = lock.turn_shared(state);
                     $read::assume(lock, state)
@@ -162,7 +165,8 @@ macro_rules! impl_turn {
             #[track_caller]
             pub fn downgrade_to_upgradable(s: Self) -> $upgradable<$($with)* R, T> {
                 let (lock, state) = Self::into_parts(s);
-                // SAFETY: the guard held the lock exclusively; the new one holds what becomes of it.
+                // SAFETY: the guard held the lock exclusively; the new one holds what becomes of
+                // it.
                 unsafe {
                     let state = lock.turn_upgradable(state);
                     $upgradable::assume(lock, state)
@@ -182,7 +186,8 @@ macro_rules! impl_turn {
                 }
             }
 
-            /// Becomes the writer, waiting for the other readers to leave, runs `f`, and becomes an upgradable reader again.
+            /// Becomes the writer, waiting for the other readers to leave, runs `f`, and becomes an
+            /// upgradable reader again.
             ///
             /// # Panics
             ///
@@ -203,7 +208,8 @@ macro_rules! impl_turn {
             /// otherwise `None`, and `f` is not run.
             #[track_caller]
             pub fn try_with_upgraded<Ret, F: FnOnce(&mut T) -> Ret>(&mut self, f: F) -> Option<Ret> {
-                // SAFETY: the guard holds the lock upgradable; the state is put back below, or by `as_writer`.
+                // SAFETY: the guard holds the lock upgradable; the state is put back below, or by
+                // `as_writer`.
                 let turned = event::or_abort(|| unsafe {
                     self.lock.turn_exclusive_by_try(ManuallyDrop::take(&mut self.state))
                 });
@@ -216,7 +222,8 @@ macro_rules! impl_turn {
                 }
             }
 
-            /// Runs `f` on the data of a lock that was just upgraded, and puts the guard's state back on every way out.
+            /// Runs `f` on the data of a lock that was just upgraded, and puts the guard's state
+            /// back on every way out.
             #[track_caller]
             fn as_writer<Ret, F: FnOnce(&mut T) -> Ret>(&mut self, state: ExclusiveState<R>, f: F) -> Ret {
                 let lock = &*self.lock;
@@ -239,11 +246,13 @@ macro_rules! impl_turn {
             /// # Panics
             ///
             /// If this thread also reads the lock through another guard, validation is on, and
-            /// `LOCKDEP_ON_DEADLOCK=panic` (the default); without validation the call then never returns.
+            /// `LOCKDEP_ON_DEADLOCK=panic` (the default); without validation the call then never
+            /// returns.
             #[track_caller]
             pub fn upgrade(mut s: Self) -> $write<$($with)* R, T> {
-                // SAFETY: the guard holds the lock upgradable; the new one holds what becomes of it. If the announcement
-                // upgraded it, its state is gone, and nothing but its lock is used of it.
+                // SAFETY: the guard holds the lock upgradable; the new one holds what becomes of
+                // it. If the announcement upgraded it, its state is gone, and nothing but its lock
+                // is used of it.
                 unsafe {
                     if let Some(state) = s.lock.announce_upgrade(&mut s.state) {
                         let s = ManuallyDrop::new(s);
@@ -311,7 +320,8 @@ macro_rules! impl_turn_timed {
             #[track_caller]
             pub fn $try_with<Ret, F: FnOnce(&mut T) -> Ret>(&mut self, timeout: R::$timeout, f: F) -> Option<Ret> {
                 let verdict = self.lock.announce_timed_upgrade();
-                // SAFETY: the guard holds the lock upgradable; the state is put back below, or by `as_writer`.
+                // SAFETY: the guard holds the lock upgradable; the state is put back below, or by
+                // `as_writer`.
                 let turned = event::or_abort(|| unsafe {
                     self.lock.$turn(ManuallyDrop::take(&mut self.state), verdict, timeout)
                 });

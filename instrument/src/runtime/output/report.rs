@@ -116,8 +116,9 @@ fn is_denied(runtime: &Runtime, violation: &Violation) -> bool {
 #[derive(Debug)]
 pub(crate) struct Delivered {
     pub(crate) is_denied: bool,
-    /// The first two lines of the report, each after a line break, for a panic's message: who reads records may be slower than
-    /// the panic, whose message must say what was found. Empty if the report could not be built.
+    /// The first two lines of the report, each after a line break, for a panic's message: who reads
+    /// records may be slower than the panic, whose message must say what was found. Empty if the
+    /// report could not be built.
     pub(crate) headline: String,
 }
 
@@ -125,8 +126,8 @@ pub(crate) struct Delivered {
 pub(crate) fn deliver(task: &Task, violation: &Violation) -> Delivered {
     let runtime = task.runtime;
     let mut violation = std::borrow::Cow::Borrowed(violation);
-    // These are about what the thread does now. An acquisition has its stack from the engine, and if not, it is another one's or an
-    // earlier one's: this stack would be a wrong lead.
+    // These are about what the thread does now. An acquisition has its stack from the engine, and
+    // if not, it is another one's or an earlier one's: this stack would be a wrong lead.
     let is_here = matches!(
         violation.code,
         Code::BadRelease | Code::Assertion | Code::PinnedLockReleased | Code::WoundWait
@@ -159,7 +160,8 @@ pub(crate) fn deliver(task: &Task, violation: &Violation) -> Delivered {
     Delivered { is_denied, headline }
 }
 
-/// What a confirmed self-deadlock leads to: a panic with this message, the end of the process, or nothing (the thread hangs).
+/// What a confirmed self-deadlock leads to: a panic with this message, the end of the process, or
+/// nothing (the thread hangs).
 pub(crate) fn deadlock_ends(runtime: &Runtime, violation: &Violation, headline: &str) -> Option<String> {
     match runtime.config.on_deadlock {
         OnDeadlock::Hang => None,

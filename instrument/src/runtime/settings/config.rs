@@ -36,12 +36,14 @@ pub(crate) struct Config {
     pub(crate) same_class: SameClassPolicy,
     /// `LOCKDEP_EXITCODE`: the exit status after a denied report.
     pub(crate) exit_code: Option<i32>,
-    /// `LOCKDEP_SOURCE_ROOT`: where relative source paths start; `cargo lockdep` sets it to the workspace.
+    /// `LOCKDEP_SOURCE_ROOT`: where relative source paths start; `cargo lockdep` sets it to the
+    /// workspace.
     pub(crate) source_root: Option<PathBuf>,
 }
 
 impl Config {
-    /// Makes every path one from the root: relative ones start where the process did, wherever the program goes later.
+    /// Makes every path one from the root: relative ones start where the process did, wherever the
+    /// program goes later.
     pub(crate) fn resolve(&mut self) {
         let output = match &mut self.output {
             Output::Stderr => None,

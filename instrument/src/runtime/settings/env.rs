@@ -1,7 +1,8 @@
 //! The environment: every `LOCKDEP*` variable, read once, at the first lock.
 //!
-//! This is the only place that names them. Reading never fails: what cannot be understood becomes a warning that names the
-//! variable, the nearest known name and the accepted values, and the default holds.
+//! This is the only place that names them. Reading never fails: what cannot be understood becomes a
+//! warning that names the variable, the nearest known name and the accepted values, and the default
+//! holds.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -22,7 +23,8 @@ struct Variable {
     set: fn(&mut Config, &OsStr) -> Result<(), String>,
 }
 
-/// Every variable. The README, the book and `unknown_variables` in the tests are checked against it.
+/// Every variable. The README, the book and `unknown_variables` in the tests are checked against
+/// it.
 const VARIABLES: &[Variable] = &[
     Variable {
         name: "LOCKDEP",
@@ -228,7 +230,8 @@ fn allow(allow: &mut Vec<Exception>, list: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// How many letters must be changed, added or left out to get from one name to the other (Levenshtein 1966).
+/// How many letters must be changed, added or left out to get from one name to the other
+/// (Levenshtein 1966).
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<u8> = b.bytes().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();

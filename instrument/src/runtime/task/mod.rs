@@ -1,7 +1,7 @@
 //! What the runtime keeps for each thread.
 //!
-//! `pointer.rs` has the thread-local pointer that leads to it, `access.rs` who may use it when. How it is made, entered and
-//! ended is in `event/enter.rs`.
+//! `pointer.rs` has the thread-local pointer that leads to it, `access.rs` who may use it when. How
+//! it is made, entered and ended is in `event/enter.rs`.
 
 pub(crate) mod access;
 pub(crate) mod deferred;
@@ -31,7 +31,8 @@ pub(crate) struct Task {
     pub(crate) runtime: &'static Runtime,
     /// Classes this thread has used, by creation site and type.
     pub(crate) classes: ClassCache,
-    /// An acquisition that would deadlock with the thread itself, until its wrapper has tried the real lock.
+    /// An acquisition that would deadlock with the thread itself, until its wrapper has tried the
+    /// real lock.
     pub(crate) pending: Option<Box<Pending>>,
     /// Its wound/wait transactions that are open.
     pub(crate) transactions: Vec<WoundWait>,
@@ -41,14 +42,16 @@ pub(crate) struct Task {
     pub(crate) stack: Bounds,
     /// How many guards mask each context.
     pub(crate) n_masks: [u16; ContextId::LIMIT as usize],
-    /// Whether the thread's function is over: the end of the process waits for what its end has to say.
+    /// Whether the thread's function is over: the end of the process waits for what its end has to
+    /// say.
     pub(crate) is_ending: bool,
 }
 
 /// See [`Task::extra`]. INVARIANT: never empty.
 #[derive(Debug, Default)]
 pub(crate) struct ExtraWork {
-    /// A denied report was made where a panic was not possible; the next blocking acquisition panics with it.
+    /// A denied report was made where a panic was not possible; the next blocking acquisition
+    /// panics with it.
     pub(crate) panic_due: Option<String>,
     /// What the thread counts under `LOCKDEP_STAT=1`.
     pub(crate) stat: Option<ThreadStat>,
@@ -98,7 +101,8 @@ pub(crate) fn new_id() -> TaskId {
 
 /// How many threads have a state.
 pub(crate) fn n_tasks() -> usize {
-    // ORDERING: Relaxed: exact only if no other thread is starting or ending, which is the case fork asks about.
+    // ORDERING: Relaxed: exact only if no other thread is starting or ending, which is the case
+    // fork asks about.
     N_TASKS.load(Ordering::Relaxed)
 }
 

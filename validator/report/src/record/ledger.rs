@@ -1,11 +1,13 @@
-//! The ledger of a directory of run records: how many processes were watched there, and what they lost.
+//! The ledger of a directory of run records: how many processes were watched there, and what they
+//! lost.
 //!
-//! A record can be lost: the disk is full, the process may open no more descriptors, the program closed ours. A lost
-//! record must not look like a clean run, and what tells of the loss must not need what is missing. So each process
-//! maps one small file, [`FILE_NAME`], shared, when it starts, and counts in it. Counting needs no descriptor, no
-//! space on the disk and no memory.
+//! A record can be lost: the disk is full, the process may open no more descriptors, the program
+//! closed ours. A lost record must not look like a clean run, and what tells of the loss must not
+//! need what is missing. So each process maps one small file, [`FILE_NAME`], shared, when it
+//! starts, and counts in it. Counting needs no descriptor, no space on the disk and no memory.
 //!
-//! The command writes [`blank`] to the file before a run. Where the file does not exist, the runtime makes it.
+//! The command writes [`blank`] to the file before a run. Where the file does not exist, the
+//! runtime makes it.
 //!
 //! | bytes | what |
 //! |---|---|
@@ -13,8 +15,8 @@
 //! | 8–11 | [`VERSION`] |
 //! | 12–63 | thirteen counters of four bytes, in the order of [`Counter`]; those without a name are zero |
 //!
-//! Numbers have the byte order of the machine, because processors add to them in place. A reader on a machine with
-//! the other byte order finds an unknown version.
+//! Numbers have the byte order of the machine, because processors add to them in place. A reader on
+//! a machine with the other byte order finds an unknown version.
 //!
 //! ```
 //! use lockdep_report::record::ledger::{self, Ledger};
@@ -32,7 +34,8 @@ pub const SIZE: usize = 64;
 /// The first bytes of the file.
 pub const MAGIC: [u8; 8] = *b"lockdep\n";
 
-/// The version of the layout. A change of what a counter means, or of its place, raises it; a new counter does not.
+/// The version of the layout. A change of what a counter means, or of its place, raises it; a new
+/// counter does not.
 pub const VERSION: u32 = 1;
 
 /// Where the counters begin.
@@ -43,15 +46,17 @@ const COUNTERS: usize = 12;
 pub enum Counter {
     /// Processes that began to validate. Each adds one before it opens its record.
     Announced,
-    /// Processes that wrote the last line of their record. One that was killed, called `_exit` or executed another
-    /// program is announced and has not ended.
+    /// Processes that wrote the last line of their record. One that was killed, called `_exit` or
+    /// executed another program is announced and has not ended.
     Ended,
-    /// Records that are incomplete or missing: the file could not be opened, or a line could not be written.
+    /// Records that are incomplete or missing: the file could not be opened, or a line could not be
+    /// written.
     LostRecord,
-    /// Texts, a report each, that could be written to neither the output nor the standard error stream. The record
-    /// has them if it is not lost.
+    /// Texts, a report each, that could be written to neither the output nor the standard error
+    /// stream. The record has them if it is not lost.
     LostReport,
-    /// Children that took locks and were not validated, because a process with several threads forked them.
+    /// Children that took locks and were not validated, because a process with several threads
+    /// forked them.
     UnwatchedChild,
 }
 

@@ -72,8 +72,8 @@ impl Record {
     ///
     /// # Errors
     ///
-    /// If it is cut short ([`RecordError::is_truncated`]) or is no line of a record. A line of an unknown kind is no
-    /// error but [`Record::Unknown`].
+    /// If it is cut short ([`RecordError::is_truncated`]) or is no line of a record. A line of an
+    /// unknown kind is no error but [`Record::Unknown`].
     #[cfg(feature = "read")]
     pub fn parse_line(line: &[u8]) -> Result<Self, RecordError> {
         #[derive(Deserialize)]
@@ -128,7 +128,8 @@ fn tagged<T: Serialize>(kind: &str, body: &T) -> String {
 }
 
 #[cfg(feature = "read")]
-/// The kind, if the line begins as [`Record::to_line`] writes it; saves a pass over millions of lines.
+/// The kind, if the line begins as [`Record::to_line`] writes it; saves a pass over millions of
+/// lines.
 fn quick_tag(line: &[u8]) -> Option<&str> {
     let rest = line.strip_prefix(br#"{"record":""#)?;
     let end = rest.iter().position(|&byte| byte == b'"')?;

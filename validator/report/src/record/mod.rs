@@ -1,12 +1,15 @@
-//! The run record: what one process saw, as JSON lines, small enough to keep and to join with others.
+//! The run record: what one process saw, as JSON lines, small enough to keep and to join with
+//! others.
 //!
-//! A record is a file `<pid>-<nonce>.jsonl`. It is append-only: a line is written when something is seen for the *first*
-//! time, each by one `write`, so that a crash costs at most the last line. The first line is a [`RunRecord`]; an
-//! [`EndRecord`] closes a run that ended in good order. Everything between names classes by [`ClassHash`], which is the
-//! same in every process, so that the union of any number of records is again one dependency graph.
+//! A record is a file `<pid>-<nonce>.jsonl`. It is append-only: a line is written when something is
+//! seen for the *first* time, each by one `write`, so that a crash costs at most the last line. The
+//! first line is a [`RunRecord`]; an [`EndRecord`] closes a run that ended in good order.
+//! Everything between names classes by [`ClassHash`], which is the same in every process, so that
+//! the union of any number of records is again one dependency graph.
 //!
-//! Forward compatibility: readers ignore fields and line kinds that they do not know ([`Record::Unknown`]). A change
-//! that old readers would misunderstand raises [`SCHEMA`], and a reader refuses a newer one by name.
+//! Forward compatibility: readers ignore fields and line kinds that they do not know
+//! ([`Record::Unknown`]). A change that old readers would misunderstand raises [`SCHEMA`], and a
+//! reader refuses a newer one by name.
 //!
 //! ```
 //! use lockdep_report::record::{EndRecord, Record};
@@ -43,9 +46,11 @@ pub const SCHEMA: u32 = 1;
 pub enum Record {
     /// The first line: which process this is.
     Run(RunRecord),
-    /// A class, at its first acquisition, and again when something about it changed; the last line counts.
+    /// A class, at its first acquisition, and again when something about it changed; the last line
+    /// counts.
     Class(ClassRecord),
-    /// A dependency, at the first sighting of each of its kinds (and of each pair of instances of suspect classes).
+    /// A dependency, at the first sighting of each of its kinds (and of each pair of instances of
+    /// suspect classes).
     Dependency(DependencyRecord),
     /// A context in which a class was used, or that was enabled while it was held; once for each.
     Usage(UsageRecord),
@@ -76,9 +81,11 @@ pub struct RunRecord {
     pub args: Vec<String>,
     /// The working directory.
     pub directory: String,
-    /// The directory that relative source paths start at; empty if unknown (then `directory` is tried).
+    /// The directory that relative source paths start at; empty if unknown (then `directory` is
+    /// tried).
     pub source_root: String,
-    /// The test this process was started for, as its runner says (`NEXTEST_TEST_NAME`); empty if it runs many.
+    /// The test this process was started for, as its runner says (`NEXTEST_TEST_NAME`); empty if it
+    /// runs many.
     pub test: String,
     /// When the run began, in milliseconds since 1970; zero if unknown.
     pub started_ms: u64,
@@ -137,7 +144,8 @@ pub struct ClassRecord {
     /// Whether its author declares its instances interchangeable.
     #[serde(default)]
     pub declared: bool,
-    /// Whether only one lock of this class has existed so far in this process. A later line may take it back.
+    /// Whether only one lock of this class has existed so far in this process. A later line may
+    /// take it back.
     #[serde(default)]
     pub single_instance: bool,
     /// The wait type under which it may be taken; empty if unchecked.
@@ -273,7 +281,8 @@ pub struct Durations {
     pub max_ns: u64,
     /// Their sum, in nanoseconds.
     pub total_ns: u64,
-    /// `buckets[i]` counts those of at least `2^i` and less than `2^(i+1)` nanoseconds; trailing zeros are left out.
+    /// `buckets[i]` counts those of at least `2^i` and less than `2^(i+1)` nanoseconds; trailing
+    /// zeros are left out.
     pub buckets: Vec<u64>,
 }
 

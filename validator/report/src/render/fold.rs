@@ -14,8 +14,8 @@ pub(super) enum Part {
     Folded(Range<usize>),
 }
 
-/// The lines of a stack of which about `n_shown` frames fit: its head and its tail, the frames of the program's own
-/// packages, and the one of the function that `holder` is of. The rest is folded.
+/// The lines of a stack of which about `n_shown` frames fit: its head and its tail, the frames of
+/// the program's own packages, and the one of the function that `holder` is of. The rest is folded.
 pub(super) fn folded(frames: &[Frame], holder: Option<&Frame>, n_shown: usize) -> Vec<Part> {
     let n_tail = n_shown / 4;
     let n_head = n_shown - n_tail;

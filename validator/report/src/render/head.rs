@@ -1,4 +1,5 @@
-//! The guard that the head of a `match` or its like makes in passing: advice that one line of source decides.
+//! The guard that the head of a `match` or its like makes in passing: advice that one line of
+//! source decides.
 
 use lockdep_validator::check::violation::Code;
 
@@ -8,8 +9,8 @@ use crate::model::{Place, Report};
 use super::SourceText;
 use super::snippet::index_of_column;
 
-/// Returns the advice about a guard that lives as long as a body, where the source shows such a guard and no
-/// other advice names its life.
+/// Returns the advice about a guard that lives as long as a body, where the source shows such a
+/// guard and no other advice names its life.
 pub(super) fn advice_of_head(report: &Report, source: &dyn SourceText) -> Option<Advice> {
     let held = report.conflict.as_ref().filter(|_| report.code == Code::Recursion)?;
     let is_told = |help: &Advice| match help {
@@ -20,7 +21,8 @@ pub(super) fn advice_of_head(report: &Report, source: &dyn SourceText) -> Option
     is_shown.then(|| General::HeadOfMatch.into())
 }
 
-/// Whether a place is a call in the head of a `match` or its like, and something is called on its guard there.
+/// Whether a place is a call in the head of a `match` or its like, and something is called on its
+/// guard there.
 fn is_temporary_in_head(site: &Place, source: &dyn SourceText) -> bool {
     let Some(line) = source.line(&site.file, site.line) else { return false };
     let call = index_of_column(&line, site.column);

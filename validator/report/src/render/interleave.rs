@@ -126,7 +126,8 @@ fn circular(report: &Report) -> Option<Interleaving> {
     Some(Interleaving { columns, steps })
 }
 
-/// Adds a writer for each reader that only waits because one is queued; gives (waiting column, writer's column).
+/// Adds a writer for each reader that only waits because one is queued; gives (waiting column,
+/// writer's column).
 fn queue_writers(report: &Report, columns: &mut Vec<String>, steps: &mut Vec<Step>) -> Vec<(usize, usize)> {
     let n_dependencies = report.cycle.len();
     let mut queued = Vec::new();
@@ -157,7 +158,8 @@ fn thread(name: &str) -> String {
     if name.is_empty() { "a thread".to_owned() } else { thread_words(name) }
 }
 
-/// Letters the columns if two have one name: one thread was seen in several roles, but it takes several threads to hang.
+/// Letters the columns if two have one name: one thread was seen in several roles, but it takes
+/// several threads to hang.
 fn tell_apart(columns: &mut [String]) {
     let is_repeated = (1..columns.len()).any(|index| columns[..index].contains(&columns[index]));
     if !is_repeated {

@@ -1,4 +1,5 @@
-//! Renderers: pure functions of a [`Report`](super::model::Report), and of the source text its embedder can read.
+//! Renderers: pure functions of a [`Report`](super::model::Report), and of the source text its
+//! embedder can read.
 
 mod fold;
 mod head;
@@ -16,7 +17,8 @@ pub use snippet::{Label, Snippet, index_of_column, snippets};
 pub use style::Styles;
 pub use text::{TextOptions, brief, headline, text};
 
-/// Where renderers get source lines from. The validator does no I/O: its embedder reads files, or has them already.
+/// Where renderers get source lines from. The validator does no I/O: its embedder reads files, or
+/// has them already.
 pub trait SourceText {
     /// The line `line` (from 1) of `file`, without its line break; `None` if it cannot be read.
     fn line(&self, file: &str, line: u32) -> Option<String>;

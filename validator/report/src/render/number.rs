@@ -1,4 +1,5 @@
-//! Several locks of one class in one report: each gets a number, so that a reader knows which is meant.
+//! Several locks of one class in one report: each gets a number, so that a reader knows which is
+//! meant.
 
 use rustc_hash::FxHashMap;
 
@@ -6,8 +7,8 @@ use crate::model::Report;
 
 /// The report with a number behind the name of each lock of whose class it shows several.
 ///
-/// Numbers count the locks of a class in the order in which the report names them. A class of which it shows one lock keeps
-/// its name.
+/// Numbers count the locks of a class in the order in which the report names them. A class of which
+/// it shows one lock keeps its name.
 pub fn numbered(report: &Report) -> Report {
     let mut locks: FxHashMap<String, Vec<u64>> = FxHashMap::default();
     let mut note = |hash: &str, instance: u64| {

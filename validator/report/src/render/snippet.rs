@@ -47,7 +47,8 @@ pub fn snippets(report: &Report) -> Vec<Snippet> {
     }
     let closing = report.cycle.iter().rposition(|step| step.closing);
     let closing = closing.unwrap_or(report.cycle.len().saturating_sub(1));
-    // From the closing dependency on round the cycle, so that each excerpt ends with what the next one holds.
+    // From the closing dependency on round the cycle, so that each excerpt ends with what the next
+    // one holds.
     let n_dependencies = report.cycle.len();
     for offset in 0..n_dependencies {
         let step = &report.cycle[(closing + offset) % n_dependencies];
@@ -120,7 +121,8 @@ fn rule_snippet(report: &Report) -> Option<Snippet> {
     // The rule's own words for a place say more than what was held or wanted there.
     let told = |site: &Place| report.places.iter().any(|place| same_spot(&place.place, site));
     let held = report.conflict.iter().filter(|held| !told(&held.site)).map(held_label);
-    // Where a guard ended is not known without stacks; then the other places say what there is to say.
+    // Where a guard ended is not known without stacks; then the other places say what there is to
+    // say.
     let is_shown = |subject: &&ReportLock| {
         !told(&subject.site) && (subject.site.is_known() || report.conflict.is_none())
     };
@@ -272,8 +274,8 @@ fn mark_style<'a>(styles: &'a Styles, label: &Label) -> &'a str {
 
 /// Returns the index, among the characters of `line`, of the one that stands in `column`.
 ///
-/// The compiler counts the columns that a reader sees: a tab is four wide, a wide character two. Behind the end of the line
-/// every column has an index of its own.
+/// The compiler counts the columns that a reader sees: a tab is four wide, a wide character two.
+/// Behind the end of the line every column has an index of its own.
 #[must_use]
 pub fn index_of_column(line: &str, column: u32) -> usize {
     let wanted = (column as usize).saturating_sub(1);
@@ -305,9 +307,11 @@ fn width(character: char) -> usize {
     }
 }
 
-/// The line as it can be printed; the index in it of the character in `column`; and how far that is from the left.
+/// The line as it can be printed; the index in it of the character in `column`; and how far that is
+/// from the left.
 ///
-/// Tabs become four spaces; what is not printable, and could steer the terminal, becomes a replacement mark.
+/// Tabs become four spaces; what is not printable, and could steer the terminal, becomes a
+/// replacement mark.
 fn printable(line: &str, column: u32) -> (String, usize, usize) {
     let wanted = index_of_column(line, column);
     let mut text = String::with_capacity(line.len());
@@ -330,7 +334,8 @@ fn printable(line: &str, column: u32) -> (String, usize, usize) {
     (text, index, columns)
 }
 
-/// How many characters of the name at `index` to mark: a method, the path of a function, a macro with its `!`; at least one.
+/// How many characters of the name at `index` to mark: a method, the path of a function, a macro
+/// with its `!`; at least one.
 fn identifier_length(line: &str, index: usize) -> usize {
     let is_letter = |c: &char| c.is_alphanumeric() || *c == '_';
     let text: Vec<char> = line.chars().skip(index).collect();

@@ -1,7 +1,8 @@
 //! The text report, in the shape of a compiler error.
 //!
-//! Title, both sides with their source, the whole cycle, the interleaving that hangs, how sure it is, what to do, stacks,
-//! counters, how to silence it: always in this order, each part only if there is something to say.
+//! Title, both sides with their source, the whole cycle, the interleaving that hangs, how sure it
+//! is, what to do, stacks, counters, how to silence it: always in this order, each part only if
+//! there is something to say.
 
 use std::collections::BTreeSet;
 
@@ -77,7 +78,8 @@ pub fn text(report: &Report, options: &TextOptions, source: &dyn SourceText) -> 
     parts.out
 }
 
-/// Renders the title of a report and the place that it is about, as two indented lines without an end.
+/// Renders the title of a report and the place that it is about, as two indented lines without an
+/// end.
 pub fn headline(report: &Report) -> String {
     let report = &numbered(&report.printable());
     let labels = snippets(report).into_iter().next().map(|first| first.labels).unwrap_or_default();
@@ -86,7 +88,8 @@ pub fn headline(report: &Report) -> String {
     format!("  {}{place}", report.title)
 }
 
-/// Renders a report in two lines: what it is, and from which one before it follows. `in_full` says how to see the rest.
+/// Renders a report in two lines: what it is, and from which one before it follows. `in_full` says
+/// how to see the rest.
 pub fn brief(report: &Report, earlier: &Earlier, in_full: &str, options: &TextOptions) -> String {
     let report = &report.printable();
     let styles = &options.styles;
@@ -153,8 +156,8 @@ impl Parts<'_> {
         self.line("seen", &who(&report.thread, process));
     }
 
-    /// The whole cycle in one line if it fits, because the excerpts have shown its places; else one line a dependency, with its
-    /// places where no excerpt has them.
+    /// The whole cycle in one line if it fits, because the excerpts have shown its places; else one
+    /// line a dependency, with its places where no excerpt has them.
     fn cycle(&mut self, report: &Report) {
         let Some(first) = report.cycle.first() else { return };
         let arrows: String =
@@ -320,7 +323,8 @@ const fn doubt(exact: bool) -> &'static str {
     if exact { "" } else { " (perhaps on another path)" }
 }
 
-/// Whether a stack adds nothing to the excerpt of `site`: it holds the place itself, and perhaps the caller named there.
+/// Whether a stack adds nothing to the excerpt of `site`: it holds the place itself, and perhaps
+/// the caller named there.
 fn says_nothing(frames: &[Frame], site: &Place) -> bool {
     match frames {
         [] => true,

@@ -8,7 +8,8 @@ use lockdep_validator::base::site::Site;
 use lockdep_validator::engine::{ClassOrder, NoStacks, Outcome};
 
 impl Runner {
-    /// `set_subclass` moves the lock to a level, `set_class` to the class in `value`; a held one is looked at again.
+    /// `set_subclass` moves the lock to a level, `set_class` to the class in `value`; a held one is
+    /// looked at again.
     pub(super) fn rekey(&mut self, op: &Op, site: Site) -> Step {
         let lock = self.lock(op)?;
         let name = field(&op.lock, "lock", op)?.to_owned();

@@ -1,7 +1,8 @@
 //! What a scenario may leave out, because it can only mean one thing.
 //!
-//! An op that names a lock need not repeat its class and flavour: whichever op of the case gives them, gives them for all. A lock whose
-//! flavour is given nowhere, not even by its name, has no wait type. What could mean several things stays an error.
+//! An op that names a lock need not repeat its class and flavour: whichever op of the case gives
+//! them, gives them for all. A lock whose flavour is given nowhere, not even by its name, has no
+//! wait type. What could mean several things stays an error.
 
 use rustc_hash::FxHashMap;
 
@@ -26,7 +27,8 @@ pub(super) fn fill_in(ops: &mut [Op]) {
     let mut named = rustc_hash::FxHashSet::default();
     for op in ops.iter_mut() {
         let Some(lock) = op.lock.clone() else { continue };
-        // Only where the lock comes up first: from there on it is known, and may be given another class.
+        // Only where the lock comes up first: from there on it is known, and may be given another
+        // class.
         if !named.insert(lock.clone()) {
             continue;
         }
@@ -56,7 +58,8 @@ pub(super) fn flavour_of(name: &str) -> &str {
     }
 }
 
-/// The mode of an acquisition that names none: a section of RCU reads, an upgradable holder reads, everything else is exclusive.
+/// The mode of an acquisition that names none: a section of RCU reads, an upgradable holder reads,
+/// everything else is exclusive.
 pub(super) fn mode(op: &Op, flavour: &str) -> &'static str {
     let reads = flavour.starts_with("rcu") || (flavour == "srcu" && op.op == "acquire");
     match (reads, op.upgradable) {

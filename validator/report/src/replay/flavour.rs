@@ -1,10 +1,12 @@
-//! What the flavours of a scenario's locks mean: wait types, special treatment, how much is checked.
+//! What the flavours of a scenario's locks mean: wait types, special treatment, how much is
+//! checked.
 
 use lockdep_validator::state::class::{ClassAttributes, LockType, Validation, WaitType};
 
 /// The attributes of a flavour, or `None` if there is none of that name.
 ///
-/// The ladder is the kernel's: raw spinlocks spin, spinlocks may sleep on a real-time kernel, mutexes sleep.
+/// The ladder is the kernel's: raw spinlocks spin, spinlocks may sleep on a real-time kernel,
+/// mutexes sleep.
 pub(super) fn attributes(flavour: &str) -> Option<ClassAttributes> {
     let (outer, inner) = match flavour {
         "raw_spin" => (WaitType::Unchecked, WaitType::Spin),

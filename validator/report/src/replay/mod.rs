@@ -1,7 +1,8 @@
 //! Replay: events from a file instead of a live process, through the same engine.
 //!
-//! Two forms are read: *scenarios* ([`scenario`]), JSON with a verdict expected for each case, and *traces* ([`trace`]), one
-//! event a line as RAPID and other trace tools write them. Nothing here does I/O: text or a reader in, results out.
+//! Two forms are read: *scenarios* ([`scenario`]), JSON with a verdict expected for each case, and
+//! *traces* ([`trace`]), one event a line as RAPID and other trace tools write them. Nothing here
+//! does I/O: text or a reader in, results out.
 
 mod class_ops;
 mod defaults;
@@ -19,7 +20,8 @@ use std::fmt::Display;
 pub use kind::scenario_kind;
 pub use scenario::{Case, CaseResult, Scenario, Verdict};
 
-/// Why a file, a case or a line could not be replayed. The text names the case and the op, or the line.
+/// Why a file, a case or a line could not be replayed. The text names the case and the op, or the
+/// line.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct ReplayError {

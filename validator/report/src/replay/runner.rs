@@ -27,7 +27,8 @@ pub(super) struct Lock {
     is_on_stack: bool,
     n_moves: usize,
     was_acquired: bool,
-    /// Acquisitions that the engine refused to stack because they can never return; their releases are skipped.
+    /// Acquisitions that the engine refused to stack because they can never return; their releases
+    /// are skipped.
     n_hung: u32,
 }
 
@@ -193,7 +194,8 @@ impl Runner {
                 flavour::FLAVOURS
             )));
         };
-        // Not by name: a named class declares its locks interchangeable, and a scenario tells them apart.
+        // Not by name: a named class declares its locks interchangeable, and a scenario tells them
+        // apart.
         let key = LockClassKey {
             type_name: base.to_owned(),
             kind: flavour_name.to_owned(),
@@ -354,7 +356,8 @@ impl Runner {
         })
     }
 
-    /// The context that an op enters or leaves if it does not say so: an op in an interrupt means that one.
+    /// The context that an op enters or leaves if it does not say so: an op in an interrupt means
+    /// that one.
     fn own_interrupt(&self, op: &Op) -> Option<String> {
         let is_own = matches!(op.op.as_str(), "irq_enter" | "irq_exit");
         op.ctx.clone().filter(|ctx| is_own && matches!(ctx.as_str(), "hardirq" | "softirq"))
@@ -428,7 +431,8 @@ fn takes(op: &Op) -> bool {
     )
 }
 
-/// The class of a lock that names none: X1 and X2, Y1 and Y2, Z1 and Z2 are of one class each, any other is its own.
+/// The class of a lock that names none: X1 and X2, Y1 and Y2, Z1 and Z2 are of one class each, any
+/// other is its own.
 fn class_of(name: &str) -> &str {
     let last = name.rsplit_once('.').map_or(name, |(_, last)| last);
     let is_pair = matches!(last, "X1" | "X2" | "Y1" | "Y2" | "Z1" | "Z2");

@@ -1,8 +1,9 @@
 //! Scenarios: cases of lock events in JSON, each with the verdict that a validator must reach.
 //!
-//! The form is that of the kernel self-test file in `tests/data`: `{"cases": [{"id", "ops": [{"op", "lock", "class", "mode",
-//! "flavour", …}]}]}`. A case is judged on its own, from an empty graph. What can only mean one thing may be left out: the mode of a
-//! lock that is taken exclusively, a class or flavour that another op of the case gives, `which` of an interrupt's own context, the
+//! The form is that of the kernel self-test file in `tests/data`: `{"cases": [{"id", "ops": [{"op",
+//! "lock", "class", "mode", "flavour", …}]}]}`. A case is judged on its own, from an empty graph.
+//! What can only mean one thing may be left out: the mode of a lock that is taken exclusively, a
+//! class or flavour that another op of the case gives, `which` of an interrupt's own context, the
 //! only transaction, the id of a case.
 
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,9 @@
-//! Traces in the STD form of RAPID and its relatives: one event a line, `thread|operation(operand)|location`.
+//! Traces in the STD form of RAPID and its relatives: one event a line,
+//! `thread|operation(operand)|location`.
 //!
-//! Each operand is a lock of a class of its own. Locks are re-entrant, as Java's monitors are. Memory grows with the number of
-//! distinct threads, locks and dependencies, never with the length of the trace.
+//! Each operand is a lock of a class of its own. Locks are re-entrant, as Java's monitors are.
+//! Memory grows with the number of distinct threads, locks and dependencies, never with the length
+//! of the trace.
 
 use rustc_hash::FxHashMap;
 
@@ -33,7 +35,8 @@ struct Thread {
     task: Option<Box<TaskContext>>,
     /// Monitors that the thread is in, and how many times.
     entered: Vec<(LockId, u32)>,
-    /// A lock that was requested; its acquisition was shown to the engine then, before the thread waited.
+    /// A lock that was requested; its acquisition was shown to the engine then, before the thread
+    /// waited.
     requested: Option<LockId>,
 }
 

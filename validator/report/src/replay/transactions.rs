@@ -14,7 +14,8 @@ pub(super) const CLASS: &str = "ww.mutex";
 #[derive(Debug, Default)]
 pub(super) struct Transactions {
     pub(super) open: FxHashMap<String, WoundWait>,
-    /// By lock: the transaction that its lock object names as owner. An ordinary release leaves the name in place.
+    /// By lock: the transaction that its lock object names as owner. An ordinary release leaves the
+    /// name in place.
     pub(super) owners: FxHashMap<String, String>,
 }
 

@@ -1,4 +1,5 @@
-//! The wound/wait ops of a scenario: `ww_ctx_*` for transactions, `ww_lock`, `ww_trylock`, `ww_unlock` for their locks.
+//! The wound/wait ops of a scenario: `ww_ctx_*` for transactions, `ww_lock`, `ww_trylock`,
+//! `ww_unlock` for their locks.
 
 use super::ReplayError;
 use super::op::{Op, field};

@@ -1,6 +1,7 @@
 //! What advice says.
 //!
-//! A gate lock is never advised: serialising two orders behind a third lock is the repair that makes new deadlocks.
+//! A gate lock is never advised: serialising two orders behind a third lock is the repair that
+//! makes new deadlocks.
 
 use std::fmt;
 

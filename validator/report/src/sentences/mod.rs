@@ -1,4 +1,5 @@
-//! The words of a report: every sentence about a rule, its level and its repair is made here, when it is printed.
+//! The words of a report: every sentence about a rule, its level and its repair is made here, when
+//! it is printed.
 //!
 //! Nothing else compares or cuts these sentences; what a report says is decided by its data.
 

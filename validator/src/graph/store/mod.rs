@@ -19,8 +19,9 @@ pub enum Added {
     Known,
     /// A new dependency, or a new kind of a known one.
     New {
-        /// Whether both classes now lie in one component of the conservative graph (the one that ignores kinds). Only then can
-        /// the addition have closed a strong cycle, and [`Graph::strong_cycle`] is worth calling.
+        /// Whether both classes now lie in one component of the conservative graph (the one that
+        /// ignores kinds). Only then can the addition have closed a strong cycle, and
+        /// [`Graph::strong_cycle`] is worth calling.
         closes: bool,
     },
 }
@@ -30,17 +31,19 @@ pub enum Added {
 pub enum Removed {
     /// The class has no dependency any more; its number may be used again.
     Bridged,
-    /// Bridging would have cost more than it freed: the class stays in the graph as a nameless joint, and its number must
-    /// not be used again.
+    /// Bridging would have cost more than it freed: the class stays in the graph as a nameless
+    /// joint, and its number must not be used again.
     Kept,
 }
 
-/// All dependencies between classes, and an order of the classes that agrees with as many of them as possible.
+/// All dependencies between classes, and an order of the classes that agrees with as many of them
+/// as possible.
 #[derive(Debug, Default)]
 pub struct Graph {
     /// INVARIANT: node number == class index.
     graph: petgraph::Graph<(), Dependency>,
-    /// INVARIANT: exactly the edges of `graph`. Lists of edges are long around a central lock; this is not.
+    /// INVARIANT: exactly the edges of `graph`. Lists of edges are long around a central lock; this
+    /// is not.
     edges: FxHashMap<[u32; 2], EdgeIndex>,
     order: Order,
     scratch: Scratch,
@@ -60,14 +63,15 @@ impl Graph {
         }
     }
 
-    /// Records that `to` was acquired while `from` was held, by `kind`. A dependency of a class on itself is not stored: the
-    /// instances decide about those.
+    /// Records that `to` was acquired while `from` was held, by `kind`. A dependency of a class on
+    /// itself is not stored: the instances decide about those.
     pub fn add(&mut self, from: ClassId, to: ClassId, kind: Kind, witness: &Witness) -> Added {
         self.add_seen(from, to, kind, witness, true)
     }
 
     /// [`add`](Self::add) of a sighting that counts only while nothing better was seen, if it is not `is_published`: no other thread
-    /// than this one could have the acquired object. The first published sighting of a kind is news again, and takes its place.
+    /// than this one could have the acquired object. The first published sighting of a kind is news
+    /// again, and takes its place.
     pub fn add_seen(
         &mut self,
         from: ClassId,
@@ -205,10 +209,12 @@ impl Graph {
         query.run(&self.graph, self.graph.node_count(), &mut self.scratch, &mut goal).map(named)
     }
 
-    /// Removes a class and keeps what ran through it: each predecessor gets a dependency on each successor where the joint in
-    /// between is strong, so that nothing that could be concluded before is lost (the kernel forgets it).
+    /// Removes a class and keeps what ran through it: each predecessor gets a dependency on each
+    /// successor where the joint in between is strong, so that nothing that could be concluded
+    /// before is lost (the kernel forgets it).
     ///
-    /// `fair_waits` says whether a fair read that arrives where a reader leaves the class counts as a strong joint.
+    /// `fair_waits` says whether a fair read that arrives where a reader leaves the class counts as
+    /// a strong joint.
     pub fn remove_class(&mut self, gone: ClassId, fair_waits: bool) -> Removed {
         const MAX_BRIDGES: usize = 1 << 12;
         if gone.index() >= self.graph.node_count() {
@@ -304,8 +310,8 @@ impl Graph {
         &self.graph
     }
 
-    /// Compares two classes by the maintained order: `Less` for a class that is taken before the other as far as all that was
-    /// seen goes, `Equal` for classes of one component.
+    /// Compares two classes by the maintained order: `Less` for a class that is taken before the
+    /// other as far as all that was seen goes, `Equal` for classes of one component.
     pub fn compare(&self, left: ClassId, right: ClassId) -> std::cmp::Ordering {
         self.order.compare(number(left), number(right))
     }

@@ -20,8 +20,8 @@ use crate::output::say;
 /// How often a long build says that it is alive.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Builds the runtime beside `folder` and moves it there as the last step, so that an interrupted build leaves nothing
-/// that the next run could mistake for a runtime.
+/// Builds the runtime beside `folder` and moves it there as the last step, so that an interrupted
+/// build leaves nothing that the next run could mistake for a runtime.
 ///
 /// # Errors
 ///
@@ -79,7 +79,8 @@ fn build(temporary: &Path, folder: &Path, toolchain: &Toolchain, target: &str, o
     }
     let began = Instant::now();
     say(format_args!("building the runtime with rustc {} for {target} (once)", toolchain.release));
-    // Cargo's own folder stays: it is safe to interrupt, and after an update only our few crates are compiled again.
+    // Cargo's own folder stays: it is safe to interrupt, and after an update only our few crates
+    // are compiled again.
     let workshop = folder.with_file_name("runtime-build");
     let sources = workshop.join("sources");
     remove(&sources)?;
@@ -115,14 +116,16 @@ fn build(temporary: &Path, folder: &Path, toolchain: &Toolchain, target: &str, o
 
 /// The cargo call that builds the runtime.
 fn cargo(sources: &Path, build_folder: &Path, toolchain: &Toolchain, target: &str, offline: bool) -> Command {
-    // `metadata` keeps our crates apart from those of the same name in the user's graph, `embed-bitcode` serves users
-    // who build with LTO; no user can act on a warning inside the runtime.
+    // `metadata` keeps our crates apart from those of the same name in the user's graph,
+    // `embed-bitcode` serves users who build with LTO; no user can act on a warning inside the
+    // runtime.
     let flags = [
         "-Cembed-bitcode=yes",
         "-Cmetadata=lockdep_runtime",
         "--cfg=lockdep_runtime",
         "-Awarnings",
-        // Absolute, like the library's own `/rustc/…`: a backtrace would show a relative one as if it were the user's.
+        // Absolute, like the library's own `/rustc/…`: a backtrace would show a relative one as if
+        // it were the user's.
         &format!("--remap-path-prefix={}=/lockdep", sources.display()),
     ]
     .join("\x1f");
@@ -143,7 +146,8 @@ fn cargo(sources: &Path, build_folder: &Path, toolchain: &Toolchain, target: &st
             cargo.env_remove(name);
         }
     }
-    // Cargo reads configuration from the working directory upwards: only that of the user's home is wanted.
+    // Cargo reads configuration from the working directory upwards: only that of the user's home is
+    // wanted.
     if let Some(home) = cargo_home() {
         cargo.current_dir(home);
     }
@@ -154,8 +158,8 @@ fn cargo(sources: &Path, build_folder: &Path, toolchain: &Toolchain, target: &st
         .env("CARGO_TERM_COLOR", "never")
         .args(["build", "--release", "--lib", "--message-format=json-render-diagnostics"])
         .args(["--config", "profile.release.opt-level=3", "--config", "profile.release.panic='unwind'"])
-        // Not the validator by name: that would turn its default features on, and what is linked into a program takes part
-        // in its type inference.
+        // Not the validator by name: that would turn its default features on, and what is linked
+        // into a program takes part in its type inference.
         .args(["--package", "lockdep", "--package", "lockdep-std"])
         .arg("--manifest-path")
         .arg(sources.join("Cargo.toml"))

@@ -9,7 +9,8 @@ use super::packed::SOURCES_HASH;
 use crate::cargo::toolchain::Toolchain;
 use crate::error::{Context as _, Result};
 
-/// Where the parts of a built runtime are. Written last, so that its presence says the build was complete.
+/// Where the parts of a built runtime are. Written last, so that its presence says the build was
+/// complete.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Runtime {
     /// The crate that stands in for `std`.

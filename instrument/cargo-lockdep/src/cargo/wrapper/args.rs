@@ -5,7 +5,8 @@ use std::path::Path;
 
 /// A rustc call as cargo makes it.
 ///
-/// The words `proc-macro` may stand anywhere in it (a feature of that name, a path): only the options count.
+/// The words `proc-macro` may stand anywhere in it (a feature of that name, a path): only the
+/// options count.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RustcCall {
     pub(crate) crate_name: String,
@@ -20,7 +21,8 @@ pub(crate) struct RustcCall {
     pub(crate) input: Option<usize>,
     pub(crate) has_cap_lints: bool,
     pub(crate) prefers_dynamic: bool,
-    /// Whether a dynamic library lies beside the result: a dependency of type dylib. (Macros lie with the host's.)
+    /// Whether a dynamic library lies beside the result: a dependency of type dylib. (Macros lie
+    /// with the host's.)
     pub(crate) uses_dylib: bool,
     /// Files given by `--extern` that are dynamic libraries.
     dynamic_externs: Vec<String>,

@@ -1,4 +1,5 @@
-//! `RUSTC_WRAPPER` mode: cargo calls this binary in place of rustc, which then runs rustc with our locks put in.
+//! `RUSTC_WRAPPER` mode: cargo calls this binary in place of rustc, which then runs rustc with our
+//! locks put in.
 
 mod args;
 mod plan;
@@ -15,7 +16,8 @@ use self::plan::{Package, Plan};
 use crate::cargo::runtime::Runtime;
 use crate::error::{Context as _, Error, Result};
 
-/// Set for cargo: the manifest of the runtime. Not called `LOCKDEP_…`, which is the watched program's name space.
+/// Set for cargo: the manifest of the runtime. Not called `LOCKDEP_…`, which is the watched
+/// program's name space.
 pub(crate) const RUNTIME_VARIABLE: &str = "CARGO_LOCKDEP_RUNTIME";
 /// Set for cargo: the wrapper that the user had before us.
 pub(crate) const INNER_VARIABLE: &str = "CARGO_LOCKDEP_INNER_WRAPPER";
@@ -26,7 +28,8 @@ pub(crate) const FOREIGN_VARIABLE: &str = "CARGO_LOCKDEP_FOREIGN_CODE";
 pub(crate) fn is_wanted() -> bool {
     env::var_os(RUNTIME_VARIABLE).is_some()
         && env::args_os().nth(1).is_some_and(|first| {
-            // Cargo gives the compiler (or the user's workspace wrapper) by name or path; our subcommands are neither.
+            // Cargo gives the compiler (or the user's workspace wrapper) by name or path; our
+            // subcommands are neither.
             let name = Path::new(&first).file_stem().map(|stem| stem.to_string_lossy().into_owned());
             first.to_string_lossy().contains('/') || name.is_some_and(|name| name.contains("rustc"))
         })
@@ -41,7 +44,8 @@ pub(crate) fn is_ours(wrapper: &OsStr) -> bool {
 ///
 /// # Errors
 ///
-/// If the runtime is gone, the crate graph cannot be instrumented, or the compiler cannot be started.
+/// If the runtime is gone, the crate graph cannot be instrumented, or the compiler cannot be
+/// started.
 pub(crate) fn run() -> Result<u8> {
     let mut words: Vec<OsString> = env::args_os().skip(1).collect();
     let compiler_args = words.split_off(1);
@@ -95,8 +99,8 @@ fn compiler(inner: Option<&OsStr>, words: &[OsString]) -> Command {
     command
 }
 
-/// Splits what precedes the compiler's options (a workspace wrapper is followed by the compiler) from the options, and
-/// unfolds the file that cargo uses when a command line is too long.
+/// Splits what precedes the compiler's options (a workspace wrapper is followed by the compiler)
+/// from the options, and unfolds the file that cargo uses when a command line is too long.
 fn split_compiler(args: Vec<OsString>) -> Result<(Vec<OsString>, Vec<OsString>)> {
     let mut leading = Vec::new();
     let mut options = Vec::new();
@@ -115,7 +119,8 @@ fn split_compiler(args: Vec<OsString>) -> Result<(Vec<OsString>, Vec<OsString>)>
     Ok((leading, options))
 }
 
-/// Rust's dynamic libraries cannot share the one runtime: the compiler's message alone would not say so.
+/// Rust's dynamic libraries cannot share the one runtime: the compiler's message alone would not
+/// say so.
 fn run_and_explain(mut command: Command) -> Result<u8> {
     let status = command.status().context(|| format!("cannot run {}", command.get_program().display()))?;
     if !status.success() {

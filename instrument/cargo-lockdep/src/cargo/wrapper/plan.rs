@@ -22,7 +22,8 @@ impl Package {
         OURS.contains(&&*self.name) && self.repository == env!("CARGO_PKG_REPOSITORY")
     }
 
-    /// Whether it is part of the standard library, which `-Z build-std` compiles from the toolchain's own folder.
+    /// Whether it is part of the standard library, which `-Z build-std` compiles from the
+    /// toolchain's own folder.
     fn is_standard_library(&self) -> bool {
         self.directory.contains("/rustlib/src/rust/")
     }
@@ -35,7 +36,8 @@ pub(crate) enum Plan {
     LeaveAlone,
     /// The crate sees our `std`.
     Facade,
-    /// The crate is a lock library: it is compiled from our sources of the same interface, and sees our `std`.
+    /// The crate is a lock library: it is compiled from our sources of the same interface, and sees
+    /// our `std`.
     Substitute {
         /// Our source file.
         source: PathBuf,
@@ -53,7 +55,8 @@ pub(crate) enum Plan {
         /// What the crate itself is called from then on.
         real_name: &'static str,
     },
-    /// The crate is one of ours: it becomes another name of the runtime's copy, so that there is one validator.
+    /// The crate is one of ours: it becomes another name of the runtime's copy, so that there is
+    /// one validator.
     Alias(&'static str),
     /// It cannot work, for this reason.
     Refuse(&'static str),
@@ -67,7 +70,8 @@ struct Substitute {
     source: &'static str,
     /// The edition of our sources, whatever that of the package is.
     edition: &'static str,
-    /// Features that earlier packages of this line do not declare, because what they gate was always there.
+    /// Features that earlier packages of this line do not declare, because what they gate was
+    /// always there.
     always_there: &'static [&'static str],
 }
 
@@ -176,7 +180,8 @@ impl Plan {
             );
         }
         if call.externs.iter().any(|name| name == "std") {
-            // The crate renames a dependency to `std`; what it calls std is not std, and carries no lock of std's.
+            // The crate renames a dependency to `std`; what it calls std is not std, and carries no
+            // lock of std's.
             return Self::LeaveAlone;
         }
         let substitute = SUBSTITUTES.iter().find(|substitute| {
@@ -209,7 +214,8 @@ impl Plan {
         !matches!(self, Self::Substitute { .. } | Self::Alias(_))
     }
 
-    /// The arguments with which the compiler is called; `alias` is the file that re-exports the runtime's crate.
+    /// The arguments with which the compiler is called; `alias` is the file that re-exports the
+    /// runtime's crate.
     pub(crate) fn apply(
         &self,
         mut args: Vec<OsString>,
@@ -263,7 +269,8 @@ impl Plan {
         args
     }
 
-    /// The arguments of the call that has to come first, if there is one: it compiles the real crate under its other name.
+    /// The arguments of the call that has to come first, if there is one: it compiles the real
+    /// crate under its other name.
     ///
     /// Cargo waits for the messages of the second call: this one says nothing unless it fails.
     pub(crate) fn before(
@@ -294,7 +301,8 @@ impl Plan {
     }
 }
 
-/// The sources are ours, the lints those of the package they stand in for: no user can act on what the two have to say.
+/// The sources are ours, the lints those of the package they stand in for: no user can act on what
+/// the two have to say.
 fn without_lints(call: &RustcCall) -> impl Iterator<Item = OsString> {
     let is_capped = call.has_cap_lints;
     ["--cap-lints", "allow"].into_iter().filter(move |_| !is_capped).map(OsString::from)

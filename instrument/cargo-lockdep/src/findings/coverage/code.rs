@@ -4,7 +4,8 @@
 const NOT_SEEN: [&str; 6] =
     ["tokio::sync", "async_lock", "async_std::sync", "futures::lock", "futures_util::lock", "spin"];
 
-/// The numbers, from 1, of the lines that make a `Mutex` or `RwLock` by the name of its constructor.
+/// The numbers, from 1, of the lines that make a `Mutex` or `RwLock` by the name of its
+/// constructor.
 pub(super) fn lines_with_locks(text: &str) -> Vec<u32> {
     let code = without_comments_and_strings(text);
     let is_foreign = |name: &str| code.split(';').any(|item| imports_unseen(item, name));
@@ -14,8 +15,8 @@ pub(super) fn lines_with_locks(text: &str) -> Vec<u32> {
     numbered.map(|(number, _)| number).collect()
 }
 
-/// Whether a line calls a constructor of a type whose name ends with `name`; `is_foreign` says that without a path it is none
-/// of those that are seen.
+/// Whether a line calls a constructor of a type whose name ends with `name`; `is_foreign` says that
+/// without a path it is none of those that are seen.
 fn makes_lock(line: &str, name: &str, is_foreign: bool) -> bool {
     line.match_indices(&format!("{name}::")).any(|(at, found)| {
         let path = line[..at].trim_end_matches(|c: char| c.is_alphanumeric() || c == '_');
@@ -70,7 +71,8 @@ fn without_comments_and_strings(text: &str) -> String {
     code
 }
 
-/// The length of the comment, string or character that `text` begins with; zero for code. `before` is what stands in front.
+/// The length of the comment, string or character that `text` begins with; zero for code. `before`
+/// is what stands in front.
 fn skipped(text: &str, before: Option<char>) -> usize {
     let is_in_word = before.is_some_and(|c| c.is_alphanumeric() || c == '_');
     if text.starts_with("//") {

@@ -1,4 +1,5 @@
-//! What was *not* looked at: locks that no run came by, classes that were never held around another, losses.
+//! What was *not* looked at: locks that no run came by, classes that were never held around
+//! another, losses.
 
 mod code;
 
@@ -69,7 +70,8 @@ pub(crate) fn measure(union: &Union, sources: &Sources) -> Coverage {
     coverage
 }
 
-/// Crates of which two versions took part: their locks are distinguished, which a reader should know.
+/// Crates of which two versions took part: their locks are distinguished, which a reader should
+/// know.
 pub(crate) fn two_versions(union: &Union) -> Vec<String> {
     let mut versions: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for class in union.classes.values() {

@@ -18,7 +18,8 @@ pub(super) struct Call {
     pub(super) head: String,
     /// The index of the line on which the statement begins.
     pub(super) start: usize,
-    /// The statement from the call on, up to a brace or semicolon, which is the last character if it was found.
+    /// The statement from the call on, up to a brace or semicolon, which is the last character if
+    /// it was found.
     pub(super) rest: String,
 }
 
@@ -45,7 +46,8 @@ impl Call {
         self.head.starts_with("let ") && !self.is_temporary()
     }
 
-    /// Whether the guard is not kept by itself: something is called on it, or what it guards is looked at, in passing.
+    /// Whether the guard is not kept by itself: something is called on it, or what it guards is
+    /// looked at, in passing.
     pub(super) fn is_temporary(&self) -> bool {
         let receiver = self.head.rfind(|c: char| !(c.is_alphanumeric() || "_.:()[]?".contains(c)));
         let in_front = receiver.and_then(|at| self.head[at..].chars().next());
@@ -165,7 +167,8 @@ pub(super) fn in_head(call: &Call, edition: Option<u16>) -> Option<Scope> {
     let keyword = ["if let", "while let", "match", "for"]
         .into_iter()
         .find(|keyword| head.strip_prefix(keyword).is_some_and(|rest| rest.starts_with([' ', '(', '&'])))?;
-    // Behind the pattern stands the expression; a bar in it may begin a closure, whose body is no part of the head.
+    // Behind the pattern stands the expression; a bar in it may begin a closure, whose body is no
+    // part of the head.
     let expression = match keyword {
         "match" => head,
         "for" => head.split_once(" in ")?.1,

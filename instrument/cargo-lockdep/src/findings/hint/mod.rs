@@ -1,10 +1,11 @@
 //! Advice that needs the source.
 //!
-//! Two thirds of the repairs of double locks in Rust shorten the life of a guard (Qin et al., PLDI 2020), and the longest
-//! lives are those of temporaries. A gate lock is never advised: it is the repair that makes new deadlocks.
+//! Two thirds of the repairs of double locks in Rust shorten the life of a guard (Qin et al., PLDI
+//! 2020), and the longest lives are those of temporaries. A gate lock is never advised: it is the
+//! repair that makes new deadlocks.
 //!
-//! This reads lines, not syntax trees, so it says nothing where it is not sure: about a guard that a pattern binds, a call
-//! inside a closure, or a place whose source cannot be read.
+//! This reads lines, not syntax trees, so it says nothing where it is not sure: about a guard that
+//! a pattern binds, a call inside a closure, or a place whose source cannot be read.
 
 use lockdep_report::advice::{Advice, General, Scope};
 use lockdep_report::model::{Frame, Place, Report};
@@ -27,7 +28,8 @@ pub(crate) fn add(report: &mut Report, sources: &Sources) {
     let mut was_read = false;
     for sighting in sightings(report) {
         let Some(call) = Call::read(sighting.held, sources) else { continue };
-        // A guard that is neither kept here nor gone with its statement may be handed to the caller, who is not looked at.
+        // A guard that is neither kept here nor gone with its statement may be handed to the
+        // caller, who is not looked at.
         was_read |= call.is_temporary() || call.is_bound() || sighting.held.caller.is_none();
         if let Some(found) = long_life(&sighting, &call, sources)
             && !advice.contains(&found)
@@ -88,7 +90,8 @@ fn sightings(report: &Report) -> Vec<Sighting<'_>> {
     of_cycle.chain(alone).collect()
 }
 
-/// The macro that wrote both acquisitions of a recursion: its place stands for everything that it writes.
+/// The macro that wrote both acquisitions of a recursion: its place stands for everything that it
+/// writes.
 fn macro_of_both<'a>(report: &'a Report, sources: &Sources) -> Option<&'a Place> {
     let (held, wanted) = report.conflict.as_ref().zip(report.subject.as_ref())?;
     let same = |one: &Place, other: &Place| {
@@ -106,8 +109,8 @@ fn macro_of_both<'a>(report: &'a Report, sources: &Sources) -> Option<&'a Place>
     (text.starts_with("#[") || is_call).then_some(&held.site)
 }
 
-/// The frame of the function that holds, by its index in the stack of the second acquisition, where no stack of the first one
-/// tells it: the next line below the acquisition, in the same function.
+/// The frame of the function that holds, by its index in the stack of the second acquisition, where
+/// no stack of the first one tells it: the next line below the acquisition, in the same function.
 fn call_of_holder(report: &Report, sources: &Sources) -> Option<usize> {
     let (held, wanted) = report.conflict.as_ref().zip(report.subject.as_ref())?;
     if !report.is_recursion() || !held.frames.is_empty() {
@@ -121,7 +124,8 @@ fn call_of_holder(report: &Report, sources: &Sources) -> Option<usize> {
     (!between.iter().any(|line| begins_function(line))).then_some(index)
 }
 
-/// Gives the report the stack of the holder, and advice about the call that it makes under its guard.
+/// Gives the report the stack of the holder, and advice about the call that it makes under its
+/// guard.
 fn under_guard(report: &mut Report, call: usize) -> Option<Advice> {
     let (held, wanted) = report.conflict.as_mut().zip(report.subject.as_ref())?;
     let holder = &wanted.frames[call];
@@ -170,15 +174,16 @@ fn one_statement(sighting: &Sighting<'_>, call: &Call) -> Option<Scope> {
     Some(Scope::Statement { wanted: sighting.wanted_class.to_owned() })
 }
 
-/// Before edition 2024 a temporary in the last expression of a block outlives the block's own variables, so that their
-/// destructors run under it.
+/// Before edition 2024 a temporary in the last expression of a block outlives the block's own
+/// variables, so that their destructors run under it.
 fn in_tail(sighting: &Sighting<'_>, call: &Call, edition: Option<u16>) -> Option<Scope> {
     if edition.is_none_or(|edition| edition >= 2024) || !call.rest.ends_with('}') {
         return None;
     }
     let is_let = call.head.starts_with("let ") || call.head.starts_with("return");
     let holder = sighting.frames_held.first()?;
-    // The other lock is taken by a destructor, which runs where the block of the same function ends.
+    // The other lock is taken by a destructor, which runs where the block of the same function
+    // ends.
     let at = sighting.frames_wanted.iter().position(|frame| frame.function == holder.function)?;
     let by_drop = sighting.frames_wanted[..at].iter().any(|frame| frame.function.contains("Drop>::drop"));
     let is_after = sighting.frames_wanted[at].line >= sighting.held.line;

@@ -1,7 +1,8 @@
 //! Who holds the guard that a wrapper gave away.
 //!
-//! Where `fn lock(&self) -> Guard` is called twice, both acquisitions are in one line of the wrapper, and the stack that is known
-//! of the first may be that of another path. The function that holds the guard is active, and its source shows an earlier call.
+//! Where `fn lock(&self) -> Guard` is called twice, both acquisitions are in one line of the
+//! wrapper, and the stack that is known of the first may be that of another path. The function that
+//! holds the guard is active, and its source shows an earlier call.
 
 use lockdep_report::advice::Advice;
 use lockdep_report::model::{Frame, Place, Report};
@@ -12,7 +13,8 @@ use crate::source::Sources;
 /// How far above the second call the first is looked for.
 const MAX_LINES: usize = 400;
 
-/// Advice about the earlier call of the wrapper in the function that calls it again, if the guard has a name there.
+/// Advice about the earlier call of the wrapper in the function that calls it again, if the guard
+/// has a name there.
 pub(super) fn earlier_call(report: &Report, sources: &Sources) -> Option<Advice> {
     let (held, wanted) = report.conflict.as_ref().zip(report.subject.as_ref())?;
     let (first, second) = (&held.site, &wanted.site);
@@ -30,7 +32,8 @@ pub(super) fn earlier_call(report: &Report, sources: &Sources) -> Option<Advice>
     Some(Advice::KeptGuard { variable, wrapper: name.to_owned(), given, again })
 }
 
-/// The variable that keeps what an earlier call of `name` in the same function gave, and the place of that call.
+/// The variable that keeps what an earlier call of `name` in the same function gave, and the place
+/// of that call.
 fn kept_before(name: &str, caller: &Frame, sources: &Sources) -> Option<(String, Place)> {
     let lines = sources.lines(&caller.file)?;
     let again = (caller.line as usize).checked_sub(1).filter(|again| *again < lines.len())?;
@@ -50,7 +53,8 @@ fn kept_before(name: &str, caller: &Frame, sources: &Sources) -> Option<(String,
                 let gone = format!("drop({variable})");
                 lines[index..again].iter().any(|line| line.contains(&gone))
             };
-            // What comes before this call is not looked at: it gave the lock already, so it did not hang here.
+            // What comes before this call is not looked at: it gave the lock already, so it did not
+            // hang here.
             return variable.filter(|variable| !is_let_go(variable)).map(|variable| (variable, place));
         }
         if begins_function(line) {

@@ -9,8 +9,8 @@ use super::site::{LOCKS, Site, path_of, type_name};
 /// Words of which one before the acquisition means that other threads may have the lock by then.
 const GIVING: [&str; 5] = ["spawn", "scope", "par", "start", "launch"];
 
-/// Whether the acquisition stands in a function that makes an object to return it, and the lock is one that it made: everything
-/// from the variable to the lock is a value written down there.
+/// Whether the acquisition stands in a function that makes an object to return it, and the lock is
+/// one that it made: everything from the variable to the lock is a value written down there.
 pub(super) fn is_fresh(site: &Site<'_>, lines: &[String]) -> bool {
     let before = site.function_up_to(lines, site.last_line);
     is_constructor(site)
@@ -18,14 +18,15 @@ pub(super) fn is_fresh(site: &Site<'_>, lines: &[String]) -> bool {
         && Locals { site }.has_made(&site.root, &site.members, site.at)
 }
 
-/// Whether a line has one of the words: as a whole word, or between the underscores of a name (`spawn_blocking`).
+/// Whether a line has one of the words: as a whole word, or between the underscores of a name
+/// (`spawn_blocking`).
 fn gives(line: &str) -> bool {
     let mut words = line.split(|c: char| !c.is_alphanumeric());
     words.any(|word| GIVING.iter().any(|giving| word.eq_ignore_ascii_case(giving)))
 }
 
-/// Whether the function returns an object of its own type, or one that it puts together. A method may make another object of the type
-/// of its own; the locks of its own are none that it has made.
+/// Whether the function returns an object of its own type, or one that it puts together. A method
+/// may make another object of the type of its own; the locks of its own are none that it has made.
 fn is_constructor(site: &Site<'_>) -> bool {
     let ReturnType::Type(_, returned) = &site.signature.output else { return false };
     let mut returned_names = TypeNames(Vec::new());
@@ -79,7 +80,8 @@ impl Locals<'_> {
         self.made(&init.expr, members, local.let_token.span.start())
     }
 
-    /// The `let` that gave `name` its meaning at `at`; none if anything else in the function may have given it another.
+    /// The `let` that gave `name` its meaning at `at`; none if anything else in the function may
+    /// have given it another.
     fn binding(&self, name: &str, at: LineColumn) -> Option<&Local> {
         let mut uses = Uses { name, n_lets: 0, n_bindings: 0, n_changes: 0 };
         uses.visit_signature(self.site.signature);
@@ -95,7 +97,8 @@ impl Locals<'_> {
         })
     }
 
-    /// Whether `of.members` is made in the function, where `of` is written after everything that starts before `at`.
+    /// Whether `of.members` is made in the function, where `of` is written after everything that
+    /// starts before `at`.
     fn made(&self, of: &Expr, members: &[String], at: LineColumn) -> bool {
         match of {
             Expr::Paren(inner) => self.made(&inner.expr, members, at),
@@ -134,7 +137,8 @@ impl Locals<'_> {
             ("new", _) if is_lock => true,
             // From nothing.
             ("default" | "new", []) => of.is_some(),
-            // A wrapper, and what lies in it is reached through it: `Arc::new(inner)`, `Self(inner)`, `Arc::clone(&it)`.
+            // A wrapper, and what lies in it is reached through it: `Arc::new(inner)`,
+            // `Self(inner)`, `Arc::clone(&it)`.
             ("new" | "clone", [inner]) if of.is_some() => self.made(inner, members, at),
             (_, [inner]) if is_type(&name) => self.made(inner, members, at),
             _ => false,

@@ -1,9 +1,11 @@
 //! Locks that no other thread can reach.
 //!
-//! A method that takes `self` or `&mut self` has its object to itself for as long as it runs: no other thread can hold, or wait
-//! for, a lock that lies in the object. A function that makes an object has its locks to itself until it gives them away.
-//! An order of locks that was seen there cannot hang, although the same locks in the same order elsewhere can. The events do not
-//! say so: only the source tells such a function from others. What it says lowers an error to a warning, with the reason.
+//! A method that takes `self` or `&mut self` has its object to itself for as long as it runs: no
+//! other thread can hold, or wait for, a lock that lies in the object. A function that makes an
+//! object has its locks to itself until it gives them away. An order of locks that was seen there
+//! cannot hang, although the same locks in the same order elsewhere can. The events do not say so:
+//! only the source tells such a function from others. What it says lowers an error to a warning,
+//! with the reason.
 //!
 //! Where the source does not say it, nothing changes.
 
@@ -91,7 +93,8 @@ fn reach(place: &Place, kind: &str, sources: &Sources) -> Option<Reach> {
     })
 }
 
-/// The acquisitions of the report that have to wait, or be waited for, if it is to hang; each with the hash of its class.
+/// The acquisitions of the report that have to wait, or be waited for, if it is to hang; each with
+/// the hash of its class.
 fn places(report: &Report) -> impl Iterator<Item = (&Place, &str)> {
     let of_cycle = report
         .cycle

@@ -5,11 +5,13 @@ use syn::{GenericArgument, PathArguments, Receiver, ReceiverKind, Type};
 
 use super::site::{LOCKS, Site, type_name};
 
-/// Words of which one in the method means that its object may be lent to other threads while it runs.
+/// Words of which one in the method means that its object may be lent to other threads while it
+/// runs.
 const LENDING: [&str; 6] = ["spawn", "scope", "Scope", "join", "par_", "unsafe"];
 
-/// How the method takes its object, `self` or `&mut self`: only if it has the lock of type `kind` to itself, because the object
-/// is lent to no other code there, and the field holds the lock itself.
+/// How the method takes its object, `self` or `&mut self`: only if it has the lock of type `kind`
+/// to itself, because the object is lent to no other code there, and the field holds the lock
+/// itself.
 pub(super) fn owner(site: &Site<'_>, kind: &str, file: &syn::File, lines: &[String]) -> Option<&'static str> {
     let receiver = exclusive(site.signature.receiver()?).filter(|_| site.root == "self")?;
     let body = site.function_up_to(lines, site.body.brace_token.span.close().end().line)?;
@@ -27,7 +29,8 @@ pub(super) fn owner(site: &Site<'_>, kind: &str, file: &syn::File, lines: &[Stri
     is_lock.then_some(receiver)
 }
 
-/// `self` or `&mut self`; not `&self`, nor anything behind a pointer of another kind or for a named time.
+/// `self` or `&mut self`; not `&self`, nor anything behind a pointer of another kind or for a named
+/// time.
 fn exclusive(receiver: &Receiver) -> Option<&'static str> {
     match &receiver.kind {
         ReceiverKind::Value => Some("self"),

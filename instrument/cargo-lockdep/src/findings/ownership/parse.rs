@@ -1,7 +1,8 @@
 //! Reads a source file, whatever it contains.
 //!
-//! A parser and its visitors go as deep as the source is nested, and generated sources may be nested deeper than a stack is: the
-//! compiler takes a sum of a hundred thousand terms. Such a file is not read.
+//! A parser and its visitors go as deep as the source is nested, and generated sources may be
+//! nested deeper than a stack is: the compiler takes a sum of a hundred thousand terms. Such a file
+//! is not read.
 
 use std::thread;
 
@@ -9,12 +10,14 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// How many groups (brackets of any kind) may lie in one another.
 const MAX_GROUPS: usize = 200;
-/// How many tokens of one group may stand in a row with nothing between them that ends an expression: each may be a level.
+/// How many tokens of one group may stand in a row with nothing between them that ends an
+/// expression: each may be a level.
 const MAX_ROW: usize = 2_000;
 /// Enough for both at once, without optimisation. Only what is used of it costs memory.
 const STACK_BYTES: usize = 256 << 20;
 
-/// What `ask` finds in the file with these lines; `None` also if it is not Rust, or nested too deeply to be read.
+/// What `ask` finds in the file with these lines; `None` also if it is not Rust, or nested too
+/// deeply to be read.
 pub(super) fn with_file<T: Send>(
     lines: &[String],
     ask: impl FnOnce(&syn::File) -> Option<T> + Send,

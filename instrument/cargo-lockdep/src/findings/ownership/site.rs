@@ -23,7 +23,8 @@ pub(super) struct Site<'a> {
     pub(super) members: Vec<String>,
     /// Where it stands.
     pub(super) at: LineColumn,
-    /// The last line that may run before it: its own, or the last one of the outermost loop around it.
+    /// The last line that may run before it: its own, or the last one of the outermost loop around
+    /// it.
     pub(super) last_line: usize,
 }
 
@@ -54,7 +55,8 @@ pub(super) fn type_name(implementation: &ItemImpl) -> Option<String> {
     object.path.segments.last().map(|last| last.ident.to_string())
 }
 
-/// The method call at `place`, if it stands straight in a function, in no closure of it, and on a field or a variable.
+/// The method call at `place`, if it stands straight in a function, in no closure of it, and on a
+/// field or a variable.
 pub(super) fn find<'a>(file: &'a syn::File, place: &Place) -> Option<Site<'a>> {
     let mut search = Search { place, implementation: None, found: None };
     search.visit_file(file);
@@ -149,7 +151,8 @@ impl<'a> Visit<'a> for Calls<'_> {
         self.in_loop(&of.body, |this| visit::visit_expr_loop(this, of));
     }
 
-    // What runs when, and where, is the choice of other code in these; an item inside is not this function.
+    // What runs when, and where, is the choice of other code in these; an item inside is not this
+    // function.
     fn visit_expr_closure(&mut self, _: &'a syn::ExprClosure) {}
     fn visit_expr_async(&mut self, _: &'a syn::ExprAsync) {}
     fn visit_item(&mut self, _: &'a syn::Item) {}

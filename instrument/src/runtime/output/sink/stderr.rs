@@ -5,7 +5,8 @@
 //!
 //! * the file that it was when the process started,
 //! * the null device, or a terminal, that executed programs inherit,
-//! * a regular file or a pipe, that executed programs inherit and that descriptor 1 is too: both were redirected.
+//! * a regular file or a pipe, that executed programs inherit and that descriptor 1 is too: both
+//!   were redirected.
 //!
 //! Anything else may be the program's. No copy of the first one is kept: a process at the other end
 //! of a pipe may wait for the program to close it.
