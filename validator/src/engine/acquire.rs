@@ -5,7 +5,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::chain::{chain_of, instance_key, step};
+use super::chain::{chain_of, instance_key, own_key, step};
 use super::rare::keep_unsure;
 use super::rules::Pass;
 use super::{Outcome, StackSource, TaskContext, Validator};
@@ -88,7 +88,10 @@ impl Validator {
             return false;
         }
         let known = instance_key(task, acquire, task.validation_key(chain));
-        task.has_seen(known, task.epoch) || self.recent.has(acquire.lock.instance(), known)
+        let instance = acquire.lock.instance();
+        task.has_seen(known, task.epoch)
+            || self.recent.has(instance, known)
+            || self.recent.has(instance, own_key(task, known))
     }
 
     #[cold]
@@ -259,10 +262,11 @@ impl Validator {
             } else if !task.held.iter().any(|held| held.lock == acquire.lock) {
                 let known = instance_key(task, acquire, key);
                 task.remember(known);
-                // Whether another task is at an object that is not published has to be seen.
-                if standing == Standing::Published {
-                    self.recent.remember(acquire.lock.instance(), known);
-                }
+                // Whether another task is at an object that is not published has to be seen, so such
+                // a key is known to this task alone. Its own cache is direct-mapped: without the
+                // second memory two keys of one slot would push each other out for good.
+                let shared = if standing == Standing::Published { known } else { own_key(task, known) };
+                self.recent.remember(acquire.lock.instance(), shared);
             }
         }
         if !is_sync {

@@ -21,6 +21,12 @@ pub(super) fn instance_key(task: &TaskContext, wanted: &Acquire, key: u64) -> u6
     instance_order::instance_key(task, wanted, (key ^ INSTANCE_CHAIN).wrapping_add(task.epoch))
 }
 
+/// The same key for one task alone, in the memory that all tasks share.
+#[inline]
+pub(super) fn own_key(task: &TaskContext, known: u64) -> u64 {
+    mix(known, u64::from(task.id.0))
+}
+
 /// The chain key after an acquisition.
 ///
 /// A nest lock is part of it: an acquisition that one excuses gets no dependencies, and one that

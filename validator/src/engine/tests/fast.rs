@@ -1,7 +1,7 @@
 //! The fast halves of acquisition and release, as an embedder calls them.
 
 use super::Bench;
-use crate::base::event::Acquire;
+use crate::base::event::{Acquire, OwnStack};
 use crate::base::mode::{Mode, Wait};
 use crate::base::site::Site;
 use crate::engine::NoStacks;
@@ -68,4 +68,33 @@ fn what_was_validated_before_is_known_until_the_epoch_changes() {
     bench.run("--");
     bench.task.look_again();
     assert!(!bench.validator.acquire_known(&mut bench.task, &a));
+}
+
+/// The cache of a task is direct-mapped, and keys of single locks depend on addresses. Two keys of
+/// one slot must not push each other out for good, also not those of objects not yet published.
+#[test]
+fn orders_with_unpublished_objects_stay_known_when_the_cache_is_full() {
+    let mut bench = Bench::user();
+    let outer = Acquire { address: 0x10, ..bench.event("A", Mode::Exclusive, Wait::Blocking) };
+    let own_stack = OwnStack { start: 0x10_0000, end: 0x20_0000 };
+    // More locks than the cache has slots.
+    let inner: Vec<Acquire> = (0..700)
+        .map(|number| {
+            let event = bench.event(&format!("B{number}"), Mode::Exclusive, Wait::Blocking);
+            Acquire { address: 0x10_0000 + number * 0x40, is_first: true, own_stack, ..event }
+        })
+        .collect();
+    let again = |event: &Acquire| Acquire { is_first: false, ..*event };
+    bench.send(&outer);
+    // The first order makes the class suspect, which begins an epoch: the second round counts.
+    for event in inner.iter().copied().chain(inner.iter().map(again)) {
+        bench.send(&event);
+        assert!(bench.task.release_newest(event.address));
+    }
+    for event in inner.iter().map(again) {
+        let is_known = bench.validator.acquire_known_instances(&mut bench.task, &event)
+            || bench.validator.acquire_known(&mut bench.task, &event);
+        assert!(is_known, "{event:?}");
+        assert!(bench.task.release_newest(event.address));
+    }
 }
