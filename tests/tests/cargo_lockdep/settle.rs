@@ -29,7 +29,7 @@ fn a_warning_becomes_an_error_when_the_locks_themselves_close_the_cycle() {
         &settled.stderr,
         &[
             "warning[LD0003]",
-            "settling: once more, with the locks of 2 classes",
+            "settling: running again, with the locks of 2 classes",
             "error[LD0003]",
             "is an error now",
             "1 error (1 denied)",

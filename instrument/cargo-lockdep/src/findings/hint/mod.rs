@@ -44,13 +44,15 @@ pub(crate) fn add(report: &mut Report, sources: &Sources) {
     if let Some(call) = call_of_holder(report, sources) {
         advice.extend(under_guard(report, call));
     }
-    advice.extend(returned::complete(report, sources));
+    let comes_back = returned::complete(report, sources);
     if let Some(kept) = wrapper::earlier_call(report, sources) {
         was_read = true;
         // It names the line of the wrapper.
         report.help.retain(|known| !matches!(known, Advice::DropGuard { .. }));
         advice.push(kept);
     }
+    // The variable that keeps the guard says more than the call made under it.
+    advice.extend(comes_back);
     // The source decides whether that is it.
     report.help.retain(|known| {
         let is_answered = was_read && *known == Advice::from(General::HeadOfMatch);
