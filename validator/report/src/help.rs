@@ -63,7 +63,7 @@ fn assertion(detail: &DetailWords) -> Advice {
 }
 
 fn recursion(report: &Report, detail: &DetailWords) -> Vec<Advice> {
-    if report.subject.as_ref().is_some_and(|wanted| is_initialisation(report, &wanted.hash)) {
+    if report.subject.as_ref().is_some_and(|wanted| report.is_initialisation(&wanted.hash)) {
         return general(&[General::InitialiserAsks, General::InitialiserPath]);
     }
     let mut help = Vec::new();
@@ -114,7 +114,7 @@ fn circular(report: &Report) -> Vec<Advice> {
     for reader in needs_writer(&report.cycle).into_iter().filter(has_recursive) {
         help.push(Advice::ReadRecursively { class: reader.to_owned() });
     }
-    if let Some(closing) = report.closing().filter(|step| !is_initialisation(report, &step.to_hash)) {
+    if let Some(closing) = report.closing().filter(|step| !report.is_initialisation(&step.to_hash)) {
         // The place that was named last.
         let is_there = cheapest(&report.cycle).is_some_and(|cheapest| {
             std::ptr::eq(cheapest, closing) && other_side(report, cheapest).is_none()
@@ -139,18 +139,9 @@ fn cheapest(cycle: &[ReportDependency]) -> Option<&ReportDependency> {
 fn other_side(report: &Report, cheapest: &ReportDependency) -> Option<Advice> {
     let [one, two] = report.cycle.as_slice() else { return None };
     let other = if std::ptr::eq(one, cheapest) { two } else { one };
-    (other.count == cheapest.count && !is_initialisation(report, &other.from_hash))
+    (other.count == cheapest.count && !report.is_initialisation(&other.from_hash))
         .then(|| Advice::ChangeOther { release: other.from.clone(), at: where_wanted(other) })
 }
-
-/// Whether a class is an initialisation, which can neither be tried nor released before it is done.
-pub(super) fn is_initialisation(report: &Report, hash: &str) -> bool {
-    let class = report.classes.iter().find(|class| class.hash == hash);
-    class.is_some_and(|class| INITIALISATIONS.contains(&class.kind.as_str()))
-}
-
-/// Kinds of locks that are held while something is made once.
-const INITIALISATIONS: [&str; 5] = ["Once", "OnceLock", "LazyLock", "OnceCell", "Lazy"];
 
 /// Where the function that holds the one lock of a dependency goes for the other.
 fn where_wanted(step: &ReportDependency) -> Spot {

@@ -27,6 +27,7 @@ use std::fmt;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::path::crate_version;
 use crate::short_name;
 use lockdep_validator::state::class::LockClassKey;
 
@@ -215,19 +216,6 @@ pub fn label(key: &LockClassKey) -> String {
     };
     // A blank would end the label; none carries meaning in a type but those around `dyn` and `+`.
     label.split_whitespace().collect::<Vec<_>>().join("_").replace(",_", ",")
-}
-
-/// Returns the name and the version of the registry crate that a normalised path lies in
-/// (`tokio-1.52.0/src/a.rs`).
-pub fn crate_version(file: &str) -> Option<(&str, &str)> {
-    let first = file.split(['/', '\\']).next()?;
-    let at = first.match_indices('-').map(|(at, _)| at).find(|at| {
-        let rest = &first[at + 1..];
-        // A version begins with a number and a point; `-2` alone is part of the name.
-        let after = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-        after.len() < rest.len() && after.starts_with('.')
-    })?;
-    Some((&first[..at], &first[at + 1..]))
 }
 
 fn file_without_version(file: &str) -> String {

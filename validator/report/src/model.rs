@@ -120,7 +120,17 @@ const fn is_exact() -> bool {
     true
 }
 
+/// Kinds of locks that are held while something is made once.
+const INITIALISATIONS: [&str; 5] = ["Once", "OnceLock", "LazyLock", "OnceCell", "Lazy"];
+
 impl Report {
+    /// Returns whether a class is an initialisation, which can neither be tried nor released before
+    /// it is done.
+    pub(crate) fn is_initialisation(&self, hash: &str) -> bool {
+        let class = self.classes.iter().find(|class| class.hash == hash);
+        class.is_some_and(|class| INITIALISATIONS.contains(&class.kind.as_str()))
+    }
+
     /// Returns the level as a number: two for an error, one for a warning, zero for a note. Higher
     /// is surer.
     pub const fn rank(&self) -> u8 {

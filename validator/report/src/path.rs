@@ -138,6 +138,19 @@ fn from_crate_folder(file: &str) -> String {
     parts[start.max(1)..].join("/")
 }
 
+/// Returns the name and the version of the registry crate that a normalised path lies in
+/// (`tokio-1.52.0/src/a.rs`).
+pub fn crate_version(file: &str) -> Option<(&str, &str)> {
+    let first = file.split(['/', '\\']).next()?;
+    let at = first.match_indices('-').map(|(at, _)| at).find(|at| {
+        let rest = &first[at + 1..];
+        // A version begins with a number and a point; `-2` alone is part of the name.
+        let after = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        after.len() < rest.len() && after.starts_with('.')
+    })?;
+    Some((&first[..at], &first[at + 1..]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! Where a place of a report is, seen from its stack: which line of the program, in which function,
 //! called from where.
 
-use super::lock_order::crate_version;
+use super::path::crate_version;
 use super::path::is_standard_library;
 use super::place::{Frame, Place};
 

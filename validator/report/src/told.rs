@@ -2,7 +2,6 @@
 
 use rustc_hash::FxHashMap;
 
-use super::help::is_initialisation;
 use super::model::{Report, ReportDependency};
 use lockdep_validator::check::violation::Code;
 use lockdep_validator::graph::DependencyKind;
@@ -144,7 +143,7 @@ impl Told {
             .filter(|(_, step)| *step == closing)
             .map(|(index, step)| (index, self.dependencies.get(&key(step))));
         let of_earlier = steps().map(|(index, step)| (index, self.closings.get(&key(step))));
-        let is_detour = report.cycle.iter().any(|step| is_initialisation(report, &step.from_hash));
+        let is_detour = report.cycle.iter().any(|step| report.is_initialisation(&step.from_hash));
         let of_opposites =
             steps().filter(|_| is_detour).map(|(index, step)| (index, self.opposites.get(&key(step))));
         of_this.chain(of_earlier).chain(of_opposites).find_map(|(index, known)| {

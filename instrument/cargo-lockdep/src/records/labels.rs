@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use lockdep_report::lock_order::{crate_version, label};
+use lockdep_report::lock_order::label;
+use lockdep_report::path::crate_version;
 use lockdep_report::record::ClassRecord;
 use lockdep_validator::{ClassHash, LockClassKey};
 use rustc_hash::FxHashMap;

@@ -36,7 +36,7 @@ impl Want {
 /// What `read()` of the raw lock `R` asks for.
 ///
 /// Raw locks do not say whether their readers queue behind a waiting writer, and most do. Those
-/// that are known not to are told by name: a fair reader where there is none would be a false
+/// that are known not to are listed by name: a fair reader where there is none would be a false
 /// alarm.
 #[inline]
 pub(crate) fn read_want<R>() -> Want {
