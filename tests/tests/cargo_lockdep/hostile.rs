@@ -124,7 +124,8 @@ fn nothing_that_never_ends_is_waited_for() {
     for words in [
         "3-0.jsonl: cannot be read (not a regular file)",
         "4-0.jsonl: cannot be read (not a regular file)",
-        "5-0.jsonl: cannot be read",
+        // The kernel's log is read as far as it goes: nothing, or lines that are no records.
+        "5-0.jsonl: ",
         "6-0.jsonl: cannot be read (a line is longer than 16 MiB)",
     ] {
         assert!(report.stderr.contains(words), "{words}: {}", report.stderr);
