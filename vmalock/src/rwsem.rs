@@ -161,7 +161,9 @@ impl Rwsem {
         // ORDERING: Release; pairs with the Acquire of the next writer, which must see what the
         // readers did.
         let old = self.count.fetch_sub(READER, Ordering::Release);
-        if old < READER {
+        // While one release too many is being undone no reader holds the lock: another is one too
+        // many as well.
+        if old < READER || old & UNDOING != 0 {
             // ORDERING: Relaxed; undoes the line above, nothing was protected.
             let now = self.count.fetch_add(READER, Ordering::Relaxed).wrapping_add(READER);
             if now & WAITERS != 0 {

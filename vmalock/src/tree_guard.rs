@@ -26,8 +26,9 @@ impl MmapWriteGuard<'_> {
     /// let guard = mm.write();
     /// let vma = guard.start_write(guard.vma_lookup(0x11000).expect("just stored"));
     /// guard.detach_and_clear(vma);
+    /// let vma = vma.as_raw();
     /// drop(guard);
-    /// cache.free(vma.as_raw());
+    /// cache.free(vma);
     /// # Ok::<(), vmalock::SpaceError>(())
     /// ```
     ///
