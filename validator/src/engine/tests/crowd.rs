@@ -1,7 +1,5 @@
 //! Tasks that hold more locks than can be looked at one by one.
 
-use std::time::Instant;
-
 use super::Bench;
 use crate::base::id::LockId;
 use crate::base::mode::{Mode, Wait};
@@ -88,18 +86,15 @@ fn locks_are_released_in_any_order() {
     assert_eq!(bench.run("D C -- C D --").found(), [(Code::CircularDependency, Level::Error)]);
 }
 
-/// Four times as many take about four times as long: sixteen would be quadratic.
+/// What an acquisition and a release walk over is bounded, whatever the number of held locks. The time itself is
+/// a row of `graph_growth`.
 #[test]
-fn the_time_grows_with_the_number_of_locks() {
-    let time_of = |n: usize| {
-        let start = Instant::now();
+fn the_work_of_an_event_does_not_grow_with_the_number_of_locks() {
+    for n in [10_000, 40_000] {
         let (mut bench, locks) = holding(n);
+        assert_eq!((bench.task.held.len(), bench.task.crowd.len()), (MAX_ORDERED, n - MAX_ORDERED));
+        assert_eq!(bench.validator.counters().dropped, (n - MAX_ORDERED) as u64);
         locks.iter().for_each(|lock| release(&mut bench, *lock));
-        start.elapsed()
-    };
-    let fixed = time_of(MAX_ORDERED);
-    let (few, many) = (time_of(10_000), time_of(40_000));
-    let beyond =
-        |time: std::time::Duration| time.saturating_sub(fixed).max(std::time::Duration::from_millis(1));
-    assert!(beyond(many) < beyond(few) * 10, "{fixed:?} {few:?} {many:?}");
+        assert_eq!((bench.task.held.len(), bench.task.crowd.len()), (0, 0));
+    }
 }
