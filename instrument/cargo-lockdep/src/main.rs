@@ -18,6 +18,7 @@ mod output;
 mod printable;
 mod records;
 mod render;
+mod settings;
 mod source;
 mod sysroot;
 mod watch;

@@ -4,6 +4,7 @@
 //! The runtime is built once into a target directory that all of these tests share.
 
 mod advice;
+mod configuration;
 mod coverage;
 mod facade;
 mod harness;

@@ -6,7 +6,7 @@ mod config;
 pub(crate) mod metadata;
 pub(crate) mod package;
 pub(crate) mod program;
-mod project;
+pub(crate) mod project;
 mod runtime;
 pub(crate) mod session;
 pub(crate) mod toolchain;

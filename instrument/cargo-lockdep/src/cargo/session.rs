@@ -15,6 +15,7 @@ use crate::cargo::toolchain::Toolchain;
 use crate::cargo::wrapper;
 use crate::error::{Context as _, Result};
 use crate::output::say;
+use crate::settings::Settings;
 use crate::source::Places;
 use crate::watch::args::WatchArgs;
 use crate::watch::{self, Verdict, Watch};
@@ -48,6 +49,8 @@ pub(crate) struct Session {
     is_coloured: Option<bool>,
     /// Whether the code belongs to another project, so that its lints must not stop the build.
     foreign: bool,
+    /// What the project settled.
+    settings: Settings,
 }
 
 impl Session {
@@ -56,11 +59,11 @@ impl Session {
     /// # Errors
     ///
     /// If there is no project, the toolchain is too old, or the runtime cannot be built.
-    pub(crate) fn open(directory: &Path, cargo_args: &[OsString]) -> Result<Self> {
+    pub(crate) fn open(directory: &Path, cargo_args: &[OsString], settings: Settings) -> Result<Self> {
         let options = CargoOptions::parse(cargo_args)?;
         let toolchain = Toolchain::in_directory(directory)?;
         let project = Project::find(directory, &options, &toolchain)?;
-        Self::with(toolchain, project, directory, &options)
+        Ok(Self { settings, ..Self::with(toolchain, project, directory, &options)? })
     }
 
     /// A session for a package of another project that was unpacked into `directory`; `base` is
@@ -105,6 +108,7 @@ impl Session {
             workspace_root,
             directories,
             foreign: false,
+            settings: Settings::default(),
         })
     }
 
@@ -117,9 +121,9 @@ impl Session {
         let records = self.new_record_directory()?;
         let programs = self.crates_directory().join(&self.target);
         let places = Places::of_workspace(self.directories.clone(), self.toolchain.sysroot.clone());
-        let mut watch = Watch::open(&records, programs, places, args, self.is_coloured)?;
+        let mut watch = Watch::open(&records, programs, places, args, &self.settings, self.is_coloured)?;
         let mut verdict = watch.run(self.cargo(command, cargo_args, &records), None)?;
-        if args.settle {
+        if args.settles() {
             self.settle(command, cargo_args, &mut watch, &mut verdict)?;
         }
         let unseen = if verdict.has_watched() { self.unseen_locks() } else { Vec::new() };
@@ -130,7 +134,7 @@ impl Session {
             ));
         }
         watch::summarise(&verdict, &records, runs_programs(command, cargo_args), &unseen);
-        if !args.settle {
+        if !args.settles() {
             watch::offer_to_settle(&verdict);
         }
         if !verdict.has_watched() && verdict.exit_code() == exit::CARGO_FAILED {
@@ -199,6 +203,7 @@ impl Session {
         if std::env::var_os("LOCKDEP_SOURCE_ROOT").is_none() {
             cargo.env("LOCKDEP_SOURCE_ROOT", &self.workspace_root);
         }
+        cargo.envs(self.settings.variables());
         // Cargo runs each program in the directory of its package: a path that the user gave starts
         // where the user is.
         for (name, value) in absolute_paths(std::env::vars_os(), &self.given_from) {

@@ -1,9 +1,11 @@
 //! The command line: which subcommand, which of the options are ours and which are cargo's.
 
 mod explain;
+mod init;
 mod order;
 mod replay;
 mod report;
+mod show_config;
 mod stat;
 mod try_crate;
 mod wrapped;
@@ -55,6 +57,10 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Explain a code such as LD0003, or list the codes.
     Explain(explain::ExplainArgs),
+    /// Write `.config/lockdep.toml` for this project, with every key as a comment.
+    Init(init::InitArgs),
+    /// Show which settings hold here, and where each comes from.
+    ShowConfig(show_config::ShowConfigArgs),
 }
 
 /// Parses the command line and runs what it asks for.
@@ -85,6 +91,8 @@ pub(crate) fn run() -> Result<u8> {
         Command::Stat(args) => stat::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Init(args) => init::run(&args),
+        Command::ShowConfig(args) => show_config::run(&args),
     }
 }
 
@@ -123,7 +131,7 @@ fn arguments(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
 /// Moves our options in front of cargo's; what follows a `--` belongs to the program and stays as
 /// it is.
 fn ours_first(args: Vec<OsString>) -> Vec<OsString> {
-    const WITH_VALUE: [&str; 3] = ["--timeout", "--format", "--output"];
+    const WITH_VALUE: [&str; 4] = ["--timeout", "--format", "--output", "--lockdep-profile"];
     const FLAGS: [&str; 3] = ["--settle", "--help", "-h"];
 
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
@@ -137,7 +145,10 @@ fn ours_first(args: Vec<OsString>) -> Vec<OsString> {
             ours.push(arg);
             ours.extend(args.next());
         } else if FLAGS.contains(&text)
-            || WITH_VALUE.iter().any(|name| text.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')))
+            || WITH_VALUE
+                .iter()
+                .chain(&["--settle"])
+                .any(|name| text.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')))
         {
             ours.push(arg);
         } else {

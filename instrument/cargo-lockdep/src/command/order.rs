@@ -1,7 +1,7 @@
 //! `order`: the lock order as a file that is reviewed: written, checked, accepted.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use lockdep_report::lock_order::LockOrder;
@@ -9,6 +9,7 @@ use lockdep_report::lock_order::LockOrder;
 use crate::error::{Context as _, Error, Result};
 use crate::findings::order;
 use crate::output::{print, say};
+use crate::settings::{ProfileArgs, Settings};
 use crate::{exit, input, printable, records};
 
 /// The name of the file in the project.
@@ -29,9 +30,11 @@ pub(crate) struct OrderArgs {
     /// Also remove accepted dependencies that these records do not show.
     #[arg(long, requires = "bless")]
     pub(crate) prune: bool,
-    /// The lock-order file.
-    #[arg(long, value_name = "FILE", default_value = FILE)]
-    pub(crate) file: PathBuf,
+    /// The lock-order file; the default is that of `.config/lockdep.toml`, else `lockdep.order`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) profile: ProfileArgs,
 }
 
 /// Prints the order that was seen, or checks or rewrites the file.
@@ -40,12 +43,17 @@ pub(crate) struct OrderArgs {
 ///
 /// If records or file cannot be read, or the file is malformed.
 pub(crate) fn run(args: &OrderArgs) -> Result<u8> {
-    let old = match input::read_text(&args.file) {
+    let from = input::current_directory()?;
+    let settings = Settings::read(&from, &args.profile)?;
+    let file = args.file.clone().or_else(|| settings.order().map(Path::to_owned));
+    let file = file.unwrap_or_else(|| FILE.into());
+    let file = file.strip_prefix(&from).unwrap_or(&file);
+    let old = match input::read_text(file) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => return Err(Error::new(format_args!("{}: {error}", args.file.display()))),
+        Err(error) => return Err(Error::new(format_args!("{}: {error}", file.display()))),
     };
-    let name = args.file.display().to_string();
+    let name = file.display().to_string();
     let known = LockOrder::parse(old.as_deref().unwrap_or_default()).context(|| name.clone())?;
     let union = records::read(&records::paths(&args.records)?)?;
     for problem in union.problems.iter().filter(|problem| problem.loses_data()).take(12) {
@@ -55,7 +63,7 @@ pub(crate) fn run(args: &OrderArgs) -> Result<u8> {
     for (label, name) in seen.reversed(&known) {
         say(format_args!(
             "warning: {name_of_file}: `name {name} = {label}` is reversed: `name {label} = {name}` calls that class `{label}`",
-            name_of_file = args.file.display()
+            name_of_file = file.display()
         ));
     }
     if args.check {
@@ -64,7 +72,7 @@ pub(crate) fn run(args: &OrderArgs) -> Result<u8> {
     let text = order::merged(old.as_deref(), &known, &seen, args.prune);
     if args.bless {
         let n_new = seen.undeclared(&known).len();
-        fs::write(&args.file, text).context(|| name.clone())?;
+        fs::write(file, text).context(|| name.clone())?;
         say(format_args!("{name}: {n_new} new dependencies accepted"));
         for (from, to) in seen.inverted(&known) {
             say(format_args!(

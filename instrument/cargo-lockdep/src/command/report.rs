@@ -11,6 +11,7 @@ use crate::findings::{self, Findings, coverage};
 use crate::output::{print, say};
 use crate::records::{self, Union};
 use crate::render::{self, format::ReportFormat};
+use crate::settings::{ProfileArgs, Settings};
 use crate::source::{Places, Sources};
 use crate::{exit, input};
 
@@ -41,6 +42,8 @@ pub(crate) struct ReportArgs {
     /// The reason that --baseline stores with each exception.
     #[arg(long, value_name = "TEXT", requires = "baseline")]
     pub(crate) reason: Option<String>,
+    #[command(flatten)]
+    pub(crate) profile: ProfileArgs,
 }
 
 /// Joins the records and shows what was found.
@@ -50,7 +53,8 @@ pub(crate) struct ReportArgs {
 /// If there is no record, a policy is malformed, or the output cannot be written.
 pub(crate) fn run(args: &ReportArgs) -> Result<u8> {
     let directory = input::current_directory()?;
-    let mut exceptions = Policy::from_environment(&directory)?;
+    let settings = Settings::read(&directory, &args.profile)?;
+    let mut exceptions = Policy::of(&settings, &directory)?;
     for file in &args.allow {
         exceptions.add_file(file)?;
     }

@@ -14,6 +14,7 @@ use rustc_hash::FxHashSet;
 
 use crate::error::{Context as _, Error, Result};
 use crate::printable;
+use crate::settings::Settings;
 
 /// The name of the file that is read without being named.
 pub(crate) const DEFAULT_FILE: &str = "lockdep.allow";
@@ -40,18 +41,18 @@ pub(crate) fn today() -> Day {
 }
 
 impl Policy {
-    /// The policy of the environment: `LOCKDEP_DENY`, `LOCKDEP_ALLOW`, and `lockdep.allow` in
-    /// `directory` if it is there.
+    /// The policy of the project and the environment: what is denied, `LOCKDEP_ALLOW`, and the
+    /// project's file of exceptions, or `lockdep.allow` in `directory`, if it is there.
     ///
     /// # Errors
     ///
     /// If one of them is malformed; the message names the variable or the file and line.
-    pub(crate) fn from_environment(directory: &Path) -> Result<Self> {
+    pub(crate) fn of(settings: &Settings, directory: &Path) -> Result<Self> {
         let variable = |name: &str| std::env::var(name).unwrap_or_default();
-        let deny = match variable("LOCKDEP_DENY").trim() {
-            "" => Deny::default(),
-            given => Deny::parse(given).map_err(|error| {
-                Error::new(format_args!("LOCKDEP_DENY: {error}, nor errors, warnings or notes"))
+        let deny = match settings.deny() {
+            None => Deny::default(),
+            Some((given, origin)) => Deny::parse(given).map_err(|error| {
+                Error::new(format_args!("{origin}: {error}, nor errors, warnings or notes"))
             })?,
         };
         let mut policy = Self { deny, rules: Vec::new() };
@@ -68,9 +69,9 @@ impl Policy {
                 }
             }
         }
-        let default = directory.join(DEFAULT_FILE);
-        if default.is_file() {
-            policy.add_file(&default)?;
+        let file = settings.exceptions().map_or_else(|| directory.join(DEFAULT_FILE), Path::to_owned);
+        if file.is_file() {
+            policy.add_file(&file)?;
         }
         Ok(policy)
     }

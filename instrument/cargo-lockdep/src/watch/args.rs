@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::settings::Settings;
+
 /// How reports are printed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
 pub(crate) enum WatchFormat {
@@ -22,12 +24,28 @@ pub(crate) struct WatchArgs {
     pub(crate) timeout: Option<u64>,
     /// Run a second time with the suspects known from the start, which settles the level of each
     /// report.
-    #[arg(long)]
-    pub(crate) settle: bool,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) settle: Option<bool>,
     /// The format of the reports.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: WatchFormat,
     /// Write reports to this file instead of stderr.
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+}
+
+impl WatchArgs {
+    /// The options, and below them what the project settled.
+    pub(crate) fn above(&self, settings: &Settings) -> Self {
+        Self {
+            timeout: self.timeout.or(settings.timeout_s()),
+            settle: self.settle.or(Some(settings.settles())),
+            ..self.clone()
+        }
+    }
+
+    /// Whether the run is followed by one that settles its levels.
+    pub(crate) fn settles(&self) -> bool {
+        self.settle.unwrap_or(false)
+    }
 }

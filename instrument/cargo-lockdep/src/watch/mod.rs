@@ -18,6 +18,7 @@ use crate::error::Result;
 use crate::findings::policy::Policy;
 use crate::output::say;
 use crate::records::ledger::{prepare as prepare_ledger, read as read_ledger};
+use crate::settings::Settings;
 use crate::source::Places;
 use crate::{exit, input};
 
@@ -112,10 +113,11 @@ impl<'a> Watch<'a> {
         programs: PathBuf,
         places: Places,
         args: &WatchArgs,
+        settings: &Settings,
         is_coloured: Option<bool>,
     ) -> Result<Self> {
         // Exceptions lie where the user is, whichever directory the command runs in.
-        let policy = Policy::from_environment(&input::current_directory()?)?;
+        let policy = Policy::of(settings, &input::current_directory()?)?;
         let printer = Printer::open(args, is_coloured)?;
         prepare_ledger(records)?;
         let signals = Signals::watch();
