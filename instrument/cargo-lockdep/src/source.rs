@@ -212,7 +212,7 @@ struct Trees {
     registries: Vec<PathBuf>,
     /// A directory for each repository, with a directory for each revision.
     checkouts: Vec<PathBuf>,
-    library: Option<PathBuf>,
+    std_library: Option<PathBuf>,
 }
 
 impl Trees {
@@ -224,18 +224,18 @@ impl Trees {
         Self {
             registries: directories(&home.join("registry/src")),
             checkouts: directories(&home.join("git/checkouts")),
-            library: sysroot.map(|root| root.join("lib/rustlib/src/rust/library")),
+            std_library: sysroot.map(|root| root.join("lib/rustlib/src/rust/library")),
         }
     }
 
     fn all(&self) -> impl Iterator<Item = &PathBuf> {
-        self.registries.iter().chain(&self.checkouts).chain(&self.library)
+        self.registries.iter().chain(&self.checkouts).chain(&self.std_library)
     }
 
     fn locate(&self, file: &str) -> Option<PathBuf> {
         let (package, rest) = file.split_once('/')?;
         let published = self.registries.iter().map(|registry| registry.join(file));
-        let library = self.library.iter().map(|library| library.join(file));
+        let library = self.std_library.iter().map(|library| library.join(file));
         let (name, revision) = package.rsplit_once('-').unwrap_or((package, ""));
         let of_repository = |checkout: &&PathBuf| {
             let folder = checkout.file_name().unwrap_or_default().to_string_lossy();
@@ -278,7 +278,7 @@ mod tests {
         let trees = Trees {
             registries: directories(&base.join("reg")),
             checkouts: directories(&base.join("git")),
-            library: Some(base.join("lib")),
+            std_library: Some(base.join("lib")),
         };
         for (shown, file) in
             ["tokio-1.2.0/src/lib.rs", "my-crate-5f3a2b1/src/lib.rs", "std/src/lib.rs"].iter().zip(files)
