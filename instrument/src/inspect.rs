@@ -30,13 +30,6 @@ pub fn counters() -> Counters {
     Counters::default()
 }
 
-/// Does what would otherwise wait for the end of the process, for programs that end by `_exit` or a
-/// signal.
-///
-/// Reports and record lines are written as they are made; there is nothing to flush but what the
-/// standard library holds back.
-pub fn flush() {}
-
 /// Calls `callback` with every report from now on, besides writing it; replaces an earlier one.
 ///
 /// It is called on the thread that caused the report, with no lock of the validator held. Locks

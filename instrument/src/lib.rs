@@ -33,7 +33,7 @@ pub mod wound_wait;
 
 pub use class_order::{ClassOrder, Ordered, OrderedLock};
 pub use hook::{AcquireOptions, ClassKey, Held, LockClassKey, LockInfo, LockMap, Verdict};
-pub use inspect::{counters, enabled, flush, set_report_callback};
+pub use inspect::{counters, enabled, set_report_callback};
 pub use lockdep_report::model::{Counters, Report};
 pub use lockdep_validator::{AcquireFlags, Level, LockId, Mode, Subclass, Wait};
 pub use many::{LockList, Lockable, Reading, Writing, lock_all, lock_many, reading, writing};
