@@ -1,7 +1,7 @@
 //! Packs the sources of the runtime into the binary, so that an installed `cargo lockdep` can build it with whatever
 //! toolchain it finds.
 //!
-//! `sources/` holds links to the packages of this repository (`cargo package` follows them). A manifest is called
+//! `packed/` holds links to the packages of this repository (`cargo package` follows them). A manifest is called
 //! `manifest.toml` there, because cargo leaves a folder with a `Cargo.toml` out of a package.
 
 use std::collections::BTreeMap;
@@ -12,11 +12,11 @@ use std::{env, fs};
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=src");
-    println!("cargo::rerun-if-changed=sources");
+    println!("cargo::rerun-if-changed=packed");
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
     let mut files = BTreeMap::new();
-    pack(&root.join("sources"), Path::new(""), &mut files);
-    let manifest = files.remove("workspace.toml").expect("sources/workspace.toml is in the package");
+    pack(&root.join("packed"), Path::new(""), &mut files);
+    let manifest = files.remove("workspace.toml").expect("packed/workspace.toml is in the package");
     let members: Vec<String> = ["validator", "validator/report", "instrument", "instrument/std"]
         .into_iter()
         .filter(|member| files.contains_key(&format!("{member}/Cargo.toml")))

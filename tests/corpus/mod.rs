@@ -1,7 +1,7 @@
 //! The corpus: small programs with a known verdict, each run in a process of its own.
 //!
 //! A case is a function. The harness (`tests/tests/corpus.rs`) runs `corpus NAME` with validation on and compares the
-//! reports with what the case wants; the matrix of `docs/src/matrix.md` is its output.
+//! reports with what the case wants.
 
 mod class_order;
 mod codes;

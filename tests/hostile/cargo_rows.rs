@@ -224,6 +224,6 @@ fn moved_kept() -> Kept {
     ensure(ended.describe() == "exit 0", "it does not run where it is", &ended)?;
     fs::rename(&first, &second).expect("moved");
     let ended = run(&second);
-    let is_told = ended.stderr.contains("moved") || ended.stderr.contains("cargo lockdep clean");
-    ensure(ended.describe() == "exit 0" || is_told, "it fails with a riddle", &ended)
+    let names_remedy = ended.stderr.contains("moved") || ended.stderr.contains("cargo lockdep clean");
+    ensure(ended.describe() == "exit 0" || names_remedy, "it fails with a riddle", &ended)
 }

@@ -1,6 +1,6 @@
 //! What a scenario case expects of a validator.
 
-use lockdep_report::replay::{Case, CaseResult, Verdict};
+use lockdep_report::replay::{Case, CaseResult, CaseVerdict};
 
 /// The expectations that a case carries.
 #[derive(Debug)]
@@ -23,8 +23,8 @@ impl<'a> Expected<'a> {
         let value = &self.case.value;
         let fail = |what: String| Err(format!("{}: {what}; {result:?}", result.id));
         let expected = match value["expected"].as_str() {
-            Some("report") => Verdict::Report,
-            Some("silent") => Verdict::Silent,
+            Some("report") => CaseVerdict::Report,
+            Some("silent") => CaseVerdict::Silent,
             other => return fail(format!("expects {other:?}, which is neither report nor silent")),
         };
         if result.verdict != expected {

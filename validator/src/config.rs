@@ -23,7 +23,7 @@ pub struct Config {
     pub evidence: bool,
     /// How many distinct violations are reported; later ones are only counted.
     pub max_reports: usize,
-    /// Whether [`Findings`](crate::Findings) lists new dependencies (for run records).
+    /// Whether [`EventFindings`](crate::EventFindings) lists new dependencies (for run records).
     pub list_dependencies: bool,
     /// How many locks a thread may hold before the oldest stop being tracked; far above any real
     /// program.

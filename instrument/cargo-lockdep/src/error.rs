@@ -31,7 +31,7 @@ impl Error {
     }
 
     /// A wrapped tool failed and has said why on stderr: only its exit code is passed on.
-    pub(crate) fn already_told(exit_code: u8) -> Self {
+    pub(crate) fn already_printed(exit_code: u8) -> Self {
         Self { message: String::new(), output: String::new(), exit_code }
     }
 
@@ -41,7 +41,7 @@ impl Error {
     }
 
     /// Whether there is nothing left to say.
-    pub(crate) fn is_told(&self) -> bool {
+    pub(crate) fn is_printed(&self) -> bool {
         self.message.is_empty()
     }
 }

@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            if !error.is_told() {
+            if !error.is_printed() {
                 output::say(format_args!("error: {error}"));
             }
             output::show(error.output());

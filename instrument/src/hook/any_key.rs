@@ -12,19 +12,19 @@ pub enum AnyKey {
 }
 
 /// A kind of key.
-pub trait Identity: Copy {
+pub trait KeyKind: Copy {
     /// Returns the key as a value of one type.
     fn any(self) -> AnyKey;
 }
 
-impl Identity for CreationSite {
+impl KeyKind for CreationSite {
     #[inline]
     fn any(self) -> AnyKey {
         AnyKey::Site(self)
     }
 }
 
-impl Identity for &'static LockClassKey {
+impl KeyKind for &'static LockClassKey {
     #[inline]
     fn any(self) -> AnyKey {
         AnyKey::Named(self)

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::any_key::Identity;
+use super::any_key::KeyKind;
 use super::{CreationSite, LockClassKey};
 
 /// What identifies the class of a [`LockMap`](super::LockMap): its [`CreationSite`], or a
@@ -17,7 +17,7 @@ impl ClassKey for &'static LockClassKey {}
 
 /// What the hooks ask of a key.
 mod sealed {
-    use super::Identity;
+    use super::KeyKind;
     #[cfg(not(lockdep_disabled))]
     use crate::hook::{KeyedSlot, LockInfo, Verdict};
 
@@ -25,7 +25,7 @@ mod sealed {
     ///
     /// They are written out for each kind of key, so that they are compiled in this crate, with its
     /// optimisation level, and not in the watched program.
-    pub trait Events: Identity {
+    pub trait Events: KeyKind {
         #[cfg(not(lockdep_disabled))]
         #[track_caller]
         fn acquire_exclusive(lock: &KeyedSlot<Self>, info: &LockInfo) -> Verdict;
@@ -42,7 +42,7 @@ mod sealed {
 }
 
 #[cfg(lockdep_disabled)]
-impl<K: Identity> sealed::Events for K {}
+impl<K: KeyKind> sealed::Events for K {}
 
 #[cfg(not(lockdep_disabled))]
 mod events {

@@ -1,7 +1,7 @@
 //! The slot of a lock together with its key: what a [`LockMap`](super::LockMap) consists of, and
 //! what the fast path takes.
 
-use super::any_key::Identity;
+use super::any_key::KeyKind;
 use super::{LockInfo, LockRef, Slot};
 
 /// The slot and the key of one lock. `repr(C)`: the slot lies at the address of the whole, which
@@ -19,7 +19,7 @@ impl<K> KeyedSlot<K> {
     }
 }
 
-impl<K: Identity> KeyedSlot<K> {
+impl<K: KeyKind> KeyedSlot<K> {
     /// Returns a view of the lock, with what its wrapper knows about it.
     #[inline]
     pub(crate) fn as_ref<'a>(&'a self, info: &'a LockInfo) -> LockRef<'a> {

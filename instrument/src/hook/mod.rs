@@ -70,7 +70,7 @@ pub use pin::{PinCookie, pin_lock, repin_lock, unpin_lock};
 pub use tracked::Tracked;
 
 #[cfg(not(lockdep_disabled))]
-pub(crate) use any_key::{AnyKey, Identity};
+pub(crate) use any_key::{AnyKey, KeyKind};
 #[cfg(not(lockdep_disabled))]
 pub(crate) use creation_site::Caller;
 #[cfg(not(lockdep_disabled))]

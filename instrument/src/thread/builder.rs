@@ -3,8 +3,8 @@
 use std::{fmt, io, thread};
 
 use super::join_handle::JoinHandle;
-use super::order::Spawn;
 use super::scope::{Scope, ScopedJoinHandle};
+use super::spawn::Spawn;
 
 /// Does what [`std::thread::spawn`] does, with the order of the two threads announced to the
 /// validator.

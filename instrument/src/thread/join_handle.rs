@@ -2,7 +2,7 @@
 
 use std::{fmt, thread};
 
-use super::order::Spawn;
+use super::spawn::Spawn;
 
 /// [`std::thread::JoinHandle`], whose join is announced to the validator.
 pub struct JoinHandle<T> {

@@ -20,8 +20,8 @@
 
 mod builder;
 mod join_handle;
-mod order;
 mod scope;
+mod spawn;
 
 // The wrappers below are explicit items and shadow what the glob brings under the same names.
 pub use std::thread::*;

@@ -3,7 +3,7 @@
 use std::ptr;
 use std::{fmt, thread};
 
-use super::order::{ScopeEnd, ScopeId, Spawn};
+use super::spawn::{ScopeEnd, ScopeId, Spawn};
 
 /// Does what [`std::thread::scope`] does, with the order of its threads announced to the validator.
 ///

@@ -7,7 +7,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use lockdep_tests::fuzz::formats::{FORMATS, Format};
+use lockdep_tests::fuzz::formats::{FORMATS, FuzzedFormat};
 use lockdep_tests::fuzz::run;
 
 /// More memory than any input needs, in KiB.
@@ -40,8 +40,8 @@ fn main() -> ExitCode {
     }
     // A panic is reported with its input.
     std::panic::set_hook(Box::new(|_| {}));
-    let chosen = |format: &&Format| names.is_empty() || names.iter().any(|name| name == format.name);
-    let formats: Vec<&Format> = FORMATS.iter().filter(chosen).collect();
+    let chosen = |format: &&FuzzedFormat| names.is_empty() || names.iter().any(|name| name == format.name);
+    let formats: Vec<&FuzzedFormat> = FORMATS.iter().filter(chosen).collect();
     let time = Duration::from_secs(seconds) / u32::try_from(formats.len()).unwrap_or(1);
     let mut is_well = true;
     for format in formats {

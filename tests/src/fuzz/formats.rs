@@ -18,7 +18,7 @@ use crate::command_line;
 
 /// A format of input.
 #[derive(Clone, Copy, Debug)]
-pub struct Format {
+pub struct FuzzedFormat {
     /// Its name, which is also that of the folder of its seeds.
     pub name: &'static str,
     /// Words that mean something in it.
@@ -31,8 +31,8 @@ pub struct Format {
 }
 
 /// Every format.
-pub const FORMATS: [Format; 6] = [
-    Format {
+pub const FORMATS: [FuzzedFormat; 6] = [
+    FuzzedFormat {
         name: "records",
         words: &[
             "\"record\":",
@@ -48,7 +48,7 @@ pub const FORMATS: [Format; 6] = [
         parse: records,
         command: report,
     },
-    Format {
+    FuzzedFormat {
         name: "scenarios",
         words: &[
             "\"op\":",
@@ -65,7 +65,7 @@ pub const FORMATS: [Format; 6] = [
         parse: scenarios,
         command: |folder, input, _| reading(folder, "cases.json", input, &["replay", "cases.json"]),
     },
-    Format {
+    FuzzedFormat {
         name: "traces",
         words: &["T0|", "acq(l1)", "rel(l1)", "fork(T1)", "join(T1)", "r(x)", "w(x)", "|12\n"],
         parse: traces,
@@ -73,7 +73,7 @@ pub const FORMATS: [Format; 6] = [
             reading(folder, "trace.std", input, &["replay", "--format", "std", "trace.std"])
         },
     },
-    Format {
+    FuzzedFormat {
         name: "order",
         words: &[" -> ", " < ", "leaf ", "name ", " = ", "[section]\n", "# ", "~2"],
         parse: order,
@@ -87,7 +87,7 @@ pub const FORMATS: [Format; 6] = [
             reading(folder, "lockdep.order", input, verbs[choice % verbs.len()])
         },
     },
-    Format {
+    FuzzedFormat {
         name: "allow",
         words: &["LD0003", "class ", "*", " until ", "2030-02-29", " reason: ", "00000000000000aa"],
         parse: allow,
@@ -96,7 +96,7 @@ pub const FORMATS: [Format; 6] = [
             reading(folder, "given.allow", input, &["report", "1-0.jsonl", "--allow", "given.allow"])
         },
     },
-    Format {
+    FuzzedFormat {
         name: "environment",
         words: &[
             "LOCKDEP_",

@@ -19,7 +19,7 @@ use lockdep_report::printable::is_printable;
 
 use crate::child;
 use crate::command_line;
-use formats::Format;
+use formats::FuzzedFormat;
 use mutate::{Random, mutated};
 
 /// How long a single input may take, on a machine with other work.
@@ -43,7 +43,7 @@ pub struct Outcome {
 ///
 /// # Errors
 /// When there are no seeds, or a command cannot be started.
-pub fn run(format: &Format, seed: u64, time: Duration, only: Option<u64>) -> io::Result<Outcome> {
+pub fn run(format: &FuzzedFormat, seed: u64, time: Duration, only: Option<u64>) -> io::Result<Outcome> {
     let folder = command_line::root().join("tests/fuzz/seeds").join(format.name);
     let mut paths: Vec<PathBuf> =
         fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
@@ -81,7 +81,7 @@ pub fn run(format: &Format, seed: u64, time: Duration, only: Option<u64>) -> io:
 }
 
 /// Reads the input in this process; what went wrong.
-fn here(format: &Format, input: &[u8]) -> Option<String> {
+fn here(format: &FuzzedFormat, input: &[u8]) -> Option<String> {
     let parse = format.parse;
     let result = catch_unwind(|| parse(input));
     result.err().map(|payload| {
@@ -92,7 +92,12 @@ fn here(format: &Format, input: &[u8]) -> Option<String> {
 }
 
 /// Has a command read the input; what went wrong.
-fn elsewhere(format: &Format, scratch: &Path, input: &[u8], choice: usize) -> io::Result<Option<String>> {
+fn elsewhere(
+    format: &FuzzedFormat,
+    scratch: &Path,
+    input: &[u8],
+    choice: usize,
+) -> io::Result<Option<String>> {
     let folder = tempfile::tempdir_in(scratch)?;
     let command = (format.command)(folder.path(), input, choice)?;
     let words = format!("{command:?}");

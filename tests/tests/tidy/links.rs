@@ -13,7 +13,7 @@ pub(crate) fn broken(name: &str, text: &str, read: &dyn Fn(&str) -> Option<Strin
         }
         let (path, anchor) =
             target.split_once('#').map_or((target.as_str(), None), |(path, anchor)| (path, Some(anchor)));
-        let file = if path.is_empty() { name.to_owned() } else { joined(name, path) };
+        let file = if path.is_empty() { name.to_owned() } else { resolve(name, path) };
         match (read(&file), anchor) {
             (None, _) => {
                 offences.push(format!("{name}:{line}: `{target}` leads to {file}, which does not exist"))
@@ -108,7 +108,7 @@ fn headings(text: &str) -> BTreeSet<String> {
 }
 
 /// `target` as seen from the folder of `name`, both from the root.
-fn joined(name: &str, target: &str) -> String {
+fn resolve(name: &str, target: &str) -> String {
     let mut path = PathBuf::from(name);
     path.pop();
     for part in Path::new(target).components() {

@@ -128,7 +128,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
             &["frames", "json", "lock_order", "note", "places", "policy"],
             &["advice"],
             &["model"],
-            &["held_now", "holder", "modes", "printable_report", "record", "told", "under_guard"],
+            &["held_now", "history", "holder", "modes", "printable_report", "record", "under_guard"],
             &["help", "notes", "render", "sentences"],
             &["build", "stored"],
         ],

@@ -13,6 +13,7 @@ pub mod build;
 pub mod code;
 pub mod exceptions;
 pub mod frames;
+pub mod history;
 pub mod holder;
 pub mod lock_order;
 pub mod model;
@@ -25,7 +26,6 @@ pub mod record;
 pub mod render;
 #[cfg(feature = "read")]
 pub mod replay;
-pub mod told;
 pub mod under_guard;
 
 mod detail;

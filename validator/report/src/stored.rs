@@ -14,7 +14,7 @@ enum Read<T> {
 }
 
 /// The data of each sentence; the sentence itself where there is none.
-fn joined<T: From<String>>(sentences: Vec<String>, data: Vec<Read<T>>) -> Vec<T> {
+fn paired<T: From<String>>(sentences: Vec<String>, data: Vec<Read<T>>) -> Vec<T> {
     if sentences.len() != data.len() {
         return sentences.into_iter().map(T::from).collect();
     }
@@ -31,7 +31,7 @@ macro_rules! stored {
         pub(super) mod $module {
             use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-            use super::{Read, joined};
+            use super::{Read, paired};
             use crate::$module::$type;
             use crate::sentences;
 
@@ -61,7 +61,7 @@ macro_rules! stored {
                 deserializer: D,
             ) -> Result<Vec<$type>, D::Error> {
                 let stored = Stored::deserialize(deserializer)?;
-                Ok(joined(stored.$sentences, stored.$data))
+                Ok(paired(stored.$sentences, stored.$data))
             }
         }
     };

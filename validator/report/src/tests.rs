@@ -17,10 +17,10 @@ use super::advice::{Advice, General};
 use super::build::{Classes, Resolver, build};
 use super::detail::DetailWords;
 use super::help;
+use super::history::{Earlier, Relation, ReportHistory};
 use super::model::{Counters, Frame, Place, Report};
 use super::note::{GateEffect, Note};
 use super::render::{NoSource, SourceText, Styles, TextOptions, brief, json_line, text};
-use super::told::{Earlier, Relation, Told};
 
 /// A program of twenty lines, whose line numbers the sites below are.
 const SOURCE: &str = "\
@@ -267,7 +267,7 @@ fn three_readers_that_need_a_writer() {
 
 #[test]
 fn what_follows_from_an_earlier_report_is_told_in_few_words() {
-    let mut told = Told::default();
+    let mut told = ReportHistory::default();
     let with = |fingerprint, level, cycle| report(&Violation { fingerprint, level, cycle, ..inversion() });
     let earlier =
         |report: &Report, relation| Some(Earlier { fingerprint: report.fingerprint.clone(), relation });
@@ -315,7 +315,7 @@ fn what_follows_from_an_earlier_report_is_told_in_few_words() {
         brief(&raised, &earlier(&first, Relation::Raised).expect("made here"), "somewhere", &options);
     insta::assert_snapshot!(by_closing + &by_classes + &by_level);
 
-    let mut told = Told::default();
+    let mut told = ReportHistory::default();
     assert_eq!(told.note(&with(1, Level::Error, direct.clone()), false), None);
     let denied = with(2, Level::Warning, direct.clone());
     assert_eq!(told.note(&denied, true), None, "what fails the run does not hide behind what does not");
@@ -324,7 +324,7 @@ fn what_follows_from_an_earlier_report_is_told_in_few_words() {
 
 #[test]
 fn a_cycle_with_a_class_that_no_report_had_is_told_in_full() {
-    let mut told = Told::default();
+    let mut told = ReportHistory::default();
     let with = |fingerprint, pairs: &[(usize, usize)]| {
         let step = |&(from, to): &(usize, usize)| {
             step(
@@ -342,7 +342,7 @@ fn a_cycle_with_a_class_that_no_report_had_is_told_in_full() {
     let by_first =
         Some(Earlier { fingerprint: "0000000000000001".into(), relation: Relation::Dependency(0) });
     assert_eq!(told.note(&with(5, &[(1, 0), (0, 3), (3, 1)]), true), by_first);
-    let mut told = Told::default();
+    let mut told = ReportHistory::default();
     assert_eq!(told.note(&with(1, &[(0, 1), (1, 0)]), true), None);
     assert_eq!(told.note(&with(2, &[(2, 3), (3, 2)]), true), None, "other classes");
     assert_eq!(
@@ -363,7 +363,7 @@ fn a_detour_through_an_initialisation_follows_from_either_order() {
         };
         report(&Violation { fingerprint, cycle: pairs.iter().map(step).collect(), ..inversion() })
     };
-    let mut told = Told::default();
+    let mut told = ReportHistory::default();
     assert_eq!(told.note(&with(1, &[(0, 1), (1, 0)]), true), None);
     // The order that the first had already, and a way round by another class.
     let mut detour = with(2, &[(1, 3), (3, 0), (0, 1)]);
@@ -385,17 +385,17 @@ fn two_rules_about_one_guard_are_one_report_and_a_line_that_follows() {
     let second = Violation { subject: Some(write), detail: Detail::SelfDeadlock, ..first.clone() };
     let second = Violation { code: Code::Recursion, level: Level::Error, fingerprint: 2, ..second };
     let [first, second] = [first, second].map(|found| report(&found));
-    let mut told = Told::default();
+    let mut told = ReportHistory::default();
     assert_eq!(told.note(&second, true), None);
     let earlier = told.note(&first, true).expect("one guard");
     assert_eq!(earlier, Earlier { fingerprint: second.fingerprint.clone(), relation: Relation::Guard });
     insta::assert_snapshot!(brief(&first, &earlier, "somewhere", &TextOptions::default()));
-    let mut told = Told::default();
+    let mut told = ReportHistory::default();
     let lower = Report { level: Level::Warning, ..first.clone() };
     assert_eq!((told.note(&lower, true), told.note(&second, true)), (None, None), "an error is told in full");
     let mut other = second;
     other.conflict.as_mut().expect("a recursion").instance += 1;
-    let mut told = Told::default();
+    let mut told = ReportHistory::default();
     assert_eq!((told.note(&first, true), told.note(&other, true)), (None, None), "another lock");
 }
 

@@ -223,7 +223,7 @@ pub(crate) fn find_cycle(
 /// Puts the cycles that one acquisition closes in the order in which they are reported: the surest
 /// first, then the shortest.
 pub(crate) fn surest_first(mut found: Vec<FoundCycle>) -> Vec<FoundCycle> {
-    found.sort_by_key(|cycle| (std::cmp::Reverse(cycle.judged.level), cycle.path.len()));
+    found.sort_by_key(|cycle| (std::cmp::Reverse(cycle.assessment.level), cycle.path.len()));
     found
 }
 

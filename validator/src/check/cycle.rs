@@ -1,7 +1,7 @@
 //! From a path that a search found to a violation that a report can show.
 
 use super::knowledge::Knowledge;
-use super::lowered::Judged;
+use super::lowered::Assessment;
 use super::view::View;
 use super::violation::{Code, CycleStep, Detail, Evidence, Ordered, Violation};
 use crate::base::id::LockId;
@@ -10,19 +10,19 @@ use crate::state::segment::{Segment, Segments};
 
 /// One dependency of a found cycle, with its sighting.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct StepSighting {
     pub(crate) kind: Kind,
     pub(crate) witness: Witness,
     pub(crate) count: u64,
 }
 
 /// The first sightings of the steps of a path, as far as the graph knows them.
-pub(crate) fn sightings(graph: &Graph, path: &[PathStep]) -> Vec<Seen> {
+pub(crate) fn sightings(graph: &Graph, path: &[PathStep]) -> Vec<StepSighting> {
     path.iter()
         .filter_map(|step| {
             let dependency = graph.edge(step.from, step.to)?;
             let sighting = dependency.sighting(step.kind).unwrap_or_else(|| dependency.first());
-            Some(Seen { kind: step.kind, witness: sighting.witness, count: dependency.count() })
+            Some(StepSighting { kind: step.kind, witness: sighting.witness, count: dependency.count() })
         })
         .collect()
 }
@@ -39,7 +39,7 @@ pub(crate) fn witness_gates(graph: &Graph, path: &[PathStep]) -> Vec<Gates> {
 }
 
 /// The steps of a report; the closing one, if there is one, is last.
-pub(crate) fn steps(seen: &[Seen], closing: bool) -> Vec<CycleStep> {
+pub(crate) fn steps(seen: &[StepSighting], closing: bool) -> Vec<CycleStep> {
     let last = seen.len().saturating_sub(1);
     seen.iter()
         .enumerate()
@@ -60,11 +60,11 @@ pub(crate) fn violation(
     view: &View<'_>,
     segments: &Segments,
     code: Code,
-    seen: &[Seen],
-    judged: &Judged,
+    seen: &[StepSighting],
+    assessment: &Assessment,
 ) -> Violation {
     let mut violation = view.violation(code, Detail::None);
-    violation.level = judged.level;
+    violation.level = assessment.level;
     violation.cycle = steps(seen, true);
     if let Some(closing) = seen.last() {
         violation.subject = Some(closing.witness.to);
@@ -75,12 +75,12 @@ pub(crate) fn violation(
         sibling: is_sibling(seen),
         n_tasks: n_tasks(seen),
         ordered: ordered(segments, seen),
-        ..judged.evidence.clone()
+        ..assessment.evidence.clone()
     };
     violation
 }
 
-fn n_tasks(seen: &[Seen]) -> usize {
+fn n_tasks(seen: &[StepSighting]) -> usize {
     let mut tasks: Vec<u32> = seen.iter().map(|seen| seen.witness.task.0).collect();
     tasks.sort_unstable();
     tasks.dedup();
@@ -88,9 +88,9 @@ fn n_tasks(seen: &[Seen]) -> usize {
 }
 
 /// How the closing side was ordered against the others in the observed run, if all of them were.
-fn ordered(segments: &Segments, seen: &[Seen]) -> Option<Ordered> {
+fn ordered(segments: &Segments, seen: &[StepSighting]) -> Option<Ordered> {
     let (closing, others) = seen.split_last()?;
-    let at = |seen: &Seen| Segment { task: seen.witness.task, number: seen.witness.segment };
+    let at = |seen: &StepSighting| Segment { task: seen.witness.task, number: seen.witness.segment };
     let mut strongest = None;
     for other in others {
         let order = segments.order(at(other), at(closing))?;
@@ -104,7 +104,7 @@ fn ordered(segments: &Segments, seen: &[Seen]) -> Option<Ordered> {
 
 /// Whether both orders of a cycle of two were seen between locks at the same distance in memory, as
 /// fields of one struct are. Of the same two locks that says nothing: any two keep their distance.
-fn is_sibling(seen: &[Seen]) -> bool {
+fn is_sibling(seen: &[StepSighting]) -> bool {
     /// Fields of one struct are rarely farther apart.
     const MAX_DISTANCE: usize = 1 << 16;
     let [one, other] = seen else { return false };
@@ -120,9 +120,9 @@ fn is_sibling(seen: &[Seen]) -> bool {
 
 /// The sighting of an order between two single locks: what is remembered of it, else what is known
 /// of their classes.
-pub(crate) fn instance_sighting(knowledge: &Knowledge, step: &PathStep<LockId>) -> Option<Seen> {
+pub(crate) fn instance_sighting(knowledge: &Knowledge, step: &PathStep<LockId>) -> Option<StepSighting> {
     if let Some(pair) = knowledge.pair(step.from, step.to) {
-        return Some(Seen { kind: step.kind, witness: pair.witness, count: 1 });
+        return Some(StepSighting { kind: step.kind, witness: pair.witness, count: 1 });
     }
     let (mut witness, count) = if step.from.class() == step.to.class() {
         (*knowledge.nesting(step.from.class())?, 1)
@@ -134,5 +134,5 @@ pub(crate) fn instance_sighting(knowledge: &Knowledge, step: &PathStep<LockId>) 
         end.stack_exact &= end.lock == lock;
         end.lock = lock;
     }
-    Some(Seen { kind: step.kind, witness, count })
+    Some(StepSighting { kind: step.kind, witness, count })
 }

@@ -3,7 +3,7 @@
 use super::circular;
 use super::judge;
 use super::knowledge::Knowledge;
-use super::lowered::Judged;
+use super::lowered::Assessment;
 use super::recursion;
 use super::unpublished::{Standing, UnpublishedOrder};
 use super::view::{View, Wanted};
@@ -80,7 +80,7 @@ pub(crate) fn record(
     wanted: &Wanted,
     mut standing: Standing,
     new_fn: impl FnOnce(Kind, Standing),
-) -> Option<(Vec<PathStep<LockId>>, Judged)> {
+) -> Option<(Vec<PathStep<LockId>>, Assessment)> {
     let held = &view.task.held[holder];
     let acquisition = wanted.acquisition;
     if !circular::can_wait(view.config, acquisition.wait) {
@@ -112,7 +112,7 @@ pub(crate) fn publish(
     view: &View<'_>,
     knowledge: &mut Knowledge,
     order: &UnpublishedOrder,
-) -> Option<(Vec<PathStep<LockId>>, Judged)> {
+) -> Option<(Vec<PathStep<LockId>>, Assessment)> {
     let UnpublishedOrder { kind, witness, gates, .. } = order;
     let step = PathStep { from: witness.from.lock, to: witness.to.lock, kind: *kind };
     let (closes, _) = add(view, knowledge, step, (gates.all(), Standing::Published), || *witness);

@@ -16,9 +16,9 @@
 //! An order under a lock whose guard can be with another task is a note, until a task that took the
 //! outer lock has released it itself: only then is it known that it held it meanwhile.
 
-use super::cycle::{self, Seen};
+use super::cycle::{self, StepSighting};
 use super::knowledge::Knowledge;
-use super::lowered::{FairRead, Judged};
+use super::lowered::{Assessment, FairRead};
 use super::unpublished::Standing;
 use super::view::View;
 use super::violation::{Evidence, Level};
@@ -50,7 +50,7 @@ impl FairRead {
 pub(crate) struct FoundCycle {
     /// The closing dependency last.
     pub(crate) path: Vec<PathStep>,
-    pub(crate) judged: Judged,
+    pub(crate) assessment: Assessment,
 }
 
 /// The surest cycle that `from -> to` of kind `kind` closes. A cycle that is lowered does not hide
@@ -62,11 +62,11 @@ pub(crate) fn strongest_cycle(
 ) -> Option<FoundCycle> {
     if !view.config.evidence {
         let path = closed_path(&mut knowledge.graph, closing, &SearchFilter::ALL)?;
-        let judged = Judged {
+        let assessment = Assessment {
             level: Level::Error,
             evidence: Evidence { writer_seen: true, declared: true, ..Evidence::default() },
         };
-        return Some(FoundCycle { path, judged });
+        return Some(FoundCycle { path, assessment });
     }
     let gated = knowledge.classes_with_gated_writers();
     let free_fn = |class| view.writer_seen(class) && !gated.contains(&class);
@@ -85,11 +85,11 @@ pub(crate) fn strongest_cycle(
     let mut best: Option<FoundCycle> = None;
     for filter in filters {
         let Some(found) = ungated_cycle(view, knowledge, closing, &filter) else { continue };
-        let is_better = best.as_ref().is_none_or(|best| found.judged.level > best.judged.level);
+        let is_better = best.as_ref().is_none_or(|best| found.assessment.level > best.assessment.level);
         if is_better {
             best = Some(found);
         }
-        if best.as_ref().is_some_and(|best| best.judged.level >= Level::Warning) {
+        if best.as_ref().is_some_and(|best| best.assessment.level >= Level::Warning) {
             break;
         }
     }
@@ -113,14 +113,15 @@ fn ungated_cycle(
         else {
             return gated;
         };
-        let judged = judge(view, knowledge, &path);
+        let assessment = judge(view, knowledge, &path);
         let gates = gates_of(view, knowledge, &path);
         // Of two that are as sure, one that nothing keeps apart says more.
         let is_surer = |best: &FoundCycle| {
-            judged.level > best.judged.level || judged.level == best.judged.level && gates.is_empty()
+            assessment.level > best.assessment.level
+                || assessment.level == best.assessment.level && gates.is_empty()
         };
         if gated.as_ref().is_none_or(is_surer) {
-            gated = Some(FoundCycle { path, judged });
+            gated = Some(FoundCycle { path, assessment });
         }
         if gates.is_empty() {
             return gated;
@@ -198,7 +199,7 @@ fn excluding(steps: &[&[Gate]]) -> Vec<LockId> {
 }
 
 /// The level of a cycle of classes and the reasons, from all that is known now.
-pub(crate) fn judge(view: &View<'_>, knowledge: &mut Knowledge, path: &[PathStep]) -> Judged {
+pub(crate) fn judge(view: &View<'_>, knowledge: &mut Knowledge, path: &[PathStep]) -> Assessment {
     let by_instance = instances_close(view, knowledge, path);
     let same_instances = by_instance.is_some();
     let declared = path.iter().all(|step| view.is_exact(step.from));
@@ -227,7 +228,7 @@ pub(crate) fn judge(view: &View<'_>, knowledge: &mut Knowledge, path: &[PathStep
         unpublished,
         ..Evidence::default()
     };
-    Judged { level, evidence }
+    Assessment { level, evidence }
 }
 
 /// Whether every joint where a fair read meets a reader is in a class of which a blocking writer
@@ -238,16 +239,16 @@ fn waits_for_seen_writers(view: &View<'_>, path: &[PathStep]) -> bool {
 
 /// The classes at which a fair read meets a reader, so that a writer has to queue there.
 fn queues(path: &[PathStep]) -> impl Iterator<Item = ClassId> {
-    use crate::graph::{Held, Wanted};
+    use crate::graph::{HeldMode, WantedMode};
     let joints = path.iter().zip(path.iter().cycle().skip(1));
     let needs_writer = |step: &PathStep, next: &PathStep| {
-        step.kind.wanted == Wanted::FairRead && next.kind.held == Held::Shared
+        step.kind.wanted == WantedMode::FairRead && next.kind.held == HeldMode::Shared
     };
     joints.filter(move |(step, next)| needs_writer(step, next)).map(|(step, _)| step.to)
 }
 
 /// Whether the first sightings alone join up lock by lock.
-fn closes_by_instance(seen: &[Seen]) -> bool {
+fn closes_by_instance(seen: &[StepSighting]) -> bool {
     let after = seen.iter().cycle().skip(1);
     !seen.is_empty()
         && seen.iter().zip(after).all(|(step, next)| step.witness.to.lock == next.witness.from.lock)
@@ -303,11 +304,11 @@ pub(crate) fn sightings(
     view: &View<'_>,
     knowledge: &mut Knowledge,
     path: &[PathStep],
-    judged: &Judged,
-) -> Vec<Seen> {
+    assessment: &Assessment,
+) -> Vec<StepSighting> {
     let first = cycle::sightings(&knowledge.graph, path);
     let Some(closing) =
-        first.last().filter(|_| judged.evidence.same_instances && !closes_by_instance(&first))
+        first.last().filter(|_| assessment.evidence.same_instances && !closes_by_instance(&first))
     else {
         return first;
     };
@@ -319,9 +320,11 @@ pub(crate) fn sightings(
         && locks.iter().zip(&first).all(|(step, seen)| step.from.class() == seen.witness.from.lock.class());
     let pairs = locks.iter().map(|step| knowledge.pair(step.from, step.to).map(|pair| pair.witness));
     match pairs.collect::<Option<Vec<_>>>() {
-        Some(witnesses) if is_of_path => {
-            witnesses.into_iter().zip(&first).map(|(witness, seen)| Seen { witness, ..*seen }).collect()
-        }
+        Some(witnesses) if is_of_path => witnesses
+            .into_iter()
+            .zip(&first)
+            .map(|(witness, seen)| StepSighting { witness, ..*seen })
+            .collect(),
         _ => first,
     }
 }
@@ -343,14 +346,14 @@ pub(crate) fn strongest_instance_cycle(
     view: &View<'_>,
     knowledge: &mut Knowledge,
     closing: PathStep<LockId>,
-) -> Option<(Vec<PathStep<LockId>>, Judged)> {
+) -> Option<(Vec<PathStep<LockId>>, Assessment)> {
     let untimed = SearchFilter { timed: false, ..SearchFilter::ALL };
     let path = instance_cycle(view, knowledge, closing)
         .or_else(|| closed_instances(knowledge, closing, &SearchFilter { published: true, ..untimed }))
         .or_else(|| closed_instances(knowledge, closing, &untimed))
         .or_else(|| closed_instances(knowledge, closing, &SearchFilter::ALL))?;
-    let judged = judge_instances(view, knowledge, &path);
-    Some((path, judged))
+    let assessment = judge_instances(view, knowledge, &path);
+    Some((path, assessment))
 }
 
 fn closed_instances(
@@ -365,7 +368,11 @@ fn closed_instances(
 
 /// The level of a cycle of single locks: they close it, so only a gate, a timeout or a missing
 /// writer lowers it.
-pub(crate) fn judge_instances(view: &View<'_>, knowledge: &Knowledge, path: &[PathStep<LockId>]) -> Judged {
+pub(crate) fn judge_instances(
+    view: &View<'_>,
+    knowledge: &Knowledge,
+    path: &[PathStep<LockId>],
+) -> Assessment {
     let timed = path.iter().any(|step| step.kind.timed);
     let writer_seen = waits_for_seen_writers(view, &classes_of(path));
     // Each order of two locks of one class is looked at; a writer alone is not.
@@ -391,7 +398,7 @@ pub(crate) fn judge_instances(view: &View<'_>, knowledge: &Knowledge, path: &[Pa
         unpublished,
         ..Evidence::default()
     };
-    Judged { level, evidence }
+    Assessment { level, evidence }
 }
 
 /// Whether all locks of the path are of one class.

@@ -47,7 +47,7 @@ pub(crate) struct Knowledge {
     /// The first sighting of a class nested in itself, for pairs that no longer fitted.
     nesting: FxHashMap<ClassId, Witness>,
     /// What protected every sighting of every pair, of these classes, that no longer fitted.
-    crowd_gates: FxHashMap<(ClassId, ClassId), Gates>,
+    class_gates: FxHashMap<(ClassId, ClassId), Gates>,
     /// What every blocking writer of a class held that was looked at.
     writer_gates: FxHashMap<ClassId, Gates>,
     /// The first blocking writer of each class that was looked at; only for reports.
@@ -81,7 +81,7 @@ impl Knowledge {
             unpublished: Unpublished::default(),
             pair_sites: FxHashMap::default(),
             nesting: FxHashMap::default(),
-            crowd_gates: FxHashMap::default(),
+            class_gates: FxHashMap::default(),
             writer_gates: FxHashMap::default(),
             writers: FxHashMap::default(),
             usage_sites: FxHashMap::default(),
@@ -142,24 +142,24 @@ impl Knowledge {
             if has_room {
                 let mut gates = Gates::new(gates);
                 // It may have been seen before, when there was no room.
-                if let Some(crowd) = self.crowd_gates.get(&(key.0.class(), key.1.class())) {
-                    gates.narrow(crowd.all());
+                if let Some(of_classes) = self.class_gates.get(&(key.0.class(), key.1.class())) {
+                    gates.narrow(of_classes.all());
                 }
                 self.pair_sites.insert(key, PairSighting { witness, gates, is_published });
             }
         }
-        !has_room && is_published && self.narrow_crowd((key.0.class(), key.1.class()), gates)
+        !has_room && is_published && self.narrow_class_gates((key.0.class(), key.1.class()), gates)
     }
 
     /// Keeps what protected every order between locks of two classes that no longer fitted; `true`
     /// if that is less than before.
-    fn narrow_crowd(&mut self, classes: (ClassId, ClassId), gates: &[Gate]) -> bool {
-        match self.crowd_gates.entry(classes) {
+    fn narrow_class_gates(&mut self, classes: (ClassId, ClassId), gates: &[Gate]) -> bool {
+        match self.class_gates.entry(classes) {
             Entry::Vacant(vacant) => {
                 vacant.insert(Gates::new(gates));
                 false
             }
-            Entry::Occupied(mut crowd) => crowd.get_mut().narrow(gates),
+            Entry::Occupied(mut of_classes) => of_classes.get_mut().narrow(gates),
         }
     }
 
@@ -167,7 +167,7 @@ impl Knowledge {
     /// their classes.
     pub(crate) fn pair_gates(&self, from: LockId, to: LockId) -> &[Gate] {
         let known = self.pair(from, to).map(|pair| &pair.gates);
-        let gates = known.or_else(|| self.crowd_gates.get(&(from.class(), to.class())));
+        let gates = known.or_else(|| self.class_gates.get(&(from.class(), to.class())));
         gates.map_or(&[], Gates::all)
     }
 

@@ -1,4 +1,4 @@
-//! What was judged, and what stays below error until more is known.
+//! What a cycle was assessed as, and what stays below error until more is known.
 //!
 //! The rules fill these in, [`knowledge`](super::knowledge) keeps them, and [`judge`](super::judge)
 //! gives them a level.
@@ -9,7 +9,7 @@ use crate::graph::{Gates, PathStep};
 
 /// A level and why.
 #[derive(Clone, Debug)]
-pub(crate) struct Judged {
+pub(crate) struct Assessment {
     pub(crate) level: Level,
     pub(crate) evidence: Evidence,
 }

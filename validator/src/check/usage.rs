@@ -15,7 +15,7 @@ use crate::base::acquisition::Acquisition;
 use crate::base::id::ClassId;
 use crate::base::mode::Mode;
 use crate::base::site::Site;
-use crate::graph::{Held, Kind, PathStep, QueuedWriter, SearchFilter, Wanted as WantedAs};
+use crate::graph::{HeldMode, Kind, PathStep, QueuedWriter, SearchFilter, WantedMode};
 use crate::mutant::{self, Mutant};
 use crate::state::class::LockType;
 use crate::state::context::{ContextId, ContextSet, Contexts};
@@ -273,7 +273,7 @@ fn path_through(
     let mut tail = None;
     let before = knowledge.graph.find_backward(
         step.from,
-        held == Held::Shared,
+        held == HeldMode::Shared,
         filter,
         &mut |end, left_by_reader| {
             let blocks = Marks::of(view, end).blocks_in(context, left_by_reader, fair_waits(filter, end));
@@ -283,9 +283,9 @@ fn path_through(
         &skip_fn,
     )?;
     let only_recursive = match wanted {
-        WantedAs::Exclusive => false,
-        WantedAs::FairRead => !fair_waits(filter, step.to),
-        WantedAs::RecursiveRead => true,
+        WantedMode::Exclusive => false,
+        WantedMode::FairRead => !fair_waits(filter, step.to),
+        WantedMode::RecursiveRead => true,
     };
     let mut head = None;
     let after = knowledge.graph.find_forward(

@@ -1,6 +1,6 @@
 //! Acquisition: the fast path, and the way to the rules.
 //!
-//! Order of the rules (spec 17.1): wait type, usage, nest lock, chain lookup, same class,
+//! The order of the rules: wait type, usage, nest lock, chain lookup, same class,
 //! dependencies.
 
 use std::sync::atomic::Ordering;
@@ -20,8 +20,8 @@ use crate::check::view::Wanted;
 use crate::config::SameClassPolicy;
 use crate::mutant::{self, Mutant};
 use crate::state::class::Validation;
-use crate::state::crowd::MAX_ORDERED;
 use crate::state::held::{HeldLock, Rare};
+use crate::state::overflow::MAX_ORDERED;
 use crate::state::registry::fact;
 
 impl Validator {
@@ -110,8 +110,8 @@ impl Validator {
         if task.epoch != epoch {
             task.forget_all(epoch);
         }
-        if task.held.len() >= MAX_ORDERED || !task.crowd.is_empty() {
-            let outcome = self.acquire_crowded(task, acquire, chain, stacks);
+        if task.held.len() >= MAX_ORDERED || !task.overflow.is_empty() {
+            let outcome = self.acquire_overflow(task, acquire, chain, stacks);
             return seen_here(outcome, acquire, stacks);
         }
         self.acquire_among_few(task, acquire, chain, stacks)
@@ -164,7 +164,7 @@ impl Validator {
         if !is_kernel && !mutant::is(Mutant::NoRecursion) {
             again = recursion::same_lock(&self.view(task), &wanted);
         }
-        let mut findings = super::Findings::default();
+        let mut findings = super::EventFindings::default();
         match again {
             Some((index, Again::SelfDeadlock)) => {
                 let view = self.view(task);
@@ -221,7 +221,7 @@ impl Validator {
         class: ClassId,
         chain: u64,
         stacks: &dyn StackSource,
-        mut findings: super::Findings,
+        mut findings: super::EventFindings,
     ) -> Outcome {
         let key = task.validation_key(chain);
         let base = acquire.lock.class();

@@ -1,8 +1,8 @@
 //! Assertions about held locks (LD0010).
 
-use super::crowd::crowded_acquisition;
+use super::overflow::overflow_acquisition;
 use super::release::bare;
-use super::{Findings, Held, HeldQuery, Outcome, TaskContext, Validator};
+use super::{EventFindings, Held, HeldQuery, Outcome, TaskContext, Validator};
 use crate::base::id::LockId;
 use crate::base::mode::Mode;
 use crate::base::site::Site;
@@ -50,8 +50,8 @@ impl Validator {
     pub fn assert_none_held(&self, task: &mut TaskContext, site: Site) -> Outcome {
         self.notice_releases(task);
         let newest = task.held.iter().rposition(|held| !self.is_movable(held.lock));
-        let crowded = task.crowd.all().next().map(|held| crowded_acquisition(&self.view(task), held));
-        let Some(held) = newest.map(|index| self.view(task).acquisition(index)).or(crowded) else {
+        let in_overflow = task.overflow.all().next().map(|held| overflow_acquisition(&self.view(task), held));
+        let Some(held) = newest.map(|index| self.view(task).acquisition(index)).or(in_overflow) else {
             return Outcome::CLEAN;
         };
         let mut violation = self.assertion(task, Demand::NoneHeld);
@@ -96,7 +96,7 @@ impl Validator {
     }
 
     fn assertion_failed(&self, violation: Violation) -> Outcome {
-        let mut findings = Findings::default();
+        let mut findings = EventFindings::default();
         if !mutant::is(Mutant::AssertionsAccepted) {
             self.find(&mut findings, violation);
         }

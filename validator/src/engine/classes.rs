@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-use super::{ClassOrder, Findings, TaskContext, Validator};
+use super::{ClassOrder, EventFindings, TaskContext, Validator};
 use crate::base::id::{ClassId, LockId};
 use crate::base::site::Site;
 use crate::state::class::{ClassAttributes, LockClassKey};
@@ -63,7 +63,7 @@ impl Validator {
         if !record.note_instance(lock) || !record.has(fact::GATE) {
             return;
         }
-        let mut findings = Findings::default();
+        let mut findings = EventFindings::default();
         let mut knowledge = self.knowledge.lock().unwrap_or_else(PoisonError::into_inner);
         self.raise(&self.view(task), &mut knowledge, &mut findings);
         if !findings.violations.is_empty() {

@@ -3,8 +3,8 @@
 use std::sync::PoisonError;
 
 use super::chain::rechain;
-use super::crowd::crowded_acquisition;
-use super::{Findings, Outcome, StackSource, TaskContext, Validator};
+use super::overflow::overflow_acquisition;
+use super::{EventFindings, Outcome, StackSource, TaskContext, Validator};
 use crate::base::mix::mix;
 use crate::base::site::Site;
 use crate::check::usage::{self, Usage};
@@ -79,7 +79,7 @@ impl Validator {
         if task.entered().last().is_none_or(|entered| entered.context != context) {
             return Outcome::CLEAN;
         }
-        let mut findings = Findings::default();
+        let mut findings = EventFindings::default();
         let first = task.context_start();
         self.drop_movable(task, first);
         let first = task.context_start();
@@ -90,7 +90,7 @@ impl Validator {
         while task.held.len() > first {
             self.remove_held(task, task.held.len() - 1);
         }
-        task.crowd.leave(depth);
+        task.overflow.leave(depth);
         let Some(entered) = task.leave() else { return findings.into() };
         let before = self.contexts.enabled(task.toggled);
         task.toggled = entered.toggled;
@@ -119,7 +119,7 @@ impl Validator {
         let masked = ContextSet::of(context).and(self.contexts.masked(task.toggled));
         task.toggled = task.toggled.differing(masked);
         self.update_state(task);
-        self.mark_enabled(task, before, site, stacks, Findings::default())
+        self.mark_enabled(task, before, site, stacks, EventFindings::default())
     }
 
     /// Marks everything held as held with each context enabled that was not before.
@@ -129,7 +129,7 @@ impl Validator {
         before: ContextSet,
         _site: Site,
         _stacks: &dyn StackSource,
-        mut findings: Findings,
+        mut findings: EventFindings,
     ) -> Outcome {
         let opened = self.contexts.enabled(task.toggled).without(before);
         if opened.is_empty() || task.held.is_empty() || mutant::is(Mutant::UnmaskDoesNotMark) {
@@ -155,15 +155,15 @@ impl Validator {
     }
 
     /// LD0009 for what is held from `first` on.
-    pub(super) fn report_held_at_end(&self, task: &TaskContext, first: usize, findings: &mut Findings) {
+    pub(super) fn report_held_at_end(&self, task: &TaskContext, first: usize, findings: &mut EventFindings) {
         if mutant::is(Mutant::ExitAccepted) {
             return;
         }
         let view = self.view(task);
         let mut violation = view.violation(Code::HeldAtExit, Detail::None);
-        let crowded = || task.crowd.all().next().map(|held| crowded_acquisition(&view, held));
+        let in_overflow = || task.overflow.all().next().map(|held| overflow_acquisition(&view, held));
         let oldest = (first < task.held.len()).then(|| view.acquisition(first));
-        violation.subject = oldest.or_else(crowded);
+        violation.subject = oldest.or_else(in_overflow);
         self.find(findings, violation);
     }
 

@@ -3,12 +3,12 @@
 
 use std::sync::PoisonError;
 
-use super::{Findings, StackSource, Validator};
+use super::{EventFindings, StackSource, Validator};
 use crate::base::mode::{Mode, Wait};
 use crate::check::cycle;
 use crate::check::judge;
 use crate::check::knowledge::Knowledge;
-use crate::check::lowered::{FairRead, Judged, Lowered};
+use crate::check::lowered::{Assessment, FairRead, Lowered};
 use crate::check::recursion::{self, Again};
 use crate::check::view::{View, Wanted};
 use crate::check::violation::{Code, Detail, Level, Violation};
@@ -31,7 +31,12 @@ impl Validator {
     }
 
     /// Puts a violation into the findings unless it was reported before.
-    pub(super) fn admit(&self, knowledge: &mut Knowledge, findings: &mut Findings, mut violation: Violation) {
+    pub(super) fn admit(
+        &self,
+        knowledge: &mut Knowledge,
+        findings: &mut EventFindings,
+        mut violation: Violation,
+    ) {
         use crate::check::signature;
         violation.fingerprint = signature::fingerprint(&self.registry, &violation);
         // A self-deadlock counts as reported only when the embedder has tried the real lock.
@@ -43,7 +48,7 @@ impl Validator {
     }
 
     /// The same for rules that need nothing else from the knowledge.
-    pub(super) fn find(&self, findings: &mut Findings, violation: Violation) {
+    pub(super) fn find(&self, findings: &mut EventFindings, violation: Violation) {
         let mut knowledge = self.knowledge.lock().unwrap_or_else(PoisonError::into_inner);
         self.admit(&mut knowledge, findings, violation);
     }
@@ -85,7 +90,7 @@ impl Validator {
         wanted: &Wanted,
         index: usize,
         stacks: &dyn StackSource,
-        findings: &mut Findings,
+        findings: &mut EventFindings,
     ) {
         if mutant::is(Mutant::NoRecursiveFairRead) {
             return;
@@ -104,7 +109,7 @@ impl Validator {
         }
         let mut seen =
             FairRead { class: wanted.acquisition.class, gates: Gates::new(&view.gates(index)), violation };
-        // Judged under the lock under which facts are noted: a writer that turned up in between
+        // Assessment under the lock under which facts are noted: a writer that turned up in between
         // would raise nothing any more.
         seen.judge(&view, &knowledge);
         self.admit(&mut knowledge, findings, seen.violation.clone());
@@ -130,15 +135,15 @@ impl Validator {
         &self,
         view: &View<'_>,
         knowledge: &mut Knowledge,
-        findings: &mut Findings,
+        findings: &mut EventFindings,
         path: Vec<PathStep>,
-        judged: &Judged,
+        assessment: &Assessment,
     ) {
-        let seen = judge::sightings(view, knowledge, &path, judged);
-        let violation = cycle::violation(view, &self.segments, Code::CircularDependency, &seen, judged);
+        let seen = judge::sightings(view, knowledge, &path, assessment);
+        let violation = cycle::violation(view, &self.segments, Code::CircularDependency, &seen, assessment);
         let n_before = findings.violations.len();
         self.admit(knowledge, findings, violation);
-        if findings.violations.len() == n_before || judged.level == Level::Error {
+        if findings.violations.len() == n_before || assessment.level == Level::Error {
             return;
         }
         let mut is_new = false;
@@ -163,19 +168,19 @@ impl Validator {
 
     /// Looks again at everything that was lowered: a writer was seen, a gate lost. What rises is
     /// reported again.
-    pub(super) fn raise(&self, view: &View<'_>, knowledge: &mut Knowledge, findings: &mut Findings) {
+    pub(super) fn raise(&self, view: &View<'_>, knowledge: &mut Knowledge, findings: &mut EventFindings) {
         let lowered = std::mem::take(&mut knowledge.lowered);
         for entry in lowered {
             let level = match &entry {
                 Lowered::Cycle(path) => self.raise_cycle(view, knowledge, findings, path),
                 Lowered::Instances(path) => {
-                    let judged = judge::judge_instances(view, knowledge, path);
+                    let assessment = judge::judge_instances(view, knowledge, path);
                     let seen: Vec<_> =
                         path.iter().filter_map(|step| cycle::instance_sighting(knowledge, step)).collect();
                     let violation =
-                        cycle::violation(view, &self.segments, Code::SameClassOrder, &seen, &judged);
+                        cycle::violation(view, &self.segments, Code::SameClassOrder, &seen, &assessment);
                     self.admit(knowledge, findings, violation);
-                    judged.level
+                    assessment.level
                 }
                 Lowered::FairRead(seen) => {
                     let mut seen = seen.clone();
@@ -195,13 +200,13 @@ impl Validator {
         &self,
         view: &View<'_>,
         knowledge: &mut Knowledge,
-        findings: &mut Findings,
+        findings: &mut EventFindings,
         path: &[PathStep],
     ) -> Level {
-        let judged = judge::judge(view, knowledge, path);
-        let seen = judge::sightings(view, knowledge, path, &judged);
-        let violation = cycle::violation(view, &self.segments, Code::CircularDependency, &seen, &judged);
+        let assessment = judge::judge(view, knowledge, path);
+        let seen = judge::sightings(view, knowledge, path, &assessment);
+        let violation = cycle::violation(view, &self.segments, Code::CircularDependency, &seen, &assessment);
         self.admit(knowledge, findings, violation);
-        judged.level
+        assessment.level
     }
 }

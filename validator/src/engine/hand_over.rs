@@ -11,7 +11,7 @@
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-use super::{Findings, Outcome, TaskContext, Validator};
+use super::{EventFindings, Outcome, TaskContext, Validator};
 use crate::base::id::{ClassId, LockId};
 use crate::base::site::Site;
 use crate::state::held::{Rare, Unsure};
@@ -95,9 +95,9 @@ impl Validator {
                 index += 1;
             }
         }
-        let crowded: Vec<LockId> = task.crowd.all().map(|held| held.lock).collect();
-        for lock in crowded.into_iter().filter(|lock| self.released_elsewhere.take(*lock)) {
-            is_any |= task.crowd.remove(lock);
+        let in_overflow: Vec<LockId> = task.overflow.all().map(|held| held.lock).collect();
+        for lock in in_overflow.into_iter().filter(|lock| self.released_elsewhere.take(*lock)) {
+            is_any |= task.overflow.remove(lock);
             self.count_unseen();
         }
         is_any
@@ -144,7 +144,7 @@ impl Validator {
 
     /// The task released a lock itself that it could have given away: what it did meanwhile, it did
     /// under it.
-    pub(super) fn make_sure(&self, task: &TaskContext, rare: Option<Rare>, findings: &mut Findings) {
+    pub(super) fn make_sure(&self, task: &TaskContext, rare: Option<Rare>, findings: &mut EventFindings) {
         let unsure = rare.map(|rare| rare.unsure).unwrap_or_default();
         if unsure.is_empty() {
             return;

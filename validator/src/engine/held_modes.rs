@@ -4,7 +4,7 @@ use super::chain::rechain;
 use super::rare::{change_rare, keep_unsure};
 use super::release::bare;
 use super::rules::Pass;
-use super::{Findings, Outcome, PinCookie, StackSource, TaskContext, Validator};
+use super::{EventFindings, Outcome, PinCookie, StackSource, TaskContext, Validator};
 use crate::base::event::{Acquire, AcquireFlags};
 use crate::base::id::{LockId, Subclass};
 use crate::base::mode::{Mode, Wait};
@@ -60,7 +60,7 @@ impl Validator {
                 && (held.mode == Mode::Exclusive || held.flags.contains(AcquireFlags::UPGRADABLE))
         };
         let Some(index) = task.held.iter().rposition(stronger) else {
-            if let Some(held) = task.crowd.get_mut(lock).filter(|held| stronger(held)) {
+            if let Some(held) = task.overflow.get_mut(lock).filter(|held| stronger(held)) {
                 (held.mode, held.flags) = (Mode::Shared, flags_fn(held.flags));
                 return Outcome::CLEAN;
             }
@@ -86,11 +86,11 @@ impl Validator {
         if task.is_unknown || mutant::is(Mutant::BadReleaseAccepted) {
             return Outcome::CLEAN;
         }
-        if self.is_movable(lock) || task.crowd.get(lock).is_some() {
+        if self.is_movable(lock) || task.overflow.get(lock).is_some() {
             self.count_unseen();
             return Outcome::CLEAN;
         }
-        let mut findings = Findings::default();
+        let mut findings = EventFindings::default();
         let mut violation = self.view(task).violation(Code::BadRelease, Detail::Misuse(misuse));
         violation.subject = Some(bare(lock, site));
         violation.conflict = task.position(lock).map(|index| self.view(task).acquisition(index));
@@ -128,7 +128,7 @@ impl Validator {
             ..Acquire::new(lock, Mode::Exclusive, wait, site)
         };
         let class = self.view(task).class_of(&held);
-        let mut findings = Findings::default();
+        let mut findings = EventFindings::default();
         let other = task
             .held
             .iter()
@@ -203,7 +203,7 @@ impl Validator {
         let again: Vec<_> = task.held.split_off(first);
         let rare = task.take_rare_from(first);
         rechain(task, first);
-        let mut all = Findings::default();
+        let mut all = EventFindings::default();
         for (offset, held) in again.into_iter().enumerate() {
             let known = rare.iter().find(|rare| rare.index == first + offset);
             let event = Acquire {
@@ -288,11 +288,11 @@ impl Validator {
         if task.is_unknown || mutant::is(Mutant::PinsIgnored) {
             return Outcome::CLEAN;
         }
-        if self.is_movable(lock) || task.crowd.get(lock).is_some() {
+        if self.is_movable(lock) || task.overflow.get(lock).is_some() {
             self.count_unseen();
             return Outcome::CLEAN;
         }
-        let mut findings = Findings::default();
+        let mut findings = EventFindings::default();
         let mut violation = self.view(task).violation(Code::PinnedLockReleased, Detail::Misuse(misuse));
         violation.subject = Some(bare(lock, site));
         violation.conflict = task.position(lock).map(|index| self.view(task).acquisition(index));
@@ -317,6 +317,6 @@ impl Validator {
         let found = held.find(|(index, held)| {
             held.lock == lock || (held.is_rare && held.base_class() == lock.class() && is_merged(*index))
         });
-        found.map(|(_, held)| held.mode).or_else(|| task.crowd.get(lock).map(|held| held.mode))
+        found.map(|(_, held)| held.mode).or_else(|| task.overflow.get(lock).map(|held| held.mode))
     }
 }

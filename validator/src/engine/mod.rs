@@ -12,11 +12,11 @@ mod assertions;
 mod chain;
 mod classes;
 mod contexts;
-mod crowd;
 mod found;
 mod hand_over;
 mod held_modes;
 mod outcome;
+mod overflow;
 mod rare;
 mod release;
 mod rules;
@@ -47,7 +47,7 @@ use crate::state::segment::Segments;
 pub use crate::base::query::HeldQuery;
 pub use crate::state::class_order::{ClassOrder, OrderFn, OrderedLock};
 pub use crate::state::task::TaskContext;
-pub use outcome::{Findings, Held, NewDependency, Outcome, PinCookie};
+pub use outcome::{EventFindings, Held, NewDependency, Outcome, PinCookie};
 pub use wound_wait::WoundWait;
 
 /// Captures the current stack for the engine; called with no lock of the engine held, when

@@ -8,11 +8,11 @@ pub use crate::base::dependency::NewDependency;
 /// What one event led to. Clean costs nothing.
 #[derive(Debug, Default)]
 #[must_use = "violations that no code reads are never reported"]
-pub struct Outcome(Option<Box<Findings>>);
+pub struct Outcome(Option<Box<EventFindings>>);
 
 /// What an event found.
 #[derive(Debug, Default)]
-pub struct Findings {
+pub struct EventFindings {
     /// New violations, in the order in which the rules fired; each is reported once at each level.
     pub violations: Vec<Violation>,
     /// New dependencies and new kinds of known ones, if
@@ -56,7 +56,7 @@ impl Outcome {
     }
 
     /// Returns what was found, if anything.
-    pub fn into_findings(self) -> Option<Box<Findings>> {
+    pub fn into_findings(self) -> Option<Box<EventFindings>> {
         self.0
     }
 
@@ -81,8 +81,8 @@ impl Outcome {
     }
 }
 
-impl From<Findings> for Outcome {
-    fn from(findings: Findings) -> Self {
+impl From<EventFindings> for Outcome {
+    fn from(findings: EventFindings) -> Self {
         if findings.violations.is_empty() && findings.dependencies.is_empty() {
             Self::CLEAN
         } else {

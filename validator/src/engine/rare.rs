@@ -1,6 +1,6 @@
 //! The rare properties of held locks.
 
-use super::{Findings, TaskContext};
+use super::{EventFindings, TaskContext};
 use crate::state::held::Rare;
 
 /// Changes the rare properties of a held lock, and gives it some if it has none.
@@ -12,7 +12,7 @@ pub(super) fn change_rare(task: &mut TaskContext, index: usize, change_fn: impl 
 
 /// Gives the orders that are not sure yet to the held locks whose release decides about them;
 /// `true` if there are any.
-pub(super) fn keep_unsure(task: &mut TaskContext, findings: &mut Findings) -> bool {
+pub(super) fn keep_unsure(task: &mut TaskContext, findings: &mut EventFindings) -> bool {
     let unsure = std::mem::take(&mut findings.unsure);
     let is_any = !unsure.is_empty();
     for (index, order) in unsure {

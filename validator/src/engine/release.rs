@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use super::chain::{chain_with, rechain};
-use super::{Findings, Outcome, StackSource, TaskContext, Validator};
+use super::{EventFindings, Outcome, StackSource, TaskContext, Validator};
 use crate::base::acquisition::Acquisition;
 use crate::base::id::{LockId, StackId, Subclass};
 use crate::base::mode::{Mode, Wait};
@@ -39,9 +39,13 @@ impl Validator {
             return Outcome::CLEAN;
         }
         let Some(index) = self.releasable(task, lock) else {
-            return if task.crowd.remove(lock) { Outcome::CLEAN } else { self.bad_release(task, lock, site) };
+            return if task.overflow.remove(lock) {
+                Outcome::CLEAN
+            } else {
+                self.bad_release(task, lock, site)
+            };
         };
-        let mut findings = Findings::default();
+        let mut findings = EventFindings::default();
         if let Some(rare) = task.rare_of_mut(index) {
             if rare.references > 1 {
                 rare.references -= 1;
@@ -66,7 +70,7 @@ impl Validator {
         index: usize,
         site: Site,
         at: Site,
-        findings: &mut Findings,
+        findings: &mut EventFindings,
     ) {
         let view = self.view(task);
         let held = view.acquisition(index);
@@ -89,7 +93,13 @@ impl Validator {
 
     /// LD0011, seen from the other end: a lock is released while another one that it serialises is
     /// still held. Kernel: finds this when it puts the later locks back onto its stack.
-    fn check_nested_under(&self, task: &TaskContext, lock: LockId, from: usize, findings: &mut Findings) {
+    fn check_nested_under(
+        &self,
+        task: &TaskContext,
+        lock: LockId,
+        from: usize,
+        findings: &mut EventFindings,
+    ) {
         if mutant::is(Mutant::NestNeedNotBeHeld) || task.holds(lock) || self.is_movable(lock) {
             return;
         }
@@ -120,7 +130,7 @@ impl Validator {
             return Outcome::CLEAN;
         }
         self.doubt_older_entries(lock);
-        let mut findings = Findings::default();
+        let mut findings = EventFindings::default();
         let mut violation = self.view(task).violation(Code::BadRelease, Detail::None);
         violation.subject = Some(bare(lock, site));
         self.find(&mut findings, violation);
@@ -141,11 +151,11 @@ impl Validator {
         level: Level,
         place_fn: impl FnOnce() -> (Site, Option<StackId>),
     ) -> Outcome {
-        let mut findings = Findings::default();
+        let mut findings = EventFindings::default();
         self.notice_releases(task);
-        if let Some(held) = self.crowded(task, lock) {
+        if let Some(held) = self.held_in_overflow(task, lock) {
             self.freed_violation(task, held, level, place_fn(), &mut findings);
-            while task.crowd.remove(lock) {}
+            while task.overflow.remove(lock) {}
         } else if let Some(index) = task.position(lock) {
             let held = self.view(task).acquisition(index);
             self.freed_violation(task, held, level, place_fn(), &mut findings);
@@ -189,7 +199,7 @@ impl Validator {
 
     /// Announces that a range of memory goes away; addresses as given with the acquisitions.
     pub fn freed_range(&self, task: &mut TaskContext, start: usize, n_bytes: usize, site: Site) -> Outcome {
-        let mut findings = Findings::default();
+        let mut findings = EventFindings::default();
         let end = start.saturating_add(n_bytes);
         while let Some(index) =
             task.held.iter().position(|held| held.address != 0 && (start..end).contains(&held.address))
@@ -200,8 +210,8 @@ impl Validator {
             self.remove_held(task, index);
         }
         let is_freed = |held: &&HeldLock| held.address != 0 && (start..end).contains(&held.address);
-        let crowded: Vec<LockId> = task.crowd.all().filter(is_freed).map(|held| held.lock).collect();
-        crowded.into_iter().for_each(|lock| {
+        let in_overflow: Vec<LockId> = task.overflow.all().filter(is_freed).map(|held| held.lock).collect();
+        in_overflow.into_iter().for_each(|lock| {
             let mut outcome = self.gone(task, lock, Level::Error, || (site, None));
             findings.violations.append(&mut outcome.take_violations());
         });
@@ -214,7 +224,7 @@ impl Validator {
         held: Acquisition,
         level: Level,
         (site, stack): (Site, Option<StackId>),
-        findings: &mut Findings,
+        findings: &mut EventFindings,
     ) {
         if mutant::is(Mutant::FreedAccepted) {
             return;
@@ -241,7 +251,7 @@ impl Validator {
 
     /// Takes the newest entry of the lock off the stack; `false` if there is none.
     pub(super) fn drop_held(&self, task: &mut TaskContext, lock: LockId) -> bool {
-        let Some(index) = task.position(lock) else { return task.crowd.remove(lock) };
+        let Some(index) = task.position(lock) else { return task.overflow.remove(lock) };
         self.remove_held(task, index);
         true
     }

@@ -2,14 +2,14 @@
 
 use std::sync::PoisonError;
 
-use super::{Findings, NewDependency, Validator};
+use super::{EventFindings, NewDependency, Validator};
 use crate::base::event::AcquireFlags;
 use crate::base::id::LockId;
 use crate::base::mode::Wait;
 use crate::check::circular::{self, Recorded};
 use crate::check::judge::{self, FoundCycle};
 use crate::check::knowledge::Knowledge;
-use crate::check::lowered::{Judged, Lowered};
+use crate::check::lowered::{Assessment, Lowered};
 use crate::check::recursion::{self, Nesting};
 use crate::check::unpublished::{Standing, UnpublishedOrder};
 use crate::check::usage::{self, Usage};
@@ -44,7 +44,7 @@ pub(super) struct Pass<'a> {
     /// A held entry that the walk over holders passes over: the lock itself, on an upgrade.
     skip: Option<usize>,
     scope: Scope,
-    findings: &'a mut Findings,
+    findings: &'a mut EventFindings,
 }
 
 impl<'a> Pass<'a> {
@@ -53,7 +53,7 @@ impl<'a> Pass<'a> {
         task: &'a TaskContext,
         wanted: &'a Wanted,
         is_new_chain: bool,
-        findings: &'a mut Findings,
+        findings: &'a mut EventFindings,
     ) -> Self {
         Self {
             validator,
@@ -160,8 +160,8 @@ impl<'a> Pass<'a> {
         for order in orders {
             if order.is_of_locks {
                 let closed = instance_order::publish(&self.view, knowledge, order);
-                if let Some((path, judged)) = closed {
-                    self.report_instances(knowledge, path, &judged);
+                if let Some((path, assessment)) = closed {
+                    self.report_instances(knowledge, path, &assessment);
                 }
             } else {
                 let recorded = circular::publish(&self.view, knowledge, order);
@@ -300,7 +300,7 @@ impl<'a> Pass<'a> {
                 knowledge,
                 self.findings,
                 cycle.path.clone(),
-                &cycle.judged,
+                &cycle.assessment,
             );
             // A cycle that was reported long ago hides nothing: what runs around it now may be
             // news.
@@ -358,16 +358,21 @@ impl<'a> Pass<'a> {
         } else {
             self.findings.dependencies.extend(listed);
         }
-        if let Some((path, judged)) = closed {
-            self.report_instances(knowledge, path, &judged);
+        if let Some((path, assessment)) = closed {
+            self.report_instances(knowledge, path, &assessment);
         }
     }
 
-    fn report_instances(&mut self, knowledge: &mut Knowledge, path: Vec<PathStep<LockId>>, judged: &Judged) {
+    fn report_instances(
+        &mut self,
+        knowledge: &mut Knowledge,
+        path: Vec<PathStep<LockId>>,
+        assessment: &Assessment,
+    ) {
         let is_one_class = judge::is_of_one_class(&path);
         // A cycle of several classes was reported when the classes closed it; here it can only
         // become an error.
-        if !is_one_class && judged.level < Level::Error {
+        if !is_one_class && assessment.level < Level::Error {
             return;
         }
         if !is_one_class && judge::is_gated(&self.view, knowledge, &judge::classes_of(&path)) {
@@ -375,10 +380,10 @@ impl<'a> Pass<'a> {
         }
         let code = if is_one_class { Code::SameClassOrder } else { Code::CircularDependency };
         let seen: Vec<_> = path.iter().filter_map(|step| cycle::instance_sighting(knowledge, step)).collect();
-        let violation = cycle::violation(&self.view, &self.validator.segments, code, &seen, judged);
+        let violation = cycle::violation(&self.view, &self.validator.segments, code, &seen, assessment);
         let n_before = self.findings.violations.len();
         self.admit(knowledge, violation);
-        if self.findings.violations.len() > n_before && judged.level < Level::Error {
+        if self.findings.violations.len() > n_before && assessment.level < Level::Error {
             knowledge.lowered.push(Lowered::Instances(path));
         }
     }

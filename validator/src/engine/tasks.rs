@@ -3,7 +3,7 @@
 use super::chain::rechain;
 use super::rare::keep_unsure;
 use super::rules::Pass;
-use super::{Findings, Outcome, StackSource, TaskContext, Validator};
+use super::{EventFindings, Outcome, StackSource, TaskContext, Validator};
 use crate::base::acquisition::Acquisition;
 use crate::base::event::{AcquireFlags, OwnStack};
 use crate::base::id::TaskId;
@@ -56,7 +56,7 @@ impl Validator {
         site: Site,
         stacks: &dyn StackSource,
     ) -> Outcome {
-        let mut all = Findings::default();
+        let mut all = EventFindings::default();
         if task.held.is_empty() || acquired.is_empty() {
             return Outcome::CLEAN;
         }
@@ -83,7 +83,7 @@ impl Validator {
     /// Announces that the task ends. What it still holds is a violation (LD0009), one for all of
     /// it.
     pub fn thread_exit(&self, task: &mut TaskContext, _site: Site) -> Outcome {
-        let mut findings = Findings::default();
+        let mut findings = EventFindings::default();
         self.drop_movable(task, 0);
         if task.n_held() > 0 {
             self.report_held_at_end(task, 0, &mut findings);

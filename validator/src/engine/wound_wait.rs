@@ -10,7 +10,7 @@
 //! task ever waits for either, so under the default policy neither is ordered: the real locks are,
 //! the first of a transaction like one outside of it.
 
-use super::{Findings, Outcome, StackSource, TaskContext, Validator};
+use super::{EventFindings, Outcome, StackSource, TaskContext, Validator};
 use crate::base::event::{Acquire, AcquireFlags};
 use crate::base::id::LockId;
 use crate::base::mode::{Mode, Wait};
@@ -48,7 +48,7 @@ impl Validator {
         site: Site,
         stacks: &dyn StackSource,
     ) -> (WoundWait, Outcome) {
-        let mut all = Findings::default();
+        let mut all = EventFindings::default();
         let plain = Acquire::new(context, Mode::Exclusive, Wait::Blocking, site);
         if self.is_kernel_policy() {
             let nested = Acquire { lock: first, nest: Some(context), ..plain };
@@ -82,7 +82,7 @@ impl Validator {
         slow: bool,
         stacks: &dyn StackSource,
     ) -> Outcome {
-        let mut all = Findings::default();
+        let mut all = EventFindings::default();
         let Some(transaction) = transaction else {
             let is_open = task.open_transactions.iter().any(|(_, class)| *class == event.lock.class());
             if is_open && event.wait != Wait::Try && !self.is_kernel_policy() {
@@ -109,7 +109,7 @@ impl Validator {
         lock: LockId,
         site: Site,
     ) -> Outcome {
-        let mut all = Findings::default();
+        let mut all = EventFindings::default();
         if transaction.first.class() != lock.class() {
             self.broken(task, lock, site, Misuse::OtherClass, &mut all);
         }
@@ -133,7 +133,7 @@ impl Validator {
     /// Announces that the lock that was just acquired in a transaction still names another one as
     /// its owner: it was released by an ordinary release, or its owner is gone.
     pub fn ww_stale_owner(&self, task: &TaskContext, lock: LockId, site: Site) -> Outcome {
-        let mut all = Findings::default();
+        let mut all = EventFindings::default();
         self.broken(task, lock, site, Misuse::StaleOwner, &mut all);
         all.into()
     }
@@ -146,7 +146,7 @@ impl Validator {
         lock: LockId,
         site: Site,
     ) -> Outcome {
-        let mut all = Findings::default();
+        let mut all = EventFindings::default();
         if transaction.contended.is_some() {
             self.broken(task, lock, site, Misuse::BackOffTwice, &mut all);
         }
@@ -163,7 +163,7 @@ impl Validator {
         lock: LockId,
         site: Site,
     ) -> Outcome {
-        let mut all = Findings::default();
+        let mut all = EventFindings::default();
         if let Some(transaction) = transaction {
             match transaction.n_acquired.checked_sub(1) {
                 Some(left) => transaction.n_acquired = left,
@@ -179,7 +179,7 @@ impl Validator {
 
     /// Announces that the acquire phase ends: everything needed is held.
     pub fn ww_done(&self, task: &mut TaskContext, transaction: &mut WoundWait, site: Site) -> Outcome {
-        let mut all = Findings::default();
+        let mut all = EventFindings::default();
         if transaction.is_done {
             self.broken(task, transaction.context, site, Misuse::DoneTwice, &mut all);
         }
@@ -189,7 +189,7 @@ impl Validator {
 
     /// Announces that the transaction ends; everything taken in it must have been released.
     pub fn ww_end(&self, task: &mut TaskContext, transaction: &mut WoundWait, site: Site) -> Outcome {
-        let mut all = Findings::default();
+        let mut all = EventFindings::default();
         let is_kernel = self.is_kernel_policy();
         if is_kernel {
             append(&mut all, self.release(task, transaction.first, site));
@@ -213,7 +213,14 @@ impl Validator {
     }
 
     /// LD0013.
-    fn broken(&self, task: &TaskContext, lock: LockId, site: Site, misuse: Misuse, findings: &mut Findings) {
+    fn broken(
+        &self,
+        task: &TaskContext,
+        lock: LockId,
+        site: Site,
+        misuse: Misuse,
+        findings: &mut EventFindings,
+    ) {
         if mutant::is(Mutant::NoWoundWait) {
             return;
         }
@@ -223,7 +230,7 @@ impl Validator {
     }
 }
 
-fn append(all: &mut Findings, outcome: Outcome) {
+fn append(all: &mut EventFindings, outcome: Outcome) {
     if let Some(found) = outcome.into_findings() {
         all.violations.extend(found.violations);
         all.dependencies.extend(found.dependencies);

@@ -102,11 +102,11 @@ pub struct Dependency {
     /// INVARIANT: exactly the kinds of `first` and `more`.
     kinds: SeenKinds,
     /// Boxed so that the storage of the graph, which searches walk and growth copies, stays small.
-    seen: Box<Seen>,
+    seen: Box<Sightings>,
 }
 
 #[derive(Clone, Debug)]
-struct Seen {
+struct Sightings {
     first: Sighting,
     /// Other kinds, in the order of their first sighting: rare, so it costs nothing while empty.
     more: Vec<Sighting>,
@@ -117,7 +117,7 @@ impl Dependency {
         let first = Sighting::first(kind, witness);
         let mut kinds = SeenKinds::default();
         kinds.insert(kind, is_published);
-        Self { kinds, seen: Box::new(Seen { first, more: Vec::new() }) }
+        Self { kinds, seen: Box::new(Sightings { first, more: Vec::new() }) }
     }
 
     /// Adds a kind; `false` if it is known, and to others than the thread that made the object. The

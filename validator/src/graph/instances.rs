@@ -15,10 +15,10 @@ use petgraph::graph::{EdgeIndex, NodeIndex};
 use rustc_hash::FxBuildHasher;
 
 use super::adjacency::{Adjacency, Direction};
-use super::kind::{DependencyKinds, Held, Kind, SeenKinds};
-use super::order::Order;
+use super::kind::{DependencyKinds, HeldMode, Kind, SeenKinds};
 use super::search::{End, PathStep, Query, QueuedWriter, Scratch, SearchFilter, joint_is_strong};
 use super::store::Added;
+use super::topological::Order;
 use crate::base::id::LockId;
 
 /// The orders in which single locks were taken.
@@ -133,7 +133,7 @@ impl Instances {
         let query = Query {
             direction: Direction::Forward,
             root: head,
-            root_weak: !joint_is_strong(kind.wanted, Held::Shared, fair_waits(head)),
+            root_weak: !joint_is_strong(kind.wanted, HeldMode::Shared, fair_waits(head)),
             timed: filter.timed,
             fair_waits: &fair_waits,
             escaping: &[],
@@ -141,7 +141,7 @@ impl Instances {
             root_gates: &[],
             enter: &|node| order.component(node) == component,
         };
-        let mut goal = |end: End| end.node == tail && (kind.held == Held::Exclusive || !end.weak);
+        let mut goal = |end: End| end.node == tail && (kind.held == HeldMode::Exclusive || !end.weak);
         let path = query.run(graph, graph.node_count(), &mut self.scratch, &mut goal)?;
         let lock = |node: u32| graph[NodeIndex::from(node)];
         Some(
@@ -294,7 +294,7 @@ mod tests {
         orders.add(lock(1), lock(2), READ);
         assert_eq!(orders.add(lock(2), lock(1), READ), Added::New { closes: true });
         assert!(orders.strong_cycle(lock(2), lock(1), READ, &SearchFilter::ALL).is_none());
-        let reader_writes = Kind { held: Held::Shared, ..WRITE };
+        let reader_writes = Kind { held: HeldMode::Shared, ..WRITE };
         orders.add(lock(2), lock(1), reader_writes);
         let none = orders.strong_cycle(lock(2), lock(1), reader_writes, &SearchFilter::ALL);
         assert!(none.is_none(), "2 is left as a reader and only ever reached as a recursive one");

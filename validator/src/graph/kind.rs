@@ -5,7 +5,7 @@ use crate::base::mode::{Mode, Wait};
 
 /// How the outer lock of a dependency is held, as far as it matters to those who wait for it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Held {
+pub enum HeldMode {
     /// Exclusively: everyone who wants the lock waits.
     Exclusive,
     /// Shared: a recursive reader does not wait; a fair one waits only behind a queued writer.
@@ -14,7 +14,7 @@ pub enum Held {
 
 /// How the inner lock of a dependency is wanted.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Wanted {
+pub enum WantedMode {
     /// Exclusively: waits for any holder.
     Exclusive,
     /// As a fair reader: waits for a writer, holding or queued.
@@ -30,9 +30,9 @@ pub enum Wanted {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Kind {
     /// How the outer lock is held.
-    pub held: Held,
+    pub held: HeldMode,
     /// How the inner lock is wanted.
-    pub wanted: Wanted,
+    pub wanted: WantedMode,
     /// Whether the wait for the inner lock ends by itself after a while.
     pub timed: bool,
 }
@@ -43,11 +43,11 @@ impl Kind {
 
     /// Returns the kind of "wanted in mode `wanted` while held in mode `held`".
     pub const fn new(held: Mode, wanted: Mode, wait: Wait) -> Self {
-        let held = if held.is_shared() { Held::Shared } else { Held::Exclusive };
+        let held = if held.is_shared() { HeldMode::Shared } else { HeldMode::Exclusive };
         let wanted = match wanted {
-            Mode::Exclusive => Wanted::Exclusive,
-            Mode::Shared => Wanted::FairRead,
-            Mode::SharedRecursive => Wanted::RecursiveRead,
+            Mode::Exclusive => WantedMode::Exclusive,
+            Mode::Shared => WantedMode::FairRead,
+            Mode::SharedRecursive => WantedMode::RecursiveRead,
         };
         Self { held, wanted, timed: matches!(wait, Wait::Timed) }
     }
@@ -55,10 +55,10 @@ impl Kind {
     /// Returns the kind as the kernel's reports name it.
     pub const fn named(self) -> DependencyKind {
         match (self.held, self.wanted) {
-            (Held::Exclusive, Wanted::RecursiveRead) => DependencyKind::ExclusiveRecursive,
-            (Held::Exclusive, _) => DependencyKind::ExclusiveNonrecursive,
-            (Held::Shared, Wanted::RecursiveRead) => DependencyKind::SharedRecursive,
-            (Held::Shared, _) => DependencyKind::SharedNonrecursive,
+            (HeldMode::Exclusive, WantedMode::RecursiveRead) => DependencyKind::ExclusiveRecursive,
+            (HeldMode::Exclusive, _) => DependencyKind::ExclusiveNonrecursive,
+            (HeldMode::Shared, WantedMode::RecursiveRead) => DependencyKind::SharedRecursive,
+            (HeldMode::Shared, _) => DependencyKind::SharedNonrecursive,
         }
     }
 
@@ -66,24 +66,24 @@ impl Kind {
     /// and are preferred by searches when several kinds would do.
     pub const fn index(self) -> u32 {
         let wanted = match self.wanted {
-            Wanted::Exclusive => 0,
-            Wanted::FairRead => 1,
-            Wanted::RecursiveRead => 2,
+            WantedMode::Exclusive => 0,
+            WantedMode::FairRead => 1,
+            WantedMode::RecursiveRead => 2,
         };
         let held = match self.held {
-            Held::Exclusive => 0,
-            Held::Shared => 1,
+            HeldMode::Exclusive => 0,
+            HeldMode::Shared => 1,
         };
         (self.timed as u32) * 6 + wanted * 2 + held
     }
 
     /// The kind at a bit position below [`Kind::N_KINDS`].
     const fn from_index(index: u32) -> Self {
-        let held = if index.is_multiple_of(2) { Held::Exclusive } else { Held::Shared };
+        let held = if index.is_multiple_of(2) { HeldMode::Exclusive } else { HeldMode::Shared };
         let wanted = match index % 6 / 2 {
-            0 => Wanted::Exclusive,
-            1 => Wanted::FairRead,
-            _ => Wanted::RecursiveRead,
+            0 => WantedMode::Exclusive,
+            1 => WantedMode::FairRead,
+            _ => WantedMode::RecursiveRead,
         };
         Self { held, wanted, timed: index >= 6 }
     }
@@ -197,11 +197,11 @@ impl std::fmt::Debug for DependencyKinds {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let timed = |kind: Kind| if kind.timed { "timed " } else { "" };
         let wanted = |kind: Kind| match kind.wanted {
-            Wanted::Exclusive => "W",
-            Wanted::FairRead => "r",
-            Wanted::RecursiveRead => "R",
+            WantedMode::Exclusive => "W",
+            WantedMode::FairRead => "r",
+            WantedMode::RecursiveRead => "R",
         };
-        let held = |kind: Kind| if kind.held == Held::Exclusive { "E" } else { "S" };
+        let held = |kind: Kind| if kind.held == HeldMode::Exclusive { "E" } else { "S" };
         f.debug_set()
             .entries(self.iter().map(|kind| format!("{}{}{}", timed(kind), held(kind), wanted(kind))))
             .finish()
@@ -218,9 +218,9 @@ mod tests {
         assert_eq!(all.len(), Kind::N_KINDS);
         for (index, kind) in all.into_iter().enumerate() {
             assert_eq!(kind.index() as usize, index);
-            assert_eq!(DependencyKinds::HELD_EXCLUSIVE.contains(kind), kind.held == Held::Exclusive);
-            assert_eq!(DependencyKinds::WANTS_EXCLUSIVE.contains(kind), kind.wanted == Wanted::Exclusive);
-            assert_eq!(DependencyKinds::WANTS_FAIR_READ.contains(kind), kind.wanted == Wanted::FairRead);
+            assert_eq!(DependencyKinds::HELD_EXCLUSIVE.contains(kind), kind.held == HeldMode::Exclusive);
+            assert_eq!(DependencyKinds::WANTS_EXCLUSIVE.contains(kind), kind.wanted == WantedMode::Exclusive);
+            assert_eq!(DependencyKinds::WANTS_FAIR_READ.contains(kind), kind.wanted == WantedMode::FairRead);
             assert_eq!(DependencyKinds::UNTIMED.contains(kind), !kind.timed);
         }
     }

@@ -10,13 +10,13 @@ pub mod dependency;
 pub mod instances;
 pub mod kind;
 mod label;
-pub mod order;
 pub mod search;
 pub mod store;
+pub mod topological;
 
 pub use crate::base::dependency::DependencyKind;
 pub use dependency::{Dependency, Gate, Gates, Sighting, Witness};
 pub use instances::Instances;
-pub use kind::{DependencyKinds, Held, Kind, Wanted};
+pub use kind::{DependencyKinds, HeldMode, Kind, WantedMode};
 pub use search::{PathStep, QueuedWriter, SearchFilter};
 pub use store::{Added, Graph, Removed};

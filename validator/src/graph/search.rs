@@ -14,7 +14,7 @@ use rustc_hash::FxHashSet;
 
 use super::adjacency::{Adjacency, Direction};
 use super::dependency::Gate;
-use super::kind::{DependencyKinds, Held, Kind, Wanted};
+use super::kind::{DependencyKinds, HeldMode, Kind, WantedMode};
 use crate::base::id::{ClassId, LockId};
 use crate::mutant::{self, Mutant};
 
@@ -405,10 +405,10 @@ fn is_simple(steps: &[PathStep<u32>]) -> bool {
 }
 
 /// Returns whether a task that arrives by `arrive` waits for one that leaves by `leave`.
-pub fn joint_is_strong(arrive: Wanted, leave: Held, fair_waits: bool) -> bool {
+pub fn joint_is_strong(arrive: WantedMode, leave: HeldMode, fair_waits: bool) -> bool {
     match (arrive, leave) {
-        (_, Held::Exclusive) | (Wanted::Exclusive, _) => true,
-        (Wanted::FairRead, Held::Shared) => fair_waits,
-        (Wanted::RecursiveRead, Held::Shared) => false,
+        (_, HeldMode::Exclusive) | (WantedMode::Exclusive, _) => true,
+        (WantedMode::FairRead, HeldMode::Shared) => fair_waits,
+        (WantedMode::RecursiveRead, HeldMode::Shared) => false,
     }
 }

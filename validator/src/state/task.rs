@@ -1,8 +1,8 @@
 //! What one task holds, where it is, and what it has validated already.
 
 use super::context::{ContextId, ContextSet};
-use super::crowd::Crowd;
 use super::held::{HeldLock, Rare};
+use super::overflow::Overflow;
 use super::segment::Segment;
 use crate::base::acquisition::Acquisition;
 use crate::base::id::{ClassId, LockId, TaskId};
@@ -49,11 +49,11 @@ pub struct TaskContext {
     /// contexts; all of them while anything about any is out of the ordinary. INVARIANT: as
     /// `settle` computes it.
     floor: usize,
-    /// INVARIANT: of a capacity of at most [`MAX_ORDERED`](super::crowd::MAX_ORDERED); what is
-    /// beyond is in `crowd`.
+    /// INVARIANT: of a capacity of at most [`MAX_ORDERED`](super::overflow::MAX_ORDERED); what is
+    /// beyond is in `overflow`.
     pub(crate) held: Vec<HeldLock>,
     rare: Vec<Rare>,
-    pub(crate) crowd: Crowd,
+    pub(crate) overflow: Overflow,
     /// Locks that were taken off the stack because another task had released one of their
     /// acquisitions. Bounded.
     given_up: Vec<LockId>,
@@ -89,7 +89,7 @@ impl TaskContext {
             floor: 0,
             held: Vec::with_capacity(16),
             rare: Vec::new(),
-            crowd: Crowd::default(),
+            overflow: Overflow::default(),
             given_up: Vec::new(),
             entered: Vec::new(),
             toggled: ContextSet::EMPTY,
@@ -112,7 +112,7 @@ impl TaskContext {
 
     /// Returns how many locks it holds.
     pub fn n_held(&self) -> usize {
-        self.held.len() + self.crowd.len()
+        self.held.len() + self.overflow.len()
     }
 
     /// Returns the locks it holds, oldest first; of more than a thousand, the oldest.
@@ -123,7 +123,7 @@ impl TaskContext {
     /// Returns whether it holds the lock in any mode.
     #[inline]
     pub fn holds(&self, lock: LockId) -> bool {
-        self.has_entry(lock) || self.crowd.get(lock).is_some()
+        self.has_entry(lock) || self.overflow.get(lock).is_some()
     }
 
     /// Whether the lock is on the held stack.
@@ -326,7 +326,7 @@ impl TaskContext {
     pub(crate) fn clear(&mut self) {
         self.held.clear();
         self.rare.clear();
-        self.crowd.clear();
+        self.overflow.clear();
         self.open_transactions.clear();
         self.entered.clear();
         self.settle();

@@ -81,7 +81,7 @@ impl MetadataCall<'_> {
             .context(|| toolchain.cargo.display().to_string())?;
         if !output.status.success() {
             // Cargo's own message is on stderr already, and it is the better one.
-            return Err(Error::already_told(crate::exit::USAGE));
+            return Err(Error::already_printed(crate::exit::USAGE));
         }
         serde_json::from_slice(&output.stdout).context(|| "cargo metadata".to_owned())
     }

@@ -18,7 +18,7 @@ use crate::output::say;
 use crate::settings::Settings;
 use crate::source::Places;
 use crate::watch::args::WatchArgs;
-use crate::watch::{self, Verdict, Watch};
+use crate::watch::{self, RunResult, Watch};
 use crate::{exit, input, records};
 
 /// How many runs keep their records whatever their age.
@@ -159,7 +159,7 @@ impl Session {
         command: CargoCommand,
         cargo_args: &[OsString],
         watch: &mut Watch<'_>,
-        verdict: &mut Verdict,
+        verdict: &mut RunResult,
     ) -> Result<()> {
         let suspects: Vec<&str> = verdict.suspects().into_iter().collect();
         if suspects.is_empty() {

@@ -7,7 +7,7 @@ use clap::Args;
 use lockdep_report::lock_order::LockOrder;
 
 use crate::error::{Context as _, Error, Result};
-use crate::findings::order;
+use crate::findings::observed_order::{self, ObservedOrder};
 use crate::output::{print, say};
 use crate::settings::{ProfileArgs, Settings};
 use crate::{exit, input, printable, records};
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &OrderArgs) -> Result<u8> {
     for problem in union.problems.iter().filter(|problem| problem.loses_data()).take(12) {
         say(format_args!("warning: {problem}"));
     }
-    let seen = order::Seen::new(&union, &known);
+    let seen = ObservedOrder::new(&union, &known);
     for (label, name) in seen.reversed(&known) {
         say(format_args!(
             "warning: {name_of_file}: `name {name} = {label}` is reversed: `name {label} = {name}` calls that class `{label}`",
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &OrderArgs) -> Result<u8> {
     if args.check {
         return check(&seen, &known, old.as_deref(), &name);
     }
-    let text = order::merged(old.as_deref(), &known, &seen, args.prune);
+    let text = observed_order::merged(old.as_deref(), &known, &seen, args.prune);
     if args.bless {
         let n_new = seen.undeclared(&known).len();
         fs::write(file, text).context(|| name.clone())?;
@@ -85,7 +85,7 @@ pub(crate) fn run(args: &OrderArgs) -> Result<u8> {
     Ok(exit::CLEAN)
 }
 
-fn check(seen: &order::Seen, known: &LockOrder, old: Option<&str>, name: &str) -> Result<u8> {
+fn check(seen: &ObservedOrder, known: &LockOrder, old: Option<&str>, name: &str) -> Result<u8> {
     let Some(old) = old else {
         return Err(Error::new(format_args!(
             "{name} does not exist: write it with `cargo lockdep order --bless`"
@@ -104,7 +104,7 @@ fn check(seen: &order::Seen, known: &LockOrder, old: Option<&str>, name: &str) -
     }
     if !undeclared.is_empty() {
         // A file may hold anything in its comments.
-        print(&printable::lines(&order::diff(old, known, seen, name)))?;
+        print(&printable::lines(&observed_order::diff(old, known, seen, name)))?;
         for (from, to) in &undeclared {
             say(format_args!("undeclared: {from} -> {to}  ({})", seen.example(from, to)));
         }

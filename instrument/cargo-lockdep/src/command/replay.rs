@@ -26,16 +26,16 @@ pub(crate) struct ReplayArgs {
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// What FILE is.
-    #[arg(long, value_enum, default_value_t = Format::Scenario)]
-    pub(crate) format: Format,
+    #[arg(long, value_enum, default_value_t = InputFormat::Scenario)]
+    pub(crate) format: InputFormat,
     /// The policy of the engine; the default is `kernel` for scenarios and `default` for traces.
     #[arg(long, value_enum)]
-    pub(crate) policy: Option<Policy>,
+    pub(crate) policy: Option<ReplayPolicy>,
 }
 
 /// What a file holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum Format {
+pub(crate) enum InputFormat {
     /// JSON cases of lock events.
     Scenario,
     /// One event a line: `thread|operation(operand)|location`, as RAPID writes it.
@@ -44,14 +44,14 @@ pub(crate) enum Format {
 
 /// How the engine judges.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum Policy {
+pub(crate) enum ReplayPolicy {
     /// Classes alone decide, every violation is an error.
     Kernel,
     /// As live programs are judged: instances decide, evidence sets the level.
     Default,
 }
 
-impl Policy {
+impl ReplayPolicy {
     fn config(self) -> Config {
         match self {
             Self::Kernel => Config::kernel(),
@@ -75,8 +75,8 @@ const MIN_PROGRESS_BYTES: u64 = 8 << 20;
 pub(crate) fn run(args: &ReplayArgs) -> Result<u8> {
     let mut out = BufWriter::new(io::stdout().lock());
     let code = match args.format {
-        Format::Scenario => scenario(args, &mut out),
-        Format::Std => trace(args, &mut out),
+        InputFormat::Scenario => scenario(args, &mut out),
+        InputFormat::Std => trace(args, &mut out),
     };
     match out.flush() {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::new(error)),
@@ -90,7 +90,7 @@ fn scenario(args: &ReplayArgs, out: &mut impl Write) -> Result<u8> {
     let text = bytes.and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other));
     let text = text.context(|| format!("cannot read {name}"))?;
     let scenario = Scenario::parse(&text).context(|| name.to_string())?;
-    let config = args.policy.unwrap_or(Policy::Kernel).config();
+    let config = args.policy.unwrap_or(ReplayPolicy::Kernel).config();
     let mut code = exit::CLEAN;
     for case in scenario.cases() {
         match case.run(&config) {
@@ -114,7 +114,7 @@ fn trace(args: &ReplayArgs, out: &mut impl Write) -> Result<u8> {
     let style = ProgressStyle::with_template("{bar:40} {percent}% {msg} {eta} left");
     progress.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     let mut reader = open(&args.file)?;
-    let mut replay = TraceReplay::new(args.policy.unwrap_or(Policy::Default).config());
+    let mut replay = TraceReplay::new(args.policy.unwrap_or(ReplayPolicy::Default).config());
     let (mut line, mut n_bad, mut n_read) = (Vec::new(), 0, 0);
     let mut code = exit::CLEAN;
     loop {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::error::{Context as _, Error, Result};
-use crate::findings::policy::{self, Judgement, Policy};
+use crate::findings::policy::{self, CommandPolicy, Judgement};
 use crate::findings::{self, Findings, coverage};
 use crate::output::{print, say};
 use crate::records::{self, Union};
@@ -54,7 +54,7 @@ pub(crate) struct ReportArgs {
 pub(crate) fn run(args: &ReportArgs) -> Result<u8> {
     let directory = input::current_directory()?;
     let settings = Settings::read(&directory, &args.profile)?;
-    let mut exceptions = Policy::of(&settings, &directory)?;
+    let mut exceptions = CommandPolicy::of(&settings, &directory)?;
     for file in &args.allow {
         exceptions.add_file(file)?;
     }
@@ -70,7 +70,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<u8> {
     if let (Some(path), Some(reason)) = (&args.baseline, &args.reason) {
         write_baseline(path, reason, &found)?;
     }
-    tell(&union, &found, &sources);
+    print_remarks(&union, &found, &sources);
     for complaint in exceptions.complaints(today) {
         say(format_args!("warning: {complaint}"));
     }
@@ -95,14 +95,14 @@ fn write_baseline(path: &Path, reason: &str, found: &Findings<'_>) -> Result<()>
 }
 
 /// What is wrong with the records and what was found, on stderr.
-fn tell(union: &Union, found: &Findings<'_>, sources: &Sources) {
-    const MAX_TOLD: usize = 12;
-    for problem in union.problems.iter().take(MAX_TOLD) {
+fn print_remarks(union: &Union, found: &Findings<'_>, sources: &Sources) {
+    const MAX_SHOWN: usize = 12;
+    for problem in union.problems.iter().take(MAX_SHOWN) {
         say(format_args!("warning: {problem}"));
     }
-    if union.problems.len() > MAX_TOLD {
-        let n_losses = union.problems[MAX_TOLD..].iter().filter(|problem| problem.loses_data()).count();
-        let n_more = union.problems.len() - MAX_TOLD;
+    if union.problems.len() > MAX_SHOWN {
+        let n_losses = union.problems[MAX_SHOWN..].iter().filter(|problem| problem.loses_data()).count();
+        let n_more = union.problems.len() - MAX_SHOWN;
         say(format_args!("warning: {n_more} more records with such remarks, {n_losses} of them with losses"));
     }
     let missing = sources.missing();

@@ -9,7 +9,7 @@ pub(crate) mod coverage;
 mod finding;
 pub(crate) mod group;
 mod hint;
-pub(crate) mod order;
+pub(crate) mod observed_order;
 mod ownership;
 pub(crate) mod policy;
 pub(crate) mod repair;
@@ -28,7 +28,7 @@ use crate::source::{Places, Sources};
 
 use coverage::Coverage;
 use group::Group;
-use policy::{Day, Judgement, Policy};
+use policy::{CommandPolicy, Day, Judgement};
 use repair::Repair;
 
 pub(crate) use finding::Finding;
@@ -61,7 +61,12 @@ pub(crate) fn read(paths: &[PathBuf], places: Places) -> Result<(Union, Sources)
 
 /// The one way of a report from its record to people: lowered by what its source says of its locks,
 /// advised, judged.
-pub(crate) fn enrich(mut report: Report, sources: &Sources, policy: &mut Policy, today: Day) -> Finding {
+pub(crate) fn enrich(
+    mut report: Report,
+    sources: &Sources,
+    policy: &mut CommandPolicy,
+    today: Day,
+) -> Finding {
     ownership::lower(&mut report, sources);
     hint::add(&mut report, sources);
     let judgement = policy.judge(&report, today);
@@ -69,7 +74,12 @@ pub(crate) fn enrich(mut report: Report, sources: &Sources, policy: &mut Policy,
 }
 
 /// Every report of the records, [enriched](enrich), surest first.
-pub(crate) fn of_union(union: &Union, sources: &Sources, policy: &mut Policy, today: Day) -> Vec<Finding> {
+pub(crate) fn of_union(
+    union: &Union,
+    sources: &Sources,
+    policy: &mut CommandPolicy,
+    today: Day,
+) -> Vec<Finding> {
     let finding = |joined: &JoinedReport| {
         let runs = joined.runs.iter().map(|&run| union.run_label(run)).collect();
         Finding { runs, ..enrich(joined.report.clone(), sources, policy, today) }
@@ -88,7 +98,7 @@ impl<'a> Findings<'a> {
     pub(crate) fn gather(
         union: &'a Union,
         sources: &'a Sources,
-        policy: &mut Policy,
+        policy: &mut CommandPolicy,
         today: Day,
         shows_all: bool,
     ) -> Self {

@@ -21,7 +21,7 @@ pub(crate) const DEFAULT_FILE: &str = "lockdep.allow";
 
 /// What is denied, and what is excepted.
 #[derive(Debug, Default)]
-pub(crate) struct Policy {
+pub(crate) struct CommandPolicy {
     deny: Deny,
     rules: Vec<Rule>,
 }
@@ -40,7 +40,7 @@ pub(crate) fn today() -> Day {
     Day::of_unix_seconds(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }
 
-impl Policy {
+impl CommandPolicy {
     /// The policy of the project and the environment: what is denied, `LOCKDEP_ALLOW`, and the
     /// project's file of exceptions, or `lockdep.allow` in `directory`, if it is there.
     ///
@@ -213,8 +213,8 @@ mod tests {
         report
     }
 
-    fn policy(text: &str) -> Policy {
-        let mut policy = Policy::default();
+    fn policy(text: &str) -> CommandPolicy {
+        let mut policy = CommandPolicy::default();
         policy.add_text(text, "f").expect(text);
         policy
     }
@@ -243,7 +243,7 @@ mod tests {
             (Level::Note, Judgement::Tolerated),
         ] {
             let found = report(Code::CircularDependency, level, "b");
-            assert_eq!(Policy::default().judge(&found, late()), judgement);
+            assert_eq!(CommandPolicy::default().judge(&found, late()), judgement);
         }
     }
 
@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn malformed_lines_are_named() {
         for line in ["LD0003", "LD0003 reason:", "LD9999 reason: x", "LD0003 until june reason: x"] {
-            let error = Policy::default().add_text(&format!("\n{line}"), "a.allow").expect_err(line);
+            let error = CommandPolicy::default().add_text(&format!("\n{line}"), "a.allow").expect_err(line);
             assert!(error.to_string().starts_with("a.allow:2: "), "{error}");
         }
     }

@@ -20,7 +20,7 @@ use lockdep_validator::{
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::union::{DependencyKey, JoinedReport, Seen, Union};
+use super::union::{DependencyKey, JoinedDependency, JoinedReport, Union};
 
 /// Checks the union and adds what it finds to [`Union::reports`]. `is_static` says whether the
 /// locks of a class are statics, so that all processes mean the same lock.
@@ -203,7 +203,13 @@ impl Replay {
         order.into_iter().filter_map(|key| last.remove(&key)).collect()
     }
 
-    fn replay(&mut self, union: &Union, key: &DependencyKey, seen: &Seen, violations: &mut Vec<Violation>) {
+    fn replay(
+        &mut self,
+        union: &Union,
+        key: &DependencyKey,
+        seen: &JoinedDependency,
+        violations: &mut Vec<Violation>,
+    ) {
         let first = &seen.first;
         let task = self.task(union, seen);
         let mut context = TaskContext::new(task);
@@ -250,7 +256,7 @@ impl Replay {
         }
     }
 
-    fn task(&mut self, union: &Union, seen: &Seen) -> TaskId {
+    fn task(&mut self, union: &Union, seen: &JoinedDependency) -> TaskId {
         let key = (seen.run, seen.first.task, seen.first.thread.clone());
         if let Some(&task) = self.tasks.get(&key) {
             return task;

@@ -28,7 +28,7 @@ pub(crate) struct DependencyKey {
 
 /// Every sighting of one dependency.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct JoinedDependency {
     /// The first sighting; the first direct one if there is any, on an object that other threads
     /// could have if there is any.
     pub(crate) first: DependencyRecord,
@@ -59,7 +59,7 @@ pub(crate) struct Union {
     /// The file of each run.
     pub(crate) paths: Vec<PathBuf>,
     pub(crate) classes: FxHashMap<ClassHash, ClassRecord>,
-    pub(crate) dependencies: BTreeMap<DependencyKey, Seen>,
+    pub(crate) dependencies: BTreeMap<DependencyKey, JoinedDependency>,
     /// By [`Report::identity`], at the highest level that any process gave.
     pub(crate) reports: BTreeMap<String, JoinedReport>,
     pub(crate) stats: FxHashMap<(ClassHash, Place, &'static str), StatRecord>,
@@ -178,7 +178,7 @@ impl Union {
         // The surest sighting stands for all: one that others could meet, then a direct one.
         let rank = |seen: &DependencyRecord| (!seen.unpublished, seen.direct);
         let this = dependency.clone();
-        let seen = self.dependencies.entry(key).or_insert_with(|| Seen {
+        let seen = self.dependencies.entry(key).or_insert_with(|| JoinedDependency {
             first: dependency,
             run,
             n_runs: 0,

@@ -6,7 +6,7 @@ use lockdep_report::record::Record;
 use lockdep_report::model::Report;
 
 use super::*;
-use crate::findings::policy::{self, Policy};
+use crate::findings::policy::{self, CommandPolicy};
 use crate::findings::repair::Repair;
 use crate::records::{Union, fixture};
 use crate::source::Sources;
@@ -18,7 +18,7 @@ fn with_findings<T>(check: impl FnOnce(&Findings<'_>) -> T) -> T {
 pub(super) fn with_findings_of<T>(mut union: Union, check: impl FnOnce(&Findings<'_>) -> T) -> T {
     crate::records::recheck(&mut union, &|_| false);
     let sources = Sources::default();
-    check(&Findings::gather(&union, &sources, &mut Policy::default(), policy::today(), false))
+    check(&Findings::gather(&union, &sources, &mut CommandPolicy::default(), policy::today(), false))
 }
 
 pub(super) fn rendered(format: ReportFormat) -> String {

@@ -15,7 +15,7 @@ use std::process::Command;
 
 use crate::count::counted;
 use crate::error::Result;
-use crate::findings::policy::Policy;
+use crate::findings::policy::CommandPolicy;
 use crate::output::say;
 use crate::records::ledger::{prepare as prepare_ledger, read as read_ledger};
 use crate::settings::Settings;
@@ -33,14 +33,14 @@ use tally::Tally;
 
 /// What a watched run came to.
 #[derive(Debug)]
-pub(crate) struct Verdict {
+pub(crate) struct RunResult {
     ended: Ended,
     tally: Tally,
     /// What the watched processes counted while they ran.
     ledger: Ledger,
 }
 
-impl Verdict {
+impl RunResult {
     /// The exit code of the whole: a denied report first, then what the wrapped command says.
     pub(crate) fn exit_code(&self) -> u8 {
         match self.ended {
@@ -97,7 +97,7 @@ pub(crate) struct Watch<'a> {
     /// What may be shown of the sources.
     places: Places,
     timeout_s: Option<u64>,
-    policy: Policy,
+    policy: CommandPolicy,
     printer: Printer,
     signals: Signals,
 }
@@ -117,7 +117,7 @@ impl<'a> Watch<'a> {
         is_coloured: Option<bool>,
     ) -> Result<Self> {
         // Exceptions lie where the user is, whichever directory the command runs in.
-        let policy = Policy::of(settings, &input::current_directory()?)?;
+        let policy = CommandPolicy::of(settings, &input::current_directory()?)?;
         let printer = Printer::open(args, is_coloured)?;
         prepare_ledger(records)?;
         let signals = Signals::watch();
@@ -135,7 +135,7 @@ impl<'a> Watch<'a> {
     /// # Errors
     ///
     /// If the command cannot be started, or a report cannot be written.
-    pub(crate) fn run(&mut self, command: Command, first: Option<&Verdict>) -> Result<Verdict> {
+    pub(crate) fn run(&mut self, command: Command, first: Option<&RunResult>) -> Result<RunResult> {
         let before = read_ledger(self.records);
         let Self { records, programs, places, timeout_s, policy, printer, signals } = self;
         let mut tail = Tail::new(records, places, policy, first.map(|first| &first.tally));
@@ -154,12 +154,12 @@ impl<'a> Watch<'a> {
         if let Ended::TimedOut(seconds) = ended {
             say(format_args!("the run was ended {seconds} s after its first program started (--timeout)"));
         }
-        Ok(Verdict { ended, tally, ledger: since(read_ledger(records), before) })
+        Ok(RunResult { ended, tally, ledger: since(read_ledger(records), before) })
     }
 }
 
 /// Says what a second run would show, if a report has a stack that may be that of another path.
-pub(crate) fn offer_to_settle(verdict: &Verdict) {
+pub(crate) fn offer_to_settle(verdict: &RunResult) {
     let n_inexact = verdict.tally.n_inexact();
     if n_inexact > 0 {
         say(format_args!(
@@ -170,7 +170,7 @@ pub(crate) fn offer_to_settle(verdict: &Verdict) {
 }
 
 /// Says in a few lines what was watched, what was found, and what could not be seen.
-pub(crate) fn summarise(verdict: &Verdict, records: &Path, expects_processes: bool, unseen: &[&str]) {
+pub(crate) fn summarise(verdict: &RunResult, records: &Path, expects_processes: bool, unseen: &[&str]) {
     let tally = &verdict.tally;
     if tally.n_reports() == 0 && matches!(verdict.ended, Ended::TimedOut(_)) {
         say(

@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
 
+use lockdep_report::history::ReportHistory;
 use lockdep_report::render::{Styles, TextOptions, brief, json_line, text};
-use lockdep_report::told::Told;
 
 use super::args::{WatchArgs, WatchFormat};
 use super::tail::NewReport;
@@ -21,7 +21,7 @@ pub(super) struct Printer {
     name: String,
     format: WatchFormat,
     options: TextOptions,
-    told: Told,
+    history: ReportHistory,
 }
 
 impl Printer {
@@ -44,7 +44,7 @@ impl Printer {
         let is_coloured = args.output.is_none() && is_coloured.unwrap_or_else(by_terminal);
         let styles = if is_coloured { Styles::COLOUR } else { Styles::PLAIN };
         let options = TextOptions { styles, ..TextOptions::default() };
-        Ok(Self { out, name, format: args.format, options, told: Told::default() })
+        Ok(Self { out, name, format: args.format, options, history: ReportHistory::default() })
     }
 
     /// Prints one report.
@@ -62,7 +62,7 @@ impl Printer {
             }
             (WatchFormat::Text, judgement) => {
                 let is_denied = *judgement == Judgement::Denied;
-                let text = match self.told.note(&new.finding.report, is_denied) {
+                let text = match self.history.note(&new.finding.report, is_denied) {
                     Some(earlier) => brief(&new.finding.report, &earlier, IN_FULL, &self.options),
                     None => text(&new.finding.report, &self.options, &*new.sources),
                 };

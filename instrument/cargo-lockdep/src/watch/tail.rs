@@ -12,7 +12,7 @@ use lockdep_report::record::Record;
 use rustc_hash::FxHashSet;
 
 use super::tally::{Taken, Tally};
-use crate::findings::policy::{self, Day, Judgement, Policy};
+use crate::findings::policy::{self, CommandPolicy, Day, Judgement};
 use crate::findings::{self, Finding};
 use crate::output::say;
 use crate::records::reader::RecordReader;
@@ -52,7 +52,7 @@ pub(super) struct Tail<'w> {
     older: FxHashSet<PathBuf>,
     followed: BTreeMap<PathBuf, Follow>,
     places: &'w Places,
-    policy: &'w mut Policy,
+    policy: &'w mut CommandPolicy,
     today: Day,
     /// What an earlier run has told already.
     told: Option<&'w Tally>,
@@ -65,7 +65,7 @@ impl<'w> Tail<'w> {
     pub(super) fn new(
         directory: &Path,
         places: &'w Places,
-        policy: &'w mut Policy,
+        policy: &'w mut CommandPolicy,
         told: Option<&'w Tally>,
     ) -> Self {
         let older = record_files(directory).collect();

@@ -24,7 +24,7 @@ pub(super) struct Tally {
     classes: FxHashSet<u64>,
     dependencies: FxHashSet<(u64, u64)>,
     /// By [`Report::identity`].
-    reports: FxHashMap<String, Known>,
+    reports: FxHashMap<String, KnownReport>,
     n_dropped: u64,
     n_unseen: u64,
     /// Why events were not looked at, and how many each.
@@ -33,7 +33,7 @@ pub(super) struct Tally {
 
 /// A report at the highest level that it was made at.
 #[derive(Debug, Default)]
-struct Known {
+struct KnownReport {
     rank: u8,
     is_denied: bool,
     /// The classes of a cycle, by hash.

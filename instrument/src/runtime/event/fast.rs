@@ -15,7 +15,7 @@ use super::lifetime::dropped_slow;
 use super::release::{
     release_by_any_thread_slow, release_by_guard_slow, release_of_guard_slow, release_slow,
 };
-use crate::hook::{AcquireOptions, Identity, KeyedSlot, LockInfo, LockRef, Slot, Verdict};
+use crate::hook::{AcquireOptions, KeyKind, KeyedSlot, LockInfo, LockRef, Slot, Verdict};
 use crate::runtime::identity::site::site;
 use crate::runtime::task::{self, Task};
 
@@ -63,7 +63,7 @@ impl How for TriedShared {
 /// An acquisition without options.
 #[track_caller]
 #[inline(always)]
-pub(crate) fn acquire_plain<K: Identity, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> Verdict {
+pub(crate) fn acquire_plain<K: KeyKind, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> Verdict {
     let caller = Location::caller();
     let slot = &keyed.slot;
     let Some(lock) = slot.id() else { return acquire_fresh::<K, H>(keyed, info) };
@@ -95,7 +95,7 @@ fn plain(slot: &Slot, lock: LockId, mode: Mode, wait: Wait, caller: &'static Loc
 /// other.
 #[inline(never)]
 #[track_caller]
-fn acquire_fresh<K: Identity, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> Verdict {
+fn acquire_fresh<K: KeyKind, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> Verdict {
     let caller = Location::caller();
     let slot = &keyed.slot;
     let is_known = task::quickly(|task| {
@@ -110,7 +110,7 @@ fn acquire_fresh<K: Identity, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> 
 /// The first acquisition of a lock, where it is looked at. It may have got its id above.
 #[inline(never)]
 #[track_caller]
-fn acquire_first<K: Identity, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> Verdict {
+fn acquire_first<K: KeyKind, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> Verdict {
     look_at::<H>(keyed.as_ref(info), &AcquireOptions { is_first: true, ..AcquireOptions::new() })
 }
 
@@ -118,7 +118,7 @@ fn acquire_first<K: Identity, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> 
 /// thread that is not in order.
 #[inline(never)]
 #[track_caller]
-fn acquire_unknown<K: Identity, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> Verdict {
+fn acquire_unknown<K: KeyKind, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> Verdict {
     if knows_instances(&keyed.slot, H::MODE, H::WAIT, Location::caller()) {
         return Verdict::Proceed;
     }

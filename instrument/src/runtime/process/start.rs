@@ -36,14 +36,14 @@ mod imp {
     use lockdep_report::record::ledger::FILE_NAME;
 
     use crate::runtime::process::ledger;
-    use crate::runtime::system::descriptor::{self, Identity};
+    use crate::runtime::system::descriptor::{self, FileId};
 
     /// Longer paths are not kept.
     const MAX_PATH: usize = 4096;
 
     struct Start {
         directory: [u8; MAX_PATH],
-        stderr: Option<Identity>,
+        stderr: Option<FileId>,
     }
 
     /// What was seen. INVARIANT: written by the thread that moves `PROGRESS` from NOTHING to
@@ -133,7 +133,7 @@ mod imp {
     }
 
     /// Returns the file that the standard error stream was at the start of the process.
-    pub(crate) fn stderr() -> Option<Identity> {
+    pub(crate) fn stderr() -> Option<FileId> {
         seen()?.stderr
     }
 

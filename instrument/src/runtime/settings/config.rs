@@ -17,7 +17,7 @@ pub(crate) struct Config {
     /// `LOCKDEP_ON_DEADLOCK`: what an acquisition that can never return leads to.
     pub(crate) on_deadlock: OnDeadlock,
     /// `LOCKDEP_FORMAT`: how reports are written.
-    pub(crate) format: Format,
+    pub(crate) format: OutputFormat,
     /// `LOCKDEP_OUTPUT`: where reports are written.
     pub(crate) output: Output,
     /// `LOCKDEP_DIR`: where run records are written.
@@ -63,7 +63,7 @@ impl Default for Config {
             enabled: false,
             on_violation: OnViolation::Report,
             on_deadlock: OnDeadlock::Panic,
-            format: Format::Text,
+            format: OutputFormat::Text,
             output: Output::Stderr,
             record_dir: None,
             backtrace: true,
@@ -102,7 +102,7 @@ pub(crate) enum OnDeadlock {
 
 /// How reports are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Format {
+pub(crate) enum OutputFormat {
     /// For people.
     Text,
     /// One JSON object a line.

@@ -1,8 +1,8 @@
-//! The environment: every `LOCKDEP*` variable, read once, at the first lock.
+//! The environment: every `LOCKDEP*` variable that the runtime reads, once, at the first lock.
 //!
-//! This is the only place that names them. Reading never fails: what cannot be understood becomes a
-//! warning that names the variable, the nearest known name and the accepted values, and the default
-//! holds.
+//! Reading never fails. What cannot be understood becomes a warning that names the variable, the
+//! nearest known name and the accepted values, and the default holds. `cargo lockdep` sets some of
+//! these variables, and reads those that it shares with the runtime itself.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -12,7 +12,7 @@ use lockdep_report::policy::Deny;
 use lockdep_validator::SameClassPolicy;
 
 use crate::runtime::process::start as process_start;
-use crate::runtime::settings::config::{Config, Format, OnDeadlock, OnViolation, Output};
+use crate::runtime::settings::config::{Config, OnDeadlock, OnViolation, Output, OutputFormat};
 use crate::runtime::system::input;
 
 /// A variable: its name, what it accepts, and where its value goes.
@@ -68,8 +68,8 @@ const VARIABLES: &[Variable] = &[
             set(
                 &mut config.format,
                 match text(value)? {
-                    "text" => Some(Format::Text),
-                    "json" => Some(Format::Json),
+                    "text" => Some(OutputFormat::Text),
+                    "json" => Some(OutputFormat::Json),
                     _ => None,
                 },
             )
@@ -281,7 +281,7 @@ mod tests {
         assert!(config.enabled && config.stat && !config.backtrace);
         assert_eq!(config.on_violation, OnViolation::Panic);
         assert_eq!(config.on_deadlock, OnDeadlock::Hang);
-        assert_eq!(config.format, Format::Json);
+        assert_eq!(config.format, OutputFormat::Json);
         assert_eq!(config.output, Output::File("/tmp/r-%p".into()));
         assert_eq!(config.record_dir.as_deref(), Some("records".as_ref()));
         assert_eq!(config.same_class, SameClassPolicy::Kernel);

@@ -11,7 +11,7 @@ use std::os::fd::RawFd;
 
 /// A file, as the system tells files apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Identity {
+pub(crate) struct FileId {
     device: libc::dev_t,
     inode: libc::ino_t,
 }
@@ -52,7 +52,7 @@ impl Kind {
 
 /// Returns which file a descriptor leads to; `None` if it is closed. Safe in a signal handler and
 /// between fork and exec.
-pub(crate) fn of(descriptor: RawFd) -> Option<(Identity, Kind)> {
+pub(crate) fn of(descriptor: RawFd) -> Option<(FileId, Kind)> {
     let mut stat = MaybeUninit::uninit();
     // SAFETY: `stat` is a place for the result, and is read only if the call says that it was
     // written.
@@ -62,7 +62,7 @@ pub(crate) fn of(descriptor: RawFd) -> Option<(Identity, Kind)> {
         }
         stat.assume_init()
     };
-    Some((Identity { device: stat.st_dev, inode: stat.st_ino }, kind(&stat)))
+    Some((FileId { device: stat.st_dev, inode: stat.st_ino }, kind(&stat)))
 }
 
 /// Returns the kind of file that a path leads to, without opening it.

@@ -50,8 +50,8 @@ struct Entry {
 
 /// What is known of a crate, kept between calls.
 #[derive(Default, Serialize, Deserialize)]
-struct Known {
-    run: Option<Seen>,
+struct CrateFacts {
+    run: Option<CrateRun>,
     /// Plain, façade off, façade on; `None` within if every program waits most of the time.
     times: Option<Option<[Time; 3]>>,
 }
@@ -66,7 +66,7 @@ struct Time {
 
 /// What came of running the tests with and without us.
 #[derive(Default, Serialize, Deserialize)]
-struct Seen {
+struct CrateRun {
     plain: Counts,
     watched: Counts,
     /// How many classes of each kind of lock; read from the records.
@@ -110,9 +110,9 @@ fn main() -> ExitCode {
         }
         entry.keep(&known);
         is_right &= known.run.as_ref().is_some_and(|seen| seen.plain == seen.watched);
-        tell(&page::row(entry, &known, !is_more));
+        print_line(&page::row(entry, &known, !is_more));
     }
-    let all: Vec<Known> = list.crates.iter().map(Entry::known).collect();
+    let all: Vec<CrateFacts> = list.crates.iter().map(Entry::known).collect();
     if all.iter().all(|known| known.run.is_some()) {
         let text = if is_more { page::more(&list.crates, &all) } else { page::timed(&list.crates, &all) };
         fs::write(command_line::root().join("docs/src").join(page), text).expect("docs/src is writable");
@@ -121,7 +121,7 @@ fn main() -> ExitCode {
 }
 
 #[expect(clippy::print_stdout, reason = "the table is this program's output")]
-fn tell(line: &str) {
+fn print_line(line: &str) {
     println!("{line}");
 }
 
@@ -130,16 +130,16 @@ impl Entry {
         command_line::target_directory().join("crates-table").join(&self.name)
     }
 
-    fn known(&self) -> Known {
+    fn known(&self) -> CrateFacts {
         let text = fs::read_to_string(self.folder().join("known.json")).unwrap_or_default();
-        let mut known: Known = serde_json::from_str(&text).unwrap_or_default();
+        let mut known: CrateFacts = serde_json::from_str(&text).unwrap_or_default();
         if let Some(seen) = &mut known.run {
             (seen.kinds, seen.n_dependencies) = seen_in(&self.folder().join("records"));
         }
         known
     }
 
-    fn keep(&self, known: &Known) {
+    fn keep(&self, known: &CrateFacts) {
         let text = serde_json::to_string_pretty(known).expect("it is plain data");
         fs::create_dir_all(self.folder()).expect("the target directory is writable");
         fs::write(self.folder().join("known.json"), text).expect("the target directory is writable");
@@ -167,7 +167,7 @@ impl Entry {
         command
     }
 
-    fn run(&self) -> Seen {
+    fn run(&self) -> CrateRun {
         let mut seen = self.run_once();
         for _ in 1..N_TRIES {
             if seen.plain == seen.watched {
@@ -182,7 +182,7 @@ impl Entry {
         seen
     }
 
-    fn run_once(&self) -> Seen {
+    fn run_once(&self) -> CrateRun {
         let records = self.folder().join("records");
         let _ = fs::remove_dir_all(&records);
         fs::create_dir_all(&records).expect("the target directory is writable");
@@ -192,9 +192,9 @@ impl Entry {
         command.arg("--no-fail-fast").env("LOCKDEP_DIR", &records);
         let watched = ended(&mut command);
         let plain = ended(self.plain_command().arg("--no-fail-fast"));
-        let mut seen = Seen { plain: counts(&plain), watched: counts(&watched), ..Seen::default() };
+        let mut seen = CrateRun { plain: counts(&plain), watched: counts(&watched), ..CrateRun::default() };
         if seen.plain != seen.watched || seen.plain.n_passed == 0 {
-            tell(&format!("{}: not as without us\n{plain}\n{watched}", self.name));
+            print_line(&format!("{}: not as without us\n{plain}\n{watched}", self.name));
         }
         let text = fs::read_to_string(&found).unwrap_or_default();
         let reports = text.lines().filter_map(|line| serde_json::from_str::<Report>(line).ok());
@@ -206,7 +206,7 @@ impl Entry {
     }
 
     /// The programs of the tests, run in turn: plain, with the façade and validation off, with the façade and validation on.
-    fn times(&self, seen: &Seen) -> Option<[Time; 3]> {
+    fn times(&self, seen: &CrateRun) -> Option<[Time; 3]> {
         let began = Instant::now();
         let [plain, watched] = &seen.programs;
         let pairs = plain.iter().zip(watched).filter(|(plain, _)| self.time(plain, "").wall < MAX_PROGRAM);

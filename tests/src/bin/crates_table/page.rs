@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::{Entry, Known, MAX_PROGRAM, N_ROUNDS, Seen};
+use super::{CrateFacts, CrateRun, Entry, MAX_PROGRAM, N_ROUNDS};
 
 /// A line of the table; with what it cost only if that `is_timed`.
-pub(super) fn row(entry: &Entry, known: &Known, is_timed: bool) -> String {
+pub(super) fn row(entry: &Entry, known: &CrateFacts, is_timed: bool) -> String {
     let Some(seen) = &known.run else { return format!("| {} {} | not run |", entry.name, entry.version) };
     let times = match known.times {
         _ if !is_timed => String::new(),
@@ -39,7 +39,7 @@ pub(super) fn row(entry: &Entry, known: &Known, is_timed: bool) -> String {
 }
 
 /// How many tests pass with and without us; and how many fail, with us and without.
-fn passed(seen: &Seen) -> String {
+fn passed(seen: &CrateRun) -> String {
     let failing = match (seen.watched.n_failed, seen.plain.n_failed) {
         (0, 0) => String::new(),
         (watched, plain) if watched == plain => format!(" ({plain} fail both ways)"),
@@ -56,7 +56,7 @@ const LEVELS: &str =
 const TARGET: f64 = 1.10;
 
 /// Which crates miss the target, in words.
-fn misses(crates: &[Entry], all: &[Known]) -> String {
+fn misses(crates: &[Entry], all: &[CrateFacts]) -> String {
     let ratios = crates.iter().zip(all).filter_map(|(entry, known)| {
         let [_, off, on] = known.times??;
         Some((&entry.name, on.wall / off.wall))
@@ -77,7 +77,7 @@ fn misses(crates: &[Entry], all: &[Known]) -> String {
 }
 
 /// The page of the crates that are timed.
-pub(super) fn timed(crates: &[Entry], all: &[Known]) -> String {
+pub(super) fn timed(crates: &[Entry], all: &[CrateFacts]) -> String {
     let mut page = format!(
         "# Published crates under validation\n\n\
          This page shows the tests of unmodified published crates, as they come from the registry.\n\
@@ -110,7 +110,7 @@ pub(super) fn timed(crates: &[Entry], all: &[Known]) -> String {
 }
 
 /// The page of the crates whose tests are only compared.
-pub(super) fn more(crates: &[Entry], all: &[Known]) -> String {
+pub(super) fn more(crates: &[Entry], all: &[CrateFacts]) -> String {
     let n_tests: u32 =
         all.iter().filter_map(|known| known.run.as_ref()).map(|seen| seen.watched.n_passed).sum();
     let mut page = format!(
@@ -135,7 +135,7 @@ pub(super) fn more(crates: &[Entry], all: &[Known]) -> String {
 }
 
 /// What was not seen, and what the reports come to.
-fn rest(page: &mut String, crates: &[Entry], all: &[Known]) {
+fn rest(page: &mut String, crates: &[Entry], all: &[CrateFacts]) {
     page.push_str(
         "\n## What was not seen\n\n\
          No stand-in reaches the following locks in these crate graphs.\n\

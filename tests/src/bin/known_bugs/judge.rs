@@ -54,7 +54,7 @@ pub(crate) fn first_of<'a>(reports: &'a [Report], code: &str) -> Option<&'a Repo
 }
 
 /// Judges a report, and the text that is made of it.
-pub(crate) fn judge(report: &Report, truth: &Truth, sources: &Sources) -> Judgement {
+pub(crate) fn judge(report: &Report, truth: &Truth, sources: &DriverSource) -> Judgement {
     let printed = text(report, &TextOptions::default(), sources);
     let sides = sides(report);
     // Each order of the truth is one of the report.
@@ -150,11 +150,11 @@ fn spot(spot: &Spot) -> Vec<&Place> {
 }
 
 /// The source of a driver, and of the registry's crates.
-pub(crate) struct Sources {
+pub(crate) struct DriverSource {
     pub(crate) driver: PathBuf,
 }
 
-impl SourceText for Sources {
+impl SourceText for DriverSource {
     fn line(&self, file: &str, line: u32) -> Option<String> {
         let path = if file == "main.rs" { self.driver.clone() } else { in_registry(file)? };
         let text = fs::read_to_string(path).ok()?;
@@ -208,20 +208,20 @@ mod tests {
         report
     }
 
-    fn judged(report: &Report, advice: &str) -> Judgement {
+    fn judge_text(report: &Report, advice: &str) -> Judgement {
         let folder = tempfile::tempdir().expect("a folder");
         let driver = folder.path().join("main.rs");
         fs::write(&driver, DRIVER).expect("it is ours");
-        judge(report, &truth(advice), &Sources { driver })
+        judge(report, &truth(advice), &DriverSource { driver })
     }
 
     #[test]
     fn each_side_and_the_advice_are_judged_apart() {
-        let right = judged(&report(2, 6), "call = ['main.rs:3']");
+        let right = judge_text(&report(2, 6), "call = ['main.rs:3']");
         assert_eq!((right.holds, right.wants, right.advice), (true, true, Some(2)));
-        let wrong = judged(&report(6, 6), "call = ['main.rs:1'], drop_guard = ['main.rs:2']");
+        let wrong = judge_text(&report(6, 6), "call = ['main.rs:1'], drop_guard = ['main.rs:2']");
         assert_eq!((wrong.holds, wrong.wants, wrong.advice), (false, true, Some(1)));
-        let none = judged(&report(2, 5), "temporary = ['main.rs:2']");
+        let none = judge_text(&report(2, 5), "temporary = ['main.rs:2']");
         assert_eq!((none.holds, none.wants, none.advice), (true, false, None));
         assert!(right.n_lines > 5, "{right}");
     }
@@ -231,8 +231,8 @@ mod tests {
         let mut report = report(1, 6);
         let held = report.conflict.as_mut().expect("given");
         held.site.caller = Some(Box::new(Place { file: "main.rs".into(), line: 2, ..Place::default() }));
-        assert!(judged(&report, "call = ['main.rs:3']").holds);
+        assert!(judge_text(&report, "call = ['main.rs:3']").holds);
         report.conflict.as_mut().expect("given").exact = false;
-        assert!(!judged(&report, "call = ['main.rs:3']").holds);
+        assert!(!judge_text(&report, "call = ['main.rs:3']").holds);
     }
 }

@@ -42,7 +42,7 @@ struct Bug {
 }
 
 /// What came of one side.
-struct Verdict {
+struct SideResult {
     /// How the run ended.
     ended: String,
     reports: Vec<Report>,
@@ -73,7 +73,7 @@ fn main() -> ExitCode {
     let list = fs::read_to_string(folder.join("bugs.toml")).expect("bugs.toml is readable");
     let list: List = toml::from_str(&list).expect("bugs.toml is well-formed");
     if let Some(unknown) = names.iter().find(|name| list.bug.iter().all(|bug| bug.name != **name)) {
-        tell(&format!("`{unknown}` is not the name of a bug of bugs.toml"));
+        print_line(&format!("`{unknown}` is not the name of a bug of bugs.toml"));
         return ExitCode::FAILURE;
     }
     let mut n_wrong = 0;
@@ -83,13 +83,13 @@ fn main() -> ExitCode {
         }
     }
     let truths = truth::read(&folder);
-    let judged: Vec<_> = list.bug.iter().map(|bug| (bug, judged(&folder, bug, &truths))).collect();
-    for (bug, judgement) in &judged {
+    let judgements: Vec<_> = list.bug.iter().map(|bug| (bug, judge_stored(&folder, bug, &truths))).collect();
+    for (bug, judgement) in &judgements {
         if let Some(judgement) = judgement {
-            tell(&format!("{}: {judgement}", bug.name));
+            print_line(&format!("{}: {judgement}", bug.name));
         }
     }
-    page::write(&judged);
+    page::write(&judgements);
     if n_wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -109,10 +109,10 @@ fn stored(folder: &Path, bug: &Bug) -> PathBuf {
 /// Drives a bug, and keeps what came of it. Returns how many verdicts are wrong.
 fn renew(folder: &Path, bug: &Bug, what: Drive) -> usize {
     let mut n_wrong = 0;
-    let mut check = |verdict: &Verdict, is_right: bool| {
+    let mut check = |verdict: &SideResult, is_right: bool| {
         if !is_right {
             n_wrong += 1;
-            tell(&format!("{}: wrong: {}\n{}", bug.name, verdict.ended, verdict.stderr));
+            print_line(&format!("{}: wrong: {}\n{}", bug.name, verdict.ended, verdict.stderr));
         }
     };
     let broken = drive(folder, bug, "broken");
@@ -130,7 +130,7 @@ fn renew(folder: &Path, bug: &Bug, what: Drive) -> usize {
         let is_silent = fixed.ended == "exit 0" && fixed.reports.is_empty();
         check(&fixed, is_silent);
         let row = page::row(bug, &broken, &fixed);
-        tell(&row);
+        print_line(&row);
         if is_found && is_silent {
             fs::write(row_file(bug), row).expect("the target directory is writable");
         }
@@ -139,21 +139,21 @@ fn renew(folder: &Path, bug: &Bug, what: Drive) -> usize {
 }
 
 /// What the stored report of a bug is worth; `None` if there is none.
-fn judged(folder: &Path, bug: &Bug, truths: &[truth::Truth]) -> Option<judge::Judgement> {
+fn judge_stored(folder: &Path, bug: &Bug, truths: &[truth::Truth]) -> Option<judge::Judgement> {
     let reports = lockdep_tests::reports::read(&stored(folder, bug));
     let report = judge::first_of(&reports, &bug.code)?;
     let truth = truths.iter().find(|truth| truth.name == bug.name)?;
-    let sources = judge::Sources { driver: driver(folder, bug, "broken") };
+    let sources = judge::DriverSource { driver: driver(folder, bug, "broken") };
     Some(judge::judge(report, truth, &sources))
 }
 
 #[expect(clippy::print_stdout, reason = "the table is this program's output")]
-fn tell(line: &str) {
+fn print_line(line: &str) {
     println!("{line}");
 }
 
 /// Builds and runs the driver of a bug with one of its two dependency tables.
-fn drive(folder: &Path, bug: &Bug, side: &str) -> Verdict {
+fn drive(folder: &Path, bug: &Bug, side: &str) -> SideResult {
     let from = folder.join(&bug.name);
     let project = command_line::target_directory().join("known-bugs").join(format!("{}-{side}", bug.name));
     fs::create_dir_all(&project).expect("the target directory is writable");
@@ -177,7 +177,7 @@ fn drive(folder: &Path, bug: &Bug, side: &str) -> Verdict {
     // A few of the bugs show as warnings.
     let ended = child::run(command.env("LOCKDEP_DENY", "warnings"), LIMIT).expect("cargo lockdep runs");
     let reports = ended.stderr.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    Verdict { ended: ended.describe(), reports, stderr: ended.stderr }
+    SideResult { ended: ended.describe(), reports, stderr: ended.stderr }
 }
 
 /// The program that drives one side: an interface that changed in between needs one for each.

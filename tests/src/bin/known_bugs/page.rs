@@ -6,7 +6,7 @@ use lockdep_tests::command_line;
 use rustc_hash::FxHashMap;
 
 use crate::judge::Judgement;
-use crate::{Bug, Verdict, row_file};
+use crate::{Bug, SideResult, row_file};
 
 /// How many of a total.
 type Count<'a> = &'a dyn Fn(&dyn Fn(&Judgement) -> bool) -> usize;
@@ -28,8 +28,8 @@ pub(crate) fn write(judged: &[(&Bug, Option<Judgement>)]) {
 }
 
 /// A row of the first table.
-pub(crate) fn row(bug: &Bug, broken: &Verdict, fixed: &Verdict) -> String {
-    let said = |verdict: &Verdict| {
+pub(crate) fn row(bug: &Bug, broken: &SideResult, fixed: &SideResult) -> String {
+    let said = |verdict: &SideResult| {
         let reports: Vec<String> =
             verdict.reports.iter().map(|report| format!("{} {}", report.level, report.code)).collect();
         if reports.is_empty() { "silent".to_owned() } else { reports.join(", ") }

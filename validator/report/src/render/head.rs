@@ -13,11 +13,11 @@ use super::snippet::index_of_column;
 /// guard and no other advice names its life.
 pub(super) fn advice_of_head(report: &Report, source: &dyn SourceText) -> Option<Advice> {
     let held = report.conflict.as_ref().filter(|_| report.code == Code::Recursion)?;
-    let is_told = |help: &Advice| match help {
+    let is_shown_there = |help: &Advice| match help {
         Advice::Temporary { .. } => true,
         help => *help == General::HeadOfMatch.into(),
     };
-    let is_shown = !report.help.iter().any(is_told) && is_temporary_in_head(&held.site, source);
+    let is_shown = !report.help.iter().any(is_shown_there) && is_temporary_in_head(&held.site, source);
     is_shown.then(|| General::HeadOfMatch.into())
 }
 

@@ -105,7 +105,7 @@ fn circular(report: &Report) -> Option<Interleaving> {
     let cycle = &report.cycle;
     let last = cycle.len().checked_sub(1)?;
     let mut columns: Vec<String> = cycle.iter().map(|step| thread(&step.thread)).collect();
-    tell_apart(&mut columns);
+    distinguish(&mut columns);
     let mut steps: Vec<Step> = Vec::with_capacity(2 * cycle.len());
     for (column, step) in cycle.iter().enumerate() {
         let action = action(report, &step.from, &step.from_hash, step.held_mode);
@@ -160,7 +160,7 @@ fn thread(name: &str) -> String {
 
 /// Letters the columns if two have one name: one thread was seen in several roles, but it takes
 /// several threads to hang.
-fn tell_apart(columns: &mut [String]) {
+fn distinguish(columns: &mut [String]) {
     let is_repeated = (1..columns.len()).any(|index| columns[..index].contains(&columns[index]));
     if !is_repeated {
         return;
@@ -208,12 +208,12 @@ mod tests {
     #[test]
     fn columns_of_one_thread_are_lettered() {
         let mut columns = ["thread `main`", "thread 2", "thread `main`"].map(str::to_owned).to_vec();
-        tell_apart(&mut columns);
+        distinguish(&mut columns);
         let told = Interleaving { columns, steps: Vec::new() };
         assert_eq!(told.columns, ["thread A (as `main`)", "thread B (as thread 2)", "thread C (as `main`)"]);
         assert_eq!(told.name(2), "thread C");
         let mut different = vec!["thread 1".to_owned(), "thread 2".to_owned()];
-        tell_apart(&mut different);
+        distinguish(&mut different);
         assert_eq!(different, ["thread 1", "thread 2"]);
         assert_eq!([letters(0), letters(25), letters(26), letters(52)], ["A", "Z", "AA", "BA"]);
     }

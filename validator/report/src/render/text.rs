@@ -6,9 +6,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::history::{Earlier, Relation};
 use crate::model::{Frame, Place, Report, ReportDependency, ReportLock};
 use crate::places::same_file;
-use crate::told::{Earlier, Relation};
 
 use super::SourceText;
 use super::fold::{Part, crates, folded};

@@ -18,7 +18,7 @@ mod wound_wait;
 use std::fmt::Display;
 
 pub use kind::scenario_kind;
-pub use scenario::{Case, CaseResult, Scenario, Verdict};
+pub use scenario::{Case, CaseResult, CaseVerdict, Scenario};
 
 /// Why a file, a case or a line could not be replayed. The text names the case and the op, or the
 /// line.

@@ -33,7 +33,7 @@ pub struct Case {
 /// Whether the validator complained.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub enum CaseVerdict {
     /// At least one error or warning.
     Report,
     /// None.
@@ -46,7 +46,7 @@ pub struct CaseResult {
     /// The case's own id.
     pub id: String,
     /// Whether the validator complained.
-    pub verdict: Verdict,
+    pub verdict: CaseVerdict,
     /// What it complained about, in firing order, by the names of the scenario file.
     pub kinds: Vec<&'static str>,
     /// The same as codes.
@@ -112,14 +112,14 @@ impl Case {
     /// # Examples
     ///
     /// ```
-    /// use lockdep_report::replay::{Scenario, Verdict};
+    /// use lockdep_report::replay::{Scenario, CaseVerdict};
     /// use lockdep_validator::Config;
     ///
     /// let text = r#"{"cases": [{"id": "twice", "ops": [
     ///     {"op": "acquire", "lock": "a", "class": "A", "mode": "exclusive", "flavour": "mutex"},
     ///     {"op": "acquire", "lock": "a", "class": "A", "mode": "exclusive", "flavour": "mutex"}]}]}"#;
     /// let result = Scenario::parse(text)?.cases()[0].run(&Config::kernel())?;
-    /// assert_eq!((result.verdict, result.first_op), (Verdict::Report, Some(1)));
+    /// assert_eq!((result.verdict, result.first_op), (CaseVerdict::Report, Some(1)));
     /// # Ok::<(), lockdep_report::replay::ReplayError>(())
     /// ```
     pub fn run(&self, config: &Config) -> Result<CaseResult, ReplayError> {
@@ -149,7 +149,7 @@ impl CaseResult {
         let told = || found.iter().filter(|(_, violation)| violation.level >= Level::Warning);
         Self {
             id,
-            verdict: if told().next().is_some() { Verdict::Report } else { Verdict::Silent },
+            verdict: if told().next().is_some() { CaseVerdict::Report } else { CaseVerdict::Silent },
             kinds: told().map(|(_, violation)| super::scenario_kind(violation)).collect(),
             codes: told().map(|(_, violation)| violation.code.as_str()).collect(),
             first_op: told().map(|(op, _)| *op).next(),

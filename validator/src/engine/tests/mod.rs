@@ -1,13 +1,13 @@
 //! Table tests of the engine, rule by rule.
 
 mod contexts;
-mod crowd;
 mod cycles;
 mod fast;
 mod hand_over;
 mod held;
 mod instances;
 mod levels;
+mod overflow;
 mod stacks;
 
 use rustc_hash::FxHashMap;

@@ -5,9 +5,9 @@ use rustc_hash::FxHashMap;
 
 use super::adjacency::Direction;
 use super::dependency::{Dependency, Witness};
-use super::kind::{Held, Kind};
-use super::order::Order;
+use super::kind::{HeldMode, Kind};
 use super::search::{End, PathStep, Query, QueuedWriter, RawPath, Scratch, SearchFilter, joint_is_strong};
+use super::topological::Order;
 use crate::base::acquisition::Acquisition;
 use crate::base::id::ClassId;
 use crate::mutant::{self, Mutant};
@@ -140,7 +140,7 @@ impl Graph {
         let query = Query {
             direction: Direction::Forward,
             root: head,
-            root_weak: !joint_is_strong(kind.wanted, Held::Shared, fair_waits(head)),
+            root_weak: !joint_is_strong(kind.wanted, HeldMode::Shared, fair_waits(head)),
             timed: filter.timed,
             fair_waits: &fair_waits,
             escaping: filter.escaping,
@@ -148,7 +148,7 @@ impl Graph {
             root_gates: &root_gates,
             enter: &|node| order.component(node) == component,
         };
-        let mut goal = |end: End| end.node == tail && (kind.held == Held::Exclusive || !end.weak);
+        let mut goal = |end: End| end.node == tail && (kind.held == HeldMode::Exclusive || !end.weak);
         query.run(&self.graph, known, &mut self.scratch, &mut goal).map(named)
     }
 

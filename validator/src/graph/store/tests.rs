@@ -121,7 +121,7 @@ proptest! {
             }
         }
         let probe = Kind::new(Mode::Exclusive, Mode::Exclusive, Wait::Blocking);
-        let weakest = Kind { held: Held::Shared, ..probe };
+        let weakest = Kind { held: HeldMode::Shared, ..probe };
         let connected = |graph: &Graph, leaves: Kind| -> Vec<bool> {
             let all = (0..36).map(|pair| (class_number(pair / 6), class_number(pair % 6)));
             all.filter(|(from, to)| from != to && *from != gone && *to != gone)

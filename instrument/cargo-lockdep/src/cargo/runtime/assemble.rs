@@ -200,7 +200,7 @@ impl Artifact {
 /// Waits for the build, says now and then how far it is, and lists what was built.
 fn watch(child: &mut Child, toolchain: &Toolchain, target: &str) -> Result<Vec<Artifact>> {
     let mut stderr = child.stderr.take().expect("it is piped");
-    let told = thread::spawn(move || {
+    let printed = thread::spawn(move || {
         let mut text = String::new();
         let _ = stderr.read_to_string(&mut text);
         text
@@ -218,17 +218,17 @@ fn watch(child: &mut Child, toolchain: &Toolchain, target: &str) -> Result<Vec<A
         }
     }
     let status = child.wait().context(|| toolchain.cargo.display().to_string())?;
-    let told = told.join().unwrap_or_default();
+    let printed = printed.join().unwrap_or_default();
     if status.success() {
         return Ok(artifacts);
     }
-    let remedy = remedy(&told, target).map(|remedy| format!("\n{remedy}")).unwrap_or_default();
-    Err(Error::with_output("the runtime cannot be built:", &format!("{}{remedy}", told.trim_end())))
+    let remedy = remedy(&printed, target).map(|remedy| format!("\n{remedy}")).unwrap_or_default();
+    Err(Error::with_output("the runtime cannot be built:", &format!("{}{remedy}", printed.trim_end())))
 }
 
 /// What to do about a build that failed with these words.
-fn remedy(told: &str, target: &str) -> Option<String> {
-    let says = |words: &[&str]| words.iter().any(|word| told.contains(word));
+fn remedy(printed: &str, target: &str) -> Option<String> {
+    let says = |words: &[&str]| words.iter().any(|word| printed.contains(word));
     if says(&["can't find crate for `core`", "can't find crate for `std`"]) {
         Some(format!("the standard library for {target} is missing: rustup target add {target}"))
     } else if says(&["No space left on device"]) {
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn what_can_be_done_about_a_failure_is_said() {
-        let of = |told| remedy(told, "riscv").unwrap_or_default();
+        let of = |printed| remedy(printed, "riscv").unwrap_or_default();
         assert!(of("error[E0463]: can't find crate for `core`").contains("rustup target add riscv"));
         assert!(of("Could not resolve hostname; download of config.json failed").contains("network"));
         assert!(of("write: No space left on device (os error 28)").contains("disk is full"));

@@ -3,19 +3,19 @@
 
 #[cfg_attr(not(unix), path = "own_file_std.rs")]
 mod own_file;
-mod source;
+mod source_files;
 mod stderr;
 mod target;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use lockdep_report::history::ReportHistory;
 use lockdep_report::model::Report;
 use lockdep_report::render::{Styles, TextOptions, brief, json_line, text};
-use lockdep_report::told::Told;
 
 use crate::runtime::process::ledger::{self, Counter};
-use crate::runtime::settings::config::{Config, Format, Output};
-use source::SourceFiles;
+use crate::runtime::settings::config::{Config, Output, OutputFormat};
+use source_files::SourceFiles;
 use target::Target;
 
 pub(crate) use own_file::{Creation, OwnFile};
@@ -37,13 +37,13 @@ pub(crate) fn set_callback(callback: Callback) {
 /// All sinks.
 #[derive(Debug)]
 pub(crate) struct Sinks {
-    format: Format,
+    format: OutputFormat,
     target: Target,
     options: TextOptions,
     source: SourceFiles,
     warnings: Vec<String>,
-    /// What was told so far. A leaf lock.
-    told: Mutex<Told>,
+    /// What was reported so far. A leaf lock.
+    history: Mutex<ReportHistory>,
 }
 
 impl Sinks {
@@ -56,7 +56,7 @@ impl Sinks {
             options: TextOptions { styles, ..TextOptions::default() },
             source: SourceFiles::new(source_root),
             warnings,
-            told: Mutex::default(),
+            history: Mutex::default(),
         }
     }
 
@@ -74,15 +74,15 @@ impl Sinks {
     /// Delivers one report. Call it with no lock held.
     pub(crate) fn submit(&self, report: &Report, is_denied: bool) {
         let text = match self.format {
-            Format::Text => {
+            OutputFormat::Text => {
                 let earlier =
-                    self.told.lock().unwrap_or_else(PoisonError::into_inner).note(report, is_denied);
+                    self.history.lock().unwrap_or_else(PoisonError::into_inner).note(report, is_denied);
                 earlier.map_or_else(
                     || text(report, &self.options, &self.source),
                     |earlier| brief(report, &earlier, IN_FULL, &self.options) + "\n",
                 )
             }
-            Format::Json => json_line(report),
+            OutputFormat::Json => json_line(report),
         };
         if !self.target.write(text.as_bytes()) {
             ledger::count(Counter::LostReport);

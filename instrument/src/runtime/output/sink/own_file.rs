@@ -6,7 +6,7 @@ use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::runtime::system::descriptor::{self, Identity, Kind};
+use crate::runtime::system::descriptor::{self, FileId, Kind};
 use crate::runtime::system::quiet_write::write_all;
 
 /// Whether the file may be there before.
@@ -25,7 +25,7 @@ pub(crate) struct OwnFile {
     /// INVARIANT: ours only if the file behind it is still this one; never written or closed
     /// without a look.
     descriptor: Option<RawFd>,
-    identity: Identity,
+    identity: FileId,
     /// Whether the descriptor stays open between two writes. It does not if the program has the
     /// same file as 0, 1 or 2: the other end of a pipe may wait until that is closed.
     stays_open: bool,
@@ -110,7 +110,7 @@ fn is_lost(error: &io::Error) -> bool {
 
 /// Opens a file for appending, without waiting for another process and without making a terminal
 /// ours.
-fn open(path: &Path, flags: libc::c_int) -> io::Result<(RawFd, Identity)> {
+fn open(path: &Path, flags: libc::c_int) -> io::Result<(RawFd, FileId)> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     let refuse = |kind: Kind| io::Error::new(io::ErrorKind::InvalidInput, format!("it is {}", kind.as_str()));
     // Asked first: to open a device can be an act.

@@ -6,7 +6,7 @@ use crate::base::mode::{Mode, Wait};
 use crate::base::site::Site;
 use crate::check::violation::{Code, Level};
 use crate::engine::{Held, NoStacks};
-use crate::state::crowd::MAX_ORDERED;
+use crate::state::overflow::MAX_ORDERED;
 
 /// A bench whose task holds `n` locks of class A.
 fn holding(n: usize) -> (Bench, Vec<LockId>) {
@@ -92,9 +92,9 @@ fn locks_are_released_in_any_order() {
 fn the_work_of_an_event_does_not_grow_with_the_number_of_locks() {
     for n in [10_000, 40_000] {
         let (mut bench, locks) = holding(n);
-        assert_eq!((bench.task.held.len(), bench.task.crowd.len()), (MAX_ORDERED, n - MAX_ORDERED));
+        assert_eq!((bench.task.held.len(), bench.task.overflow.len()), (MAX_ORDERED, n - MAX_ORDERED));
         assert_eq!(bench.validator.counters().dropped, (n - MAX_ORDERED) as u64);
         locks.iter().for_each(|lock| release(&mut bench, *lock));
-        assert_eq!((bench.task.held.len(), bench.task.crowd.len()), (0, 0));
+        assert_eq!((bench.task.held.len(), bench.task.overflow.len()), (0, 0));
     }
 }

@@ -17,31 +17,31 @@ const MAX_KNOWN: usize = 4096;
 /// the next ones only have to say that they are there.
 ///
 /// ```
-/// # use lockdep_report::told::Told;
-/// # fn f(mut told: Told, first: &lockdep_report::model::Report, second: &lockdep_report::model::Report) {
-/// assert_eq!(told.note(first, true), None);
-/// if let Some(earlier) = told.note(second, true) {
+/// # use lockdep_report::history::ReportHistory;
+/// # fn f(mut history: ReportHistory, first: &lockdep_report::model::Report, second: &lockdep_report::model::Report) {
+/// assert_eq!(history.note(first, true), None);
+/// if let Some(earlier) = history.note(second, true) {
 ///     // A person who fixes the report with the fingerprint `earlier.fingerprint` looks at `second` on the way.
 ///     # let _ = earlier.fingerprint;
 /// }
 /// # }
 /// ```
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct ReportHistory {
     /// The surest report with the dependency.
-    dependencies: FxHashMap<Key, Known>,
+    dependencies: FxHashMap<Key, Weight>,
     /// The surest report that the dependency closed.
-    closings: FxHashMap<Key, Known>,
+    closings: FxHashMap<Key, Weight>,
     /// The surest report of two orders that has the dependency.
-    opposites: FxHashMap<Key, Known>,
+    opposites: FxHashMap<Key, Weight>,
     /// The group of a class: an index into `groups`.
     classes: FxHashMap<String, usize>,
     /// The surest report of each group of classes that reported cycles tie together.
-    groups: Vec<Known>,
+    groups: Vec<Weight>,
     /// What was told before, by [`Report::identity`], and whether in full.
     identities: FxHashMap<String, bool>,
     /// The surest report about a guard that was alive when its lock was wanted again.
-    guards: FxHashMap<Guard, Known>,
+    guards: FxHashMap<Guard, Weight>,
 }
 
 /// An earlier report from which a later one follows.
@@ -69,13 +69,13 @@ pub enum Relation {
 
 /// What is known of a report.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct Known {
+struct Weight {
     is_denied: bool,
     rank: u8,
     fingerprint: String,
 }
 
-impl Known {
+impl Weight {
     /// Whether a report that weighs as much as `other` may be told in a few words about this one:
     /// what fails a run must not hide behind what does not, nor an error behind a warning.
     fn stands_for(&self, other: &Self) -> bool {
@@ -87,12 +87,12 @@ impl Known {
     }
 }
 
-impl Told {
+impl ReportHistory {
     /// Notes a report. Gives an earlier one that weighs at least as much, from which it follows, or
     /// the report itself if it was told in full before its level rose. Gives `None` if there is
     /// none.
     pub fn note(&mut self, report: &Report, is_denied: bool) -> Option<Earlier> {
-        let this = Known { is_denied, rank: report.rank(), fingerprint: report.fingerprint.clone() };
+        let this = Weight { is_denied, rank: report.rank(), fingerprint: report.fingerprint.clone() };
         let identity = report.identity();
         let was_in_full = self.identities.get(&identity).copied();
         let by_dependency = self.sharing(report, &this);
@@ -107,7 +107,7 @@ impl Told {
         }
         let by_classes = self.note_classes(report, &this);
         let by_guard = self.note_guard(report, &this);
-        let earlier = |known: Known, relation| Earlier { fingerprint: known.fingerprint, relation };
+        let earlier = |known: Weight, relation| Earlier { fingerprint: known.fingerprint, relation };
         let found = match was_in_full {
             Some(true) => Some(earlier(this, Relation::Raised)),
             // What stands above is a few words.
@@ -121,7 +121,7 @@ impl Told {
     }
 
     /// Gives the surest report before about the guard that this one is about.
-    fn note_guard(&mut self, report: &Report, this: &Known) -> Option<Known> {
+    fn note_guard(&mut self, report: &Report, this: &Weight) -> Option<Weight> {
         let guard = Guard::of(report)?;
         let is_full = self.guards.len() >= MAX_KNOWN;
         let known = self.guards.get(&guard).cloned();
@@ -136,7 +136,7 @@ impl Told {
     ///
     /// A detour through what is initialised once follows from either order of the two locks: the
     /// initialisation is over when they meet again.
-    fn sharing(&self, report: &Report, this: &Known) -> Option<Earlier> {
+    fn sharing(&self, report: &Report, this: &Weight) -> Option<Earlier> {
         let closing = report.closing()?;
         let steps = || report.cycle.iter().enumerate();
         let of_this = steps()
@@ -154,7 +154,7 @@ impl Told {
 
     /// Ties the classes of a cycle together. Gives what stands for their group, if they were in one
     /// already, all of them.
-    fn note_classes(&mut self, report: &Report, this: &Known) -> Option<Known> {
+    fn note_classes(&mut self, report: &Report, this: &Weight) -> Option<Weight> {
         if !report.is_class_cycle() {
             return None;
         }
@@ -215,7 +215,7 @@ impl Guard {
 /// A dependency: from, to and kind.
 type Key = (String, String, DependencyKind);
 
-fn note(dependencies: &mut FxHashMap<Key, Known>, key: Key, this: &Known) {
+fn note(dependencies: &mut FxHashMap<Key, Weight>, key: Key, this: &Weight) {
     let is_full = dependencies.len() >= MAX_KNOWN;
     match dependencies.get_mut(&key) {
         Some(surest) if this.weighs_more_than(surest) => *surest = this.clone(),

@@ -8,7 +8,7 @@
 use super::acquire::entry;
 use super::rare::keep_unsure;
 use super::rules::Pass;
-use super::{Findings, Outcome, StackSource, TaskContext, Validator};
+use super::{EventFindings, Outcome, StackSource, TaskContext, Validator};
 use crate::base::acquisition::Acquisition;
 use crate::base::event::{Acquire, AcquireFlags};
 use crate::base::id::LockId;
@@ -17,13 +17,13 @@ use crate::check::view::{View, Wanted};
 use crate::config::SameClassPolicy;
 use crate::mutant::{self, Mutant};
 use crate::state::class::Validation;
-use crate::state::crowd::MAX_ORDERED;
 use crate::state::held::HeldLock;
+use crate::state::overflow::MAX_ORDERED;
 
 impl Validator {
     /// An acquisition by a task that holds so many.
     #[cold]
-    pub(super) fn acquire_crowded(
+    pub(super) fn acquire_overflow(
         &self,
         task: &mut TaskContext,
         acquire: &Acquire,
@@ -34,9 +34,9 @@ impl Validator {
         if validation == Validation::Untracked {
             return Outcome::CLEAN;
         }
-        let mut findings = Findings::default();
+        let mut findings = EventFindings::default();
         let wanted = Wanted::new(acquire, self.class_of_level(acquire), None);
-        if self.recurs_in_crowd(task, &wanted, &mut findings) {
+        if self.recurs_in_overflow(task, &wanted, &mut findings) {
             return findings.into();
         }
         if task.held.len() < MAX_ORDERED {
@@ -61,27 +61,32 @@ impl Validator {
             task.is_unknown = true;
             return findings.into();
         }
-        // A thread that drops a lock of the class has to look into the crowd.
+        // A thread that drops a lock of the class has to look into the overflow.
         self.registry.note_ordered(acquire.lock.class());
         let held = entry(task, acquire, false);
         let depth = task.entered().len();
-        task.crowd.add(held, depth);
+        task.overflow.add(held, depth);
         findings.into()
     }
 
     /// LD0001 for a lock that the task holds already; `true` if it would wait for itself.
-    fn recurs_in_crowd(&self, task: &mut TaskContext, wanted: &Wanted, findings: &mut Findings) -> bool {
+    fn recurs_in_overflow(
+        &self,
+        task: &mut TaskContext,
+        wanted: &Wanted,
+        findings: &mut EventFindings,
+    ) -> bool {
         if self.config.same_class == SameClassPolicy::Kernel || mutant::is(Mutant::NoRecursion) {
             return false;
         }
         let view = self.view(task);
         let Wanted { acquisition, flags, .. } = wanted;
-        let crowded = task.crowd.get(acquisition.lock).map(|held| {
+        let in_overflow = task.overflow.get(acquisition.lock).map(|held| {
             let verdict =
                 recursion::again((held.mode, held.flags), (acquisition.mode, *flags), acquisition.wait);
-            (crowded_acquisition(&view, held), verdict)
+            (overflow_acquisition(&view, held), verdict)
         });
-        let again = crowded.or_else(|| {
+        let again = in_overflow.or_else(|| {
             // Where the stack has room, the ordinary way looks there.
             let is_full = task.held.len() >= MAX_ORDERED;
             let (index, verdict) = recursion::same_lock(&view, wanted).filter(|_| is_full)?;
@@ -104,13 +109,13 @@ impl Validator {
     }
 
     /// The lock as violations name it, if it is held beyond the stack.
-    pub(super) fn crowded(&self, task: &TaskContext, lock: LockId) -> Option<Acquisition> {
-        task.crowd.get(lock).map(|held| crowded_acquisition(&self.view(task), held))
+    pub(super) fn held_in_overflow(&self, task: &TaskContext, lock: LockId) -> Option<Acquisition> {
+        task.overflow.get(lock).map(|held| overflow_acquisition(&self.view(task), held))
     }
 }
 
 /// A lock held beyond the stack as violations name it.
-pub(super) fn crowded_acquisition(view: &View<'_>, held: &HeldLock) -> Acquisition {
+pub(super) fn overflow_acquisition(view: &View<'_>, held: &HeldLock) -> Acquisition {
     Acquisition {
         lock: held.lock,
         class: view.class_of(held),

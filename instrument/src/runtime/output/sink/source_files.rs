@@ -76,21 +76,21 @@ mod tests {
         let source = SourceFiles::new(Some(env!("CARGO_MANIFEST_DIR")));
         assert!(
             source
-                .line("src/runtime/output/sink/source.rs", 1)
+                .line("src/runtime/output/sink/source_files.rs", 1)
                 .expect("this file")
                 .starts_with("//! Source lines")
         );
-        assert_eq!(source.line("src/runtime/output/sink/source.rs", 0), None);
-        assert_eq!(source.line("src/runtime/output/sink/source.rs", 100_000), None);
+        assert_eq!(source.line("src/runtime/output/sink/source_files.rs", 0), None);
+        assert_eq!(source.line("src/runtime/output/sink/source_files.rs", 100_000), None);
         assert_eq!(source.line("src/nonexistent.rs", 1), None);
     }
 
     #[test]
     fn a_file_is_found_again_under_the_path_that_reports_show() {
         let source = SourceFiles::new(Some("/r/elsewhere"));
-        let here = concat!(env!("CARGO_MANIFEST_DIR"), "/src/runtime/output/sink/../sink/source.rs");
+        let here = concat!(env!("CARGO_MANIFEST_DIR"), "/src/runtime/output/sink/../sink/source_files.rs");
         let shown = source.shown(here);
-        assert_eq!(shown, concat!(env!("CARGO_MANIFEST_DIR"), "/src/runtime/output/sink/source.rs"));
+        assert_eq!(shown, concat!(env!("CARGO_MANIFEST_DIR"), "/src/runtime/output/sink/source_files.rs"));
         assert!(source.line(&shown, 1).expect("this file").starts_with("//! Source lines"));
     }
 }

@@ -17,7 +17,7 @@ type Pair = (String, String);
 
 /// The dependencies of a union of records, by the file's names.
 #[derive(Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct ObservedOrder {
     pairs: BTreeMap<Pair, String>,
     /// Those that locks taken in between connect: they follow from the lines of these, and have
     /// none of their own.
@@ -28,7 +28,7 @@ pub(crate) struct Seen {
     labels: BTreeSet<String>,
 }
 
-impl Seen {
+impl ObservedOrder {
     pub(crate) fn new(union: &Union, known: &LockOrder) -> Self {
         let labels = Labels::new(union.classes.values());
         let mut seen = Self::default();
@@ -108,7 +108,7 @@ impl Seen {
 
 /// The file with what was seen added: lines of people stay where they are, ours are sorted within
 /// their section.
-pub(crate) fn merged(old: Option<&str>, known: &LockOrder, seen: &Seen, prune: bool) -> String {
+pub(crate) fn merged(old: Option<&str>, known: &LockOrder, seen: &ObservedOrder, prune: bool) -> String {
     let mut file = File::parse(old.unwrap_or(HEAD));
     file.rename(known);
     if prune {
@@ -122,7 +122,7 @@ pub(crate) fn merged(old: Option<&str>, known: &LockOrder, seen: &Seen, prune: b
 }
 
 /// The added lines between their neighbours, as a unified diff with one line of context.
-pub(crate) fn diff(old: &str, known: &LockOrder, seen: &Seen, name: &str) -> String {
+pub(crate) fn diff(old: &str, known: &LockOrder, seen: &ObservedOrder, name: &str) -> String {
     let mut file = File::parse(old);
     for pair in seen.undeclared(known) {
         file.insert(seen.section(&pair.0), format!("{} -> {}", pair.0, pair.1));
@@ -229,7 +229,7 @@ impl File {
     }
 
     /// Rewrites the `leaf` lines: sorted, last in their section, after an empty line.
-    fn leaves(&mut self, seen: &Seen) {
+    fn leaves(&mut self, seen: &ObservedOrder) {
         let mut leaves = seen.leaves.clone();
         let outer: BTreeSet<String> = self
             .sections
@@ -295,13 +295,13 @@ impl File {
 mod tests {
     use super::*;
 
-    fn seen(pairs: &[(&str, &str)]) -> Seen {
+    fn seen(pairs: &[(&str, &str)]) -> ObservedOrder {
         let own = |pair: &(&str, &str)| {
             ((pair.0.to_owned(), pair.1.to_owned()), "a.rs:1 then a.rs:2, t".to_owned())
         };
         let pairs: BTreeMap<Pair, String> = pairs.iter().map(own).collect();
         let leaves = pairs.keys().map(|(_, to)| to).filter(|to| !pairs.keys().any(|(from, _)| from == *to));
-        Seen { leaves: leaves.cloned().collect(), pairs, ..Seen::default() }
+        ObservedOrder { leaves: leaves.cloned().collect(), pairs, ..ObservedOrder::default() }
     }
 
     #[test]
@@ -353,14 +353,14 @@ mod tests {
             Record::Dependency(line)
         }));
         let union = union_of(&[record(1, "", lines.clone(), true)]);
-        let seen = Seen::new(&union, &LockOrder::default());
+        let seen = ObservedOrder::new(&union, &LockOrder::default());
         assert_eq!(seen.pairs.len(), 2, "{:?}", seen.pairs);
         let known = LockOrder::parse("c < a").expect("well formed");
         assert_eq!(seen.contradicting(&known), [&("a".to_owned(), "c".to_owned())]);
         // By itself it is an order like any other.
         lines.push(Record::Dependency(dependency(&a, &c, 20, "t")));
         let union = union_of(&[record(1, "", lines, true)]);
-        let seen = Seen::new(&union, &LockOrder::default());
+        let seen = ObservedOrder::new(&union, &LockOrder::default());
         assert_eq!(seen.pairs.len(), 3);
         assert!(seen.example("a", "c").contains(":20"), "{}", seen.example("a", "c"));
     }

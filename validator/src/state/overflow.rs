@@ -12,7 +12,7 @@ pub(crate) const MAX_ORDERED: usize = 1024;
 
 /// A lock held beyond [`MAX_ORDERED`].
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Crowded {
+pub(crate) struct OverflowEntry {
     /// The first acquisition that is still held.
     pub(crate) held: HeldLock,
     /// How often the lock is held.
@@ -24,9 +24,9 @@ pub(crate) struct Crowded {
 /// Locks that are known to be held, and by which nothing is ordered. Found by the lock, whatever
 /// their number.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Crowd(FxHashMap<LockId, Crowded>);
+pub(crate) struct Overflow(FxHashMap<LockId, OverflowEntry>);
 
-impl Crowd {
+impl Overflow {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -36,23 +36,23 @@ impl Crowd {
     }
 
     pub(crate) fn get(&self, lock: LockId) -> Option<&HeldLock> {
-        self.0.get(&lock).map(|crowded| &crowded.held)
+        self.0.get(&lock).map(|entry| &entry.held)
     }
 
     pub(crate) fn get_mut(&mut self, lock: LockId) -> Option<&mut HeldLock> {
-        self.0.get_mut(&lock).map(|crowded| &mut crowded.held)
+        self.0.get_mut(&lock).map(|entry| &mut entry.held)
     }
 
     pub(crate) fn add(&mut self, held: HeldLock, depth: usize) {
-        let crowded = self.0.entry(held.lock).or_insert(Crowded { held, n: 0, depth });
-        crowded.n = crowded.n.saturating_add(1);
+        let entry = self.0.entry(held.lock).or_insert(OverflowEntry { held, n: 0, depth });
+        entry.n = entry.n.saturating_add(1);
     }
 
     /// Takes one acquisition of the lock away; `false` if there is none.
     pub(crate) fn remove(&mut self, lock: LockId) -> bool {
-        let Some(crowded) = self.0.get_mut(&lock) else { return false };
-        crowded.n -= 1;
-        if crowded.n == 0 {
+        let Some(entry) = self.0.get_mut(&lock) else { return false };
+        entry.n -= 1;
+        if entry.n == 0 {
             self.0.remove(&lock);
         }
         true
@@ -60,13 +60,13 @@ impl Crowd {
 
     /// Every lock.
     pub(crate) fn all(&self) -> impl Iterator<Item = &HeldLock> {
-        self.0.values().map(|crowded| &crowded.held)
+        self.0.values().map(|entry| &entry.held)
     }
 
     /// Takes away what was acquired since `depth` contexts had been entered.
     pub(crate) fn leave(&mut self, depth: usize) -> Vec<HeldLock> {
-        let left = self.0.extract_if(|_, crowded| crowded.depth >= depth);
-        left.map(|(_, crowded)| crowded.held).collect()
+        let left = self.0.extract_if(|_, entry| entry.depth >= depth);
+        left.map(|(_, entry)| entry.held).collect()
     }
 
     pub(crate) fn clear(&mut self) {
