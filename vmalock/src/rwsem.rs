@@ -7,7 +7,6 @@
 //! | 1 | a thread queues |
 //! | 2 | the head of the queue has waited long enough: the lock is for no other thread |
 //! | 8 … | number of readers |
-//! | the highest | a release too many is being undone: the number of readers is −1 |
 //!
 //! A release wakes the head of the queue; a writer among the waiters then takes the lock itself,
 //! readers are handed it, all up to the next writer. Until the head has run, a thread that runs
@@ -36,7 +35,6 @@ const WRITER: usize = 1;
 const WAITERS: usize = 1 << 1;
 const FOR_HEAD: usize = 1 << 2;
 const READER: usize = 1 << 8;
-const UNDOING: usize = 1 << (usize::BITS - 1);
 
 /// How long the head of the queue lets others go first (`RWSEM_WAIT_TIMEOUT`).
 const HANDOFF: Duration = Duration::from_millis(4);
@@ -93,7 +91,7 @@ impl Rwsem {
     pub(crate) fn down_read_trylock(&self) -> bool {
         // ORDERING: Relaxed; only a guess for the compare-exchange below.
         let mut count = self.count.load(Ordering::Relaxed);
-        while count & (WRITER | WAITERS | FOR_HEAD | UNDOING) == 0 {
+        while count & (WRITER | WAITERS | FOR_HEAD) == 0 {
             // ORDERING: Acquire; pairs with the Release of the last writer's `up_write` or
             // `downgrade`.
             match self.count.compare_exchange_weak(
@@ -146,9 +144,7 @@ impl Rwsem {
         let taken = self.count.fetch_update(Ordering::Acquire, Ordering::Relaxed, |count| match mode {
             RwsemMode::Write => (count & !WAITERS == 0).then_some(count | WRITER),
             // Readers that hold it are joined only if no thread queues.
-            RwsemMode::Read if count & (WAITERS | UNDOING) == 0 => {
-                (count & WRITER == 0).then_some(count + READER)
-            }
+            RwsemMode::Read if count & WAITERS == 0 => (count & WRITER == 0).then_some(count + READER),
             RwsemMode::Read => (count == WAITERS).then_some(WAITERS + READER),
         });
         taken.is_ok()
@@ -158,20 +154,13 @@ impl Rwsem {
     #[inline]
     #[must_use]
     pub(crate) fn up_read(&self) -> bool {
-        // ORDERING: Release; pairs with the Acquire of the next writer, which must see what the
-        // readers did.
-        let old = self.count.fetch_sub(READER, Ordering::Release);
-        // While one release too many is being undone no reader holds the lock: another is one too
-        // many as well.
-        if old < READER || old & UNDOING != 0 {
-            // ORDERING: Relaxed; undoes the line above, nothing was protected.
-            let now = self.count.fetch_add(READER, Ordering::Relaxed).wrapping_add(READER);
-            if now & WAITERS != 0 {
-                // A thread may have found the lock in the state that was just undone.
-                self.hand_over();
-            }
-            return false;
-        }
+        // ORDERING: Release on success; pairs with the Acquire of the next writer, which must see
+        // what the readers did. Relaxed on failure, and before: a guess.
+        // One too many is never subtracted, not even to be undone: what others do meanwhile would
+        // build on a count that is wrong.
+        let released =
+            self.count.fetch_update(Ordering::Release, Ordering::Relaxed, |count| count.checked_sub(READER));
+        let Ok(old) = released else { return false };
         let new = old - READER;
         if new & WAITERS != 0 && new < READER {
             self.hand_over();
@@ -365,7 +354,7 @@ impl Rwsem {
             // ORDERING: AcqRel; pairs with the Release of the writer that left, for the reader that
             // is woken under the queue's lock.
             let taken = self.count.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |count| {
-                (count & (WRITER | UNDOING) == 0).then_some((count + READER) & !FOR_HEAD)
+                (count & WRITER == 0).then_some((count + READER) & !FOR_HEAD)
             });
             if taken.is_err() {
                 break;
@@ -399,19 +388,16 @@ fn wake(waiter: &Waiter) {
 mod tests {
     use super::*;
 
-    /// A release too many is refused by undoing it. Who comes in between finds the lock taken, and
-    /// nothing overflows.
+    /// A release too many is refused, in every state without readers, and changes nothing.
     #[test]
-    fn nobody_gets_in_while_a_release_too_many_is_undone() {
-        let rwsem = Rwsem::new();
-        for others in [0, WAITERS, WAITERS | FOR_HEAD] {
-            rwsem.count.store(others.wrapping_sub(READER), Ordering::Relaxed);
-            assert!(!rwsem.down_read_trylock() && !rwsem.down_write_trylock());
-            assert!(!rwsem.steal(RwsemMode::Read) && !rwsem.steal(RwsemMode::Write));
-            rwsem.serve(&mut VecDeque::new());
+    fn a_release_too_many_changes_nothing() {
+        for state in [0, WRITER, WAITERS, WRITER | WAITERS, WAITERS | FOR_HEAD] {
+            let rwsem = Rwsem::new();
+            rwsem.count.store(state, Ordering::Relaxed);
+            assert!(!rwsem.up_read(), "no thread holds it for reading");
+            assert_eq!(rwsem.count.load(Ordering::Relaxed), state);
         }
-        rwsem.count.store(0, Ordering::Relaxed);
-        assert!(!rwsem.up_read(), "no thread holds it");
-        assert!(rwsem.down_read_trylock() && rwsem.up_read());
+        let rwsem = Rwsem::new();
+        assert!(rwsem.down_read_trylock() && rwsem.up_read() && !rwsem.up_read());
     }
 }
