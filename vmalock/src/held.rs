@@ -63,10 +63,30 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs `f` on what the calling thread holds. After the destructor of the thread-local nothing is
-/// tracked any more.
-fn with_mine<R: Default>(f: impl FnOnce(&mut Vec<Hold>) -> R) -> R {
-    MINE.try_with(|mine| f(&mut lock(&mine.0.holds))).unwrap_or_default()
+/// Runs `f` on what the calling thread holds.
+fn with_mine<R>(f: impl FnOnce(&mut Vec<Hold>) -> R) -> R {
+    let mut f = Some(f);
+    let mut run = |hands: &Hands| f.take().map(|f| f(&mut lock(&hands.holds)));
+    let result = MINE.try_with(|mine| run(&mine.0)).unwrap_or_else(|_| late(run));
+    result.expect("one of the two ran it, once")
+}
+
+/// The same after the destructor of the thread-local: in destructors that run later, guards still
+/// end and begin.
+#[cold]
+fn late<R>(run: impl FnOnce(&Hands) -> R) -> R {
+    let mut all = lock(&ALL);
+    let task = current_id();
+    let hands = all.iter().find(|hands| hands.task == task).map_or_else(
+        || Arc::new(Hands { thread: "that ends".to_owned(), task, holds: Mutex::new(Vec::new()) }),
+        Arc::clone,
+    );
+    let result = run(&hands);
+    all.retain(|other| !Arc::ptr_eq(other, &hands));
+    if !lock(&hands.holds).is_empty() {
+        all.push(hands);
+    }
+    result
 }
 
 /// Whether holds are tracked.
