@@ -84,6 +84,18 @@ impl DepMap {
         self.map.acquire_with(&INFO, mode(shared), Wait::Blocking, &AcquireOptions::new().subclass(level))
     }
 
+    /// Announces, once in the process, that readers of VMAs are waited for under the mmap lock: the
+    /// write lock of a detached VMA has none to wait for, but is taken in that order all the same.
+    // Kernel: learns the order when readers are first excluded; a breach before that is not seen.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn learn_order(&self) {
+        // ORDERING: Relaxed; a second announcement adds nothing.
+        if is_on() && !IS_ORDER_KNOWN.swap(true, Ordering::Relaxed) {
+            self.map.might_acquire(&INFO, Mode::Exclusive);
+        }
+    }
+
     /// Announces that the caller may have to wait for the lock, whether it then does or not
     /// (`might_lock`): the order counts even if a try succeeds.
     #[inline]
@@ -246,7 +258,7 @@ pub(crate) fn report_broken(
     any.map.assertion_broken(&INFO, message, remedy, at);
 }
 
-/// Whether readers were excluded while the validator was on: it knows then that `mmap_lock` comes
+/// Whether a VMA was write-locked while the validator was on: it knows then that `mmap_lock` comes
 /// before `vm_lock`.
 static IS_ORDER_KNOWN: AtomicBool = AtomicBool::new(false);
 

@@ -25,7 +25,15 @@ impl<P: VmaPayload> Drop for AddressSpace<P> {
         // A guard of this thread cannot be dropped before this function returns. It was got through
         // an `MmRef`.
         let mine = held::hand_over(&self.mm);
-        let guard = if self.ends_nested { self.mm.write_nested(1) } else { self.mm.write() };
+        // A guard that this thread leaked, or got through an `MmRef`, holds the lock already. To
+        // wait for it would be to wait for ourselves.
+        let guard = if self.mm.mmap_lock.is_write_locked_by_me() {
+            None
+        } else if self.ends_nested {
+            Some(self.mm.write_nested(1))
+        } else {
+            Some(self.mm.write())
+        };
         let mut n_detached = 0;
         let mut is_told = self.mm.is_tree_stale();
         // By the tree's own keys: whatever the VMAs say, each turn takes one entry away.

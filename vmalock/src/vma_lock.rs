@@ -299,6 +299,9 @@ fn start_write(vma: &'static Vma, state: TaskState) -> Result<(), Interrupted> {
     }
     // A detached VMA is stamped as well: no thread can read-lock it, and it will be attached in
     // this section.
+    if excluded.is_none() {
+        vma.vmlock_dep_map().learn_order();
+    }
     if let Some(excluded) = excluded {
         if seeded(Fault::M14) {
             std::mem::forget(excluded);

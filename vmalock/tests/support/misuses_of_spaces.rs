@@ -11,6 +11,31 @@ use super::misuses::{Misuse, RW, START, space, space_and_vma, vma_of};
 
 pub(crate) const MISUSES: &[Misuse] = &[
     Misuse {
+        name: "a fault under a guard, before any reader was waited for",
+        run: || {
+            let space = space();
+            let vma = lock_vma_under_rcu(space.mm(), START).expect("nobody writes");
+            assert_eq!(space.fault(90 * PAGE_SIZE, Access::Read), Err(SpaceError::NotMapped));
+            drop(vma);
+        },
+        warnings: &["MmapLockUnderVmaLock"],
+        reports: &["LD0003"],
+        lines: &["assert_eq!(space.fault(90 * PAGE_SIZE"],
+    },
+    Misuse {
+        name: "a space ends under its own leaked guard",
+        run: || {
+            let space = space();
+            let mm = space.mm_ref();
+            std::mem::forget(mm.write());
+            drop(space);
+            raw::mmap_write_unlock(&mm);
+        },
+        warnings: &[],
+        reports: &[],
+        lines: &[],
+    },
+    Misuse {
         name: "a guard outlives its space",
         run: || {
             let space = space();
