@@ -45,7 +45,8 @@ impl<'g, P: VmaPayload> LockedVma<'g, P> {
     #[inline]
     #[must_use]
     pub fn pgoff_of(&self, addr: usize) -> usize {
-        self.vm_pgoff() + addr.wrapping_sub(self.vm_start()) / PAGE_SIZE
+        // Wrapping: `addr` is the caller's, and may lie anywhere.
+        self.vm_pgoff().wrapping_add(addr.wrapping_sub(self.vm_start()) / PAGE_SIZE)
     }
 }
 

@@ -36,7 +36,8 @@ pub enum Access {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SpaceError {
-    /// The range is empty, not page-aligned, or beyond the end of the address space (`-EINVAL`).
+    /// The range is empty, not page-aligned, or beyond the end of the address space (`-EINVAL`), or
+    /// its offsets are too large (`-EOVERFLOW`).
     BadRange,
     /// Something is mapped in the range already (`-EEXIST`).
     Occupied,
@@ -51,7 +52,9 @@ pub enum SpaceError {
 impl std::fmt::Display for SpaceError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::BadRange => "the range is empty, not a multiple of PAGE_SIZE, or too large",
+            Self::BadRange => {
+                "the range is empty, not a multiple of PAGE_SIZE, or too large, or its offsets are"
+            }
             Self::Occupied => "something is mapped in the range already: unmap it first",
             Self::NotMapped => "nothing is mapped at the address",
             Self::AccessDenied => "the mapping does not allow this access: protect() it otherwise",
@@ -110,6 +113,11 @@ impl Mapping {
         let n_skipped = addr.saturating_sub(self.start);
         Self { start: self.start + n_skipped, pgoff: self.pgoff + n_skipped / PAGE_SIZE, ..self }
     }
+}
+
+/// Whether every page of the range, and the border behind it, has an offset (`-EOVERFLOW`).
+pub(crate) fn check_offsets(pgoff: usize, start: usize, end: usize) -> Result<(), SpaceError> {
+    pgoff.checked_add((end - start) / PAGE_SIZE).map(drop).ok_or(SpaceError::BadRange)
 }
 
 /// The end of a legal range.

@@ -14,7 +14,9 @@ use super::mapping::Mapping;
 /// and freed.
 ///
 /// Every method but [`is_alike`](Self::is_alike) runs inside a write section, with the mmap lock
-/// and the locks of all VMAs involved held for writing; it must not block on either. Pages are best
+/// and the locks of all VMAs involved held for writing; it must not block on either. One that
+/// panics leaves mappings that are whole; after a panic of [`clear`](Self::clear) the other VMAs
+/// that the same call frees are never used again, and keep their payloads. Pages are best
 /// counted by their offset ([`Mapping::pgoff`]), which no split, merge, growth or move changes; for
 /// growth and moves there is therefore nothing to implement.
 ///

@@ -109,17 +109,27 @@ impl<P: VmaPayload> AddressSpace<P> {
         mapping: Mapping,
         hook: impl FnOnce(&LockedVma<'_, P>),
     ) -> &'static Vma {
-        let vma = self.cache.alloc(self.mm.as_raw());
-        fill(vma.fields(), mapping);
-        hook(&self.locked(vma));
+        let vma = self.fill_vma(mapping, hook);
         self.publish(guard, vma);
+        vma
+    }
+
+    /// Makes a VMA that no other thread knows, to be [published](Self::publish); `hook` fills what
+    /// the program keeps with it.
+    #[track_caller]
+    pub(crate) fn fill_vma(&self, mapping: Mapping, hook: impl FnOnce(&LockedVma<'_, P>)) -> &'static Vma {
+        let unpublished = Unpublished { cache: self.cache, vma: self.cache.alloc(self.mm.as_raw()) };
+        fill(unpublished.vma.fields(), mapping);
+        hook(&self.locked(unpublished.vma));
+        let vma = unpublished.vma;
+        std::mem::forget(unpublished);
         vma
     }
 
     /// Write-locks (stamps) and attaches a filled VMA. The stamp turns readers away until the
     /// section ends.
     #[track_caller]
-    fn publish(&self, _guard: &MmapWriteGuard<'_>, vma: &'static Vma) {
+    pub(crate) fn publish(&self, _guard: &MmapWriteGuard<'_>, vma: &'static Vma) {
         if seeded(Fault::M18a) {
             vma_mark_attached(vma);
             vma_start_write(vma);
@@ -220,6 +230,18 @@ impl<P: VmaPayload> Default for AddressSpace<P> {
     #[track_caller]
     fn default() -> Self {
         Self::with_payloads()
+    }
+}
+
+/// A new VMA while the program's code fills it: freed if that panics.
+struct Unpublished<P: VmaPayload> {
+    cache: &'static VmaCache<P>,
+    vma: &'static Vma,
+}
+
+impl<P: VmaPayload> Drop for Unpublished<P> {
+    fn drop(&mut self) {
+        self.cache.free(self.vma);
     }
 }
 

@@ -50,16 +50,17 @@ impl<P: VmaPayload> AddressSpace<P> {
         covered
     }
 
-    /// Detaches what is mapped in the range, splitting what reaches out of it; `hook` sees each VMA
-    /// before. The caller clears the tree, then frees what it got.
+    /// Write-locks what is mapped in the range and splits what reaches out of it; then `hook` sees
+    /// each VMA. No VMA is detached before the last call of the hook: one that panics leaves
+    /// mappings that are whole.
     #[track_caller]
-    pub(crate) fn detach_range(
+    pub(crate) fn prepare_to_detach<'g>(
         &self,
-        guard: &MmapWriteGuard<'_>,
+        guard: &'g MmapWriteGuard<'_>,
         start: usize,
         end: usize,
         hook: &mut dyn FnMut(&LockedVma<'_, P>),
-    ) -> Result<Gone, SpaceError> {
+    ) -> Result<Covered<'g>, SpaceError> {
         let mut covered = Self::covered(guard, start, end);
         if !seeded(Fault::M35) {
             lock_all(guard, &covered)?;
@@ -68,19 +69,29 @@ impl<P: VmaPayload> AddressSpace<P> {
         if seeded(Fault::M35) {
             lock_all(guard, &covered)?;
         }
+        // No iterator's closure, here and below: it would be the caller that a broken assertion
+        // names.
+        for vma in &covered {
+            hook(&self.locked(vma.as_raw()));
+        }
+        Ok(covered)
+    }
+
+    /// Detaches VMAs that are prepared. The caller clears the tree, then frees what it got.
+    #[track_caller]
+    pub(crate) fn detach_all(&self, prepared: Covered<'_>) -> Gone {
         let mut gone = Gone::new();
-        for vma in covered {
+        for vma in prepared {
             if seeded(Fault::H8) {
                 vma_end_write_all(&self.mm);
             }
-            hook(&self.locked(vma.as_raw()));
             gone.push((vma.vm_start(), vma.as_raw()));
             self.detach(vma.as_raw());
         }
-        Ok(gone)
+        gone
     }
 
-    /// Clears the tree of what [`detach_range`](Self::detach_range) detached.
+    /// Clears the tree of what [`detach_all`](Self::detach_all) detached.
     #[track_caller]
     pub(crate) fn clear(&self, gone: &Gone) {
         if !gone.is_empty() {
@@ -118,7 +129,6 @@ impl<P: VmaPayload> AddressSpace<P> {
         if seeded(Fault::M35) {
             lock_all(guard, &covered)?;
         }
-        // No iterator's closure: it would be the caller that a broken assertion names.
         for vma in &covered {
             let old_flags = vma.vm_flags();
             match change {

@@ -209,7 +209,7 @@ impl<'s, P: VmaPayload> SpaceWriteGuard<'s, P> {
         end: usize,
         hook: &mut dyn FnMut(&LockedVma<'_, P>),
     ) -> Result<Gone, SpaceError> {
-        let gone = self.space.detach_range(&self.guard, start, end, hook)?;
+        let gone = self.space.detach_all(self.space.prepare_to_detach(&self.guard, start, end, hook)?);
         self.space.clear(&gone);
         Ok(gone)
     }
@@ -276,10 +276,12 @@ impl<'s, P: VmaPayload> SpaceWriteGuard<'s, P> {
         mut hook: impl FnMut(&LockedVma<'_, P>, &LockedVma<'_, P>),
     ) -> Result<AddressSpace<P>, SpaceError> {
         let mut child = self.space.empty_child();
-        let copied = child.copy_from(self.space, &self.guard, &mut hook);
-        // One that was copied in part is taken down here, under the parent's lock.
-        child.ends_nested = copied.is_err();
-        copied.map(|()| child)
+        // One that is copied in part is taken down here, under the parent's lock: if the task is
+        // killed, or the hook panics.
+        child.ends_nested = true;
+        child.copy_from(self.space, &self.guard, &mut hook)?;
+        child.ends_nested = false;
+        Ok(child)
     }
 }
 

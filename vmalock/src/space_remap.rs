@@ -1,7 +1,7 @@
 //! Mapping over what is there, moving and resizing, and the heap: `MAP_FIXED`, `mremap`, `brk`.
 
 use super::locked_vma::LockedVma;
-use super::mapping::{Mapping, PAGE_SIZE, SpaceError, check_range, flags};
+use super::mapping::{Mapping, PAGE_SIZE, SpaceError, check_offsets, check_range, flags};
 use super::payload::VmaPayload;
 use super::space::AddressSpace;
 use super::space_edit::lock_all;
@@ -36,9 +36,11 @@ impl<P: VmaPayload> SpaceWriteGuard<'_, P> {
         on_new: impl FnOnce(&LockedVma<'_, P>),
     ) -> Result<usize, SpaceError> {
         let end = check_range(start, len)?;
-        let gone = self.space.detach_range(&self.guard, start, end, &mut on_gone)?;
+        let prepared = self.space.prepare_to_detach(&self.guard, start, end, &mut on_gone)?;
         let mapping = Mapping { start, end, flags: vm_flags, pgoff: start / PAGE_SIZE };
-        let vma = self.space.new_vma(&self.guard, mapping, on_new);
+        let vma = self.space.fill_vma(mapping, on_new);
+        let gone = self.space.detach_all(prepared);
+        self.space.publish(&self.guard, vma);
         self.space.mm.mm_mt.edit(|edit| {
             gone.iter().for_each(|&(start, _)| edit.clear(start));
             edit.store(start, end, vma);
@@ -70,6 +72,7 @@ impl<P: VmaPayload> SpaceWriteGuard<'_, P> {
         if !is_last || self.guard.find_vma(old_end).is_some_and(|next| next.vm_start() < new_end) {
             return Err(SpaceError::Occupied);
         }
+        check_offsets(vma.vm_pgoff(), vma.vm_start(), new_end)?;
         let write = self.guard.start_write_killable(vma)?;
         let vma_start = vma.vm_start();
         write.set_range(vma_start, new_end, vma.vm_pgoff());
@@ -102,6 +105,8 @@ impl<P: VmaPayload> SpaceWriteGuard<'_, P> {
         }
         self.assert_covered(start, old_end)?;
         let vma = self.guard.vma_lookup(start).ok_or(SpaceError::NotMapped)?;
+        let pgoff = self.space.locked(vma.as_raw()).pgoff_of(start);
+        check_offsets(pgoff, to, new_end)?;
         // Both waits before the first change.
         lock_all(&self.guard, &[vma])?;
         self.unmap(to, new_len)?;

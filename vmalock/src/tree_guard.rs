@@ -4,7 +4,7 @@
 //! [`AddressSpace`](super::AddressSpace) does all this by itself, and counts its VMAs: leave its tree to it.
 
 use super::attach::{vma_mark_attached, vma_mark_detached};
-use super::mapping::{SpaceError, check_range};
+use super::mapping::{SpaceError, check_offsets, check_range};
 use super::mmap_guard::MmapWriteGuard;
 use super::vma::Vma;
 use super::vma_guard::VmaWrite;
@@ -46,6 +46,7 @@ impl MmapWriteGuard<'_> {
         pgoff: usize,
     ) -> Result<VmaWrite<'_>, SpaceError> {
         check_range(start, end.saturating_sub(start))?;
+        check_offsets(pgoff, start, end)?;
         let is_free = self.find_vma(start).is_none_or(|other| other.vm_start() >= end);
         if !is_free || vma.is_attached() || !self.owns(vma) {
             return Err(SpaceError::Occupied);
@@ -76,6 +77,7 @@ impl MmapWriteGuard<'_> {
         pgoff: usize,
     ) -> Result<(), SpaceError> {
         check_range(start, end.saturating_sub(start))?;
+        check_offsets(pgoff, start, end)?;
         let old_start = self.place_of(vma)?;
         let mut from = start;
         while let Some(other) = self.find_vma(from).filter(|other| other.vm_start() < end) {

@@ -136,8 +136,7 @@ impl WarningKind {
         match self {
             // No defect that a report is about: the wait may end.
             Self::WriterStalled => false,
-            // A ring needs both halves. Until some writer excluded readers, the validator knows
-            // one.
+            // A ring needs both halves. Until some VMA was write-locked, the validator knows one.
             Self::MmapLockUnderVmaLock => dep::is_order_known(),
             _ => true,
         }
@@ -233,9 +232,25 @@ pub fn n_warnings() -> u64 {
 /// Runs `body` and returns the warnings that this thread raised in it; they are counted, but
 /// neither printed nor handed to the hook.
 pub fn capture<R>(body: impl FnOnce() -> R) -> (R, Vec<Warning>) {
-    let outer = CAPTURED.with_borrow_mut(|captured| captured.replace(Vec::new()));
+    /// Gives the thread back what it captured before, also if the body panics.
+    struct Outer(Option<Vec<Warning>>);
+
+    impl Outer {
+        fn restore(&mut self) -> Option<Vec<Warning>> {
+            CAPTURED.with_borrow_mut(|captured| std::mem::replace(captured, self.0.take()))
+        }
+    }
+
+    impl Drop for Outer {
+        fn drop(&mut self) {
+            self.restore();
+        }
+    }
+
+    let mut outer = Outer(CAPTURED.with_borrow_mut(|captured| captured.replace(Vec::new())));
     let result = body();
-    let inner = CAPTURED.with_borrow_mut(|captured| std::mem::replace(captured, outer));
+    let inner = outer.restore();
+    std::mem::forget(outer);
     (result, inner.unwrap_or_default())
 }
 
