@@ -6,6 +6,7 @@
 //! the holder's stack.
 
 use super::model::Report;
+use super::path::crate_folder;
 use super::place::{Frame, Place};
 use super::places::{is_at, same_file};
 
@@ -50,8 +51,26 @@ fn completed(site: &Place, held: &[Frame], wanted: &[Frame]) -> (Vec<Frame>, boo
     });
     match caller {
         Some(at) => (with(&held[..=taken + 1], at), false),
-        None => (held[..=taken].to_vec(), false),
+        None => (held[..=taken + n_wrappers(&held[taken..], wanted)].to_vec(), false),
     }
+}
+
+/// How many functions around the one that made the guard are wrappers of it as well: those of its
+/// own file or published crate which have returned, where the stack goes on in a function that is
+/// active. What is outside of them may be another caller than the one that holds.
+fn n_wrappers(held: &[Frame], wanted: &[Frame]) -> usize {
+    let maker = &held[0];
+    let is_of_one = |frame: &Frame| match crate_folder(&maker.file) {
+        Some(package) => crate_folder(&frame.file) == Some(package),
+        None => frame.file == maker.file,
+    };
+    let is_active = |frame: &Frame| wanted.iter().any(|active| is_same(active, frame));
+    if is_active(maker) {
+        return 0;
+    }
+    let n_returned = held.iter().take_while(|frame| is_of_one(frame) && !is_active(frame)).count();
+    let goes_on = held.get(n_returned).is_some_and(is_active);
+    if goes_on { n_returned - 1 } else { 0 }
 }
 
 /// The frame of a place. Debug information may put a call of several lines on one of the lines
@@ -123,6 +142,19 @@ mod tests {
         let first = frames(&[("look", 10), ("main", 99)]);
         let now = frames(&[("look", 10), ("look", 17), ("hold", 16), ("main", 98)]);
         assert_eq!(completed(&site, &first, &now), (Vec::new(), false));
+    }
+
+    #[test]
+    fn wrappers_of_wrappers_are_kept_where_the_stack_goes_on_in_an_active_function() {
+        let first = [("lock", 10), ("read", 30), ("get", 50), ("one", 80), ("main", 99)];
+        let inner = list(&first[..3]);
+        assert_eq!(known(&first, &[("write", 40), ("one", 81), ("main", 98)]), (inner, false));
+        assert_eq!(known(&first[..4], &[("write", 40), ("main", 98)]).0.len(), 1, "another program's path");
+        let elsewhere = Frame { file: "src/b.rs".into(), ..frames(&first)[2].clone() };
+        let stack = [&frames(&first)[..2], &[elsewhere], &frames(&first)[3..]].concat();
+        let site = Place { file: "src/a.rs".into(), line: 10, column: 20, ..Place::default() };
+        let wanted = frames(&[("write", 40), ("one", 81), ("main", 98)]);
+        assert_eq!(completed(&site, &stack, &wanted).0.len(), 1, "`get` is no wrapper of that file");
     }
 
     #[test]

@@ -42,9 +42,20 @@ impl Holder {
         };
         // The site is that of the sighting even where the rest of the stack is that of another
         // path.
-        let maker = without_closures(&held.frames[taken]);
-        let is_active = wanted.frames.iter().any(|frame| without_closures(frame) == maker);
-        let met = meeting(held.frames, wanted.frames, is_exact)
+        let maker = &held.frames[taken];
+        // The acquisition that is wanted holds nothing yet, nor does a call above the place, unless
+        // one caller is in both: then it may be a loop.
+        let may_hold = |index: usize, frame: &Frame| {
+            let is_below = frame.line >= held.site.line && !(index == 0 && is_at(frame, held.site));
+            is_exact || is_below || held.frames.get(taken + 1) == wanted.frames.get(index + 1)
+        };
+        let is_maker = |frame: &Frame| without_closures(frame) == without_closures(maker);
+        let mut active = wanted.frames.iter().enumerate();
+        let is_active = active.any(|(index, frame)| is_maker(frame) && may_hold(index, frame));
+        let is_later = |in_held: usize, in_wanted: usize| {
+            in_held != taken || may_hold(in_wanted, &wanted.frames[in_wanted])
+        };
+        let met = meeting(held.frames, wanted.frames, is_exact, &is_later)
             .filter(|(in_held, _)| is_exact || *in_held <= taken + usize::from(!is_active));
         let n_left = match met {
             Some((in_held, _)) => in_held.saturating_sub(taken),
@@ -88,12 +99,18 @@ impl Stack<'_> {
 
 /// The innermost function that is in both stacks, by its frame in each. What is outside of it must
 /// be the same, unless the first stack may be that of another path.
-fn meeting(held: &[Frame], wanted: &[Frame], is_exact: bool) -> Option<(usize, usize)> {
+fn meeting(
+    held: &[Frame],
+    wanted: &[Frame],
+    is_exact: bool,
+    is_later: &dyn Fn(usize, usize) -> bool,
+) -> Option<(usize, usize)> {
     let is_met = |in_held: usize, in_wanted: usize| {
         let (a, b) = (&held[in_held], &wanted[in_wanted]);
         let is_one = a.line != 0 && !a.function.is_empty() && without_closures(a) == without_closures(b);
         // A stack has a greatest depth, so the outermost frames of the deeper one may be missing.
         is_one
+            && is_later(in_held, in_wanted)
             && same_file(&a.file, &b.file)
             && (!is_exact || held[in_held + 1..].iter().zip(&wanted[in_wanted + 1..]).all(|(a, b)| a == b))
     };
@@ -247,6 +264,22 @@ mod tests {
         assert_eq!(Holder::of_dependency(&step).has_left(), Some(true), "the maker is not active");
         let unknown = dependency((site("w.rs", 4), Frames::default()), (site("a.rs", 3), Frames::default()));
         assert_eq!(Holder::of_dependency(&unknown), Holder::default());
+    }
+
+    #[test]
+    fn a_function_that_is_called_again_from_another_line_has_given_its_guard_away() {
+        let main = |line| ("app::main", "m.rs", line);
+        let mut held = stack(&[("w::get", "w.rs", 35), main(15)]);
+        held.exact = false;
+        for line in [30, 35] {
+            let wanted = stack(&[("w::get", "w.rs", line), main(16)]);
+            let step = dependency((site("w.rs", 35), held.clone()), (site("w.rs", line), wanted));
+            assert_eq!(Holder::of_dependency(&step).has_left(), Some(true), "{line}");
+            assert_eq!(lines(&step), Some((15, 16)), "{line}");
+            let wanted = stack(&[("w::get", "w.rs", line), main(15)]);
+            let step = dependency((site("w.rs", 35), held.clone()), (site("w.rs", line), wanted));
+            assert_eq!(Holder::of_dependency(&step).has_left(), Some(false), "perhaps a loop");
+        }
     }
 
     #[test]

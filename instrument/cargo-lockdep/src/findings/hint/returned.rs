@@ -23,30 +23,69 @@ pub(super) fn complete(report: &mut Report, sources: &Sources) -> Option<Advice>
     for step in &mut report.cycle {
         let (held, wanted) = (&mut step.frames_held, &step.frames_acquire.frames);
         if !held.exact
-            && let Some((index, call)) = holder(&step.held_site, &held.frames, wanted, sources)
+            && let Some(holder) = holder(&step.held_site, &held.frames, wanted, sources)
         {
-            name_caller(&mut step.held_site, &call);
-            held.frames = stack(&held.frames, call, &wanted[index + 1..]);
+            holder.name_callers(&mut step.held_site, &mut step.acquire_site, &held.frames, wanted);
+            held.frames = holder.stack(&held.frames, wanted);
         }
     }
     if !report.is_recursion() {
         return None;
     }
-    let (held, wanted) = report.conflict.as_mut().zip(report.subject.as_ref())?;
+    let (held, wanted) = report.conflict.as_mut().zip(report.subject.as_mut())?;
     if held.exact {
         return None;
     }
-    let (index, call) = holder(&held.site, &held.frames, &wanted.frames, sources)?;
-    name_caller(&mut held.site, &call);
+    let holder = holder(&held.site, &held.frames, &wanted.frames, sources)?;
+    holder.name_callers(&mut held.site, &mut wanted.site, &held.frames, &wanted.frames);
     let made = Spot { at: bare(held.site.outside_wrapper()), way: Way::Through(bare(&held.site)) };
-    held.frames = stack(&held.frames, call, &wanted.frames[index + 1..]);
+    held.frames = holder.stack(&held.frames, &wanted.frames);
     for advice in &mut report.help {
         if let Advice::DropGuard { made: known } = advice {
             *known = made.clone();
         }
     }
     report.notes.retain(|note| !matches!(note, Note::PathNotRecorded { .. }));
-    (index > 0).then(|| lockdep_report::under_guard::of_call(&held.class, &wanted.frames, index))
+    (holder.index > 0)
+        .then(|| lockdep_report::under_guard::of_call(&held.class, &wanted.frames, holder.index))
+}
+
+/// The active function that has the guard of a wrapper.
+struct Holder {
+    /// Its index in the stack of the lock that is wanted.
+    index: usize,
+    /// Its call of the wrapper.
+    call: Frame,
+    /// How many wrappers gave the guard on to each other.
+    n_wrappers: usize,
+}
+
+impl Holder {
+    /// Says who called the wrappers, for the guard and, if it is called again, for the lock that is
+    /// wanted.
+    fn name_callers(&self, held: &mut Place, acquire: &mut Place, held_frames: &[Frame], wanted: &[Frame]) {
+        let is_wrapper = |frame: &Frame| {
+            held_frames[..self.n_wrappers].iter().any(|wrapper| wrapper.function == frame.function)
+        };
+        name_caller(held, &self.call);
+        let again = wanted.iter().find(|frame| !is_wrapper(frame));
+        if wanted.first().is_some_and(is_wrapper)
+            && let Some(again) = again
+        {
+            name_caller(acquire, again);
+        }
+    }
+
+    /// The stack of the guard.
+    fn stack(&self, held: &[Frame], wanted: &[Frame]) -> Vec<Frame> {
+        let outside = wanted[self.index + 1..].iter().cloned();
+        held[..self.n_wrappers]
+            .iter()
+            .cloned()
+            .chain(std::iter::once(self.call.clone()))
+            .chain(outside)
+            .collect()
+    }
 }
 
 fn name_caller(site: &mut Place, call: &Frame) {
@@ -56,23 +95,25 @@ fn name_caller(site: &mut Place, call: &Frame) {
     site.in_wrapper = true;
 }
 
-fn stack(held: &[Frame], call: Frame, outside: &[Frame]) -> Vec<Frame> {
-    held[..1].iter().cloned().chain(std::iter::once(call)).chain(outside.iter().cloned()).collect()
-}
-
-/// The index of the only active function that has a guard of the wrapper, and its call.
-fn holder(site: &Place, held: &[Frame], wanted: &[Frame], sources: &Sources) -> Option<(usize, Frame)> {
-    let [wrapper] = held else { return None };
-    if wrapper.line != site.line || wrapper.file != site.file {
-        return None;
+/// The only active function that has a guard of the wrapper, or else of the wrappers around it.
+fn holder(site: &Place, held: &[Frame], wanted: &[Frame], sources: &Sources) -> Option<Holder> {
+    let maker = held.first().filter(|maker| maker.line == site.line && maker.file == site.file)?;
+    for (n_inner, wrapper) in held.iter().enumerate() {
+        // Further out begins what called all of them, on the path that is known.
+        if n_inner > 0 && wanted.iter().any(|frame| frame.function == wrapper.function) {
+            break;
+        }
+        let name = wrapper.function.rsplit("::").next().filter(|name| !name.starts_with('{'))?;
+        let others = wanted.iter().enumerate().filter(|(_, frame)| frame.function != maker.function);
+        let mut calls = others.flat_map(|(index, frame)| {
+            living_calls(frame, name, sources).into_iter().map(move |call| (index, call))
+        });
+        if let Some((index, call)) = calls.next() {
+            let is_only = calls.next().is_none();
+            return is_only.then_some(Holder { index, call, n_wrappers: n_inner + 1 });
+        }
     }
-    let name = wrapper.function.rsplit("::").next().filter(|name| !name.starts_with('{'))?;
-    let others = wanted.iter().enumerate().filter(|(_, frame)| frame.function != wrapper.function);
-    let mut calls = others.flat_map(|(index, frame)| {
-        living_calls(frame, name, sources).into_iter().map(move |call| (index, call))
-    });
-    let only = calls.next()?;
-    calls.next().is_none().then_some(only)
+    None
 }
 
 /// The calls of `name` above the place of a frame, in its function, whose guard is alive there.
