@@ -288,6 +288,7 @@ impl Builder<'_> {
             owned: false,
             fresh: false,
             unpublished: evidence.unpublished,
+            other_objects: evidence.other_objects,
         }
     }
 

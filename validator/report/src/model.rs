@@ -273,6 +273,10 @@ pub struct ReportEvidence {
     /// it lay on the stack of the thread that took it, which was the first to do so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unpublished: bool,
+    /// Whether the locks close the cycle themselves, and a place shown is that of other locks of
+    /// these classes, because theirs was not recorded.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub other_objects: bool,
 }
 
 impl ReportEvidence {

@@ -22,6 +22,8 @@ pub enum Note {
     Interchangeable,
     /// Only the classes close the cycle so far.
     OtherObjects,
+    /// The lock objects close the cycle, and places of other ones are shown.
+    PlacesOfOthers,
     /// No other thread could have a lock of the cycle: it was just made, on the stack of the thread
     /// that took it.
     JustMade,

@@ -67,6 +67,9 @@ fn cycle_notes(report: &Report, notes: &mut Vec<Note>) {
             (false, false) => Note::OtherObjects,
         });
     }
+    if evidence.other_objects {
+        notes.push(Note::PlacesOfOthers);
+    }
     if evidence.unpublished {
         notes.push(Note::JustMade);
     }

@@ -14,6 +14,8 @@ pub(crate) struct StepSighting {
     pub(crate) kind: Kind,
     pub(crate) witness: Witness,
     pub(crate) count: u64,
+    /// Whether the locks of the sighting are others than those of the cycle.
+    pub(crate) is_of_others: bool,
 }
 
 /// The first sightings of the steps of a path, as far as the graph knows them.
@@ -22,7 +24,12 @@ pub(crate) fn sightings(graph: &Graph, path: &[PathStep]) -> Vec<StepSighting> {
         .filter_map(|step| {
             let dependency = graph.edge(step.from, step.to)?;
             let sighting = dependency.sighting(step.kind).unwrap_or_else(|| dependency.first());
-            Some(StepSighting { kind: step.kind, witness: sighting.witness, count: dependency.count() })
+            Some(StepSighting {
+                kind: step.kind,
+                witness: sighting.witness,
+                count: dependency.count(),
+                is_of_others: false,
+            })
         })
         .collect()
 }
@@ -75,6 +82,7 @@ pub(crate) fn violation(
         sibling: is_sibling(seen),
         n_tasks: n_tasks(seen),
         ordered: ordered(segments, seen),
+        other_objects: seen.iter().any(|seen| seen.is_of_others),
         ..assessment.evidence.clone()
     };
     violation
@@ -122,7 +130,7 @@ fn is_sibling(seen: &[StepSighting]) -> bool {
 /// of their classes.
 pub(crate) fn instance_sighting(knowledge: &Knowledge, step: &PathStep<LockId>) -> Option<StepSighting> {
     if let Some(pair) = knowledge.pair(step.from, step.to) {
-        return Some(StepSighting { kind: step.kind, witness: pair.witness, count: 1 });
+        return Some(StepSighting { kind: step.kind, witness: pair.witness, count: 1, is_of_others: false });
     }
     let (mut witness, count) = if step.from.class() == step.to.class() {
         (*knowledge.nesting(step.from.class())?, 1)
@@ -130,9 +138,11 @@ pub(crate) fn instance_sighting(knowledge: &Knowledge, step: &PathStep<LockId>) 
         let dependency = knowledge.graph.edge(step.from.class(), step.to.class())?;
         (dependency.sighting(step.kind).unwrap_or_else(|| dependency.first()).witness, dependency.count())
     };
+    let mut is_of_others = false;
     for (end, lock) in [(&mut witness.from, step.from), (&mut witness.to, step.to)] {
+        is_of_others |= end.lock != lock;
         end.stack_exact &= end.lock == lock;
         end.lock = lock;
     }
-    Some(StepSighting { kind: step.kind, witness, count })
+    Some(StepSighting { kind: step.kind, witness, count, is_of_others })
 }

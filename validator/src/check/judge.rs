@@ -313,20 +313,22 @@ pub(crate) fn sightings(
         return first;
     };
     let (from, to) = (closing.witness.from.lock, closing.witness.to.lock);
-    let Some(locks) = instance_cycle(view, knowledge, PathStep { from, to, kind: closing.kind }) else {
-        return first;
+    let locks = instance_cycle(view, knowledge, PathStep { from, to, kind: closing.kind });
+    let is_of_path = |locks: &Vec<PathStep<LockId>>| {
+        let is_same = |(step, seen): (&PathStep<LockId>, &StepSighting)| {
+            step.from.class() == seen.witness.from.lock.class()
+        };
+        locks.len() == first.len() && locks.iter().zip(&first).all(is_same)
     };
-    let is_of_path = locks.len() == first.len()
-        && locks.iter().zip(&first).all(|(step, seen)| step.from.class() == seen.witness.from.lock.class());
-    let pairs = locks.iter().map(|step| knowledge.pair(step.from, step.to).map(|pair| pair.witness));
-    match pairs.collect::<Option<Vec<_>>>() {
-        Some(witnesses) if is_of_path => witnesses
-            .into_iter()
-            .zip(&first)
-            .map(|(witness, seen)| StepSighting { witness, ..*seen })
-            .collect(),
-        _ => first,
-    }
+    let Some(locks) = locks.filter(is_of_path) else {
+        return first.into_iter().map(|seen| StepSighting { is_of_others: true, ..seen }).collect();
+    };
+    let own = |step: &PathStep<LockId>| knowledge.pair(step.from, step.to).map(|pair| pair.witness);
+    let sighting = |(step, seen): (&PathStep<LockId>, &StepSighting)| match own(step) {
+        Some(witness) => StepSighting { witness, ..*seen },
+        None => StepSighting { is_of_others: true, ..*seen },
+    };
+    locks.iter().zip(&first).map(sighting).collect()
 }
 
 /// A strong cycle of single locks through the given order that hangs forever, if there is one.

@@ -8,7 +8,7 @@ use super::lowered::{FairRead, Lowered};
 use super::unpublished::{Standing, Unpublished};
 use super::violation::{Level, Violation};
 use crate::base::acquisition::Acquisition;
-use crate::base::id::{ClassId, LockId, TaskId};
+use crate::base::id::{ClassId, LockId, StackId, TaskId};
 use crate::base::site::Site;
 use crate::graph::{Gate, Gates, Graph, Instances, Witness};
 use crate::mutant::{self, Mutant};
@@ -18,7 +18,7 @@ use crate::state::held::Order;
 /// How many locks the instance graph remembers.
 const MAX_INSTANCES: usize = 1 << 22;
 /// For how many pairs of instances the sites are remembered.
-const MAX_PAIR_SITES: usize = 1 << 12;
+pub(crate) const MAX_PAIR_SITES: usize = 1 << 12;
 
 /// How many locks may be under way between two tasks before the oldest story is forgotten.
 const MAX_HANDED_OVER: usize = 1 << 16;
@@ -210,6 +210,18 @@ impl Knowledge {
     /// Where locks of one class were first nested.
     pub(crate) fn nesting(&self, class: ClassId) -> Option<&Witness> {
         self.nesting.get(&class)
+    }
+
+    /// Whether the remembered sighting of an order between two locks has no stack of its own.
+    pub(crate) fn lacks_stack(&self, (from, to): (LockId, LockId)) -> bool {
+        self.pair(from, to).is_some_and(|pair| !pair.witness.to.stack_exact)
+    }
+
+    /// Gives such a sighting the stack of its inner lock.
+    pub(crate) fn give_stack(&mut self, key: (LockId, LockId), stack: StackId) {
+        if let Some(pair) = self.pair_sites.get_mut(&key).filter(|pair| !pair.witness.to.stack_exact) {
+            (pair.witness.to.stack, pair.witness.to.stack_exact) = (Some(stack), true);
+        }
     }
 
     pub(crate) fn pair(&self, from: LockId, to: LockId) -> Option<&PairSighting> {

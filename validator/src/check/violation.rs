@@ -172,6 +172,9 @@ pub struct Evidence {
     pub declared: bool,
     /// Whether an order of the cycle was seen only where no other thread could have the inner lock.
     pub unpublished: bool,
+    /// Whether the locks close the cycle themselves, and a sighting shown is that of other locks of
+    /// these classes, because theirs was not recorded.
+    pub other_objects: bool,
 }
 
 /// Something the engine found.

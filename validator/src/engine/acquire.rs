@@ -241,6 +241,7 @@ impl Validator {
             let mut wanted = Wanted::new(acquire, class, stack.or_else(known));
             wanted.acquisition.stack_exact = !is_known || is_traced;
             standing = Pass::new(self, task, &wanted, !is_known, &mut findings).run();
+            self.give_stacks(&mut findings, stacks);
             // What is not sure yet is looked at each time until it is.
             is_sure = !keep_unsure(task, &mut findings);
             if !is_known && is_sure {
@@ -277,6 +278,18 @@ impl Validator {
             }
         }
         findings.into()
+    }
+
+    /// Captures the stack of new orders between single locks in a chain that was known. As many
+    /// orders are remembered as can be captured, once each.
+    fn give_stacks(&self, findings: &mut super::EventFindings, stacks: &dyn StackSource) {
+        let orders = std::mem::take(&mut findings.without_stack);
+        // No lock of ours is held meanwhile.
+        let Some(stack) = (!orders.is_empty()).then(|| stacks.capture()).flatten() else { return };
+        let mut knowledge = self.knowledge.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for order in orders {
+            knowledge.give_stack(order, stack);
+        }
     }
 
     /// The kernel merges a nested acquisition of the newest held class into that entry. Without

@@ -1,5 +1,6 @@
 //! What one event led to.
 
+use crate::base::id::LockId;
 use crate::check::violation::{Code, Detail, Violation};
 use crate::state::held::Unsure;
 
@@ -21,6 +22,9 @@ pub struct EventFindings {
     /// Orders that are not sure yet, each with the index of the held lock that decides about it.
     /// Empty once the event is over.
     pub(crate) unsure: Vec<(usize, Unsure)>,
+    /// New orders between single locks whose sighting still has the stack of another one. Empty
+    /// once the event is over.
+    pub(crate) without_stack: Vec<(LockId, LockId)>,
 }
 
 impl Outcome {

@@ -339,9 +339,10 @@ impl<'a> Pass<'a> {
         let (view, wanted) = (self.view, self.wanted);
         let order = Order::Locks(view.task.held[holder].lock, wanted.acquisition.lock);
         let is_unsure = self.is_unsure(knowledge, holder, order);
-        let mut listed = None;
+        let (mut listed, mut is_new) = (None, false);
         let skip = self.skip;
         let list = |kind: Kind, standing: Standing| {
+            is_new = true;
             let is_one_class = view.task.held[holder].base_class() == wanted.acquisition.lock.class();
             if view.config.list_dependencies && !is_one_class {
                 let witness = view.witness(holder, wanted.acquisition);
@@ -357,6 +358,10 @@ impl<'a> Pass<'a> {
             self.findings.unsure.push((holder, Unsure { order, listed }));
         } else {
             self.findings.dependencies.extend(listed);
+        }
+        if is_new && !wanted.acquisition.stack_exact {
+            let pair = (view.task.held[holder].lock, wanted.acquisition.lock);
+            self.findings.without_stack.extend(knowledge.lacks_stack(pair).then_some(pair));
         }
         if let Some((path, assessment)) = closed {
             self.report_instances(knowledge, path, &assessment);

@@ -19,6 +19,10 @@ impl fmt::Display for Note {
             Self::OtherObjects => {
                 "the lock objects seen so far do not close the cycle; other objects of the same classes could"
             }
+            Self::PlacesOfOthers => {
+                "the places of some of these lock objects were not recorded: those of other objects of the same classes \
+                 are shown for them"
+            }
             Self::Sibling => {
                 "the two locks are at the same offset from each other in both orders, so they are probably fields of one \
                  struct"

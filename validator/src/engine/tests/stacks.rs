@@ -88,6 +88,36 @@ fn a_known_chain_does_not_lend_its_stack_to_what_closes_a_cycle_of_locks() {
     assert!(!closing.from.stack_exact, "the outer lock's chain was known, so nobody looked at its stack");
 }
 
+#[test]
+fn an_order_of_other_locks_in_a_known_chain_has_the_stack_of_its_own_sighting() {
+    let (mut bench, stacks) = (Bench::user(), Numbered::default());
+    nest(&mut bench, &stacks, ["A1", "A2"], Mode::Exclusive);
+    let n_before = stacks.newest();
+    assert_eq!(nest(&mut bench, &stacks, ["A3", "A4"], Mode::Exclusive), []);
+    let sighting = stacks.newest();
+    assert!(sighting > n_before, "the chain of the classes is known, the order of the locks is not");
+    nest(&mut bench, &stacks, ["A3", "A4"], Mode::Exclusive);
+    assert_eq!(stacks.newest(), sighting, "once for each order");
+    let found = nest(&mut bench, &stacks, ["A4", "A3"], Mode::Exclusive);
+    let first = found[0].cycle.iter().find(|step| !step.closing).expect("the opposite order");
+    assert_eq!((first.to.stack, first.to.stack_exact), (sighting, true));
+    assert!(!found[0].evidence.other_objects);
+}
+
+#[test]
+fn an_order_that_did_not_fit_is_said_to_show_other_locks() {
+    let (mut bench, stacks) = (Bench::user(), Numbered::default());
+    for n in 0..crate::check::knowledge::MAX_PAIR_SITES {
+        let (outer, inner) = (format!("A{}", 2 * n + 1), format!("A{}", 2 * n + 2));
+        nest(&mut bench, &stacks, [&outer, &inner], Mode::Exclusive);
+    }
+    let [outer, inner] = [100_001, 100_002].map(|n| format!("A{n}"));
+    nest(&mut bench, &stacks, [&outer, &inner], Mode::Exclusive);
+    let found = nest(&mut bench, &stacks, [&inner, &outer], Mode::Exclusive);
+    assert_eq!(found[0].code, Code::SameClassOrder);
+    assert!(found[0].evidence.other_objects);
+}
+
 /// What was held below has gone meanwhile: the chain is now one that somebody else was the first with.
 #[test]
 fn the_stack_of_a_chain_that_changed_is_not_that_of_the_sighting() {
