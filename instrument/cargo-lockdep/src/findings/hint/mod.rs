@@ -17,6 +17,7 @@ use call::{Call, bare, begins_function, in_head, text_between};
 use crate::source::Sources;
 
 mod call;
+mod expanded;
 mod returned;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,8 @@ mod wrapper;
 pub(crate) fn add(report: &mut Report, sources: &Sources) {
     let mut advice: Vec<Advice> = Vec::new();
     let mut was_read = false;
+    let comes_back = returned::complete(report, sources);
+    expanded::leave(report, sources);
     for sighting in sightings(report) {
         let Some(call) = Call::read(sighting.held, sources) else { continue };
         // A guard that is neither kept here nor gone with its statement may be handed to the
@@ -44,7 +47,6 @@ pub(crate) fn add(report: &mut Report, sources: &Sources) {
     if let Some(call) = call_of_holder(report, sources) {
         advice.extend(under_guard(report, call));
     }
-    let comes_back = returned::complete(report, sources);
     if let Some(kept) = wrapper::earlier_call(report, sources) {
         was_read = true;
         // It names the line of the wrapper.
@@ -62,7 +64,7 @@ pub(crate) fn add(report: &mut Report, sources: &Sources) {
     report.help = advice;
 }
 
-/// A lock that was held where another was taken.
+/// A lock that was held where another was taken, at the lines outside of wrappers.
 struct Sighting<'a> {
     class: &'a str,
     held: &'a Place,
@@ -75,17 +77,17 @@ struct Sighting<'a> {
 fn sightings(report: &Report) -> Vec<Sighting<'_>> {
     let of_cycle = report.cycle.iter().map(|step| Sighting {
         class: &step.from,
-        held: &step.held_site,
+        held: step.held_site.outside_wrapper(),
         wanted_class: &step.to,
-        wanted: &step.acquire_site,
+        wanted: step.acquire_site.outside_wrapper(),
         frames_held: &step.frames_held.frames,
         frames_wanted: &step.frames_acquire.frames,
     });
     let alone = report.conflict.iter().zip(&report.subject).map(|(held, wanted)| Sighting {
         class: &held.class,
-        held: &held.site,
+        held: held.site.outside_wrapper(),
         wanted_class: &wanted.class,
-        wanted: &wanted.site,
+        wanted: wanted.site.outside_wrapper(),
         frames_held: &held.frames,
         frames_wanted: &wanted.frames,
     });
@@ -183,7 +185,8 @@ fn in_tail(sighting: &Sighting<'_>, call: &Call, edition: Option<u16>) -> Option
         return None;
     }
     let is_let = call.head.starts_with("let ") || call.head.starts_with("return");
-    let holder = sighting.frames_held.first()?;
+    let is_there = |frame: &&Frame| (&frame.file, frame.line) == (&sighting.held.file, sighting.held.line);
+    let holder = sighting.frames_held.iter().find(is_there).or(sighting.frames_held.first())?;
     // The other lock is taken by a destructor, which runs where the block of the same function
     // ends.
     let at = sighting.frames_wanted.iter().position(|frame| frame.function == holder.function)?;

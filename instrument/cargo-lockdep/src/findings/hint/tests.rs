@@ -317,3 +317,117 @@ fn the_holder_of_a_returned_guard_is_the_active_function_that_still_has_it() {
     let two = "fn send(&self) {\n    let a = self.a.lock();\n    let b = self.b.lock();\n    notify();\n}\n";
     assert_eq!(said(two, 7, 5).0, None);
 }
+
+#[test]
+fn a_guard_that_went_through_two_wrappers_is_found_by_the_outer_call() {
+    let text = "fn one(&self) {\n    let held = self.map.get(1);\n    self.map.insert(2, held);\n}\n";
+    let frame = |function: &str, file: &str, line| Frame {
+        function: function.into(),
+        file: file.into(),
+        line,
+        column: 5,
+    };
+    let held = [frame("w::shard", "w.rs", 3), frame("w::get", "w.rs", 30)];
+    let wanted =
+        [frame("w::shard_mut", "w.rs", 9), frame("w::insert", "w.rs", 40), frame("a::one", "a.rs", 3)];
+    with_source(text, |sources| {
+        let mut report = lone(&held, &wanted);
+        add(&mut report, sources);
+        let held = report.conflict.as_ref().expect("given");
+        assert_eq!(held.site.outside_wrapper().line, 2);
+        let lines: Vec<u32> = held.frames.iter().map(|frame| frame.line).collect();
+        assert_eq!(lines, [3, 30, 2]);
+        assert_eq!(report.subject.expect("given").site.outside_wrapper().line, 9, "another function");
+    });
+}
+
+#[test]
+fn a_wrapper_that_is_called_again_names_both_callers_and_the_temporary() {
+    let text = "fn main() {\n    let all = All {\n        one: map.get(1).clone(),\n        two: map.get(2).clone(),\n    };\n}\n";
+    let get = |line| Frame { function: "w::get".into(), file: "w.rs".into(), line, column: 5 };
+    let main = |line| Frame { function: "a::main".into(), file: "a.rs".into(), line, column: 18 };
+    with_source(text, |sources| {
+        // The known stack of the place goes on, or does not.
+        for held in [&[get(5)][..], &[get(5), main(3)]] {
+            let mut report = lone(held, &[get(3), main(4)]);
+            add(&mut report, sources);
+            let lock = |lock: &Option<lockdep_report::model::ReportLock>| {
+                lock.as_ref().expect("given").site.outside_wrapper().line
+            };
+            assert_eq!((lock(&report.conflict), lock(&report.subject)), (3, 4));
+            let said: Vec<String> = report.help.iter().map(Advice::to_string).collect();
+            assert!(said[0].contains("made at a.rs:3:18 is a temporary"), "{said:?}");
+        }
+    });
+}
+
+#[test]
+fn what_an_attribute_writes_gives_way_to_its_caller() {
+    let text = "#[double]\nfn depth() {}\nfn go() {\n    depth();\n}\n";
+    let frame = |function: &str, file: &str, line| Frame {
+        function: function.into(),
+        file: file.into(),
+        line,
+        column: 1,
+    };
+    let stack = [frame("w::call", "w.rs", 3), frame("a::depth", "a.rs", 1), frame("a::go", "a.rs", 4)];
+    with_source(text, |sources| {
+        let mut report = lone(&stack[1..], &stack);
+        let wanted = report.subject.as_mut().expect("given");
+        wanted.site.caller =
+            Some(Box::new(Place { function: Some("a::depth".into()), ..place_of(&stack[1]) }));
+        let back = place_of(&stack[1]);
+        let out = Place { line: 70, ..back.clone() };
+        report.help = vec![Advice::ForeignCall { class: "A".into(), out, callee: "f".into(), back }];
+        let held = report.conflict.as_mut().expect("given");
+        held.exact = true;
+        add(&mut report, sources);
+        let callers = [&report.conflict, &report.subject]
+            .map(|lock| lock.as_ref().and_then(|lock| lock.site.caller.as_ref()).map(|caller| caller.line));
+        assert_eq!(callers, [Some(4), Some(4)]);
+        assert!(report.conflict.as_ref().is_some_and(|held| held.site.in_wrapper));
+        assert!(
+            matches!(&report.help[0], Advice::ForeignCall { back, .. } if back.line == 4),
+            "{:?}",
+            report.help
+        );
+    });
+}
+
+fn place_of(frame: &Frame) -> Place {
+    Place { file: frame.file.clone(), line: frame.line, column: frame.column, ..Place::default() }
+}
+
+/// The report of a recursion whose held stack is perhaps that of another path.
+fn lone(held: &[Frame], wanted: &[Frame]) -> Report {
+    use lockdep_report::model::ReportLock;
+    use lockdep_validator::{Mode, Wait};
+
+    let lock = |frames: &[Frame], exact| ReportLock {
+        class: "A".into(),
+        hash: String::new(),
+        mode: Mode::Exclusive,
+        wait: Wait::Blocking,
+        instance: 1,
+        site: place_of(&frames[0]),
+        frames: frames.to_vec(),
+        exact,
+    };
+    let mut report = crate::records::fixture::inversion_report();
+    report.code = Code::Recursion.into();
+    report.cycle.clear();
+    report.help.clear();
+    report.conflict = Some(lock(held, false));
+    report.subject = Some(lock(wanted, true));
+    report
+}
+
+/// Runs `test` with a folder that has the text as `a.rs`.
+fn with_source(text: &str, test: impl FnOnce(&Sources)) {
+    let thread = std::thread::current().id();
+    let folder = std::env::temp_dir().join(format!("lockdep-hint-with-{}-{thread:?}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    std::fs::write(folder.join("a.rs"), text).expect("written");
+    test(&Sources::new(vec![folder.clone()]));
+    std::fs::remove_dir_all(folder).expect("ours");
+}
