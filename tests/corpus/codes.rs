@@ -24,6 +24,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("page_ld0014", Want::Warning("LD0014"), "the example of its page", page_ld0014),
     Case::new("page_ld0015", Want::Error("LD0015"), "the example of its page", page_ld0015)
         .with_env(&[("LOCKDEP_ORDER", ORDER_FILE)]),
+    Case::new("page_ld0101", Want::Warning("LD0101"), "the example of its page", page_ld0101).reports(1),
 ];
 
 fn page_ld0001() {
@@ -224,4 +225,31 @@ fn page_ld0015() {
     let _ = accounts.acquire(&info, Mode::Exclusive, Wait::Blocking); // LD0015
     accounts.release();
     journal.release();
+}
+
+fn page_ld0101() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use lockdep::sync::RwLock;
+    use lockdep::thread;
+
+    static IS_FASTER: AtomicBool = AtomicBool::new(false);
+
+    let peers = Arc::new(RwLock::new(vec![1]));
+    let worker = {
+        let peers = Arc::clone(&peers);
+        thread::spawn(move || {
+            let n_peers = peers.read().unwrap().len();
+            IS_FASTER.store(true, Ordering::Release);
+            n_peers
+        })
+    };
+    // In this run the worker is faster.
+    while !IS_FASTER.load(Ordering::Acquire) {
+        thread::yield_now();
+    }
+    let mut all = peers.write().unwrap();
+    worker.join().unwrap(); // LD0101
+    all.clear();
 }

@@ -19,6 +19,7 @@ mod scale;
 mod std_locks;
 mod support;
 mod trylock;
+mod waits;
 mod wound_wait;
 
 /// What the reports of a case must be.
@@ -124,6 +125,7 @@ pub(crate) fn cases() -> impl Iterator<Item = &'static Case> {
         scale::CASES,
         robustness::CASES,
         codes::CASES,
+        waits::CASES,
     ]
     .into_iter()
     .flatten()

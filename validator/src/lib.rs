@@ -27,8 +27,8 @@ pub use base::site::Site;
 pub use check::violation::{Code, Level, Violation};
 pub use config::{Config, SameClassPolicy};
 pub use engine::{
-    ClassOrder, EventFindings, Held, HeldQuery, NewDependency, NoStacks, OrderFn, OrderedLock, Outcome,
-    PinCookie, StackSource, TaskContext, Validator, WoundWait,
+    ClassOrder, EndedTask, EventFindings, Held, HeldQuery, NewDependency, NoStacks, OrderFn, OrderedLock,
+    Outcome, PinCookie, StackSource, TaskContext, Validator, WoundWait,
 };
 pub use state::class::{LockClass, LockClassKey};
 pub use state::context::{ContextAttributes, ContextId, ContextSet};

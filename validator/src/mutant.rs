@@ -152,6 +152,8 @@ mutants! {
     PublishingIgnored,
     /// The class of an unpublished object is not watched.
     UnpublishedUnwatched,
+    /// A lock held while its task waits for the end of another one is not looked at.
+    NoWaitHoldingLock,
 }
 
 /// Returns whether `mutant` is switched on.

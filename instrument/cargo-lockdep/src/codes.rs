@@ -11,7 +11,7 @@ macro_rules! page {
 }
 
 /// The page of each code, in their order.
-const PAGES: [(&str, &str); 15] = [
+const PAGES: [(&str, &str); 16] = [
     ("LD0001", page!("LD0001")),
     ("LD0002", page!("LD0002")),
     ("LD0003", page!("LD0003")),
@@ -27,6 +27,7 @@ const PAGES: [(&str, &str); 15] = [
     ("LD0013", page!("LD0013")),
     ("LD0014", page!("LD0014")),
     ("LD0015", page!("LD0015")),
+    ("LD0101", page!("LD0101")),
 ];
 
 /// The page of a code, as people write it.

@@ -36,8 +36,8 @@ use settings::config::Config;
 use settings::declared_order::DeclaredOrder;
 use settings::suspects::Suspects;
 use system::exit_key::ExitKey;
+use task::awaited::Awaited;
 use task::names::Names;
-use task::scopes::Scopes;
 
 /// Built by whichever thread comes first. Two may build at once: a thread that waited for another's
 /// first steps could hold the lock that those steps need (an allocator's). The loser's is dropped;
@@ -72,7 +72,7 @@ pub(crate) struct Runtime {
     /// What is counted under `LOCKDEP_STAT=1`.
     pub(crate) stats: Option<Stats>,
     /// Running `thread::scope`s.
-    pub(crate) scopes: Scopes,
+    pub(crate) awaited: Awaited,
     /// Looks at the running thread's deferred events.
     pub(crate) catch_up: fn(),
     is_live: AtomicBool,

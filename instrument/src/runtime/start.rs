@@ -24,8 +24,8 @@ use super::settings::env;
 use super::settings::suspects::Suspects;
 use super::system::exit_key::ExitKey;
 use super::system::extra_stack;
+use super::task::awaited::Awaited;
 use super::task::names::Names;
-use super::task::scopes::Scopes;
 use super::{RUNTIME, Runtime};
 
 /// What the runtime calls in the rooms above it.
@@ -113,7 +113,7 @@ impl Runtime {
             n_denied: AtomicU64::new(0),
             unverified: Mutex::default(),
             suspects,
-            scopes: Scopes::default(),
+            awaited: Awaited::default(),
             stats: config.stat.then(Stats::default),
             order,
             catch_up: calls.catch_up,

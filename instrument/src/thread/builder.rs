@@ -12,6 +12,7 @@ use super::spawn::Spawn;
 /// # Panics
 ///
 /// If the operating system cannot start a thread.
+#[track_caller]
 pub fn spawn<F, T>(f: F) -> JoinHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
@@ -61,13 +62,15 @@ impl Builder {
     /// # Panics
     ///
     /// If the name contains a null byte.
+    #[track_caller]
     pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
         let spawn = Spawn::announce();
-        Ok(JoinHandle::new(self.inner.spawn(move || spawn.run(f))?, spawn))
+        let handle = self.inner.spawn(move || spawn.run(f)).inspect_err(|_| spawn.failed())?;
+        Ok(JoinHandle::new(handle, spawn))
     }
 
     /// Starts the thread without a bound on what `f` borrows.
@@ -84,6 +87,7 @@ impl Builder {
     ///
     /// As for [`std::thread::Builder::spawn_unchecked`]: what `f` borrows and returns must live
     /// until the thread was joined.
+    #[track_caller]
     pub unsafe fn spawn_unchecked<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
     where
         F: FnOnce() -> T + Send,
@@ -91,7 +95,8 @@ impl Builder {
     {
         let spawn = Spawn::announce();
         // SAFETY: passed on to the caller; the closure around `f` borrows nothing besides.
-        let handle = unsafe { self.inner.spawn_unchecked(move || spawn.run(f)) }?;
+        let handle = unsafe { self.inner.spawn_unchecked(move || spawn.run(f)) };
+        let handle = handle.inspect_err(|_| spawn.failed())?;
         Ok(JoinHandle::new(handle, spawn))
     }
 
@@ -104,6 +109,7 @@ impl Builder {
     /// # Panics
     ///
     /// If the name contains a null byte.
+    #[track_caller]
     pub fn spawn_scoped<'scope, 'env, F, T>(
         self,
         scope: &'scope Scope<'scope, 'env>,

@@ -2,17 +2,17 @@
 
 use std::{fmt, thread};
 
-use super::spawn::Spawn;
+use super::spawn::{Spawn, Waiter};
 
 /// [`std::thread::JoinHandle`], whose join is announced to the validator.
 pub struct JoinHandle<T> {
     inner: thread::JoinHandle<T>,
-    spawn: Spawn,
+    waiter: Waiter,
 }
 
 impl<T> JoinHandle<T> {
     pub(super) fn new(inner: thread::JoinHandle<T>, spawn: Spawn) -> Self {
-        Self { inner, spawn }
+        Self { inner, waiter: Waiter::new(spawn) }
     }
 
     /// Returns the thread behind the handle.
@@ -24,6 +24,9 @@ impl<T> JoinHandle<T> {
     /// Waits for the thread to end. What follows cannot run at the same time as anything the thread
     /// did.
     ///
+    /// A lock that the caller holds and the thread acquired is LD0101: the run shows that the thread
+    /// needs the lock before it can end.
+    ///
     /// # Errors
     ///
     /// With the payload, if the thread panicked.
@@ -31,16 +34,18 @@ impl<T> JoinHandle<T> {
     /// # Panics
     ///
     /// As std may, if a thread joins itself.
+    #[track_caller]
     pub fn join(self) -> thread::Result<T> {
-        let result = self.inner.join();
-        self.spawn.joined();
+        let Self { inner, waiter } = self;
+        let result = inner.join();
+        waiter.joined();
         result
     }
 
     /// Returns whether the thread has finished its function. No event: it may still be running
     /// destructors.
     pub fn is_finished(&self) -> bool {
-        self.inner.is_finished()
+        self.waiter.asked(self.inner.is_finished())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ptr;
 use std::{fmt, thread};
 
-use super::spawn::{ScopeEnd, ScopeId, Spawn};
+use super::spawn::{ScopeEnd, ScopeId, Spawn, Waiter};
 
 /// Does what [`std::thread::scope`] does, with the order of its threads announced to the validator.
 ///
@@ -57,6 +57,7 @@ impl<'scope, 'env> Scope<'scope, 'env> {
     /// # Panics
     ///
     /// If the operating system cannot start a thread.
+    #[track_caller]
     pub fn spawn<F, T>(&'scope self, f: F) -> ScopedJoinHandle<'scope, T>
     where
         F: FnOnce() -> T + Send + 'scope,
@@ -76,12 +77,12 @@ impl fmt::Debug for Scope<'_, '_> {
 /// [`std::thread::ScopedJoinHandle`], whose join is announced to the validator.
 pub struct ScopedJoinHandle<'scope, T> {
     inner: thread::ScopedJoinHandle<'scope, T>,
-    spawn: Spawn,
+    waiter: Waiter,
 }
 
 impl<'scope, T> ScopedJoinHandle<'scope, T> {
     pub(super) fn new(inner: thread::ScopedJoinHandle<'scope, T>, spawn: Spawn) -> Self {
-        Self { inner, spawn }
+        Self { inner, waiter: Waiter::new(spawn) }
     }
 
     /// Returns the thread behind the handle.
@@ -96,16 +97,18 @@ impl<'scope, T> ScopedJoinHandle<'scope, T> {
     /// # Errors
     ///
     /// With the payload, if the thread panicked.
+    #[track_caller]
     pub fn join(self) -> thread::Result<T> {
-        let result = self.inner.join();
-        self.spawn.joined();
+        let Self { inner, waiter } = self;
+        let result = inner.join();
+        waiter.joined();
         result
     }
 
     /// Returns whether the thread has finished its function. No event: it may still be running
     /// destructors.
     pub fn is_finished(&self) -> bool {
-        self.inner.is_finished()
+        self.waiter.asked(self.inner.is_finished())
     }
 }
 

@@ -1,8 +1,12 @@
 //! What is announced to the validator when threads start and end: the one file of this room that
 //! knows how.
 //!
-//! Evidence only: that one thread ran after another never lowers a level. The exception is the end
-//! of a `thread::scope`, where the opener waits for its threads while it holds what it holds.
+//! That one thread ran after another is evidence only: it never lowers a level. A thread that waits
+//! for the end of another one, at a join or at the end of a `thread::scope`, waits with all that it
+//! holds.
+
+#[cfg(not(lockdep_disabled))]
+use std::sync::atomic::{AtomicBool, Ordering};
 
 #[cfg(not(lockdep_disabled))]
 use crate::runtime::event::spawn::{Family, Parent};
@@ -17,6 +21,7 @@ pub(super) struct Spawn {
 impl Spawn {
     /// The running thread is about to start another one.
     #[inline]
+    #[track_caller]
     pub(super) fn announce() -> Self {
         Self {
             #[cfg(not(lockdep_disabled))]
@@ -26,6 +31,7 @@ impl Spawn {
 
     /// The running thread is about to start another one inside `scope`.
     #[inline]
+    #[track_caller]
     pub(super) fn announce_in(scope: ScopeId) -> Self {
         #[cfg(lockdep_disabled)]
         let _ = scope;
@@ -43,12 +49,64 @@ impl Spawn {
         f()
     }
 
-    /// The running thread has joined the one that was started.
-    #[inline]
-    pub(super) fn joined(self) {
+    /// The thread could not be started.
+    #[cold]
+    pub(super) fn failed(self) {
         #[cfg(not(lockdep_disabled))]
         if let Some(parent) = self.parent {
-            parent.joined();
+            parent.detached();
+        }
+    }
+}
+
+/// What waits for a thread: its handle. Dropping it detaches the thread.
+pub(super) struct Waiter {
+    spawn: Spawn,
+    /// Whether the program knows that the thread has ended.
+    #[cfg(not(lockdep_disabled))]
+    is_known_to_have_ended: AtomicBool,
+}
+
+impl Waiter {
+    #[inline]
+    pub(super) fn new(spawn: Spawn) -> Self {
+        Self {
+            spawn,
+            #[cfg(not(lockdep_disabled))]
+            is_known_to_have_ended: AtomicBool::new(false),
+        }
+    }
+
+    /// The program asked whether the thread has ended.
+    #[inline]
+    pub(super) fn asked(&self, is_finished: bool) -> bool {
+        #[cfg(not(lockdep_disabled))]
+        if is_finished {
+            // ORDERING: Relaxed: read by the thread that joins, which owns the handle by then.
+            self.is_known_to_have_ended.store(true, Ordering::Relaxed);
+        }
+        is_finished
+    }
+
+    /// The running thread has joined the one that was started.
+    #[inline]
+    #[track_caller]
+    pub(super) fn joined(mut self) {
+        #[cfg(not(lockdep_disabled))]
+        if let Some(parent) = self.spawn.parent.take() {
+            parent.joined(*self.is_known_to_have_ended.get_mut());
+        }
+        #[cfg(lockdep_disabled)]
+        let _ = &mut self;
+    }
+}
+
+#[cfg(not(lockdep_disabled))]
+impl Drop for Waiter {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(parent) = self.spawn.parent.take() {
+            parent.detached();
         }
     }
 }

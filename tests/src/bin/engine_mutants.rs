@@ -18,7 +18,7 @@ use lockdep_validator::{Code, Config};
 const EQUIVALENT: &[(Mutant, &str)] = &[];
 
 /// Which mutant takes the rule behind a code away.
-const CODES: [(Code, Mutant); 14] = [
+const CODES: [(Code, Mutant); 15] = [
     (Code::Recursion, Mutant::NoRecursion),
     (Code::SameClassOrder, Mutant::NoSameClass),
     (Code::CircularDependency, Mutant::NoCircular),
@@ -33,6 +33,7 @@ const CODES: [(Code, Mutant); 14] = [
     (Code::PinnedLockReleased, Mutant::PinsIgnored),
     (Code::WoundWait, Mutant::NoWoundWait),
     (Code::RecursiveFairRead, Mutant::NoRecursiveFairRead),
+    (Code::WaitHoldingLock, Mutant::NoWaitHoldingLock),
 ];
 
 const SHAPES: [(usize, u64, usize); 4] = [(8, 85, 2), (8, 50, 3), (10, 75, 4), (8, 85, 4)];

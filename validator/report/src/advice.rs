@@ -50,6 +50,13 @@ pub enum Advice {
         /// Where it was acquired.
         since: Spot,
     },
+    /// Release the lock before the wait.
+    ReleaseBeforeWait {
+        /// The class of the lock.
+        class: String,
+        /// Where the thread waits.
+        at: Spot,
+    },
     /// Drop the guard before the second acquisition.
     DropGuard {
         /// Where the guard was made.

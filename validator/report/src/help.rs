@@ -33,7 +33,17 @@ pub(super) fn help(code: Code, report: &Report, detail: &DetailWords) -> Vec<Adv
         Code::PinnedLockReleased => general(&[G::UnpinFirst, G::KeepCalleeFromReleasing]),
         Code::WoundWait => general(&[G::OwnContext, G::OneContextEach]),
         Code::DeclaredOrder => declared(report),
+        Code::WaitHoldingLock => wait(report),
     }
+}
+
+/// A lock that is released before the wait is on no cycle.
+fn wait(report: &Report) -> Vec<Advice> {
+    let advice = |step: &ReportDependency| {
+        let at = Spot::new(None, &step.acquire_site, step.frames_acquire.exact);
+        Advice::ReleaseBeforeWait { class: step.from.clone(), at }
+    };
+    report.closing().map(advice).into_iter().collect()
 }
 
 /// Of two reads by one reader: the second can be left out, or be recursive where the lock has that.

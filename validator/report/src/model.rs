@@ -120,6 +120,15 @@ const fn is_exact() -> bool {
     true
 }
 
+/// What a thread waits for that is no lock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Awaited {
+    /// The end of a thread.
+    Thread,
+    /// The end of a `thread::scope`.
+    Scope,
+}
+
 /// Kinds of locks that are held while something is made once.
 const INITIALISATIONS: [&str; 5] = ["Once", "OnceLock", "LazyLock", "OnceCell", "Lazy"];
 
@@ -129,6 +138,14 @@ impl Report {
     pub(crate) fn is_initialisation(&self, hash: &str) -> bool {
         let class = self.classes.iter().find(|class| class.hash == hash);
         class.is_some_and(|class| INITIALISATIONS.contains(&class.kind.as_str()))
+    }
+
+    /// Returns what the thread waits for, if the report is about a wait.
+    pub(crate) fn awaited_kind(&self) -> Option<Awaited> {
+        let awaited = self.closing().filter(|_| self.code == Code::WaitHoldingLock)?;
+        let class = self.classes.iter().find(|class| class.hash == awaited.to_hash);
+        let is_scope = class.is_some_and(|class| class.kind == "Scope");
+        Some(if is_scope { Awaited::Scope } else { Awaited::Thread })
     }
 
     /// Returns the level as a number: two for an error, one for a warning, zero for a note. Higher

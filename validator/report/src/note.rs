@@ -79,6 +79,11 @@ pub enum Note {
     InterruptsHolder,
     /// The lock-order file decides.
     DeclaredOrder,
+    /// Something that is not seen may order the two threads.
+    OrderUnseen {
+        /// The lock.
+        class: String,
+    },
     /// Each side was seen in another process.
     SeparateProcesses,
     /// The source shows that a side has its lock to itself.
@@ -162,6 +167,8 @@ pub enum MovableEffect {
     OneReader,
     /// Whether the order was taken by one thread.
     OneOrder,
+    /// Whether the waiting thread holds the lock.
+    OneWait,
 }
 
 impl From<String> for Note {

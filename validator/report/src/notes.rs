@@ -23,12 +23,15 @@ pub(super) fn notes(code: Code, report: &Report, detail: &DetailWords) -> Vec<No
         Code::HeldLockFreed if report.level == Level::Warning => notes.push(Note::DroppedByOwner),
         Code::ContextInversion if !report.cycle.is_empty() => notes.push(Note::InterruptsHolder),
         Code::DeclaredOrder => notes.push(Note::DeclaredOrder),
+        Code::WaitHoldingLock if report.evidence.movable => {}
+        Code::WaitHoldingLock => notes.push(wait_note(report)),
         _ => {}
     }
     if report.evidence.movable {
         let effect = match code {
             Code::Recursion => MovableEffect::OwnThread,
             Code::RecursiveFairRead => MovableEffect::OneReader,
+            Code::WaitHoldingLock => MovableEffect::OneWait,
             _ => MovableEffect::OneOrder,
         };
         notes.push(Note::Movable { effect });
@@ -43,6 +46,14 @@ fn path_not_recorded(report: &Report) -> Option<Note> {
     let is_unknown =
         report.cycle.is_empty() && !held.exact && held.frames.len() <= 1 && wanted.frames.len() > 1;
     is_unknown.then(|| Note::PathNotRecorded { class: held.class.clone() })
+}
+
+/// A wait is reported after the run has shown that it can end.
+fn wait_note(report: &Report) -> Note {
+    if report.evidence.timed {
+        return Note::WaitEnds;
+    }
+    Note::OrderUnseen { class: report.conflict.as_ref().map_or_else(String::new, |held| held.class.clone()) }
 }
 
 fn fair_read_note(report: &Report) -> Note {

@@ -43,11 +43,13 @@ pub enum Code {
     RecursiveFairRead = 14,
     /// An acquisition that contradicts the declared lock order.
     DeclaredOrder = 15,
+    /// A lock held while a task waits for another one that acquires it.
+    WaitHoldingLock = 101,
 }
 
 impl Code {
     /// Every code, in order.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Recursion,
         Self::SameClassOrder,
         Self::CircularDependency,
@@ -63,6 +65,7 @@ impl Code {
         Self::WoundWait,
         Self::RecursiveFairRead,
         Self::DeclaredOrder,
+        Self::WaitHoldingLock,
     ];
 
     /// Returns the code as people write it.
@@ -83,6 +86,7 @@ impl Code {
             Self::WoundWait => "LD0013",
             Self::RecursiveFairRead => "LD0014",
             Self::DeclaredOrder => "LD0015",
+            Self::WaitHoldingLock => "LD0101",
         }
     }
 

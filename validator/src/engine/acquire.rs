@@ -9,7 +9,6 @@ use super::chain::{chain_of, instance_key, own_key, step};
 use super::rare::keep_unsure;
 use super::rules::Pass;
 use super::{Outcome, StackSource, TaskContext, Validator};
-use crate::base::acquisition::Acquisition;
 use crate::base::event::{Acquire, AcquireFlags};
 use crate::base::id::{ClassId, LockId};
 use crate::base::mix::extend;
@@ -19,6 +18,7 @@ use crate::check::unpublished::Standing;
 use crate::check::view::Wanted;
 use crate::config::SameClassPolicy;
 use crate::mutant::{self, Mutant};
+use crate::state::acquired::Acquired;
 use crate::state::class::Validation;
 use crate::state::held::{HeldLock, Rare};
 use crate::state::overflow::MAX_ORDERED;
@@ -82,9 +82,8 @@ impl Validator {
 
     #[inline]
     fn knows_instances(&self, task: &TaskContext, acquire: &Acquire, chain: u64) -> bool {
-        // A child of a scope tells its parent what it acquires: known or not, it is noted on the
-        // slow path.
-        if task.acquired.is_some() {
+        // A child of a scope notes what it acquires, known or not, and that is on the slow path.
+        if task.acquired.as_ref().is_some_and(Acquired::is_complete) {
             return false;
         }
         let known = instance_key(task, acquire, task.validation_key(chain));
@@ -225,7 +224,9 @@ impl Validator {
     ) -> Outcome {
         let key = task.validation_key(chain);
         let base = acquire.lock.class();
-        note_acquired(task, &Wanted::new(acquire, class, None).acquisition);
+        if let Some(acquired) = &mut task.acquired {
+            acquired.note(&Wanted::new(acquire, class, None).acquisition);
+        }
         let suspects = self.has_suspects() && instance_order::is_suspect(&self.view(task), acquire.lock);
         let by_instance = suspects || task.held.iter().any(|held| held.base_class() == base);
         let is_known =
@@ -345,18 +346,6 @@ fn seen_here(mut outcome: Outcome, acquire: &Acquire, stacks: &dyn StackSource) 
         }
     }
     outcome
-}
-
-/// Remembers what a child of a `thread::scope` acquires: each class once for each way in which it
-/// is wanted.
-fn note_acquired(task: &mut TaskContext, new: &Acquisition) {
-    /// More classes than this in one scope are not joined to what its parent holds.
-    const MAX_ACQUIRED: usize = 1 << 10;
-    let Some(acquired) = &mut task.acquired else { return };
-    let is_same = |old: &Acquisition| (old.class, old.mode, old.wait) == (new.class, new.mode, new.wait);
-    if acquired.len() < MAX_ACQUIRED && !acquired.iter().any(is_same) {
-        acquired.push(*new);
-    }
 }
 
 #[inline(always)]

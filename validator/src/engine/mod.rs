@@ -23,6 +23,7 @@ mod rules;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod waits;
 mod wound_wait;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -48,6 +49,7 @@ pub use crate::base::query::HeldQuery;
 pub use crate::state::class_order::{ClassOrder, OrderFn, OrderedLock};
 pub use crate::state::task::TaskContext;
 pub use outcome::{EventFindings, Held, NewDependency, Outcome, PinCookie};
+pub use waits::EndedTask;
 pub use wound_wait::WoundWait;
 
 /// Captures the current stack for the engine; called with no lock of the engine held, when

@@ -10,6 +10,7 @@ use crate::base::id::TaskId;
 use crate::base::mode::Wait;
 use crate::base::site::Site;
 use crate::check::view::Wanted;
+use crate::state::acquired::Acquired;
 use crate::state::segment::Segment;
 
 impl Validator {
@@ -35,15 +36,18 @@ impl Validator {
         self.segments.joined(task.segment(), child);
     }
 
-    /// Makes the task remember what it acquires, for [`Validator::joined_holding`]: for threads of
-    /// a `thread::scope`.
-    pub fn record_acquired(&self, task: &mut TaskContext) {
-        task.acquired = Some(Vec::new());
+    /// Makes the task remember what it acquires, for [`Validator::waited_for_end`].
+    ///
+    /// A task of a `thread::scope` has to remember each class (`completely`), for
+    /// [`Validator::joined_holding`]. Any other one may miss a lock that is nested in one of its own
+    /// class and was validated by another task: it keeps the fast path.
+    pub fn record_acquired(&self, task: &mut TaskContext, completely: bool) {
+        task.acquired = Some(Acquired::new(completely));
     }
 
     /// Returns what the task acquired since [`Validator::record_acquired`].
     pub fn take_acquired(&self, task: &mut TaskContext) -> Vec<Acquisition> {
-        task.acquired.take().unwrap_or_default()
+        task.acquired.take().map(Acquired::into_list).unwrap_or_default()
     }
 
     /// Announces that the task waits for a task that may need `acquired` (the end of a

@@ -1,5 +1,6 @@
 //! Classes, held locks, chains and usage: what is remembered besides the graph.
 
+pub(crate) mod acquired;
 pub(crate) mod chains;
 pub mod class;
 pub mod class_order;

@@ -1,10 +1,10 @@
 //! What one task holds, where it is, and what it has validated already.
 
+use super::acquired::Acquired;
 use super::context::{ContextId, ContextSet};
 use super::held::{HeldLock, Rare};
 use super::overflow::Overflow;
 use super::segment::Segment;
-use crate::base::acquisition::Acquisition;
 use crate::base::id::{ClassId, LockId, TaskId};
 use crate::base::mix::extend;
 use crate::state::class::WaitType;
@@ -65,8 +65,8 @@ pub struct TaskContext {
     pub(crate) is_unknown: bool,
     pub(crate) id: TaskId,
     pub(crate) segment: u32,
-    /// What this task acquired, if its parent wants to know.
-    pub(crate) acquired: Option<Vec<Acquisition>>,
+    /// What this task acquired, if a task may wait for its end.
+    pub(crate) acquired: Option<Acquired>,
     /// The next instance number of this task's block, and the end of the block.
     pub(crate) instances: std::ops::Range<u64>,
     pub(crate) n_pins: u64,

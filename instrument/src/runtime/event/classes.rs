@@ -3,7 +3,8 @@
 //! The tables of the classes that are known are in `identity/classes.rs`.
 
 use lockdep_report::short_name;
-use lockdep_validator::{ClassId, ClassOrder};
+use lockdep_validator::state::class::ClassAttributes;
+use lockdep_validator::{ClassId, ClassOrder, Site};
 
 use crate::hook::{AnyKey, LockClassKey, LockInfo};
 use crate::runtime::Runtime;
@@ -39,6 +40,17 @@ fn register(runtime: &Runtime, key: AnyKey, info: &LockInfo) -> Option<ClassId> 
         runtime.validator.trace(class);
     }
     runtime.classes.insert(key, info, class);
+    if let Some(recorder) = &runtime.recorder {
+        recorder.class(runtime, class);
+    }
+    Some(class)
+}
+
+/// Returns the class of what a thread waits for that is no lock; `None` if the table of classes is
+/// full.
+pub(super) fn of_event(runtime: &Runtime, kind: &'static str, made_at: Site) -> Option<ClassId> {
+    let key = runtime.classes.describe_event(kind, made_at);
+    let class = runtime.validator.register_class(&key, made_at, ClassAttributes::default())?;
     if let Some(recorder) = &runtime.recorder {
         recorder.class(runtime, class);
     }

@@ -1,14 +1,19 @@
-//! Which thread started which, and who waits for whom at the end of a `thread::scope`.
+//! Which thread started which, and who waits for whom: at a join, and at the end of a
+//! `thread::scope`.
 
 use std::panic::Location;
 
-use lockdep_validator::{Outcome, Segment, TaskId};
+use lockdep_validator::base::acquisition::Acquisition;
+use lockdep_validator::{EndedTask, Outcome, Segment, TaskId};
 
+use super::classes;
 use super::enter::{enter, start_spawned};
 use crate::runtime::identity::site::site;
 use crate::runtime::output::report;
 use crate::runtime::process::{ending, internal_error, state};
-use crate::runtime::task;
+use crate::runtime::task::Task;
+use crate::runtime::task::awaited::Thread;
+use crate::runtime::{Runtime, task};
 
 /// The thread that starts another one, as the other needs to know it.
 #[derive(Clone, Copy, Debug)]
@@ -20,37 +25,86 @@ pub(crate) struct Parent {
 
 impl Parent {
     /// The running thread is about to start another one; `None` if validation is off.
+    #[track_caller]
     pub(crate) fn announce(scope: Option<usize>) -> Option<Self> {
         if state::is_off() {
             return None;
         }
+        let caller = Location::caller();
         let mut entered = enter()?;
         let task = entered.task();
         let segment = internal_error::guard(|| task.runtime.validator.spawned(&mut task.context))?;
-        Some(Self { segment, child: task::new_id(), scope })
+        let child = task::new_id();
+        task.runtime.awaited.expect(child, scope, site(caller));
+        Some(Self { segment, child, scope })
     }
 
     /// The new thread begins.
     pub(crate) fn start_child(self) -> Child {
         start_spawned(self.child, self.segment);
-        if self.scope.is_some()
-            && let Some(mut entered) = enter()
-        {
+        if let Some(mut entered) = enter() {
             let task = entered.task();
-            internal_error::guard(|| task.runtime.validator.record_acquired(&mut task.context));
+            // The end of a scope depends on each class that its threads acquire.
+            let completely = self.scope.is_some();
+            internal_error::guard(|| task.runtime.validator.record_acquired(&mut task.context, completely));
         }
         Child(self)
     }
 
-    /// The running thread has joined the new one.
-    pub(crate) fn joined(self) {
+    /// The running thread has joined the new one. `is_known_to_have_ended`: the program had asked
+    /// before, so the join could not wait.
+    #[track_caller]
+    pub(crate) fn joined(self, is_known_to_have_ended: bool) {
         if state::is_off() {
             return;
         }
+        let caller = Location::caller();
         let Some(mut entered) = enter() else { return };
         let task = entered.task();
-        internal_error::guard(|| task.runtime.validator.joined(&mut task.context, self.child));
+        let thread = task.runtime.awaited.take(self.child).filter(|_| !is_known_to_have_ended);
+        let outcome = internal_error::guard(|| {
+            let threads = thread.as_slice();
+            let outcome = waited(task, threads, "JoinHandle", caller);
+            task.runtime.validator.joined(&mut task.context, self.child);
+            outcome
+        });
+        // The thread's result is about to be returned: no place for a panic.
+        report::handle(task, outcome.unwrap_or(Outcome::CLEAN)).defer(task);
     }
+
+    /// The new thread will not be joined: it did not start, or its handle is gone.
+    pub(crate) fn detached(self) {
+        if self.scope.is_some() || state::is_off() {
+            return;
+        }
+        let Some(mut entered) = enter() else { return };
+        drop(entered.task().runtime.awaited.take(self.child));
+    }
+}
+
+/// The running thread has waited for the end of these.
+fn waited(
+    task: &mut Task,
+    threads: &[Thread],
+    kind: &'static str,
+    caller: &'static Location<'static>,
+) -> Outcome {
+    let runtime: &'static Runtime = task.runtime;
+    let ended: Vec<EndedTask<'_>> = threads
+        .iter()
+        .map(|thread| EndedTask {
+            task: thread.task,
+            spawned_at: thread.spawned_at,
+            acquired: &thread.acquired,
+        })
+        .collect();
+    // A scope is made where it is called, a thread where it is spawned.
+    let made_at = match ended.as_slice() {
+        [only] if kind == "JoinHandle" => only.spawned_at,
+        _ => site(caller),
+    };
+    let mut class_fn = || classes::of_event(runtime, kind, made_at);
+    runtime.validator.waited_for_end(&task.context, &ended, site(caller), &mut class_fn, &runtime.stacks)
 }
 
 /// The new thread, until its function has returned or unwound.
@@ -65,13 +119,12 @@ impl Drop for Child {
             task.is_ending = true;
             ending::begin();
         }
-        let Some(scope) = self.0.scope else { return };
         let Some(acquired) =
             internal_error::guard(|| task.runtime.validator.take_acquired(&mut task.context))
         else {
             return;
         };
-        task.runtime.scopes.add(scope, self.0.child, acquired);
+        task.runtime.awaited.ended(self.0.child, acquired);
     }
 }
 
@@ -86,7 +139,7 @@ impl Family {
             return None;
         }
         let mut entered = enter()?;
-        entered.task().runtime.scopes.open(scope);
+        entered.task().runtime.awaited.open(scope);
         Some(Self(scope))
     }
 
@@ -98,12 +151,19 @@ impl Family {
         let Some(mut entered) = enter() else { return };
         let task = entered.task();
         let runtime = task.runtime;
-        let Some(all) = runtime.scopes.close(self.0) else { return };
+        let Some((tasks, threads)) = runtime.awaited.close(self.0) else { return };
         let outcome = internal_error::guard(|| {
+            let mut outcome = waited(task, &threads, "Scope", caller);
             let context = &mut task.context;
-            let outcome =
-                runtime.validator.joined_holding(context, &all.acquisitions, site(caller), &runtime.stacks);
-            all.tasks.iter().for_each(|&child| runtime.validator.joined(context, child));
+            let acquired: Vec<Acquisition> =
+                threads.iter().flat_map(|thread| thread.acquired.iter().copied()).collect();
+            outcome.append(runtime.validator.joined_holding(
+                context,
+                &acquired,
+                site(caller),
+                &runtime.stacks,
+            ));
+            tasks.iter().for_each(|&child| runtime.validator.joined(context, child));
             outcome
         });
         // The scope is over and its result is about to be returned: no place for a panic.

@@ -161,6 +161,11 @@ impl Classes {
         }
     }
 
+    /// Returns what the engine registers for what a thread waits for that is no lock.
+    pub(crate) fn describe_event(&self, kind: &str, made_at: Site) -> EngineKey {
+        self.engine_key(None, kind, String::new(), &site::place(made_at))
+    }
+
     fn engine_key(&self, name: Option<&str>, kind: &str, type_name: String, place: &Place) -> EngineKey {
         EngineKey {
             name: name.map(str::to_owned),

@@ -65,11 +65,25 @@ impl Stacks {
 /// callback runs in.
 fn is_ours(frame: &Frame) -> bool {
     const MODULES: [&str; 5] = ["sync", "thread", "lock_api", "parking_lot", "many"];
-    let path = frame.function.trim_start_matches(['<', '&']);
-    let module = path.strip_prefix("lockdep::").and_then(|path| path.split("::").next());
+    is_of(frame, &MODULES)
+}
+
+/// Whether a frame belongs to one of these modules of this crate. Debug information may give a
+/// function that was inlined no path; then its file decides.
+fn is_of(frame: &Frame, modules: &[&str]) -> bool {
     // A program may implement its own traits for our types.
     let folder = file!().trim_end_matches("runtime/identity/stack.rs");
-    module.is_some_and(|module| MODULES.contains(&module)) && frame.file.contains(folder)
+    let Some((_, file)) = frame.file.rsplit_once(folder) else { return false };
+    let path = frame.function.trim_start_matches(['<', '&']);
+    modules.iter().any(|module| {
+        let folder = module.replace("::", "/");
+        let is_in_folder =
+            || file.strip_prefix(folder.as_str()).is_some_and(|rest| rest.starts_with(['/', '.']));
+        match path.strip_prefix("lockdep::") {
+            Some(path) => path.strip_prefix(module).is_some_and(|rest| rest.starts_with("::")),
+            None => !path.contains("::") && is_in_folder(),
+        }
+    })
 }
 
 /// Drops everything inside the call of the hook: the validator, and the library functions that it
@@ -77,6 +91,7 @@ fn is_ours(frame: &Frame) -> bool {
 fn without_event(mut frames: Vec<Frame>) -> Vec<Frame> {
     let is_event = |frame: &Frame| {
         ["lockdep::hook::", "lockdep::runtime::event::"].iter().any(|prefix| frame.function.contains(prefix))
+            || is_of(frame, &["hook", "runtime::event"])
     };
     if let Some(last) = frames.iter().rposition(is_event) {
         frames.drain(..=last);
@@ -202,6 +217,19 @@ mod tests {
         let frames = stack.map(|function| Frame { function: function.into(), ..Frame::default() });
         assert_eq!(without_event(frames.to_vec()), frames[3..]);
         assert_eq!(without_event(frames[3..].to_vec()), frames[3..]);
+    }
+
+    #[test]
+    fn what_was_inlined_without_a_path_is_known_by_its_file() {
+        let folder = file!().trim_end_matches("runtime/identity/stack.rs");
+        let frame =
+            |function: &str, file: String| Frame { function: function.into(), file, ..Frame::default() };
+        let event = frame("joined", format!("/x/{folder}runtime/event/spawn.rs"));
+        let wrapper = frame("join", format!("/x/{folder}thread/join_handle.rs"));
+        let program = frame("thread", "/x/src/thread/mod.rs".into());
+        assert_eq!(without_event(vec![event, program.clone()]), [program.clone()]);
+        assert!(is_ours(&wrapper) && !is_ours(&program));
+        assert!(!is_ours(&Frame { function: "user::join".into(), ..wrapper }));
     }
 
     #[test]

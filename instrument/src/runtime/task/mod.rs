@@ -4,10 +4,10 @@
 //! it is made, entered and ended is in `event/enter.rs`.
 
 pub(crate) mod access;
+pub(crate) mod awaited;
 pub(crate) mod deferred;
 pub(crate) mod names;
 pub(crate) mod pointer;
-pub(crate) mod scopes;
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 

@@ -1,6 +1,6 @@
 //! The interleaving that hangs: which thread does what, in which order, as columns.
 
-use crate::model::{Place, Report, ReportDependency};
+use crate::model::{Awaited, Place, Report, ReportDependency};
 use crate::modes::needs_writer;
 use crate::names::thread_words;
 use lockdep_validator::base::mode::Mode;
@@ -47,6 +47,7 @@ pub fn interleaving(report: &Report) -> Option<Interleaving> {
         Code::SameClassOrder | Code::CircularDependency => circular(report),
         Code::InconsistentContext => context(report),
         Code::RecursiveFairRead => recursive_read(report),
+        Code::WaitHoldingLock => wait(report),
         _ => None,
     }
 }
@@ -82,6 +83,35 @@ fn recursive_read(report: &Report) -> Option<Interleaving> {
             step(0, held.mode, &held.site, None),
             step(1, Mode::Exclusive, &Place::default(), Some(0)),
             step(0, wanted.mode, &wanted.site, Some(1)),
+        ],
+    })
+}
+
+/// The waiting thread and the awaited one. The first acquires the lock, the second wants it.
+fn wait(report: &Report) -> Option<Interleaving> {
+    let [provision, wait] = report.cycle.as_slice() else { return None };
+    let lock = |step: &ReportDependency, column, is_wanted: bool| {
+        let (class, hash, mode, site) = if is_wanted {
+            (&step.to, &step.to_hash, step.acquire_mode, &step.acquire_site)
+        } else {
+            (&step.from, &step.from_hash, step.held_mode, &step.held_site)
+        };
+        let place = site.outside_wrapper().clone();
+        Step { column, action: action(report, class, hash, mode), place, waits_for: None }
+    };
+    let mut columns = vec![thread(&wait.thread), thread(&provision.thread)];
+    distinguish(&mut columns);
+    let action = match report.awaited_kind() {
+        Some(Awaited::Scope) => "end of the scope".to_owned(),
+        _ => "join".to_owned(),
+    };
+    let place = wait.acquire_site.outside_wrapper().clone();
+    Some(Interleaving {
+        columns,
+        steps: vec![
+            lock(wait, 0, false),
+            Step { column: 0, action, place, waits_for: Some(1) },
+            Step { waits_for: Some(0), ..lock(provision, 1, true) },
         ],
     })
 }

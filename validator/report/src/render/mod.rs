@@ -5,15 +5,18 @@ mod fold;
 mod head;
 mod interleave;
 mod json;
+mod labels;
 mod number;
 mod snippet;
 mod style;
 mod text;
+mod wait;
 
 pub use interleave::{Interleaving, Step, how_it_hangs, interleaving};
 pub use json::json_line;
+pub use labels::{Label, Snippet};
 pub use number::numbered;
-pub use snippet::{Label, Snippet, index_of_column, snippets};
+pub use snippet::{index_of_column, snippets};
 pub use style::Styles;
 pub use text::{TextOptions, brief, headline, text};
 

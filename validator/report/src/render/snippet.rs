@@ -10,34 +10,12 @@ use lockdep_validator::base::mode::Wait;
 use lockdep_validator::check::violation::{Code, Level};
 
 use super::SourceText;
+use super::labels::{Label, Snippet};
 use super::style::Styles;
+use super::wait;
 
 /// How many dependencies of a cycle are shown with their source.
 pub(super) const MAX_EXCERPTS: usize = 4;
-
-/// A place with what is said about it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Label {
-    /// Where.
-    pub place: Place,
-    /// What.
-    pub text: String,
-    /// Whether this is what the excerpt is about (`^^^`), or what it has to be seen with (`---`).
-    pub primary: bool,
-    /// The class of the lock, for telling whose caller is named; may be empty.
-    pub class: String,
-    /// False if the caller of the place was seen on another path to it.
-    pub exact: bool,
-}
-
-/// One excerpt: a heading and the places it shows together.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Snippet {
-    /// A sentence above it; empty for the first, which stands under the title.
-    pub heading: String,
-    /// Its places; the first primary one gives its address.
-    pub labels: Vec<Label>,
-}
 
 /// Returns the excerpts of a report: what just happened first, then the other side or sides.
 pub fn snippets(report: &Report) -> Vec<Snippet> {
@@ -52,6 +30,10 @@ pub fn snippets(report: &Report) -> Vec<Snippet> {
     let n_dependencies = report.cycle.len();
     for offset in 0..n_dependencies {
         let step = &report.cycle[(closing + offset) % n_dependencies];
+        if report.code == Code::WaitHoldingLock {
+            all.push(wait::snippet(report, step));
+            continue;
+        }
         let heading = if all.is_empty() { String::new() } else { dependency_heading(step, n_dependencies) };
         all.push(Snippet { heading, labels: dependency_labels(step) });
     }

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use crate::history::{Earlier, Relation};
 use crate::model::{Frame, Place, Report, ReportDependency, ReportLock};
 use crate::places::same_file;
+use lockdep_validator::check::violation::Code;
 
 use super::SourceText;
 use super::fold::{Part, crates, folded};
@@ -251,7 +252,11 @@ impl Parts<'_> {
             let (doubt_held, doubt_acquire) =
                 (doubt(step.frames_held.exact), doubt(step.frames_acquire.exact));
             let held = format!("`{}` acquired, then held{doubt_held}", step.from);
-            let acquired = format!("`{}` acquired while `{}` was held{doubt_acquire}", step.to, step.from);
+            let acquired = match report.code.known() {
+                Some(Code::WaitHoldingLock) if step.closing => "the wait".to_owned(),
+                Some(Code::WaitHoldingLock) => format!("`{}` acquired by the awaited thread", step.to),
+                _ => format!("`{}` acquired while `{}` was held{doubt_acquire}", step.to, step.from),
+            };
             stacks.push((held, &step.held_site, &step.frames_held.frames));
             stacks.push((acquired, &step.acquire_site, &step.frames_acquire.frames));
         }

@@ -11,6 +11,7 @@ mod kind;
 mod op;
 mod runner;
 pub mod scenario;
+mod threads;
 pub mod trace;
 mod transactions;
 mod wound_wait;

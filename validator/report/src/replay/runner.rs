@@ -47,12 +47,13 @@ pub(super) struct Runner {
     pub(super) validator: Validator,
     hardirq: ContextId,
     softirq: ContextId,
-    tasks: FxHashMap<String, TaskContext>,
-    current: String,
+    pub(super) tasks: FxHashMap<String, TaskContext>,
+    pub(super) current: String,
     pub(super) classes: FxHashMap<String, (ClassId, String)>,
     pub(super) locks: FxHashMap<String, Lock>,
     pins: FxHashMap<String, Vec<PinCookie>>,
     pub(super) transactions: Transactions,
+    pub(super) spawned_at: FxHashMap<String, Site>,
     found: Vec<(usize, Violation)>,
 }
 
@@ -84,6 +85,7 @@ impl Runner {
             locks: FxHashMap::default(),
             pins: FxHashMap::default(),
             transactions: Transactions::default(),
+            spawned_at: FxHashMap::default(),
             found: Vec::new(),
         }
     }
@@ -125,7 +127,7 @@ impl Runner {
                 let (validator, task) = self.parts();
                 Ok(validator.thread_exit(task, site))
             }
-            "spawn" | "join" => self.spawn_or_join(op),
+            "spawn" | "join" => self.spawn_or_join(op, site),
             "move" => self.move_object(op),
             "noop" | "trylock_fails" => Ok(Outcome::CLEAN),
             "test_poke" => {
@@ -155,7 +157,7 @@ impl Runner {
         (&self.validator, task)
     }
 
-    fn switch_to(&mut self, name: &str) -> Result<(), ReplayError> {
+    pub(super) fn switch_to(&mut self, name: &str) -> Result<(), ReplayError> {
         let number = name.strip_prefix("task").and_then(|number| number.parse::<u32>().ok());
         let Some(number) = number.and_then(|number| number.checked_add(1)) else {
             return Err(ReplayError::new(format_args!(
@@ -400,26 +402,6 @@ impl Runner {
             }
         };
         self.with_lock(op, |validator, task, lock| validator.assert_held(task, lock, query, site))
-    }
-
-    fn spawn_or_join(&mut self, op: &Op) -> Step {
-        let name = field(&op.task, "task", op)?.to_owned();
-        let parent = self.current.clone();
-        self.switch_to(&name)?;
-        let child = self.tasks[&name].id();
-        self.current = parent;
-        if child == self.tasks[&self.current].id() {
-            return Err(ReplayError::new(format_args!("task \"{name}\" cannot spawn or join itself")));
-        }
-        let (validator, task) = self.parts();
-        if op.op == "join" {
-            validator.joined(task, child);
-        } else {
-            let segment = validator.spawned(task);
-            let started = validator.start_task(child, Some(segment));
-            self.tasks.insert(name, started);
-        }
-        Ok(Outcome::CLEAN)
     }
 }
 

@@ -8,6 +8,7 @@
 use rustc_hash::FxHashMap;
 
 use super::ReplayError;
+use super::threads::joined;
 use lockdep_validator::base::event::Acquire;
 use lockdep_validator::base::id::{LockId, TaskId};
 use lockdep_validator::base::mode::{Mode, Wait};
@@ -38,6 +39,8 @@ struct Thread {
     /// A lock that was requested; its acquisition was shown to the engine then, before the thread
     /// waited.
     requested: Option<LockId>,
+    /// Where the thread was started.
+    spawned_at: Site,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -129,8 +132,7 @@ impl TraceReplay {
             if child == number {
                 return Err(ReplayError::new(format_args!("thread \"{thread}\" cannot fork or join itself")));
             }
-            self.relate(number, child, operation);
-            return Ok(Outcome::CLEAN);
+            return Ok(self.relate(number, child, operation, site));
         }
         let lock = self.lock(operand)?;
         let Thread { task, entered, requested, .. } = &mut self.threads[number];
@@ -179,19 +181,27 @@ impl TraceReplay {
         })
     }
 
-    fn relate(&mut self, parent: usize, child: usize, operation: Operation) {
-        let parent_task =
-            self.threads[parent].task.get_or_insert_with(|| Box::new(TaskContext::new(task_id(parent))));
-        if operation == Operation::Fork {
-            let segment = self.validator.spawned(parent_task);
-            let started = self.validator.start_task(task_id(child), Some(segment));
+    fn relate(&mut self, parent: usize, child: usize, operation: Operation, site: Site) -> Outcome {
+        let new = |number| Box::new(TaskContext::new(task_id(number)));
+        let mut parent_task = self.threads[parent].task.take().unwrap_or_else(|| new(parent));
+        let outcome = if operation == Operation::Fork {
+            let segment = self.validator.spawned(&mut parent_task);
+            let mut started = self.validator.start_task(task_id(child), Some(segment));
+            self.validator.record_acquired(&mut started, false);
             self.threads[child].task = Some(Box::new(started));
+            self.threads[child].spawned_at = site;
+            Outcome::CLEAN
         } else {
-            self.validator.joined(parent_task, task_id(child));
-            if self.threads[child].entered.is_empty() {
-                self.threads[child].task = None;
+            let Thread { name, task, entered, spawned_at, .. } = &mut self.threads[child];
+            let mut child_task = task.take().unwrap_or_else(|| new(child));
+            let outcome = joined(&self.validator, &mut parent_task, &mut child_task, name, *spawned_at, site);
+            if !entered.is_empty() {
+                *task = Some(child_task);
             }
-        }
+            outcome
+        };
+        self.threads[parent].task = Some(parent_task);
+        outcome
     }
 
     fn thread(&mut self, name: &str) -> Result<usize, ReplayError> {
@@ -203,7 +213,13 @@ impl TraceReplay {
             return Err(ReplayError::new("the trace has more threads than the validator can number"));
         }
         let name: Box<str> = name.into();
-        self.threads.push(Thread { name: name.clone(), task: None, entered: Vec::new(), requested: None });
+        self.threads.push(Thread {
+            name: name.clone(),
+            task: None,
+            entered: Vec::new(),
+            requested: None,
+            spawned_at: Site::UNKNOWN,
+        });
         self.thread_numbers.insert(name, number);
         Ok(number)
     }

@@ -29,6 +29,9 @@ impl fmt::Display for Advice {
                     "acquire `{wanted}` before `{held}`, or release `{held}` (held since {since}) first"
                 )
             }
+            Self::ReleaseBeforeWait { class, at } => {
+                write!(f, "drop the guard of `{class}` before the wait at {at}")
+            }
             Self::DropGuard { made } => write!(
                 f,
                 "drop the guard acquired at {made} before this point, or pass it on instead of locking again"

@@ -86,6 +86,13 @@ impl fmt::Display for Note {
                 );
             }
             Self::JustMade | Self::Owned { .. } | Self::Fresh { .. } => return out_of_reach(self, f),
+            Self::OrderUnseen { class } => {
+                return write!(
+                    f,
+                    "the other thread acquired `{class}` before this one did. lockdep does not see messages and atomic \
+                     flags. If one of them guarantees that order, this cannot deadlock."
+                );
+            }
             Self::CycleCut { n_steps, n_left_out } => {
                 return write!(
                     f,
@@ -166,6 +173,9 @@ fn movable(effect: MovableEffect) -> &'static str {
         MovableEffect::OneReader => {
             "the guard of the first read can be sent to another thread. This becomes an error once the thread that made \
              the read is seen to end it."
+        }
+        MovableEffect::OneWait => {
+            "the guard of this lock can be sent to another thread, which may have dropped it before the wait"
         }
         MovableEffect::OneOrder => {
             "the guard of a held lock can be sent to another thread. This becomes an error once the thread that acquired \

@@ -1,7 +1,7 @@
 //! The title of a report: what can happen, in one sentence.
 
 use crate::detail::DetailWords;
-use crate::model::Report;
+use crate::model::{Awaited, Report};
 use lockdep_validator::base::mode::Mode;
 use lockdep_validator::base::query::HeldQuery;
 use lockdep_validator::check::violation::{Code, Demand, Level, Misuse};
@@ -40,6 +40,7 @@ pub(crate) fn title(code: Code, report: &Report, detail: &DetailWords) -> String
             "`{subject}` is read again by a reader: a writer that queues in between blocks both forever"
         ),
         (Code::DeclaredOrder, _) => declared(report),
+        (Code::WaitHoldingLock, _) => wait(report),
     }
 }
 
@@ -152,6 +153,15 @@ fn declared(report: &Report) -> String {
         }
         _ => "an acquisition contradicts the declared lock order".to_owned(),
     }
+}
+
+fn wait(report: &Report) -> String {
+    let held = report.conflict.as_ref().map_or("a lock", |held| held.class.as_str());
+    let what = match report.awaited_kind() {
+        Some(Awaited::Scope) => "the threads of a scope, one of which",
+        _ => "a thread that",
+    };
+    format!("`{held}` is held while this thread waits for {what} acquires it")
 }
 
 fn freed(report: &Report, subject: &str) -> String {

@@ -211,7 +211,7 @@ fn a_child_of_a_scope_tells_what_it_acquires_even_if_it_is_known() {
     let mut bench = Bench::user();
     assert_eq!(bench.run("A1 B1 -- B2 A2 -- A1 B1 --").found(), [MAYBE]);
     let mut child = TaskContext::new(TaskId(2));
-    bench.validator.record_acquired(&mut child);
+    bench.validator.record_acquired(&mut child, true);
     std::mem::swap(&mut bench.task, &mut child);
     bench.run("A1 B1 --");
     let acquired = bench.validator.take_acquired(&mut bench.task);

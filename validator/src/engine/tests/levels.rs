@@ -181,7 +181,7 @@ fn what_children_acquired_depends_on_what_the_parent_holds_at_the_join() {
     let mut bench = Bench::user();
     bench.run("B A --");
     let mut child = bench.validator.start_task(crate::base::id::TaskId(2), None);
-    bench.validator.record_acquired(&mut child);
+    bench.validator.record_acquired(&mut child, true);
     std::mem::swap(&mut bench.task, &mut child);
     bench.run("B --");
     std::mem::swap(&mut bench.task, &mut child);

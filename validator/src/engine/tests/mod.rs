@@ -9,6 +9,7 @@ mod instances;
 mod levels;
 mod overflow;
 mod stacks;
+mod waits;
 
 use rustc_hash::FxHashMap;
 

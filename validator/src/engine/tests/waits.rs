@@ -1,0 +1,94 @@
+//! Waits for the end of other tasks, with locks held.
+
+use super::Bench;
+use crate::base::acquisition::Acquisition;
+use crate::base::event::Acquire;
+use crate::base::id::TaskId;
+use crate::base::mode::{Mode, Wait};
+use crate::base::site::Site;
+use crate::check::violation::{Code, Level};
+use crate::engine::{EndedTask, NoStacks};
+
+const CHILD: TaskId = TaskId(2);
+
+/// What the bench finds when a task that holds A waits for one that acquired `lock` so.
+fn waited(held: Mode, lock: &str, mode: Mode, wait: Wait) -> Vec<(Code, Level)> {
+    let mut bench = Bench::user();
+    let acquired = acquired(&mut bench, lock, mode, wait);
+    let a = bench.lock("A");
+    let outcome =
+        bench.validator.acquire(&mut bench.task, &Acquire::new(a, held, Wait::Blocking, Site(3)), &NoStacks);
+    bench.take(outcome);
+    wait_for(&mut bench, &acquired);
+    wait_for(&mut bench, &acquired);
+    bench.found()
+}
+
+/// What a child has acquired, and released.
+fn acquired(bench: &mut Bench, lock: &str, mode: Mode, wait: Wait) -> Vec<Acquisition> {
+    let mut child = bench.validator.start_task(CHILD, None);
+    bench.validator.record_acquired(&mut child, false);
+    let lock = bench.lock(lock);
+    let outcome = bench.validator.acquire(&mut child, &Acquire::new(lock, mode, wait, Site(2)), &NoStacks);
+    bench.take(outcome);
+    let outcome = bench.validator.release(&mut child, lock, Site(2));
+    bench.take(outcome);
+    bench.validator.take_acquired(&mut child)
+}
+
+fn wait_for(bench: &mut Bench, acquired: &[Acquisition]) {
+    let ended = [EndedTask { task: CHILD, spawned_at: Site(4), acquired }];
+    let class = bench.class("Event");
+    let outcome =
+        bench.validator.waited_for_end(&bench.task, &ended, Site(5), &mut || Some(class), &NoStacks);
+    bench.take(outcome);
+}
+
+#[test]
+fn a_lock_that_the_awaited_task_acquires_is_reported_once() {
+    let once = [(Code::WaitHoldingLock, Level::Warning)];
+    for (held, wanted) in [
+        (Mode::Exclusive, Mode::Exclusive),
+        (Mode::Exclusive, Mode::Shared),
+        (Mode::Exclusive, Mode::SharedRecursive),
+        (Mode::Shared, Mode::Exclusive),
+    ] {
+        assert_eq!(waited(held, "A", wanted, Wait::Blocking), once, "{held:?} {wanted:?}");
+    }
+}
+
+#[test]
+fn what_cannot_block_the_awaited_task_is_silent() {
+    assert_eq!(waited(Mode::Exclusive, "B", Mode::Exclusive, Wait::Blocking), [], "another lock");
+    assert_eq!(waited(Mode::Exclusive, "A1", Mode::Exclusive, Wait::Blocking), [], "another of its class");
+    assert_eq!(waited(Mode::Exclusive, "A", Mode::Exclusive, Wait::Try), [], "a try");
+    assert_eq!(waited(Mode::Shared, "A", Mode::Shared, Wait::Blocking), [], "readers");
+}
+
+#[test]
+fn a_timeout_and_a_guard_that_may_have_left_make_a_note() {
+    let note = [(Code::WaitHoldingLock, Level::Note)];
+    assert_eq!(waited(Mode::Exclusive, "A", Mode::Exclusive, Wait::Timed), note);
+    let mut bench = Bench::user();
+    let class = bench.class("A");
+    bench.validator.set_movable(class);
+    let acquired = acquired(&mut bench, "A", Mode::Exclusive, Wait::Blocking);
+    bench.run("A");
+    wait_for(&mut bench, &acquired);
+    assert_eq!(bench.found(), note);
+}
+
+#[test]
+fn the_cycle_runs_through_the_wait() {
+    let mut bench = Bench::user();
+    let acquired = acquired(&mut bench, "A", Mode::Exclusive, Wait::Blocking);
+    bench.run("B A");
+    wait_for(&mut bench, &acquired);
+    let [found] = bench.violations.as_slice() else { panic!("{:?}", bench.violations) };
+    let [provision, wait] = found.cycle.as_slice() else { panic!("{found:?}") };
+    let (a, event) = (bench.locks["A"], provision.from.lock);
+    assert_eq!((event.class(), provision.to.lock, provision.task), (bench.classes["Event"], a, CHILD));
+    assert_eq!((provision.from.site, provision.to.site), (Site(4), Site(2)));
+    assert_eq!((wait.from.lock, wait.to.lock, wait.to.site), (a, event, Site(5)));
+    assert!(wait.closing && !provision.closing && found.held.len() == 2);
+}
