@@ -4,38 +4,21 @@ pub use lockdep::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteG
 
 pub fn start() {}
 
-pub fn lock<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
-    lock.lock().expect("nothing panics")
-}
-
-pub fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
-    lock.read().expect("nothing panics")
-}
-
-pub fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
-    lock.write().expect("nothing panics")
-}
+locking!(result => result.expect("nothing panics"));
+edges_of_locks!(edges_of_instances);
 
 /// One class a lock: a dependency between classes, as between the fields of different types. The shape `classes` only registers
 /// them.
 pub fn edges(shape: &str, n: usize) -> String {
     use lockdep::{LockClassKey, LockInfo, LockMap, Mode, Wait};
-    let (shape, by_class) = match shape.strip_suffix("_instances") {
-        Some(shape) => (shape, false),
-        None => (shape, true),
-    };
+    if let Some(shape) = shape.strip_suffix("_instances") {
+        return edges_of_instances(shape, n);
+    }
     let pairs = match crate::edges::pairs(shape, n) {
         Some(pairs) => pairs,
         None if shape == "classes" => (0..n).map(|i| (i, i)).collect(),
         None => return "unknown".to_owned(),
     };
-    if !by_class {
-        let locks: Vec<Mutex<u64>> = (0..n as u64).map(Mutex::new).collect();
-        return crate::edges::measure(shape, &pairs, |outer, inner| {
-            let _outer = lock(&locks[outer]);
-            let _inner = lock(&locks[inner]);
-        });
-    }
     let info = LockInfo::bare("Bench");
     let locks: Vec<(LockMap<&'static LockClassKey>, std::sync::Mutex<u64>)> = (0..n)
         .map(|i| {

@@ -2,6 +2,10 @@
 
 #[path = "../../common/edges.rs"]
 mod edges;
+#[macro_use]
+#[path = "../../common/operations.rs"]
+mod operations;
+
 mod imp;
 #[path = "../../common/peer.rs"]
 mod peer;
