@@ -69,10 +69,8 @@ impl LockClassKey {
 
     /// Sets what the lock waits for (both `wait_type_outer` and `wait_type_inner` of the kernel).
     #[must_use]
-    pub const fn wait_type(mut self, wait_type: WaitType) -> Self {
-        self.outer = wait_type;
-        self.inner = wait_type;
-        self
+    pub const fn wait_type(self, wait_type: WaitType) -> Self {
+        self.wait_types(wait_type, wait_type)
     }
 
     /// Sets where the lock may be taken, and separately what may be taken under it.

@@ -54,6 +54,7 @@ mod lock_info;
 mod lock_map;
 mod lock_ref;
 mod options;
+mod owned;
 mod pin;
 #[cfg(not(lockdep_disabled))]
 mod slot;
@@ -66,6 +67,9 @@ pub use lock_info::LockInfo;
 pub use lock_map::LockMap;
 pub use lock_ref::LockRef;
 pub use options::{AcquireOptions, Held, Verdict};
+#[doc(hidden)]
+pub use owned::Initialisation;
+pub use owned::OwnedLockMap;
 pub use pin::{PinCookie, pin_lock, repin_lock, unpin_lock};
 pub use tracked::Tracked;
 

@@ -33,9 +33,8 @@ mod many;
 mod only_v0_4;
 #[path = "seam_v0_4.rs"]
 mod seam;
+mod seam_table;
 
-#[cfg(feature = "parking_lot_0_12")]
-pub(crate) use common::identity::Identity;
 pub use common::*;
 pub use raw::{
     GetThreadId, GuardNoSend, GuardSend, RawMutex, RawMutexFair, RawMutexTimed, RawRwLock,
@@ -68,7 +67,9 @@ mod raw {
 
 /// The event interface.
 mod hook {
-    pub(crate) use crate::hook::{AcquireOptions, LockInfo, LockMap, LockRef, Tracked, Verdict, is_on};
+    pub(crate) use crate::hook::{
+        AcquireOptions, LockInfo, LockMap, LockRef, OwnedLockMap, Tracked, Verdict, is_on,
+    };
     pub(crate) use crate::{AcquireFlags, Mode, Wait};
 }
 

@@ -1,12 +1,12 @@
 //! What only the 0.4 line has: guards made of nothing, recursive reads as a method, `const_new`.
 
+use super::hook::OwnedLockMap;
 #[cfg(feature = "arc_lock")]
 use alloc::sync::Arc;
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 
 use super::common::event::{self, Want};
-use super::common::identity::Identity;
 #[cfg(feature = "arc_lock")]
 use super::common::{
     ArcMutexGuard, ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard, ArcRwLockWriteGuard,
@@ -32,7 +32,7 @@ impl<R, T> Mutex<R, T> {
     #[track_caller]
     #[inline]
     pub const fn from_raw(raw_mutex: R, val: T) -> Self {
-        Self { map: Identity::new(), raw: raw_cell(raw_mutex), data: UnsafeCell::new(val) }
+        Self { map: OwnedLockMap::new(), raw: raw_cell(raw_mutex), data: UnsafeCell::new(val) }
     }
 
     /// Does what [`from_raw`](Self::from_raw) does, under its older name.

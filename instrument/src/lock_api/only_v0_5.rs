@@ -1,11 +1,11 @@
 //! What only the 0.5 line has: guards made of a state, and the raw lock given back.
 
+use super::hook::OwnedLockMap;
 #[cfg(feature = "arc_lock")]
 use alloc::sync::Arc;
 use core::cell::UnsafeCell;
 
 use super::common::event;
-use super::common::identity::Identity;
 #[cfg(feature = "arc_lock")]
 use super::common::{ArcMutexGuard, ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard, ArcRwLockWriteGuard};
 use super::common::{
@@ -20,7 +20,7 @@ impl<R, T> Mutex<R, T> {
     #[track_caller]
     #[inline]
     pub const fn from_raw(raw_mutex: R, val: T) -> Self {
-        Self { map: Identity::new(), raw: raw_cell(raw_mutex), data: UnsafeCell::new(val) }
+        Self { map: OwnedLockMap::new(), raw: raw_cell(raw_mutex), data: UnsafeCell::new(val) }
     }
 
     /// Gives the raw mutex and the data back.

@@ -21,9 +21,13 @@ mod many;
 mod only_v0_5;
 #[path = "seam_v0_5.rs"]
 mod seam;
+#[cfg_attr(
+    feature = "lock_api_0_4",
+    expect(clippy::duplicate_mod, reason = "one source for both lines is the point")
+)]
+#[path = "seam_table.rs"]
+mod seam_table;
 
-#[cfg(feature = "parking_lot_0_13")]
-pub(crate) use common::identity::Identity;
 pub use common::*;
 pub use condvar::{Condvar, WaitTimeoutResult};
 pub use raw::{
@@ -54,6 +58,8 @@ mod raw {
 
 /// The event interface.
 mod hook {
-    pub(crate) use crate::hook::{AcquireOptions, LockInfo, LockMap, LockRef, Tracked, Verdict, is_on};
+    pub(crate) use crate::hook::{
+        AcquireOptions, LockInfo, LockMap, LockRef, OwnedLockMap, Tracked, Verdict, is_on,
+    };
     pub(crate) use crate::{AcquireFlags, Mode, Wait};
 }

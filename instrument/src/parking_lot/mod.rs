@@ -25,6 +25,8 @@
 mod condvar;
 mod once;
 
+use parking_lot_0_12 as real;
+
 #[doc(no_inline)]
 pub use crate::lock_api;
 
@@ -34,6 +36,13 @@ pub use parking_lot_0_12::{OnceState, RawFairMutex, RawMutex, RawRwLock, RawThre
 pub use parking_lot_0_12::deadlock;
 
 pub use self::condvar::{Condvar, WaitTimeoutResult};
+/// ```
+/// use lockdep::parking_lot::{Once, OnceState};
+///
+/// static START: Once = Once::new();
+/// START.call_once(|| {});
+/// assert_eq!(START.state(), OnceState::Done);
+/// ```
 pub use self::once::Once;
 
 pub use crate::lock_api::{

@@ -1,47 +1,28 @@
-//! [`Once`].
+//! [`Once`], for both lines of `parking_lot`; what only 0.13 has is in `only_v0_13.rs`.
 
 use std::fmt;
 
-use super::OnceState;
-use crate::hook::{LockInfo, LockMap, LockRef, Tracked, Verdict};
-use crate::lock_api::Identity;
-use crate::{Mode, Wait};
+use super::{OnceState, real};
+use crate::hook::{LockInfo, LockRef, OwnedLockMap, Tracked};
 
 /// `parking_lot::Once`, validated.
 ///
 /// A *running* initialisation is held exclusively: what it locks comes after it, and a thread that
 /// waits for it waits for all of that, and starting it again from inside waits for itself. A
 /// finished one is no lock any more and sends no event.
-///
-/// ```
-/// use lockdep::parking_lot::{Once, OnceState};
-///
-/// static START: Once = Once::new();
-/// START.call_once(|| {});
-/// assert_eq!(START.state(), OnceState::Done);
-/// ```
 pub struct Once {
-    identity: Identity,
-    inner: parking_lot_0_12::Once,
-}
-
-/// An initialisation that runs or is waited for.
-struct Running<'a>(&'a LockMap);
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        self.0.release();
-    }
+    pub(super) identity: OwnedLockMap,
+    pub(super) inner: real::Once,
 }
 
 impl Once {
-    const INFO: LockInfo = LockInfo::bare("Once");
+    pub(super) const INFO: LockInfo = LockInfo::bare("Once");
 
     /// Makes a [`Once`] that has not run; the place of the call is its class.
     #[track_caller]
     #[inline]
     pub const fn new() -> Self {
-        Self { identity: Identity::new(), inner: parking_lot_0_12::Once::new() }
+        Self { identity: OwnedLockMap::new(), inner: real::Once::new() }
     }
 
     /// Returns whether it has run, and how that went.
@@ -63,7 +44,7 @@ impl Once {
         F: FnOnce(),
     {
         if !self.state().done() {
-            let _running = self.running();
+            let _running = self.identity.initialise(&Self::INFO);
             self.inner.call_once(f);
         }
     }
@@ -81,22 +62,8 @@ impl Once {
         F: FnOnce(OnceState),
     {
         if !self.state().done() {
-            let _running = self.running();
+            let _running = self.identity.initialise(&Self::INFO);
             self.inner.call_once_force(f);
-        }
-    }
-
-    /// There is nothing to try here: an initialisation that is not finished and that this thread is
-    /// inside of can only be waited for in vain.
-    #[cold]
-    #[track_caller]
-    fn running(&self) -> Option<Running<'_>> {
-        match self.identity.acquire(&Self::INFO, Mode::Exclusive, Wait::Blocking) {
-            Verdict::Proceed | Verdict::Measure => Some(Running(&self.identity)),
-            Verdict::SelfDeadlock => {
-                self.identity.self_deadlock();
-                None
-            }
         }
     }
 }

@@ -16,8 +16,16 @@
 //! `read()` of an [`RwLock`] is a fair read: a thread that reads twice hangs if a writer queues in
 //! between, and is warned of. That of a [`RecursiveRwLock`] is a recursive one, and legal.
 
-#[path = "once_v0_13.rs"]
+#[cfg_attr(
+    feature = "parking_lot_0_12",
+    expect(clippy::duplicate_mod, reason = "one source for both lines is the point")
+)]
+#[path = "once.rs"]
 mod once;
+#[path = "only_v0_13.rs"]
+mod only_v0_13;
+
+use parking_lot_0_13 as real;
 
 #[doc(no_inline)]
 pub use crate::lock_api_0_5 as lock_api;
@@ -29,6 +37,13 @@ pub use parking_lot_0_13::{
 #[cfg(feature = "deadlock_detection")]
 pub use parking_lot_0_13::deadlock;
 
+/// ```
+/// use lockdep::parking_lot_0_13::{Once, OnceState};
+///
+/// static START: Once = Once::new();
+/// START.call_once(|| {});
+/// assert_eq!(START.state(), OnceState::Done);
+/// ```
 pub use self::once::Once;
 pub use crate::lock_api_0_5::{
     ArcMutexGuard, ArcReentrantMutexGuard, ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard,

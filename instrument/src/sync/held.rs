@@ -7,50 +7,14 @@ use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
 use crate::hook::{LockInfo, LockMap, Verdict};
 use crate::{Mode, Wait};
 
-/// The part of a lock that the validator knows it by.
-///
-/// The only `Drop` of a lock lives here, in a type without parameters: the lock itself can still be
-/// taken apart by `into_inner`, and the drop check looks at the protected data as it does in std.
-#[derive(Debug)]
-pub(super) struct Identity(LockMap);
-
-impl Identity {
-    /// An identity made at the place of the call.
-    #[track_caller]
-    #[inline]
-    pub(super) const fn new() -> Self {
-        Self(LockMap::new())
-    }
-
-    /// Notes who made the lock, if a function of the library made it on a caller's behalf.
-    #[inline]
-    pub(super) fn relocate(&mut self) {
-        self.0.relocate();
-    }
-
-    /// The event interface.
-    #[inline]
-    pub(super) const fn map(&self) -> &LockMap {
-        &self.0
-    }
-}
-
-#[cfg(not(lockdep_disabled))]
-impl Drop for Identity {
-    #[inline]
-    fn drop(&mut self) {
-        self.0.dropped_by_owner();
-    }
-}
-
 /// An acquisition that was announced to the validator; dropping it is the release.
 ///
 /// Guards put it *before* the std guard: fields are dropped in order, so the release is announced
 /// before the real unlock. It is not the guard itself that implements `Drop`, so that a condition
 /// variable can take the std guard out.
-pub(super) struct Held<'a>(&'a LockMap);
+pub(super) struct Hold<'a>(&'a LockMap);
 
-impl<'a> Held<'a> {
+impl<'a> Hold<'a> {
     /// Announces a blocking acquisition, then makes it with `lock`.
     ///
     /// `try_lock` is asked only when the validator believes that this thread waits for itself: the
@@ -63,13 +27,12 @@ impl<'a> Held<'a> {
     #[track_caller]
     #[inline]
     pub(super) fn lock<G>(
-        identity: &'a Identity,
+        map: &'a LockMap,
         info: &LockInfo,
         mode: Mode,
         lock: impl Fn() -> G + Copy,
         try_lock: impl FnOnce() -> Option<G>,
     ) -> (Self, G) {
-        let map = identity.map();
         match map.acquire(info, mode, Wait::Blocking) {
             Verdict::Proceed => {}
             Verdict::SelfDeadlock => ask_the_lock(map, || try_lock().is_some()),
@@ -84,31 +47,9 @@ impl<'a> Held<'a> {
     /// Announces a try that succeeded.
     #[track_caller]
     #[inline]
-    pub(super) fn tried(identity: &'a Identity, info: &LockInfo, mode: Mode) -> Self {
-        let map = identity.map();
+    pub(super) fn tried(map: &'a LockMap, info: &LockInfo, mode: Mode) -> Self {
         map.try_acquired(info, mode);
         Self(map)
-    }
-
-    /// Announces an initialisation that is about to run or to be waited for.
-    ///
-    /// There is nothing to try here: an initialisation that is not finished and that this thread is
-    /// inside of can only be waited for in vain.
-    ///
-    /// # Panics
-    ///
-    /// On a re-entrant initialisation, if `LOCKDEP_ON_DEADLOCK` is `panic`.
-    #[track_caller]
-    #[cold]
-    pub(super) fn initialise(identity: &'a Identity, info: &LockInfo) -> Option<Self> {
-        let map = identity.map();
-        match map.acquire(info, Mode::Exclusive, Wait::Blocking) {
-            Verdict::Proceed | Verdict::Measure => Some(Self(map)),
-            Verdict::SelfDeadlock => {
-                map.self_deadlock();
-                None
-            }
-        }
     }
 
     /// Announces that the lock is given up for a while and taken again, which is what a condition
@@ -140,16 +81,16 @@ impl<'a> Held<'a> {
     }
 }
 
-impl Drop for Held<'_> {
+impl Drop for Hold<'_> {
     #[inline]
     fn drop(&mut self) {
         self.0.release_by_guard();
     }
 }
 
-impl fmt::Debug for Held<'_> {
+impl fmt::Debug for Hold<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Held")
+        f.write_str("Hold")
     }
 }
 

@@ -8,8 +8,7 @@ use std::sync;
 #[cfg(not(std_lazy_get))]
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::held::{Held, Identity};
-use crate::hook::{LockInfo, LockRef, Tracked};
+use crate::hook::{LockInfo, LockRef, OwnedLockMap, Tracked};
 
 /// [`std::sync::LazyLock`], validated.
 ///
@@ -23,7 +22,7 @@ use crate::hook::{LockInfo, LockRef, Tracked};
 /// assert_eq!(TABLE.len(), 4);
 /// ```
 pub struct LazyLock<T, F = fn() -> T> {
-    identity: Identity,
+    identity: OwnedLockMap,
     /// Whether the value is known to be there, where std cannot say so (before 1.94).
     #[cfg(not(std_lazy_get))]
     done: AtomicBool,
@@ -39,7 +38,7 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
     #[inline]
     pub const fn new(init: F) -> Self {
         Self {
-            identity: Identity::new(),
+            identity: OwnedLockMap::new(),
             #[cfg(not(std_lazy_get))]
             done: AtomicBool::new(false),
             inner: sync::LazyLock::new(init),
@@ -76,7 +75,7 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
     #[track_caller]
     #[cold]
     fn force_slow(this: &Self) -> &T {
-        let _held = Held::initialise(&this.identity, &Self::INFO);
+        let _running = this.identity.initialise(&Self::INFO);
         let value = sync::LazyLock::force(&this.inner);
         #[cfg(not(std_lazy_get))]
         // ORDERING: Relaxed; see `force`.
@@ -122,7 +121,7 @@ impl<T, F> LazyLock<T, F> {
 
 impl<T, F: FnOnce() -> T> Tracked for LazyLock<T, F> {
     fn lockdep_ref(&self) -> LockRef<'_> {
-        self.identity.map().as_ref(&Self::INFO)
+        self.identity.as_ref(&Self::INFO)
     }
 }
 

@@ -37,6 +37,7 @@
 
 mod condvar;
 mod held;
+mod in_common;
 mod lazy_lock;
 mod many;
 mod mutex;

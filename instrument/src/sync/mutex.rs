@@ -4,9 +4,10 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{self, LockResult, TryLockResult};
 
-use super::held::{Held, Identity, map_lock, map_try_lock, not_blocked};
+use super::held::{Hold, map_lock, map_try_lock, not_blocked};
+use super::in_common::{impl_guard, impl_lock};
 use crate::Mode;
-use crate::hook::{LockInfo, LockRef, Tracked};
+use crate::hook::{LockInfo, LockRef, OwnedLockMap, Tracked};
 
 /// [`std::sync::Mutex`], validated.
 ///
@@ -21,7 +22,7 @@ use crate::hook::{LockInfo, LockRef, Tracked};
 /// assert_eq!(mutex.into_inner().unwrap(), 2);
 /// ```
 pub struct Mutex<T: ?Sized> {
-    identity: Identity,
+    identity: OwnedLockMap,
     // INVARIANT: the last field and the only one that depends on T, so that `Arc<Mutex<dyn Trait>>`
     // coerces as in std.
     inner: sync::Mutex<T>,
@@ -32,22 +33,23 @@ pub struct Mutex<T: ?Sized> {
 #[clippy::has_significant_drop]
 pub struct MutexGuard<'a, T: ?Sized + 'a> {
     // INVARIANT: dropped before `inner`, so that the release is announced before the mutex is free.
-    held: Held<'a>,
+    held: Hold<'a>,
     inner: sync::MutexGuard<'a, T>,
 }
+
+impl_lock!(Mutex, try_lock, "mutex", "holder");
+impl_guard!(mut MutexGuard);
 
 impl<T> Mutex<T> {
     /// Makes a mutex in the unlocked state; the place of the call is its class.
     #[track_caller]
     #[inline]
     pub const fn new(value: T) -> Self {
-        Self { identity: Identity::new(), inner: sync::Mutex::new(value) }
+        Self { identity: OwnedLockMap::new(), inner: sync::Mutex::new(value) }
     }
 }
 
 impl<T: ?Sized> Mutex<T> {
-    const INFO: LockInfo = LockInfo::of::<T>("Mutex").measured();
-
     /// Waits for the mutex and takes it. The acquisition is announced to the validator before the
     /// wait.
     ///
@@ -61,7 +63,7 @@ impl<T: ?Sized> Mutex<T> {
     #[track_caller]
     #[inline]
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
-        let (held, result) = Held::lock(
+        let (held, result) = Hold::lock(
             &self.identity,
             &Self::INFO,
             Mode::Exclusive,
@@ -81,88 +83,9 @@ impl<T: ?Sized> Mutex<T> {
     #[inline]
     pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
         map_try_lock(self.inner.try_lock(), |inner| MutexGuard {
-            held: Held::tried(&self.identity, &Self::INFO, Mode::Exclusive),
+            held: Hold::tried(&self.identity, &Self::INFO, Mode::Exclusive),
             inner,
         })
-    }
-
-    /// Announces that the caller may have to wait for the lock, under what it holds now.
-    #[track_caller]
-    pub(super) fn announce(&self, mode: Mode) {
-        self.identity.map().might_acquire(&Self::INFO, mode);
-    }
-
-    /// Returns whether a holder panicked.
-    #[inline]
-    pub fn is_poisoned(&self) -> bool {
-        self.inner.is_poisoned()
-    }
-
-    /// Forgets that a holder panicked.
-    #[inline]
-    pub fn clear_poison(&self) {
-        self.inner.clear_poison();
-    }
-
-    /// Returns the data, without the mutex. No event: no other thread can hold it.
-    ///
-    /// # Errors
-    ///
-    /// With the data inside, if a holder panicked.
-    pub fn into_inner(self) -> LockResult<T>
-    where
-        T: Sized,
-    {
-        self.inner.into_inner()
-    }
-
-    /// Returns the data through an exclusive borrow. No event: no other thread can hold it.
-    ///
-    /// # Errors
-    ///
-    /// With the borrow inside, if a holder panicked.
-    pub fn get_mut(&mut self) -> LockResult<&mut T> {
-        self.inner.get_mut()
-    }
-}
-
-impl<T: ?Sized> Tracked for Mutex<T> {
-    fn lockdep_ref(&self) -> LockRef<'_> {
-        self.identity.map().as_ref(&Self::INFO)
-    }
-}
-
-impl<T> From<T> for Mutex<T> {
-    #[track_caller]
-    fn from(value: T) -> Self {
-        let mut made = Self::new(value);
-        made.identity.relocate();
-        made
-    }
-}
-
-impl<T: Default> Default for Mutex<T> {
-    #[track_caller]
-    fn default() -> Self {
-        let mut made = Self::new(T::default());
-        made.identity.relocate();
-        made
-    }
-}
-
-impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
-    #[track_caller]
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(result) = not_blocked(self.try_lock()) else {
-            // Taken: std's own words, which have changed between releases.
-            return self.inner.fmt(f);
-        };
-        // The data's own `Debug` may take other locks while this one is held.
-        let guard = result.unwrap_or_else(sync::PoisonError::into_inner);
-        f.debug_struct("Mutex")
-            .field("data", &&*guard)
-            .field("poisoned", &self.is_poisoned())
-            .finish_non_exhaustive()
     }
 }
 
@@ -171,42 +94,14 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
     /// does it.
     #[track_caller]
     #[inline]
-    pub(super) fn reacquire(self) -> (Held<'a>, sync::MutexGuard<'a, T>) {
+    pub(super) fn reacquire(self) -> (Hold<'a>, sync::MutexGuard<'a, T>) {
         let MutexGuard { held, inner } = self;
         (held.reacquire(&Mutex::<T>::INFO), inner)
     }
 
     /// Puts a guard together again after a wait.
     #[inline]
-    pub(super) fn from_parts(held: Held<'a>, inner: sync::MutexGuard<'a, T>) -> Self {
+    pub(super) fn from_parts(held: Hold<'a>, inner: sync::MutexGuard<'a, T>) -> Self {
         Self { held, inner }
-    }
-}
-
-impl<T: ?Sized> Deref for MutexGuard<'_, T> {
-    type Target = T;
-
-    #[inline]
-    fn deref(&self) -> &T {
-        &self.inner
-    }
-}
-
-impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut T {
-        &mut self.inner
-    }
-}
-
-impl<T: ?Sized + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt(f)
-    }
-}
-
-impl<T: ?Sized + fmt::Display> fmt::Display for MutexGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt(f)
     }
 }

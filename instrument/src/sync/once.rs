@@ -3,8 +3,7 @@
 use std::fmt;
 use std::sync::{self, OnceState};
 
-use super::held::{Held, Identity};
-use crate::hook::{LockInfo, LockRef, Tracked};
+use crate::hook::{LockInfo, LockRef, OwnedLockMap, Tracked};
 
 /// [`std::sync::Once`], validated.
 ///
@@ -20,7 +19,7 @@ use crate::hook::{LockInfo, LockRef, Tracked};
 /// assert!(START.is_completed());
 /// ```
 pub struct Once {
-    identity: Identity,
+    identity: OwnedLockMap,
     inner: sync::Once,
 }
 
@@ -40,7 +39,7 @@ impl Once {
     #[track_caller]
     #[inline]
     pub const fn new() -> Self {
-        Self { identity: Identity::new(), inner: sync::Once::new() }
+        Self { identity: OwnedLockMap::new(), inner: sync::Once::new() }
     }
 
     /// Runs `init`, or waits for the thread that runs one, unless one has run.
@@ -56,7 +55,7 @@ impl Once {
         F: FnOnce(),
     {
         if !self.inner.is_completed() {
-            let _held = Held::initialise(&self.identity, &Self::INFO);
+            let _running = self.identity.initialise(&Self::INFO);
             self.inner.call_once(init);
         }
     }
@@ -74,7 +73,7 @@ impl Once {
         F: FnOnce(&OnceState),
     {
         if !self.inner.is_completed() {
-            let _held = Held::initialise(&self.identity, &Self::INFO);
+            let _running = self.identity.initialise(&Self::INFO);
             self.inner.call_once_force(init);
         }
     }
@@ -94,7 +93,7 @@ impl Once {
     #[track_caller]
     pub fn wait(&self) {
         if !self.inner.is_completed() {
-            let _held = Held::initialise(&self.identity, &Self::INFO);
+            let _running = self.identity.initialise(&Self::INFO);
             self.inner.wait();
         }
     }
@@ -107,7 +106,7 @@ impl Once {
     #[track_caller]
     pub fn wait_force(&self) {
         if !self.inner.is_completed() {
-            let _held = Held::initialise(&self.identity, &Self::INFO);
+            let _running = self.identity.initialise(&Self::INFO);
             self.inner.wait_force();
         }
     }
@@ -115,7 +114,7 @@ impl Once {
 
 impl Tracked for Once {
     fn lockdep_ref(&self) -> LockRef<'_> {
-        self.identity.map().as_ref(&Self::INFO)
+        self.identity.as_ref(&Self::INFO)
     }
 }
 

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::sync;
 
-use super::held::{Held, Identity};
-use crate::hook::{LockInfo, LockRef, Tracked};
+use crate::hook::{LockInfo, LockRef, OwnedLockMap, Tracked};
 
 /// [`std::sync::OnceLock`], validated.
 ///
@@ -19,7 +18,7 @@ use crate::hook::{LockInfo, LockRef, Tracked};
 /// assert_eq!(NAME.set("second".to_string()), Err("second".to_string()));
 /// ```
 pub struct OnceLock<T> {
-    identity: Identity,
+    identity: OwnedLockMap,
     inner: sync::OnceLock<T>,
 }
 
@@ -31,7 +30,7 @@ impl<T> OnceLock<T> {
     #[track_caller]
     #[inline]
     pub const fn new() -> Self {
-        Self { identity: Identity::new(), inner: sync::OnceLock::new() }
+        Self { identity: OwnedLockMap::new(), inner: sync::OnceLock::new() }
     }
 
     /// Returns the value, if there is one. Never waits, hence no event.
@@ -56,7 +55,7 @@ impl<T> OnceLock<T> {
         if let Some(value) = self.inner.get() {
             return value;
         }
-        let _held = Held::initialise(&self.identity, &Self::INFO);
+        let _running = self.identity.initialise(&Self::INFO);
         self.inner.wait()
     }
 
@@ -75,7 +74,7 @@ impl<T> OnceLock<T> {
         if self.inner.get().is_some() {
             return Err(value);
         }
-        let _held = Held::initialise(&self.identity, &Self::INFO);
+        let _running = self.identity.initialise(&Self::INFO);
         self.inner.set(value)
     }
 
@@ -93,7 +92,7 @@ impl<T> OnceLock<T> {
         if let Some(value) = self.inner.get() {
             return value;
         }
-        let _held = Held::initialise(&self.identity, &Self::INFO);
+        let _running = self.identity.initialise(&Self::INFO);
         self.inner.get_or_init(init)
     }
 
@@ -112,7 +111,7 @@ impl<T> OnceLock<T> {
 
 impl<T> Tracked for OnceLock<T> {
     fn lockdep_ref(&self) -> LockRef<'_> {
-        self.identity.map().as_ref(&Self::INFO)
+        self.identity.as_ref(&Self::INFO)
     }
 }
 
@@ -128,14 +127,14 @@ impl<T> Default for OnceLock<T> {
 impl<T: Clone> Clone for OnceLock<T> {
     #[track_caller]
     fn clone(&self) -> Self {
-        Self { identity: Identity::new(), inner: self.inner.clone() }
+        Self { identity: OwnedLockMap::new(), inner: self.inner.clone() }
     }
 }
 
 impl<T> From<T> for OnceLock<T> {
     #[track_caller]
     fn from(value: T) -> Self {
-        Self { identity: Identity::new(), inner: value.into() }
+        Self { identity: OwnedLockMap::new(), inner: value.into() }
     }
 }
 

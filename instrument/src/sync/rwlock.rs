@@ -4,9 +4,10 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{self, LockResult, TryLockResult};
 
-use super::held::{Held, Identity, map_lock, map_try_lock, not_blocked};
+use super::held::{Hold, map_lock, map_try_lock, not_blocked};
+use super::in_common::{impl_guard, impl_lock};
 use crate::Mode;
-use crate::hook::{LockInfo, LockRef, Tracked};
+use crate::hook::{LockInfo, LockRef, OwnedLockMap, Tracked};
 
 /// [`std::sync::RwLock`], validated.
 ///
@@ -22,7 +23,7 @@ use crate::hook::{LockInfo, LockRef, Tracked};
 /// assert_eq!(lock.into_inner().unwrap(), 6);
 /// ```
 pub struct RwLock<T: ?Sized> {
-    identity: Identity,
+    identity: OwnedLockMap,
     // INVARIANT: the last field and the only one that depends on T, so that `Arc<RwLock<dyn
     // Trait>>` coerces as in std.
     inner: sync::RwLock<T>,
@@ -34,7 +35,7 @@ pub struct RwLock<T: ?Sized> {
 pub struct RwLockReadGuard<'a, T: ?Sized + 'a> {
     // INVARIANT: dropped before `inner`, so that the release is announced before the lock is free.
     #[expect(dead_code, reason = "held for its Drop, which is the release event")]
-    held: Held<'a>,
+    held: Hold<'a>,
     inner: sync::RwLockReadGuard<'a, T>,
 }
 
@@ -47,22 +48,24 @@ pub struct RwLockWriteGuard<'a, T: ?Sized + 'a> {
         not(std_rwlock_downgrade),
         expect(dead_code, reason = "held for its Drop, which is the release event")
     )]
-    held: Held<'a>,
+    held: Hold<'a>,
     inner: sync::RwLockWriteGuard<'a, T>,
 }
+
+impl_lock!(RwLock, try_read, "lock", "writer");
+impl_guard!(RwLockReadGuard);
+impl_guard!(mut RwLockWriteGuard);
 
 impl<T> RwLock<T> {
     /// Makes a lock in the unlocked state; the place of the call is its class.
     #[track_caller]
     #[inline]
     pub const fn new(value: T) -> Self {
-        Self { identity: Identity::new(), inner: sync::RwLock::new(value) }
+        Self { identity: OwnedLockMap::new(), inner: sync::RwLock::new(value) }
     }
 }
 
 impl<T: ?Sized> RwLock<T> {
-    const INFO: LockInfo = LockInfo::of::<T>("RwLock").measured();
-
     /// Waits until there is no writer and takes the lock shared. The acquisition is announced to
     /// the validator before the wait.
     ///
@@ -77,7 +80,7 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     #[inline]
     pub fn read(&self) -> LockResult<RwLockReadGuard<'_, T>> {
-        let (held, result) = Held::lock(
+        let (held, result) = Hold::lock(
             &self.identity,
             &Self::INFO,
             Mode::Shared,
@@ -96,7 +99,7 @@ impl<T: ?Sized> RwLock<T> {
     #[inline]
     pub fn try_read(&self) -> TryLockResult<RwLockReadGuard<'_, T>> {
         map_try_lock(self.inner.try_read(), |inner| RwLockReadGuard {
-            held: Held::tried(&self.identity, &Self::INFO, Mode::Shared),
+            held: Hold::tried(&self.identity, &Self::INFO, Mode::Shared),
             inner,
         })
     }
@@ -114,7 +117,7 @@ impl<T: ?Sized> RwLock<T> {
     #[track_caller]
     #[inline]
     pub fn write(&self) -> LockResult<RwLockWriteGuard<'_, T>> {
-        let (held, result) = Held::lock(
+        let (held, result) = Hold::lock(
             &self.identity,
             &Self::INFO,
             Mode::Exclusive,
@@ -134,109 +137,9 @@ impl<T: ?Sized> RwLock<T> {
     #[inline]
     pub fn try_write(&self) -> TryLockResult<RwLockWriteGuard<'_, T>> {
         map_try_lock(self.inner.try_write(), |inner| RwLockWriteGuard {
-            held: Held::tried(&self.identity, &Self::INFO, Mode::Exclusive),
+            held: Hold::tried(&self.identity, &Self::INFO, Mode::Exclusive),
             inner,
         })
-    }
-
-    /// Announces that the caller may have to wait for the lock, under what it holds now.
-    #[track_caller]
-    pub(super) fn announce(&self, mode: Mode) {
-        self.identity.map().might_acquire(&Self::INFO, mode);
-    }
-
-    /// Returns whether a writer panicked.
-    #[inline]
-    pub fn is_poisoned(&self) -> bool {
-        self.inner.is_poisoned()
-    }
-
-    /// Forgets that a writer panicked.
-    #[inline]
-    pub fn clear_poison(&self) {
-        self.inner.clear_poison();
-    }
-
-    /// Returns the data, without the lock. No event: no other thread can hold it.
-    ///
-    /// # Errors
-    ///
-    /// With the data inside, if a writer panicked.
-    pub fn into_inner(self) -> LockResult<T>
-    where
-        T: Sized,
-    {
-        self.inner.into_inner()
-    }
-
-    /// Returns the data through an exclusive borrow. No event: no other thread can hold it.
-    ///
-    /// # Errors
-    ///
-    /// With the borrow inside, if a writer panicked.
-    pub fn get_mut(&mut self) -> LockResult<&mut T> {
-        self.inner.get_mut()
-    }
-}
-
-impl<T: ?Sized> Tracked for RwLock<T> {
-    fn lockdep_ref(&self) -> LockRef<'_> {
-        self.identity.map().as_ref(&Self::INFO)
-    }
-}
-
-impl<T> From<T> for RwLock<T> {
-    #[track_caller]
-    fn from(value: T) -> Self {
-        let mut made = Self::new(value);
-        made.identity.relocate();
-        made
-    }
-}
-
-impl<T: Default> Default for RwLock<T> {
-    #[track_caller]
-    fn default() -> Self {
-        let mut made = Self::new(T::default());
-        made.identity.relocate();
-        made
-    }
-}
-
-impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLock<T> {
-    #[track_caller]
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(result) = not_blocked(self.try_read()) else {
-            // Taken: std's own words, which have changed between releases.
-            return self.inner.fmt(f);
-        };
-        // The data's own `Debug` may take other locks while this one is held.
-        let guard = result.unwrap_or_else(sync::PoisonError::into_inner);
-        f.debug_struct("RwLock")
-            .field("data", &&*guard)
-            .field("poisoned", &self.is_poisoned())
-            .finish_non_exhaustive()
-    }
-}
-
-impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {
-    type Target = T;
-
-    #[inline]
-    fn deref(&self) -> &T {
-        &self.inner
-    }
-}
-
-impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLockReadGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt(f)
-    }
-}
-
-impl<T: ?Sized + fmt::Display> fmt::Display for RwLockReadGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt(f)
     }
 }
 
@@ -252,33 +155,5 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
         let Self { held, inner } = guard;
         held.downgrade();
         RwLockReadGuard { held, inner: sync::RwLockWriteGuard::downgrade(inner) }
-    }
-}
-
-impl<T: ?Sized> Deref for RwLockWriteGuard<'_, T> {
-    type Target = T;
-
-    #[inline]
-    fn deref(&self) -> &T {
-        &self.inner
-    }
-}
-
-impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut T {
-        &mut self.inner
-    }
-}
-
-impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLockWriteGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt(f)
-    }
-}
-
-impl<T: ?Sized + fmt::Display> fmt::Display for RwLockWriteGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt(f)
     }
 }

@@ -20,6 +20,8 @@ mod raw;
 mod raw_taken;
 #[path = "../../../src/lock_api/seam_v0_4.rs"]
 mod seam;
+#[path = "../../../src/lock_api/seam_table.rs"]
+mod seam_table;
 mod thread_id;
 
 use common::event;
@@ -34,6 +36,6 @@ use raw_taken::raw_mutex_taken;
 
 /// The event interface.
 mod hook {
-    pub(crate) use lockdep::hook::{AcquireOptions, LockInfo, LockMap, LockRef, Tracked, Verdict, is_on};
+    pub(crate) use lockdep::hook::{AcquireOptions, LockInfo, LockMap, LockRef, OwnedLockMap, Tracked, Verdict, is_on};
     pub(crate) use lockdep::{AcquireFlags, Mode, Wait};
 }

@@ -22,6 +22,8 @@ mod only_v0_5;
 mod raw;
 #[path = "../../../src/lock_api/seam_v0_5.rs"]
 mod seam;
+#[path = "../../../src/lock_api/seam_table.rs"]
+mod seam_table;
 
 pub use common::*;
 pub use condvar::{Condvar, WaitTimeoutResult};
@@ -35,6 +37,6 @@ pub use raw::{
 
 /// The event interface.
 mod hook {
-    pub(crate) use lockdep::hook::{AcquireOptions, LockInfo, LockMap, LockRef, Tracked, Verdict, is_on};
+    pub(crate) use lockdep::hook::{AcquireOptions, LockInfo, LockMap, LockRef, OwnedLockMap, Tracked, Verdict, is_on};
     pub(crate) use lockdep::{AcquireFlags, Mode, Wait};
 }

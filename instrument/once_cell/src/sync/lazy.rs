@@ -3,14 +3,12 @@
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 
-use lockdep::hook::LockInfo;
+use lockdep::hook::{LockInfo, OwnedLockMap};
 use real_once_cell::sync as real;
-
-use super::Identity;
 
 /// [`real_once_cell::sync::Lazy`], validated; every method behaves as its twin does.
 pub struct Lazy<T, F = fn() -> T> {
-    identity: Identity,
+    identity: OwnedLockMap,
     inner: real::Lazy<T, F>,
 }
 
@@ -22,7 +20,7 @@ impl<T, F> Lazy<T, F> {
     #[track_caller]
     #[inline]
     pub const fn new(init: F) -> Self {
-        Self { identity: Identity::new(), inner: real::Lazy::new(init) }
+        Self { identity: OwnedLockMap::new(), inner: real::Lazy::new(init) }
     }
 
     /// Returns the value.
@@ -52,7 +50,7 @@ impl<T, F: FnOnce() -> T> Lazy<T, F> {
         if let Some(value) = real::Lazy::get(&this.inner) {
             return value;
         }
-        let _held = this.identity.initialise(&Self::INFO);
+        let _running = this.identity.initialise(&Self::INFO);
         real::Lazy::force(&this.inner)
     }
 

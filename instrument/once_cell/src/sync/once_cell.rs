@@ -2,14 +2,12 @@
 
 use core::fmt;
 
-use lockdep::hook::LockInfo;
+use lockdep::hook::{LockInfo, OwnedLockMap};
 use real_once_cell::sync as real;
-
-use super::Identity;
 
 /// [`real_once_cell::sync::OnceCell`], validated; every method behaves as its twin does.
 pub struct OnceCell<T> {
-    identity: Identity,
+    identity: OwnedLockMap,
     inner: real::OnceCell<T>,
 }
 
@@ -20,14 +18,14 @@ impl<T> OnceCell<T> {
     #[track_caller]
     #[inline]
     pub const fn new() -> Self {
-        Self { identity: Identity::new(), inner: real::OnceCell::new() }
+        Self { identity: OwnedLockMap::new(), inner: real::OnceCell::new() }
     }
 
     /// Returns a cell that is full from the start.
     #[track_caller]
     #[inline]
     pub const fn with_value(value: T) -> Self {
-        Self { identity: Identity::new(), inner: real::OnceCell::with_value(value) }
+        Self { identity: OwnedLockMap::new(), inner: real::OnceCell::with_value(value) }
     }
 
     /// Returns the value, if there is one. Never waits, hence no event.
@@ -46,7 +44,7 @@ impl<T> OnceCell<T> {
         if let Some(value) = self.inner.get() {
             return value;
         }
-        let _held = self.identity.initialise(&Self::INFO);
+        let _running = self.identity.initialise(&Self::INFO);
         self.inner.wait()
     }
 
@@ -87,7 +85,7 @@ impl<T> OnceCell<T> {
         if let Some(full) = self.inner.get() {
             return Err((full, value));
         }
-        let _held = self.identity.initialise(&Self::INFO);
+        let _running = self.identity.initialise(&Self::INFO);
         self.inner.try_insert(value)
     }
 
@@ -105,7 +103,7 @@ impl<T> OnceCell<T> {
         if let Some(value) = self.inner.get() {
             return value;
         }
-        let _held = self.identity.initialise(&Self::INFO);
+        let _running = self.identity.initialise(&Self::INFO);
         self.inner.get_or_init(f)
     }
 
@@ -128,7 +126,7 @@ impl<T> OnceCell<T> {
         if let Some(value) = self.inner.get() {
             return Ok(value);
         }
-        let _held = self.identity.initialise(&Self::INFO);
+        let _running = self.identity.initialise(&Self::INFO);
         self.inner.get_or_try_init(f)
     }
 
@@ -163,7 +161,7 @@ impl<T: fmt::Debug> fmt::Debug for OnceCell<T> {
 impl<T: Clone> Clone for OnceCell<T> {
     #[track_caller]
     fn clone(&self) -> Self {
-        Self { identity: Identity::new(), inner: self.inner.clone() }
+        Self { identity: OwnedLockMap::new(), inner: self.inner.clone() }
     }
 
     fn clone_from(&mut self, source: &Self) {

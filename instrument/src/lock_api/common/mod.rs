@@ -12,8 +12,7 @@
 mod arc_remutex;
 pub(super) mod event;
 pub(super) mod guard;
-pub(super) mod identity;
-mod mapped;
+pub(super) mod mapped;
 mod mutex;
 #[cfg(feature = "atomic_usize")]
 mod raw_remutex;

@@ -7,21 +7,20 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 
-use super::super::hook::{LockInfo, LockRef, Tracked};
+use super::super::hook::{LockInfo, LockRef, OwnedLockMap, Tracked};
 use super::super::raw::{RawCell, RawMutex, RawMutexFair, RawMutexTimed, raw_of};
 use super::super::seam::{self, MutexState};
 use super::event::{self, OnDrop, Want, is_sendable};
 #[cfg(feature = "arc_lock")]
 use super::guard::impl_arc_guard;
 use super::guard::{impl_deref, impl_deref_mut, impl_lock_guard, impl_stable_address};
-use super::identity::Identity;
 
 /// A mutual exclusion lock: the raw mutex `R`, the data `T`, and what the validator needs to know
 /// about both.
 ///
 /// The class of the mutex is the place where `new` is called, together with the name of `T`.
 pub struct Mutex<R, T: ?Sized> {
-    pub(crate) map: Identity,
+    pub(crate) map: OwnedLockMap,
     pub(crate) raw: RawCell<R>,
     pub(crate) data: UnsafeCell<T>,
 }

@@ -5,11 +5,10 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 
-use super::super::hook::{LockInfo, LockMap, LockRef, Tracked};
+use super::super::hook::{LockInfo, LockMap, LockRef, OwnedLockMap, Tracked};
 use super::super::raw::{GetThreadId, GuardNoSend, RawMutex, RawMutexFair, RawMutexTimed};
 use super::event::{self, OnDrop, Want};
 use super::guard::{SharedPointer, impl_deref, impl_lock_guard, impl_map, impl_stable_address};
-use super::identity::Identity;
 use super::raw_remutex::RawReentrantMutex;
 
 /// A mutex that its holder may take again; it gives out shared access only.
@@ -17,7 +16,7 @@ use super::raw_remutex::RawReentrantMutex;
 /// To the validator only the outermost acquisition is one: what is taken again cannot be waited
 /// for.
 pub struct ReentrantMutex<R: RawMutex, G, T: ?Sized> {
-    pub(crate) map: Identity,
+    pub(crate) map: OwnedLockMap,
     pub(crate) raw: RawReentrantMutex<R, G>,
     pub(crate) data: UnsafeCell<T>,
 }
@@ -51,7 +50,7 @@ impl<R: RawMutex, G, T> ReentrantMutex<R, G, T> {
     #[inline]
     pub const fn from_raw(raw_mutex: R, get_thread_id: G, val: T) -> Self {
         Self {
-            map: Identity::new(),
+            map: OwnedLockMap::new(),
             raw: RawReentrantMutex::from_parts(raw_mutex, get_thread_id),
             data: UnsafeCell::new(val),
         }

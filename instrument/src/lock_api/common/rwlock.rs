@@ -5,12 +5,11 @@ use alloc::sync::Arc;
 use core::cell::UnsafeCell;
 use core::fmt;
 
-use super::super::hook::{LockInfo, LockRef, Tracked};
+use super::super::hook::{LockInfo, LockRef, OwnedLockMap, Tracked};
 use super::super::raw::{RawRwLock, RawRwLockTimed, RawRwLockUpgrade, RawRwLockUpgradeTimed};
 use super::event;
 #[cfg(feature = "arc_lock")]
 use super::guard::arc_acquisitions;
-use super::identity::Identity;
 #[cfg(feature = "arc_lock")]
 use super::rwlock_guard::{ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard, ArcRwLockWriteGuard};
 use super::rwlock_guard::{RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard};
@@ -22,7 +21,7 @@ use super::rwlock_guard::{RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWrit
 /// `read()` counts as a fair reader, one that queues behind a waiting writer: a thread that reads
 /// twice hangs if a writer comes in between.
 pub struct RwLock<R, T: ?Sized> {
-    pub(crate) map: Identity,
+    pub(crate) map: OwnedLockMap,
     pub(crate) raw: R,
     pub(crate) data: UnsafeCell<T>,
 }
@@ -56,7 +55,7 @@ impl<R, T> RwLock<R, T> {
     #[track_caller]
     #[inline]
     pub const fn from_raw(raw_rwlock: R, val: T) -> Self {
-        Self { map: Identity::new(), raw: raw_rwlock, data: UnsafeCell::new(val) }
+        Self { map: OwnedLockMap::new(), raw: raw_rwlock, data: UnsafeCell::new(val) }
     }
 }
 
