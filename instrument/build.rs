@@ -1,16 +1,19 @@
-//! Tells `lockdep::sync` which stable methods the std of this compiler has, so that it offers exactly those.
+//! Tells `lockdep::sync` which stable methods the std of this compiler has, so that it offers
+//! exactly those.
 
 use std::env;
 use std::process::Command;
 
-/// What std gained after the oldest supported compiler: a cfg, and the minor version of the release that has it.
+/// What std gained after the oldest supported compiler: a cfg, and the minor version of the release
+/// that has it.
 const GAINED: [(&str, u32); 3] =
     [("std_lazy_deref_mut", 89), ("std_rwlock_downgrade", 92), ("std_lazy_get", 94)];
 
 fn main() {
     // A build script that reads no file; `tests` uses it too.
     println!("cargo::rerun-if-env-changed=RUSTC");
-    // Not a name of ours: cargo shows it to the programs of this package, where it would be an unknown variable.
+    // Not a name of ours: cargo shows it to the programs of this package, where it would be an
+    // unknown variable.
     println!("cargo::rustc-env=TASK_WORD_OF_BUILD={}", build());
     let minor = minor_version();
     for (cfg, since) in GAINED {
@@ -26,8 +29,9 @@ fn main() {
     }
 }
 
-/// What tells two builds of this crate apart that may end up in one program: cargo's own hash, which is in the folder's name.
-/// For the name of the one symbol that the compiler does not name for us.
+/// What tells two builds of this crate apart that may end up in one program: cargo's own hash,
+/// which is in the folder's name. For the name of the one symbol that the compiler does not name
+/// for us.
 fn build() -> String {
     let out = env::var("OUT_DIR").unwrap_or_default();
     let folders: Vec<&str> = out.rsplit(['/', '\\']).skip(1).take(2).collect();

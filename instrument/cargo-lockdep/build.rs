@@ -1,8 +1,9 @@
-//! Packs the sources of the runtime into the binary, so that an installed `cargo lockdep` can build it with whatever
-//! toolchain it finds.
+//! Packs the sources of the runtime into the binary, so that an installed `cargo lockdep` can build
+//! it with whatever toolchain it finds.
 //!
-//! `packed/` holds links to the packages of this repository (`cargo package` follows them). A manifest is called
-//! `manifest.toml` there, because cargo leaves a folder with a `Cargo.toml` out of a package.
+//! `packed/` holds links to the packages of this repository (`cargo package` follows them). A
+//! manifest is called `manifest.toml` there, because cargo leaves a folder with a `Cargo.toml` out
+//! of a package.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -24,7 +25,8 @@ fn main() {
         .collect();
     files.insert("Cargo.toml".into(), workspace(&manifest, &members));
 
-    // The wrapper decides how crates are compiled: a change of it asks for a target directory of its own as well.
+    // The wrapper decides how crates are compiled: a change of it asks for a target directory of
+    // its own as well.
     let mut own = BTreeMap::new();
     pack(&root.join("src"), Path::new(""), &mut own);
     let hash = fnv(files.iter().chain(own.iter()));

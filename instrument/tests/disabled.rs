@@ -1,10 +1,11 @@
-//! `--cfg lockdep_disabled` compiles every hook to nothing: the crate is built that way here, in a target directory of its own,
-//! with a program that measures it.
+//! `--cfg lockdep_disabled` compiles every hook to nothing: the crate is built that way here, in a
+//! target directory of its own, with a program that measures it.
 
 use std::path::Path;
 use std::process::Command;
 
-/// Fails to compile unless the map has no size, and to link to nothing unless the interface is the same.
+/// Fails to compile unless the map has no size, and to link to nothing unless the interface is the
+/// same.
 const PROGRAM: &str = r#"
 use lockdep::hook::{LockClassKey, LockInfo, LockMap, Verdict};
 use lockdep::wound_wait::{AcquireContext, WwClass, WwMap};

@@ -1,4 +1,5 @@
-//! The examples of the pages in `docs/src/codes`, word for word: each must get the code that its page is about.
+//! The examples of the pages in `docs/src/codes`, word for word: each must get the code that its
+//! page is about.
 #![expect(clippy::unwrap_used, reason = "these are the examples of the book")]
 
 use super::{Case, End, Want};
@@ -190,7 +191,8 @@ fn page_ld0013() {
 
     static BUFFERS: WwClass = WwClass::named("buffer");
 
-    // What a lock of the class announces: before it waits, when it is acquired, before it is released.
+    // What a lock of the class announces: before it waits, when it is acquired, before it is
+    // released.
     let (a, b) = (WwMap::new(&BUFFERS), WwMap::new(&BUFFERS));
     let context = AcquireContext::begin(&BUFFERS);
     let _ = a.acquire(Some(&context));

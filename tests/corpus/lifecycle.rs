@@ -220,7 +220,8 @@ fn release_too_many() {
 fn two_tasks_one_thread() {
     let a = Mutex::new('a');
     let b = Mutex::new(1_u8);
-    // Task 1 takes A and awaits; task 2, on the same thread, takes and drops B; later task 1 drops A.
+    // Task 1 takes A and awaits; task 2, on the same thread, takes and drops B; later task 1 drops
+    // A.
     let task_one = a.lock();
     drop(b.lock());
     drop(task_one);

@@ -1,7 +1,7 @@
 //! The corpus: small programs with a known verdict, each run in a process of its own.
 //!
-//! A case is a function. The harness (`tests/tests/corpus.rs`) runs `corpus NAME` with validation on and compares the
-//! reports with what the case wants.
+//! A case is a function. The harness (`tests/tests/corpus.rs`) runs `corpus NAME` with validation
+//! on and compares the reports with what the case wants.
 
 mod class_order;
 mod codes;
@@ -48,7 +48,8 @@ pub(crate) enum End {
     Signal(i32),
 }
 
-/// What must have been counted when the program ends: classes, dependencies, chains, reports. Nothing may be dropped or unseen.
+/// What must have been counted when the program ends: classes, dependencies, chains, reports.
+/// Nothing may be dropped or unseen.
 pub(crate) type Counts = [u64; 4];
 
 /// One program of the corpus.
@@ -65,7 +66,8 @@ pub(crate) struct Case {
     pub(crate) env: &'static [(&'static str, &'static str)],
     /// Why that is the right verdict.
     pub(crate) why: &'static str,
-    /// How many distinct reports of at least warning level there must be, if that is part of the case.
+    /// How many distinct reports of at least warning level there must be, if that is part of the
+    /// case.
     pub(crate) n_reports: Option<usize>,
     /// What the counters of the process must be at its end, if that is part of the case.
     pub(crate) counts: Option<Counts>,

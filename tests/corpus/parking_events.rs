@@ -1,4 +1,5 @@
-//! What each operation of `lockdep::parking_lot` and `lockdep::lock_api` tells the validator: by what it makes of it.
+//! What each operation of `lockdep::parking_lot` and `lockdep::lock_api` tells the validator: by
+//! what it makes of it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -330,7 +331,8 @@ fn once_mutex() {
         once.call_once(|| ());
     }
     let same = |once: &Once| once.call_once(|| drop(mutex.lock()));
-    // Another of the same class would do too; here it is the very same object, made anew after a panic.
+    // Another of the same class would do too; here it is the very same object, made anew after a
+    // panic.
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| same(&once)));
     assert!(panicked.is_ok());
     let again = Once::new();

@@ -105,7 +105,8 @@ fn read_read_writer_seen() {
     let _inner = lock.read();
 }
 
-/// Returns once a writer is queued on `lock`, which a reader holds: std's `try_read` fails from then on.
+/// Returns once a writer is queued on `lock`, which a reader holds: std's `try_read` fails from
+/// then on.
 fn wait_for_queued_writer(lock: &Arc<RwLock<u8>>) {
     let lock = Arc::clone(lock);
     on_thread(move || {

@@ -152,7 +152,8 @@ fn threads_1000() {
         .map(|i| {
             let pair = Arc::clone(&pair);
             lockdep::thread::spawn(move || {
-                // The two orders never run at once: both locks of the later phase wait for the gate of the earlier.
+                // The two orders never run at once: both locks of the later phase wait for the gate
+                // of the earlier.
                 if i != 500 {
                     nest(&pair.0, &pair.1)
                 }
@@ -172,7 +173,8 @@ extern "C" fn on_signal(_signal: libc::c_int) {
 #[expect(unsafe_code, reason = "signal handlers have no safe form")]
 fn signal_handler() {
     nest(&A, &B);
-    // SAFETY: the handler takes locks that the interrupted code does not hold: the signal is raised with none held.
+    // SAFETY: the handler takes locks that the interrupted code does not hold: the signal is raised
+    // with none held.
     unsafe {
         libc::signal(libc::SIGUSR1, on_signal as *const () as libc::sighandler_t);
         libc::raise(libc::SIGUSR1);

@@ -50,7 +50,8 @@ fn ring(n: usize) {
 }
 
 fn ring_of_classes() {
-    // A named key is a class of its own; named classes are declared interchangeable, so their cycle is an error at once.
+    // A named key is a class of its own; named classes are declared interchangeable, so their cycle
+    // is an error at once.
     let keys: Vec<&'static lockdep::LockClassKey> = (0..300)
         .map(|i| {
             &*Box::leak(Box::new(lockdep::LockClassKey::named(Box::leak(

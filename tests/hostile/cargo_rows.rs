@@ -107,7 +107,8 @@ fn lockdep(directory: &Path, args: &[&str]) -> Ended {
     child::run(&mut command_line::command(directory, args), LIMIT).expect("the command can be started")
 }
 
-/// Builds the plugin, loads it into a program that has the runtime too, and looks at how that ended.
+/// Builds the plugin, loads it into a program that has the runtime too, and looks at how that
+/// ended.
 fn plugin(look: impl FnOnce(&Ended) -> Kept) -> Kept {
     let directory = fixture().join("plugin");
     let target = command_line::target_directory().join("plugin");
@@ -144,7 +145,8 @@ fn plugin_host() {
     }
 }
 
-/// Returns whether a process with this number runs. One that has ended may lie there until somebody asks for its status.
+/// Returns whether a process with this number runs. One that has ended may lie there until somebody
+/// asks for its status.
 fn is_alive(pid: &str) -> bool {
     let status = fs::read_to_string(Path::new("/proc").join(pid.trim()).join("status"));
     status.is_ok_and(|status| !status.contains("State:\tZ") && !status.contains("State:\tX"))
@@ -183,7 +185,8 @@ fn interrupt_kept() -> Kept {
         }
     };
     let command_pid = libc::pid_t::try_from(child.id()).expect("a pid fits");
-    // Two signals that follow each other at once are one, so there is time between them; the command needs two.
+    // Two signals that follow each other at once are one, so there is time between them; the
+    // command needs two.
     let mut n_sent = 0;
     let status = loop {
         if let Some(status) = child.try_wait().expect("it can be waited for") {

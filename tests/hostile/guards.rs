@@ -1,4 +1,5 @@
-//! Guards that leave the thread that made them, and locks that are taken where nothing can be looked at.
+//! Guards that leave the thread that made them, and locks that are taken where nothing can be
+//! looked at.
 #![expect(unsafe_code, reason = "a raw lock is unsafe to implement")]
 
 use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};

@@ -1,8 +1,10 @@
-//! The hostile table: what was tried to make the validator harm or mislead the program that it watches, and whether the promise was kept.
+//! The hostile table: what was tried to make the validator harm or mislead the program that it
+//! watches, and whether the promise was kept.
 //!
-//! `cargo run -p lockdep-tests --bin hostile` runs every row that needs no `cargo lockdep` build and prints the table; it fails on a
-//! broken row. `-- --quick` runs the rows that are part of the gate, `-- --cargo` also those that build a fixture with
-//! `cargo lockdep`, `-- NAME` the rows whose name contains NAME. Each program runs in a process of its own, under a watchdog.
+//! `cargo run -p lockdep-tests --bin hostile` runs every row that needs no `cargo lockdep` build
+//! and prints the table; it fails on a broken row. `-- --quick` runs the rows that are part of the
+//! gate, `-- --cargo` also those that build a fixture with `cargo lockdep`, `-- NAME` the rows
+//! whose name contains NAME. Each program runs in a process of its own, under a watchdog.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that people call by hand")]
 
 #[cfg(target_os = "linux")]
@@ -49,7 +51,8 @@ mod table {
     use super::stage::{Cost, NOT_RUN, Row};
     use super::{cargo_rows, command_rows, guards, many, output, rights, signals};
 
-    /// Every row, in the order of the issue that asked for them: harm, lies, rights, command line, scale.
+    /// Every row, in the order of the issue that asked for them: harm, lies, rights, command line,
+    /// scale.
     fn rows() -> impl Iterator<Item = &'static Row> {
         let rooms = [
             output::ROWS,

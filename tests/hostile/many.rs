@@ -61,7 +61,8 @@ fn raw_ids() {
     };
     (0..1000).for_each(|_| round());
     let before = resident_kib();
-    // Thirteen bytes a lock was the old growth: two hundred thousand of them are five times the limit.
+    // Thirteen bytes a lock was the old growth: two hundred thousand of them are five times the
+    // limit.
     (0..N_RAW).for_each(|_| round());
     let grown = resident_kib().saturating_sub(before);
     println!("{}: {grown} KiB", if grown < 512 { "flat" } else { "grown" });

@@ -203,8 +203,8 @@ fn no_descriptors() {
 
 fn lost_reader() {
     let mut ends = [0_i32; 2];
-    // SAFETY: room for two descriptors; 2 becomes the writing end of a pipe that no process reads. Rust ignores SIGPIPE, and
-    // most other programs do not.
+    // SAFETY: room for two descriptors; 2 becomes the writing end of a pipe that no process reads.
+    // Rust ignores SIGPIPE, and most other programs do not.
     unsafe {
         assert_eq!(libc::pipe(ends.as_mut_ptr()), 0);
         libc::dup2(ends[1], 2);

@@ -352,7 +352,8 @@ fn handler_fills_ring() {
     drop(lockdep::context::signal(libc::SIGUSR1).enter());
     handle(libc::SIGUSR1, many_events, 0);
     for _ in 0..5 {
-        // SAFETY: a signal that is handled. No lock is taken in between, so that nothing is looked at.
+        // SAFETY: a signal that is handled. No lock is taken in between, so that nothing is looked
+        // at.
         unsafe {
             libc::raise(libc::SIGUSR1);
             libc::raise(libc::SIGUSR1);

@@ -3,8 +3,8 @@
 use proptest::prelude::ProptestConfig;
 use proptest::test_runner::RngSeed;
 
-/// `cases` cases, the same in every run: a gate that fails by chance says nothing about the change before it. To look at others, set
-/// `PROPTEST_RNG_SEED`.
+/// `cases` cases, the same in every run: a gate that fails by chance says nothing about the change
+/// before it. To look at others, set `PROPTEST_RNG_SEED`.
 ///
 /// ```
 /// let config = lockdep_tests::chance::config(200);

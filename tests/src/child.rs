@@ -58,8 +58,8 @@ fn drain(pipe: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<St
 fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
     let (over, watchdog) = mpsc::channel::<()>();
     let pid = child.id();
-    // The watchdog has no handle of its own: it kills by number, and only while the child has not been reaped,
-    // because `over` is dropped after the wait.
+    // The watchdog has no handle of its own: it kills by number, and only while the child has not
+    // been reaped, because `over` is dropped after the wait.
     let killer = std::thread::spawn(move || {
         if watchdog.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout) {
             let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).status();

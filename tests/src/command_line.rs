@@ -31,13 +31,15 @@ pub fn binary() -> &'static Path {
     })
 }
 
-/// Where everything that `cargo lockdep` builds for this package goes, so that the runtime is built once.
+/// Where everything that `cargo lockdep` builds for this package goes, so that the runtime is built
+/// once.
 pub fn target_directory() -> PathBuf {
     let beside = binary().ancestors().nth(2).expect("target/profile/binary");
     beside.join("cargo-lockdep-tests")
 }
 
-/// `cargo lockdep` with these arguments in `directory`; nothing of the caller's own cargo or lockdep run reaches it.
+/// `cargo lockdep` with these arguments in `directory`; nothing of the caller's own cargo or
+/// lockdep run reaches it.
 pub fn command(directory: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(binary());
     for (name, _) in std::env::vars_os() {

@@ -1,7 +1,7 @@
 //! Every code has a page, and the example on it triggers the code.
 //!
-//! The examples in Rust are programs of the corpus, which the corpus test runs; here only that they are the same, word for word.
-//! The examples in JSON are replayed.
+//! The examples in Rust are programs of the corpus, which the corpus test runs; here only that they
+//! are the same, word for word. The examples in JSON are replayed.
 
 use lockdep_report::replay::Scenario;
 use lockdep_validator::{Code, Config};

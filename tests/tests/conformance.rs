@@ -1,8 +1,8 @@
 //! The kernel's own self-test cases, and cases of ours for what they leave out.
 //!
-//! `tests/data/selftest_cases.json` holds facts about the kernel's suite as event sequences; each case must come out with the
-//! verdict, the kind and, where the file gives it, at the op that the kernel's rules demand. `tests/data/own_cases.json` has
-//! the same form.
+//! `tests/data/selftest_cases.json` holds facts about the kernel's suite as event sequences; each
+//! case must come out with the verdict, the kind and, where the file gives it, at the op that the
+//! kernel's rules demand. `tests/data/own_cases.json` has the same form.
 
 use lockdep_report::replay::{Case, Scenario};
 use lockdep_tests::scenario_case::Expected;
@@ -34,7 +34,8 @@ fn every_case_of_the_kernel_suite_comes_out_as_the_kernel_demands() {
     assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 
-/// What the kernel's file leaves out of its own families (other orders of the same events, other flavours), and more supplements.
+/// What the kernel's file leaves out of its own families (other orders of the same events, other
+/// flavours), and more supplements.
 #[test]
 fn every_other_member_of_the_kernel_families_comes_out_as_the_rules_demand() {
     let cases = cases("family_cases.json");
@@ -55,8 +56,8 @@ fn every_case_of_ours_comes_out_as_it_says() {
     assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 
-/// The verdict must not depend on the policy where a single lock of each class is involved and every wait is unbounded: the
-/// instances then close whatever the classes close.
+/// The verdict must not depend on the policy where a single lock of each class is involved and
+/// every wait is unbounded: the instances then close whatever the classes close.
 #[test]
 fn what_the_kernel_policy_reports_the_default_policy_reports_too() {
     let mut quieter = Vec::new();
@@ -67,7 +68,8 @@ fn what_the_kernel_policy_reports_the_default_policy_reports_too() {
             quieter.push(case.name());
         }
     }
-    // Two locks of one class, nested once, are no violation under the default policy: it waits for the inverted order.
+    // Two locks of one class, nested once, are no violation under the default policy: it waits for
+    // the inverted order.
     let same_class = |id: &String| {
         ["AA/", "ww/", "fs_reclaim/", "read_mix/", "supp/"].iter().any(|group| id.starts_with(group))
     };
@@ -155,7 +157,8 @@ fn what_cannot_be_run_is_named_with_its_case_and_op() {
     }
 }
 
-/// Takes away what an op need not say, because it is the default or because another op of the case says it. Gives how much that was.
+/// Takes away what an op need not say, because it is the default or because another op of the case
+/// says it. Gives how much that was.
 fn shorten(ops: &mut [Value], is_kept: fn(first: usize, last: usize) -> usize) -> usize {
     let text = |op: &Value, name: &str| op[name].as_str().map(str::to_owned);
     let mut n_taken = 0;

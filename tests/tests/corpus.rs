@@ -38,7 +38,8 @@ fn every_program_gets_its_verdict() {
         for _ in 0..2 {
             scope.spawn(|| {
                 loop {
-                    // ORDERING: Relaxed; the counter only hands out indices, the rows travel through the mutex.
+                    // ORDERING: Relaxed; the counter only hands out indices, the rows travel
+                    // through the mutex.
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(case) = cases.get(index) else { break };
                     let row = run(case);

@@ -1,7 +1,8 @@
 //! Breaks each rule of the engine in turn: something must notice each.
 //!
-//! `cargo test -p lockdep-tests --test engine_mutants -- --nocapture` prints the table: the rule, how many cases of the kernel's suite, of
-//! the rest of its families and of ours come out wrong, and whether the oracles part with the engine.
+//! `cargo test -p lockdep-tests --test engine_mutants -- --nocapture` prints the table: the rule,
+//! how many cases of the kernel's suite, of the rest of its families and of ours come out wrong,
+//! and whether the oracles part with the engine.
 #![expect(clippy::print_stdout, reason = "the table is what people run this test for")]
 
 use std::process::{Command, Stdio};
@@ -10,7 +11,8 @@ use lockdep_tests::mutants;
 
 #[test]
 fn every_broken_rule_is_noticed() {
-    // A build of its own: the switches exist under a cfg only, so that the engine that ships has none.
+    // A build of its own: the switches exist under a cfg only, so that the engine that ships has
+    // none.
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["run", "--quiet", "--package", "lockdep-tests", "--bin", "engine_mutants", "--target-dir"])
         .arg(mutants::target_directory())

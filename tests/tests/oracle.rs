@@ -1,5 +1,5 @@
-//! The engine against an oracle that tries everything. `--bin oracle` runs as many histories as it is told; here a bounded
-//! number, and a search that shrinks what it finds.
+//! The engine against an oracle that tries everything. `--bin oracle` runs as many histories as it
+//! is told; here a bounded number, and a search that shrinks what it finds.
 
 use lockdep_tests::chance;
 use lockdep_tests::oracle::compare;
@@ -44,7 +44,8 @@ fn two_thousand_histories_without_a_difference() {
     assert!(n_deadlocks > n_histories / 4 && n_deadlocks < n_histories, "{n_deadlocks} of {n_histories}");
 }
 
-/// Histories that once came out wrong, as `--bin oracle` makes them: shape, events, seed, and what it was.
+/// Histories that once came out wrong, as `--bin oracle` makes them: shape, events, seed, and what
+/// it was.
 const ONCE_WRONG: [(usize, usize, u64, &str); 1] =
     [(4, 118, 102, "a chain through a nested lock was taken for the one without the nest lock")];
 

@@ -1,4 +1,5 @@
-//! The default policy against every interleaving of small programs: an error hangs, and what hangs is told.
+//! The default policy against every interleaving of small programs: an error hangs, and what hangs
+//! is told.
 
 use lockdep_tests::chance;
 use lockdep_tests::oracle::history::{Lock, Seed};

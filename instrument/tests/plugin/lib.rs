@@ -1,4 +1,5 @@
-//! A shared object with a runtime of its own, as a program loads it late: see the check `late_objects_load`.
+//! A shared object with a runtime of its own, as a program loads it late: see the check
+//! `late_objects_load`.
 
 use std::cell::RefCell;
 

@@ -158,7 +158,8 @@ fn self_deadlock_unwinding() {
 fn inversion_panics() {
     let caught = std::panic::catch_unwind(inversion);
     println!("panicked: {}", caught.is_err());
-    // The lock whose acquisition panicked was never taken; the one that was held is poisoned by the panic, as in std.
+    // The lock whose acquisition panicked was never taken; the one that was held is poisoned by the
+    // panic, as in std.
     println!("a free: {}, b poisoned: {}", A.try_lock().is_ok(), B.is_poisoned());
 }
 
@@ -185,7 +186,8 @@ fn held_at_exit() {
 
 /// Forks; the child does `work` and exits, the parent waits for it.
 pub(crate) fn fork(work: impl FnOnce()) {
-    // SAFETY: the cases say how many threads there are; the child of one with several only takes locks of its own.
+    // SAFETY: the cases say how many threads there are; the child of one with several only takes
+    // locks of its own.
     match unsafe { libc::fork() } {
         0 => {
             work();
@@ -249,7 +251,8 @@ fn signal_context() {
     // The class is known, and the lock held where the signal may arrive.
     let _ = HANDLER_LOCK.acquire(&HANDLER_INFO, Mode::Exclusive, Wait::Blocking);
     HANDLER_LOCK.release();
-    // SAFETY: the handler has the signature that `signal` wants; it is installed before the signal is raised.
+    // SAFETY: the handler has the signature that `signal` wants; it is installed before the signal
+    // is raised.
     unsafe {
         libc::signal(libc::SIGUSR1, on_signal as *const () as libc::sighandler_t);
         libc::raise(libc::SIGUSR1);
@@ -357,8 +360,8 @@ extern "C" fn locks_at_exit() {
 }
 
 fn at_exit() {
-    // SAFETY: the handler is a function of the program's own life. Registered before the first lock, it runs after the
-    // validator's own handler.
+    // SAFETY: the handler is a function of the program's own life. Registered before the first
+    // lock, it runs after the validator's own handler.
     unsafe {
         libc::atexit(locks_at_exit);
     }

@@ -145,7 +145,8 @@ fn a_violation_panics_or_aborts_if_asked() {
     let panicked = run("inversion_panics", &[("LOCKDEP_ON_VIOLATION", "panic")]);
     assert_eq!(panicked.stdout, "panicked: true\na free: true, b poisoned: true\n", "{}", panicked.stderr);
     assert_eq!(panicked.n_reports("LD0007"), 0, "{}", panicked.stderr);
-    // Who reads records may be slower than the panic: its message has the title and the place itself.
+    // Who reads records may be slower than the panic: its message has the title and the place
+    // itself.
     let (_, message) = panicked.stderr.split_once("panicked at").expect("a panic message");
     let title = "LOCKDEP_ON_VIOLATION=panic\n  `";
     let (_, rest) = message.split_once(title).unwrap_or_else(|| panic!("{title}: {message}"));
@@ -199,7 +200,8 @@ fn outputs_are_files_or_fall_back() {
     assert_eq!(fallen.n_reports("LD0003"), 1);
 }
 
-/// The lines of every record in the folder, one list for each file. The last line of one that was lost may be half there.
+/// The lines of every record in the folder, one list for each file. The last line of one that was
+/// lost may be half there.
 pub(crate) fn records(folder: &PathBuf) -> Vec<Vec<Record>> {
     let files = std::fs::read_dir(folder).expect("the folder was made");
     let is_record = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "jsonl");

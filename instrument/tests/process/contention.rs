@@ -1,4 +1,5 @@
-//! Contention (`LOCKDEP_STAT=1`): a thread that really waits, for each kind of lock, and what the record says of it.
+//! Contention (`LOCKDEP_STAT=1`): a thread that really waits, for each kind of lock, and what the
+//! record says of it.
 
 use std::sync::atomic::{AtomicI32, Ordering};
 

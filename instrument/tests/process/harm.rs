@@ -1,4 +1,5 @@
-//! What the watched program may do with its descriptors, limits, signals and children, and what must not come of it.
+//! What the watched program may do with its descriptors, limits, signals and children, and what
+//! must not come of it.
 
 use std::ffi::CString;
 use std::io::Read as _;
@@ -78,8 +79,8 @@ fn close_all() {
     let files = [0, 1, 2, 3].map(|number| open(&folder.join(format!("db{number}"))));
     cases::inversion();
     assert!(files.iter().all(|file| *file >= 3));
-    // And where ours is high now, too.
-    // SAFETY: `files[0]` is open, and the other numbers belong to nobody that this program knows of.
+    // And where ours is high now, too. SAFETY: `files[0]` is open, and the other numbers belong to
+    // nobody that this program knows of.
     (1000..5000).for_each(|descriptor| assert!(unsafe { libc::dup2(files[0], descriptor) } >= -1));
     cases::second_inversion();
 }

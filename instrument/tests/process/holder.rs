@@ -1,5 +1,5 @@
-//! Who holds a lock: the stack of the thread says so, also where the lock was first acquired on another path, and where
-//! library code stands between the guard and the second acquisition.
+//! Who holds a lock: the stack of the thread says so, also where the lock was first acquired on
+//! another path, and where library code stands between the guard and the second acquisition.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

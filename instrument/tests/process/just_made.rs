@@ -1,4 +1,5 @@
-//! Orders with a lock that was just made, where it lies on the stack of its maker, in a box, or in a static.
+//! Orders with a lock that was just made, where it lies on the stack of its maker, in a box, or in
+//! a static.
 
 use std::sync::Arc;
 

@@ -67,7 +67,8 @@ pub(crate) fn late_objects_load() {
     assert_eq!((off.stdout.as_str(), off.stderr.as_str()), (expected.as_str(), ""));
     let on = run("late_objects", &[("PLUGINS", paths)]);
     assert_eq!((on.stdout.as_str(), on.n_reports("LD0003")), (expected.as_str(), N_COPIES), "{}", on.stderr);
-    // The first copy finds no other; each of the others does, and every one has something unseen at its end.
+    // The first copy finds no other; each of the others does, and every one has something unseen at
+    // its end.
     let n_said = on.stderr.matches("this process contains another copy of lockdep").count();
     assert_eq!(n_said, N_COPIES - 1, "{}", on.stderr);
     assert_eq!(on.stderr.matches("not everything was validated").count(), N_COPIES, "{}", on.stderr);

@@ -1,6 +1,8 @@
-//! The runtime as a process sees it: each case is this program run again with an environment of its own, under a watchdog.
+//! The runtime as a process sees it: each case is this program run again with an environment of its
+//! own, under a watchdog.
 //!
-//! A harness of its own, because a case needs a process of its own: `cargo test -p lockdep --test process [NAME]`.
+//! A harness of its own, because a case needs a process of its own: `cargo test -p lockdep --test
+//! process [NAME]`.
 #![cfg(unix)]
 #![expect(
     clippy::print_stdout,

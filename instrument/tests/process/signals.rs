@@ -79,7 +79,8 @@ fn install(signal: i32, flags: i32) {
     }
 }
 
-/// A sampling profiler: threads start, allocate and end while a timer has a lock tried in a handler.
+/// A sampling profiler: threads start, allocate and end while a timer has a lock tried in a
+/// handler.
 pub(crate) fn profiled() {
     let (timer, signal) = match variable::<u64>("ALARM") {
         Some(_) => (libc::ITIMER_REAL, libc::SIGALRM),

@@ -1,7 +1,7 @@
 //! Runs a signal handler between two instructions of an event: the processor traps after every one.
 //!
-//! Handlers run on the thread that they interrupt. In an optimised build every place is tried, so for known acquisitions that is
-//! every interleaving with one handler.
+//! Handlers run on the thread that they interrupt. In an optimised build every place is tried, so
+//! for known acquisitions that is every interleaving with one handler.
 
 use std::arch::asm;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,8 +23,9 @@ static TARGET: AtomicUsize = AtomicUsize::new(0);
 /// Whether the handler says that it is one.
 static IS_ANNOUNCED: AtomicUsize = AtomicUsize::new(0);
 
-/// How many traps all runs may take together, for each kind of handler; a trap takes up to 20 µs on a virtual machine. That is enough
-/// for every place in an optimised build (a pair has some 200 instructions), and for every fiftieth of the 3 000 in another.
+/// How many traps all runs may take together, for each kind of handler; a trap takes up to 20 µs on
+/// a virtual machine. That is enough for every place in an optimised build (a pair has some 200
+/// instructions), and for every fiftieth of the 3 000 in another.
 const MAX_TRAPS: usize = 100_000;
 /// The processor's trap flag.
 const TRAP: i64 = 0x100;
@@ -40,12 +41,13 @@ extern "C" fn on_step(signal: i32, _: *mut libc::siginfo_t, context: *mut libc::
     let inside = (IS_ANNOUNCED.load(Ordering::Relaxed) == 1).then(|| context::signal(signal).enter());
     drop(IN_HANDLER.try_lock());
     drop(inside);
-    // What was put aside is looked at by the next event: that takes many instructions, and no trap is wanted in it.
-    // SAFETY: the system gives the handler the registers to which it returns.
+    // What was put aside is looked at by the next event: that takes many instructions, and no trap
+    // is wanted in it. SAFETY: the system gives the handler the registers to which it returns.
     unsafe { (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs[libc::REG_EFL as usize] &= !TRAP };
 }
 
-/// Runs `work` with a trap after each instruction, up to the one where the handler works; returns how many there were.
+/// Runs `work` with a trap after each instruction, up to the one where the handler works; returns
+/// how many there were.
 fn stepped(target: usize, work: impl FnOnce()) -> usize {
     // ORDERING: Relaxed, as above.
     STEP.store(0, Ordering::Relaxed);
@@ -67,7 +69,8 @@ pub(crate) fn single_steps() {
     drop((A.lock(), IN_HANDLER.try_lock()));
     drop((A.lock(), B.lock(), IN_HANDLER.try_lock()));
     context::signal(libc::SIGTRAP).register();
-    // SAFETY: an action of zeros is a valid one, and the handler has the signature that SA_SIGINFO wants.
+    // SAFETY: an action of zeros is a valid one, and the handler has the signature that SA_SIGINFO
+    // wants.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = on_step as *const () as libc::sighandler_t;

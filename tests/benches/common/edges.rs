@@ -1,4 +1,5 @@
-//! First-time edges: what an order costs the first time it is seen. The driver asks for each shape in a process of its own.
+//! First-time edges: what an order costs the first time it is seen. The driver asks for each shape
+//! in a process of its own.
 
 use std::collections::HashSet;
 use std::hint::black_box;
@@ -31,8 +32,8 @@ pub fn pairs(shape: &str, n: usize) -> Option<Vec<(usize, usize)>> {
     })
 }
 
-/// Times `nest` on every pair and gives back `MEDIAN P99 MEAN` in nanoseconds, and the resident bytes that each distinct pair
-/// added.
+/// Times `nest` on every pair and gives back `MEDIAN P99 MEAN` in nanoseconds, and the resident
+/// bytes that each distinct pair added.
 pub fn measure(shape: &str, pairs: &[(usize, usize)], mut nest: impl FnMut(usize, usize)) -> String {
     let depth = if shape.ends_with("_deep") { 30 } else { 0 };
     let n_distinct = pairs.iter().collect::<HashSet<_>>().len();

@@ -1,6 +1,8 @@
-//! How the peers take their locks, written once: each of them names its types and says what a call returns.
+//! How the peers take their locks, written once: each of them names its types and says what a call
+//! returns.
 
-/// Defines `lock`, `read` and `write`; `$taken` is the guard in what a call of the peer returned, `$result`.
+/// Defines `lock`, `read` and `write`; `$taken` is the guard in what a call of the peer returned,
+/// `$result`.
 macro_rules! locking {
     ($result:ident => $taken:expr) => {
         pub fn lock<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,7 +1,8 @@
-//! The program every peer package is: it waits for `SCENARIO ITERATIONS` lines and answers each with nanoseconds per unit.
+//! The program every peer package is: it waits for `SCENARIO ITERATIONS` lines and answers each
+//! with nanoseconds per unit.
 //!
-//! A package supplies `mod imp` with `NAME`, `Mutex<T>`, `RwLock<T>`, `lock`, `read`, `write`, `start` and `edges`;
-//! everything measured is the same source in all of them.
+//! A package supplies `mod imp` with `NAME`, `Mutex<T>`, `RwLock<T>`, `lock`, `read`, `write`,
+//! `start` and `edges`; everything measured is the same source in all of them.
 
 use std::hint::black_box;
 use std::io::{BufRead, Write};
@@ -81,7 +82,8 @@ fn timed(body: impl FnOnce()) -> u64 {
     u64::try_from(start.elapsed().as_nanos()).expect("less than five hundred years")
 }
 
-// Distinct lines, hence distinct classes for a validator that tells locks apart by where they are made.
+// Distinct lines, hence distinct classes for a validator that tells locks apart by where they are
+// made.
 #[rustfmt::skip]
 fn eight() -> [Padded; 8] {
     [
@@ -148,7 +150,8 @@ fn on_two_threads(body: impl Fn(usize) + Send + Sync + 'static) -> u64 {
 
 /// Keeps the thread on one processor where that is possible.
 fn pin(cpu: usize) {
-    // SAFETY: the set is plain data, initialised before use; a refusal leaves the thread where it was.
+    // SAFETY: the set is plain data, initialised before use; a refusal leaves the thread where it
+    // was.
     unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
         libc::CPU_SET(cpu, &mut set);
@@ -261,7 +264,8 @@ fn sorted_shards(n: u64) -> u64 {
     timed(|| run(n))
 }
 
-/// A complete binary tree of 2^12 nodes; each step walks from the root to a leaf, parent and child held together.
+/// A complete binary tree of 2^12 nodes; each step walks from the root to a leaf, parent and child
+/// held together.
 fn tree_walk(n: u64) -> u64 {
     const NODES: usize = 1 << 12;
     let tree: Vec<imp::Mutex<u64>> = (0..NODES as u64).map(imp::Mutex::new).collect();
@@ -288,7 +292,8 @@ fn tree_walk(n: u64) -> u64 {
     timed(|| run(n))
 }
 
-/// Resident bytes per lock: after creating `n`, after locking each once, after nesting each in one outer lock.
+/// Resident bytes per lock: after creating `n`, after locking each once, after nesting each in one
+/// outer lock.
 fn memory(n: usize) -> String {
     use crate::edges::resident;
     let before = resident();

@@ -1,7 +1,8 @@
-//! Breaks one rule of the engine after the other, and shows who notices: the kernel's cases, the rest of their families, ours, the
-//! oracle of histories, or the one of schedules.
+//! Breaks one rule of the engine after the other, and shows who notices: the kernel's cases, the
+//! rest of their families, ours, the oracle of histories, or the one of schedules.
 //!
-//! Works only where the engine was built with `--cfg engine_mutants`; `cargo test --test engine_mutants` does that.
+//! Works only where the engine was built with `--cfg engine_mutants`; `cargo test --test
+//! engine_mutants` does that.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
@@ -136,7 +137,8 @@ fn main() -> ExitCode {
         println!("{message}");
         return ExitCode::from(2);
     }
-    // A mutant may make the engine panic; that is one way to be noticed, and not worth a backtrace each.
+    // A mutant may make the engine panic; that is one way to be noticed, and not worth a backtrace
+    // each.
     panic::set_hook(Box::new(|_| {}));
     let cases = Cases {
         kernel: read("selftest_cases.json"),

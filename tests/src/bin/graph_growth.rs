@@ -1,7 +1,8 @@
 //! Prints what an insertion into the dependency graph costs, and what it weighs.
 //!
-//! `cargo run --release -p lockdep-tests --bin graph_growth` (with `-- --large`: also 100 000 classes, 1 000 000 dependencies).
-//! An insertion is the whole of it: storing, keeping the order, and the search for a cycle where one may have closed.
+//! `cargo run --release -p lockdep-tests --bin graph_growth` (with `-- --large`: also 100 000
+//! classes, 1 000 000 dependencies). An insertion is the whole of it: storing, keeping the order,
+//! and the search for a cycle where one may have closed.
 
 use std::time::Instant;
 
@@ -105,7 +106,8 @@ fn instances() {
     println!("after a million more, each in the place of a dead one: {grown} bytes a lock");
 }
 
-/// A million locks of one class, each taken under one of another class, nested once in a neighbour, and gone.
+/// A million locks of one class, each taken under one of another class, nested once in a neighbour,
+/// and gone.
 #[expect(clippy::print_stdout, reason = "a command that prints a table")]
 fn short_lived() {
     const N_LOCKS: u32 = 1_000_000;

@@ -1,10 +1,12 @@
-//! Runs random histories through the engine and the oracle, and counts what the engine misses and what it makes up.
+//! Runs random histories through the engine and the oracle, and counts what the engine misses and
+//! what it makes up.
 //!
 //! `cargo run --release -p lockdep-tests --bin oracle -- --histories 100000`
 //!
-//! `--kernel-holes` runs the histories four times more, with the two holes of the kernel's search switched back on, one by one
-//! and together: it builds itself once more with `--cfg engine_mutants` for that. `--seed N` starts elsewhere, `--threads N` uses
-//! more or fewer than two threads, `--show` prints the history of each difference, up to the event.
+//! `--kernel-holes` runs the histories four times more, with the two holes of the kernel's search
+//! switched back on, one by one and together: it builds itself once more with `--cfg
+//! engine_mutants` for that. `--seed N` starts elsewhere, `--threads N` uses more or fewer than two
+//! threads, `--show` prints the history of each difference, up to the event.
 
 use std::process::{Command, ExitCode};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -236,7 +238,8 @@ fn history(run: &Run, shape: Shape, number: u64, counts: &mut Counts) {
         Ok(agreed) => counts.n_deadlocks += u64::from(agreed.has_deadlock),
         Err(difference) => differences.push(difference),
     }
-    // What comes after the first report is compared without contexts: one inversion has many readings.
+    // What comes after the first report is compared without contexts: one inversion has many
+    // readings.
     if !shape.contexts && !run.first_only && differences.is_empty() {
         differences.extend(compare::to_the_end(shape, &history).err());
     }

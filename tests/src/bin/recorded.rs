@@ -53,7 +53,8 @@ struct Derived {
     shared: Arc<Mutex<u64>>, // here: derived
 }
 
-/// Has the library make locks, and takes each under another, so that it is recorded. The test knows the marked lines.
+/// Has the library make locks, and takes each under another, so that it is recorded. The test knows
+/// the marked lines.
 fn by_the_library() {
     let outer = Mutex::new(());
     let _outer = outer.lock();

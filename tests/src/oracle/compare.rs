@@ -98,7 +98,8 @@ fn of_code(code: Code) -> Option<Deadlock> {
     }
 }
 
-/// Runs a history up to the first deadlock, which the engine must report at the event that completes it, and by its kind.
+/// Runs a history up to the first deadlock, which the engine must report at the event that
+/// completes it, and by its kind.
 ///
 /// # Errors
 ///
@@ -123,8 +124,9 @@ pub fn until_first(shape: Shape, history: &[Event]) -> Result<Agreed, Difference
     Ok(Agreed { has_deadlock: false })
 }
 
-/// Runs a whole history: whatever is reported on the way, each event that completes a simple strong cycle of dependencies with
-/// a kind of its own must be reported too, and every reported cycle must be one.
+/// Runs a whole history: whatever is reported on the way, each event that completes a simple strong
+/// cycle of dependencies with a kind of its own must be reported too, and every reported cycle must
+/// be one.
 ///
 /// # Errors
 ///

@@ -69,8 +69,8 @@ impl Choices for std::slice::Iter<'_, u16> {
     }
 }
 
-/// How many contexts there are. Context 1 is kept out whenever context 0 is, and keeps context 0 out while it runs (a soft
-/// and a hard interrupt).
+/// How many contexts there are. Context 1 is kept out whenever context 0 is, and keeps context 0
+/// out while it runs (a soft and a hard interrupt).
 pub const N_CONTEXTS: usize = 2;
 
 /// What a history needs to know of itself while it is made.
@@ -96,7 +96,8 @@ impl State {
     }
 }
 
-/// Makes a history. Locks of one class are nested only under the nest lock, which is the lock of class 0.
+/// Makes a history. Locks of one class are nested only under the nest lock, which is the lock of
+/// class 0.
 pub fn make(shape: Shape, choices: &mut dyn Choices) -> Vec<Event> {
     let mut state = State::default();
     let mut events = Vec::new();
@@ -154,7 +155,8 @@ fn next(shape: Shape, state: &State, choices: &mut dyn Choices) -> Option<Event>
     }
     let lock = Lock { class, instance: 0 };
     let names_nest = serialises && choices.below(2) == 0;
-    // The engine, like the kernel, forgets the mode of what it merges under a nest lock: only one mode is used there.
+    // The engine, like the kernel, forgets the mode of what it merges under a nest lock: only one
+    // mode is used there.
     let mode = if class == 1 && serialises { Mode::Exclusive } else { mode };
     Some(Event::Acquire(lock, mode, wait, names_nest.then_some(nest)))
 }

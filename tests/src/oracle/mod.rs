@@ -1,9 +1,10 @@
 //! An oracle for the engine: random histories, judged by trying everything.
 //!
-//! [`history`] makes histories, [`truth`] decides by enumeration whether one contains a deadlock, [`compare`] runs the
-//! engine beside it. Nothing in `truth` knows how the engine works: it keeps the full relation (every holder, not the
-//! nearest one), searches simple cycles depth first without marks, and has its own reading of the blocking table.
-//! [`schedule`] checks the other policy: for small traces it enumerates interleavings.
+//! [`history`] makes histories, [`truth`] decides by enumeration whether one contains a deadlock,
+//! [`compare`] runs the engine beside it. Nothing in `truth` knows how the engine works: it keeps
+//! the full relation (every holder, not the nearest one), searches simple cycles depth first
+//! without marks, and has its own reading of the blocking table. [`schedule`] checks the other
+//! policy: for small traces it enumerates interleavings.
 
 pub mod compare;
 pub mod history;

@@ -1,9 +1,10 @@
 //! Interleavings of small programs: what can really hang, and whether the engine's levels agree.
 //!
-//! A program is a few outermost sections, each from holding nothing to holding nothing. One run of each, one after the other, is
-//! all that the engine sees, under the default policy. Then every interleaving of threads that run these sections is tried: an
-//! error must have one that hangs for ever, and a program that can hang must have got at least a warning. A cycle whose
-//! dependencies are kept apart by a gate lock has none.
+//! A program is a few outermost sections, each from holding nothing to holding nothing. One run of
+//! each, one after the other, is all that the engine sees, under the default policy. Then every
+//! interleaving of threads that run these sections is tried: an error must have one that hangs for
+//! ever, and a program that can hang must have got at least a warning. A cycle whose dependencies
+//! are kept apart by a gate lock has none.
 
 use lockdep_validator::state::class::ClassAttributes;
 use lockdep_validator::{
@@ -26,13 +27,13 @@ pub enum Step {
 /// From holding nothing to holding nothing.
 pub type Section = Vec<Step>;
 
-/// How many classes there are. The first two have two locks each, which are only ever held exclusively: whether a writer was seen is
-/// known of a class, not of a lock.
+/// How many classes there are. The first two have two locks each, which are only ever held
+/// exclusively: whether a writer was seen is known of a class, not of a lock.
 const N_CLASSES: usize = 4;
 const N_PAIRS: usize = 2;
 
-/// The number of a lock, beside the two of its class, that a section makes on its own stack: every thread has one of its own. It is
-/// first acquired while another lock is held.
+/// The number of a lock, beside the two of its class, that a section makes on its own stack: every
+/// thread has one of its own. It is first acquired while another lock is held.
 pub const MADE: usize = 2;
 
 /// Makes a program of two or three sections and at most twelve events.
@@ -48,7 +49,8 @@ pub fn make_with_made(choices: &mut dyn Choices) -> Vec<Section> {
 fn program(makes: bool, choices: &mut dyn Choices) -> Vec<Section> {
     let n_sections = 2 + choices.below(2);
     let n_acquisitions: &[u64] = match n_sections {
-        // Four in one: what is held around two dependencies of one thread does not keep that thread apart from itself.
+        // Four in one: what is held around two dependencies of one thread does not keep that thread
+        // apart from itself.
         2 if choices.below(2) == 0 => &[4, 2],
         2 => &[3, 3],
         _ => &[2, 2, 2],
@@ -192,7 +194,8 @@ impl<'a> World<'a> {
         })
     }
 
-    /// Whether the thread at `index` gets the lock it wants. A fair reader queues behind a writer that waits.
+    /// Whether the thread at `index` gets the lock it wants. A fair reader queues behind a writer
+    /// that waits.
     fn is_granted(&self, threads: &[Thread], index: usize, lock: Lock, mode: Mode) -> bool {
         // What a section makes is another lock in each thread.
         let is_met = |other: usize| lock.instance != MADE || other == index;
@@ -256,7 +259,8 @@ fn undone(section: &Section) -> Vec<Option<usize>> {
         .collect()
 }
 
-/// Whether some interleaving of `n_copies` threads for each section ends with threads that wait for ever.
+/// Whether some interleaving of `n_copies` threads for each section ends with threads that wait for
+/// ever.
 pub fn hangs(program: &[Section], n_copies: usize) -> bool {
     let world = World::new(program);
     let start: Vec<Thread> = (0..program.len())
@@ -298,11 +302,13 @@ pub struct Agreed {
     pub unpublished: bool,
 }
 
-/// Compares the engine's levels with what can hang. Where the engine gives no error, `n_copies` threads run each section.
+/// Compares the engine's levels with what can hang. Where the engine gives no error, `n_copies`
+/// threads run each section.
 ///
 /// # Errors
 ///
-/// With what differs: an error without a schedule that hangs, or a schedule that hangs without as much as a warning.
+/// With what differs: an error without a schedule that hangs, or a schedule that hangs without as
+/// much as a warning.
 pub fn compare(program: &[Section], one_thread: bool, n_copies: usize) -> Result<Agreed, String> {
     let found = judge(program, one_thread);
     let is_order = |violation: &&Violation| {

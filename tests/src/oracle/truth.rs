@@ -19,7 +19,8 @@ const KINDS: [u8; 4] = [SR, ER, SN, EN];
 pub enum Deadlock {
     /// A strong cycle of dependencies.
     Circular,
-    /// A strong cycle with one step from an interrupted holder to what the interrupting context wants.
+    /// A strong cycle with one step from an interrupted holder to what the interrupting context
+    /// wants.
     Context,
 }
 
@@ -28,8 +29,8 @@ pub enum Deadlock {
 pub enum Relation {
     /// Every one: the definition.
     Full,
-    /// Those that the rules record one by one: up to the first that was waited for, is no recursive reader, and was not
-    /// excused by a nest lock.
+    /// Those that the rules record one by one: up to the first that was waited for, is no recursive
+    /// reader, and was not excused by a nest lock.
     Direct,
 }
 
@@ -54,8 +55,8 @@ pub struct Truth {
     n_classes: usize,
     /// By holder and wanted class.
     kinds: Vec<u8>,
-    /// By context: [used by one who waits for readers, used by a recursive reader, held enabled by a writer, by a reader], one
-    /// bit a class.
+    /// By context: [used by one who waits for readers, used by a recursive reader, held enabled by
+    /// a writer, by a reader], one bit a class.
     usage: [[u32; 4]; N_CONTEXTS],
     held: Vec<HeldLock>,
     entered: Vec<usize>,
@@ -127,7 +128,8 @@ impl Truth {
     /// The contexts that could interrupt now.
     fn enabled(&self) -> [bool; N_CONTEXTS] {
         let is_out = |context: usize| self.masked[context] || self.entered.contains(&context);
-        // A soft interrupt keeps hard ones out in these histories, and hard ones keep soft ones out.
+        // A soft interrupt keeps hard ones out in these histories, and hard ones keep soft ones
+        // out.
         let hard_is_out = is_out(0) || self.entered.contains(&1);
         [!hard_is_out, !is_out(1) && !hard_is_out]
     }
@@ -169,7 +171,8 @@ impl Truth {
         found
     }
 
-    /// Adds the dependencies on what is held, and looks for cycles through the new ones only after all are known.
+    /// Adds the dependencies on what is held, and looks for cycles through the new ones only after
+    /// all are known.
     fn depend(&mut self, to: usize, mode: Mode, depth: usize) -> Vec<Deadlock> {
         let mut new = Vec::new();
         for held in self.held.iter().rev().filter(|held| held.depth == depth) {
@@ -243,8 +246,8 @@ impl Truth {
         })
     }
 
-    /// Whether a simple strong cycle runs through the step `from -> step.to`; with `interrupted`, one that has exactly one
-    /// interruption among its other steps.
+    /// Whether a simple strong cycle runs through the step `from -> step.to`; with `interrupted`,
+    /// one that has exactly one interruption among its other steps.
     fn closes(&self, from: usize, step: Step, interrupted: bool) -> bool {
         let mut passed = vec![false; self.n_classes];
         if step.to == from {
@@ -308,7 +311,8 @@ impl Truth {
     }
 }
 
-/// Whether who arrives by `arrive` waits for who leaves by `leave`: not a recursive reader for a reader.
+/// Whether who arrives by `arrive` waits for who leaves by `leave`: not a recursive reader for a
+/// reader.
 fn waits(arrive: u8, leave: u8) -> bool {
     !(matches!(arrive, SR | ER) && matches!(leave, SR | SN))
 }

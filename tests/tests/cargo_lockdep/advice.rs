@@ -1,4 +1,5 @@
-//! What a report advises, on sources whose repair is known. Advice that is wrong is worse than none.
+//! What a report advises, on sources whose repair is known. Advice that is wrong is worse than
+//! none.
 
 use std::collections::BTreeMap;
 

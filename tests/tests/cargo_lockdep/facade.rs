@@ -122,7 +122,8 @@ fn doctests_and_tests_run_with_our_locks() {
         run(&fixture("cargo_graph"), &["test", "-p", "app", "--doc", "--", "--nocapture", "--show-output"]);
     assert_ended(&ended, "exit 0");
     assert!(ended.stdout.contains("1 passed"), "{}", ended.stdout);
-    // The explicit type in the doctest compiles only if it and the crate agree about what a mutex is.
+    // The explicit type in the doctest compiles only if it and the crate agree about what a mutex
+    // is.
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Bad input: one sentence that names the thing, exit code 2 or cargo's own, and nothing left that spoils the next run.
+//! Bad input: one sentence that names the thing, exit code 2 or cargo's own, and nothing left that
+//! spoils the next run.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

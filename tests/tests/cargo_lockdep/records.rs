@@ -1,5 +1,6 @@
-//! `cargo lockdep report` on records as a CI job leaves them: many processes, some killed, some of another version, from
-//! another machine. What is wrong is said in words, and everything else is reported all the same.
+//! `cargo lockdep report` on records as a CI job leaves them: many processes, some killed, some of
+//! another version, from another machine. What is wrong is said in words, and everything else is
+//! reported all the same.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;

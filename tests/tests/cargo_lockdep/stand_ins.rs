@@ -1,4 +1,5 @@
-//! Crates that a stand-in is compiled for: `lock_api` 0.1 to 0.3, below parking_lot 0.7 to 0.10, and `once_cell`.
+//! Crates that a stand-in is compiled for: `lock_api` 0.1 to 0.3, below parking_lot 0.7 to 0.10,
+//! and `once_cell`.
 
 use lockdep_report::model::Report;
 use lockdep_tests::child::Ended;
@@ -58,7 +59,8 @@ fn locks_of_old_parking_lots_are_seen() {
 
 #[test]
 fn a_dependency_that_waits_for_itself_ends_as_the_user_wants() {
-    // Whatever comes, the report was made before: it is all that is left of a process that aborts or hangs.
+    // Whatever comes, the report was made before: it is all that is left of a process that aborts
+    // or hangs.
     let with = |what: &str, on_deadlock: &str, timeout: &str| {
         let args = ["run", "-q", "--timeout", timeout, "--", what];
         finish(command(&fixture("lock_crates"), &args).env("LOCKDEP_ON_DEADLOCK", on_deadlock))

@@ -33,7 +33,8 @@ fn main() {
             assert!(shell.status().unwrap().success());
             return;
         }
-        // No descriptor is left when the first lock is taken, and then the locks are taken in both orders.
+        // No descriptor is left when the first lock is taken, and then the locks are taken in both
+        // orders.
         "full" => {
             while let Ok(file) = std::fs::File::open("/dev/null") {
                 std::mem::forget(file);

@@ -136,8 +136,8 @@ fn colours_are_those_that_cargo_was_told() {
     assert!(!report(&run, "auto").contains("\x1b["), "stderr is a pipe");
 }
 
-/// Four statics of one type in one file: only their lines tell them apart, and so the fingerprints of what is wrong with them are
-/// the same.
+/// Four statics of one type in one file: only their lines tell them apart, and so the fingerprints
+/// of what is wrong with them are the same.
 #[test]
 fn cycles_about_the_same_classes_are_told_once_in_full_and_counted_each() {
     let records = tempfile::tempdir().expect("a temporary folder");

@@ -1,5 +1,6 @@
-//! `lockdep::parking_lot` against the crate `parking_lot`: the same test bodies, compiled against both, so that a difference
-//! in interface or behaviour is a failure of one half. With the feature `parking_lot_0_13` the same for that line.
+//! `lockdep::parking_lot` against the crate `parking_lot`: the same test bodies, compiled against
+//! both, so that a difference in interface or behaviour is a failure of one half. With the feature
+//! `parking_lot_0_13` the same for that line.
 //!
 //! Each case file says `use super::parking_lot` and is included twice a line.
 

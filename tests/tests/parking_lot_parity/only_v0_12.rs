@@ -1,4 +1,5 @@
-//! What only parking_lot 0.12 has: recursive reads as methods, constructors as functions, guards made of nothing.
+//! What only parking_lot 0.12 has: recursive reads as methods, constructors as functions, guards
+//! made of nothing.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,5 @@
-//! What only parking_lot 0.13 has: recursive locks as types, states in guards, a `Once` that is waited for.
+//! What only parking_lot 0.13 has: recursive locks as types, states in guards, a `Once` that is
+//! waited for.
 
 use super::parking_lot::lock_api::RawMutex as _;
 use super::parking_lot::{Mutex, Once, OnceState, RecursiveRwLock, RecursiveRwLockReadGuard};

@@ -1,4 +1,5 @@
-//! Which of the types are `Send`, `Sync`, `UnwindSafe`: told by whether this compiles, on both sides.
+//! Which of the types are `Send`, `Sync`, `UnwindSafe`: told by whether this compiles, on both
+//! sides.
 
 use std::cell::Cell;
 use std::panic::{RefUnwindSafe, UnwindSafe};

@@ -1,7 +1,9 @@
-//! The façade crate `std`, as rustc sees it: whole programs compiled with and without it must print the same.
+//! The façade crate `std`, as rustc sees it: whole programs compiled with and without it must print
+//! the same.
 //!
-//! `cargo lockdep` injects it with more care than is taken here; this is about what the crate itself lets through:
-//! preludes and macros of every edition, paths that name std's modules, traits, type inference.
+//! `cargo lockdep` injects it with more care than is taken here; this is about what the crate
+//! itself lets through: preludes and macros of every edition, paths that name std's modules,
+//! traits, type inference.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

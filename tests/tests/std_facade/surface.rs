@@ -1,9 +1,11 @@
-//! The public surface of `std::sync` and `std::thread`, read by rustdoc once from std and once through the façade.
+//! The public surface of `std::sync` and `std::thread`, read by rustdoc once from std and once
+//! through the façade.
 //!
-//! Rustdoc writes the pages of a re-exported module from the compiler's metadata, so this needs neither the `rust-docs` nor
-//! the `rust-src` component, and it asks the running toolchain: what a new release makes stable and the façade lacks is
-//! noticed here, not by a user whose code no longer compiles. Compared are the items of both modules (with `atomic`,
-//! `mpsc` and so on), the signature of each stable method, and the standard library's traits that each type implements.
+//! Rustdoc writes the pages of a re-exported module from the compiler's metadata, so this needs
+//! neither the `rust-docs` nor the `rust-src` component, and it asks the running toolchain: what a
+//! new release makes stable and the façade lacks is noticed here, not by a user whose code no
+//! longer compiles. Compared are the items of both modules (with `atomic`, `mpsc` and so on), the
+//! signature of each stable method, and the standard library's traits that each type implements.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,8 +17,8 @@ use crate::{Facade, facade};
 /// What rustdoc is given: the two modules that the façade replaces.
 const SOURCE: &str = "#[doc(inline)] pub use std::sync;\n#[doc(inline)] pub use std::thread;\n";
 
-/// Traits that differ for reasons nobody can see from outside: a destructor may lie in a field instead, the others are
-/// unstable and about layout.
+/// Traits that differ for reasons nobody can see from outside: a destructor may lie in a field
+/// instead, the others are unstable and about layout.
 const NOT_COMPARED: [&str; 3] = ["Drop", "Freeze", "UnsafeUnpin"];
 
 /// What one page says.
@@ -74,7 +76,8 @@ impl Surface {
         };
         let implementation = |section: &str| {
             let header = between(section, "<h3 class=\"code-header\">", "</h3>")?;
-            // `title="trait core::fmt::Debug"`: those of other crates come with whatever was linked in.
+            // `title="trait core::fmt::Debug"`: those of other crates come with whatever was linked
+            // in.
             let owner = between(header.split(" for ").next()?, "title=\"trait ", "\"")?;
             let is_std = ["core::", "alloc::", "std::"].iter().any(|krate| owner.starts_with(krate));
             let name = owner.rsplit("::").next().unwrap_or_default();
@@ -138,7 +141,8 @@ fn signature(header: &str) -> String {
     result.replace(",)", ")").replace(' ', "").replace(",)", ")")
 }
 
-/// `Trait for Type where …` without the generics in front; what does not hold has no conditions worth comparing.
+/// `Trait for Type where …` without the generics in front; what does not hold has no conditions
+/// worth comparing.
 fn implementation_of(header: &str) -> String {
     let mut depth = 0_i32;
     let after = header.char_indices().find(|(index, c)| {

@@ -1,8 +1,8 @@
-//! `lockdep::sync` and `lockdep::thread` against `std::sync` and `std::thread`: the same test bodies, compiled against
-//! both, so that a difference in behaviour is a failure of one half.
+//! `lockdep::sync` and `lockdep::thread` against `std::sync` and `std::thread`: the same test
+//! bodies, compiled against both, so that a difference in behaviour is a failure of one half.
 //!
-//! Each case file says `use super::{sync, thread}` and is included twice. `surface.rs` adds the other direction: what std
-//! documents as stable in this toolchain and the bodies do not name.
+//! Each case file says `use super::{sync, thread}` and is included twice. `surface.rs` adds the
+//! other direction: what std documents as stable in this toolchain and the bodies do not name.
 
 mod layout;
 mod surface;
@@ -46,7 +46,8 @@ mod with_lockdep {
 
 mod validated;
 
-/// Runs `f`, which panics, without the message on stderr being of interest; gives the payload as text.
+/// Runs `f`, which panics, without the message on stderr being of interest; gives the payload as
+/// text.
 fn panic_text<R>(f: impl FnOnce() -> R) -> String {
     let Err(payload) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)) else {
         panic!("expected a panic")

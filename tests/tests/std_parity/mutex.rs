@@ -149,7 +149,8 @@ fn coerces_to_what_its_data_coerces_to() {
 
 #[test]
 fn may_hold_what_borrows_from_a_neighbour() {
-    // The drop check sees the data as in std: what the mutex borrows may be declared before or after it.
+    // The drop check sees the data as in std: what the mutex borrows may be declared before or
+    // after it.
     let borrowed = String::from("x");
     let mutex = Mutex::new(None);
     *mutex.lock().unwrap() = Some(&borrowed);

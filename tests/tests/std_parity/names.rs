@@ -1,4 +1,5 @@
-//! Every stable method by name: the compiler checks that it is there, `surface.rs` that none is forgotten.
+//! Every stable method by name: the compiler checks that it is there, `surface.rs` that none is
+//! forgotten.
 
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use super::thread::{self, Builder, JoinHandle, Scope, ScopedJoinHandle};
 type Lazy = LazyLock<u8, fn() -> u8>;
 type Never = fn(&mut u8) -> bool;
 
-/// The methods of one type. An entry is a name alone if a path can name the method, or a name and a call.
+/// The methods of one type. An entry is a name alone if a path can name the method, or a name and a
+/// call.
 macro_rules! methods {
     ($($owner:literal: $type:ty { $($method:ident $(= $call:expr)?),* $(,)? })*) => {
         vec![$(($owner, { let _ = std::mem::size_of::<$type>; vec![$({ methods!(@use $type, $method $(, $call)?); stringify!($method) }),*] })),*]

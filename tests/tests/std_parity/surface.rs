@@ -1,5 +1,6 @@
-//! What std documents, against what the other files of this suite name: a method or type that a new release makes stable
-//! is noticed here, not by a user whose code no longer compiles under the façade.
+//! What std documents, against what the other files of this suite name: a method or type that a new
+//! release makes stable is noticed here, not by a user whose code no longer compiles under the
+//! façade.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +9,8 @@ use std::process::Command;
 
 use crate::{with_lockdep, with_std};
 
-/// The types of `std::sync` and `std::thread` that go through as they are, because they are no locks and no threads.
+/// The types of `std::sync` and `std::thread` that go through as they are, because they are no
+/// locks and no threads.
 const PASSED_ON: &[&str] = &[
     "sync/enum.TryLockError",
     "sync/struct.Arc",
@@ -73,7 +75,8 @@ fn between<'t>(text: &'t str, start: &str, end: &str) -> Vec<&'t str> {
     text.split(start).skip(1).filter_map(|rest| rest.split(end).next()).collect()
 }
 
-/// The methods that a page of rustdoc lists in its own `impl` blocks, without those marked unstable.
+/// The methods that a page of rustdoc lists in its own `impl` blocks, without those marked
+/// unstable.
 fn stable_methods(page: &str) -> BTreeSet<&str> {
     let own = page.split("id=\"trait-implementations\"").next().unwrap_or_default();
     own.split("<section id=\"method.")

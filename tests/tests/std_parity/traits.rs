@@ -15,7 +15,8 @@ use super::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
 /// Data for which no trait holds but those that hold for everything.
 pub(crate) struct Bare;
 
-/// A line for each `type: trait`, with the answer. An inherent constant whose bound fails leaves the trait's in sight.
+/// A line for each `type: trait`, with the answer. An inherent constant whose bound fails leaves
+/// the trait's in sight.
 macro_rules! ask {
     ($out:ident, [$($type:ty),* $(,)?], $traits:tt) => { $(ask!(@one $out, $type, $traits);)* };
     (@one $out:ident, $type:ty, [$($bound:path),* $(,)?]) => {{

@@ -1,7 +1,7 @@
 //! The graph of which file uses which, read from the sources, and its circles.
 //!
-//! A file uses the file that *defines* what it names: a re-export is followed to the definition, and is no use by itself.
-//! Unit tests are left out, because a test may look at everything.
+//! A file uses the file that *defines* what it names: a re-export is followed to the definition,
+//! and is no use by itself. Unit tests are left out, because a test may look at everything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,7 +63,8 @@ impl Crate {
         arrows
     }
 
-    /// Each room with the rooms that it uses; a room is a folder or a file in the root of the crate.
+    /// Each room with the rooms that it uses; a room is a folder or a file in the root of the
+    /// crate.
     pub(crate) fn room_arrows(&self) -> BTreeMap<&str, BTreeSet<(&str, &str, &str)>> {
         let mut rooms = BTreeMap::<&str, BTreeSet<(&str, &str, &str)>>::new();
         for (from, targets) in self.arrows() {
@@ -119,7 +120,8 @@ fn room(file: &str) -> &str {
     file.split('/').next().unwrap_or(file).trim_end_matches(".rs")
 }
 
-/// The module that a file is: `a/b.rs` and `a/b/mod.rs` are `a::b`, and `lib.rs` and `main.rs` are the root.
+/// The module that a file is: `a/b.rs` and `a/b/mod.rs` are `a::b`, and `lib.rs` and `main.rs` are
+/// the root.
 fn module_path(file: &str) -> ModulePath {
     let stem = file.trim_end_matches(".rs");
     let mut path: ModulePath = stem.split('/').map(str::to_owned).collect();

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
-/// The relative links of one Markdown file that lead nowhere, a line each. `read` reads a file by its path from the
-/// root.
+/// The relative links of one Markdown file that lead nowhere, a line each. `read` reads a file by
+/// its path from the root.
 pub(crate) fn broken(name: &str, text: &str, read: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
     let mut offences = Vec::new();
     for (line, target) in links(text) {
@@ -45,8 +45,8 @@ pub(crate) fn links(text: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// Paths in backticks that do not exist, a line each. A path begins with an entry of the root; a file without a folder
-/// is refused, because a reader cannot find it.
+/// Paths in backticks that do not exist, a line each. A path begins with an entry of the root; a
+/// file without a folder is refused, because a reader cannot find it.
 pub(crate) fn missing_paths(name: &str, text: &str, root: &Path) -> Vec<String> {
     let mut offences = Vec::new();
     for (number, line) in prose_lines(text) {

@@ -1,4 +1,5 @@
-//! What CONTRIBUTING says, checked: arrows down only, small rooms, reasons beside atomics and unsafe, no private paths.
+//! What CONTRIBUTING says, checked: arrows down only, small rooms, reasons beside atomics and
+//! unsafe, no private paths.
 
 mod arrows;
 mod links;
@@ -68,7 +69,8 @@ fn floor(package: &str) -> Option<u8> {
     FLOORS.iter().find(|(name, _)| *name == package).map(|(_, floor)| *floor)
 }
 
-/// The names under `[dependencies]` and its kin; `[dev-dependencies]` too, since a test that reaches up couples as well.
+/// The names under `[dependencies]` and its kin; `[dev-dependencies]` too, since a test that
+/// reaches up couples as well.
 fn dependencies(manifest: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut inside = false;
@@ -188,7 +190,8 @@ fn files_of(package: &str) -> Vec<(String, String)> {
     files
 }
 
-/// A module with files of its own lies in `a/mod.rs`, not in `a.rs` beside the folder: everything about it is in one place.
+/// A module with files of its own lies in `a/mod.rs`, not in `a.rs` beside the folder: everything
+/// about it is in one place.
 #[test]
 fn a_folder_has_its_module_inside() {
     let names: Vec<String> = sources(&["rs"]).into_iter().map(|(name, _)| name).collect();
@@ -216,7 +219,8 @@ const CRATES: &[&str] = &[
     "tests/src/",
 ];
 
-/// Two files that are one concept: the arrow back from the first to the second, which makes no circle, and why it is there.
+/// Two files that are one concept: the arrow back from the first to the second, which makes no
+/// circle, and why it is there.
 const PAIRS: &[(&str, &str, &str)] = &[
     (
         "vmalock/src/node_pool.rs",
@@ -274,8 +278,8 @@ fn rooms_are_small() {
     refuse("files that are too long", &offences);
 }
 
-/// Whether one of the `n` lines up to and including `index` holds `mark`; the comment may stand above a statement that
-/// spans lines.
+/// Whether one of the `n` lines up to and including `index` holds `mark`; the comment may stand
+/// above a statement that spans lines.
 fn near(lines: &[&str], index: usize, n: usize, mark: &str) -> bool {
     lines[index.saturating_sub(n)..=index].iter().any(|line| line.contains(mark))
 }
@@ -348,6 +352,41 @@ fn pages_are_plain_english() {
         offences.extend(prose::markdown(&name, &text));
     }
     refuse("prose against the rules of CONTRIBUTING", &offences);
+}
+
+/// Folders whose lines are named by tests, reports and pages, so that no line may move.
+const FIXED_LINES: &[&str] = &["tests/fixtures/", "tests/field/", "vmalock/"];
+
+#[test]
+fn comments_fit_the_columns() {
+    let mut n_files = 0;
+    let mut offences = Vec::new();
+    for (name, text) in sources(&["rs"]) {
+        if !FIXED_LINES.iter().any(|folder| name.starts_with(folder)) {
+            n_files += 1;
+            offences.extend(prose::wide_comments(&name, &text));
+        }
+    }
+    assert!(n_files > 400, "only {n_files} sources were found");
+    refuse("comments that are too wide", &offences);
+}
+
+/// Whether a source begins by saying what lives in it; a script line or attributes may come first.
+fn has_module_doc(text: &str) -> bool {
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with("#!"));
+    lines.next().is_some_and(|line| line.starts_with("//! ") || line.starts_with("/*!"))
+}
+
+#[test]
+fn every_file_says_what_lives_in_it() {
+    assert!(has_module_doc("//! Locks.\n\nuse a;") && has_module_doc("#![no_std]\n\n//! Locks.\n"));
+    assert!(!has_module_doc("use a;\n\n//! Locks.") && !has_module_doc("// Locks.") && !has_module_doc(""));
+    let offences: Vec<String> = sources(&["rs"])
+        .into_iter()
+        .filter(|(_, text)| !has_module_doc(text))
+        .map(|(name, _)| format!("{name}: begin with a `//!` line"))
+        .collect();
+    refuse("files that do not say what lives in them", &offences);
 }
 
 #[test]

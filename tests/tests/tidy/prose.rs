@@ -1,4 +1,5 @@
-//! The prose rules of CONTRIBUTING that a program can check: line width, and words with a better one.
+//! The prose rules of CONTRIBUTING that a program can check: line width, and words with a better
+//! one.
 
 /// The widest line of prose; a line that is one sentence may be wider.
 const MAX_COLUMNS: usize = 100;
@@ -6,7 +7,8 @@ const MAX_COLUMNS: usize = 100;
 /// The most words that one statement has.
 const MAX_WORDS: usize = 25;
 
-/// Phrases that CONTRIBUTING replaces, each with its replacement. Spelled in parts, so that this file does not offend itself.
+/// Phrases that CONTRIBUTING replaces, each with its replacement. Spelled in parts, so that this
+/// file does not offend itself.
 const REPLACED: &[(&str, &str)] = &[
     (concat!("who", "ever"), "the thread, the user"),
     (concat!("no", "body"), "no thread, no other code"),
@@ -46,19 +48,25 @@ pub(crate) fn markdown(name: &str, text: &str) -> Vec<String> {
     offences
 }
 
-/// What is wrong with the comments of one source file, a line each.
-pub(crate) fn comments(name: &str, text: &str) -> Vec<String> {
+/// The comments of one source file that are too wide, a line each. Code and tables in documentation
+/// may be wider: rustfmt's width is theirs.
+pub(crate) fn wide_comments(name: &str, text: &str) -> Vec<String> {
     let mut offences = Vec::new();
+    let mut is_code = false;
     for (index, line) in text.lines().enumerate() {
-        if !line.trim_start().starts_with("//") {
+        let code = line.trim_start();
+        if !code.starts_with("//") {
+            is_code = false;
             continue;
         }
-        let place = format!("{name}:{}", index + 1);
-        offences.extend(replaced(&place, line));
+        let comment = code.trim_start_matches(['/', '!']).trim_start();
+        is_code ^= comment.starts_with("```");
         let n_columns = line.chars().count();
         // A link cannot be broken.
-        if n_columns > MAX_COLUMNS && !line.contains("](") && !line.contains("://") {
-            offences.push(format!("{place}: a comment of {n_columns} columns; {MAX_COLUMNS} fit"));
+        let is_prose = !is_code && !comment.starts_with('|') && !line.contains("](") && !line.contains("://");
+        if n_columns > MAX_COLUMNS && is_prose {
+            offences
+                .push(format!("{name}:{}: a comment of {n_columns} columns; {MAX_COLUMNS} fit", index + 1));
         }
     }
     offences
@@ -92,7 +100,8 @@ pub(crate) fn long_statements(place: &str, text: &str) -> Vec<String> {
     offences
 }
 
-/// The statements of a text: a full stop, question mark, colon or semicolon before a space ends one.
+/// The statements of a text: a full stop, question mark, colon or semicolon before a space ends
+/// one.
 fn statements(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut rest = text;
@@ -138,6 +147,9 @@ fn the_rules_notice_what_they_are_for() {
         "long"
     );
     assert_eq!(markdown("a.md", &long.replace(" seven", ": seven")).len(), 0, "two statements and a rest");
-    assert_eq!(comments("a.rs", &format!("    // {wide}")).len(), 1, "a wide comment");
-    assert_eq!(comments("a.rs", &format!("    let a = \"{wide}\";")).len(), 0, "no comment");
+    assert_eq!(wide_comments("a.rs", &format!("    // {wide}")).len(), 1, "a wide comment");
+    assert_eq!(wide_comments("a.rs", &format!("    let a = \"{wide}\";")).len(), 0, "no comment");
+    let example = format!("/// ```\n/// {wide}\n/// ```");
+    assert_eq!(wide_comments("a.rs", &example).len(), 0, "code in documentation");
+    assert_eq!(wide_comments("a.rs", &format!("{example}\n/// {wide}")).len(), 1, "prose behind it");
 }

@@ -1,4 +1,5 @@
-//! The prose rules for sources: replaced phrases in comments and messages, and the length of what a report says.
+//! The prose rules for sources: replaced phrases in comments and messages, and the length of what a
+//! report says.
 
 use crate::prose;
 

@@ -1,6 +1,7 @@
 //! `cargo x JOB`: one command for each job of the people who work on lockdep.
 //!
-//! Each job is a short list of commands, which `x` prints before it runs them. `JOBS` is the list; CONTRIBUTING shows it.
+//! Each job is a short list of commands, which `x` prints before it runs them. `JOBS` is the list;
+//! CONTRIBUTING shows it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -118,7 +119,8 @@ fn say(line: &str) {
     eprintln!("{line}");
 }
 
-/// The profile of `quick` leaves everything unoptimised, so that one changed sentence costs seconds.
+/// The profile of `quick` leaves everything unoptimised, so that one changed sentence costs
+/// seconds.
 fn quick(context: &Context) -> Result<(), String> {
     let packages = changed::packages(&context.root)?;
     context.cargo(&["fmt", "--all", "--check"])?;

@@ -14,7 +14,8 @@ pub(crate) const fn mix(state: u64, value: u64) -> u64 {
     }
 }
 
-/// [`mix`] for a `state` that is never zero and has no pattern: a constant such as the empty chain, and its successors.
+/// [`mix`] for a `state` that is never zero and has no pattern: a constant such as the empty chain,
+/// and its successors.
 #[inline(always)]
 pub(crate) const fn extend(state: u64, value: u64) -> u64 {
     let product = state as u128 * (value ^ 0xd1b5_4a32_d192_ed03) as u128;

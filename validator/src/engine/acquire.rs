@@ -264,9 +264,9 @@ impl Validator {
             } else if !task.held.iter().any(|held| held.lock == acquire.lock) {
                 let known = instance_key(task, acquire, key);
                 task.remember(known);
-                // Whether another task is at an object that is not published has to be seen, so such
-                // a key is known to this task alone. Its own cache is direct-mapped: without the
-                // second memory two keys of one slot would push each other out for good.
+                // Whether another task is at an object that is not published has to be seen, so
+                // such a key is known to this task alone. Its own cache is direct-mapped: without
+                // the second memory two keys of one slot would push each other out for good.
                 let shared = if standing == Standing::Published { known } else { own_key(task, known) };
                 self.recent.remember(acquire.lock.instance(), shared);
             }

@@ -182,7 +182,8 @@ fn two_thousand_classes_are_a_picture_and_open_step_by_step() {
     std::fs::remove_file(path).expect("ours");
 }
 
-/// `AXE_CORE` names `axe.min.js` of the package axe-core; `tests/field/consumers/run.sh` fetches it.
+/// `AXE_CORE` names `axe.min.js` of the package axe-core; `tests/field/consumers/run.sh` fetches
+/// it.
 #[test]
 fn axe_finds_nothing() {
     let Some(axe) = std::env::var_os("AXE_CORE") else {

@@ -267,7 +267,8 @@ fn junit_is_xml_whatever_is_in_it() {
     }
 }
 
-/// Runs a program that reads one of our formats; `None`, and a word about it, where it is not installed.
+/// Runs a program that reads one of our formats; `None`, and a word about it, where it is not
+/// installed.
 fn consumer(programs: &[&str], args: &[&str]) -> Option<std::process::Output> {
     let found =
         programs.iter().find_map(|program| std::process::Command::new(program).args(args).output().ok());

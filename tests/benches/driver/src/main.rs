@@ -1,7 +1,9 @@
-//! Builds every peer, then asks them in turn, scenario by scenario, repetition by repetition, and prints one table.
+//! Builds every peer, then asks them in turn, scenario by scenario, repetition by repetition, and
+//! prints one table.
 //!
-//! The machine may be shared and noisy, but it is equally so for all. Repetitions are shorter than a turn of the scheduler, and the
-//! best one is shown; where threads contend, the median, and the median of the ratios to the peer `std` measured moments before.
+//! The machine may be shared and noisy, but it is equally so for all. Repetitions are shorter than
+//! a turn of the scheduler, and the best one is shown; where threads contend, the median, and the
+//! median of the ratios to the peer `std` measured moments before.
 
 mod peer;
 mod replay;

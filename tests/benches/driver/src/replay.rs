@@ -1,4 +1,5 @@
-//! Replays a trace that is made while it is read: events a second, and whether memory stays what it is.
+//! Replays a trace that is made while it is read: events a second, and whether memory stays what it
+//! is.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -50,7 +51,8 @@ pub fn run(n_events: u64) -> Result<(), String> {
     Ok(())
 }
 
-/// Four acquisitions in the order of the locks, a few accesses, four releases; returns how many events it wrote.
+/// Four acquisitions in the order of the locks, a few accesses, four releases; returns how many
+/// events it wrote.
 fn section(seed: u64, text: &mut String) -> u64 {
     let mix = |value: u64| value.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mixed = mix(seed);

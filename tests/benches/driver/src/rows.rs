@@ -8,9 +8,11 @@ use crate::peer::Peer;
 pub struct Row {
     /// Its name in the peers' program.
     pub name: &'static str,
-    /// Iterations for about two milliseconds with std, less than a turn of the scheduler; slow peers get fewer.
+    /// Iterations for about two milliseconds with std, less than a turn of the scheduler; slow
+    /// peers get fewer.
     iterations: u64,
-    /// Whether threads contend: then the best repetition is one in which a thread ran alone, and the median is shown instead.
+    /// Whether threads contend: then the best repetition is one in which a thread ran alone, and
+    /// the median is shown instead.
     contends: bool,
 }
 

@@ -1,8 +1,9 @@
 //! Instruction counts of the main paths: what must not creep.
 //!
-//! `instructions check` compares with `record.txt` and fails when a path grew by more than three per cent; `instructions
-//! bless` writes the record; `instructions run PATH N` is what callgrind executes. Counting two runs that differ only
-//! in N and dividing the difference leaves out start-up, and repeats exactly.
+//! `instructions check` compares with `record.txt` and fails when a path grew by more than three
+//! per cent; `instructions bless` writes the record; `instructions run PATH N` is what callgrind
+//! executes. Counting two runs that differ only in N and dividing the difference leaves out
+//! start-up, and repeats exactly.
 
 mod paths;
 mod record;

@@ -7,8 +7,8 @@ pub fn start() {}
 locking!(result => result.expect("nothing panics"));
 edges_of_locks!(edges_of_instances);
 
-/// One class a lock: a dependency between classes, as between the fields of different types. The shape `classes` only registers
-/// them.
+/// One class a lock: a dependency between classes, as between the fields of different types. The
+/// shape `classes` only registers them.
 pub fn edges(shape: &str, n: usize) -> String {
     use lockdep::{LockClassKey, LockInfo, LockMap, Mode, Wait};
     if let Some(shape) = shape.strip_suffix("_instances") {
@@ -38,8 +38,8 @@ pub fn edges(shape: &str, n: usize) -> String {
     if shape == "classes" {
         return crate::edges::measure(shape, &pairs, |i, _| take(i));
     }
-    // Registration of the classes is not what is measured. They come in the order in which a program would meet them, so that
-    // a reverse chain is one for their numbers too.
+    // Registration of the classes is not what is measured. They come in the order in which a
+    // program would meet them, so that a reverse chain is one for their numbers too.
     for &(outer, inner) in &pairs {
         take(outer);
         take(inner);

@@ -1,11 +1,13 @@
-//! Runs the tests of published crates plain, under the façade with validation off, and with validation on.
+//! Runs the tests of published crates plain, under the façade with validation off, and with
+//! validation on.
 //!
-//! `cargo run -p lockdep-tests --bin crates_table [--run | --time] [NAME…]` prints a table; without names all of
-//! `tests/field/crates/crates.toml` are meant. `--run` only runs the tests and compares what passes, `--time` only measures what
-//! `--run` has built, on a machine that should do nothing else; both keep what they found, and the page `docs/src/crates.md`
-//! is written anew once the tests of all crates have been run. `--more` takes `tests/field/crates/more.toml` instead, which is never
-//! timed, and writes `docs/src/more-crates.md`. Needs the registry. Exits 1 if a crate's tests do not pass exactly as they pass
-//! without us.
+//! `cargo run -p lockdep-tests --bin crates_table [--run | --time] [NAME…]` prints a table; without
+//! names all of `tests/field/crates/crates.toml` are meant. `--run` only runs the tests and
+//! compares what passes, `--time` only measures what `--run` has built, on a machine that should do
+//! nothing else; both keep what they found, and the page `docs/src/crates.md` is written anew once
+//! the tests of all crates have been run. `--more` takes `tests/field/crates/more.toml` instead,
+//! which is never timed, and writes `docs/src/more-crates.md`. Needs the registry. Exits 1 if a
+//! crate's tests do not pass exactly as they pass without us.
 
 mod page;
 
@@ -22,8 +24,8 @@ use serde::{Deserialize, Serialize};
 
 /// Covers compiling a crate and its dependencies on a slow machine.
 const LIMIT: Duration = Duration::from_secs(1800);
-/// A suite may have a test that looks at the clock and fails now and then, with us or without: it is run again, both ways, if
-/// what passes differs.
+/// A suite may have a test that looks at the clock and fails now and then, with us or without: it
+/// is run again, both ways, if what passes differs.
 const N_TRIES: usize = 3;
 /// Each way is run so often, in turn, and the fastest run counts.
 const N_ROUNDS: usize = 5;
@@ -205,7 +207,8 @@ impl Entry {
         seen
     }
 
-    /// The programs of the tests, run in turn: plain, with the façade and validation off, with the façade and validation on.
+    /// The programs of the tests, run in turn: plain, with the façade and validation off, with the
+    /// façade and validation on.
     fn times(&self, seen: &CrateRun) -> Option<[Time; 3]> {
         let began = Instant::now();
         let [plain, watched] = &seen.programs;
@@ -258,7 +261,8 @@ fn is_lockdep_variable(name: &std::ffi::OsStr) -> bool {
 
 /// The processor time of all processes that this one started and that have ended, in seconds.
 fn cpu_of_ended() -> f64 {
-    // SAFETY: all bits zero are a value of this plain struct of the C library, and the call only writes to it.
+    // SAFETY: all bits zero are a value of this plain struct of the C library, and the call only
+    // writes to it.
     let usage = unsafe {
         let mut usage: libc::rusage = std::mem::zeroed();
         libc::getrusage(libc::RUSAGE_CHILDREN, &raw mut usage);
@@ -274,7 +278,8 @@ fn ended(command: &mut Command) -> String {
     ended.stdout + &ended.stderr
 }
 
-/// `test result: ok. 5 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.18s`, summed.
+/// `test result: ok. 5 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.18s`,
+/// summed.
 fn counts(output: &str) -> Counts {
     let mut counts = Counts::default();
     for line in output.lines().filter(|line| line.starts_with("test result:")) {

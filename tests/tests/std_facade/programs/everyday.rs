@@ -66,7 +66,8 @@ impl Speak for u8 {
     }
 }
 
-/// A crate that is built on several platforms can have this: the lock type is in a signature of a closure.
+/// A crate that is built on several platforms can have this: the lock type is in a signature of a
+/// closure.
 fn with_guard<R>(lock: &Mutex<u32>, f: impl FnOnce(MutexGuard<u32>) -> R) -> R {
     f(lock.lock().unwrap_or_else(PoisonError::into_inner))
 }

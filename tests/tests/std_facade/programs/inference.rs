@@ -1,5 +1,6 @@
-//! Places where the compiler finds a type only because std has exactly one implementation. A crate that is linked with the
-//! façade and implements one more makes them ambiguous: `serde_json` did, for numbers and strings.
+//! Places where the compiler finds a type only because std has exactly one implementation. A crate
+//! that is linked with the façade and implements one more makes them ambiguous: `serde_json` did,
+//! for numbers and strings.
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -27,7 +27,8 @@ fn gates() {
     assert_eq!(user("G1 A B -- G2 B A --"), [ERROR], "two locks of one class exclude nobody");
 }
 
-/// A chain of classes that is known is not looked at again when it runs under another lock, until its classes lie on a cycle.
+/// A chain of classes that is known is not looked at again when it runs under another lock, until
+/// its classes lie on a cycle.
 #[test]
 fn a_gate_of_which_there_are_several_lowers_to_a_warning() {
     assert_eq!(user("G1 A B -- G1 B A -- G2 C --"), [NOTE, WARNING], "a second lock of the gate's class");
@@ -39,7 +40,8 @@ fn a_gate_of_which_there_are_several_lowers_to_a_warning() {
     let structs = "G1 A1 B1 -- G1 B1 A1 -- G2 A2 B2 -- G2 B2 A2 --";
     assert_eq!(user(structs), [NOTE, WARNING]);
     assert_eq!(user(&format!("{structs} G1 A2 B2 --")), [NOTE, WARNING, ERROR]);
-    // The dependencies of the classes were seen without a gate, the orders of these very locks were not.
+    // The dependencies of the classes were seen without a gate, the orders of these very locks were
+    // not.
     assert_eq!(user("G1 A1 B1 -- H A2 B2 -- G1 B1 A1 --"), [WARNING]);
 }
 

@@ -91,8 +91,9 @@ impl Bench {
         }
     }
 
-    /// Runs a script of words. `A` locks, `-A` unlocks, `--` unlocks all, newest first. Before the name: `r` fair read, `R`
-    /// recursive read, `u` upgradable read, `?` try, `~` timed, `^` level one; after it `@G`: with nest lock G.
+    /// Runs a script of words. `A` locks, `-A` unlocks, `--` unlocks all, newest first. Before the
+    /// name: `r` fair read, `R` recursive read, `u` upgradable read, `?` try, `~` timed, `^` level
+    /// one; after it `@G`: with nest lock G.
     pub(super) fn run(&mut self, script: &str) -> &mut Self {
         for word in script.split_whitespace() {
             if word == "--" {

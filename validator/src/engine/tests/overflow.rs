@@ -86,8 +86,8 @@ fn locks_are_released_in_any_order() {
     assert_eq!(bench.run("D C -- C D --").found(), [(Code::CircularDependency, Level::Error)]);
 }
 
-/// What an acquisition and a release walk over is bounded, whatever the number of held locks. The time itself is
-/// a row of `graph_growth`.
+/// What an acquisition and a release walk over is bounded, whatever the number of held locks. The
+/// time itself is a row of `graph_growth`.
 #[test]
 fn the_work_of_an_event_does_not_grow_with_the_number_of_locks() {
     for n in [10_000, 40_000] {

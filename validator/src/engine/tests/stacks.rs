@@ -118,7 +118,8 @@ fn an_order_that_did_not_fit_is_said_to_show_other_locks() {
     assert!(found[0].evidence.other_objects);
 }
 
-/// What was held below has gone meanwhile: the chain is now one that somebody else was the first with.
+/// What was held below has gone meanwhile: the chain is now one that somebody else was the first
+/// with.
 #[test]
 fn the_stack_of_a_chain_that_changed_is_not_that_of_the_sighting() {
     // Right below the newest, and further down.

@@ -143,7 +143,8 @@ proptest! {
 
 #[test]
 fn a_class_first_met_over_a_weak_edge_is_met_again_over_a_strong_one() {
-    // The kernel's shadowing hole: A(R)->B, A(W)->C, C->B, and then B takes A as a recursive reader.
+    // The kernel's shadowing hole: A(R)->B, A(W)->C, C->B, and then B takes A as a recursive
+    // reader.
     let [a, b, c] = [0, 1, 2].map(class_number);
     let edge = |held, wanted| Kind::new(held, wanted, Wait::Blocking);
     let mut graph = Graph::new();

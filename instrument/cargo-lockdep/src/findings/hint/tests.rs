@@ -197,7 +197,8 @@ fn what_a_macro_writes_is_not_the_users_to_mend() {
     assert_eq!(said.len(), 1, "and no head of a `match` is looked for: {said:?}");
 }
 
-/// What is said where `state` is called again, by `set` in the line with `again`, and the guard is that of an earlier call.
+/// What is said where `state` is called again, by `set` in the line with `again`, and the guard is
+/// that of an earlier call.
 fn behind_wrapper(set: &str) -> Vec<String> {
     let text = format!(
         "fn state(&self) -> G {{\n    self.0.lock().unwrap()\n}}\nfn other(&self) {{\n    let x = self.state();\n}}\n{set}\n"
@@ -242,7 +243,8 @@ fn the_guard_of_a_wrapper_is_found_where_its_caller_keeps_it() {
     }
 }
 
-/// The line of the caller of the wrapper `lock` that holds, and the first advice; the text is a file of which `main` is active.
+/// The line of the caller of the wrapper `lock` that holds, and the first advice; the text is a
+/// file of which `main` is active.
 fn returned(text: &str, wanted: &[(&str, u32, u32)]) -> (Option<u32>, String) {
     use lockdep_report::model::ReportLock;
     use lockdep_validator::{Mode, Wait};

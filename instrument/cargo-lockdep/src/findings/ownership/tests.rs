@@ -91,7 +91,8 @@ fn nothing_is_proved_where_others_may_reach_the_lock() {
         ("fn f(&mut self) { self.none.^lock(); }", "Mutex"),
         ("fn f(&mut self) { fn g(x: &Pair) { x.a.^lock(); } }", "Mutex"),
         ("fn f(&mut self) { may!(self.a.^lock()); }", "Mutex"),
-        // The validator says that it is a lock of another kind: the type of the field is not what it seems.
+        // The validator says that it is a lock of another kind: the type of the field is not what
+        // it seems.
         ("fn f(&mut self) { self.a.^lock(); }", "RwLock"),
         ("fn f(&mut self) { self.a.^get_or_init(g); }", "OnceLock"),
     ] {
