@@ -18,8 +18,8 @@
 use std::panic::Location;
 
 use super::dep::Held;
-use super::fault::{Fault, seeded};
 use super::mm::Mm;
+use super::mutant::{Mutant, seeded};
 use super::vma::Vma;
 use super::warn::{WarningKind, warn_at, warn_on};
 
@@ -31,7 +31,7 @@ pub fn mmap_assert_locked(mm: &Mm) -> bool {
     let is_held = match mm.dep_map.is_held() {
         Held::Yes => true,
         Held::No => false,
-        Held::Unknown => seeded(Fault::H14) || mm.mmap_lock.is_locked(),
+        Held::Unknown => seeded(Mutant::H14) || mm.mmap_lock.is_locked(),
     };
     if !is_held {
         mm.dep_map.report_not_held(false);
@@ -68,7 +68,7 @@ fn is_write_held(mm: &Mm) -> bool {
     match mm.dep_map.is_held_exclusive() {
         Held::Yes => true,
         Held::No => false,
-        Held::Unknown => seeded(Fault::H14) || mm.mmap_lock.is_write_locked_by_me(),
+        Held::Unknown => seeded(Mutant::H14) || mm.mmap_lock.is_write_locked_by_me(),
     }
 }
 
@@ -125,7 +125,7 @@ pub fn vma_assert_locked(vma: &Vma) -> bool {
 // reader, or would assert the mmap *write* lock of a mere mmap reader.
 #[track_caller]
 pub fn vma_assert_stabilised(vma: &Vma) -> bool {
-    if seeded(Fault::M29) {
+    if seeded(Mutant::M29) {
         return vma_assert_locked(vma);
     }
     let Some(mm) = vma.vm_mm() else { return vma_assert_locked(vma) };

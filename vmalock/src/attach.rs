@@ -12,7 +12,7 @@ use std::panic::Location;
 
 use super::assert::{vma_assert_attached, vma_assert_detached, vma_assert_write_locked};
 use super::exclude::{ExcludeReaders, Target};
-use super::fault::{Fault, seeded};
+use super::mutant::{Mutant, seeded};
 use super::probe::record;
 use super::step::{CountStep, Step};
 use super::task::TaskState;
@@ -46,7 +46,7 @@ pub fn vma_mark_detached(vma: &'static Vma) {
     }
     let left = vma.vm_refcnt.dec_return(Location::caller());
     record(Step::Count(CountStep::Decrement));
-    if left != 0 && !seeded(Fault::H12) {
+    if left != 0 && !seeded(Mutant::H12) {
         exclude_readers_for_detach(vma);
     }
 }
@@ -55,14 +55,14 @@ pub fn vma_mark_detached(vma: &'static Vma) {
 #[cold]
 #[track_caller]
 fn exclude_readers_for_detach(vma: &'static Vma) {
-    let state = if seeded(Fault::M22) { TaskState::Killable } else { TaskState::Uninterruptible };
+    let state = if seeded(Mutant::M22) { TaskState::Killable } else { TaskState::Uninterruptible };
     let is_detached = match ExcludeReaders::start(vma, Target::Detaching, state) {
         // The last reader left in between, or the count is pinned.
         Ok(None) => !vma.is_attached(),
         Ok(Some(excluded)) => excluded.end(),
         Err(interrupted) => interrupted.is_detached,
     };
-    if !is_detached && !seeded(Fault::M44) {
+    if !is_detached && !seeded(Mutant::M44) {
         warn_on(WarningKind::VmaNotDetached, vma.address());
     }
 }

@@ -25,7 +25,7 @@ use lockdep::hook::{AcquireOptions, LockClassKey, LockInfo, LockMap, Verdict};
 pub(crate) use lockdep::hook::{Held, Verdict as Entry, is_on};
 use lockdep::{Mode, Subclass, Wait};
 
-use super::fault::{Fault, seeded};
+use super::mutant::{Mutant, seeded};
 use super::probe::record;
 use super::step::{Class, LockdepEvent, Step};
 
@@ -64,13 +64,13 @@ impl DepMap {
     #[inline]
     #[track_caller]
     pub(crate) fn acquire(&self, shared: bool, subclass: u8) -> Entry {
-        let is_try = self.class == Class::VmLock && seeded(Fault::M27c);
+        let is_try = self.class == Class::VmLock && seeded(Mutant::M27c);
         self.log(LockdepEvent::Acquire { shared, is_try, subclass });
         if is_try {
             self.map.try_acquired(&INFO, mode(shared));
             return Verdict::Proceed;
         }
-        let subclass = if seeded(Fault::M38) { 0 } else { subclass };
+        let subclass = if seeded(Mutant::M38) { 0 } else { subclass };
         if self.class == Class::VmLock && is_on() {
             // ORDERING: Relaxed; see `is_order_known`.
             IS_ORDER_KNOWN.store(true, Ordering::Relaxed);
@@ -109,7 +109,7 @@ impl DepMap {
     #[track_caller]
     pub(crate) fn try_acquired(&self, shared: bool) {
         self.log(LockdepEvent::Acquire { shared, is_try: true, subclass: 0 });
-        if seeded(Fault::M37) {
+        if seeded(Mutant::M37) {
             let _ = self.map.acquire(&INFO, mode(shared), Wait::Blocking);
             return;
         }
@@ -188,7 +188,7 @@ impl DepMap {
     #[inline]
     pub(crate) fn disown(&self) {
         self.log(LockdepEvent::Release);
-        if !seeded(Fault::M39) {
+        if !seeded(Mutant::M39) {
             self.map.handed_over();
         }
     }
@@ -197,7 +197,7 @@ impl DepMap {
     #[inline]
     #[track_caller]
     pub(crate) fn init(&self) {
-        if !seeded(Fault::M40) {
+        if !seeded(Mutant::M40) {
             self.map.reinitialised();
         }
     }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::fault::{Fault, seeded};
+use super::mutant::{Mutant, seeded};
 
 /// How often the VMA lock of an address space sufficed, and how often not.
 ///
@@ -104,7 +104,7 @@ impl VmaLockEvents {
     }
 
     pub(crate) fn abort(&self) {
-        if seeded(Fault::M45) {
+        if seeded(Mutant::M45) {
             return;
         }
         // ORDERING: Relaxed; a statistic.

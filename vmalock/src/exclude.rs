@@ -9,8 +9,8 @@ use std::panic::Location;
 
 use super::assert::mmap_assert_write_locked;
 use super::dep::Entry;
-use super::fault::{Fault, seeded};
 use super::held;
+use super::mutant::{Mutant, seeded};
 use super::probe::{reached, record};
 use super::rcuwait::STALL;
 use super::refcnt::{Added, VM_REFCNT_EXCLUDE_READERS_FLAG};
@@ -33,8 +33,8 @@ impl Target {
     #[must_use]
     pub fn refcnt(self) -> u32 {
         let attached = match self {
-            Self::Attached => u32::from(!seeded(Fault::M10)),
-            Self::Detaching => u32::from(seeded(Fault::M11)),
+            Self::Attached => u32::from(!seeded(Mutant::M10)),
+            Self::Detaching => u32::from(seeded(Mutant::M11)),
         };
         attached | VM_REFCNT_EXCLUDE_READERS_FLAG
     }
@@ -103,7 +103,7 @@ impl ExcludeReaders {
         excluded.is_announced = true;
         reached(Point::AfterFlagAdded);
         let waited = match mm {
-            Some(mm) if !seeded(Fault::M12) => {
+            Some(mm) if !seeded(Mutant::M12) => {
                 let site = Location::caller();
                 mm.vma_writer_wait.wait_event_watched(
                     || vma.vm_refcnt.read_acquire() == target,
@@ -122,7 +122,7 @@ impl ExcludeReaders {
                 }
                 Ok(Some(excluded))
             }
-            Err(_) if seeded(Fault::H1) => {
+            Err(_) if seeded(Mutant::H1) => {
                 vma.vmlock_dep_map().release();
                 std::mem::forget(excluded);
                 Err(ExcludeInterrupted { is_detached: false })

@@ -1,9 +1,9 @@
 //! Growing a stack down to a faulting address (`expand_downwards`).
 
-use super::fault::{Fault, seeded};
 use super::lookup_locked::check_is_in;
 use super::mapping::{PAGE_SIZE, STACK_GUARD_GAP, flags};
 use super::mmap_guard::MmapWriteGuard;
+use super::mutant::{Mutant, seeded};
 use super::vma::StableVma;
 use super::vma_guard::VmaWrite;
 
@@ -46,7 +46,7 @@ pub fn expand_stack_locked<'g>(
     if guard.find_vma(lowest).is_some_and(|below| below.vm_start() < old_start) {
         return Err(CannotGrow);
     }
-    let write = if seeded(Fault::H7b) { VmaWrite::new(vma, true) } else { guard.start_write(vma) };
+    let write = if seeded(Mutant::H7b) { VmaWrite::new(vma, true) } else { guard.start_write(vma) };
     write.set_range(new_start, vma.vm_end(), pgoff);
     guard.mm().mm_mt.edit(|edit| {
         edit.clear(old_start);

@@ -3,11 +3,11 @@
 //! Source: `mm/mmap_lock.c` (v7.1).
 
 use super::expand::{CannotGrow, expand_stack_locked};
-use super::fault::{Fault, seeded};
 use super::mapping::{SpaceError, flags};
 use super::mm::Mm;
 use super::mmap_guard::MmapReadGuard;
 use super::mmap_lock::mmap_might_read_lock;
+use super::mutant::{Mutant, seeded};
 use super::probe::reached;
 use super::step::Point;
 use super::task::Interrupted;
@@ -111,7 +111,7 @@ pub(crate) fn find_for_fault(mm: &Mm, addr: usize, origin: FaultOrigin) -> Resul
         return Ok(FoundVma { guard, vma });
     }
     if vm_flags & flags::GROWSDOWN == 0 {
-        if seeded(Fault::M33a) {
+        if seeded(Mutant::M33a) {
             std::mem::forget(guard);
         }
         return Err(NotFound::NotMapped);
@@ -130,7 +130,7 @@ pub(crate) fn find_for_fault(mm: &Mm, addr: usize, origin: FaultOrigin) -> Resul
 fn read_killable(mm: &Mm) -> Result<MmapReadGuard<'_>, NotFound> {
     match mm.read_killable() {
         Ok(guard) => Ok(guard),
-        Err(_) if seeded(Fault::H9) => Ok(MmapReadGuard::new(mm)),
+        Err(_) if seeded(Mutant::H9) => Ok(MmapReadGuard::new(mm)),
         Err(interrupted) => Err(interrupted.into()),
     }
 }
@@ -140,14 +140,14 @@ fn read_killable(mm: &Mm) -> Result<MmapReadGuard<'_>, NotFound> {
 fn grow<'mm>(mm: &'mm Mm, addr: usize, seen: &'static Vma) -> Result<FoundVma<'mm>, NotFound> {
     let guard = mm.write_killable()?;
     let vma =
-        if seeded(Fault::M32) { seen } else { guard.find_vma(addr).ok_or(NotFound::NotMapped)?.as_raw() };
+        if seeded(Mutant::M32) { seen } else { guard.find_vma(addr).ok_or(NotFound::NotMapped)?.as_raw() };
     if vma.fields().vm_start() > addr {
         if vma.fields().vm_flags() & flags::GROWSDOWN == 0 {
             return Err(NotFound::NotMapped);
         }
         expand_stack_locked(&guard, guard.stable(vma), addr).map_err(|CannotGrow| NotFound::NotMapped)?;
     }
-    if seeded(Fault::M33b) {
+    if seeded(Mutant::M33b) {
         std::mem::forget(guard);
         return Ok(FoundVma { guard: MmapReadGuard::new(mm), vma });
     }

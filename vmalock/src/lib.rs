@@ -83,7 +83,7 @@
 #![deny(missing_docs)]
 
 #[macro_use]
-mod fault;
+mod mutant;
 
 mod assert;
 mod attach;
@@ -108,7 +108,7 @@ mod node;
 mod node_edit;
 mod node_pool;
 mod payload;
-#[cfg_attr(vmalock_faults, path = "probe_on.rs")]
+#[cfg_attr(vmalock_mutants, path = "probe_on.rs")]
 mod probe;
 mod rcu;
 mod rcuwait;
@@ -158,9 +158,9 @@ pub use task::{Interrupted, Task, TaskState};
 pub use vma::{POISON, StableVma, Vma, VmaFields};
 pub use vma_guard::{VmaReadGuard, VmaWrite};
 
-/// Seeds the fault called `id` (`"H1"`, `"M13"` …), process-wide; says whether there is one.
-#[cfg(vmalock_faults)]
-pub fn seed_fault(id: &str) -> bool {
+/// Seeds the mutant called `id` (`"H1"`, `"M13"` …), process-wide; says whether there is one.
+#[cfg(vmalock_mutants)]
+pub fn seed_mutant(id: &str) -> bool {
     probe::seed(id)
 }
 

@@ -4,11 +4,11 @@
 
 use std::time::Instant;
 
-use super::fault::{Fault, seeded};
 use super::iterator::VmaIterator;
 use super::lookup_locked::find_vma;
 use super::mm::Mm;
 use super::mmap_lock::{mmap_read_lock_killable, mmap_read_unlock};
+use super::mutant::{Mutant, seeded};
 use super::probe::reached;
 use super::rcu::{RcuGuard, rcu_read_lock};
 use super::step::Point;
@@ -86,7 +86,7 @@ fn look_up_and_lock<'mm>(
             return None;
         };
         reached(Point::AfterLookup);
-        if seeded(Fault::H5) && !vma.fields().contains(addr) {
+        if seeded(Mutant::H5) && !vma.fields().contains(addr) {
             mm.events.abort();
             return None;
         }
@@ -96,10 +96,10 @@ fn look_up_and_lock<'mm>(
                 // said.
                 drop(rcu);
                 let guard = VmaReadGuard::new(mm, vma);
-                if guard.contains(addr) || seeded(Fault::H5) {
+                if guard.contains(addr) || seeded(Mutant::H5) {
                     return Some(guard);
                 }
-                if seeded(Fault::H15) {
+                if seeded(Mutant::H15) {
                     std::mem::forget(guard);
                 }
                 mm.events.abort();
@@ -118,7 +118,7 @@ fn look_up_and_lock<'mm>(
                     return None;
                 }
                 sample = mm.mm_lock_seq.speculate_try_begin().ok();
-                if !seeded(Fault::H3) {
+                if !seeded(Mutant::H3) {
                     // The section ended, and with it the snapshot of the iterator.
                     iterator.set(addr);
                 }
@@ -172,12 +172,12 @@ pub fn lock_next_vma<'mm>(
         // the VMA before it was locked. A split in between hides the upper half, and no writer is
         // active when the next call takes its sample (by reading `lock_next_vma` in mm/mmap_lock.c
         // and `mas_find` in lib/maple_tree.c of v7.1; not reproduced there).
-        if !seeded(Fault::M34) {
+        if !seeded(Mutant::M34) {
             iterator.set(from_addr);
         }
         let Some(vma) = iterator.next(&rcu) else { return (rcu, Ok(None)) };
         reached(Point::AfterLookup);
-        if seeded(Fault::H11b) {
+        if seeded(Mutant::H11b) {
             sample = mm.mm_lock_seq.speculate_try_begin().ok();
         }
         rcu = match vma_start_read(rcu, mm, vma) {
@@ -187,7 +187,7 @@ pub fn lock_next_vma<'mm>(
             }
             Err(StartReadError::Detached) => {
                 rcu = rcu_read_lock();
-                if seeded(Fault::M34) {
+                if seeded(Mutant::M34) {
                     iterator.set(from_addr);
                 }
                 continue;
@@ -198,7 +198,7 @@ pub fn lock_next_vma<'mm>(
         let is_same = if from_addr >= guard.vm_end() {
             // It moved behind us.
             false
-        } else if from_addr < guard.vm_start() && !seeded(Fault::H11a) {
+        } else if from_addr < guard.vm_start() && !seeded(Mutant::H11a) {
             // A gap, or is it? It may have been shrunk from below after the walk, and another VMA
             // stored there.
             let is_unchanged = sample.is_some_and(|sample| !mm.mm_lock_seq.speculate_retry(sample));
@@ -210,7 +210,7 @@ pub fn lock_next_vma<'mm>(
             true
         };
         if is_same {
-            if !seeded(Fault::M34) {
+            if !seeded(Mutant::M34) {
                 iterator.move_to(guard.vm_end());
             }
             return (rcu, Ok(Some(guard)));
@@ -230,7 +230,7 @@ fn fall_back<'mm>(
 ) -> (RcuGuard, Result<Option<VmaReadGuard<'mm>>, NextVmaError>) {
     let result = lock_next_vma_under_mmap_lock(iterator.mm(), from_addr);
     let rcu = rcu_read_lock();
-    if !seeded(Fault::M25) {
+    if !seeded(Mutant::M25) {
         iterator.set(match &result {
             Ok(Some(guard)) => guard.vm_end(),
             _ => from_addr,

@@ -42,7 +42,7 @@ pub struct Mm {
     mm_count: AtomicU32,
     pub(crate) mmap_lock: Rwsem,
     pub(crate) dep_map: DepMap,
-    // INVARIANT: has a waiter only while that waiter owns the mmap write lock (I11).
+    // INVARIANT: has a waiter only while that waiter owns the mmap write lock.
     pub(crate) vma_writer_wait: RcuWait,
     pub(crate) events: VmaLockEvents,
 }

@@ -26,9 +26,9 @@ use std::panic::Location;
 
 use super::assert::{guard_assert_write_locked, mmap_assert_write_locked};
 use super::dep::{DepMap, Entry, report_broken};
-use super::fault::{Fault, seeded};
 use super::held;
 use super::mm::Mm;
+use super::mutant::{Mutant, seeded};
 use super::probe::{reached, record};
 use super::step::{Class, Point, RwsemStep, Step};
 use super::task::{Interrupted, TaskState};
@@ -100,7 +100,7 @@ fn write_lock(mm: &Mm, subclass: u8, state: TaskState) -> Result<(), Interrupted
     }
     let is_killable = state == TaskState::Killable;
     let begins =
-        if is_killable && seeded(Fault::M17a) { false } else { result.is_ok() || seeded(Fault::M17b) };
+        if is_killable && seeded(Mutant::M17a) { false } else { result.is_ok() || seeded(Mutant::M17b) };
     if begins {
         mm.mm_lock_seq.begin();
     }
@@ -161,13 +161,13 @@ pub fn mmap_write_unlock(mm: &Mm) {
 #[track_caller]
 pub(crate) fn write_unlock(mm: &Mm, by: Releaser) {
     trace::released(mm.id(), true);
-    if seeded(Fault::M15) {
+    if seeded(Mutant::M15) {
         up_write(mm, by);
         reached(Point::AfterSeqEnd);
         mm.mm_lock_seq.end();
         return;
     }
-    if !seeded(Fault::M16a) {
+    if !seeded(Mutant::M16a) {
         end_write_all(mm, by);
     }
     reached(Point::AfterSeqEnd);
@@ -188,7 +188,7 @@ fn up_write(mm: &Mm, by: Releaser) {
 #[track_caller]
 pub fn mmap_write_downgrade(mm: &Mm) {
     trace::acquire_returned(mm.id(), false, true);
-    if !seeded(Fault::M31) {
+    if !seeded(Mutant::M31) {
         vma_end_write_all(mm);
     }
     mm.dep_map.downgrade();

@@ -1,14 +1,14 @@
 //! The observation points of the protocol, in the build that users get: every one of them is empty.
 //!
-//! The instrumented twin is `probe_on.rs`. It can seed a [`Fault`], park a thread at a [`Point`],
+//! The instrumented twin is `probe_on.rs`. It can seed a [`Mutant`], park a thread at a [`Point`],
 //! and record every step ([`Step`]) in the order in which the protocol makes it. `--cfg
-//! vmalock_faults` selects it, and the tests compile a copy of the crate with it.
+//! vmalock_mutants` selects it, and the tests compile a copy of the crate with it.
 
-use super::fault::Fault;
+use super::mutant::Mutant;
 use super::step::{Point, Step};
 
 #[inline(always)]
-pub(crate) const fn seeded(_fault: Fault) -> bool {
+pub(crate) const fn seeded(_mutant: Mutant) -> bool {
     false
 }
 

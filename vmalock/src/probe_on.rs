@@ -5,16 +5,16 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::fault::Fault;
+use super::mutant::Mutant;
 use super::step::{Point, Step};
 
 macro_rules! list {
     ($($name:ident $id:literal $what:literal,)*) => {
-        /// Every fault: what it is called and what it breaks.
-        pub(crate) const FAULTS: &[(Fault, &str, &str)] = &[$((Fault::$name, $id, $what),)*];
+        /// Every mutant: what it is called and what it breaks.
+        pub(crate) const MUTANTS: &[(Mutant, &str, &str)] = &[$((Mutant::$name, $id, $what),)*];
     };
 }
-for_each_fault!(list);
+for_each_mutant!(list);
 
 const NONE: u32 = u32::MAX;
 
@@ -28,17 +28,17 @@ std::thread_local! {
     static LOG: RefCell<Option<Vec<Step>>> = const { RefCell::new(None) };
 }
 
-/// Seeds the fault called `id`, process-wide; says whether there is one.
+/// Seeds the mutant called `id`, process-wide; says whether there is one.
 pub(crate) fn seed(id: &str) -> bool {
-    let found = FAULTS.iter().find(|(_, name, _)| *name == id);
+    let found = MUTANTS.iter().find(|(_, name, _)| *name == id);
     // ORDERING: Relaxed; seeded before the threads of the test are made.
-    SEEDED.store(found.map_or(NONE, |(fault, ..)| *fault as u32), Ordering::Relaxed);
+    SEEDED.store(found.map_or(NONE, |(mutant, ..)| *mutant as u32), Ordering::Relaxed);
     found.is_some()
 }
 
-pub(crate) fn seeded(fault: Fault) -> bool {
+pub(crate) fn seeded(mutant: Mutant) -> bool {
     // ORDERING: Relaxed; see `seed`.
-    SEEDED.load(Ordering::Relaxed) == fault as u32
+    SEEDED.load(Ordering::Relaxed) == mutant as u32
 }
 
 /// Calls `hook` at every point that this thread reaches from now on; `None` stops that.

@@ -10,7 +10,7 @@
 use std::time::{Duration, Instant};
 
 use super::events::Waits;
-use super::fault::{Fault, seeded};
+use super::mutant::{Mutant, seeded};
 use super::probe::reached;
 use super::static_ref::StaticRef;
 use super::step::Point;
@@ -24,7 +24,7 @@ pub(crate) const STALL: Duration = Duration::from_secs(10);
 /// only one.
 #[derive(Debug)]
 pub struct RcuWait {
-    // INVARIANT: set only by the owner of the mmap write lock, and none when it releases it (I11).
+    // INVARIANT: set only by the owner of the mmap write lock, and none when it releases it.
     task: StaticRef<TaskStruct>,
     /// Waits that slept.
     pub(crate) waits: Waits,
@@ -65,20 +65,20 @@ impl RcuWait {
         // The clock is not looked at before the first sleep.
         let mut since = None;
         let mut is_told = false;
-        if seeded(Fault::M9) {
+        if seeded(Mutant::M9) {
             return self.wait_event_registering_late(condition, task);
         }
         // ORDERING: Release; the waker that loads the task sees it whole. The fence below does the
         // rest.
         self.task.store(Some(task), Ordering::Release);
         let result = loop {
-            if !seeded(Fault::M19d) {
+            if !seeded(Mutant::M19d) {
                 // ORDERING: SeqCst fence; store-buffering pair with the fence in `wake_up`: [store
                 // task; fence; load count] against [change count; fence; load task]. Weaker, and
                 // both may miss each other: a hang.
                 fence(Ordering::SeqCst);
             }
-            if seeded(Fault::M21) && state == TaskState::Killable && task.is_killed() {
+            if seeded(Mutant::M21) && state == TaskState::Killable && task.is_killed() {
                 break Err(Interrupted);
             }
             if condition() {
@@ -114,7 +114,7 @@ impl RcuWait {
     ///
     /// The caller changed what the condition reads before it called.
     pub fn wake_up(&self) -> bool {
-        if !seeded(Fault::M19e) {
+        if !seeded(Mutant::M19e) {
             // ORDERING: SeqCst fence; pairs with the one in `wait_event`.
             fence(Ordering::SeqCst);
         }
@@ -132,7 +132,7 @@ impl RcuWait {
         self.task.load(Ordering::Relaxed).is_some()
     }
 
-    /// Fault M9: tests first, registers then.
+    /// Mutant M9: tests first, registers then.
     fn wait_event_registering_late(
         &self,
         condition: impl Fn() -> bool,

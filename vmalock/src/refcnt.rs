@@ -19,7 +19,7 @@
 
 use std::panic::Location;
 
-use super::fault::{Fault, seeded};
+use super::mutant::{Mutant, seeded};
 use super::sync::{AtomicU32, Ordering, fence};
 use super::warn::{WarningKind, warn_at};
 
@@ -78,8 +78,8 @@ impl VmRefcnt {
     /// left.
     #[must_use]
     pub(crate) fn read_acquire(&self) -> u32 {
-        if seeded(Fault::M20) {
-            // ORDERING: Relaxed is the seeded fault.
+        if seeded(Mutant::M20) {
+            // ORDERING: Relaxed is the mutant.
             return self.count.load(Ordering::Relaxed);
         }
         // ORDERING: Acquire; pairs with the Release decrement in `dec_return`. Weaker, and the
@@ -91,7 +91,7 @@ impl VmRefcnt {
 
     /// Resets the count to 0 when the object is initialised for a new life.
     pub(crate) fn reset(&self) {
-        let fresh = u32::from(seeded(Fault::H13));
+        let fresh = u32::from(seeded(Mutant::H13));
         // ORDERING: Relaxed; the value was 0 when the object was freed, so a racing reader sees 0
         // either way.
         self.count.store(fresh, Ordering::Relaxed);
@@ -99,8 +99,8 @@ impl VmRefcnt {
 
     /// Publishes the object: 0 → 1 (`refcount_set_release`).
     pub(crate) fn attach(&self) {
-        if seeded(Fault::M18b) {
-            // ORDERING: Relaxed is the seeded fault.
+        if seeded(Mutant::M18b) {
+            // ORDERING: Relaxed is the mutant.
             self.count.store(1, Ordering::Relaxed);
             return;
         }
@@ -122,14 +122,14 @@ impl VmRefcnt {
         let mut old = self.count.load(Ordering::Relaxed);
         loop {
             // Values ≥ 2³¹ (saturated) are above every legal limit as well.
-            let refused = (old == 0 && !seeded(Fault::M4)) || (old >= limit && !seeded(Fault::M3));
+            let refused = (old == 0 && !seeded(Mutant::M4)) || (old >= limit && !seeded(Mutant::M3));
             if refused {
                 return Err(Refused { count: old });
             }
             // ORDERING: Acquire on success; pairs with `attach` (new fields of a recycled object)
             // and with the Release in `sub_and_test` (the stamp of the writer that just let readers
             // in again). Relaxed on failure: only the value is used.
-            let order = if seeded(Fault::M19a) { Ordering::Relaxed } else { Ordering::Acquire };
+            let order = if seeded(Mutant::M19a) { Ordering::Relaxed } else { Ordering::Acquire };
             match self.count.compare_exchange_weak(old, old.wrapping_add(1), order, Ordering::Relaxed) {
                 Ok(_) => return Ok(old),
                 Err(now) => old = now,
@@ -169,7 +169,7 @@ impl VmRefcnt {
     /// the place `at`.
     #[must_use]
     pub(crate) fn sub_and_test(&self, n: u32, at: &'static Location<'static>) -> bool {
-        let relaxed = seeded(Fault::M19b);
+        let relaxed = seeded(Mutant::M19b);
         self.sub(n, relaxed, at) == n
     }
 
@@ -178,7 +178,7 @@ impl VmRefcnt {
     #[must_use]
     #[inline]
     pub(crate) fn dec_return(&self, at: &'static Location<'static>) -> u32 {
-        self.sub(1, seeded(Fault::M19c), at).wrapping_sub(1)
+        self.sub(1, seeded(Mutant::M19c), at).wrapping_sub(1)
     }
 
     /// Subtracts `n` and returns the old value.
@@ -186,7 +186,7 @@ impl VmRefcnt {
     fn sub(&self, n: u32, relaxed: bool, at: &'static Location<'static>) -> u32 {
         // ORDERING: Release; pairs with `read_acquire` of the excluder and the Acquire fence below:
         // everything a reader did under its reference happens before the reference is gone. Relaxed
-        // only as a seeded fault.
+        // only as a mutant.
         let order = if relaxed { Ordering::Relaxed } else { Ordering::Release };
         let old = self.count.fetch_sub(n, order);
         if old == n {

@@ -12,7 +12,7 @@
 //!
 //! Source: `include/linux/mmap_lock.h`, `include/linux/seqlock.h`.
 
-use super::fault::{Fault, seeded};
+use super::mutant::{Mutant, seeded};
 use super::probe::record;
 use super::step::Step;
 use super::sync::{AtomicU64, Ordering, fence};
@@ -20,7 +20,7 @@ use super::sync::{AtomicU64, Ordering, fence};
 /// The sequence word of an address space.
 #[derive(Debug)]
 pub struct MmLockSeq {
-    // INVARIANT: odd exactly between begin and end of the mmap write owner (I1).
+    // INVARIANT: odd exactly between begin and end of the mmap write owner.
     sequence: AtomicU64,
 }
 
@@ -56,10 +56,10 @@ impl MmLockSeq {
     pub(crate) fn end(&self) {
         // ORDERING: Relaxed; only the mmap write owner writes the sequence.
         let sequence = self.sequence.load(Ordering::Relaxed);
-        let order = if seeded(Fault::H4a) { Ordering::Relaxed } else { Ordering::Release };
+        let order = if seeded(Mutant::H4a) { Ordering::Relaxed } else { Ordering::Release };
         // ORDERING: Release; pairs with the Acquire load in `raw_read`: a reader that sees the
         // section as finished sees everything that was stored in it (Linux fixed exactly this in
-        // b1f02b95758d). Relaxed only as a fault.
+        // b1f02b95758d). Relaxed only as a mutant.
         // Kernel: a store-store barrier, which does not order the writer's loads; Release orders
         // both.
         self.sequence.store(step(sequence), order);
@@ -69,8 +69,8 @@ impl MmLockSeq {
     /// Reads the sequence, whatever its parity (`raw_read_seqcount`).
     #[inline]
     pub(crate) fn raw_read(&self) -> u64 {
-        let order = if seeded(Fault::H4b) { Ordering::Relaxed } else { Ordering::Acquire };
-        // ORDERING: Acquire; pairs with the Release in `end`. Relaxed only as a fault.
+        let order = if seeded(Mutant::H4b) { Ordering::Relaxed } else { Ordering::Acquire };
+        // ORDERING: Acquire; pairs with the Release in `end`. Relaxed only as a mutant.
         self.sequence.load(order)
     }
 
@@ -120,7 +120,7 @@ impl Default for MmLockSeq {
 /// The value after `sequence`.
 fn step(sequence: u64) -> u64 {
     let next = sequence.wrapping_add(1);
-    if seeded(Fault::M30) { next & 3 } else { next }
+    if seeded(Mutant::M30) { next & 3 } else { next }
 }
 
 #[cfg(test)]

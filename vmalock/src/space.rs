@@ -8,13 +8,13 @@ use std::sync::atomic::AtomicUsize;
 use super::assert::vma_assert_write_locked;
 use super::attach::{vma_mark_attached, vma_mark_detached};
 use super::cache::VmaCache;
-use super::fault::{Fault, seeded};
 use super::iterator::VmaIterator;
 use super::locked_vma::LockedVma;
 use super::lookup::{NextVmaError, lock_next_vma};
 use super::mapping::{Mapping, SpaceError};
 use super::mm::{Mm, MmRef};
 use super::mmap_guard::MmapWriteGuard;
+use super::mutant::{Mutant, seeded};
 use super::names;
 use super::payload::VmaPayload;
 use super::probe::reached;
@@ -130,11 +130,11 @@ impl<P: VmaPayload> AddressSpace<P> {
     /// section ends.
     #[track_caller]
     pub(crate) fn publish(&self, _guard: &MmapWriteGuard<'_>, vma: &'static Vma) {
-        if seeded(Fault::M18a) {
+        if seeded(Mutant::M18a) {
             vma_mark_attached(vma);
             vma_start_write(vma);
         } else {
-            if !seeded(Fault::H7d) {
+            if !seeded(Mutant::H7d) {
                 vma_start_write(vma);
             }
             vma_mark_attached(vma);
@@ -202,7 +202,7 @@ impl<P: VmaPayload> AddressSpace<P> {
         let guard = self.mm.write_nested(1);
         let mut from = 0;
         while let Some(vma) = parent_guard.find_vma(from).map(StableVma::as_raw) {
-            if !seeded(Fault::H7c) {
+            if !seeded(Mutant::H7c) {
                 vma_start_write_killable(vma)?;
             }
             // Kernel: asserts nothing here, and a fork that forgot the write lock (fb49c455323f)

@@ -8,11 +8,11 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::fault::{Fault, seeded};
 use super::locked_vma::LockedVma;
 use super::mapping::{Mapping, PAGE_SIZE, SpaceError, flags};
 use super::mmap_guard::MmapWriteGuard;
 use super::mmap_lock::vma_end_write_all;
+use super::mutant::{Mutant, seeded};
 use super::names;
 use super::payload::VmaPayload;
 use super::space::AddressSpace;
@@ -62,11 +62,11 @@ impl<P: VmaPayload> AddressSpace<P> {
         hook: &mut dyn FnMut(&LockedVma<'_, P>),
     ) -> Result<Covered<'g>, SpaceError> {
         let mut covered = Self::covered(guard, start, end);
-        if !seeded(Fault::M35) {
+        if !seeded(Mutant::M35) {
             lock_all(guard, &covered)?;
         }
         self.cut(guard, &mut covered, start, end);
-        if seeded(Fault::M35) {
+        if seeded(Mutant::M35) {
             lock_all(guard, &covered)?;
         }
         // No iterator's closure, here and below: it would be the caller that a broken assertion
@@ -82,7 +82,7 @@ impl<P: VmaPayload> AddressSpace<P> {
     pub(crate) fn detach_all(&self, prepared: Covered<'_>) -> Gone {
         let mut gone = Gone::new();
         for vma in prepared {
-            if seeded(Fault::H8) {
+            if seeded(Mutant::H8) {
                 vma_end_write_all(&self.mm);
             }
             gone.push((vma.vm_start(), vma.as_raw()));
@@ -122,11 +122,11 @@ impl<P: VmaPayload> AddressSpace<P> {
         if covered.is_empty() {
             return Err(SpaceError::NotMapped);
         }
-        if !seeded(Fault::H7a) && !seeded(Fault::M35) {
+        if !seeded(Mutant::H7a) && !seeded(Mutant::M35) {
             lock_all(guard, &covered)?;
         }
         self.cut(guard, &mut covered, start, end);
-        if seeded(Fault::M35) {
+        if seeded(Mutant::M35) {
             lock_all(guard, &covered)?;
         }
         for vma in &covered {
@@ -176,7 +176,7 @@ impl<P: VmaPayload> AddressSpace<P> {
         let seen = Mapping::of(&vma);
         let write = guard.start_write(vma);
         // Read under the write lock: a holder of a VMA read lock may set a flag until then.
-        let whole = if seeded(Fault::M35) { seen } else { Mapping::of(&vma) };
+        let whole = if seeded(Mutant::M35) { seen } else { Mapping::of(&vma) };
         let n_pages = (addr - whole.start) / PAGE_SIZE;
         let above = Mapping { start: addr, pgoff: whole.pgoff + n_pages, ..whole };
         let upper = self.new_vma(guard, above, |new| {
@@ -207,7 +207,7 @@ impl<P: VmaPayload> AddressSpace<P> {
         let write = guard.start_write(left);
         guard.start_write(right);
         // Until here a holder of a VMA read lock could set a flag, or prepare anonymous memory.
-        if !seeded(Fault::M36) && !self.are_alike(left, right) {
+        if !seeded(Mutant::M36) && !self.are_alike(left, right) {
             return Some(right.vm_end());
         }
         let (l, r) = (Mapping::of(&left), Mapping::of(&right));

@@ -5,12 +5,12 @@ use std::ops::Range;
 use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
-use super::fault::{Fault, seeded};
 use super::find::{FaultOrigin, find_for_fault};
 use super::iterator::VmaIterator;
 use super::locked_vma::{FaultVma, LockedVma};
 use super::lookup::lock_vma_under_rcu;
 use super::mapping::{Access, Resolved, SpaceError, check_range, flags};
+use super::mutant::{Mutant, seeded};
 use super::payload::VmaPayload;
 use super::probe::reached;
 use super::rcu::rcu_read_lock;
@@ -86,7 +86,7 @@ impl<P: VmaPayload> AddressSpace<P> {
         access: Access,
         mut handler: impl FnMut(&FaultVma<'_, P>) -> Result<R, Retry>,
     ) -> Result<R, SpaceError> {
-        let early_flags = if seeded(Fault::H6) { self.flags_without_lock(addr) } else { None };
+        let early_flags = if seeded(Mutant::H6) { self.flags_without_lock(addr) } else { None };
         let mut waits = &self.mm.events.after_abort;
         if let Some(vma) = lock_vma_under_rcu(&self.mm, addr) {
             if !allows(early_flags.unwrap_or_else(|| vma.vm_flags()), access) {
@@ -103,7 +103,7 @@ impl<P: VmaPayload> AddressSpace<P> {
             self.mm.events.retry();
             waits = &self.mm.events.after_retry;
         }
-        let outer = if seeded(Fault::H10) { Some(self.mm.read()) } else { None };
+        let outer = if seeded(Mutant::H10) { Some(self.mm.read()) } else { None };
         if outer.is_some() {
             reached(Point::BetweenUpgradeLocks);
         }
@@ -140,7 +140,7 @@ impl<P: VmaPayload> AddressSpace<P> {
         vma.set_anon_vma(NEXT_ANON_VMA.fetch_add(1, Ordering::Relaxed));
     }
 
-    /// Fault H6: reads a field of a VMA that is not locked.
+    /// Mutant H6: reads a field of a VMA that is not locked.
     fn flags_without_lock(&self, addr: usize) -> Option<usize> {
         let rcu = rcu_read_lock();
         let vma = VmaIterator::new(&self.mm, addr).walk(&rcu)?;

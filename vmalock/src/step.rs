@@ -3,7 +3,7 @@
 
 /// A place between two steps where a test can hold a thread.
 ///
-/// They are the windows in which the historical races happened (see the hints in the fault table).
+/// They are the windows in which the historical races happened (see `docs/src/vmalock-mutants.md`).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Point {
     /// An RCU lookup found a VMA; no reference is held.

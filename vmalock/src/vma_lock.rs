@@ -16,10 +16,10 @@
 use super::assert::{mmap_assert_locked, mmap_assert_write_locked};
 use super::dep::is_on;
 use super::exclude::{ExcludeReaders, Target};
-use super::fault::{Fault, seeded};
 use super::held;
 use super::mm::{Mm, mmgrab};
 use super::mmap_lock::Releaser;
+use super::mutant::{Mutant, seeded};
 use super::probe::{reached, record};
 use super::rcu::RcuGuard;
 use super::refcnt::{VM_REFCNT_EXCLUDE_READERS_FLAG, VM_REFCNT_LIMIT};
@@ -52,13 +52,13 @@ pub enum StartReadError {
 #[track_caller]
 #[inline]
 pub fn vma_start_read(rcu: RcuGuard, mm: &Mm, vma: &'static Vma) -> Result<RcuGuard, StartReadError> {
-    // 1. A guess that saves the write to the count. Removing it changes nothing but speed (fault
+    // 1. A guess that saves the write to the count. Removing it changes nothing but speed (mutant
     //    M2).
-    if !seeded(Fault::M2) && vma.vm_lock_seq() == mm.mm_lock_seq.read_relaxed() {
+    if !seeded(Mutant::M2) && vma.vm_lock_seq() == mm.mm_lock_seq.read_relaxed() {
         return Err(fail(rcu, StartReadError::Locked));
     }
     reached(Point::AfterEarlyCheck);
-    if seeded(Fault::M27b) {
+    if seeded(Mutant::M27b) {
         read_acquired(mm, vma);
     }
     // 2. The reference.
@@ -67,21 +67,21 @@ pub fn vma_start_read(rcu: RcuGuard, mm: &Mm, vma: &'static Vma) -> Result<RcuGu
     }
     record(Step::Count(CountStep::Increment));
     // 3. Lockdep hears of it after the fact: a try creates no order towards this lock.
-    if !seeded(Fault::M27b) {
+    if !seeded(Mutant::M27b) {
         read_acquired(mm, vma);
     }
     reached(Point::AfterIncrement);
     // 4. The right address space? Only meaningful with the reference: before, `vm_mm` could change.
     //    And it comes
     // before the recheck, which would compare with the wrong address space otherwise.
-    if !seeded(Fault::H2b) && !vma.vm_mm().is_some_and(|owner| std::ptr::eq(owner, mm)) {
+    if !seeded(Mutant::H2b) && !vma.vm_mm().is_some_and(|owner| std::ptr::eq(owner, mm)) {
         put_foreign(rcu, vma);
         return Err(StartReadError::Locked);
     }
     // 5. Write-locked meanwhile? The Acquire load also makes all that finished write sections
     //    stored visible.
-    if !seeded(Fault::M1) && vma.vm_lock_seq() == mm.mm_lock_seq.raw_read() {
-        if !seeded(Fault::M5) {
+    if !seeded(Mutant::M1) && vma.vm_lock_seq() == mm.mm_lock_seq.raw_read() {
+        if !seeded(Mutant::M5) {
             vma_refcount_put(vma, Releaser::call());
         }
         return Err(fail(rcu, StartReadError::Locked));
@@ -100,9 +100,9 @@ fn read_acquired(mm: &Mm, vma: &'static Vma) {
 
 /// What a refused increment means.
 fn refusal(count: u32) -> StartReadError {
-    if seeded(Fault::M23a) {
+    if seeded(Mutant::M23a) {
         StartReadError::Locked
-    } else if seeded(Fault::M23b) || count == 0 {
+    } else if seeded(Mutant::M23b) || count == 0 {
         StartReadError::Detached
     } else {
         StartReadError::Locked
@@ -112,7 +112,7 @@ fn refusal(count: u32) -> StartReadError {
 /// Ends the RCU section of a failed attempt.
 #[inline]
 fn fail(rcu: RcuGuard, error: StartReadError) -> StartReadError {
-    if seeded(Fault::M24) {
+    if seeded(Mutant::M24) {
         std::mem::forget(rcu);
     } else {
         drop(rcu);
@@ -131,7 +131,7 @@ fn fail(rcu: RcuGuard, error: StartReadError) -> StartReadError {
 fn put_foreign(rcu: RcuGuard, vma: &'static Vma) {
     let other = vma.vm_mm();
     drop(rcu);
-    let pin = if seeded(Fault::H2) { None } else { other.map(mmgrab) };
+    let pin = if seeded(Mutant::H2) { None } else { other.map(mmgrab) };
     vma_refcount_put(vma, Releaser::call());
     drop(pin);
 }
@@ -184,21 +184,21 @@ pub(crate) fn vma_refcount_put(vma: &'static Vma, by: Releaser) {
     // Copied before the decrement: the VMA may belong to another the instant after.
     let mm = vma.vm_mm();
     let is_on = is_on();
-    if !seeded(Fault::M27a) {
+    if !seeded(Mutant::M27a) {
         by.release(vma.vmlock_dep_map_if(is_on));
     }
     held::released(vma, is_on);
     let left = vma.vm_refcnt.dec_return(by.at);
     record(Step::Count(CountStep::Decrement));
-    if seeded(Fault::M27a) {
+    if seeded(Mutant::M27a) {
         by.release(vma.vmlock_dep_map_if(is_on));
     }
     reached(Point::BetweenPutAndWake);
-    if left == 0 || !wakes(left) || seeded(Fault::M6) {
+    if left == 0 || !wakes(left) || seeded(Mutant::M6) {
         // 0: a detacher finds out by itself, its next step fails.
         return;
     }
-    let mm = if seeded(Fault::M26) { vma.vm_mm() } else { mm };
+    let mm = if seeded(Mutant::M26) { vma.vm_mm() } else { mm };
     if let Some(mm) = mm {
         mm.wake_vma_writer(by.at);
     }
@@ -209,10 +209,10 @@ pub(crate) fn vma_refcount_put(vma: &'static Vma, by: Releaser) {
 /// For an attached VMA this is exact. A detacher waits for one less, so it is woken once for
 /// nothing and tests again.
 fn wakes(count: u32) -> bool {
-    if seeded(Fault::M7) {
+    if seeded(Mutant::M7) {
         return count == VM_REFCNT_EXCLUDE_READERS_FLAG + 1;
     }
-    if seeded(Fault::M8) {
+    if seeded(Mutant::M8) {
         return count & VM_REFCNT_EXCLUDE_READERS_FLAG != 0;
     }
     are_readers_excluded(count)
@@ -246,7 +246,7 @@ pub fn raw_mm_seqnum(vma: &Vma) -> u64 {
 #[track_caller]
 #[must_use]
 pub fn is_vma_write_locked(vma: &Vma) -> bool {
-    if seeded(Fault::M41) {
+    if seeded(Mutant::M41) {
         return vma.vm_mm().is_some_and(|mm| mm.mm_lock_seq.read_relaxed() == vma.vm_lock_seq());
     }
     vma.vm_lock_seq() == raw_mm_seqnum(vma)
@@ -258,7 +258,7 @@ pub fn is_vma_write_locked(vma: &Vma) -> bool {
 /// VMA.
 #[track_caller]
 pub fn vma_start_write(vma: &'static Vma) {
-    if !seeded(Fault::M28) && is_vma_write_locked(vma) {
+    if !seeded(Mutant::M28) && is_vma_write_locked(vma) {
         return;
     }
     start_write(vma, TaskState::Uninterruptible).expect("an uninterruptible wait is not interrupted");
@@ -275,7 +275,7 @@ pub fn vma_start_write(vma: &'static Vma) {
 #[track_caller]
 #[must_use = "the VMA may not be locked"]
 pub fn vma_start_write_killable(vma: &'static Vma) -> Result<(), Interrupted> {
-    if !seeded(Fault::M28) && is_vma_write_locked(vma) {
+    if !seeded(Mutant::M28) && is_vma_write_locked(vma) {
         return Ok(());
     }
     start_write(vma, TaskState::Killable)
@@ -288,13 +288,13 @@ fn start_write(vma: &'static Vma, state: TaskState) -> Result<(), Interrupted> {
     let excluded = match ExcludeReaders::start(vma, Target::Attached, state) {
         Ok(excluded) => excluded,
         Err(interrupted) => {
-            if interrupted.is_detached && !seeded(Fault::M42) {
+            if interrupted.is_detached && !seeded(Mutant::M42) {
                 warn_on(WarningKind::AttachReferenceLost, vma.address());
             }
             return Err(Interrupted);
         }
     };
-    if !seeded(Fault::M13) {
+    if !seeded(Mutant::M13) {
         stamp(vma, sequence);
     }
     // A detached VMA is stamped as well: no thread can read-lock it, and it will be attached in
@@ -303,13 +303,13 @@ fn start_write(vma: &'static Vma, state: TaskState) -> Result<(), Interrupted> {
         vma.vmlock_dep_map().learn_order();
     }
     if let Some(excluded) = excluded {
-        if seeded(Fault::M14) {
+        if seeded(Mutant::M14) {
             std::mem::forget(excluded);
-        } else if excluded.end() && !seeded(Fault::M43) {
+        } else if excluded.end() && !seeded(Mutant::M43) {
             warn_on(WarningKind::AttachReferenceLost, vma.address());
         }
     }
-    if seeded(Fault::M13) {
+    if seeded(Mutant::M13) {
         reached(Point::AfterFlagAdded);
         stamp(vma, sequence);
     }

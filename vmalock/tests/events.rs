@@ -17,12 +17,12 @@ pub use real::{Mode, Subclass, Wait};
 mod build;
 #[path = "support/events_of_locks.rs"]
 mod events_of_locks;
-#[path = "support/fault_rows.rs"]
-#[expect(dead_code, reason = "shared with faults.rs")]
-mod fault_rows;
 #[path = "support/hook_log.rs"]
 #[expect(missing_docs, reason = "it stands for a public module, with its names")]
 pub mod hook;
+#[path = "support/mutant_rows.rs"]
+#[expect(dead_code, reason = "shared with mutants.rs")]
+mod mutant_rows;
 
 /// Whether the validator is on: it is.
 #[must_use]

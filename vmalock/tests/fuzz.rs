@@ -3,7 +3,7 @@
 //! ```text
 //! cargo test -p vmalock --test fuzz                       # ten seconds
 //! cargo test -p vmalock --test fuzz -- --seconds 600      # or VMALOCK_FUZZ_SECONDS=600
-//! cargo test -p vmalock --test fuzz -- --seed 7 --fault M34
+//! cargo test -p vmalock --test fuzz -- --seed 7 --mutant M34
 //! ```
 //!
 //! The pages of the threads lie in stripes next to each other, so VMAs reach over the stripes of several threads and are
@@ -35,7 +35,7 @@ use build::mapping::PAGE_SIZE;
 use build::mapping::flags::READ;
 use fuzz_owner::{N_OWNERS, Owner};
 
-const USAGE: &str = "usage: fuzz [--seconds N] [--seed N] [--fault ID]";
+const USAGE: &str = "usage: fuzz [--seconds N] [--seed N] [--mutant ID]";
 
 /// How long the gate lets it run.
 const SECONDS: u64 = 10;
@@ -49,20 +49,20 @@ const N_OPS: usize = 1_500;
 struct Options {
     seconds: u64,
     seed: u64,
-    fault: Option<String>,
+    mutant: Option<String>,
     is_child: bool,
 }
 
 fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
     let by_hand = std::env::var("VMALOCK_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok());
-    let mut options = Options { seconds: by_hand.unwrap_or(SECONDS), seed: 1, fault: None, is_child: false };
+    let mut options = Options { seconds: by_hand.unwrap_or(SECONDS), seed: 1, mutant: None, is_child: false };
     while let Some(arg) = args.next() {
         let mut number =
             || args.next().and_then(|text| text.parse().ok()).ok_or(format!("{arg} needs a number"));
         match arg.as_str() {
             "--seconds" => options.seconds = number()?,
             "--seed" => options.seed = number()?,
-            "--fault" => options.fault = Some(args.next().ok_or("--fault needs an identifier, as M34")?),
+            "--mutant" => options.mutant = Some(args.next().ok_or("--mutant needs an identifier, as M34")?),
             "--child" => options.is_child = true,
             // The test runner's own, and filters.
             _ if !arg.starts_with("--") || arg == "--nocapture" => {}
@@ -74,7 +74,7 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let has_options = args.iter().any(|arg| arg.starts_with("--se") || arg == "--fault" || arg == "--child");
+    let has_options = args.iter().any(|arg| arg.starts_with("--se") || arg == "--mutant" || arg == "--child");
     if !has_options && !child::is_wanted("fuzz", &args) {
         return ExitCode::SUCCESS;
     }
@@ -96,7 +96,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     // What it is there for, seeded: a fuzz that cannot see it proves nothing.
-    if options.fault.is_none() && run(&["--seconds", "20", "--fault", "M34"].map(str::to_owned), 20).0 {
+    if options.mutant.is_none() && run(&["--seconds", "20", "--mutant", "M34"].map(str::to_owned), 20).0 {
         println!("fuzz: NOT NOTICED: M34");
         return ExitCode::FAILURE;
     }
@@ -114,8 +114,8 @@ fn run(args: &[String], seconds: u64) -> (bool, String) {
 
 /// Rounds of changes, each with a seed of its own, until the time is over; panics where a model and the space differ.
 fn fuzz(options: &Options) {
-    if let Some(fault) = &options.fault {
-        assert!(build::probe::seed(fault), "no fault {fault}");
+    if let Some(mutant) = &options.mutant {
+        assert!(build::probe::seed(mutant), "no mutant {mutant}");
     }
     let since = Instant::now();
     let mut seed = options.seed;
@@ -132,7 +132,7 @@ fn fuzz(options: &Options) {
 fn round(seed: u64) {
     let cache: &'static _ = Box::leak(Box::new(build::cache::VmaCache::new()));
     let spaces = [(); 2].map(|()| build::space::AddressSpace::with_cache(cache));
-    // No stack can grow down to the stripes: a fault there is a fault.
+    // No stack can grow down to the stripes: a fault there is an error.
     for space in &spaces {
         space.map(fuzz_owner::SENTINEL * PAGE_SIZE, PAGE_SIZE, READ).expect("the space is empty");
     }

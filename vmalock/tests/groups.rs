@@ -10,9 +10,9 @@
     reason = "the crate's sources, of which the tests use a part"
 )]
 mod build;
-#[path = "support/fault_rows.rs"]
-mod fault_rows;
-#[expect(dead_code, reason = "shared with faults.rs")]
+#[path = "support/mutant_rows.rs"]
+mod mutant_rows;
+#[expect(dead_code, reason = "shared with mutants.rs")]
 mod suite;
 
 macro_rules! tests {

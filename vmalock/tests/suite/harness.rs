@@ -13,7 +13,7 @@ use crate::build::warn::{self, Warning};
 // Miri is a thousand times slower.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(if cfg!(miri) { 5_000 } else { 20 });
 
-/// What the tests are told to wait for: `faults.rs` shortens it, where hangs are expected.
+/// What the tests are told to wait for: `mutants.rs` shortens it, where hangs are expected.
 pub(crate) fn deadline() -> Duration {
     match std::env::var("VMALOCK_TEST_DEADLINE_MS").ok().and_then(|text| text.parse().ok()) {
         Some(ms) => Duration::from_millis(ms),

@@ -1,11 +1,11 @@
-//! The two generated pages of the documentation: which test judges which function, and which notices which fault.
+//! The two generated pages of the documentation: which test judges which function, and which notices which mutant.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use super::CASES;
-use crate::build::probe::FAULTS;
-use crate::fault_rows::{EQUIVALENT, ROWS};
+use crate::build::probe::MUTANTS;
+use crate::mutant_rows::{EQUIVALENT, ROWS};
 
 const HEAD: &str =
     "<!-- Generated: `VMALOCK_BLESS=1 cargo test -p vmalock --test groups tables_are_current` -->\n";
@@ -33,19 +33,19 @@ fn functions() -> String {
     page
 }
 
-/// The page of faults.
-fn faults() -> String {
+/// The page of mutants.
+fn mutants() -> String {
     let mut page = format!(
-        "{HEAD}\n# vmalock: which test notices which fault\n\n\
-         `H` faults existed in Linux, and `M` faults are systematic mutants.\n\
-         `cargo test -p vmalock --test faults -- --nocapture` seeds each and checks this table.\n\
+        "{HEAD}\n# vmalock: which test notices which mutant\n\n\
+         A mutant is a deliberate defect. An `H` brings one back that Linux had; an `M` breaks the protocol systematically.\n\
+         `cargo test -p vmalock --test mutants -- --nocapture` seeds each and checks this table.\n\
          A `model:` is a loom model; the others are tests of `groups`.\n\n\
-         | seeded | noticed | equivalent |\n|---|---|---|\n| {} | {} | {} |\n\n| fault | what is broken | noticed by |\n|---|---|---|\n",
-        FAULTS.len(),
+         | seeded | noticed | equivalent |\n|---|---|---|\n| {} | {} | {} |\n\n| mutant | what is broken | noticed by |\n|---|---|---|\n",
+        MUTANTS.len(),
         ROWS.len(),
         EQUIVALENT.len()
     );
-    for &(_, id, what) in FAULTS {
+    for &(_, id, what) in MUTANTS {
         let by = match (ROWS.iter().find(|row| row.0 == id), EQUIVALENT.iter().find(|row| row.0 == id)) {
             (Some((_, tests)), _) => {
                 tests.iter().map(|test| format!("`{test}`")).collect::<Vec<_>>().join(", ")
@@ -64,7 +64,7 @@ pub(crate) fn check() {
         .parent()
         .expect("vmalock lies in the workspace")
         .join("docs/src");
-    for (file, page) in [("vmalock-tests.md", functions()), ("vmalock-faults.md", faults())] {
+    for (file, page) in [("vmalock-tests.md", functions()), ("vmalock-mutants.md", mutants())] {
         let path = docs.join(file);
         if std::env::var_os("VMALOCK_BLESS").is_some() {
             std::fs::write(&path, &page).expect("the docs are writable when they are blessed");

@@ -393,20 +393,22 @@ fn every_function_has_a_check() {
     }
 }
 
-/// The faults that only what the validator receives can show, each in a run of its own. The tests themselves do not know.
+/// The mutants that only what the validator receives can show, each in a run of its own. The tests themselves do not know.
 #[test]
-fn every_fault_of_the_announcements_is_noticed() {
+fn every_mutant_of_the_announcements_is_noticed() {
     let program = std::env::current_exe().expect("a running program has a path");
     let mut n_runs = 0;
-    for (fault, tests) in crate::fault_rows::ROWS {
+    for (mutant, tests) in crate::mutant_rows::ROWS {
         for test in tests.iter().filter_map(|test| test.strip_prefix("events::")) {
             let mut command = std::process::Command::new(&program);
-            command.args(["--exact", &format!("events_of_locks::{test}")]).env("VMALOCK_EVENTS_FAULT", fault);
+            command
+                .args(["--exact", &format!("events_of_locks::{test}")])
+                .env("VMALOCK_EVENTS_MUTANT", mutant);
             let said = command.output().expect("this very program can be started");
             let said = String::from_utf8_lossy(&said.stdout);
             assert!(
                 said.contains("test result: FAILED. 0 passed; 1 failed"),
-                "{fault} is not noticed by {test}: {said}"
+                "{mutant} is not noticed by {test}: {said}"
             );
             n_runs += 1;
         }
@@ -414,9 +416,9 @@ fn every_fault_of_the_announcements_is_noticed() {
     assert_eq!(n_runs, 8, "as many as the table has");
 }
 
-/// Seeds what [`every_fault_of_the_announcements_is_noticed`] asked for.
+/// Seeds what [`every_mutant_of_the_announcements_is_noticed`] asked for.
 fn seed() {
-    if let Ok(fault) = std::env::var("VMALOCK_EVENTS_FAULT") {
-        assert!(crate::build::probe::seed(&fault), "no fault {fault}");
+    if let Ok(mutant) = std::env::var("VMALOCK_EVENTS_MUTANT") {
+        assert!(crate::build::probe::seed(&mutant), "no mutant {mutant}");
     }
 }

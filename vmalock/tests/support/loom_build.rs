@@ -1,4 +1,4 @@
-//! The crate's own sources, compiled once more over loom's primitives, for `models.rs` and `faults.rs`.
+//! The crate's own sources, compiled once more over loom's primitives, for `models.rs` and `mutants.rs`.
 //!
 //! A few files are other ones: `sync` and `sleeper` are loom's, `dep`, `held` and `rcu` are stubs, and a snapshot of the tree
 //! is a list. Everything between is what users get.
@@ -8,8 +8,8 @@ macro_rules! sources {
 }
 
 #[macro_use]
-#[path = "../../src/fault.rs"]
-pub(crate) mod fault;
+#[path = "../../src/mutant.rs"]
+pub(crate) mod mutant;
 
 sources! {
     assert = "../../src/assert.rs";

@@ -1,7 +1,7 @@
 //! Models of the protocol for loom: every interleaving, and every value that the memory model lets a load see, within a
 //! bound on preemptions.
 //!
-//! Each model names the invariants (I1 … I13 of the specification) that it checks. A lost wake-up shows as a deadlock,
+//! Each model names the invariants (I1 … I13 in `docs/src/vmalock-kernel.md`) that it checks. A lost wake-up shows as a deadlock,
 //! which loom reports.
 
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub(crate) struct Model {
     pub(crate) name: &'static str,
     /// The invariants that it checks.
     pub(crate) invariants: &'static str,
-    /// How often a thread may be preempted in one execution: as many as the seeded faults need to be noticed.
+    /// How often a thread may be preempted in one execution: as many as the mutants need to be noticed.
     n_preemptions: usize,
     body: fn(),
 }
@@ -52,15 +52,15 @@ pub(crate) const MODELS: &[Model] = &[
     Model { name: "downgraded_writer", invariants: "I1 I6", n_preemptions: 3, body: downgraded_writer },
 ];
 
-/// Runs the model called `name` in a process of its own, with `fault` seeded; what it said when it failed.
+/// Runs the model called `name` in a process of its own, with `mutant` seeded; what it said when it failed.
 ///
-/// A process of its own because loom prints its debugging to stderr, and because a fault may make it run away.
-pub(crate) fn check_in_child(name: &str, fault: Option<&str>, limit: Duration) -> Result<(), String> {
+/// A process of its own because loom prints its debugging to stderr, and because a mutant may make it run away.
+pub(crate) fn check_in_child(name: &str, mutant: Option<&str>, limit: Duration) -> Result<(), String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut command = std::process::Command::new(program);
     command.args(["--model", name]).env("LOCKDEP", "0").env("RUST_BACKTRACE", "0");
-    if let Some(fault) = fault {
-        command.args(["--fault", fault]);
+    if let Some(mutant) = mutant {
+        command.args(["--mutant", mutant]);
     }
     super::child::run(&mut command, limit)
 }
@@ -71,8 +71,8 @@ pub(crate) fn is_child(args: &[String]) -> bool {
     if option != "--model" {
         return false;
     }
-    if let [_, fault] = rest {
-        assert!(crate::loom_build::probe::seed(fault), "no fault {fault}");
+    if let [_, mutant] = rest {
+        assert!(crate::loom_build::probe::seed(mutant), "no mutant {mutant}");
     }
     MODELS.iter().find(|model| model.name == name).expect("the parent took the name from the list").check();
     true

@@ -1,7 +1,7 @@
 //! The crate's own sources, compiled a second time with the probes switched on.
 //!
 //! Nothing is copied: these are the files of `src/`. Only `probe` is the other one of its two versions, so the tests can
-//! seed faults, hold threads at points and read the steps, while the crate that users get has none of it. It needs no
+//! seed mutants, hold threads at points and read the steps, while the crate that users get has none of it. It needs no
 //! second cargo run, no flags, and no second target directory.
 
 macro_rules! sources {
@@ -9,8 +9,8 @@ macro_rules! sources {
 }
 
 #[macro_use]
-#[path = "../../src/fault.rs"]
-pub(crate) mod fault;
+#[path = "../../src/mutant.rs"]
+pub(crate) mod mutant;
 
 sources! {
     assert = "../../src/assert.rs";

@@ -1,9 +1,9 @@
-//! Seeds every fault and looks which test notices: `cargo test --test faults -- --nocapture`.
+//! Seeds every mutant and looks which test notices: `cargo test --test mutants -- --nocapture`.
 //!
-//! Each (fault, test) pair runs in a process of its own, which may hang: a watchdog ends it, and a hang is noticed.
-//! First every test runs without a fault and must pass, so that "noticed" means something.
+//! Each (mutant, test) pair runs in a process of its own, which may hang: a watchdog ends it, and a hang is noticed.
+//! First every test runs without a mutant and must pass, so that "noticed" means something.
 //!
-//! `-- --all` runs every test against every fault, not only those that must notice it.
+//! `-- --all` runs every test against every mutant, not only those that must notice it.
 #![expect(clippy::print_stdout, reason = "a program of its own, see Cargo.toml")]
 #![expect(
     clippy::duplicate_mod,
@@ -25,10 +25,6 @@ use std::time::Duration;
 mod build;
 #[path = "support/child.rs"]
 mod child;
-#[path = "support/fault_reports.rs"]
-mod fault_reports;
-#[path = "support/fault_rows.rs"]
-mod fault_rows;
 #[path = "support/loom_build.rs"]
 #[expect(
     unreachable_pub,
@@ -39,16 +35,20 @@ mod fault_rows;
 mod loom_build;
 #[path = "support/models.rs"]
 mod models;
+#[path = "support/mutant_reports.rs"]
+mod mutant_reports;
+#[path = "support/mutant_rows.rs"]
+mod mutant_rows;
 #[path = "support/reports.rs"]
 mod reports;
 #[expect(dead_code, reason = "shared with groups.rs")]
 mod suite;
 
-use fault_rows::{EQUIVALENT, ROWS};
+use mutant_rows::{EQUIVALENT, ROWS};
 
 /// When a case counts as hanging: its own deadline, and the watchdog's behind it.
 const DEADLINE_MS: &str = "2000";
-/// The same where nothing is expected to hang: a busy machine is no fault.
+/// The same where nothing is expected to hang: a busy machine is no defect.
 const BASELINE_DEADLINE_MS: &str = "25000";
 const LIMIT: Duration = Duration::from_secs(30);
 const MODEL_LIMIT: Duration = Duration::from_secs(120);
@@ -56,28 +56,28 @@ const MODEL_LIMIT: Duration = Duration::from_secs(120);
 /// How many children run at a time.
 const N_WORKERS: usize = 2;
 
-/// One run: a test, under a fault or none.
+/// One run: a test, under a mutant or none.
 struct Run {
     test: &'static str,
-    fault: Option<&'static str>,
+    mutant: Option<&'static str>,
     result: Mutex<Result<(), String>>,
 }
 
 impl Run {
-    fn new(test: &'static str, fault: Option<&'static str>) -> Self {
-        Self { test, fault, result: Mutex::new(Ok(())) }
+    fn new(test: &'static str, mutant: Option<&'static str>) -> Self {
+        Self { test, mutant, result: Mutex::new(Ok(())) }
     }
 
     fn execute(&self) {
         let result = match self.test.strip_prefix("model:") {
-            Some(model) => models::check_in_child(model, self.fault, MODEL_LIMIT),
+            Some(model) => models::check_in_child(model, self.mutant, MODEL_LIMIT),
             None => {
                 let program = std::env::current_exe().expect("a running program has a path");
                 let mut command = std::process::Command::new(program);
-                command.args(["--case", self.test, self.fault.unwrap_or("-")]);
+                command.args(["--case", self.test, self.mutant.unwrap_or("-")]);
                 command.env("LOCKDEP", "0").env("RUST_BACKTRACE", "0").env(
                     "VMALOCK_TEST_DEADLINE_MS",
-                    if self.fault.is_some() { DEADLINE_MS } else { BASELINE_DEADLINE_MS },
+                    if self.mutant.is_some() { DEADLINE_MS } else { BASELINE_DEADLINE_MS },
                 );
                 child::run(&mut command, LIMIT)
             }
@@ -115,13 +115,13 @@ fn main() -> ExitCode {
     if models::is_child(&args) {
         return ExitCode::SUCCESS;
     }
-    if let [option, case, fault] = args.as_slice()
+    if let [option, case, mutant] = args.as_slice()
         && option == "--case"
     {
-        run_case(case, fault);
+        run_case(case, mutant);
         return ExitCode::SUCCESS;
     }
-    if !child::is_wanted("faults", &args) {
+    if !child::is_wanted("mutants", &args) {
         return ExitCode::SUCCESS;
     }
     let baseline: Vec<Run> = tests().into_iter().map(|test| Run::new(test, None)).collect();
@@ -132,11 +132,11 @@ fn main() -> ExitCode {
         println!("model:{} checks {}", model.name, model.invariants);
     }
     for (test, message) in &broken {
-        println!("without a fault, {test} fails: {message}");
+        println!("without a mutant, {test} fails: {message}");
     }
-    println!("{} tests pass without a fault", baseline.len() - broken.len());
-    let are_reports_right = fault_reports::check(LIMIT);
-    let is_table_right = check_faults(args.iter().any(|arg| arg == "--all"));
+    println!("{} tests pass without a mutant", baseline.len() - broken.len());
+    let are_reports_right = mutant_reports::check(LIMIT);
+    let is_table_right = check_mutants(args.iter().any(|arg| arg == "--all"));
     if broken.is_empty() && are_reports_right && is_table_right {
         ExitCode::SUCCESS
     } else {
@@ -144,46 +144,46 @@ fn main() -> ExitCode {
     }
 }
 
-fn run_case(name: &str, fault: &str) {
-    assert!(fault == "-" || build::probe::seed(fault), "no fault {fault}");
+fn run_case(name: &str, mutant: &str) {
+    assert!(mutant == "-" || build::probe::seed(mutant), "no mutant {mutant}");
     let case =
         suite::CASES.iter().find(|case| case.name == name).expect("the parent took the name from the list");
     suite::harness::run(case.run);
 }
 
-/// Whether a test is one of `events.rs`, which runs it under the faults itself.
+/// Whether a test is one of `events.rs`, which runs it under the mutants itself.
 fn is_elsewhere(test: &str) -> bool {
     test.starts_with("events::")
 }
 
-/// The tests that must notice `fault`.
-fn row(fault: &str) -> Option<&'static [&'static str]> {
-    ROWS.iter().find(|(id, _)| *id == fault).map(|(_, catchers)| *catchers)
+/// The tests that must notice `mutant`.
+fn row(mutant: &str) -> Option<&'static [&'static str]> {
+    ROWS.iter().find(|(id, _)| *id == mutant).map(|(_, catchers)| *catchers)
 }
 
-/// Runs the faults and prints the table; whether it is as expected.
-fn check_faults(all: bool) -> bool {
+/// Runs the mutants and prints the table; whether it is as expected.
+fn check_mutants(all: bool) -> bool {
     let mut runs = Vec::new();
-    for &(_, fault, _) in build::probe::FAULTS {
-        match row(fault) {
+    for &(_, mutant, _) in build::probe::MUTANTS {
+        match row(mutant) {
             Some(catchers) if !all => {
                 runs.extend(
                     catchers
                         .iter()
                         .filter(|test| !is_elsewhere(test))
-                        .map(|test| Run::new(test, Some(fault))),
+                        .map(|test| Run::new(test, Some(mutant))),
                 );
             }
-            _ => runs.extend(tests().into_iter().map(|test| Run::new(test, Some(fault)))),
+            _ => runs.extend(tests().into_iter().map(|test| Run::new(test, Some(mutant)))),
         }
     }
     execute_all(&runs);
     let mut is_right = true;
     let (mut n_noticed, mut n_equivalent) = (0, 0);
-    for &(_, id, what) in build::probe::FAULTS {
+    for &(_, id, what) in build::probe::MUTANTS {
         let noticed: Vec<(&str, String)> = runs
             .iter()
-            .filter(|run| run.fault == Some(id))
+            .filter(|run| run.mutant == Some(id))
             .filter_map(|run| Some((run.test, run.message()?)))
             .collect();
         println!("{id:<5} {what}");
@@ -212,6 +212,9 @@ fn check_faults(all: bool) -> bool {
             }
         }
     }
-    println!("faults: {} seeded, {n_noticed} noticed, {n_equivalent} equivalent", build::probe::FAULTS.len());
+    println!(
+        "mutants: {} seeded, {n_noticed} noticed, {n_equivalent} equivalent",
+        build::probe::MUTANTS.len()
+    );
     is_right
 }

@@ -1,12 +1,12 @@
-//! Which seeded faults the *validator* reports, with which code, about which lock and at which lines: not a test that
+//! Which mutants the *validator* reports, with which code, about which lock and at which lines: not a test that
 //! fails, but a report that names the offence, from a run in which nothing needs to go wrong.
 
 use std::path::Path;
 use std::time::Duration;
 
-/// A fault, a test that walks the broken path, and what the report must say.
+/// A mutant, a test that walks the broken path, and what the report must say.
 struct Row {
-    fault: &'static str,
+    mutant: &'static str,
     case: &'static str,
     code: &'static str,
     /// The lock class that the report is about.
@@ -19,7 +19,7 @@ struct Row {
 
 const ROWS: &[Row] = &[
     Row {
-        fault: "H7a",
+        mutant: "H7a",
         case: "space::maps_splits_and_merges",
         code: "LD0010",
         class: "vm_lock",
@@ -27,7 +27,7 @@ const ROWS: &[Row] = &[
         lines: &["space.protect(page(10), page(10), RW)"],
     },
     Row {
-        fault: "H7b",
+        mutant: "H7b",
         case: "find::grows_a_stack",
         code: "LD0010",
         class: "vm_lock",
@@ -35,7 +35,7 @@ const ROWS: &[Row] = &[
         lines: &["lock_mm_and_find_vma(space.mm(), page(n), FaultOrigin::User)"],
     },
     Row {
-        fault: "H7c",
+        mutant: "H7c",
         case: "space::fork_copies_what_stands_still",
         code: "LD0010",
         class: "vm_lock",
@@ -43,7 +43,7 @@ const ROWS: &[Row] = &[
         lines: &["move |space| send.send(space.fork().unwrap()).unwrap()"],
     },
     Row {
-        fault: "H7d",
+        mutant: "H7d",
         case: "space::maps_splits_and_merges",
         code: "LD0010",
         class: "vm_lock",
@@ -51,7 +51,7 @@ const ROWS: &[Row] = &[
         lines: &["space.map(page(start), page(end - start), RW)"],
     },
     Row {
-        fault: "H8",
+        mutant: "H8",
         case: "space::maps_splits_and_merges",
         code: "LD0010",
         class: "vm_lock",
@@ -59,7 +59,7 @@ const ROWS: &[Row] = &[
         lines: &["space.unmap(page(13), page(2))"],
     },
     Row {
-        fault: "H9",
+        mutant: "H9",
         case: "find::killed_it_holds_nothing",
         code: "LD0007",
         class: "mmap_lock",
@@ -68,7 +68,7 @@ const ROWS: &[Row] = &[
         lines: &["lock_mm_and_find_vma(space.mm(), page(4), FaultOrigin::User).is_some()"],
     },
     Row {
-        fault: "H10",
+        mutant: "H10",
         case: "space::fault_waits_behind_no_writer",
         code: "LD0014",
         class: "mmap_lock",
@@ -76,7 +76,7 @@ const ROWS: &[Row] = &[
         lines: &["space.fault(page(100), Access::Read), Err(SpaceError::NotMapped)"],
     },
     Row {
-        fault: "H14",
+        mutant: "H14",
         case: "asserts::every_misuse_warns",
         code: "LD0010",
         class: "mmap_lock",
@@ -84,7 +84,7 @@ const ROWS: &[Row] = &[
         lines: &["raw_mm_seqnum(vma)"],
     },
     Row {
-        fault: "M18a",
+        mutant: "M18a",
         case: "space::maps_splits_and_merges",
         code: "LD0010",
         class: "vm_lock",
@@ -100,7 +100,7 @@ pub(crate) fn check(limit: Duration) -> bool {
         let program = std::env::current_exe().expect("a running program has a path");
         let mut command = std::process::Command::new(program);
         command
-            .args(["--case", row.case, row.fault])
+            .args(["--case", row.case, row.mutant])
             .env("LOCKDEP", "1")
             .env("LOCKDEP_BACKTRACE", "0")
             .env("LOCKDEP_ON_VIOLATION", "report")
@@ -117,12 +117,12 @@ pub(crate) fn check(limit: Duration) -> bool {
         let missing: Vec<_> =
             row.lines.iter().filter(|line| !named.iter().any(|named| named.contains(**line))).collect();
         if report.contains(&format!("`{}`", row.class)) && missing.is_empty() {
-            println!("{:<5} reported as {} at {}", row.fault, row.code, first_place(&report));
+            println!("{:<5} reported as {} at {}", row.mutant, row.code, first_place(&report));
         } else {
             is_right = false;
             println!(
                 "{:<5} NOT REPORTED as {} of {} at {missing:?}, but: {said}",
-                row.fault, row.code, row.class
+                row.mutant, row.code, row.class
             );
         }
     }

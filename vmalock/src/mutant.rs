@@ -1,15 +1,15 @@
-//! Every fault that can be seeded into the protocol, as one enum.
+//! Every mutant that can be seeded into the protocol, as one enum.
 //!
 //! The switch is decided when the crate is compiled. In a normal build [`seeded`] is a constant
-//! `false` and nothing of this file remains. With `--cfg vmalock_faults`, and in the copy that
-//! `tests/faults.rs` compiles from these same sources, it compares against the fault that the test
+//! `false` and nothing of this file remains. With `--cfg vmalock_mutants`, and in the copy that
+//! `tests/mutants.rs` compiles from these same sources, it compares against the mutant that the test
 //! chose.
 //!
-//! Numbers: `H` faults existed in Linux, `M` faults are systematic mutants.
-//! `docs/src/vmalock-faults.md` says for each which test notices it.
+//! Numbers: an `H` brings a defect back that Linux had, an `M` breaks the protocol systematically.
+//! `docs/src/vmalock-mutants.md` says for each which test notices it.
 
-/// Calls `$callback!` with the list of faults: variant, identifier, what is broken.
-macro_rules! for_each_fault {
+/// Calls `$callback!` with the list of mutants: variant, identifier, what is broken.
+macro_rules! for_each_mutant {
     ($callback:ident) => {
         $callback! {
             H1 "H1" "an interrupted write lock leaves the exclude flag in vm_refcnt",
@@ -97,10 +97,10 @@ macro_rules! declare {
         /// A deliberate defect of the protocol.
         #[derive(Clone, Copy, Debug, Eq, PartialEq)]
         #[repr(u32)]
-        pub(crate) enum Fault { $(#[doc = $what] $name,)* }
+        pub(crate) enum Mutant { $(#[doc = $what] $name,)* }
     };
 }
-for_each_fault!(declare);
+for_each_mutant!(declare);
 
-/// Whether a fault is switched on: a constant `false` in a normal build.
+/// Whether a mutant is switched on: a constant `false` in a normal build.
 pub(crate) use super::probe::seeded;
