@@ -46,7 +46,7 @@
 //!
 //! # Writing a user of these locks
 //!
-//! [`AddressSpace`] is one: read `space.rs`, `space_edit.rs`, `space_guard.rs`, `find.rs` and `expand.rs`. The pattern of a fault is
+//! [`AddressSpace`] is one: read `space/`, then `guard/find.rs` and `guard/expand.rs`. The pattern of a fault is
 //! `lock_vma_under_rcu`, on `None` [`lock_mm_and_find_vma`]. The pattern of a change is `write`,
 //! look up, `start_write`, modify, drop. A new VMA is allocated, filled, write-locked, attached,
 //! stored in the tree, in this order; a VMA that goes is write-locked, detached, cleared from the
@@ -82,81 +82,38 @@
 //! clear what it meets, a listing that looks from the caller's address each time.
 #![deny(missing_docs)]
 
-#[macro_use]
-mod mutant;
-
-mod assert;
-mod attach;
-mod cache;
-mod dep;
-mod events;
-mod exclude;
-mod exit;
-mod expand;
-mod find;
-mod held;
-mod iterator;
-mod locked_vma;
-mod lookup;
-mod lookup_locked;
-mod mapping;
-mod mm;
-mod mmap_guard;
-mod mmap_lock;
-mod names;
-mod node;
-mod node_edit;
-mod node_pool;
-mod payload;
-#[cfg_attr(vmalock_mutants, path = "probe_on.rs")]
+mod base;
+mod guard;
+mod lock;
+mod object;
+#[cfg_attr(vmalock_mutants, path = "probe/on.rs")]
 mod probe;
-mod rcu;
-mod rcuwait;
-mod refcnt;
-mod rwsem;
-mod seq;
-mod sleeper;
 mod space;
-mod space_edit;
-mod space_fault;
-mod space_guard;
-mod space_remap;
-mod static_ref;
-mod step;
-mod sync;
-mod task;
-pub mod trace;
-mod tree;
-mod tree_guard;
-mod vm_flags;
-mod vma;
-mod vma_guard;
-mod vma_lock;
-pub mod warn;
 
-pub use cache::VmaCache;
-pub use events::{VmaLockEvents, WaitKind, WaitTimes};
-pub use expand::{CannotGrow, expand_stack_locked};
-pub use find::{FaultOrigin, FoundVma, lock_mm_and_find_vma};
-pub use iterator::VmaIterator;
-pub use locked_vma::{FaultVma, LockedVma};
-pub use lookup::{NextVmaError, lock_next_vma, lock_vma_under_rcu};
-pub use mapping::{Access, Mapping, PAGE_SIZE, Resolved, STACK_GUARD_GAP, SpaceError, flags};
-pub use mm::{Mm, MmRef, mmgrab};
-pub use mmap_guard::{MmapReadGuard, MmapWriteGuard, NonOwnerMmapRead};
-pub use payload::{Shared, VmaPayload};
-pub use rcu::{RcuGuard, rcu_read_lock, rcu_read_lock_held};
-pub use refcnt::{
+pub use base::events::{VmaLockEvents, WaitKind, WaitTimes};
+pub use base::rcu::{RcuGuard, rcu_read_lock, rcu_read_lock_held};
+pub use base::refcnt::{
     REFCOUNT_SATURATED, Refused, VM_REFCNT_EXCLUDE_READERS_BIT, VM_REFCNT_EXCLUDE_READERS_FLAG,
     VM_REFCNT_LIMIT, VmRefcnt,
 };
-pub use seq::MmLockSeq;
+pub use base::seq::MmLockSeq;
+pub use base::task::{Interrupted, Task, TaskState};
+pub use base::{trace, warn};
+pub use guard::expand::{CannotGrow, expand_stack_locked};
+pub use guard::find::{FaultOrigin, FoundVma, lock_mm_and_find_vma};
+pub use guard::iterator::VmaIterator;
+pub use guard::locked_vma::{FaultVma, LockedVma};
+pub use guard::lookup::{NextVmaError, lock_next_vma, lock_vma_under_rcu};
+pub use guard::mapping::{Access, Mapping, PAGE_SIZE, Resolved, STACK_GUARD_GAP, SpaceError, flags};
+pub use guard::mmap_guard::{MmapReadGuard, MmapWriteGuard, NonOwnerMmapRead};
+pub use guard::payload::{Shared, VmaPayload};
+pub use guard::vma_guard::{VmaReadGuard, VmaWrite};
+pub use object::mm::{Mm, MmRef, mmgrab};
+pub use object::vma::{POISON, StableVma, Vma, VmaFields};
 pub use space::AddressSpace;
-pub use space_fault::Retry;
-pub use space_guard::SpaceWriteGuard;
-pub use task::{Interrupted, Task, TaskState};
-pub use vma::{POISON, StableVma, Vma, VmaFields};
-pub use vma_guard::{VmaReadGuard, VmaWrite};
+pub use space::cache::VmaCache;
+pub use space::fault::Retry;
+pub use space::section::SpaceWriteGuard;
 
 /// Seeds the mutant called `id` (`"H1"`, `"M13"` …), process-wide; says whether there is one.
 #[cfg(vmalock_mutants)]
@@ -169,25 +126,25 @@ pub fn seed_mutant(id: &str) -> bool {
 /// They take and leave locks without a guard. Whatever a caller does wrong with them, memory stays
 /// safe: it gets warnings and lockdep reports, and a lock that is lost.
 pub mod raw {
-    pub use super::assert::{
+    pub use super::base::rcuwait::RcuWait;
+    pub use super::guard::vm_flags::{
+        vm_flags_clear, vm_flags_init, vm_flags_mod, vm_flags_reset, vm_flags_set, vma_flag_set_atomic,
+    };
+    pub use super::lock::assert::{
         mmap_assert_locked, mmap_assert_write_locked, vma_assert_attached, vma_assert_detached,
         vma_assert_locked, vma_assert_stabilised, vma_assert_write_locked,
     };
-    pub use super::attach::{vma_mark_attached, vma_mark_detached};
-    pub use super::exclude::{ExcludeInterrupted, ExcludeReaders, Target};
-    pub use super::mmap_lock::{
+    pub use super::lock::attach::{vma_mark_attached, vma_mark_detached};
+    pub use super::lock::exclude::{ExcludeInterrupted, ExcludeReaders, Target};
+    pub use super::lock::mmap_lock::{
         mmap_lock_is_contended, mmap_read_disown, mmap_read_lock, mmap_read_lock_killable, mmap_read_trylock,
         mmap_read_unlock, mmap_read_unlock_non_owner, mmap_write_downgrade, mmap_write_lock,
         mmap_write_lock_killable, mmap_write_lock_nested, mmap_write_unlock, vma_end_write_all,
     };
-    pub use super::names::{anon_vma_name, replace_anon_vma_name};
-    pub use super::rcuwait::RcuWait;
-    pub use super::vm_flags::{
-        vm_flags_clear, vm_flags_init, vm_flags_mod, vm_flags_reset, vm_flags_set, vma_flag_set_atomic,
-    };
-    pub use super::vma_lock::{
+    pub use super::lock::vma_lock::{
         StartReadError, are_readers_excluded, is_vma_write_locked, raw_mm_seqnum, vma_end_read,
         vma_start_read, vma_start_read_locked, vma_start_read_locked_nested, vma_start_write,
         vma_start_write_killable,
     };
+    pub use super::space::names::{anon_vma_name, replace_anon_vma_name};
 }

@@ -150,6 +150,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
             &["command"],
         ],
     ),
+    ("vmalock/src/", &[&["probe"], &["base"], &["object"], &["lock"], &["guard"], &["space"]]),
 ];
 
 #[test]
@@ -223,13 +224,13 @@ const CRATES: &[&str] = &[
 /// circle, and why it is there.
 const PAIRS: &[(&str, &str, &str)] = &[
     (
-        "vmalock/src/node_pool.rs",
-        "vmalock/src/node.rs",
+        "vmalock/src/object/node_pool.rs",
+        "vmalock/src/object/node.rs",
         "the pool is memory for nodes, and links them through a field of theirs",
     ),
     (
-        "vmalock/src/vma.rs",
-        "vmalock/src/mm.rs",
+        "vmalock/src/object/vma.rs",
+        "vmalock/src/object/mm.rs",
         "a VMA names its address space, whose tree holds VMAs: as `vm_mm` and `mm_mt` do in the kernel",
     ),
     (

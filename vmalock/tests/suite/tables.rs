@@ -37,7 +37,8 @@ fn functions() -> String {
 fn mutants() -> String {
     let mut page = format!(
         "{HEAD}\n# vmalock: which test notices which mutant\n\n\
-         A mutant is a deliberate defect. An `H` brings one back that Linux had; an `M` breaks the protocol systematically.\n\
+         A mutant is a deliberate defect.\n\
+         An `H` brings one back that Linux had; an `M` breaks the protocol systematically.\n\
          `cargo test -p vmalock --test mutants -- --nocapture` seeds each and checks this table.\n\
          A `model:` is a loom model; the others are tests of `groups`.\n\n\
          | seeded | noticed | equivalent |\n|---|---|---|\n| {} | {} | {} |\n\n| mutant | what is broken | noticed by |\n|---|---|---|\n",

@@ -372,14 +372,14 @@ fn every_assertion_names_its_caller() {
 #[test]
 fn every_function_has_a_check() {
     let sources = [
-        include_str!("../../src/assert.rs"),
-        include_str!("../../src/attach.rs"),
-        include_str!("../../src/expand.rs"),
-        include_str!("../../src/find.rs"),
-        include_str!("../../src/lookup.rs"),
-        include_str!("../../src/mmap_lock.rs"),
-        include_str!("../../src/vm_flags.rs"),
-        include_str!("../../src/vma_lock.rs"),
+        include_str!("../../src/lock/assert.rs"),
+        include_str!("../../src/lock/attach.rs"),
+        include_str!("../../src/guard/expand.rs"),
+        include_str!("../../src/guard/find.rs"),
+        include_str!("../../src/guard/lookup.rs"),
+        include_str!("../../src/lock/mmap_lock.rs"),
+        include_str!("../../src/guard/vm_flags.rs"),
+        include_str!("../../src/lock/vma_lock.rs"),
     ];
     let here = include_str!("events_of_locks.rs");
     for source in sources {

@@ -7,38 +7,22 @@ macro_rules! sources {
     ($($name:ident = $path:literal;)*) => { $(#[path = $path] pub(crate) mod $name;)* };
 }
 
-#[macro_use]
-#[path = "../../src/mutant.rs"]
-pub(crate) mod mutant;
+#[path = "loom/base.rs"]
+pub(crate) mod base;
+#[path = "loom/guard.rs"]
+pub(crate) mod guard;
+#[path = "loom/lock.rs"]
+pub(crate) mod lock;
+#[path = "loom/object.rs"]
+pub(crate) mod object;
+#[path = "../../src/probe/on.rs"]
+pub(crate) mod probe;
 
-sources! {
-    assert = "../../src/assert.rs";
-    attach = "../../src/attach.rs";
-    dep = "loom_dep.rs";
-    events = "../../src/events.rs";
-    exclude = "../../src/exclude.rs";
-    held = "loom_held.rs";
-    iterator = "../../src/iterator.rs";
-    lookup = "../../src/lookup.rs";
-    lookup_locked = "../../src/lookup_locked.rs";
-    mm = "../../src/mm.rs";
-    mmap_lock = "../../src/mmap_lock.rs";
-    node = "loom_node.rs";
-    probe = "../../src/probe_on.rs";
-    rcu = "loom_rcu.rs";
-    rcuwait = "../../src/rcuwait.rs";
-    refcnt = "../../src/refcnt.rs";
-    rwsem = "../../src/rwsem.rs";
-    seq = "../../src/seq.rs";
-    sleeper = "loom_sleeper.rs";
-    static_ref = "../../src/static_ref.rs";
-    step = "../../src/step.rs";
-    sync = "loom_sync.rs";
-    task = "../../src/task.rs";
-    trace = "../../src/trace.rs";
-    tree = "loom_tree.rs";
-    vma = "../../src/vma.rs";
-    vma_guard = "../../src/vma_guard.rs";
-    vma_lock = "../../src/vma_lock.rs";
-    warn = "../../src/warn.rs";
-}
+// The models name files, not rooms.
+pub(crate) use base::{
+    dep, events, rcu, rcuwait, refcnt, rwsem, seq, sleeper, static_ref, sync, task, trace, warn,
+};
+pub(crate) use guard::{iterator, lookup, lookup_locked, vma_guard};
+pub(crate) use lock::{assert, attach, exclude, held, mmap_lock, vma_lock};
+pub(crate) use object::{mm, node, tree, vma};
+pub(crate) use probe::{mutant, step};

@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use super::step::Class;
+use super::super::probe::step::Class;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Held {

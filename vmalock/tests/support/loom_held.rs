@@ -1,8 +1,8 @@
 //! No list of held locks: loom's threads share one OS thread, and the models check exclusion themselves.
 
-use super::mm::Mm;
-use super::vma::Vma;
-use super::warn::Holder;
+use super::super::object::mm::Mm;
+use super::super::object::vma::Vma;
+use super::super::base::warn::Holder;
 
 pub(crate) fn acquired(_mm: &Mm, _vma: &Vma, _is_on: bool) {}
 

@@ -1,8 +1,8 @@
 //! The tree over loom: as the real one, it publishes a whole snapshot with one store, and readers keep what they found.
 
 use super::node::{Entry, Node};
-use super::rcu::RcuGuard;
-use super::sync::{AtomicPtr, Ordering};
+use super::super::base::rcu::RcuGuard;
+use super::super::base::sync::{AtomicPtr, Ordering};
 use super::vma::Vma;
 
 #[derive(Debug)]
