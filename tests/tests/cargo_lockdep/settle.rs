@@ -31,6 +31,7 @@ fn a_warning_becomes_an_error_when_the_locks_themselves_close_the_cycle() {
             "warning[LD0003]",
             "settling: running again, with the locks of 2 classes",
             "error[LD0003]",
+            "how it hangs",
             "is an error now",
             "1 error (1 denied)",
         ],

@@ -137,6 +137,9 @@ impl<'a> Watch<'a> {
     /// If the command cannot be started, or a report cannot be written.
     pub(crate) fn run(&mut self, command: Command, first: Option<&RunResult>) -> Result<RunResult> {
         let before = read_ledger(self.records);
+        if first.is_some() {
+            self.printer.begin_anew();
+        }
         let Self { records, programs, places, timeout_s, policy, printer, signals } = self;
         let mut tail = Tail::new(records, places, policy, first.map(|first| &first.tally));
         let limit = timeout_s.map(|seconds| Limit { seconds, programs });

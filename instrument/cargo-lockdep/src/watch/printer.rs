@@ -47,6 +47,12 @@ impl Printer {
         Ok(Self { out, name, format: args.format, options, history: ReportHistory::default() })
     }
 
+    /// From here on each report is printed in full, whatever was printed before: a second run is
+    /// made to see it.
+    pub(super) fn begin_anew(&mut self) {
+        self.history = ReportHistory::default();
+    }
+
     /// Prints one report.
     ///
     /// # Errors
