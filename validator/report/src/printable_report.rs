@@ -23,7 +23,8 @@ impl Report {
         report
     }
 
-    fn each_text(&mut self, change: &mut impl FnMut(&mut String)) {
+    /// Gives `change` every text in the report.
+    pub(crate) fn each_text(&mut self, change: &mut impl FnMut(&mut String)) {
         if let ReportCode::Newer(code) = &mut self.code {
             change(code);
         }

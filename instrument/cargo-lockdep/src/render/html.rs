@@ -2,7 +2,7 @@
 //! No network, no other file.
 
 use lockdep_report::model::{Frame, Report};
-use lockdep_report::render::{Interleaving, how_it_hangs, interleaving, numbered, snippets};
+use lockdep_report::render::{Interleaving, how_it_hangs, interleaving, numbered, shortened, snippets};
 use lockdep_validator::check::violation::Ordered;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, HtmlEscape, Value};
@@ -183,7 +183,8 @@ impl Shown {
     }
 
     fn new(id: String, one: &Finding, sources: &Sources) -> Self {
-        let report = &numbered(&one.report);
+        let (report, names) = &shortened(&numbered(&one.report));
+        let names = names.iter().map(|(short, full)| format!("`{short}` is `{full}`"));
         Self {
             cycle: (!report.cycle.is_empty()).then(|| svg::cycle(report, &id)),
             id,
@@ -201,7 +202,7 @@ impl Shown {
             excerpts: excerpts(report, sources),
             stacks: stacks(report),
             evidence: evidence(report),
-            notes: report.notes.iter().map(ToString::to_string).collect(),
+            notes: names.chain(report.notes.iter().map(ToString::to_string)).collect(),
             help: report.help.iter().map(ToString::to_string).collect(),
             folded: Vec::new(),
             folded_words: String::new(),

@@ -237,9 +237,15 @@ fn callers(labels: &[&Label]) -> Vec<String> {
         }
     }
     let is_one = known.len() == 1;
+    let is_one_class = known.windows(2).all(|pair| pair[0].1.class == pair[1].1.class);
     let line = |(caller, label): (&Place, &Label)| {
         let class = &label.class;
-        let whose = if is_one || class.is_empty() { String::new() } else { format!("`{class}`: ") };
+        let whose = match label.primary {
+            _ if is_one || class.is_empty() => String::new(),
+            false if is_one_class => "held: ".to_owned(),
+            true if is_one_class => "wanted: ".to_owned(),
+            _ => format!("`{class}`: "),
+        };
         let sure = if label.exact { "called from" } else { "called, on one path, from" };
         format!("{whose}{sure} {caller}{}", function_words(caller))
     };

@@ -16,6 +16,7 @@ use super::fold::{Part, crates, folded};
 use super::head::advice_of_head;
 use super::interleave::{Interleaving, how_it_hangs, interleaving};
 use super::number::numbered;
+use super::shorten::shortened;
 use super::snippet::{self, MAX_EXCERPTS, push, snippets, who};
 use super::style::Styles;
 
@@ -38,7 +39,7 @@ impl Default for TextOptions {
 
 /// Renders one report, with an empty line after it.
 pub fn text(report: &Report, options: &TextOptions, source: &dyn SourceText) -> String {
-    let report = &numbered(&report.printable());
+    let (report, names) = &shortened(&numbered(&report.printable()));
     let styles = &options.styles;
     let mut out = String::new();
     let head = format!("{}[{}]", report.level.as_str(), report.code);
@@ -58,6 +59,9 @@ pub fn text(report: &Report, options: &TextOptions, source: &dyn SourceText) -> 
         snippet::write(&mut out, one, gutter, styles, source);
     }
     let mut parts = Parts { out, margin: " ".repeat(gutter), options };
+    for (short, full) in names {
+        parts.line("name", &format!("`{short}` is `{full}`"));
+    }
     parts.thread(report);
     parts.cycle(report);
     if let Some(interleaving) = interleaving(report) {
