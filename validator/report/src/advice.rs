@@ -126,6 +126,9 @@ pub enum Advice {
         callee: String,
         /// Where that comes back.
         back: Place,
+        /// Where the callee is then, if that is neither of the two.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        inside: Option<Place>,
     },
     /// A macro wrote both acquisitions.
     MacroOfBoth {

@@ -8,7 +8,7 @@ use lockdep_validator::check::violation::Code;
 
 use super::advice::Advice;
 use super::model::{Frame, Place, Report, ReportLock};
-use super::path::is_dependency;
+use super::path::{crate_folder, is_dependency, is_standard_library};
 use super::places::{is_at, outside_macro, place_of, same_file};
 
 /// Advice about the call, if the stacks show which it is.
@@ -37,8 +37,10 @@ pub fn of_call(class: &str, frames: &[Frame], call: usize) -> Advice {
     let class = class.to_owned();
     match foreign(frames, call).filter(|_| destructor.is_none()) {
         Some((out, back)) => {
-            let callee = frames[out - 1].function.clone();
-            Advice::ForeignCall { class, out: place(out), callee, back: place(back) }
+            let at = callee(frames, out, back);
+            let callee = without_async(&frames[at].function).to_owned();
+            let inside = (at != back && at + 1 != out).then(|| place(at));
+            Advice::ForeignCall { class, out: place(out), callee, back: place(back), inside }
         }
         None => Advice::UnderCall { class, call: place(call), destructor },
     }
@@ -50,8 +52,38 @@ fn foreign(frames: &[Frame], call: usize) -> Option<(usize, usize)> {
     let own = crate_of(&frames[call]);
     let out = (0..=call).rev().take_while(|&index| crate_of(&frames[index]) == own).last()?;
     let first = out.checked_sub(1)?;
+    // The lock's own crate, called again by who holds the lock, is not foreign.
+    let is_locks = crate_of(&frames[first]) == crate_of(&frames[0]);
+    if is_locks {
+        return None;
+    }
     let back = (0..first).rev().find(|&index| crate_of(&frames[index]) == own).map_or(0, |index| index + 1);
     Some((out, back))
+}
+
+/// The frame between the two ends that a reader takes for the callee: what implements a trait of
+/// the crate that calls out, else the first function of the program, else the first of all.
+fn callee(frames: &[Frame], out: usize, back: usize) -> usize {
+    let caller = &frames[out];
+    let first_part = || caller.function.trim_start_matches(['<', '&']).split("::").next();
+    let own = crate_folder(&caller.file).or_else(first_part).unwrap_or_default().replace('-', "_");
+    let implements = format!(" as {own}::");
+    let inward = || (back..out).rev();
+    let by_trait = inward().find(|&index| !own.is_empty() && frames[index].function.contains(&implements));
+    let is_programs = |index: &usize| {
+        let file = &frames[*index].file;
+        !file.is_empty() && !is_dependency(file) && !is_standard_library(file)
+    };
+    by_trait.or_else(|| inward().find(is_programs)).unwrap_or(out - 1)
+}
+
+/// The method that a body of an `async` method, or what a macro writes in it, belongs to.
+fn without_async(function: &str) -> &str {
+    if function.starts_with('<') {
+        function.split("::{{closure}}").next().unwrap_or(function)
+    } else {
+        function
+    }
 }
 
 /// The folder of the crate that a frame's file belongs to. The name of a function may have no path,
@@ -215,6 +247,23 @@ mod tests {
             panic!("the exporter is another crate's")
         };
         assert_eq!((back.file.as_str(), back.line), ("src/main.rs", 12), "no line of the macro");
+        // An executor in between is not what the crate that calls out has in mind.
+        let run = [
+            stack[0],
+            stack[1],
+            ("<app::Loud as sdk::Exporter>::export::{{closure}}", "src/main.rs", 12),
+            ("pool::block_on", "pool-1.0.0/src/lib.rs", 5),
+            stack[3],
+            stack[4],
+        ];
+        let Advice::ForeignCall { callee, inside, out, .. } = of_call("Mutex<Sender>", &frames(&run), 5)
+        else {
+            panic!("the exporter is another crate's")
+        };
+        assert_eq!((callee.as_str(), out.line), ("<app::Loud as sdk::Exporter>::export", 70));
+        assert_eq!(inside.map(|inside| inside.line), Some(12));
+        let again = [("wrap::get", "wrap-1.0.0/src/lib.rs", 30), ("app::main", "src/main.rs", 16)];
+        assert!(matches!(of_call("M", &frames(&again), 1), Advice::UnderCall { .. }), "the lock's own crate");
         let own = [("app::look", "app/src/a.rs", 3), ("hold", "app/tests/b.rs", 9)];
         assert!(matches!(of_call("M", &frames(&own), 1), Advice::UnderCall { .. }), "one crate");
     }
