@@ -111,7 +111,10 @@ impl Sources {
 
     /// The files that were asked for and could not be read, sorted.
     pub(crate) fn missing(&self) -> Vec<String> {
-        self.asked_for(|text| matches!(text, Text::Missing))
+        // No checkout has the files of the runtime.
+        let mut missing = self.asked_for(|text| matches!(text, Text::Missing));
+        missing.retain(|file| !lockdep_report::path::is_runtime(file));
+        missing
     }
 
     /// The files that were asked for and are not shown because of where they lie, sorted.
@@ -316,7 +319,8 @@ mod tests {
         let moved = root(Path::new("/elsewhere"));
         assert_eq!(moved.lines("src/a.rs").map(|lines| lines.len()), Some(1), "the checkout may have moved");
         assert_eq!(moved.lines("src/b.rs"), None);
-        assert_eq!(moved.missing(), ["src/b.rs"]);
+        assert_eq!(moved.lines("instrument/src/sync/once.rs"), None);
+        assert_eq!(moved.missing(), ["src/b.rs"], "ours is none that the user has");
         assert_eq!(root(Path::new("/")).locate_directory("etc"), None);
         let given = Sources::new(vec![base.clone()]);
         assert_eq!(given.lines("secret").map(|lines| lines.len()), Some(1), "the user named it");

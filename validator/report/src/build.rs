@@ -20,7 +20,8 @@ use super::model::{
 };
 use super::names::Names;
 use super::note::Note;
-use super::places::with_frames;
+use super::path::is_runtime;
+use super::places::{with_frames, with_site};
 use super::{held_now, help, notes, sentences, under_guard};
 
 /// What only the embedder knows: the meaning of its own tokens. Called with no lock of the engine
@@ -187,13 +188,16 @@ impl Builder<'_> {
             };
         };
         let mut site = self.resolver.place(class.site);
-        if !site.is_known() {
+        if !site.is_known() || is_runtime(&site.file) {
             site = Place {
                 file: class.key.file.clone(),
                 line: class.key.line,
                 column: class.key.column,
                 ..Place::default()
             };
+        }
+        if is_runtime(&site.file) {
+            site = Place::default();
         }
         ReportClass {
             name: self.name(id),
@@ -247,7 +251,9 @@ impl Builder<'_> {
     fn stack(&self, acquisition: &Acquisition) -> Frames {
         let is_exact = |stack| self.resolver.is_exact(stack);
         let exact = acquisition.stack_exact && acquisition.stack.is_none_or(is_exact);
-        let frames = acquisition.stack.map(|stack| prune(self.resolver.frames(stack))).unwrap_or_default();
+        let mut frames =
+            acquisition.stack.map(|stack| prune(self.resolver.frames(stack))).unwrap_or_default();
+        with_site(&mut frames, &self.resolver.place(acquisition.site));
         Frames { exact, frames }
     }
 

@@ -1,7 +1,7 @@
 //! Which frames of a stack a reader wants to see.
 
 use super::model::Frame;
-use super::path::is_standard_library;
+use super::path::{is_runtime, is_standard_library};
 
 /// Function prefixes of the validator and of what calls into it: the innermost frames, of no use to
 /// a reader.
@@ -82,6 +82,7 @@ fn is_outer(frame: &Frame) -> bool {
 /// glue, thread starts.
 fn is_library(frame: &Frame) -> bool {
     is_standard_library(&frame.file)
+        || is_runtime(&frame.file)
         || frame.file.ends_with(".c")
         || frame.file.ends_with(".S")
         // The headers of the C library that hold code.

@@ -31,7 +31,7 @@ pub(super) fn complete(report: &mut Report) {
 
 /// The stack of the held lock, and whether it is certain. Frames that rest on a guess are left out.
 fn completed(site: &Place, held: &[Frame], wanted: &[Frame]) -> (Vec<Frame>, bool) {
-    let Some(taken) = position(site, held) else { return (Vec::new(), false) };
+    let Some(taken) = held.iter().position(|frame| is_at(frame, site)) else { return (Vec::new(), false) };
     let maker = &held[taken];
     // The innermost frame at the place itself is the acquisition that is wanted, not one that
     // holds.
@@ -71,16 +71,6 @@ fn n_wrappers(held: &[Frame], wanted: &[Frame]) -> usize {
     let n_returned = held.iter().take_while(|frame| is_of_one(frame) && !is_active(frame)).count();
     let goes_on = held.get(n_returned).is_some_and(is_active);
     if goes_on { n_returned - 1 } else { 0 }
-}
-
-/// The frame of a place. Debug information may put a call of several lines on one of the lines
-/// beside.
-fn position(site: &Place, frames: &[Frame]) -> Option<usize> {
-    const MAX_LINES: u32 = 3;
-    let is_near =
-        |frame: &Frame| same_file(&frame.file, &site.file) && frame.line.abs_diff(site.line) <= MAX_LINES;
-    let exactly = frames.iter().position(|frame| is_at(frame, site));
-    exactly.or_else(|| frames.iter().position(is_near))
 }
 
 /// Whether two frames are of one function. Where it was inlined its name may have no path.
@@ -134,14 +124,6 @@ mod tests {
         assert_eq!(known(&first, &[("look", 40), ("each", 8), ("dump", 70)]), only);
         assert!(!known(&first, &[("each", 10), ("dump", 70), ("main", 99)]).1);
         assert_eq!(known(&first, &[("look", 40), ("dump", 70)]), only, "the path was not recorded");
-    }
-
-    #[test]
-    fn a_stack_of_another_place_in_the_file_says_nothing_of_this_one() {
-        let site = Place { file: "src/a.rs".into(), line: 15, column: 20, ..Place::default() };
-        let first = frames(&[("look", 10), ("main", 99)]);
-        let now = frames(&[("look", 10), ("look", 17), ("hold", 16), ("main", 98)]);
-        assert_eq!(completed(&site, &first, &now), (Vec::new(), false));
     }
 
     #[test]

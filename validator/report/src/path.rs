@@ -75,6 +75,20 @@ pub fn is_standard_library(file: &str) -> bool {
         .any(|start| shown.starts_with(start))
 }
 
+/// Returns whether the path names a file of lockdep's own runtime, in any spelling. No person who
+/// reads a report can change it.
+pub fn is_runtime(file: &str) -> bool {
+    const ROOMS: [&str; 5] = ["src/sync/", "src/hook/", "src/runtime/", "src/lock_api/", "src/parking_lot/"];
+    let file = shown(file, None);
+    let is_copy = file.starts_with("/lockdep/instrument/") || file.contains("/sources/instrument/");
+    let is_room = |file: &str| ROOMS.iter().any(|room| file.starts_with(room));
+    is_copy
+        || file
+            .strip_prefix("instrument/")
+            .is_some_and(|file| is_room(file) || file.starts_with("lock_api/v0_"))
+        || matches!(crate_folder(&file), Some("lockdep" | "lockdep-std"))
+}
+
 /// Returns whether a path as reports show it is that of a crate of a registry or from git: its
 /// folder has a version or a revision.
 ///
@@ -198,6 +212,21 @@ mod tests {
         assert_eq!(shown("../shared/src/a.rs", None), "../shared/src/a.rs", "what it leaves is not known");
         assert_eq!(shown("/../a.rs", None), "/../a.rs");
         assert_eq!(shown("", Some("")), "");
+    }
+
+    #[test]
+    fn files_of_the_runtime_are_known_wherever_they_were_compiled() {
+        for file in [
+            "instrument/src/sync/once.rs",
+            "/lockdep/instrument/src/hook/lock_map.rs",
+            "/r/target/lockdep/runtime-0/sources/instrument/lock_api/v0_4/src/../../../src/lock_api/mod.rs",
+            "/r/.cargo/registry/src/index.crates.io-0/lockdep-0.1.0/src/sync/once.rs",
+        ] {
+            assert!(is_runtime(file), "{file}");
+        }
+        for file in ["src/sync/once.rs", "instrument/src/lib.rs", "lockdep_user-1.0.0/src/sync/a.rs", ""] {
+            assert!(!is_runtime(file), "{file}");
+        }
     }
 
     #[test]

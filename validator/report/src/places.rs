@@ -1,8 +1,7 @@
 //! Where a place of a report is, seen from its stack: which line of the program, in which function,
 //! called from where.
 
-use super::path::crate_version;
-use super::path::is_standard_library;
+use super::path::{crate_version, is_runtime, is_standard_library};
 use super::place::{Frame, Place};
 
 /// Adds to `place` what its stack tells: the line of the program that it stands for, and the
@@ -16,6 +15,20 @@ pub(super) fn with_frames(place: Place, frames: &[Frame]) -> Place {
             .map(|frame| frame.function.clone());
     }
     place
+}
+
+/// Gives the innermost frame the place of the acquisition, unless another frame has it.
+///
+/// The compiler gives a place that a person can change: the line at which a macro is expanded, and
+/// that of the method in a call of several lines. Debug information has a line of the macro.
+pub(super) fn with_site(frames: &mut [Frame], site: &Place) {
+    let is_unknown = !site.is_known() || !is_programs(&site.file);
+    if is_unknown || frames.iter().any(|frame| is_at(frame, site)) {
+        return;
+    }
+    if let Some(innermost) = frames.first_mut().filter(|frame| frame.line != 0) {
+        (innermost.file, innermost.line, innermost.column) = (site.file.clone(), site.line, site.column);
+    }
 }
 
 /// The place of a frame.
@@ -75,6 +88,11 @@ fn crates_of(function: &str) -> Vec<&str> {
     names.filter(|name| !["core", "alloc", "std"].contains(name)).collect()
 }
 
+/// Whether a file is neither the standard library's nor the runtime's.
+fn is_programs(file: &str) -> bool {
+    !is_standard_library(file) && !is_runtime(file)
+}
+
 /// The line of the program that a place inside the standard library, or no place at all, stands
 /// for.
 ///
@@ -82,12 +100,12 @@ fn crates_of(function: &str) -> Vec<&str> {
 /// pointer none but the shim for it. The stack knows who let the value go: the frame around the
 /// innermost destructor.
 fn in_program(place: Place, frames: &[Frame]) -> Place {
-    if place.is_known() && !is_standard_library(&place.file) {
+    if place.is_known() && is_programs(&place.file) {
         return place;
     }
     let is_destructor = |frame: &Frame| frame.function.ends_with("core::ops::drop::Drop>::drop");
     let around = frames.iter().position(is_destructor).map_or(0, |destructor| destructor + 1);
-    let is_program = |frame: &&Frame| frame.line != 0 && !is_standard_library(&frame.file);
+    let is_program = |frame: &&Frame| frame.line != 0 && is_programs(&frame.file);
     match frames[around..].iter().find(is_program) {
         Some(frame) => place_of(frame),
         None => place,
@@ -126,6 +144,22 @@ mod tests {
     }
 
     #[test]
+    fn the_acquisition_has_the_line_that_expands_a_macro() {
+        let frame = |file: &str, line| Frame { function: "f".into(), file: file.into(), line, column: 5 };
+        let site = Place { file: "src/a.rs".into(), line: 9, column: 7, ..Place::default() };
+        let mut inside = [frame("src/macros.rs", 4), frame("src/a.rs", 12)];
+        with_site(&mut inside, &site);
+        assert_eq!((inside[0].file.as_str(), inside[0].line, inside[0].column), ("src/a.rs", 9, 7));
+        // A function that its caller stands for.
+        let mut tracked = [frame("src/b.rs", 4), frame("src/a.rs", 9)];
+        with_site(&mut tracked, &site);
+        assert_eq!(tracked[0].line, 4);
+        let mut unknown = [frame("src/b.rs", 4)];
+        with_site(&mut unknown, &Place::default());
+        assert_eq!(unknown[0].line, 4);
+    }
+
+    #[test]
     fn what_a_destructor_does_is_told_of_who_let_the_value_go() {
         let frame = |function: &str, file: &str, line| Frame {
             function: function.into(),
@@ -151,6 +185,8 @@ mod tests {
             assert_eq!((place.file.as_str(), place.line), ("/r/app/src/step.rs", 7));
             assert_eq!(place.function.as_deref(), Some("<app::Step as core::ops::drop::Drop>::drop"));
         }
+        let own = Place { file: "instrument/src/sync/once.rs".into(), ..glue.clone() };
+        assert_eq!(with_frames(own, &frames[4..]).line, 3, "nor is a file of the runtime a place");
         assert_eq!(with_frames(glue.clone(), &frames[..3]).file, glue.file, "nothing better is known");
         let through_pointer = with_frames(glue, &frames[4..]);
         assert_eq!(through_pointer.line, 3, "without a destructor it is the innermost frame");

@@ -20,15 +20,7 @@ const MAX_LINES: usize = 200;
 ///
 /// Returns advice about the call under the guard of a recursion.
 pub(super) fn complete(report: &mut Report, sources: &Sources) -> Option<Advice> {
-    for step in &mut report.cycle {
-        let (held, wanted) = (&mut step.frames_held, &step.frames_acquire.frames);
-        if !held.exact
-            && let Some(holder) = holder(&step.held_site, &held.frames, wanted, sources)
-        {
-            holder.name_callers(&mut step.held_site, &mut step.acquire_site, &held.frames, wanted);
-            held.frames = holder.stack(&held.frames, wanted);
-        }
-    }
+    complete_cycle(report, sources);
     if !report.is_recursion() {
         return None;
     }
@@ -48,6 +40,53 @@ pub(super) fn complete(report: &mut Report, sources: &Sources) -> Option<Advice>
     report.notes.retain(|note| !matches!(note, Note::PathNotRecorded { .. }));
     (holder.index > 0)
         .then(|| lockdep_report::under_guard::of_call(&held.class, &wanted.frames, holder.index))
+}
+
+/// Completes those of the dependencies of a cycle, and the advice about them.
+fn complete_cycle(report: &mut Report, sources: &Sources) {
+    let mut wrappers: Vec<String> = Vec::new();
+    for step in &mut report.cycle {
+        let (held, wanted) = (&mut step.frames_held, &step.frames_acquire.frames);
+        if held.exact {
+            continue;
+        }
+        let Some(holder) = holder(&step.held_site, &held.frames, wanted, sources) else { continue };
+        wrappers.extend(held.frames[..holder.n_wrappers].iter().map(|wrapper| wrapper.function.clone()));
+        holder.name_callers(&mut step.held_site, &mut step.acquire_site, &held.frames, wanted);
+        held.frames = holder.stack(&held.frames, wanted);
+        let goes_on = &wanted[holder.index];
+        let at = Place {
+            file: goes_on.file.clone(),
+            line: goes_on.line,
+            column: goes_on.column,
+            ..Place::default()
+        };
+        let way = if holder.index == 0 { Way::Itself } else { Way::Through(bare(&step.acquire_site)) };
+        for advice in &mut report.help {
+            let spot = match advice {
+                Advice::TakeBefore { first, second, at } if *first == step.to && *second == step.from => at,
+                Advice::ChangeOther { release, at } if *release == step.from => at,
+                Advice::TryLock { class, release, at: Some(at) }
+                    if *class == step.to && *release == step.from =>
+                {
+                    at
+                }
+                _ => continue,
+            };
+            *spot = Spot { at: at.clone(), way: way.clone() };
+        }
+    }
+    // What gives one guard away gives the other as well.
+    let is_wrapper = |frame: &Frame| wrappers.contains(&frame.function);
+    let sites = report.cycle.iter_mut().map(|step| (&mut step.acquire_site, &step.frames_acquire));
+    for (site, stack) in sites.filter(|(_, stack)| stack.exact) {
+        let outside = stack.frames.iter().find(|frame| !is_wrapper(frame));
+        if let (Some(first), Some(outside)) = (stack.frames.first(), outside)
+            && is_wrapper(first)
+        {
+            name_caller(site, outside);
+        }
+    }
 }
 
 /// The active function that has the guard of a wrapper.

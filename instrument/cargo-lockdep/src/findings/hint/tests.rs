@@ -364,6 +364,53 @@ fn a_wrapper_that_is_called_again_names_both_callers_and_the_temporary() {
 }
 
 #[test]
+fn both_sides_of_an_inversion_name_the_callers_of_wrappers() {
+    use lockdep_report::advice::{Spot, Way};
+
+    let text = "fn there(&self) {\n    let a = self.inner();\n    self.other();\n}\n\
+                fn back(&self) {\n    let b = self.other();\n    self.inner();\n}\n";
+    let frame =
+        |function: &str, line| Frame { function: function.into(), file: "a.rs".into(), line, column: 10 };
+    let wrap = |function: &str, line| Frame { file: "w.rs".into(), ..frame(function, line) };
+    let (one, inner, other) = (wrap("w::one", 3), wrap("w::inner", 5), wrap("w::other", 8));
+    let wrong = Spot { at: place_of(&frame("a::main", 99)), way: Way::Itself };
+    with_source(text, |sources| {
+        let mut report = crate::records::fixture::inversion_report();
+        let step = |step: &mut lockdep_report::model::ReportDependency, held: &[Frame], wanted: &[Frame]| {
+            (step.held_site, step.acquire_site) = (place_of(&held[0]), place_of(&wanted[0]));
+            step.frames_held = lockdep_report::model::Frames { exact: false, frames: held.to_vec() };
+            step.frames_acquire = lockdep_report::model::Frames { exact: true, frames: wanted.to_vec() };
+        };
+        let main = frame("a::main", 99);
+        step(
+            &mut report.cycle[0],
+            &[one.clone(), inner.clone()],
+            &[other.clone(), frame("a::there", 3), main.clone()],
+        );
+        step(
+            &mut report.cycle[1],
+            std::slice::from_ref(&other),
+            &[one.clone(), inner.clone(), frame("a::back", 7), main],
+        );
+        let (first, second) = (report.cycle[1].to.clone(), report.cycle[1].from.clone());
+        report.help = vec![Advice::TakeBefore { first, second, at: wrong.clone() }];
+        add(&mut report, sources);
+        let lines: Vec<u32> = report
+            .cycle
+            .iter()
+            .flat_map(|step| [&step.held_site, &step.acquire_site])
+            .map(|site| site.outside_wrapper().line)
+            .collect();
+        assert_eq!(lines, [2, 3, 6, 7]);
+        let at = report.help.iter().find_map(|help| match help {
+            Advice::TakeBefore { at, .. } => Some(at.at.line),
+            _ => None,
+        });
+        assert_eq!(at, Some(7), "{:?}", report.help);
+    });
+}
+
+#[test]
 fn what_an_attribute_writes_gives_way_to_its_caller() {
     let text = "#[double]\nfn depth() {}\nfn go() {\n    depth();\n}\n";
     let frame = |function: &str, file: &str, line| Frame {
@@ -380,7 +427,8 @@ fn what_an_attribute_writes_gives_way_to_its_caller() {
             Some(Box::new(Place { function: Some("a::depth".into()), ..place_of(&stack[1]) }));
         let back = place_of(&stack[1]);
         let out = Place { line: 70, ..back.clone() };
-        report.help = vec![Advice::ForeignCall { class: "A".into(), out, callee: "f".into(), back }];
+        report.help =
+            vec![Advice::ForeignCall { class: "A".into(), out, callee: "f".into(), back, inside: None }];
         let held = report.conflict.as_mut().expect("given");
         held.exact = true;
         add(&mut report, sources);
