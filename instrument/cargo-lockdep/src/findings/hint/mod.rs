@@ -62,6 +62,8 @@ pub(crate) fn add(report: &mut Report, sources: &Sources) {
     });
     advice.append(&mut report.help);
     report.help = advice;
+    // Stacks and advice were completed meanwhile.
+    expanded::leave(report, sources);
 }
 
 /// A lock that was held where another was taken, at the lines outside of wrappers.
@@ -139,6 +141,15 @@ fn under_guard(report: &mut Report, call: usize) -> Option<Advice> {
         .chain(wanted.frames[call + 1..].iter().cloned())
         .collect();
     held.exact = wanted.exact;
+    let elsewhere = held.frames.iter().find(|frame| !frame.file.is_empty() && frame.file != held.site.file);
+    let caller = elsewhere.map(|frame| Place {
+        file: frame.file.clone(),
+        line: frame.line,
+        column: frame.column,
+        function: Some(frame.function.clone()),
+        ..Place::default()
+    });
+    held.site.caller = held.site.caller.take().or(caller.map(Box::new));
     report.notes.retain(|note| !matches!(note, Note::PathNotRecorded { .. }));
     Some(lockdep_report::under_guard::of_call(&held.class, &wanted.frames, call))
 }

@@ -444,6 +444,42 @@ fn what_an_attribute_writes_gives_way_to_its_caller() {
     });
 }
 
+#[test]
+fn a_holder_that_only_the_source_shows_has_its_caller_outside_of_attributes() {
+    // The wrapper's file is here as well, and nothing is known of the stack that holds.
+    let text = "#[double]\nfn go() {\n    depth();\n    again();\n}\n";
+    let frame = |function: &str, file: &str, line| Frame {
+        function: function.into(),
+        file: file.into(),
+        line,
+        column: 1,
+    };
+    let call = frame("w::find", "w.rs", 3);
+    let wanted = [
+        frame("w::find", "w.rs", 2),
+        frame("a::depth", "a.rs", 1),
+        frame("a::go::{{closure}}", "a.rs", 4),
+        call,
+        frame("a::depth", "a.rs", 1),
+        frame("a::go", "a.rs", 3),
+    ];
+    with_source(text, |sources| {
+        let folder = sources.locate_directory(".").expect("given");
+        std::fs::write(folder.join("w.rs"), "fn find() {\n    x.lock();\n    y();\n}\n").expect("written");
+        let mut report = lone(&wanted[..1], &wanted);
+        let held = report.conflict.as_mut().expect("given");
+        held.frames.clear();
+        add(&mut report, sources);
+        let held = report.conflict.as_ref().expect("given");
+        assert_eq!(held.site.caller.as_ref().map(|caller| caller.line), Some(3), "{held:#?}");
+        let back = report.help.iter().find_map(|help| match help {
+            Advice::ForeignCall { back, .. } => Some(back.line),
+            _ => None,
+        });
+        assert_ne!(back, Some(1), "{:?}", report.help);
+    });
+}
+
 fn place_of(frame: &Frame) -> Place {
     Place { file: frame.file.clone(), line: frame.line, column: frame.column, ..Place::default() }
 }
