@@ -4,6 +4,7 @@ use proc_macro2::LineColumn;
 use syn::visit::{self, Visit};
 use syn::{Block, Expr, Local, Member, Pat, ReturnType, Stmt};
 
+use super::owned::lies_in;
 use super::site::{LOCKS, Site, path_of, type_name};
 
 /// Words of which one before the acquisition means that other threads may have the lock by then.
@@ -11,11 +12,11 @@ const GIVING: [&str; 5] = ["spawn", "scope", "par", "start", "launch"];
 
 /// Whether the acquisition stands in a function that makes an object to return it, and the lock is
 /// one that it made: everything from the variable to the lock is a value written down there.
-pub(super) fn is_fresh(site: &Site<'_>, lines: &[String]) -> bool {
+pub(super) fn is_fresh(site: &Site<'_>, kind: &str, file: &syn::File, lines: &[String]) -> bool {
     let before = site.function_up_to(lines, site.last_line);
     is_constructor(site)
         && before.is_some_and(|before| !before.iter().any(|line| gives(line)))
-        && Locals { site }.has_made(&site.root, &site.members, site.at)
+        && Locals { site, kind, file }.has_made(&site.root, &site.members, site.at)
 }
 
 /// Whether a line has one of the words: as a whole word, or between the underscores of a name
@@ -27,19 +28,21 @@ fn gives(line: &str) -> bool {
 
 /// Whether the function returns an object of its own type, or one that it puts together. A method
 /// may make another object of the type of its own; the locks of its own are none that it has made.
+/// It may also put the object into a handle, which it returns.
 fn is_constructor(site: &Site<'_>) -> bool {
     let ReturnType::Type(_, returned) = &site.signature.output else { return false };
     let mut returned_names = TypeNames(Vec::new());
     returned_names.visit_type(returned);
     let returns = |name: &str| returned_names.0.iter().any(|returned| returned == name);
-    match site.implementation {
-        Some(of) => returns("Self") || type_name(of).is_some_and(|name| returns(&name)),
-        None => {
-            let mut literals = Literals(Vec::new());
-            literals.visit_block(site.body);
-            literals.0.iter().any(|name| returns(name))
-        }
-    }
+    let puts_together = || {
+        let mut literals = Literals(Vec::new());
+        literals.visit_block(site.body);
+        literals.0.iter().any(|name| returns(name))
+    };
+    let of = site.implementation.and_then(type_name);
+    site.implementation.is_some() && returns("Self")
+        || of.is_some_and(|name| returns(&name))
+        || puts_together()
 }
 
 /// The names of the types in a type.
@@ -70,6 +73,8 @@ impl<'a> Visit<'a> for Literals {
 /// The variables of a function.
 struct Locals<'a> {
     site: &'a Site<'a>,
+    kind: &'a str,
+    file: &'a syn::File,
 }
 
 impl Locals<'_> {
@@ -139,8 +144,12 @@ impl Locals<'_> {
             ("default" | "new", []) => of.is_some(),
             // A wrapper, and what lies in it is reached through it: `Arc::new(inner)`,
             // `Self(inner)`, `Arc::clone(&it)`.
-            ("new" | "clone", [inner]) if of.is_some() => self.made(inner, members, at),
+            ("new" | "clone", [inner]) if of.is_some() && self.made(inner, members, at) => true,
             (_, [inner]) if is_type(&name) => self.made(inner, members, at),
+            // A constructor: nothing refers to what it returns, and the lock lies in that.
+            (name, _) if name.starts_with("new") || name.starts_with("with") => of
+                .and_then(|of| if of == "Self" { type_name(self.site.implementation?) } else { Some(of) })
+                .is_some_and(|of| lies_in(of, members, self.kind, self.file) == Some(true)),
             _ => false,
         }
     }

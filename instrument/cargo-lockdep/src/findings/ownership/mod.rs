@@ -52,10 +52,9 @@ pub(crate) fn lower(report: &mut Report, sources: &Sources) {
     let better = is_fresh(&first).then(|| known.find(|(reach, _)| !is_fresh(reach))).flatten();
     drop(known);
     let (reach, place) = better.unwrap_or((first, place));
-    let is_lowered = report.level == Level::Error;
-    if is_lowered {
-        report.level = Level::Warning;
-    }
+    let level = level_of(report, &reach, &place);
+    let is_lowered = report.level > level;
+    report.level = report.level.min(level);
     let place = Place { function: None, caller: None, in_wrapper: false, ..place };
     match reach {
         Reach::Owned { method, receiver, lock } => {
@@ -74,9 +73,19 @@ pub(crate) fn lower(report: &mut Report, sources: &Sources) {
         }
         Reach::Fresh { function, lock } => {
             report.evidence.fresh = true;
+            let is_lowered = is_lowered && level == Level::Warning;
             report.notes.insert(0, Note::Fresh { function, lock, place, is_lowered });
         }
     }
+}
+
+/// The highest level that the reason leaves. Where the run shows a lock that lay on the stack of
+/// the thread that took it, and the source shows a function that makes such a lock to return it,
+/// nothing is left to look at.
+fn level_of(report: &Report, reach: &Reach, place: &Place) -> Level {
+    let is_taken_last = report.cycle.iter().any(|step| step.acquire_site == *place);
+    let is_fresh = matches!(reach, Reach::Fresh { .. });
+    if is_fresh && is_taken_last && report.evidence.unpublished { Level::Note } else { Level::Warning }
 }
 
 /// What the source says of the acquisition at `place`, which is one of a lock of type `kind`.
@@ -89,7 +98,7 @@ fn reach(place: &Place, kind: &str, sources: &Sources) -> Option<Reach> {
         if let Some(receiver) = owned::owner(&site, kind, file, lines) {
             return Some(Reach::Owned { method: function, receiver, lock });
         }
-        fresh::is_fresh(&site, lines).then_some(Reach::Fresh { function, lock })
+        fresh::is_fresh(&site, kind, file, lines).then_some(Reach::Fresh { function, lock })
     })
 }
 

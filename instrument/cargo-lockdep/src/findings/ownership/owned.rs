@@ -19,14 +19,18 @@ pub(super) fn owner(site: &Site<'_>, kind: &str, file: &syn::File, lines: &[Stri
         return None;
     }
     // A reference, or a trait's own methods, have no type of ours here.
-    let mut structs = Structs { file, holder: type_name(site.implementation?)? };
-    let (lock, on_the_way) = site.members.split_last()?;
+    lies_in(type_name(site.implementation?)?, &site.members, kind, file)?.then_some(receiver)
+}
+
+/// Whether `members` of an object of type `holder` is a lock of type `kind` that lies in the object
+/// itself.
+pub(super) fn lies_in(holder: String, members: &[String], kind: &str, file: &syn::File) -> Option<bool> {
+    let mut structs = Structs { file, holder };
+    let (lock, on_the_way) = members.split_last()?;
     for member in on_the_way {
         structs.holder = struct_name(structs.field(member)?)?;
     }
-    let is_lock =
-        LOCKS.contains(&kind) && struct_name(structs.field(lock)?)? == kind && !structs.defines(kind);
-    is_lock.then_some(receiver)
+    Some(LOCKS.contains(&kind) && struct_name(structs.field(lock)?)? == kind && !structs.defines(kind))
 }
 
 /// `self` or `&mut self`; not `&self`, nor anything behind a pointer of another kind or for a named

@@ -142,6 +142,27 @@ fn the_report_says_why_it_is_a_warning_and_does_not_claim_that_it_hangs() {
     std::fs::remove_dir_all(folder).expect("ours");
 }
 
+#[test]
+fn a_lock_that_both_the_run_and_the_source_show_as_just_made_is_a_note() {
+    // The first order is taken in lines 10 and 11, both in column 20.
+    let head = "struct Bank { a: Mutex<u32>, b: Mutex<u32> }\n\n\n\n\n\n\nimpl Bank {\n";
+    let body = "    let a = self.a.lock();\n    let b = copy.b.lock();\n    Safe { copy } }\n}\n";
+    let folder = std::env::temp_dir().join(format!("lockdep-fresh-{}", std::process::id()));
+    std::fs::create_dir_all(folder.join("src")).expect("a temporary folder");
+    let source = format!("{head}    fn image(&self) -> Safe {{ let copy = Bank::new(self.size);\n{body}");
+    std::fs::write(folder.join("src/bank.rs"), source).expect("written");
+    let lowered = |unpublished: bool| {
+        let mut report = inversion_report();
+        report.evidence.unpublished = unpublished;
+        lower(&mut report, &Sources::new(vec![folder.clone()]));
+        assert!(report.evidence.fresh, "{report:?}");
+        report.level
+    };
+    assert_eq!(lowered(true), lockdep_validator::Level::Note);
+    assert_eq!(lowered(false), lockdep_validator::Level::Warning, "the run does not say so");
+    std::fs::remove_dir_all(folder).expect("ours");
+}
+
 const MADE: &str = "use std::sync::{Arc, Mutex, RwLock};\n\
     pub struct Store(Arc<Inner>);\n\
     struct Inner { rows: Arc<RwLock<u8>>, shared: Shared, log: Mutex<u8> }\n\
@@ -196,6 +217,14 @@ fn a_function_that_makes_an_object_has_its_locks_until_it_gives_them_away() {
              let log = self.log.lock(); it.0.log.^lock(); it }",
             "it.0.log",
         ),
+        // A method that makes another object of its type from its own settings, and puts it into a
+        // handle, as the image of a file system in memory is made.
+        (
+            "fn f(&self) -> Handle { let it = Inner::new(self.size); let log = self.log.lock(); { it.log.^lock(); } \
+             Handle { state: Arc::new(it) } }",
+            "it.log",
+        ),
+        ("fn f(&self) -> Self { let it = Inner::with_size(3); it.log.^lock(); make(it) }", "it.log"),
         // Others' variables are nobody's business.
         (
             "fn f() -> Self { let it = Mutex::new(0); for x in 0..1 { it.^lock(); } run(|y| y.lock()); make(it) }",
@@ -235,6 +264,10 @@ fn a_lock_is_not_fresh_where_others_may_have_it() {
         "fn f() -> Self { let it = registry(); it.rows.^read(); make(it) }",
         "fn f() -> Self { let it = Inner::of(3); it.rows.^read(); make(it) }",
         "fn f() -> Self { LOG.^lock(); make(LOG) }",
+        // A function that may return an object which others have, and a handle that nobody made here.
+        "fn f() -> Self { let it = Inner::shared(3); it.log.^lock(); make(it) }",
+        "fn f() -> Self { let it = Store::new(3); it.log.^lock(); make(it) }",
+        "fn f(&self) -> Handle { let it = Inner::new(3); it.log.^lock(); self.handle() }",
         // The name may mean something else by then.
         "fn f(b: Arc<Mutex<u8>>) -> Self { let mut it = Arc::new(Mutex::new(0)); it = b; it.^lock(); make(it) }",
         "fn f(b: Inner) -> Self { let mut it = Inner { log: Mutex::new(0) }; it.log = b.log; it.log.^lock(); make(it) }",
