@@ -120,6 +120,9 @@ pub enum Advice {
     ForeignCall {
         /// The class of the lock.
         class: String,
+        /// The call of the function that holds, if its crate calls out further down.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call: Option<Place>,
         /// Where the crate that holds the lock calls out.
         out: Place,
         /// What it calls.

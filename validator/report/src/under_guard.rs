@@ -30,6 +30,7 @@ pub(super) fn advice(code: Code, report: &Report) -> Option<Advice> {
 /// assert!(advice.to_string().contains("is alive during the call at a.rs:8:9"));
 /// ```
 pub fn of_call(class: &str, frames: &[Frame], call: usize) -> Advice {
+    let call = in_closure(frames, call);
     let is_destructor = |frame: &&Frame| frame.function.ends_with("core::ops::drop::Drop>::drop");
     // The outermost is what the call lets go.
     let destructor = frames[..call].iter().rfind(is_destructor).map(|frame| frame.function.clone());
@@ -40,10 +41,27 @@ pub fn of_call(class: &str, frames: &[Frame], call: usize) -> Advice {
             let at = callee(frames, out, back);
             let callee = without_async(&frames[at].function).to_owned();
             let inside = (at != back && at + 1 != out).then(|| place(at));
-            Advice::ForeignCall { class, out: place(out), callee, back: place(back), inside }
+            let (call, out) = (place(call), place(out));
+            let call = (call != out).then_some(call);
+            Advice::ForeignCall { class, call, out, callee, back: place(back), inside }
         }
         None => Advice::UnderCall { class, call: place(call), destructor },
     }
+}
+
+/// The frame of the call in the text of the function that holds: a closure of it that runs during
+/// the call is more exact than what the closure was handed to, if no other crate runs it.
+fn in_closure(frames: &[Frame], call: usize) -> usize {
+    let holder = &frames[call];
+    let is_own = |frame: &Frame| crate_of(frame) == crate_of(holder) || is_standard_library(&frame.file);
+    let is_its_closure = |frame: &Frame| {
+        let rest = frame.function.strip_prefix(holder.function.as_str());
+        rest.is_some_and(|rest| rest.starts_with("::{{closure}}")) && same_file(&frame.file, &holder.file)
+    };
+    // The innermost frame is the acquisition itself.
+    let inside = frames[..call].iter().enumerate().skip(1).rev();
+    let of_call = inside.take_while(|(_, frame)| is_own(frame) && frame.function != holder.function);
+    of_call.filter(|(_, frame)| is_its_closure(frame)).last().map_or(call, |(index, _)| index)
 }
 
 /// Where the crate that holds the lock calls out, and where the foreign code comes back to it or to
@@ -217,6 +235,28 @@ mod tests {
     }
 
     #[test]
+    fn a_closure_of_the_holder_is_the_place_of_the_call() {
+        let stack = [
+            ("app::release", "app/src/a.rs", 215),
+            ("<app::Adding as core::ops::drop::Drop>::drop", "app/src/b.rs", 18),
+            ("app::poll::{{closure}}", "app/src/a.rs", 458),
+            ("app::cell::with_mut", "app/src/cell.rs", 14),
+            ("app::poll", "app/src/a.rs", 449),
+        ];
+        let line = |stack: &[(&str, &str, u32)], call: usize| match of_call("M", &frames(stack), call) {
+            Advice::UnderCall { call, .. } => call.line,
+            advice => panic!("{advice:?}"),
+        };
+        assert_eq!(line(&stack, 4), 458);
+        // A second run of the function has a closure of its own.
+        assert_eq!(line(&[&stack[..], &[stack[1], stack[4]]].concat(), 6), 449);
+        // Another crate decides when it runs, or the closure acquires the lock itself.
+        let foreign = ("cell::with_mut", "cell-1.0.0/src/lib.rs", 14);
+        assert_eq!(line(&[&stack[..3], &[foreign, stack[4]]].concat(), 4), 449);
+        assert_eq!(line(&stack[2..], 2), 449);
+    }
+
+    #[test]
     fn foreign_code_under_the_lock_is_named_with_both_ends() {
         let stack = [
             ("sdk::emit", "sdk-1.0.0/src/emit.rs", 40),
@@ -225,10 +265,12 @@ mod tests {
             ("sdk::simple::export_all", "sdk-1.0.0/src/simple.rs", 70),
             ("emit", "sdk-1.0.0/src/simple.rs", 66),
         ];
-        let Advice::ForeignCall { out, callee, back, .. } = of_call("Mutex<Sender>", &frames(&stack), 4)
+        let Advice::ForeignCall { call, out, callee, back, .. } =
+            of_call("Mutex<Sender>", &frames(&stack), 4)
         else {
             panic!("the exporter is another crate's")
         };
+        assert_eq!(call.map(|call| call.line), Some(66), "the line of the holder is the one to change");
         assert_eq!((out.line, callee.as_str(), back.line), (70, "<app::Loud as sdk::Exporter>::export", 9));
         let traced = [
             ("trace::dispatch", "trace-0.1.4/src/lib.rs", 7),

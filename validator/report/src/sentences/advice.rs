@@ -72,12 +72,19 @@ impl fmt::Display for Advice {
                 "the guard of `{class}` is alive during the call at {call}, which comes back to the lock: drop the guard \
                  before that call"
             ),
-            Self::ForeignCall { class, out, callee, back, inside } => {
+            Self::ForeignCall { class, call, out, callee, back, inside } => {
                 let at = inside.as_ref().map_or_else(String::new, |inside| format!(" (at {inside})"));
+                match call {
+                    None => write!(f, "`{callee}`{at} runs under the guard of `{class}`: it")?,
+                    Some(call) => write!(
+                        f,
+                        "the guard of `{class}` is alive during the call at {call}. There `{callee}`{at} runs: it"
+                    )?,
+                }
                 write!(
                     f,
-                    "`{callee}`{at} runs under the guard of `{class}`: it is called at {out} and comes back to the lock at \
-                     {back}. Call it after the guard is dropped, or keep it from using what the lock protects."
+                    " is called at {out} and comes back to the lock at {back}. Call it after the guard is dropped, or keep it \
+                     from using what the lock protects."
                 )
             }
             Self::MacroOfBoth { .. }

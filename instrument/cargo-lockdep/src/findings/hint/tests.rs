@@ -427,8 +427,14 @@ fn what_an_attribute_writes_gives_way_to_its_caller() {
             Some(Box::new(Place { function: Some("a::depth".into()), ..place_of(&stack[1]) }));
         let back = place_of(&stack[1]);
         let out = Place { line: 70, ..back.clone() };
-        report.help =
-            vec![Advice::ForeignCall { class: "A".into(), out, callee: "f".into(), back, inside: None }];
+        report.help = vec![Advice::ForeignCall {
+            class: "A".into(),
+            call: None,
+            out,
+            callee: "f".into(),
+            back,
+            inside: None,
+        }];
         let held = report.conflict.as_mut().expect("given");
         held.exact = true;
         add(&mut report, sources);
