@@ -191,9 +191,21 @@ fn name_caller(
         }
     }
     let is_elsewhere = |frame: &&Frame| !frame.file.is_empty() && !same_file(&frame.file, &site.file);
-    let caller = outside.iter().find(is_elsewhere).filter(|frame| !is_standard_library(&frame.file));
+    // A method that forwards to one of its own name is a wrapper of it.
+    let forwards = |frame: &Frame| method_of(frame) == method_of(&frames[taken]);
+    let mut callers = outside.iter().skip_while(|frame| !is_elsewhere(frame));
+    let caller = match callers.next() {
+        Some(frame) if forwards(frame) => callers.find(|frame| !forwards(frame)).or(Some(frame)),
+        caller => caller,
+    };
+    let caller = caller.filter(|frame| !frame.file.is_empty() && !is_standard_library(&frame.file));
     let of_holder = holder.filter(|holder| (&holder.file, holder.line) != (&site.file, site.line));
     site.caller = caller.map(place_of).or(of_holder).map(Box::new);
+}
+
+/// The name of the function of a frame; none of a closure.
+fn method_of(frame: &Frame) -> Option<&str> {
+    frame.function.rsplit("::").next().filter(|name| !name.is_empty() && !name.starts_with('{'))
 }
 
 #[cfg(test)]
@@ -306,6 +318,16 @@ mod tests {
         name_caller(&mut in_own_file, (&frames.frames, true), &[], None);
         assert_eq!(in_own_file.caller.as_ref().map(|caller| caller.line), Some(7));
         assert_eq!(in_own_file.outside_wrapper().line, 3, "it may be no wrapper");
+        let forwarded = stack(&[
+            ("<wrap::Data as wrap::Span>::fields", "w.rs", 3),
+            ("wrap::SpanRef<R>::fields", "r.rs", 5),
+            ("app::run", "a.rs", 7),
+        ]);
+        for (frames, line) in [(&forwarded.frames[..], 7), (&forwarded.frames[..2], 5)] {
+            let mut forwarding = site("w.rs", 3);
+            name_caller(&mut forwarding, (frames, true), &[], None);
+            assert_eq!(forwarding.caller.map(|caller| caller.line), Some(line), "of the same name");
+        }
         let mut known = site("w.rs", 3);
         name_caller(&mut known, (&frames.frames, true), &["wrap::lock".to_owned()], None);
         assert_eq!(known.outside_wrapper().line, 5);
