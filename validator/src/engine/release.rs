@@ -12,7 +12,7 @@ use crate::check::violation::{Code, Detail, Level};
 use crate::config::SameClassPolicy;
 use crate::mutant::{self, Mutant};
 use crate::state::class::Validation;
-use crate::state::held::HeldLock;
+use crate::state::held::{HeldLock, Rare};
 use crate::state::registry::fact;
 
 impl Validator {
@@ -261,11 +261,27 @@ impl Validator {
     /// needs to be looked at again.
     pub(super) fn remove_held(&self, task: &mut TaskContext, index: usize) {
         let is_current = index >= task.context_start();
+        self.keep_own_stacks(task, index + 1);
         let held = task.remove(index);
         if index == task.held.len() && is_current {
             task.chain = held.previous_chain;
         } else {
             rechain(task, index);
+        }
+    }
+
+    /// Puts aside the stacks of first sightings from the held lock at `first` on: they are found by
+    /// their chains, which are about to change.
+    fn keep_own_stacks(&self, task: &mut TaskContext, first: usize) {
+        for index in first..task.held.len() {
+            if !task.held[index].is_first_sighting {
+                continue;
+            }
+            let Some(stack) = self.view(task).acquisition(index).stack else { continue };
+            match task.rare_of_mut(index) {
+                Some(rare) => rare.stack = Some(stack),
+                None => task.set_rare(Rare { stack: Some(stack), ..Rare::at(index) }),
+            }
         }
     }
 }
