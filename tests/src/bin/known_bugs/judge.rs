@@ -46,11 +46,19 @@ impl fmt::Display for Judgement {
     }
 }
 
-/// The report that a reader takes for the bug's: the first of the surest with its code.
-pub(crate) fn first_of<'a>(reports: &'a [Report], code: &str) -> Option<&'a Report> {
+/// What the report is worth that a reader takes for the bug's: of the surest with its code the one
+/// that is about the bug, because a program may have other defects too, else the first.
+pub(crate) fn judge_best(
+    reports: &[Report],
+    code: &str,
+    truth: &Truth,
+    sources: &DriverSource,
+) -> Option<Judgement> {
     let of_code = || reports.iter().filter(|report| report.code == *code);
     let surest = of_code().map(Report::rank).max()?;
-    of_code().find(|report| report.rank() == surest)
+    let judged = of_code().filter(|report| report.rank() == surest);
+    let judged: Vec<Judgement> = judged.map(|report| judge(report, truth, sources)).collect();
+    judged.iter().find(|one| one.holds && one.wants).or(judged.first()).cloned()
 }
 
 /// Judges a report, and the text that is made of it.
@@ -131,7 +139,7 @@ fn first_applicable(help: &[Advice], truth: &Truth) -> Option<usize> {
 fn named(advice: &Advice) -> (&'static str, Vec<&Place>) {
     match advice {
         Advice::UnderCall { call, .. } => ("call", vec![call]),
-        Advice::ForeignCall { out, .. } => ("call", vec![out]),
+        Advice::ForeignCall { call, out, .. } => ("call", call.iter().chain([out]).collect()),
         Advice::DropGuard { made } => ("drop_guard", spot(made)),
         Advice::Temporary { made, .. } => ("temporary", vec![made]),
         Advice::TakeBefore { at, .. } | Advice::ChangeOther { at, .. } => ("order", spot(at)),
@@ -224,6 +232,20 @@ mod tests {
         let none = judge_text(&report(2, 5), "temporary = ['main.rs:2']");
         assert_eq!((none.holds, none.wants, none.advice), (true, false, None));
         assert!(right.n_lines > 5, "{right}");
+    }
+
+    #[test]
+    fn of_several_reports_the_one_about_the_bug_is_judged() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let driver = folder.path().join("main.rs");
+        fs::write(&driver, DRIVER).expect("it is ours");
+        let truth = truth("call = ['main.rs:3']");
+        let sources = DriverSource { driver };
+        let best =
+            |reports: &[Report], code: &str| judge_best(reports, code, &truth, &sources).map(|one| one.holds);
+        assert_eq!(best(&[report(6, 6), report(2, 6)], "LD0001"), Some(true));
+        assert_eq!(best(&[report(6, 6), report(6, 2)], "LD0001"), Some(false));
+        assert_eq!(best(&[report(2, 6)], "LD0003"), None, "another rule");
     }
 
     #[test]

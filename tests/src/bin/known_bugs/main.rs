@@ -141,10 +141,9 @@ fn renew(folder: &Path, bug: &Bug, what: Drive) -> usize {
 /// What the stored report of a bug is worth; `None` if there is none.
 fn judge_stored(folder: &Path, bug: &Bug, truths: &[truth::Truth]) -> Option<judge::Judgement> {
     let reports = lockdep_tests::reports::read(&stored(folder, bug));
-    let report = judge::first_of(&reports, &bug.code)?;
     let truth = truths.iter().find(|truth| truth.name == bug.name)?;
     let sources = judge::DriverSource { driver: driver(folder, bug, "broken") };
-    Some(judge::judge(report, truth, &sources))
+    judge::judge_best(&reports, &bug.code, truth, &sources)
 }
 
 #[expect(clippy::print_stdout, reason = "the table is this program's output")]

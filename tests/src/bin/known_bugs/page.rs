@@ -87,6 +87,7 @@ fn worth(judged: &[(&Bug, Option<Judgement>)]) -> String {
          The file, `tests/field/known-bugs/places.toml`, names the line that holds and the line that wants.\n\
          It also names the advice that is applicable, and the places that this advice may name.\n\
          A side is right if the report marks the line of the file.\n\
+         Of several reports with the code of the bug, the one about its locks is judged.\n\
          It is *perhaps* right if the report says that another path may have led there.\n\
          Advice is right if the first one that the report gives is in the file.\n\
          The last column is the length of the report as text, in lines.\n\n\
