@@ -33,10 +33,12 @@ pub(super) fn complete(report: &mut Report) {
 fn completed(site: &Place, held: &[Frame], wanted: &[Frame]) -> (Vec<Frame>, bool) {
     let Some(taken) = held.iter().position(|frame| is_at(frame, site)) else { return (Vec::new(), false) };
     let maker = &held[taken];
+    let way = n_on_one_way(&held[taken..], wanted);
     // The innermost frame at the place itself is the acquisition that is wanted, not one that
     // holds.
     let holds = |(index, frame): &(usize, &Frame)| {
-        frame.line >= site.line && !(*index == 0 && is_at(frame, site)) && is_same(frame, maker)
+        let is_wanted = *index < way || *index == 0 && is_at(frame, site);
+        frame.line >= site.line && !is_wanted && is_same(frame, maker)
     };
     let with = |own: &[Frame], at: usize| own.iter().chain(&wanted[at + 1..]).cloned().collect();
     let mut active = wanted.iter().enumerate().filter(holds).map(|(index, _)| index);
@@ -47,12 +49,25 @@ fn completed(site: &Place, held: &[Frame], wanted: &[Frame]) -> (Vec<Frame>, boo
     // still be another call.
     let caller = held.get(taken + 1).and_then(|caller| {
         let is_after = |frame: &Frame| frame.line >= caller.line && is_same(frame, caller);
-        wanted.iter().position(is_after)
+        wanted[way..].iter().position(is_after).map(|at| way + at)
     });
     match caller {
         Some(at) => (with(&held[..=taken + 1], at), false),
-        None => (held[..=taken + n_wrappers(&held[taken..], wanted)].to_vec(), false),
+        None => {
+            let n_wrappers = n_wrappers(&held[taken..], &wanted[way..]);
+            // The wrappers that both went through may have had other callers as well.
+            let n_shown = if way > 1 { n_wrappers.min(way - 1) } else { n_wrappers };
+            (held[..=taken + n_shown].to_vec(), false)
+        }
     }
+}
+
+/// How many of the innermost frames both acquisitions have: they went the same way through
+/// wrappers, and the frames of the one that is wanted hold nothing. If the whole way is the same, it
+/// may be a loop that holds what it took in the round before.
+fn n_on_one_way(held: &[Frame], wanted: &[Frame]) -> usize {
+    let n_same = held.iter().zip(wanted).take_while(|(a, b)| a == b).count();
+    if n_same == wanted.len() { 0 } else { n_same }
 }
 
 /// How many functions around the one that made the guard are wrappers of it as well: those of its
@@ -137,6 +152,17 @@ mod tests {
         let site = Place { file: "src/a.rs".into(), line: 10, column: 20, ..Place::default() };
         let wanted = frames(&[("write", 40), ("one", 81), ("main", 98)]);
         assert_eq!(completed(&site, &stack, &wanted).0.len(), 1, "`get` is no wrapper of that file");
+    }
+
+    #[test]
+    fn the_wrappers_on_the_way_of_the_wanted_lock_hold_nothing() {
+        let first = [("raw", 8), ("lock", 11), ("len", 23), ("warm", 32), ("main", 99)];
+        let now = [("raw", 8), ("lock", 11), ("len", 23), ("look", 48), ("hold", 43), ("main", 98)];
+        assert_eq!(known(&first, &now), (list(&first[..3]), false), "neither `look` nor `hold`");
+        let first = [("lock", 32), ("wait", 222), ("main", 99)];
+        let again = [("lock", 32), ("wait", 222), ("wake", 15), ("wait", 231), ("main", 99)];
+        assert_eq!(known(&first, &again), (list(&first), false), "the outer run of `wait` holds it");
+        assert_eq!(known(&first, &first), (list(&first), false), "a loop");
     }
 
     #[test]

@@ -28,7 +28,14 @@ pub(super) fn complete(report: &mut Report, sources: &Sources) -> Option<Advice>
     if held.exact {
         return None;
     }
-    let holder = holder(&held.site, &held.frames, &wanted.frames, sources)?;
+    let Some(holder) = holder(&held.site, &held.frames, &wanted.frames, sources) else {
+        if n_on_one_way(&held.frames, &wanted.frames) > 1 {
+            // No active function has a guard of these wrappers: another one gave it away.
+            held.frames.truncate(1);
+            report.notes.push(Note::PathNotRecorded { class: held.class.clone() });
+        }
+        return None;
+    };
     holder.name_callers(&mut held.site, &mut wanted.site, &held.frames, &wanted.frames);
     let made = Spot { at: bare(held.site.outside_wrapper()), way: Way::Through(bare(&held.site)) };
     held.frames = holder.stack(&held.frames, &wanted.frames);
@@ -134,12 +141,20 @@ fn name_caller(site: &mut Place, call: &Frame) {
     site.in_wrapper = true;
 }
 
+/// How many of the innermost frames both acquisitions have: they went the same way through
+/// wrappers.
+fn n_on_one_way(held: &[Frame], wanted: &[Frame]) -> usize {
+    let n_same = held.iter().zip(wanted).take_while(|(a, b)| a == b).count();
+    if n_same == wanted.len() { 0 } else { n_same }
+}
+
 /// The only active function that has a guard of the wrapper, or else of the wrappers around it.
 fn holder(site: &Place, held: &[Frame], wanted: &[Frame], sources: &Sources) -> Option<Holder> {
     let maker = held.first().filter(|maker| maker.line == site.line && maker.file == site.file)?;
+    let way = n_on_one_way(held, wanted);
     for (n_inner, wrapper) in held.iter().enumerate() {
         // Further out begins what called all of them, on the path that is known.
-        if n_inner > 0 && wanted.iter().any(|frame| frame.function == wrapper.function) {
+        if n_inner > 0 && wanted[way..].iter().any(|frame| frame.function == wrapper.function) {
             break;
         }
         let name = wrapper.function.rsplit("::").next().filter(|name| !name.starts_with('{'))?;

@@ -344,6 +344,31 @@ fn a_guard_that_went_through_two_wrappers_is_found_by_the_outer_call() {
 }
 
 #[test]
+fn wrappers_that_the_wanted_lock_went_through_as_well_do_not_hide_the_holder() {
+    let frame = |function: &str, file: &str, line| Frame {
+        function: function.into(),
+        file: file.into(),
+        line,
+        column: 5,
+    };
+    let way = [frame("w::raw", "w.rs", 8), frame("w::lock", "w.rs", 11), frame("w::len", "w.rs", 23)];
+    let wanted = [&way[..], &[frame("a::hold", "a.rs", 3)]].concat();
+    let found = |text: &str| {
+        let mut lines = Vec::new();
+        with_source(text, |sources| {
+            let mut report = lone(&way, &wanted);
+            add(&mut report, sources);
+            let held = report.conflict.expect("given");
+            lines = held.frames.iter().map(|frame| frame.line).collect();
+        });
+        lines
+    };
+    assert_eq!(found("fn hold(t: &T) {\n    let rows = t.lock();\n    t.len();\n}\n"), [8, 11, 2]);
+    // A guard that came from elsewhere: the wrappers of the other acquisition are not its own.
+    assert_eq!(found("fn hold(t: &T) {\n    let view = t.view();\n    t.len();\n}\n"), [8]);
+}
+
+#[test]
 fn a_wrapper_that_is_called_again_names_both_callers_and_the_temporary() {
     let text = "fn main() {\n    let all = All {\n        one: map.get(1).clone(),\n        two: map.get(2).clone(),\n    };\n}\n";
     let get = |line| Frame { function: "w::get".into(), file: "w.rs".into(), line, column: 5 };
