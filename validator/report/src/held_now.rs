@@ -37,7 +37,8 @@ fn completed(site: &Place, held: &[Frame], wanted: &[Frame]) -> (Vec<Frame>, boo
     // The innermost frame at the place itself is the acquisition that is wanted, not one that
     // holds.
     let holds = |(index, frame): &(usize, &Frame)| {
-        let is_wanted = *index < way || *index == 0 && is_at(frame, site);
+        // On one line the call further left comes first.
+        let is_wanted = *index < way || *index == 0 && is_at(frame, site) && frame.column <= site.column;
         frame.line >= site.line && !is_wanted && is_same(frame, maker)
     };
     let with = |own: &[Frame], at: usize| own.iter().chain(&wanted[at + 1..]).cloned().collect();
@@ -152,6 +153,20 @@ mod tests {
         let site = Place { file: "src/a.rs".into(), line: 10, column: 20, ..Place::default() };
         let wanted = frames(&[("write", 40), ("one", 81), ("main", 98)]);
         assert_eq!(completed(&site, &stack, &wanted).0.len(), 1, "`get` is no wrapper of that file");
+    }
+
+    #[test]
+    fn a_function_that_takes_both_on_one_line_holds_the_first() {
+        let first = frames(&[("eq", 10), ("one", 19), ("main", 99)]);
+        let mut now = frames(&[("eq", 10), ("two", 20), ("main", 99)]);
+        let site = Place { file: "src/a.rs".into(), line: 10, column: 5, ..Place::default() };
+        assert!(!completed(&site, &first, &now).1, "the same call");
+        now[0].column = 48;
+        let (frames, exact) = completed(&site, &first, &now);
+        assert_eq!(
+            (frames.iter().map(|frame| frame.line).collect::<Vec<_>>(), exact),
+            (vec![10, 20, 99], true)
+        );
     }
 
     #[test]
