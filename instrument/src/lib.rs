@@ -38,3 +38,8 @@ pub use lockdep_report::model::{Counters, Report};
 pub use lockdep_validator::{AcquireFlags, Level, LockId, Mode, Subclass, Wait};
 pub use many::{LockList, Lockable, Reading, Writing, lock_all, lock_many, reading, writing};
 pub use pins::{Pinned, pin};
+
+/// Runs the examples of the package's README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -33,3 +33,8 @@ pub use engine::{
 pub use state::class::{LockClass, LockClassKey};
 pub use state::context::{ContextAttributes, ContextId, ContextSet};
 pub use state::segment::Segment;
+
+/// Runs the examples of the package's README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

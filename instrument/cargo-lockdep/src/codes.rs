@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 
 macro_rules! page {
     ($code:literal) => {
-        include_str!(concat!("../../../docs/src/codes/", $code, ".md"))
+        include_str!(concat!("../pages/", $code, ".md"))
     };
 }
 

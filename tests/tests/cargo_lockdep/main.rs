@@ -7,6 +7,7 @@ mod advice;
 mod configuration;
 mod coverage;
 mod facade;
+mod first_run;
 mod harness;
 mod hostile;
 mod input;

@@ -180,14 +180,17 @@ fn field(context: &Context) -> Result<(), String> {
         Some("known-bugs") => context.cargo(&run("known_bugs")),
         Some("crates") => context.cargo(&run("crates_table")),
         Some("matrix") => context.cargo(&run("stand_in_matrix")),
+        Some("packed") => context.run("bash", &["tests/field/packed/run.sh"]),
         Some("consumers") => context.run("bash", &["tests/field/consumers/run.sh"]),
-        Some(other) => {
-            Err(format!("`{}` is not one of known-bugs, crates, matrix, consumers", other.escape_debug()))
-        }
+        Some(other) => Err(format!(
+            "`{}` is not one of known-bugs, crates, matrix, packed, consumers",
+            other.escape_debug()
+        )),
         None => {
             context.cargo(&run("known_bugs"))?;
             context.cargo(&run("crates_table"))?;
             context.cargo(&run("stand_in_matrix"))?;
+            context.run("bash", &["tests/field/packed/run.sh"])?;
             context.run("bash", &["tests/field/consumers/run.sh"])
         }
     }

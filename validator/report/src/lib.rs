@@ -45,3 +45,8 @@ pub(crate) mod wire;
 mod tests;
 
 pub use names::{short_name, short_type};
+
+/// Runs the examples of the package's README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -14,6 +14,7 @@ use crate::cargo::runtime::{self, Runtime};
 use crate::cargo::toolchain::Toolchain;
 use crate::cargo::wrapper;
 use crate::error::{Context as _, Result};
+use crate::findings::coverage::Own;
 use crate::output::say;
 use crate::settings::Settings;
 use crate::source::Places;
@@ -27,7 +28,7 @@ const N_KEPT_RUNS: usize = 8;
 const KEPT_AGE_MS: u128 = 24 * 60 * 60 * 1000;
 
 /// What lies in a directory of records besides these.
-const OUR_FILES: [&str; 3] = ["suspects", "not-seen.txt", "ledger"];
+const OUR_FILES: [&str; 4] = ["suspects", "not-seen.txt", "ledger", "report.html"];
 
 /// Everything that is needed to start a cargo command under validation.
 #[derive(Debug)]
@@ -119,6 +120,12 @@ impl Session {
     /// If cargo cannot be started or the records cannot be written.
     pub(crate) fn run(&self, command: CargoCommand, cargo_args: &[OsString], args: &WatchArgs) -> Result<u8> {
         let records = self.new_record_directory()?;
+        if !is_quiet(cargo_args) && !self.crates_directory().exists() {
+            say(format_args!(
+                "the first run compiles every crate once more, with instrumented locks, into {}",
+                self.crates_directory().display()
+            ));
+        }
         let programs = self.crates_directory().join(&self.target);
         let places = Places::of_workspace(self.directories.clone(), self.toolchain.sysroot.clone());
         let mut watch = Watch::open(&records, programs, places, args, &self.settings, self.is_coloured)?;
@@ -133,9 +140,14 @@ impl Session {
                 records.display()
             ));
         }
-        watch::summarise(&verdict, &records, runs_programs(command, cargo_args), &unseen);
+        let own = if verdict.has_watched() { Own::read(&self.directories).sentence() } else { None };
+        watch::summarise(&verdict, &records, runs_programs(command, cargo_args), &unseen, own.as_deref());
         if !args.settles() {
             watch::offer_to_settle(&verdict);
+        }
+        if runs_programs(command, cargo_args) {
+            let order = self.order_file();
+            watch::name_the_next_command(&verdict, &records, order.as_deref());
         }
         if !verdict.has_watched() && verdict.exit_code() == exit::CARGO_FAILED {
             say(format_args!(
@@ -230,6 +242,13 @@ impl Session {
     /// another one.
     fn crates_directory(&self) -> PathBuf {
         self.base.join(format!("crates-{}", Runtime::key(&self.toolchain, &self.target)))
+    }
+
+    /// The project's lock-order file: the one that it names, or the default if it is there.
+    fn order_file(&self) -> Option<PathBuf> {
+        let named = self.settings.order().map(Path::to_owned);
+        let default = self.given_from.join("lockdep.order");
+        named.or_else(|| default.is_file().then_some(default))
     }
 
     /// A new directory for the records of this run, inside `LOCKDEP_DIR` if that is set.

@@ -1,7 +1,10 @@
 //! The command line: which subcommand, which of the options are ours and which are cargo's.
 
+mod clean;
+mod completions;
 mod explain;
 mod init;
+mod open;
 mod order;
 mod replay;
 mod report;
@@ -12,7 +15,7 @@ mod wrapped;
 
 use std::ffi::OsString;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::cargo::command::CargoCommand;
 use crate::error::Result;
@@ -61,6 +64,12 @@ enum Command {
     Init(init::InitArgs),
     /// Show which settings hold here, and where each comes from.
     ShowConfig(show_config::ShowConfigArgs),
+    /// Show how much room runtimes, builds and records take, and remove them.
+    Clean(clean::CleanArgs),
+    /// Print the completions of `cargo-lockdep` for a shell.
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write the pages of all subcommands.
+    Man(completions::ManArgs),
 }
 
 /// Parses the command line and runs what it asks for.
@@ -93,6 +102,9 @@ pub(crate) fn run() -> Result<u8> {
         Command::Explain(args) => explain::run(&args),
         Command::Init(args) => init::run(&args),
         Command::ShowConfig(args) => show_config::run(&args),
+        Command::Clean(args) => clean::run(&args),
+        Command::Completions(args) => completions::completions(&args, Cli::command()),
+        Command::Man(args) => completions::man(&args, Cli::command()),
     }
 }
 
@@ -186,8 +198,6 @@ mod tests {
 
     #[test]
     fn the_definition_is_consistent() {
-        use clap::CommandFactory;
-
         Cli::command().debug_assert();
     }
 }

@@ -18,7 +18,8 @@ const FILE: &str = "lockdep.order";
 /// The arguments of `order`.
 #[derive(Debug, Args)]
 pub(crate) struct OrderArgs {
-    /// Directories or files of run records; the default is LOCKDEP_DIR.
+    /// Directories or files of run records; the default is LOCKDEP_DIR, else the newest run below
+    /// `target/lockdep/records`.
     #[arg(value_name = "DIR")]
     pub(crate) records: Vec<PathBuf>,
     /// Fail if a run showed a dependency that the file lacks, and print the difference.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::command::open;
 use crate::error::{Context as _, Error, Result};
 use crate::findings::policy::{self, CommandPolicy, Judgement};
 use crate::findings::{self, Findings, coverage};
@@ -18,7 +19,8 @@ use crate::{exit, input};
 /// The arguments of `report`.
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// Directories or files of run records; the default is LOCKDEP_DIR.
+    /// Directories or files of run records; the default is LOCKDEP_DIR, else the newest run below
+    /// `target/lockdep/records`.
     #[arg(value_name = "DIR")]
     pub(crate) records: Vec<PathBuf>,
     /// The output format.
@@ -27,6 +29,9 @@ pub(crate) struct ReportArgs {
     /// Write to this file instead of stdout.
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Write the page (`--format html`) beside the records and open it in a browser.
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) open: bool,
     /// Show each report in full, including those about the same classes as another report.
     #[arg(long)]
     pub(crate) all: bool,
@@ -58,14 +63,20 @@ pub(crate) fn run(args: &ReportArgs) -> Result<u8> {
     for file in &args.allow {
         exceptions.add_file(file)?;
     }
+    let paths = records::paths(&args.records)?;
     let places = Places::around(&directory, &args.source);
-    let (union, sources) = findings::read(&records::paths(&args.records)?, places)?;
+    let (union, sources) = findings::read(&paths, places)?;
     let today = policy::today();
     let found = Findings::gather(&union, &sources, &mut exceptions, today, args.all);
-    let text = render::render(args.format, &found);
-    match &args.output {
+    let format = if args.open { ReportFormat::Html } else { args.format };
+    let text = render::render(format, &found);
+    let page = args.open.then(|| page_beside(&paths));
+    match args.output.as_ref().or(page.as_ref()) {
         Some(path) => fs::write(path, text).context(|| path.display().to_string())?,
         None => print(&text)?,
+    }
+    if args.open {
+        open::open(args.output.as_ref().or(page.as_ref()).expect("it was chosen above"));
     }
     if let (Some(path), Some(reason)) = (&args.baseline, &args.reason) {
         write_baseline(path, reason, &found)?;
@@ -77,6 +88,15 @@ pub(crate) fn run(args: &ReportArgs) -> Result<u8> {
     let is_denied =
         args.baseline.is_none() && found.reports.iter().any(|one| one.judgement == Judgement::Denied);
     Ok(if is_denied { exit::DENIED } else { exit::CLEAN })
+}
+
+/// The page of a directory of records lies in it; that of files, or of several, lies where the user
+/// is.
+fn page_beside(paths: &[PathBuf]) -> PathBuf {
+    match paths {
+        [directory] if directory.is_dir() => directory.join("report.html"),
+        _ => "lockdep-report.html".into(),
+    }
 }
 
 fn write_baseline(path: &Path, reason: &str, found: &Findings<'_>) -> Result<()> {

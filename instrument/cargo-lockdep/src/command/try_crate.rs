@@ -137,7 +137,7 @@ fn give_up_lost_versions(directory: &Path, toolchain: &Toolchain, is_offline: bo
 
 /// Where tried crates, their runtime and their builds are: not in the user's project, which they
 /// have nothing to do with, unless a target directory is given.
-fn base_directory() -> Result<PathBuf> {
+pub(super) fn base_directory() -> Result<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let base = base_in(variable("CARGO_TARGET_DIR"), variable("XDG_CACHE_HOME"), variable("HOME"))
         .ok_or_else(|| Error::new("there is no home directory to work in: set CARGO_TARGET_DIR"))?;

@@ -12,11 +12,13 @@ use super::Union;
 use super::problem::{Problem, ProblemKind};
 use super::reader::{Reached, RecordReader};
 use crate::error::{Context as _, Error, Result};
+use crate::input;
 
 /// How deep records are looked for: CI keeps the directories of several jobs in one.
 const MAX_DEPTH: usize = 8;
 
-/// The directories to read: the given ones, or that of `LOCKDEP_DIR`.
+/// The directories to read: the given ones, or that of `LOCKDEP_DIR`, or that of the newest run of
+/// this project.
 ///
 /// # Errors
 ///
@@ -27,10 +29,24 @@ pub(crate) fn paths(given: &[PathBuf]) -> Result<Vec<PathBuf>> {
     }
     match std::env::var_os("LOCKDEP_DIR").filter(|value| !value.is_empty()) {
         Some(directory) => Ok(vec![directory.into()]),
-        None => Err(Error::new(
-            "no run records given: pass their directories, or set LOCKDEP_DIR (`cargo lockdep test` prints where it wrote them)",
-        )),
+        None => newest_run().map(|run| vec![run]).ok_or_else(|| {
+            Error::new(
+                "no run records given: pass their directories, or set LOCKDEP_DIR (`cargo lockdep test` prints where it wrote them)",
+            )
+        }),
     }
+}
+
+/// The records of the newest run in the target directory of the project around us.
+fn newest_run() -> Option<PathBuf> {
+    let from = input::current_directory().ok()?;
+    let given = std::env::var_os("CARGO_TARGET_DIR").filter(|value| !value.is_empty());
+    let around = from.ancestors().map(|directory| directory.join("target"));
+    let mut targets = given.map(|target| from.join(target)).into_iter().chain(around);
+    let all = targets.find_map(|target| fs::read_dir(target.join("lockdep").join("records")).ok())?;
+    let began_ms = |path: &Path| path.file_name()?.to_str()?.split_once('-')?.0.parse::<u64>().ok();
+    let runs = all.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    runs.filter_map(|entry| Some((began_ms(&entry.path())?, entry.path()))).max().map(|(_, path)| path)
 }
 
 /// Every record below `paths`, sorted so that two runs of us say the same.

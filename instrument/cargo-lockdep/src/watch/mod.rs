@@ -172,8 +172,53 @@ pub(crate) fn offer_to_settle(verdict: &RunResult) {
     }
 }
 
+/// From so many groups of denied reports on, a project starts with a baseline.
+const MANY_GROUPS: usize = 8;
+
+/// Names the command that fits the outcome; `order` is the project's lock-order file, if there is
+/// one.
+pub(crate) fn name_the_next_command(verdict: &RunResult, records: &Path, order: Option<&Path>) {
+    if let Some(line) = next_command(&verdict.tally, verdict.has_watched(), records, order) {
+        say(line);
+    }
+}
+
+fn next_command(tally: &Tally, has_watched: bool, records: &Path, order: Option<&Path>) -> Option<String> {
+    let directory = records.display();
+    if tally.n_denied() > 0 && tally.n_groups() >= MANY_GROUPS {
+        return Some(format!(
+            "next: `cargo lockdep report --open {directory}`; to start green and fail on new reports only: \
+             `cargo lockdep report {directory} --baseline lockdep.allow --reason \"there before lockdep\"`"
+        ));
+    }
+    if let Some(code) = tally.foremost_code() {
+        return Some(format!(
+            "next: `cargo lockdep explain {code}` says what the code means; `cargo lockdep report --open {directory}` shows the page"
+        ));
+    }
+    if !has_watched || tally.n_dependencies() == 0 || tally.has_timed_out {
+        return None;
+    }
+    Some(match order {
+        Some(_) => {
+            format!("next: `cargo lockdep order {directory} --check` compares the lock order with the file")
+        }
+        None => format!(
+            "next: `cargo lockdep order {directory} --bless` writes the lock order down, so that a new one shows"
+        ),
+    })
+}
+
 /// Says in a few lines what was watched, what was found, and what could not be seen.
-pub(crate) fn summarise(verdict: &RunResult, records: &Path, expects_processes: bool, unseen: &[&str]) {
+///
+/// `own` says what of the project's own locks and waits is not watched.
+pub(crate) fn summarise(
+    verdict: &RunResult,
+    records: &Path,
+    expects_processes: bool,
+    unseen: &[&str],
+    own: Option<&str>,
+) {
     let tally = &verdict.tally;
     if tally.n_reports() == 0 && matches!(verdict.ended, Ended::TimedOut(_)) {
         say(
@@ -196,13 +241,20 @@ pub(crate) fn summarise(verdict: &RunResult, records: &Path, expects_processes: 
     if !unseen.is_empty() {
         say(format_args!("not seen here: {}", unseen.join(", ")));
     }
+    if let Some(own) = own {
+        say(own);
+    }
+    let directory = records.display();
     if tally.n_reports() > 0 {
         let in_full = if tally.n_groups() < tally.n_reports() {
             "shows them in groups, `--all` each report in full"
         } else {
             "shows them"
         };
-        let directory = records.display();
         say(format_args!("records: {directory} (`cargo lockdep report {directory}` {in_full})"));
+    } else {
+        say(format_args!(
+            "records: {directory} (`cargo lockdep report {directory}` says what no test reached)"
+        ));
     }
 }

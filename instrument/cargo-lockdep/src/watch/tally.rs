@@ -48,6 +48,7 @@ struct KnownReport {
     is_inexact: bool,
     /// Its title, for the line that says what settling its level found.
     title: String,
+    code: String,
 }
 
 /// What a report adds to those before it.
@@ -75,6 +76,7 @@ impl Tally {
         known.rank = rank;
         known.is_denied |= is_denied;
         known.title.clone_from(&report.title);
+        known.code = report.code.to_string();
         known.is_open = is_open(report);
         known.is_inexact = is_inexact(report);
         known.about = about(report);
@@ -120,6 +122,19 @@ impl Tally {
 
     pub(super) fn n_reports(&self) -> usize {
         self.reports.len()
+    }
+
+    pub(super) fn n_dependencies(&self) -> usize {
+        self.dependencies.len()
+    }
+
+    /// The code of a report that no other outranks: denied ones first, then by level.
+    pub(super) fn foremost_code(&self) -> Option<&str> {
+        let foremost = self
+            .reports
+            .values()
+            .max_by_key(|known| (known.is_denied, known.rank, std::cmp::Reverse(&known.code)))?;
+        Some(&foremost.code)
     }
 
     /// How many groups the reports are: those about the same classes are one, the others stand

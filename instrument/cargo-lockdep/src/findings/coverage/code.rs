@@ -1,5 +1,7 @@
 //! Where source text makes a lock, as far as text can tell.
 
+use std::collections::BTreeMap;
+
 /// Paths whose locks no façade reaches, so that no run shows whether they were acquired.
 const NOT_SEEN: [&str; 6] =
     ["tokio::sync", "async_lock", "async_std::sync", "futures::lock", "futures_util::lock", "spin"];
@@ -13,6 +15,54 @@ pub(super) fn lines_with_locks(text: &str) -> Vec<u32> {
     let makes = |line: &&str| foreign.iter().any(|&(name, is_foreign)| makes_lock(line, name, is_foreign));
     let numbered = (1..).zip(code.lines()).filter(|(_, line)| makes(line));
     numbered.map(|(number, _)| number).collect()
+}
+
+/// What the text of one file makes and waits for.
+#[derive(Debug, Default)]
+pub(super) struct Kinds {
+    pub(super) n_watched: usize,
+    pub(super) unwatched: BTreeMap<&'static str, usize>,
+}
+
+/// Waits that are not watched: how they look in code, and what they are called. A text with one of
+/// the marks in front of the kind has it.
+const WAITS: [(&[&str], &str); 4] = [
+    (&[".join()"], "joins of threads"),
+    (&["Barrier::new("], "barriers"),
+    (&["Condvar::new(", "Condvar::default("], "condition variables (their mutexes are watched)"),
+    (&["thread::park(", "thread::park_timeout("], "parked threads"),
+];
+
+/// How a channel is made.
+const CHANNELS: [&str; 6] =
+    ["mpsc::channel(", "mpsc::channel::<", "sync_channel(", "sync_channel::<", " channel(", " channel::<"];
+
+/// Counts what the text makes and waits for.
+pub(super) fn kinds(text: &str) -> Kinds {
+    let code = without_comments_and_strings(text);
+    let mut kinds = Kinds { n_watched: lines_with_locks(text).len(), ..Kinds::default() };
+    let mut add = |kind, n| {
+        if n > 0 {
+            *kinds.unwatched.entry(kind).or_default() += n;
+        }
+    };
+    for (marks, kind) in WAITS {
+        add(kind, marks.iter().map(|mark| code.matches(mark).count()).sum());
+    }
+    let n_channels = code.lines().filter(|line| CHANNELS.iter().any(|mark| line.contains(mark))).count();
+    let is_std = code.split(';').any(|item| item.contains("std::") && item.contains("mpsc"));
+    if is_std || code.contains("channel") && code.contains("use ") {
+        add(if is_std { "std channels" } else { "other channels" }, n_channels);
+    }
+    let is_async = |line: &&str| {
+        let of = |name: &str| makes_lock(line, name, false) != makes_lock(line, name, true);
+        NOT_SEEN.iter().any(|path| line.contains(path)) && !line.contains("use ")
+            || ["Mutex", "RwLock"]
+                .iter()
+                .any(|name| of(name) && code.split(';').any(|item| imports_unseen(item, name)))
+    };
+    add("async and other locks", code.lines().filter(is_async).count());
+    kinds
 }
 
 /// Whether a line calls a constructor of a type whose name ends with `name`; `is_foreign` says that

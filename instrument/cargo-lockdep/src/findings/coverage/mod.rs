@@ -2,6 +2,7 @@
 //! another, losses.
 
 mod code;
+mod own;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,6 +17,8 @@ use crate::printable;
 use crate::records::Union;
 use crate::records::labels::crate_of;
 use crate::source::Sources;
+
+pub(crate) use own::Own;
 
 /// How many source files are searched for locks; more is said, not hidden.
 const MAX_FILES: usize = 20_000;
