@@ -81,7 +81,8 @@ fn each_package_is_whole_by_itself() {
     the_runtime_travels(&folder.path().join(format!("cargo-lockdep-{}", version())));
 }
 
-/// What `cargo lockdep` builds at the user's is inside its own package, the same as in this repository.
+/// What `cargo lockdep` builds at the user's is inside its own package, the same as in this
+/// repository.
 fn the_runtime_travels(package: &Path) {
     for (inside, outside) in [
         ("validator", "validator"),
@@ -102,9 +103,9 @@ fn the_runtime_travels(package: &Path) {
             found.iter().filter_map(name).collect()
         };
         let ours = names(root().join(outside).join("src"));
-        let packed = names(package.join("sources").join(inside).join("src"));
+        let packed = names(package.join("packed").join(inside).join("src"));
         assert!(!ours.is_empty() && ours == packed, "{inside}: {:?}", ours.symmetric_difference(&packed));
-        assert!(package.join("sources").join(inside).join("manifest.toml").is_file(), "{inside}");
+        assert!(package.join("packed").join(inside).join("manifest.toml").is_file(), "{inside}");
     }
     for code in 1..=15 {
         assert!(package.join(format!("pages/LD{code:04}.md")).is_file(), "the page of LD{code:04}");
