@@ -80,3 +80,71 @@ fn completions_and_manual_pages_know_every_subcommand() {
     let page = fs::read_to_string(at.join("man/cargo-lockdep.1")).expect("the main page");
     assert!(page.contains(".TH cargo"), "{page}");
 }
+
+/// Opposite orders in two processes, which is a warning; the fingerprint of the report.
+fn recorded_inversion(at: &std::path::Path) -> String {
+    let (first, second) = (class("src/a.rs", 3), class("src/b.rs", 4));
+    let records = at.join("records");
+    fs::create_dir_all(&records).expect("created");
+    fs::write(records.join("1-0.jsonl"), one_order(1, &first, &second)).expect("written");
+    fs::write(records.join("2-0.jsonl"), one_order(2, &second, &first)).expect("written");
+    let ended = run(at, &["report", "records", "--format", "json"]);
+    let report: serde_json::Value =
+        serde_json::from_str(ended.stdout.lines().next().expect("a report")).expect("JSON");
+    report["fingerprint"].as_str().expect("text").to_owned()
+}
+
+#[test]
+fn one_report_is_told_with_the_page_of_its_code() {
+    let folder = folder();
+    let at = folder.path();
+    let fingerprint = recorded_inversion(at);
+    let ended = run(at, &["explain", "--report", &fingerprint, "--", "records"]);
+    assert_ended(&ended, "exit 0");
+    for part in
+        ["# What was seen", "warning[LD0003]", "# What the code means", &format!("{fingerprint}  reason: ")]
+    {
+        assert!(ended.stdout.contains(part), "{part}: {}", ended.stdout);
+    }
+    let ended = run(at, &["explain", "--report", "00000000000000aa", "--", "records"]);
+    assert_ended(&ended, "exit 2");
+    assert!(ended.stderr.contains(&fingerprint), "it names those that are there: {}", ended.stderr);
+}
+
+#[test]
+fn a_run_in_a_workflow_annotates_and_sums_up_by_itself() {
+    let folder = folder();
+    let summary = folder.path().join("summary.md");
+    let run = |wanted: &str| {
+        let mut child = command(&fixture("cargo_graph"), &["run", "-q", "-p", "app", "--", "again"]);
+        child.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", &summary);
+        finish(child.env("CARGO_LOCKDEP_ANNOTATIONS", wanted))
+    };
+    let ended = run("0");
+    assert!(!ended.stdout.contains("::error ") && !summary.exists(), "{}", ended.stdout);
+    let ended = run("");
+    assert!(ended.stdout.contains("::error file="), "{}", ended.stdout);
+    let table = fs::read_to_string(&summary).expect("written");
+    assert!(table.starts_with("### lockdep") && table.contains("| error | LD0001 |"), "{table}");
+}
+
+#[test]
+fn doctor_finds_what_it_planted_and_fails_where_nothing_is_validated() {
+    let folder = folder();
+    let at = folder.path();
+    fs::create_dir_all(at.join("src")).expect("created");
+    fs::write(at.join("src/lib.rs"), "pub fn f(t: std::thread::JoinHandle<()>) { t.join().unwrap() }\n")
+        .expect("written");
+    let manifest = "[package]\nname = \"p\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n";
+    fs::write(at.join("Cargo.toml"), manifest).expect("written");
+    let ended = run(at, &["doctor", "--offline"]);
+    assert_ended(&ended, "exit 0");
+    assert!(
+        ended.stderr.contains("healthy: ") && ended.stderr.contains("joins of threads 1"),
+        "{}",
+        ended.stderr
+    );
+    let ended = finish(command(at, &["doctor", "--offline"]).env("LOCKDEP", "0"));
+    assert_ended(&ended, "exit 2");
+    assert!(ended.stderr.contains("the planted inversion was not found"), "{}", ended.stderr);
+}

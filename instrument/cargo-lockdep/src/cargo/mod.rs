@@ -1,6 +1,7 @@
 //! Cargo and rustc: the user's project and toolchain, the runtime that is built for them, and the
 //! call of cargo with it.
 
+mod annotate;
 pub(crate) mod command;
 mod config;
 pub(crate) mod metadata;

@@ -1,7 +1,6 @@
-//! Where cargo put a published crate that has no library.
+//! Where cargo put a published crate, by what the lock file says.
 //!
-//! Nothing can depend on a program, so `cargo metadata` leaves it out; but cargo fetched it, and
-//! wrote into the lock file which version that was.
+//! Nothing can depend on a program, so `cargo metadata` leaves it out; the lock file has it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +16,8 @@ pub(crate) fn find(lock: &str, dependent: &str, name: &str) -> Option<(String, P
     Some((version, manifest))
 }
 
-fn locked_version(lock: &str, dependent: &str, name: &str) -> Option<String> {
+/// The version of `name` that `lock` has for what the package `dependent` depends on.
+pub(crate) fn locked_version(lock: &str, dependent: &str, name: &str) -> Option<String> {
     let lock: toml::Table = lock.parse().ok()?;
     let packages = lock.get("package")?.as_array()?;
     let named = |wanted: &str| packages.iter().find(|package| text(package, "name") == Some(wanted));

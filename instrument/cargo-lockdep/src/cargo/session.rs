@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::cargo::annotate;
 use crate::cargo::command::CargoCommand;
 use crate::cargo::project::{CargoOptions, Project};
 use crate::cargo::runtime::{self, Runtime};
@@ -128,7 +129,8 @@ impl Session {
         }
         let programs = self.crates_directory().join(&self.target);
         let places = Places::of_workspace(self.directories.clone(), self.toolchain.sysroot.clone());
-        let mut watch = Watch::open(&records, programs, places, args, &self.settings, self.is_coloured)?;
+        let mut watch =
+            Watch::open(&records, programs, places.clone(), args, &self.settings, self.is_coloured)?;
         let mut verdict = watch.run(self.cargo(command, cargo_args, &records), None)?;
         if args.settles() {
             self.settle(command, cargo_args, &mut watch, &mut verdict)?;
@@ -144,6 +146,9 @@ impl Session {
         watch::summarise(&verdict, &records, runs_programs(command, cargo_args), &unseen, own.as_deref());
         if !args.settles() {
             watch::offer_to_settle(&verdict);
+        }
+        if verdict.has_watched() && annotate::is_wanted() {
+            annotate::annotate(&records, places, &self.settings)?;
         }
         if runs_programs(command, cargo_args) {
             let order = self.order_file();
@@ -230,7 +235,16 @@ impl Session {
             None => cargo.env_remove(wrapper::INNER_VARIABLE),
         };
         if self.foreign {
-            cargo.env(wrapper::FOREIGN_VARIABLE, "1");
+            cargo
+                .env(wrapper::FOREIGN_VARIABLE, "1")
+                .env("CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS", "fallback");
+            // The build of a crate that is tried once stays in a cache: reports need lines only.
+            for (name, value) in [("CARGO_INCREMENTAL", "0"), ("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")]
+            {
+                if std::env::var_os(name).is_none() {
+                    cargo.env(name, value);
+                }
+            }
         }
         let mut rustdoc_flags = self.toolchain.config.rustdoc_flags(&self.target);
         rustdoc_flags.extend(self.runtime.facade_flags());

@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::cargo::project::{CargoOptions, Project};
 use crate::cargo::toolchain::Toolchain;
+use crate::command::room::{shown, size};
 use crate::command::try_crate;
 use crate::error::{Context as _, Error, Result};
 use crate::output::say;
@@ -27,7 +28,7 @@ pub(crate) struct CleanArgs {
 }
 
 /// What the names of our directories and files begin with: nothing else is touched.
-const OURS: [&str; 6] = ["runtime-", "crates-", "records", "try", "fetch-", ".runtime-lock"];
+const OURS: [&str; 7] = ["doctor-", "runtime-", "crates-", "records", "try", "fetch-", ".runtime-lock"];
 
 /// Shows the sizes of our directories, and removes them.
 ///
@@ -94,35 +95,9 @@ fn remove(path: &Path) -> Result<()> {
         .context(|| path.display().to_string())
 }
 
-/// The bytes that a file or directory takes; a link takes none.
-fn size(path: &Path) -> u64 {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => {
-            fs::read_dir(path).into_iter().flatten().flatten().map(|entry| size(&entry.path())).sum()
-        }
-        Ok(metadata) if metadata.is_file() => metadata.len(),
-        _ => 0,
-    }
-}
-
-/// A size as people read it.
-fn shown(n_bytes: u64) -> String {
-    match n_bytes {
-        0..0x0010_0000 => format!("{} KiB", n_bytes.div_ceil(1 << 10)),
-        0x0010_0000..0x4000_0000 => format!("{} MiB", n_bytes >> 20),
-        _ => format!("{}.{} GiB", n_bytes >> 30, ((n_bytes & 0x3fff_ffff) * 10) >> 30),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_for_people() {
-        let of = [0, 1, 5 << 20, (3 << 30) + (1 << 29)].map(shown);
-        assert_eq!(of, ["0 KiB", "1 KiB", "5 MiB", "3.5 GiB"]);
-    }
 
     #[test]
     fn only_what_is_ours_is_removed() {

@@ -2,12 +2,14 @@
 
 mod clean;
 mod completions;
+mod doctor;
 mod explain;
 mod init;
 mod open;
 mod order;
 mod replay;
 mod report;
+mod room;
 mod show_config;
 mod stat;
 mod try_crate;
@@ -64,6 +66,8 @@ enum Command {
     Init(init::InitArgs),
     /// Show which settings hold here, and where each comes from.
     ShowConfig(show_config::ShowConfigArgs),
+    /// Plant a defect in a temporary package, and check that a run here finds it.
+    Doctor(doctor::DoctorArgs),
     /// Show how much room runtimes, builds and records take, and remove them.
     Clean(clean::CleanArgs),
     /// Print the completions of `cargo-lockdep` for a shell.
@@ -102,6 +106,7 @@ pub(crate) fn run() -> Result<u8> {
         Command::Explain(args) => explain::run(&args),
         Command::Init(args) => init::run(&args),
         Command::ShowConfig(args) => show_config::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Clean(args) => clean::run(&args),
         Command::Completions(args) => completions::completions(&args, Cli::command()),
         Command::Man(args) => completions::man(&args, Cli::command()),

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use clap::Args;
 
@@ -12,6 +13,7 @@ use crate::cargo::package;
 use crate::cargo::program;
 use crate::cargo::session::Session;
 use crate::cargo::toolchain::Toolchain;
+use crate::command::room::{shown, size};
 use crate::error::{Context as _, Error, Result};
 use crate::input;
 use crate::output::say;
@@ -102,6 +104,7 @@ pub(crate) fn run(args: &TryArgs) -> Result<u8> {
     let base = base_directory()?;
     let published = fetch(&spec, &base, &toolchain, &args.cargo_args)?;
     let directory = base.join("try").join(format!("{}-{}", published.name, published.version));
+    check_rust_version(&published, &toolchain)?;
     say(format_args!("trying {} {} in {}", published.name, published.version, directory.display()));
     for note in package::unpack(&published.source()?, &directory, args.update)? {
         say(note);
@@ -109,9 +112,25 @@ pub(crate) fn run(args: &TryArgs) -> Result<u8> {
     if let Some(note) = give_up_lost_versions(&directory, &toolchain, is_offline(&args.cargo_args)) {
         say(note);
     }
+    if !directory.join("Cargo.lock").exists() {
+        // What keeps cargo from it now, cargo says when it runs the tests.
+        let _ = resolve(&directory, &toolchain, is_offline(&args.cargo_args), Stdio::null())?;
+    }
     let session = Session::open_foreign(toolchain, &base, &directory, &args.cargo_args)?;
-    session.run(CargoCommand::Test, &args.cargo_args, &args.watch)
+    let code = session.run(CargoCommand::Test, &args.cargo_args, &args.watch)?;
+    let n_bytes = size(&base);
+    if n_bytes > LARGE_CACHE_BYTES {
+        say(format_args!(
+            "{} of tried crates are in {}; `cargo lockdep clean --tried` removes them",
+            shown(n_bytes),
+            base.display()
+        ));
+    }
+    Ok(code)
 }
+
+/// From this size on, a run says what the cache takes.
+const LARGE_CACHE_BYTES: u64 = 4 << 30;
 
 fn is_offline(cargo_args: &[OsString]) -> bool {
     cargo_args.iter().any(|arg| arg == "--offline" || arg == "--frozen")
@@ -188,8 +207,11 @@ fn fetch_into(
     cargo_args: &[OsString],
 ) -> Result<Published> {
     let Spec { name, requirement } = spec;
+    // The resolver prefers versions that this compiler supports.
+    let rust_version = toolchain.release.split('-').next().unwrap_or_default();
     let manifest = format!(
-        "[package]\nname = \"{SCRATCH}\"\nversion = \"0.0.0\"\nedition = \"2021\"\n[lib]\npath = \"lib.rs\"\n\
+        "[package]\nname = \"{SCRATCH}\"\nversion = \"0.0.0\"\nedition = \"2021\"\n\
+         rust-version = \"{rust_version}\"\nresolver = \"3\"\n[lib]\npath = \"lib.rs\"\n\
          [workspace]\n[dependencies]\ntried = {{ package = \"{name}\", version = \"{requirement}\" }}\n"
     );
     let write = |file: &str, text: &str| {
@@ -201,19 +223,76 @@ fn fetch_into(
     if let Some(lock) = spec.lock_file() {
         write("Cargo.lock", &lock)?;
     }
-    let graph = Some(Graph { is_offline: is_offline(cargo_args) });
+    let is_offline = is_offline(cargo_args);
+    // The index alone says which version it is.
+    if !resolve(scratch, toolchain, is_offline, Stdio::inherit())? {
+        return Err(Error::already_printed(crate::exit::USAGE));
+    }
+    let lock = || fs::read_to_string(scratch.join("Cargo.lock")).unwrap_or_default();
+    let found = || {
+        let (version, manifest_path) = program::find(&lock(), SCRATCH, name)?;
+        Some(Published { name: name.clone(), version, manifest_path })
+    };
+    if let Some(published) = found() {
+        return Ok(published);
+    }
+    if let Some(version) = program::locked_version(&lock(), SCRATCH, name) {
+        // That downloads the one crate, and not what it depends on.
+        let mut cargo = toolchain.cargo_command();
+        cargo.args(["info", "--quiet", &format!("{name}@{version}")]).current_dir(scratch);
+        if is_offline {
+            cargo.arg("--offline");
+        }
+        let _ = cargo.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        if let Some(published) = found() {
+            return Ok(published);
+        }
+    }
+    // A cargo without `info`, or a yanked version.
+    let graph = Some(Graph { is_offline });
     let metadata = MetadataCall { directory: scratch, manifest_path: None, graph }.read(toolchain)?;
     if let Some(library) = metadata.dependency_of_root(name) {
         let Package { name, version, manifest_path, .. } = library;
         return Ok(Published { name, version, manifest_path });
     }
-    let lock = fs::read_to_string(scratch.join("Cargo.lock")).unwrap_or_default();
-    let (version, manifest_path) = program::find(&lock, SCRATCH, name)
-        .ok_or_else(|| Error::new(format_args!("cargo fetched {name} but does not say where to")))?;
-    say(format_args!(
-        "{name} is a program without a library, so cargo warns; its own tests run nevertheless"
-    ));
-    Ok(Published { name: name.clone(), version, manifest_path })
+    found().ok_or_else(|| Error::new(format_args!("cargo fetched {name} but does not say where to")))
+}
+
+/// Lets cargo write the lock file of a directory without a line for each package, and without a
+/// download; whether it could.
+fn resolve(directory: &Path, toolchain: &Toolchain, is_offline: bool, stderr: Stdio) -> Result<bool> {
+    let mut cargo = toolchain.cargo_command();
+    cargo
+        .args(["update", "--workspace", "--quiet"])
+        .env("CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS", "fallback")
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .stderr(stderr);
+    if is_offline {
+        cargo.arg("--offline");
+    }
+    Ok(cargo.status().context(|| toolchain.cargo.display().to_string())?.success())
+}
+
+/// Refuses a crate that this compiler is too old for: its build would fail after minutes.
+fn check_rust_version(published: &Published, toolchain: &Toolchain) -> Result<()> {
+    let text = input::read_text(&published.manifest_path).unwrap_or_default();
+    let manifest: toml::Table = text.parse().unwrap_or_default();
+    let wanted = manifest.get("package").and_then(|package| package.get("rust-version"));
+    let Some(wanted) = wanted.and_then(toml::Value::as_str) else { return Ok(()) };
+    if numbers(wanted) <= numbers(&toolchain.release) {
+        return Ok(());
+    }
+    Err(Error::new(format_args!(
+        "{} {} needs Rust {wanted}, and this is {}: update it (rustup update), or leave the version out for one that fits",
+        published.name, published.version, toolchain.release
+    )))
+}
+
+/// `1.88.0-nightly` as numbers.
+fn numbers(version: &str) -> Vec<u64> {
+    let release = version.split('-').next().unwrap_or_default();
+    release.split('.').map(|number| number.parse().unwrap_or_default()).collect()
 }
 
 #[cfg(test)]
@@ -288,6 +367,11 @@ mod tests {
             assert_eq!(of("", cache, "/h").as_deref(), Some("/h/.cache/cargo-lockdep"), "{cache}");
             assert_eq!(of("", cache, "h"), None, "{cache}");
         }
+    }
+
+    #[test]
+    fn releases_are_compared_by_number() {
+        assert!(numbers("1.9") < numbers("1.88.0") && numbers("1.88") <= numbers("1.88.0-nightly"));
     }
 
     #[test]
