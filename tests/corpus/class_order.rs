@@ -1,5 +1,5 @@
-//! Classes with an order of their own: what is against it is told in the run in which it happens
-//! first.
+//! Classes with an order of their own: what is against it is reported in the run in which it
+//! happens first.
 
 use std::cmp::Ordering;
 

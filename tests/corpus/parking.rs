@@ -36,7 +36,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new(
         "timed_abba",
         Want::Note("LD0003"),
-        "an acquisition with a timeout cannot hang for ever",
+        "an acquisition with a timeout cannot hang forever",
         timed_abba,
     ),
     Case::new("downgrade", Want::Silent, "a downgraded writer is a reader", downgrade),

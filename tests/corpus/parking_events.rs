@@ -184,7 +184,7 @@ fn modes() {
     };
     drop(reader);
     let Ok(write) = RwLockUpgradableReadGuard::try_upgrade_until(upgradable, Instant::now()) else {
-        panic!("nobody is in the way")
+        panic!("no thread is in the way")
     };
     let read = RwLockWriteGuard::downgrade(write);
     let read = RwLockReadGuard::map(read, |data| data);
@@ -331,7 +331,7 @@ fn once_mutex() {
         once.call_once(|| ());
     }
     let same = |once: &Once| once.call_once(|| drop(mutex.lock()));
-    // Another of the same class would do too; here it is the very same object, made anew after a
+    // Another of the same class would do too; here it is the same object, made anew after a
     // panic.
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| same(&once)));
     assert!(panicked.is_ok());

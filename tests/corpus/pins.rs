@@ -1,4 +1,4 @@
-//! Locks that somebody relies on staying held.
+//! Locks that some code relies on staying held.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new(
         "pin_downgraded",
         Want::Silent,
-        "a downgrade gives nothing up: nobody writes in between",
+        "a downgrade gives nothing up: no thread writes in between",
         pin_downgraded,
     ),
     Case::new("pin_not_held", Want::Error("LD0012"), "nothing to pin", pin_not_held).reports(1),
@@ -50,7 +50,7 @@ pub(super) const CASES: &[Case] = &[
         pin_cookie_used_twice,
     )
     .reports(1),
-    Case::new("pin_cookie_lost", Want::Error("LD0012"), "a pin that nobody takes back", pin_cookie_lost)
+    Case::new("pin_cookie_lost", Want::Error("LD0012"), "a pin that is never taken back", pin_cookie_lost)
         .reports(1),
     Case::new("pin_unwound", Want::Silent, "unwinding drops the pin before the guard", pin_unwound),
 ];

@@ -37,7 +37,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new(
         "allocator_context",
         Want::Error("LD0003"),
-        "a violation closed inside an allocator is told when it is left",
+        "a violation closed inside an allocator is reported when it is left",
         allocator_context,
     )
     .counts(INVERSION),
@@ -51,7 +51,8 @@ pub(super) const CASES: &[Case] = &[
         .counts(INVERSION),
 ];
 
-/// Two locks in both orders: each alone, and each above the other, whoever did it and how often.
+/// Two locks in both orders: each alone, and each above the other, whichever thread did it and how
+/// often.
 const INVERSION: Counts = [2, 2, 4, 1];
 /// Two locks in one order.
 const ONE_ORDER: Counts = [2, 1, 2, 0];

@@ -159,7 +159,7 @@ fn self_deadlock_hang() {
         let lock = Mutex::new(());
         let _first = lock.lock();
         let _second = lock.lock();
-        // Whoever gets here was not left to hang.
+        // A thread that gets here was not left to hang.
         process::exit(1);
     });
     told.recv().expect("the report comes before the hang");
@@ -225,7 +225,8 @@ fn wait_while() {
     let guard = mutex.lock().expect("not poisoned");
     let _other = other.lock();
     let mut n_calls = 0;
-    // A notification that nobody hears is lost, so one thread notifies until the wait is over.
+    // A notification that no thread waits for is lost, so one thread notifies until the wait is
+    // over.
     thread::scope(|scope| {
         let (over, rest) = mpsc::channel::<()>();
         let condvar = &condvar;

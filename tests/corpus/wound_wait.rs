@@ -31,7 +31,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new(
         "ww_begun_in_both_orders",
         Want::Silent,
-        "nobody waits for a context: only its locks have an order",
+        "no thread waits for a context: only its locks have an order",
         ww_begun_in_both_orders,
     ),
     Case::new("ww_after_done", Want::Error("LD0013"), "the acquire phase was closed", ww_after_done)
@@ -63,7 +63,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new(
         "ww_slow_at_once",
         Want::Error("LD0013"),
-        "the slow path, but nobody backed off",
+        "the slow path, but no transaction backed off",
         ww_slow_at_once,
     )
     .reports(1),
@@ -213,7 +213,7 @@ fn ww_backs_off() {
     let older = AcquireContext::begin(&BUFFERS).ticket();
     let context = AcquireContext::begin(&BUFFERS);
     a.lock(&context).expect("free");
-    // An older transaction, of whoever, has the other one.
+    // An older transaction, of any thread, has the other one.
     *b.holder() = Some(older);
     b.lock(&context).expect_err("the older one wins");
     a.unlock();
@@ -325,7 +325,7 @@ fn ww_backs_off_twice() {
     let context = backed_off(&a, &b);
     a.unlock();
     *c.holder() = Some(AcquireContext::begin(&SURFACES).ticket());
-    // Whoever has it is older.
+    // The transaction that has it is older.
     assert_eq!(c.map.acquire(Some(&context)), Verdict::Proceed);
     c.map.backed_off(&context);
 }

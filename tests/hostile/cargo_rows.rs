@@ -145,8 +145,8 @@ fn plugin_host() {
     }
 }
 
-/// Returns whether a process with this number runs. One that has ended may lie there until somebody
-/// asks for its status.
+/// Returns whether a process with this number runs. One that has ended may lie there until its
+/// parent asks for its status.
 fn is_alive(pid: &str) -> bool {
     let status = fs::read_to_string(Path::new("/proc").join(pid.trim()).join("status"));
     status.is_ok_and(|status| !status.contains("State:\tZ") && !status.contains("State:\tX"))

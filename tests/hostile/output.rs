@@ -72,7 +72,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row {
         item: "A6",
         name: "lost-reader",
-        attempt: "nobody reads the standard error stream",
+        attempt: "no process reads the standard error stream",
         promise: "no SIGPIPE",
         cost: Cost::Quick,
         check: || ran(&run("lost-reader", &[]), "done"),

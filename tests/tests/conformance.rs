@@ -86,7 +86,7 @@ fn case(ops: &str) -> Case {
 #[test]
 fn everything_that_the_conventions_name_is_understood() {
     let silent = [
-        // Fields that nobody knows, flags that are null, several tasks, ops without a class.
+        // Fields that are not known, flags that are null, several tasks, ops without a class.
         r#"{"op": "acquire", "lock": "spin.A", "mode": "exclusive", "trylock": null, "colour": "red", "seg": 0}"#,
         r#"{"ctx": "task3", "op": "acquire", "lock": "mutex.B", "mode": "exclusive", "trylock": true}"#,
         r#"{"ctx": "task3", "op": "release", "lock": "mutex.B"}"#,
@@ -173,7 +173,7 @@ fn shorten(ops: &mut [Value], is_kept: fn(first: usize, last: usize) -> usize) -
             let named = || (0..locks.len()).filter(|&other| locks[other].as_ref() == Some(lock));
             let says: Vec<usize> = named().filter(|&other| values[other].is_some()).collect();
             let is_one = says.iter().all(|&other| values[other] == values[says[0]]);
-            // Somebody has to say it, and a lock that changes its class says each.
+            // The case has to say it, and a lock that changes its class says each.
             if let (true, Some(&first), Some(&last)) = (is_one, says.first(), says.last())
                 && index != is_kept(first, last)
             {

@@ -1,5 +1,5 @@
 //! The engine against an oracle that tries everything. `--bin oracle` runs as many histories as it
-//! is told; here a bounded number, and a search that shrinks what it finds.
+//! is shown; here a bounded number, and a search that shrinks what it finds.
 
 use lockdep_tests::chance;
 use lockdep_tests::oracle::compare;

@@ -1,5 +1,5 @@
 //! The default policy against every interleaving of small programs: an error hangs, and what hangs
-//! is told.
+//! is reported.
 
 use lockdep_tests::chance;
 use lockdep_tests::oracle::history::{Lock, Seed};
@@ -13,7 +13,7 @@ fn copies(program: &[Section]) -> usize {
 }
 
 #[test]
-fn an_error_has_a_schedule_that_hangs_and_what_hangs_is_told() {
+fn an_error_has_a_schedule_that_hangs_and_what_hangs_is_reported() {
     let (mut n_programs, mut n_hang, mut n_errors, mut n_gated) = (0, 0, 0, 0);
     for seed in 0..600_u64 {
         let program = schedule::make(&mut Seed(0x5c4e_d01e_0000 + seed));

@@ -78,7 +78,7 @@ impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
     /// variable does.
     ///
     /// Both events come before the wait: what the mutex is taken again under must be judged before
-    /// the thread hangs on it.
+    /// the thread waits for it.
     ///
     /// # Safety
     ///

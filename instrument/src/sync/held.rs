@@ -56,7 +56,7 @@ impl<'a> Hold<'a> {
     /// variable does.
     ///
     /// Both events come before the wait: what the lock is taken again under must be judged before
-    /// the thread hangs on it.
+    /// the thread waits for it.
     #[track_caller]
     #[inline]
     pub(super) fn reacquire(self, info: &LockInfo) -> Self {

@@ -24,8 +24,8 @@ impl<T> JoinHandle<T> {
     /// Waits for the thread to end. What follows cannot run at the same time as anything the thread
     /// did.
     ///
-    /// A lock that the caller holds and the thread acquired is LD0101: the run shows that the thread
-    /// needs the lock before it can end.
+    /// A lock that the caller holds and the thread acquired is LD0101: the run shows that the
+    /// thread needs the lock before it can end.
     ///
     /// # Errors
     ///

@@ -54,7 +54,7 @@ pub(crate) fn fights() {
     }
 }
 
-/// A lock of somebody's own that tells of its contention.
+/// A home-made lock that announces its contention.
 fn home_made() {
     static MAP: LockMap = LockMap::new();
     const INFO: LockInfo = LockInfo::bare("HomeMade");

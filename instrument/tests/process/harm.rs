@@ -80,7 +80,7 @@ fn close_all() {
     cases::inversion();
     assert!(files.iter().all(|file| *file >= 3));
     // And where ours is high now, too. SAFETY: `files[0]` is open, and the other numbers belong to
-    // nobody that this program knows of.
+    // no thread that this program knows of.
     (1000..5000).for_each(|descriptor| assert!(unsafe { libc::dup2(files[0], descriptor) } >= -1));
     cases::second_inversion();
 }
@@ -321,7 +321,7 @@ fn a_ledger_that_was_cut_short_is_left_alone() {
     let folder = folder("cut");
     let directory = folder.join("records");
     std::fs::create_dir_all(&directory).expect("writable");
-    // Each is no ledger; the last is one until somebody cuts it while the program runs.
+    // Each is no ledger; the last is one until a process cuts it while the program runs.
     for bytes in [&b""[..], b"lockdep\n", &[0; 64]] {
         std::fs::write(directory.join(FILE_NAME), bytes).expect("writable");
         let (ended, records) = run_with_records("inversion", &folder, &[]);

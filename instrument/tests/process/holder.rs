@@ -25,7 +25,7 @@ pub(crate) const ALL: &[(&str, fn())] = &[
 /// The cases, by what stands between the guard and the second acquisition.
 pub(crate) fn run_case(name: &str) -> bool {
     let Some(between) = name.strip_prefix("holder_") else { return false };
-    // The first acquisition of each place is somebody else's.
+    // The first acquisition of each place is another thread's.
     early(|| hold(|| 1));
     early(|| drop(wrapper()));
     match between {

@@ -112,7 +112,7 @@ pub fn judge(program: &[Section], one_thread: bool) -> Vec<Violation> {
         let registered = validator.register_class(&key, Site::UNKNOWN, ClassAttributes::default());
         let registered = registered.expect("few classes");
         let first = validator.new_lock(&mut owner, registered);
-        // A second lock that nobody uses would make the only one look like one of several.
+        // A second lock that no thread uses would make the only one look like one of several.
         let second = if class < N_PAIRS { validator.new_lock(&mut owner, registered) } else { first };
         [first, second]
     };
@@ -164,7 +164,7 @@ pub fn judge(program: &[Section], one_thread: bool) -> Vec<Violation> {
 struct Thread {
     section: usize,
     at: usize,
-    /// It waits for the lock of the step at `at`, and whoever comes later sees that.
+    /// It waits for the lock of the step at `at`, and a thread that comes later sees that.
     is_queued: bool,
     /// The acquisitions that gave up, one bit a step.
     given_up: u32,

@@ -103,7 +103,7 @@ fn what_keeps_a_guard_alive_is_named_and_what_was_meant_is_not() {
     );
 }
 
-/// Nobody can change the order of two locks in the line of a wrapper.
+/// The order of two locks cannot be changed in the line of a wrapper.
 fn names_who_calls_a_wrapper(found: &BTreeMap<String, Vec<Report>>) {
     let at = |text: &str| format!("young/src/lib.rs:{}:", line("young/src/lib.rs", text));
     let order = only(found, "behind_wrappers");
@@ -121,7 +121,7 @@ fn names_who_calls_a_wrapper(found: &BTreeMap<String, Vec<Report>>) {
     assert!(again.help.iter().any(|help| help.to_string().contains(&guard)), "{:#?}", again.help);
 }
 
-/// The stack that is known of the first acquisition is that of somebody else.
+/// The stack that is known of the first acquisition is that of another thread.
 fn names_who_keeps_what_a_wrapper_gave(found: &BTreeMap<String, Vec<Report>>) {
     let report = only(found, "apart::twice_through_one_method");
     let at = |text: &str| format!("young/src/apart.rs:{}", line("young/src/apart.rs", text));

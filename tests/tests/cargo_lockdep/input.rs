@@ -52,7 +52,7 @@ fn a_target_without_std_names_the_remedy_and_leaves_nothing_half_built() {
 }
 
 #[test]
-fn an_old_toolchain_is_told_before_anything_is_built() {
+fn an_old_toolchain_is_reported_before_anything_is_built() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let rustc = folder.path().join("rustc");
     let version = "rustc 1.70.0\nhost: x86_64-unknown-linux-gnu\nrelease: 1.70.0\n";

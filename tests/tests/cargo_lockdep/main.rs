@@ -1,5 +1,5 @@
 //! `cargo lockdep` on small workspaces, in child processes: what sees the façade, what the exit
-//! code says, what bad input is told.
+//! code says, what bad input leads to.
 //!
 //! The runtime is built once into a target directory that all of these tests share.
 

@@ -256,7 +256,7 @@ fn what_cannot_be_read_is_named_and_the_rest_is_reported() {
 }
 
 #[test]
-fn two_versions_of_one_crate_are_two_classes_and_the_reader_is_told() {
+fn two_versions_of_one_crate_are_two_classes_and_that_is_reported() {
     let folder = folder();
     let classes =
         ["pool-1.2.0/src/lib.rs", "pool-1.3.0/src/lib.rs", "src/main.rs"].map(|file| class(file, 9));

@@ -1,4 +1,4 @@
-//! A run as a whole: what a timeout counts and ends, what a signal ends, what is told when the
+//! A run as a whole: what a timeout counts and ends, what a signal ends, what is reported when the
 //! records have gaps, and a project that was moved.
 
 use std::fs;
@@ -172,7 +172,7 @@ fn a_signal_to_the_command_leaves_no_program() {
 }
 
 #[test]
-fn what_was_not_looked_at_is_told_in_the_summary() {
+fn what_was_not_looked_at_is_reported_in_the_summary() {
     let folder = folder();
     project(folder.path(), "");
     let ended = run(folder.path(), &["run", "-q", "--", "unseen"]);

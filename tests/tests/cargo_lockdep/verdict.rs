@@ -122,7 +122,7 @@ fn the_programs_streams_are_its_own() {
 }
 
 #[test]
-fn colours_are_those_that_cargo_was_told() {
+fn colours_are_those_that_cargo_was_given() {
     let report = |args: &[&str], variable: &str| {
         let mut command = command(&fixture("cargo_graph"), args);
         let ended = finish(command.env("CARGO_TERM_COLOR", variable));
@@ -139,7 +139,7 @@ fn colours_are_those_that_cargo_was_told() {
 /// Four statics of one type in one file: only their lines tell them apart, and so the fingerprints
 /// of what is wrong with them are the same.
 #[test]
-fn cycles_about_the_same_classes_are_told_once_in_full_and_counted_each() {
+fn cycles_about_the_same_classes_are_reported_once_in_full_and_counted_each() {
     let records = tempfile::tempdir().expect("a temporary folder");
     let mut command = command(&fixture("advice"), &["test", "-q", "-p", "young", "every_order"]);
     let ended = finish(command.env("LOCKDEP_DIR", records.path()));
@@ -148,7 +148,7 @@ fn cycles_about_the_same_classes_are_told_once_in_full_and_counted_each() {
     assert_eq!(said.matches("error[LD0003]").count(), 6, "each pair of them: {said}");
     let n_full = said.matches("how it hangs").count();
     let n_brief = said.matches("   = related: ").count() + said.matches("   = follows: ").count();
-    assert_eq!((n_full, n_brief), (3, 3), "in full is told what has a class that no other had: {said}");
+    assert_eq!((n_full, n_brief), (3, 3), "shown in full is what has a class that no other had: {said}");
     assert!(said.contains("lockdep: 6 errors in 1 group (6 denied); 4 lock classes"), "{said}");
     assert!(said.contains("shows them in groups, `--all` each report in full"), "{said}");
 

@@ -64,7 +64,7 @@ fn an_upgradable_reader_becomes_the_writer() {
     let writer = RwLockUpgradableReadGuard::upgrade(upgradable);
     assert!(lock.is_locked_exclusive());
     let upgradable = RwLockWriteGuard::downgrade_to_upgradable(writer);
-    let Ok(writer) = RwLockUpgradableReadGuard::try_upgrade(upgradable) else { panic!("nobody else is there") };
+    let Ok(writer) = RwLockUpgradableReadGuard::try_upgrade(upgradable) else { panic!("no other thread is there") };
     let reader = RwLockWriteGuard::downgrade(writer);
     assert!(lock.try_read().is_some() && !lock.is_locked_exclusive());
     drop(reader);

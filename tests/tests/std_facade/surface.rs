@@ -17,7 +17,7 @@ use crate::{Facade, facade};
 /// What rustdoc is given: the two modules that the façade replaces.
 const SOURCE: &str = "#[doc(inline)] pub use std::sync;\n#[doc(inline)] pub use std::thread;\n";
 
-/// Traits that differ for reasons nobody can see from outside: a destructor may lie in a field
+/// Traits that differ for reasons that cannot be seen from outside: a destructor may lie in a field
 /// instead, the others are unstable and about layout.
 const NOT_COMPARED: [&str; 3] = ["Drop", "Freeze", "UnsafeUnpin"];
 
@@ -107,7 +107,7 @@ fn text(html: &str) -> String {
     unnamed_lifetimes(&words.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-/// All lifetimes are called `'_`: what they are called is nobody's business but the author's.
+/// All lifetimes are called `'_`: their names are the author's choice.
 fn unnamed_lifetimes(text: &str) -> String {
     let mut result = String::new();
     for (index, piece) in text.split('\'').enumerate() {

@@ -86,7 +86,7 @@ fn a_time_limit_is_kept() {
 }
 
 #[test]
-fn a_poisoned_mutex_is_told_after_the_wait() {
+fn a_poisoned_mutex_is_reported_after_the_wait() {
     let pair = Arc::new((Mutex::new(false), Condvar::new()));
     let shared = Arc::clone(&pair);
     let guard = pair.0.lock().unwrap();

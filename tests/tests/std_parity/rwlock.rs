@@ -91,9 +91,9 @@ fn a_read_guard_is_covariant() {
     fn shorten<'a>(guard: RwLockReadGuard<'a, &'static str>, _same: &'a str) -> RwLockReadGuard<'a, &'a str> {
         guard
     }
-    let lock = RwLock::new("for ever");
+    let lock = RwLock::new("forever");
     let local = String::from("local");
-    assert_eq!(*shorten(lock.read().unwrap(), &local), "for ever");
+    assert_eq!(*shorten(lock.read().unwrap(), &local), "forever");
 }
 
 #[test]

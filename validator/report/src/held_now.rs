@@ -64,8 +64,8 @@ fn completed(site: &Place, held: &[Frame], wanted: &[Frame]) -> (Vec<Frame>, boo
 }
 
 /// How many of the innermost frames both acquisitions have: they went the same way through
-/// wrappers, and the frames of the one that is wanted hold nothing. If the whole way is the same, it
-/// may be a loop that holds what it took in the round before.
+/// wrappers, and the frames of the one that is wanted hold nothing. If the whole way is the same,
+/// it may be a loop that holds what it took in the round before.
 fn n_on_one_way(held: &[Frame], wanted: &[Frame]) -> usize {
     let n_same = held.iter().zip(wanted).take_while(|(a, b)| a == b).count();
     if n_same == wanted.len() { 0 } else { n_same }

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_destructor_does_is_told_of_who_let_the_value_go() {
+    fn what_a_destructor_does_is_reported_of_who_let_the_value_go() {
         let frame = |function: &str, file: &str, line| Frame {
             function: function.into(),
             file: file.into(),

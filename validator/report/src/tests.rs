@@ -266,7 +266,7 @@ fn three_readers_that_need_a_writer() {
 }
 
 #[test]
-fn what_follows_from_an_earlier_report_is_told_in_few_words() {
+fn what_follows_from_an_earlier_report_is_reported_in_few_words() {
     let mut told = ReportHistory::default();
     let with = |fingerprint, level, cycle| report(&Violation { fingerprint, level, cycle, ..inversion() });
     let earlier =
@@ -323,7 +323,7 @@ fn what_follows_from_an_earlier_report_is_told_in_few_words() {
 }
 
 #[test]
-fn a_cycle_with_a_class_that_no_report_had_is_told_in_full() {
+fn a_cycle_with_a_class_that_no_report_had_is_reported_in_full() {
     let mut told = ReportHistory::default();
     let with = |fingerprint, pairs: &[(usize, usize)]| {
         let step = |&(from, to): &(usize, usize)| {
@@ -392,7 +392,11 @@ fn two_rules_about_one_guard_are_one_report_and_a_line_that_follows() {
     insta::assert_snapshot!(brief(&first, &earlier, "somewhere", &TextOptions::default()));
     let mut told = ReportHistory::default();
     let lower = Report { level: Level::Warning, ..first.clone() };
-    assert_eq!((told.note(&lower, true), told.note(&second, true)), (None, None), "an error is told in full");
+    assert_eq!(
+        (told.note(&lower, true), told.note(&second, true)),
+        (None, None),
+        "an error is shown in full"
+    );
     let mut other = second;
     other.conflict.as_mut().expect("a recursion").instance += 1;
     let mut told = ReportHistory::default();
@@ -400,7 +404,7 @@ fn two_rules_about_one_guard_are_one_report_and_a_line_that_follows() {
 }
 
 #[test]
-fn an_initialisation_is_not_to_be_tried_and_of_two_equal_orders_both_are_told() {
+fn an_initialisation_is_not_to_be_tried_and_of_two_equal_orders_both_are_reported() {
     let mut found = report(&inversion());
     let advice = |report: &Report| help::help(Code::CircularDependency, report, &DetailWords::None);
     let is_tried = |help: &[Advice]| help.iter().any(|help| matches!(help, Advice::TryLock { .. }));
@@ -416,7 +420,7 @@ fn an_initialisation_is_not_to_be_tried_and_of_two_equal_orders_both_are_told() 
         .for_each(|class| class.kind = "Once".into());
     assert!(!is_tried(&advice(&found)));
     found.cycle.iter_mut().for_each(|step| step.count = 2);
-    assert!(!tells_other(&advice(&found)), "nobody releases a `Once`: {:?}", advice(&found));
+    assert!(!tells_other(&advice(&found)), "no call releases a `Once`: {:?}", advice(&found));
     found.classes.iter_mut().for_each(|class| class.kind = "Mutex".into());
     assert!(tells_other(&advice(&found)));
     assert!(

@@ -39,8 +39,8 @@ impl Validator {
     /// Makes the task remember what it acquires, for [`Validator::waited_for_end`].
     ///
     /// A task of a `thread::scope` has to remember each class (`completely`), for
-    /// [`Validator::joined_holding`]. Any other one may miss a lock that is nested in one of its own
-    /// class and was validated by another task: it keeps the fast path.
+    /// [`Validator::joined_holding`]. Any other one may miss a lock that is nested in one of its
+    /// own class and was validated by another task: it keeps the fast path.
     pub fn record_acquired(&self, task: &mut TaskContext, completely: bool) {
         task.acquired = Some(Acquired::new(completely));
     }

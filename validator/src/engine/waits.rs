@@ -1,10 +1,10 @@
 //! Waits for the end of other tasks, with locks held.
 //!
-//! A lock that is held while its task waits for another one, and that the other one acquires, closes
-//! a cycle through the wait. The run that shows it did not hang, because the other task acquired the
-//! lock first. Something that the engine does not see, such as a message or an atomic flag, may have
-//! made it do so, therefore the level is a warning. Sources: cross-release and DEPT, two proposals
-//! for the kernel's lockdep.
+//! A lock that is held while its task waits for another one, and that the other one acquires,
+//! closes a cycle through the wait. The run that shows it did not hang, because the other task
+//! acquired the lock first. Something that the engine does not see, such as a message or an atomic
+//! flag, may have made it do so, therefore the level is a warning. Sources: cross-release and DEPT,
+//! two proposals for the kernel's lockdep.
 
 use std::sync::PoisonError;
 

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn orders_are_told_apart() {
+    fn orders_are_distinguished() {
         let same_fn: OrderFn = |_, _| None;
         assert!(
             ClassOrder::ByKey.is_same(ClassOrder::ByKey) && !ClassOrder::ByKey.is_same(ClassOrder::ByAddress)

@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn statics_are_told_from_other_single_locks_by_their_source() {
+    fn statics_are_distinguished_from_other_single_locks_by_their_source() {
         let directory = std::env::temp_dir().join(format!("lockdep-static-{}", std::process::id()));
         fs::create_dir_all(&directory).expect("a temporary directory");
         let text = "static A: Mutex<u8> = Mutex::new(1);\n\

@@ -108,7 +108,7 @@ fn told(tab: &mut Browser) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_screen_reader_is_told_parts_names_and_results() {
+fn a_screen_reader_gets_parts_names_and_results() {
     let path = page("reader", &rendered(ReportFormat::Html));
     let Some(mut tab) = Browser::open(&path) else { return };
     let told = told(&mut tab);
@@ -230,7 +230,7 @@ fn value<'a>(block: &'a str, name: &str) -> &'a str {
 }
 
 #[test]
-fn colours_can_be_told_apart_in_light_and_dark() {
+fn colours_can_be_distinguished_in_light_and_dark() {
     assert!(
         (contrast("#000", "#ffffff") - 21.0).abs() < 1e-9 && contrast("#777", "#fff") < 4.5,
         "the measure itself"

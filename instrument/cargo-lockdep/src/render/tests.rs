@@ -49,7 +49,7 @@ fn reports_about_the_same_classes_are_folded_for_people_and_whole_for_tools() {
         let text = plain(found, &Styles::PLAIN);
         let tail = text.split_once("   = group: ").expect("folded").1;
         insta::assert_snapshot!(tail);
-        assert_eq!(text.matches("how it hangs").count(), 1, "one is told in full: {text}");
+        assert_eq!(text.matches("how it hangs").count(), 1, "one is shown in full: {text}");
         let all = Findings {
             union: found.union,
             sources: found.sources,

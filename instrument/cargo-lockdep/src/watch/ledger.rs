@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_loss_is_told_and_an_early_end_is_no_loss() {
+    fn a_loss_is_reported_and_an_early_end_is_no_loss() {
         let of = |announced, ended, lost| {
             let ledger =
                 Ledger { n_announced: announced, n_ended: ended, n_lost_records: lost, ..Ledger::default() };
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_this_run_counted_is_told() {
+    fn only_what_this_run_counted_is_reported() {
         let before = Ledger { n_announced: 5, n_ended: 4, n_lost_records: 1, ..Ledger::default() };
         let now = Ledger { n_announced: 7, n_ended: 6, n_lost_records: 1, ..Ledger::default() };
         let run = since(now, before);

@@ -160,7 +160,7 @@ impl Entry {
         command
     }
 
-    /// `cargo test` on the very sources that `try` unpacked.
+    /// `cargo test` on the sources that `try` unpacked.
     fn plain_command(&self) -> Command {
         let mut command = Command::new(env!("CARGO"));
         command.arg("test").args(&self.args).args(["--config", "build.rustflags=['--cap-lints=warn']"]);

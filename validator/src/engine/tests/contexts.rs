@@ -83,7 +83,7 @@ fn a_path_between_the_sides() {
 }
 
 #[test]
-fn what_is_told_about_an_inversion() {
+fn what_is_reported_about_an_inversion() {
     let mut bench = Bench::user();
     let context = bench.signal();
     bench.run("B -B");

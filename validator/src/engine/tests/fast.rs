@@ -30,7 +30,7 @@ fn the_fast_release_takes_nothing_that_is_out_of_the_ordinary() {
     assert!(bench.task.release_newest(0x300));
     let left = bench.validator.context_exit(&mut bench.task, context, Site(1), &NoStacks);
     bench.take(left);
-    // Pinned: whoever releases it has to be told.
+    // Pinned: a release of it has to be reported.
     let (cookie, pinned) = bench.validator.pin(&mut bench.task, a.lock, Site(1));
     bench.take(pinned);
     let cookie = cookie.expect("held");

@@ -159,7 +159,7 @@ fn what_is_held_where_a_guard_can_leave_is_not_known() {
     let outcome = bench.validator.thread_exit(&mut bench.task, Site(0));
     bench.take(outcome);
     assert_eq!(bench.found(), []);
-    // The guard outlived its task: whoever drops it owes no note to anybody.
+    // The guard outlived its task: the thread that drops it owes no note to another.
     bench.released_by_another("A");
     assert!(!bench.validator.released_elsewhere.any());
 }

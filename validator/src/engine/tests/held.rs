@@ -146,7 +146,7 @@ fn assertions() {
 }
 
 #[test]
-fn an_assertion_of_a_locks_own_is_told_once_for_each_sentence() {
+fn an_assertion_of_a_locks_own_is_reported_once_for_each_sentence() {
     let mut bench = Bench::user();
     let lock = bench.lock("A");
     let mut broken = |message| {
@@ -156,7 +156,7 @@ fn an_assertion_of_a_locks_own_is_told_once_for_each_sentence() {
 }
 
 #[test]
-fn a_guard_that_releases_too_often_is_told_from_where_it_was_made() {
+fn a_guard_that_releases_too_often_is_shown_where_it_was_made() {
     let mut bench = Bench::user();
     let lock = bench.lock("A");
     let outcome = bench.validator.release(&mut bench.task, lock, Site(7)).by_guard();
@@ -234,7 +234,7 @@ fn pinned(bench: &mut Bench, lock: LockId) -> PinCookie {
 }
 
 #[test]
-fn a_pin_that_was_broken_is_told_once_and_hides_no_other() {
+fn a_pin_that_was_broken_is_reported_once_and_hides_no_other() {
     let mut bench = Bench::user();
     let lock = bench.lock("A");
     bench.run("A");

@@ -1,4 +1,4 @@
-//! Locks of one class, and classes whose locks are told apart.
+//! Locks of one class, and classes whose locks are distinguished.
 
 use super::Bench;
 use crate::base::event::Acquire;
@@ -61,7 +61,7 @@ fn classes_first_and_locks_decide() {
     assert_eq!(user("A1 B1 -- B2 A2 --"), [MAYBE]);
     assert_eq!(user("A1 B1 -- B1 A1 -- A2 B2 --"), [CYCLE], "A and B had one lock each");
     assert_eq!(user("A1 B1 -- A2 B2 -- B2 A2 --"), [MAYBE], "the first sighting was of others");
-    assert_eq!(user("A1 B1 -- A2 B2 -- B2 A2 -- A2 B2 --"), [MAYBE, CYCLE], "suspects are told apart");
+    assert_eq!(user("A1 B1 -- A2 B2 -- B2 A2 -- A2 B2 --"), [MAYBE, CYCLE], "suspects are distinguished");
     assert_eq!(user("A1 B1 -- A2 B2 -- B2 A2 -- A3 B3 -- B4 A4 --"), [MAYBE]);
     assert_eq!(
         user("A1 B1 -- B2 A2 -- A2 M B2 -- "),
@@ -177,7 +177,11 @@ fn an_order_by_address() {
     assert_eq!(bench.validator.order_class(class, ClassOrder::ByAddress), Ok(()));
     assert_eq!(at_addresses(&mut bench, &[("A1", 16), ("A2", 32)]), []);
     assert_eq!(at_addresses(&mut bench, &[("A1", 16), ("A2", 32)]), []);
-    assert_eq!(at_addresses(&mut bench, &[("A2", 16), ("A1", 32)]), [], "locks that nobody holds may move");
+    assert_eq!(
+        at_addresses(&mut bench, &[("A2", 16), ("A1", 32)]),
+        [],
+        "locks that no thread holds may move"
+    );
     assert_eq!(
         at_addresses(&mut bench, &[("A1", 32), ("A2", 16)]),
         [INVERTED],

@@ -18,13 +18,13 @@ fn user(script: &str) -> Vec<(Code, Level)> {
 fn gates() {
     assert_eq!(user("G A B -- G B A --"), [NOTE]);
     assert_eq!(user("A G B -- B G A --"), [ERROR, ERROR], "the gate is on two cycles itself");
-    assert_eq!(user("rG A B -- rG B A --"), [ERROR], "readers exclude nobody");
+    assert_eq!(user("rG A B -- rG B A --"), [ERROR], "readers exclude no thread");
     assert_eq!(user("G A B -- H B A --"), [ERROR], "two gates");
     assert_eq!(user("G A B C -- C A --"), [ERROR], "one thread is not kept apart from itself");
     assert_eq!(user("A B C D -- D A --"), [ERROR], "nor by the locks of the ring");
     assert_eq!(user("G A B -- G B A -- A B --"), [NOTE, ERROR], "seen without it");
     assert_eq!(user("A B -- G A B -- G B A --"), [ERROR]);
-    assert_eq!(user("G1 A B -- G2 B A --"), [ERROR], "two locks of one class exclude nobody");
+    assert_eq!(user("G1 A B -- G2 B A --"), [ERROR], "two locks of one class exclude no thread");
 }
 
 /// A chain of classes that is known is not looked at again when it runs under another lock, until
@@ -33,7 +33,7 @@ fn gates() {
 fn a_gate_of_which_there_are_several_lowers_to_a_warning() {
     assert_eq!(user("G1 A B -- G1 B A -- G2 C --"), [NOTE, WARNING], "a second lock of the gate's class");
     assert_eq!(user("G1 -- G2 -- G1 A B -- G1 B A --"), [WARNING], "known before");
-    assert_eq!(user("G1 -- G2 -- rG1 A B -- rG1 B A --"), [ERROR], "readers exclude nobody");
+    assert_eq!(user("G1 -- G2 -- rG1 A B -- rG1 B A --"), [ERROR], "readers exclude no thread");
     assert_eq!(user("G1 -- G2 -- G1 A B -- G1 B A -- G2 A B --"), [WARNING, ERROR], "under another");
     assert_eq!(user("G1 -- G2 -- G1 A B -- G1 B A -- A B --"), [WARNING, ERROR], "without it");
     // A gate for each pair, as where the three are fields of one struct.
@@ -94,13 +94,13 @@ fn what_all_writers_hold_keeps_them_out() {
     const FAILED: (Code, Level) = (Code::RecursiveFairRead, Level::Error);
     assert_eq!(user("G A -- G rA rA --"), [NOTED]);
     assert_eq!(user("rG A -- G rA rA --"), [NOTED], "either of the two exclusively");
-    assert_eq!(user("rG A -- rG rA rA --"), [FAILED], "readers exclude nobody");
+    assert_eq!(user("rG A -- rG rA rA --"), [FAILED], "readers exclude no thread");
     assert_eq!(user("A -- G rA rA --"), [FAILED]);
     assert_eq!(user("G A -- rA rA --"), [FAILED]);
     assert_eq!(user("G A -- H rA rA --"), [FAILED]);
     assert_eq!(user("G A -- rA G rA -- rA --"), [ERROR, NOTED], "another cycle, and that one hangs");
     assert_eq!(user("G A -- G rA rA -- A --"), [NOTED, FAILED], "a writer without it");
-    assert_eq!(user("G A -- G rA rA -- ?A -- ~A --"), [NOTED], "neither of these queues for ever");
+    assert_eq!(user("G A -- G rA rA -- ?A -- ~A --"), [NOTED], "neither of these queues forever");
     assert_eq!(user("G A -- G rA rA -- H A --"), [NOTED, FAILED]);
     assert_eq!(user("G A -- G rA rA -- rA rA --"), [NOTED, FAILED], "a reader without it");
     assert_eq!(user("G rA rA -- G A --"), [WARNED], "a level never sinks");
@@ -151,7 +151,7 @@ fn declared_classes_are_interchangeable() {
 }
 
 #[test]
-fn evidence_is_told() {
+fn evidence_is_reported() {
     let mut bench = Bench::user();
     bench.run("A B --");
     let (child, parent) = (crate::base::id::TaskId(2), &mut bench.task);

@@ -59,7 +59,7 @@ fn the_same_lock_again_shows_where_it_is_wanted() {
 }
 
 #[test]
-fn what_a_writer_raises_shows_the_stacks_of_the_reader_that_was_told_before() {
+fn what_a_writer_raises_shows_the_stacks_of_the_reader_that_was_reported_before() {
     let (mut bench, stacks) = (Bench::user(), Numbered::default());
     let mut found = Vec::new();
     for mode in [Mode::Shared, Mode::Shared, Mode::Exclusive] {
@@ -85,7 +85,7 @@ fn a_known_chain_does_not_lend_its_stack_to_what_closes_a_cycle_of_locks() {
     assert_eq!(found[0].code, Code::SameClassOrder);
     let closing = found[0].cycle.iter().find(|step| step.closing).expect("closed");
     assert_eq!((closing.to.stack, closing.to.stack_exact), (stacks.newest(), true));
-    assert!(!closing.from.stack_exact, "the outer lock's chain was known, so nobody looked at its stack");
+    assert!(!closing.from.stack_exact, "the outer lock's chain was known, so no stack was captured");
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn an_order_that_did_not_fit_is_said_to_show_other_locks() {
     assert!(found[0].evidence.other_objects);
 }
 
-/// What was held below has gone meanwhile: the chain is now one that somebody else was the first
+/// What was held below has gone meanwhile: the chain is now one that another thread was the first
 /// with.
 #[test]
 fn the_stack_of_a_chain_that_changed_is_not_that_of_the_sighting() {

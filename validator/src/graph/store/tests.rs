@@ -158,7 +158,7 @@ fn a_class_first_met_over_a_weak_edge_is_met_again_over_a_strong_one() {
 }
 
 #[test]
-fn a_cycle_under_one_gate_is_told_from_one_that_escapes_it() {
+fn a_cycle_under_one_gate_is_distinguished_from_one_that_escapes_it() {
     let [a, b, c] = [0, 1, 2].map(class_number);
     let gate = LockId::new(class_number(9), 1);
     let plain = Kind::new(Mode::Exclusive, Mode::Exclusive, Wait::Blocking);

@@ -174,13 +174,13 @@ mod tests {
     }
 
     #[test]
-    fn questions_are_told_from_compilations() {
+    fn questions_are_distinguished_from_compilations() {
         assert!(parse("- --crate-name ___ --print=file-names --crate-type bin").is_query);
         assert!(parse("-vV").is_query);
     }
 
     #[test]
-    fn a_dynamic_library_is_told_from_a_macro_by_where_it_lies() {
+    fn a_dynamic_library_is_distinguished_from_a_macro_by_where_it_lies() {
         let line = "--crate-name a --out-dir /t/x86/debug/deps --extern d=/t/x86/debug/deps/libd.so";
         assert!(parse(line).uses_dylib);
         let line =

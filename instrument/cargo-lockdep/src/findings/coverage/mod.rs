@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn two_versions_of_a_crate_are_told() {
+    fn two_versions_of_a_crate_are_reported() {
         let mut union = crate::records::fixture::union();
         for (hash, file) in [(71, "tokio-1.2.0/src/a.rs"), (72, "tokio-1.3.0/src/a.rs")] {
             let class = crate::records::fixture::class(hash, file, 3);

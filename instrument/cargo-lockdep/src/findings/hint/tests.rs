@@ -100,7 +100,7 @@ fn the_edition_decides_how_long_an_if_let_holds() {
 }
 
 #[test]
-fn a_destructor_under_the_last_expression_is_told_before_edition_2024() {
+fn a_destructor_under_the_last_expression_is_reported_before_edition_2024() {
     let frame =
         |function: &str, line| Frame { function: function.into(), file: "a.rs".into(), line, column: 5 };
     let text = "fn f() -> usize {\n    let _t = T;\n    a.lock().unwrap().len()\n}\n";

@@ -52,7 +52,7 @@ fn a_method_that_takes_its_object_has_the_locks_in_it_to_itself() {
             "self.inner.c",
         ),
         ("fn f(&mut self) { let c = self.boxed.^lock(); }", "Mutex", "&mut self", "self.boxed"),
-        // The other ones of the method are nobody's business.
+        // The other ones of the method do not matter.
         (
             "fn f(&mut self) { let n = (0..1).map(|n| n + 1); self.a.^lock().map_err(|e| e.into())?; }",
             "Mutex",
@@ -80,7 +80,7 @@ fn nothing_is_proved_where_others_may_reach_the_lock() {
         ("fn f(&mut self) { self.shared.^lock(); }", "Mutex"),
         ("fn f(&mut self) { self.lent.^lock(); }", "Mutex"),
         ("fn f(&mut self) { self.other.c.^lock(); }", "Mutex"),
-        // Whoever runs a closure may be another thread, and so may whoever the object is lent to.
+        // A closure may run on another thread, and so may the code that borrows the object.
         ("fn f(&mut self) { run(|| self.a.^lock()); }", "Mutex"),
         ("fn f(&mut self) { let f = async { self.a.^lock() }; }", "Mutex"),
         ("fn f(&mut self) { std::thread::scope(|s| self.g(s)); self.a.^lock(); }", "Mutex"),
@@ -225,7 +225,7 @@ fn a_function_that_makes_an_object_has_its_locks_until_it_gives_them_away() {
             "it.log",
         ),
         ("fn f(&self) -> Self { let it = Inner::with_size(3); it.log.^lock(); make(it) }", "it.log"),
-        // Others' variables are nobody's business.
+        // Others' variables do not matter.
         (
             "fn f() -> Self { let it = Mutex::new(0); for x in 0..1 { it.^lock(); } run(|y| y.lock()); make(it) }",
             "it",
@@ -264,7 +264,8 @@ fn a_lock_is_not_fresh_where_others_may_have_it() {
         "fn f() -> Self { let it = registry(); it.rows.^read(); make(it) }",
         "fn f() -> Self { let it = Inner::of(3); it.rows.^read(); make(it) }",
         "fn f() -> Self { LOG.^lock(); make(LOG) }",
-        // A function that may return an object which others have, and a handle that nobody made here.
+        // A function that may return an object which others have, and a handle that nobody made
+        // here.
         "fn f() -> Self { let it = Inner::shared(3); it.log.^lock(); make(it) }",
         "fn f() -> Self { let it = Store::new(3); it.log.^lock(); make(it) }",
         "fn f(&self) -> Handle { let it = Inner::new(3); it.log.^lock(); self.handle() }",
@@ -274,7 +275,7 @@ fn a_lock_is_not_fresh_where_others_may_have_it() {
         "fn f(b: B) -> Self { let it = Mutex::new(0); for it in b { it.^lock(); } make(it) }",
         "fn f(b: B) -> Self { { let it = Mutex::new(0); } let it = b.lock; it.^lock(); make(it) }",
         "fn f() -> Self { { let it = Mutex::new(0); } it.^lock(); make(it) }",
-        // Whoever runs a closure may be another thread.
+        // A closure may run on another thread.
         "fn f() -> Self { let it = Mutex::new(0); run(|| it.^lock()); make(it) }",
     ] {
         assert_eq!(in_constructor(function), None, "{function}");

@@ -2,7 +2,7 @@
 
 const byId = (id) => document.getElementById(id);
 const data = JSON.parse(byId("data").textContent);
-// A picture of more boxes than this helps nobody: classes are drawn together then, by file or by crate.
+// A picture of more boxes than this is of no help: classes are drawn together then, by file or by crate.
 const MAX_DRAWN = 120;
 const search = byId("search"), pick = byId("package"), group = byId("group"), fold = byId("fold"), cycles = byId("cycles");
 let chosen = -1;
