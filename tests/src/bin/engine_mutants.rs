@@ -4,8 +4,10 @@
 //! Works only where the engine was built with `--cfg engine_mutants`; `cargo test --test
 //! engine_mutants` does that.
 
+use std::num::NonZero;
 use std::panic::{self, AssertUnwindSafe};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Stdio};
+use std::thread;
 
 use lockdep_report::replay::{Case, Scenario};
 use lockdep_tests::mutants;
@@ -137,28 +139,24 @@ fn main() -> ExitCode {
         println!("{message}");
         return ExitCode::from(2);
     }
-    // A mutant may make the engine panic; that is one way to be noticed, and not worth a backtrace
-    // each.
-    panic::set_hook(Box::new(|_| {}));
-    let cases = Cases {
-        kernel: read("selftest_cases.json"),
-        family: read("family_cases.json"),
-        own: read("own_cases.json"),
-    };
+    let engines: Vec<usize> = std::env::args().skip(1).filter_map(|engine| engine.parse().ok()).collect();
+    if !engines.is_empty() {
+        run_engines(&engines);
+        return ExitCode::SUCCESS;
+    }
     println!(
         "{:28} {:>6} {:>6} {:>5} {:>9} {:>9}  code",
         "rule broken", "kernel", "family", "own", "histories", "schedules"
     );
-    let healthy = cases.run();
+    let noticed = run_all_engines();
+    let healthy = noticed[HEALTHY];
     print_row("none", healthy, "");
     let (mut n_noticed, mut n_equivalent, mut unnoticed) = (0, 0, Vec::new());
-    for mutant in Mutant::ALL {
+    for (mutant, noticed) in Mutant::ALL.iter().zip(&noticed[HEALTHY + 1..]) {
         let name = format!("{mutant:?}");
-        mutants::switch_on(&[*mutant]).expect("switched on before");
-        let noticed = cases.run();
         let reason = EQUIVALENT.iter().find(|(other, _)| other == mutant).map(|(_, reason)| *reason);
         let code = CODES.iter().find(|(_, other)| other == mutant).map(|(code, _)| code.as_str());
-        print_row(&name, noticed, reason.or(code).unwrap_or_default());
+        print_row(&name, *noticed, reason.or(code).unwrap_or_default());
         match (noticed.by_anyone(), reason) {
             (true, _) => n_noticed += 1,
             (false, Some(_)) => n_equivalent += 1,
@@ -171,6 +169,58 @@ fn main() -> ExitCode {
     println!("engine mutants: {} seeded, {n_noticed} noticed, {n_equivalent} equivalent", Mutant::ALL.len());
     let is_right = !healthy.by_anyone() && unnoticed.is_empty();
     if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The number of the engine without a mutant; mutant `n` of the list makes engine `n + 1`.
+const HEALTHY: usize = 0;
+
+/// Looks at these engines, and prints a line of numbers for each.
+#[expect(clippy::print_stdout, reason = "the process that started this one reads it")]
+fn run_engines(engines: &[usize]) {
+    // A mutant may make the engine panic; that is one way to be noticed, and not worth a backtrace
+    // each.
+    panic::set_hook(Box::new(|_| {}));
+    let cases = Cases {
+        kernel: read("selftest_cases.json"),
+        family: read("family_cases.json"),
+        own: read("own_cases.json"),
+    };
+    for &engine in engines {
+        let mutant = engine.checked_sub(HEALTHY + 1).map(|index| Mutant::ALL[index]);
+        mutants::switch_on(mutant.as_slice()).expect("switched on before");
+        let Noticed { kernel, family, own, histories, schedules } = cases.run();
+        println!("{engine} {kernel} {family} {own} {} {}", u8::from(histories), u8::from(schedules));
+    }
+}
+
+/// What notices each engine. A mutant is switched on for a whole process, so each processor gets a
+/// process of its own.
+fn run_all_engines() -> Vec<Noticed> {
+    let n_engines = HEALTHY + 1 + Mutant::ALL.len();
+    let n_processes = thread::available_parallelism().map_or(1, NonZero::get);
+    let program = std::env::current_exe().expect("this program has a path");
+    let children: Vec<_> = (0..n_processes.min(n_engines))
+        .map(|first| {
+            let engines = (first..n_engines).step_by(n_processes).map(|engine| engine.to_string());
+            let child = Command::new(&program).args(engines).stdout(Stdio::piped()).spawn();
+            child.expect("this program can be started again")
+        })
+        .collect();
+    let mut noticed = vec![None; n_engines];
+    // Their output is shorter than a pipe: none waits until it is read.
+    for child in children {
+        let output = child.wait_with_output().expect("the child can be waited for");
+        assert!(output.status.success(), "a process ended with {}", output.status);
+        for line in String::from_utf8_lossy(&output.stdout).lines() {
+            let numbers: Vec<usize> = line.split(' ').map(|word| word.parse().expect("a number")).collect();
+            let [engine, kernel, family, own, histories, schedules] = numbers[..] else {
+                panic!("six numbers a line, not {line}")
+            };
+            let (histories, schedules) = (histories == 1, schedules == 1);
+            noticed[engine] = Some(Noticed { kernel, family, own, histories, schedules });
+        }
+    }
+    noticed.into_iter().map(|one| one.expect("every engine was given to a process")).collect()
 }
 
 #[expect(clippy::print_stdout, reason = "a command that prints a table")]
