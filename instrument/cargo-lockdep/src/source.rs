@@ -89,6 +89,12 @@ impl Sources {
         Self::of(Places { given, ..Places::default() }, Vec::new())
     }
 
+    /// [`new`](Self::new) on a machine that has no published sources.
+    #[cfg(test)]
+    pub(crate) fn only(given: Vec<PathBuf>) -> Self {
+        Self { trees: OnceCell::from(Trees::default()), ..Self::new(given) }
+    }
+
     /// Relative paths are looked for below what the user named, below each root in turn, and then
     /// where we are.
     pub(crate) fn of(places: Places, roots: Vec<PathBuf>) -> Self {

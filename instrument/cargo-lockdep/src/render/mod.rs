@@ -15,6 +15,8 @@ mod svg;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod case_tests;
+#[cfg(test)]
 mod page_tests;
 #[cfg(test)]
 mod tests;
