@@ -31,6 +31,10 @@ pub(super) fn complete(report: &mut Report) {
 
 /// The stack of the held lock, and whether it is certain. Frames that rest on a guess are left out.
 fn completed(site: &Place, held: &[Frame], wanted: &[Frame]) -> (Vec<Frame>, bool) {
+    // No stack may be known of this place, where another one was first with the chain. If the lock
+    // is wanted there as well, its function is known.
+    let at_place = wanted.iter().find(|frame| held.is_empty() && is_at(frame, site));
+    let held = at_place.map_or(held, std::slice::from_ref);
     let Some(taken) = held.iter().position(|frame| is_at(frame, site)) else { return (Vec::new(), false) };
     let maker = &held[taken];
     let way = n_on_one_way(&held[taken..], wanted);
@@ -131,6 +135,16 @@ mod tests {
         assert_eq!(known(&first, &now), (list(&[("each", 10), ("dump", 70), ("main", 98)]), true));
         // One function that locks twice.
         assert_eq!(known(&first, &[("each", 14), ("dump", 70)]), (list(&[("each", 10), ("dump", 70)]), true));
+    }
+
+    #[test]
+    fn the_function_of_the_place_is_known_if_the_lock_is_wanted_there_as_well() {
+        let site = Place { file: "src/a.rs".into(), line: 10, column: 20, ..Place::default() };
+        let now = frames(&[("each", 10), ("callback", 30), ("each", 12), ("main", 98)]);
+        let (held, exact) = completed(&site, &[], &now);
+        assert_eq!((held, exact), (frames(&[("each", 10), ("main", 98)]), true));
+        let elsewhere = frames(&[("look", 40), ("callback", 30), ("each", 12), ("main", 98)]);
+        assert_eq!(completed(&site, &[], &elsewhere), (Vec::new(), false));
     }
 
     #[test]
