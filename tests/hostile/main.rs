@@ -12,6 +12,8 @@ mod cargo_rows;
 #[cfg(target_os = "linux")]
 mod command_rows;
 #[cfg(target_os = "linux")]
+mod early;
+#[cfg(target_os = "linux")]
 mod guards;
 #[cfg(target_os = "linux")]
 mod many;
@@ -49,7 +51,7 @@ mod table {
     use std::time::Instant;
 
     use super::stage::{Cost, NOT_RUN, Row};
-    use super::{cargo_rows, command_rows, guards, many, output, rights, signals};
+    use super::{cargo_rows, command_rows, early, guards, many, output, rights, signals};
 
     /// Every row, in the order of the issue that asked for them: harm, lies, rights, command line,
     /// scale.
@@ -58,6 +60,7 @@ mod table {
             output::ROWS,
             guards::ROWS,
             signals::ROWS,
+            early::ROWS,
             rights::ROWS,
             command_rows::ROWS,
             cargo_rows::ROWS,

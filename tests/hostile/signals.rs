@@ -154,7 +154,7 @@ extern "C" fn sample(signal: libc::c_int) {
     }
 }
 
-fn handle(signal: libc::c_int, handler: extern "C" fn(libc::c_int), flags: libc::c_int) {
+pub(super) fn handle(signal: libc::c_int, handler: extern "C" fn(libc::c_int), flags: libc::c_int) {
     // SAFETY: an all-zero `sigaction` is valid; the handler is a function of the program.
     let refused = unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lockdep_tests::child::{self, Ended};
 
-use super::{cargo_rows, guards, many, output, rights, signals};
+use super::{cargo_rows, early, guards, many, output, rights, signals};
 
 /// One attempt.
 pub(crate) struct Row {
@@ -49,6 +49,7 @@ pub(crate) fn run_program(name: &str) -> ExitCode {
         output::PROGRAMS,
         guards::PROGRAMS,
         signals::PROGRAMS,
+        early::PROGRAMS,
         rights::PROGRAMS,
         many::PROGRAMS,
         cargo_rows::PROGRAMS,

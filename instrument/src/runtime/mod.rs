@@ -35,7 +35,6 @@ use output::stat::Stats;
 use settings::config::Config;
 use settings::declared_order::DeclaredOrder;
 use settings::suspects::Suspects;
-use system::exit_key::ExitKey;
 use task::awaited::Awaited;
 use task::names::Names;
 
@@ -58,7 +57,6 @@ pub(crate) struct Runtime {
     pub(crate) names: Names,
     pub(crate) sinks: Sinks,
     pub(crate) recorder: Option<Recorder>,
-    pub(crate) exit_key: ExitKey,
     /// How many reports were made, and how many of them were denied.
     pub(crate) n_reports: AtomicU64,
     pub(crate) n_denied: AtomicU64,
@@ -89,7 +87,7 @@ pub(crate) fn forked() {
     // ORDERING: Relaxed, as above.
     runtime.n_denied.store(0, Ordering::Relaxed);
     // ORDERING: Relaxed, as above.
-    runtime.n_unseen_before.store(runtime.validator.n_unseen(), Ordering::Relaxed);
+    runtime.n_unseen_before.store(runtime.n_unseen(), Ordering::Relaxed);
 }
 
 /// The runtime, if it is up. Never starts it.
@@ -97,12 +95,26 @@ pub(crate) fn running() -> Option<&'static Runtime> {
     RUNTIME.get()
 }
 
+/// Events that could not be looked at, beside those that the validator counts. The first of them
+/// may come before there is a validator.
+static N_UNSEEN: AtomicU64 = AtomicU64::new(0);
+
 /// Counts an event that the validator could not look at.
 #[cold]
 pub(crate) fn count_unseen() {
-    if let Some(runtime) = RUNTIME.get() {
-        runtime.validator.count_unseen();
-    }
+    count_all_unseen(1);
+}
+
+/// Counts events that the validator could not look at.
+pub(crate) fn count_all_unseen(n_events: u64) {
+    // ORDERING: Relaxed: a statistic.
+    N_UNSEEN.fetch_add(n_events, Ordering::Relaxed);
+}
+
+/// How many events were counted so.
+pub(crate) fn n_unseen() -> u64 {
+    // ORDERING: Relaxed: a statistic.
+    N_UNSEEN.load(Ordering::Relaxed)
 }
 
 impl Runtime {
@@ -111,8 +123,12 @@ impl Runtime {
         let mut counters = self.validator.counters();
         // ORDERING: Relaxed: written by the only thread there was; threads that it made later see
         // what it wrote before.
-        counters.unseen = counters.unseen.saturating_sub(self.n_unseen_before.load(Ordering::Relaxed));
+        counters.unseen = self.n_unseen().saturating_sub(self.n_unseen_before.load(Ordering::Relaxed));
         counters
+    }
+
+    fn n_unseen(&self) -> u64 {
+        self.validator.n_unseen() + n_unseen()
     }
 
     /// Remembers that the lock's raw form was taken, until the lock goes away.

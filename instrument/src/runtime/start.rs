@@ -22,8 +22,7 @@ use super::settings::config::Config;
 use super::settings::declared_order::DeclaredOrder;
 use super::settings::env;
 use super::settings::suspects::Suspects;
-use super::system::exit_key::ExitKey;
-use super::system::extra_stack;
+use super::system::{exit_key, extra_stack};
 use super::task::awaited::Awaited;
 use super::task::names::Names;
 use super::{RUNTIME, Runtime};
@@ -78,6 +77,7 @@ fn build(calls: Calls) -> Option<&'static Runtime> {
         }
         return None;
     }
+    exit_key::make(calls.finish);
     Some(RUNTIME.get_or_init(|| Box::new(Runtime::new(config, warnings, calls))))
 }
 
@@ -108,7 +108,6 @@ impl Runtime {
                 .record_dir
                 .clone()
                 .map(|dir| Recorder::new(dir, source_root.unwrap_or_default())),
-            exit_key: ExitKey::new(calls.finish),
             n_reports: AtomicU64::new(0),
             n_denied: AtomicU64::new(0),
             unverified: Mutex::default(),

@@ -42,10 +42,10 @@ fn defer_acquire(task: Option<&mut Task>, lock: &LockRef<'_>, make: impl FnOnce(
         (None, None) => None,
     };
     match id {
-        Some(id) => deferred::push(DeferredEvent::Acquire(make(id))),
+        Some(id) => push(DeferredEvent::Acquire(make(id))),
         None => {
             runtime::count_unseen();
-            deferred::push(DeferredEvent::Unknown(lock.key, *lock.info));
+            push(DeferredEvent::Unknown(lock.key, *lock.info));
         }
     }
 }
@@ -57,7 +57,16 @@ pub(super) fn defer_of(slot: &Slot, make: impl FnOnce(LockId) -> DeferredEvent) 
     if task::is_busy() {
         unseen::released(slot);
     } else if let (Some(_), Some(id)) = (task::deferred_state(), slot.id()) {
-        deferred::push(make(id));
+        push(make(id));
+    }
+}
+
+/// Defers an event. Of a handler that was not announced, no end is seen: the event begins to wait
+/// at once.
+fn push(event: DeferredEvent) {
+    deferred::push(event);
+    if !task::is_announced() {
+        deferred::wait_if_pending();
     }
 }
 

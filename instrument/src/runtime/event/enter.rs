@@ -17,7 +17,7 @@ use crate::runtime::output::report;
 use crate::runtime::process::ending;
 use crate::runtime::start::Calls;
 use crate::runtime::system::stack_bounds::Bounds;
-use crate::runtime::system::{extra_stack, handler};
+use crate::runtime::system::{exit_key, extra_stack, handler};
 use crate::runtime::task::access::{
     BUSY, DEFERRED, DEFERRED_ALONE, DRAIN, Interrupted, LAST_SENTINEL, NOT_STARTED, UNBORN, fence, park,
     parked,
@@ -109,7 +109,7 @@ fn enter_pending(task: *mut Task) -> Option<Entered> {
 }
 
 /// What the runtime calls here.
-const CALLS: Calls = Calls { finish, catch_up: || drop(enter()) };
+pub(super) const CALLS: Calls = Calls { finish, catch_up: || drop(enter()) };
 
 #[cold]
 #[inline(never)]
@@ -169,9 +169,7 @@ fn leave_unborn() {
     if Pointer::of_this_thread().load().addr() != UNBORN {
         Pointer::of_this_thread().mark::<UNBORN>();
         // The end of the thread, if nothing comes before, starts the state.
-        if let Some(runtime) = runtime::running() {
-            runtime.exit_key.arm_in_handler(ptr::without_provenance_mut(UNBORN));
-        }
+        exit_key::arm_in_handler(ptr::without_provenance_mut(UNBORN));
     }
 }
 
@@ -204,6 +202,7 @@ pub(crate) fn leave_deferred(interrupted: &Interrupted, now: bool) {
     if now && matches!(Pointer::of_this_thread().load().addr(), DRAIN | UNBORN) {
         drop(enter());
     }
+    deferred::wait_if_pending();
 }
 
 /// Makes the running thread's state. The thread-local pointer must hold BUSY.
@@ -231,7 +230,7 @@ fn start(runtime: &'static Runtime, stack: Bounds, born: Option<(TaskId, Segment
     deferred::install();
     task::count_started();
     let task = NonNull::from(Box::leak(Box::new(UnsafeCell::new(task))));
-    runtime.exit_key.arm(task.as_ptr().cast());
+    exit_key::arm(task.as_ptr().cast());
     drop(starting);
     if is_spawned || !names::is_dangerous() {
         runtime.names.add(id);

@@ -11,6 +11,8 @@ mod claims;
 mod classes;
 mod contexts;
 mod deferred;
+#[cfg(unix)]
+mod early;
 mod enter;
 mod fast;
 mod found;

@@ -11,7 +11,7 @@ use crate::runtime::process::ledger::{self, Counter};
 use crate::runtime::process::{ending, fork, others, state};
 use crate::runtime::system::handler;
 use crate::runtime::system::stack_bounds::Bounds;
-use crate::runtime::task;
+use crate::runtime::task::{self, deferred};
 use crate::runtime::{self, Runtime};
 
 /// Has the end of the process call us.
@@ -50,6 +50,8 @@ fn say_all(runtime: &Runtime) {
         (runtime.catch_up)();
     }
     ending::wait(is_busy);
+    // Other threads had deferred these, and the process ends before they looked.
+    runtime::count_all_unseen(deferred::n_waiting() as u64);
     if others::has_others() {
         // What it did not see: the locks of another copy of this crate.
         runtime.validator.count_unseen();

@@ -71,6 +71,7 @@ fn n_threads() -> Option<u64> {
 #[cfg(unix)]
 extern "C" fn in_child() {
     ending::reset();
+    task::deferred::forked();
     crate::runtime::output::stat::forked();
     crate::runtime::forked();
     // ORDERING: Relaxed: written by this thread, in the parent.

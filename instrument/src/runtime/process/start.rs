@@ -20,7 +20,7 @@ pub(crate) fn absolute(path: &Path) -> PathBuf {
 }
 
 #[cfg(unix)]
-pub(crate) use imp::{directory, is_elevated, remember, stderr};
+pub(crate) use imp::{directory, is_elevated, is_wanted, remember, stderr};
 
 #[cfg(not(unix))]
 pub(crate) use imp::{directory, is_elevated, remember};
@@ -67,13 +67,18 @@ mod imp {
     static AT_START: extern "C" fn() = at_start;
 
     extern "C" fn at_start() {
-        if is_elevated() || !matches!(variable(c"LOCKDEP"), Some(b"1" | b"on")) {
+        if !is_wanted() {
             return;
         }
         remember();
         if let Some(directory) = variable(c"LOCKDEP_DIR").filter(|directory| !directory.is_empty()) {
             attach(directory);
         }
+    }
+
+    /// Whether the environment asks for validation. Only before main.
+    pub(crate) fn is_wanted() -> bool {
+        !is_elevated() && matches!(variable(c"LOCKDEP"), Some(b"1" | b"on"))
     }
 
     /// Maps the ledger now: later the program may have no descriptor left for it.

@@ -4,38 +4,54 @@
 //! taken in the former is still seen with a whole held stack. Where there are no pthreads, the end
 //! of a thread is not seen: its state is leaked and LD0009 is not reported.
 
+#[cfg(not(unix))]
 use std::ffi::c_void;
 
-/// A pthread key whose destructor ends a thread's state.
-#[derive(Debug)]
-pub(crate) struct ExitKey {
-    #[cfg(unix)]
-    key: Option<libc::pthread_key_t>,
-}
+#[cfg(unix)]
+pub(crate) use imp::{arm, arm_in_handler, make};
 
-impl ExitKey {
-    /// A key that calls `finish` with what it was armed with.
-    #[cfg(unix)]
-    pub(crate) fn new(finish: unsafe extern "C" fn(*mut c_void)) -> Self {
-        let mut key = 0;
+#[cfg(unix)]
+mod imp {
+    use std::ffi::c_void;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use libc::pthread_key_t;
+
+    /// The pthread key whose destructor ends a thread's state: one more than its number, zero
+    /// before it was made.
+    static KEY: AtomicUsize = AtomicUsize::new(0);
+
+    /// Makes the key, which calls `finish` with what it was armed with. Does nothing if there is
+    /// one.
+    pub(crate) fn make(finish: unsafe extern "C" fn(*mut c_void)) {
+        if key().is_some() {
+            return;
+        }
+        let mut key: pthread_key_t = 0;
         // SAFETY: `key` is a valid place for the result; `finish` stays valid for the life of the
         // process.
         let status = unsafe { libc::pthread_key_create(&raw mut key, Some(finish)) };
         // The keys of a process can run out. Then ends are not seen, which costs LD0009 and some
         // memory.
-        Self { key: (status == 0).then_some(key) }
+        let Some(made) = usize::try_from(key).ok().filter(|_| status == 0) else { return };
+        // ORDERING: Relaxed, in all of this file: a number; what it stands for is the C library's.
+        if KEY.compare_exchange(0, made + 1, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+            // SAFETY: made above, and armed by no thread. Another thread's key is there.
+            unsafe {
+                libc::pthread_key_delete(key);
+            }
+        }
     }
 
-    /// A key that does nothing.
-    #[cfg(not(unix))]
-    pub(crate) fn new(_finish: unsafe extern "C" fn(*mut c_void)) -> Self {
-        Self {}
+    fn key() -> Option<pthread_key_t> {
+        // ORDERING: Relaxed, as in `make`.
+        let key = KEY.load(Ordering::Relaxed).checked_sub(1)?;
+        pthread_key_t::try_from(key).ok()
     }
 
     /// Makes the end of the running thread call the key's function with `state`.
-    #[cfg(unix)]
-    pub(crate) fn arm(&self, state: *mut c_void) {
-        if let Some(key) = self.key {
+    pub(crate) fn arm(state: *mut c_void) {
+        if let Some(key) = key() {
             // SAFETY: the key was created and is never deleted.
             unsafe {
                 libc::pthread_setspecific(key, state);
@@ -43,23 +59,24 @@ impl ExitKey {
         }
     }
 
-    /// [`arm`](Self::arm) from a signal handler. Does nothing if that would need memory: glibc has
-    /// room for the first keys in each thread.
-    #[cfg(unix)]
-    pub(crate) fn arm_in_handler(&self, state: *mut c_void) {
-        const N_IN_PLACE: libc::pthread_key_t = 32;
-        if self.key.is_some_and(|key| key < N_IN_PLACE) {
-            self.arm(state);
+    /// [`arm`] from a signal handler. Does nothing if that would need memory: glibc has room for
+    /// the first keys in each thread.
+    pub(crate) fn arm_in_handler(state: *mut c_void) {
+        const N_IN_PLACE: pthread_key_t = 32;
+        if key().is_some_and(|key| key < N_IN_PLACE) {
+            arm(state);
         }
     }
-
-    /// Does nothing.
-    #[cfg(not(unix))]
-    #[expect(clippy::unused_self, reason = "the same signature as on unix")]
-    pub(crate) fn arm_in_handler(&self, _state: *mut c_void) {}
-
-    /// Does nothing.
-    #[cfg(not(unix))]
-    #[expect(clippy::unused_self, reason = "the same signature as on unix")]
-    pub(crate) fn arm(&self, _state: *mut c_void) {}
 }
+
+/// Does nothing.
+#[cfg(not(unix))]
+pub(crate) fn make(_finish: unsafe extern "C" fn(*mut c_void)) {}
+
+/// Does nothing.
+#[cfg(not(unix))]
+pub(crate) fn arm(_state: *mut c_void) {}
+
+/// Does nothing.
+#[cfg(not(unix))]
+pub(crate) fn arm_in_handler(_state: *mut c_void) {}

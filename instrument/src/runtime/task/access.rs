@@ -126,6 +126,11 @@ pub(crate) fn enter_deferred() -> Interrupted {
     Interrupted(found)
 }
 
+/// Whether the running thread is in a context that was announced and in which events are deferred.
+pub(crate) fn is_announced() -> bool {
+    matches!(Pointer::of_this_thread().load().addr(), DEFERRED | DEFERRED_ALONE)
+}
+
 /// Whether the running thread is inside the validator.
 pub(crate) fn is_busy() -> bool {
     Pointer::of_this_thread().load().addr() == BUSY

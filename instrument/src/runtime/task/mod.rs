@@ -19,7 +19,9 @@ use crate::runtime::identity::classes::ClassCache;
 use crate::runtime::output::stat::ThreadStat;
 use crate::runtime::system::stack_bounds::Bounds;
 
-pub(crate) use access::{Interrupted, abandon, deferred_state, enter_deferred, is_busy, peek, quickly};
+pub(crate) use access::{
+    Interrupted, abandon, deferred_state, enter_deferred, is_announced, is_busy, peek, quickly,
+};
 pub(crate) use names::allocator_locks;
 
 /// Everything the runtime keeps for one thread.

@@ -13,7 +13,7 @@ mod ring;
 
 use std::cell::{Cell, UnsafeCell};
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering, compiler_fence};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, compiler_fence};
 
 use crate::runtime;
 
@@ -35,6 +35,10 @@ unsafe impl Sync for Spare {}
 
 static SPARE: [Spare; N_SPARE] =
     [const { Spare { is_taken: AtomicBool::new(false), ring: UnsafeCell::new(Ring::new()) } }; N_SPARE];
+
+/// How many events of all threads were deferred in a handler that is over, and were not looked at.
+/// If the process ends before their threads come to it, they were not seen.
+static N_WAITING: AtomicUsize = AtomicUsize::new(0);
 
 /// What stands for the ring while it is being used: a signal handler that arrives then finds no
 /// ring.
@@ -86,11 +90,20 @@ pub(crate) fn uninstall() {
         return;
     }
     let Some(ring) = NonNull::new(found) else { return };
+    // SAFETY: it was in the pointer, so no other code has it.
+    lose(unsafe { &mut *ring.as_ptr() });
     match spare(ring) {
         Some(spare) => give_back(spare),
         // SAFETY: `install` leaked it, and it was in the pointer, so no other code has it.
         None => drop(unsafe { Box::from_raw(ring.as_ptr()) }),
     }
+}
+
+/// What lies in the ring will not be looked at.
+fn lose(ring: &mut Ring) {
+    ring.wait();
+    end_wait(ring.n_waiting());
+    runtime::count_all_unseen(ring.n_waiting() as u64);
 }
 
 /// The spare ring at this address, if it is one.
@@ -153,5 +166,37 @@ pub(crate) fn push(event: DeferredEvent) {
 
 /// Takes everything out of the running thread's ring.
 pub(crate) fn take() -> Option<Taken> {
-    with_ring(Ring::take)
+    with_ring(|ring| {
+        end_wait(ring.n_waiting());
+        ring.take()
+    })
+}
+
+/// What lies in the ring waits for the thread's next event. Allocates nothing.
+pub(crate) fn wait_if_pending() {
+    if is_pending() {
+        // ORDERING: Relaxed: a statistic.
+        with_ring(|ring| N_WAITING.fetch_add(ring.wait(), Ordering::Relaxed));
+    }
+}
+
+fn end_wait(n_events: usize) {
+    if n_events > 0 {
+        // ORDERING: Relaxed: a statistic.
+        N_WAITING.fetch_sub(n_events, Ordering::Relaxed);
+    }
+}
+
+/// How many events of all threads wait.
+pub(crate) fn n_waiting() -> usize {
+    // ORDERING: Relaxed: exact only if no thread is in a handler.
+    N_WAITING.load(Ordering::Relaxed)
+}
+
+/// Forgets other threads: in the child of a fork there are none. Those that ended before the fork
+/// have said what they had to say.
+pub(crate) fn forked() {
+    let own = if is_pending() { with_ring(|ring| ring.n_waiting()) } else { None };
+    // ORDERING: Relaxed: the child has one thread.
+    N_WAITING.store(own.unwrap_or(0), Ordering::Relaxed);
 }

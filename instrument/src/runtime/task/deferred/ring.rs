@@ -68,6 +68,8 @@ pub(super) struct Ring {
     n_lost: usize,
     /// A release of a lock that was held before was lost.
     is_muddled: bool,
+    /// How many of the events were counted as waiting.
+    n_waiting: usize,
 }
 
 impl Ring {
@@ -80,6 +82,7 @@ impl Ring {
             lost: [None; N_LOST],
             n_lost: 0,
             is_muddled: false,
+            n_waiting: 0,
         }
     }
 
@@ -95,6 +98,18 @@ impl Ring {
     fn events(&self) -> impl DoubleEndedIterator<Item = DeferredEvent> + '_ {
         // SAFETY: the first `len` are written, as the invariant says.
         self.events[..self.len].iter().map(|event| unsafe { event.assume_init_read() })
+    }
+
+    /// How many of the events were counted as waiting.
+    pub(super) fn n_waiting(&self) -> usize {
+        self.n_waiting
+    }
+
+    /// Counts the events that wait from now on; returns how many those are. A class that the thread
+    /// is to know later is none.
+    pub(super) fn wait(&mut self) -> usize {
+        let n_events = self.events().filter(|event| !matches!(event, DeferredEvent::Unknown(..))).count();
+        n_events - std::mem::replace(&mut self.n_waiting, n_events)
     }
 
     /// Takes everything out.
