@@ -9,3 +9,4 @@ pub(crate) mod mix;
 pub mod mode;
 pub mod query;
 pub mod site;
+pub(crate) mod sync;

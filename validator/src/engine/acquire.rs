@@ -238,6 +238,7 @@ impl Validator {
             let stack = if is_known && !is_traced { None } else { stacks.capture() };
             is_first_sighting = stack.is_some() && !is_known;
             own_stack = stack.filter(|_| is_traced);
+            let since = self.chains.generation();
             let known = || self.chains.stack(chain, base, acquire.site);
             let mut wanted = Wanted::new(acquire, class, stack.or_else(known));
             wanted.acquisition.stack_exact = !is_known || is_traced;
@@ -250,7 +251,7 @@ impl Validator {
                 if key != chain {
                     self.chains.insert_stack(chain, stack, acquire.site);
                 }
-                if !self.chains.insert(key, stack, acquire.site) {
+                if !self.chains.insert(key, stack, acquire.site, since) {
                     self.count_dropped();
                 }
             }

@@ -46,10 +46,11 @@ impl Validator {
         }
         let key = task.validation_key(chain);
         if validation == Validation::Full && !task.holds(acquire.lock) && !self.chains.contains(key) {
+            let since = self.chains.generation();
             let stack = stacks.capture();
             let wanted = Wanted::new(acquire, wanted.acquisition.class, stack);
             Pass::new(self, task, &wanted, true, &mut findings).only_classes().run();
-            if !keep_unsure(task, &mut findings) && !self.chains.insert(key, stack, acquire.site) {
+            if !keep_unsure(task, &mut findings) && !self.chains.insert(key, stack, acquire.site, since) {
                 self.count_dropped();
             }
         }

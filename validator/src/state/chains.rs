@@ -1,13 +1,12 @@
 //! The global set of validated chains.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use dashmap::DashMap;
+use dashmap::{DashMap, Entry};
 use rustc_hash::FxBuildHasher;
 
 use crate::base::id::{ClassId, StackId};
 use crate::base::mix::mix;
 use crate::base::site::Site;
+use crate::base::sync::{AtomicU64, Ordering};
 
 /// A program with more distinct chains than this has a class too many for each of its locks.
 const MAX_CHAINS: u64 = 1 << 23;
@@ -33,9 +32,21 @@ pub(crate) struct Chains {
     map: DashMap<u64, Led, FxBuildHasher>,
     /// `DashMap::len` locks every shard.
     n_chains: AtomicU64,
+    /// How often all were forgotten.
+    n_clears: AtomicU64,
 }
 
+/// The state of the set before a chain is validated.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Generation(u64);
+
 impl Chains {
+    /// The state of the set now. What is validated from here on may be inserted with it.
+    pub(crate) fn generation(&self) -> Generation {
+        // ORDERING: Acquire pairs with the Release in `clear`: the rules see what led to it.
+        Generation(self.n_clears.load(Ordering::Acquire))
+    }
+
     /// Whether the chain was validated.
     pub(crate) fn contains(&self, key: u64) -> bool {
         self.map.contains_key(&key)
@@ -70,25 +81,30 @@ impl Chains {
     }
 
     /// Remembers a chain; the first stack stays. `false` if there was no room: the chain will be
-    /// validated again each time.
-    pub(crate) fn insert(&self, key: u64, stack: Option<StackId>, to: Site) -> bool {
+    /// validated again each time. A chain that was validated before all were forgotten is left out:
+    /// `since` is the state of the set before its validation.
+    pub(crate) fn insert(&self, key: u64, stack: Option<StackId>, to: Site, since: Generation) -> bool {
         if self.n_chains() >= MAX_CHAINS {
             return false;
         }
-        let mut is_new = false;
-        self.map.entry(key).or_insert_with(|| {
-            is_new = true;
-            Led { stack, to }
-        });
-        if is_new {
-            // ORDERING: Relaxed: a statistic.
-            self.n_chains.fetch_add(1, Ordering::Relaxed);
+        if let Entry::Vacant(place) = self.map.entry(key) {
+            // Under the lock of the chain's shard, which `clear` takes after it has counted: a task
+            // that comes after it finds the new count.
+            // ORDERING: Relaxed: that lock orders it.
+            if self.n_clears.load(Ordering::Relaxed) == since.0 {
+                place.insert(Led { stack, to });
+                // ORDERING: Relaxed: a statistic.
+                self.n_chains.fetch_add(1, Ordering::Relaxed);
+            }
         }
         true
     }
 
-    /// Forgets every chain; each is validated anew when it is seen again.
+    /// Forgets every chain, and those that are just being validated; each is validated anew when it
+    /// is seen again.
     pub(crate) fn clear(&self) {
+        // ORDERING: Release pairs with the Acquire in `generation`.
+        self.n_clears.fetch_add(1, Ordering::Release);
         self.map.clear();
         // ORDERING: Relaxed: a statistic, and a limit that need not be exact.
         self.n_chains.store(0, Ordering::Relaxed);
