@@ -1,8 +1,8 @@
 //! Threads that locked in signal handlers only, and so never got a state: their end, and the end of
 //! a process that has no other, must still say what was not looked at.
 //!
-//! What a thread needs for its end can be had in no handler. The loader has it made before main, if
-//! the environment asks for validation.
+//! What a thread needs for its end is not available in a handler. The loader has it made before
+//! main, if the environment asks for validation.
 
 use super::enter::{CALLS, enter};
 use crate::runtime;

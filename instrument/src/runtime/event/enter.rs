@@ -19,27 +19,12 @@ use crate::runtime::start::Calls;
 use crate::runtime::system::stack_bounds::Bounds;
 use crate::runtime::system::{exit_key, extra_stack, handler};
 use crate::runtime::task::access::{
-    BUSY, DEFERRED, DEFERRED_ALONE, DRAIN, Interrupted, LAST_SENTINEL, NOT_STARTED, UNBORN, fence, park,
-    parked,
+    BUSY, DEFERRED, DEFERRED_ALONE, DRAIN, Interrupted, NOT_STARTED, UNBORN, fence, park, parked,
 };
+pub(crate) use crate::runtime::task::entered::Entered;
 use crate::runtime::task::pointer::Pointer;
-use crate::runtime::task::{self, ExtraWork, Task, deferred, names};
+use crate::runtime::task::{self, ExtraWork, Task, deferred, entered, names};
 use crate::runtime::{self, Runtime};
-
-/// The thread's state, taken out of its thread-local pointer until this is dropped.
-#[derive(Debug)]
-pub(crate) struct Entered(NonNull<UnsafeCell<Task>>);
-
-impl Entered {
-    /// The state.
-    #[inline(always)]
-    pub(crate) fn task(&mut self) -> &mut Task {
-        // SAFETY: the thread-local pointer gave the state out to us alone (it holds BUSY until we
-        // are dropped), and the state lives until the thread ends. The borrow of `self` keeps a
-        // second reference from being made.
-        unsafe { &mut *self.0.as_ref().get() }
-    }
-}
 
 impl Entered {
     /// Gives the state back and returns `None` if the running code is in a signal handler. Required
@@ -51,28 +36,6 @@ impl Entered {
         }
         self.park();
         None
-    }
-
-    /// Gives the state back; the next event looks at the deferred events before it does anything
-    /// else.
-    #[cold]
-    fn park(self) {
-        let task = std::mem::ManuallyDrop::new(self).0.as_ptr().cast();
-        fence();
-        park(task);
-        Pointer::of_this_thread().mark::<DRAIN>();
-    }
-}
-
-impl Drop for Entered {
-    #[inline(always)]
-    fn drop(&mut self) {
-        // A handler of a context that interrupted the use of the state has deferred its events.
-        if deferred::is_pending() {
-            return Self(self.0).park();
-        }
-        fence();
-        Pointer::of_this_thread().store(self.0.as_ptr().cast());
     }
 }
 
@@ -87,25 +50,10 @@ pub(crate) fn enter() -> Option<Entered> {
 /// ask [`outside_handlers`](Entered::outside_handlers).
 #[inline(always)]
 pub(crate) fn enter_anywhere() -> Option<Entered> {
-    let task = Pointer::of_this_thread().load();
-    if task.addr() <= LAST_SENTINEL {
-        return enter_slow(task.addr());
+    match entered::take() {
+        Ok(entered) => Some(entered),
+        Err(sentinel) => enter_slow(sentinel),
     }
-    if deferred::is_pending() {
-        return enter_pending(task);
-    }
-    Pointer::of_this_thread().mark::<BUSY>();
-    fence();
-    NonNull::new(task.cast()).map(Entered)
-}
-
-/// A handler deferred events after the thread had read its pointer: only now they are found.
-#[cold]
-#[inline(never)]
-fn enter_pending(task: *mut Task) -> Option<Entered> {
-    park(task);
-    Pointer::of_this_thread().mark::<DRAIN>();
-    enter_slow(DRAIN)
 }
 
 /// What the runtime calls here.
@@ -175,11 +123,7 @@ fn leave_unborn() {
 
 /// Takes the state back after a deferred context, and looks at the events that were deferred there.
 fn unpark() -> Entered {
-    let task = parked();
-    Pointer::of_this_thread().mark::<BUSY>();
-    fence();
-    let mut entered =
-        Entered(NonNull::new(task.cast()).expect("INVARIANT: DRAIN is only set with a state parked"));
+    let mut entered = entered::unpark();
     replay_all(entered.task());
     entered
 }
@@ -187,17 +131,8 @@ fn unpark() -> Entered {
 /// Leaves a deferred context. The thread's next event looks at what was deferred, or this call does
 /// if `now` and nothing was interrupted.
 pub(crate) fn leave_deferred(interrupted: &Interrupted, now: bool) {
-    fence();
-    let found = interrupted.0;
-    let is_pending = deferred::is_pending();
-    match found.addr() {
-        NOT_STARTED if is_pending => leave_unborn(),
-        // Nothing happened, or the use of the state goes on.
-        NOT_STARTED | UNBORN | BUSY | DEFERRED | DEFERRED_ALONE | DRAIN => {
-            Pointer::of_this_thread().store(found);
-        }
-        _ if is_pending => Pointer::of_this_thread().mark::<DRAIN>(),
-        _ => Pointer::of_this_thread().store(found),
+    if task::put_back(interrupted, deferred::is_pending()) {
+        leave_unborn();
     }
     if now && matches!(Pointer::of_this_thread().load().addr(), DRAIN | UNBORN) {
         drop(enter());
@@ -237,7 +172,7 @@ fn start(runtime: &'static Runtime, stack: Bounds, born: Option<(TaskId, Segment
     } else {
         runtime.names.add_certain(id);
     }
-    Entered(task)
+    Entered::new(task)
 }
 
 /// Gives the running thread the number its parent chose for it, if it has no state yet. Called

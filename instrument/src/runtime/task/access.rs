@@ -6,10 +6,10 @@
 //! main.
 
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering, compiler_fence};
 
 use super::Task;
 use super::pointer::Pointer;
+use super::sync::{AtomicPtr, Ordering, compiler_fence, thread_local};
 
 thread_local! {
     /// The state while the pointer says [`DEFERRED`] or [`DRAIN`]. INVARIANT: null, or the state of
@@ -124,6 +124,23 @@ pub(crate) fn enter_deferred() -> Interrupted {
     }
     fence();
     Interrupted(found)
+}
+
+/// Leaves a deferred context. `is_pending`: whether events were deferred. Returns true if the thread
+/// has no state that could look at them; the pointer is then as it was.
+pub(crate) fn put_back(interrupted: &Interrupted, is_pending: bool) -> bool {
+    fence();
+    let found = interrupted.0;
+    match found.addr() {
+        NOT_STARTED if is_pending => return true,
+        // Nothing happened, or the use of the state goes on.
+        NOT_STARTED | UNBORN | BUSY | DEFERRED | DEFERRED_ALONE | DRAIN => {
+            Pointer::of_this_thread().store(found);
+        }
+        _ if is_pending => Pointer::of_this_thread().mark::<DRAIN>(),
+        _ => Pointer::of_this_thread().store(found),
+    }
+    false
 }
 
 /// Whether the running thread is in a context that was announced and in which events are deferred.

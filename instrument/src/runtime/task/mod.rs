@@ -6,8 +6,10 @@
 pub(crate) mod access;
 pub(crate) mod awaited;
 pub(crate) mod deferred;
+pub(crate) mod entered;
 pub(crate) mod names;
 pub(crate) mod pointer;
+pub(crate) mod sync;
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
@@ -20,7 +22,7 @@ use crate::runtime::output::stat::ThreadStat;
 use crate::runtime::system::stack_bounds::Bounds;
 
 pub(crate) use access::{
-    Interrupted, abandon, deferred_state, enter_deferred, is_announced, is_busy, peek, quickly,
+    Interrupted, abandon, deferred_state, enter_deferred, is_announced, is_busy, peek, put_back, quickly,
 };
 pub(crate) use names::allocator_locks;
 

@@ -9,32 +9,24 @@
 //! A thread that has a state has a ring of its own. One that has none yet takes a ring from a small
 //! pool, which is part of the program's image.
 
+mod pool;
 mod ring;
 
-use std::cell::{Cell, UnsafeCell};
+use std::cell::Cell;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, compiler_fence};
 
+use super::sync::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, Shared, compiler_fence, thread_local};
 use crate::runtime;
 
+use pool::Spare;
 use ring::{Added, Ring};
 pub(crate) use ring::{DeferredEvent, Taken};
 
 /// Rings for threads without a state. More threads than this are not in such a place at once.
 const N_SPARE: usize = 32;
 
-/// A ring that a thread without a state may take.
-struct Spare {
-    is_taken: AtomicBool,
-    ring: UnsafeCell<Ring>,
-}
-
-// SAFETY: the ring is used by the thread that set `is_taken`, and by no other until that thread has
-// cleared it.
-unsafe impl Sync for Spare {}
-
 static SPARE: [Spare; N_SPARE] =
-    [const { Spare { is_taken: AtomicBool::new(false), ring: UnsafeCell::new(Ring::new()) } }; N_SPARE];
+    [const { Spare { is_taken: AtomicBool::new(false), ring: Shared::new(Ring::new()) } }; N_SPARE];
 
 /// How many events of all threads were deferred in a handler that is over, and were not looked at.
 /// If the process ends before their threads come to it, they were not seen.
@@ -70,7 +62,7 @@ pub(crate) fn install() {
             Some(spare) => {
                 // SAFETY: this thread took the spare ring, and IN_USE keeps its handlers away.
                 let own = Box::leak(Box::new(unsafe { spare.ring.get().read() }));
-                give_back(spare);
+                pool::give_back(spare);
                 own
             }
             // The child of a fork has its parent's.
@@ -93,7 +85,7 @@ pub(crate) fn uninstall() {
     // SAFETY: it was in the pointer, so no other code has it.
     lose(unsafe { &mut *ring.as_ptr() });
     match spare(ring) {
-        Some(spare) => give_back(spare),
+        Some(spare) => pool::give_back(spare),
         // SAFETY: `install` leaked it, and it was in the pointer, so no other code has it.
         None => drop(unsafe { Box::from_raw(ring.as_ptr()) }),
     }
@@ -111,25 +103,8 @@ fn spare(ring: NonNull<Ring>) -> Option<&'static Spare> {
     SPARE.iter().find(|spare| ptr::eq(spare.ring.get(), ring.as_ptr()))
 }
 
-fn give_back(spare: &Spare) {
-    // SAFETY: the running thread took it, and has it in no other place.
-    unsafe { (*spare.ring.get()).clear() };
-    // ORDERING: Release pairs with the Acquire of the next thread that takes the ring: it finds it
-    // empty.
-    spare.is_taken.store(false, Ordering::Release);
-}
-
-/// Takes a spare ring. Neither allocates nor waits.
-fn take_spare() -> Option<*mut Ring> {
-    let is_mine = |spare: &&Spare| {
-        // ORDERING: Acquire pairs with the Release in `give_back`; Relaxed if another thread has
-        // it.
-        spare.is_taken.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
-    };
-    SPARE.iter().find(is_mine).map(|spare| spare.ring.get())
-}
-
 fn put(ring: *mut Ring) {
+    // ORDERING: SeqCst, for the compiler only: a handler that finds the ring finds it whole.
     compiler_fence(Ordering::SeqCst);
     // ORDERING: Relaxed, as in `install`.
     RING.with(|own| own.store(ring, Ordering::Relaxed));
@@ -143,7 +118,7 @@ fn with_ring<R>(use_it: impl FnOnce(&mut Ring) -> R) -> Option<R> {
     if found == IN_USE {
         return None;
     }
-    let ring = if found.is_null() { take_spare() } else { Some(found) };
+    let ring = if found.is_null() { pool::take(&SPARE).map(|spare| spare.ring.get()) } else { Some(found) };
     let result = ring.map(|ring| {
         // SAFETY: it was in the pointer, or just taken, and is in no other place while the pointer
         // says IN_USE.

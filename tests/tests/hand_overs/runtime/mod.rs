@@ -1,0 +1,7 @@
+//! The runtime, as far as its hand-overs go.
+
+mod interrupted;
+pub(crate) mod memory;
+pub(crate) mod task;
+
+use interrupted::{count_all_unseen, count_unseen};
