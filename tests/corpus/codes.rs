@@ -25,6 +25,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("page_ld0014", Want::Warning("LD0014"), "the example of its page", page_ld0014),
     Case::new("page_ld0015", Want::Error("LD0015"), "the example of its page", page_ld0015)
         .with_env(&[("LOCKDEP_ORDER", ORDER_FILE)]),
+    Case::new("page_ld0100", Want::Error("LD0100"), "the example of its page", page_ld0100).has_happened(&[]),
     Case::new("page_ld0101", Want::Warning("LD0101"), "the example of its page", page_ld0101).reports(1),
 ];
 
@@ -227,6 +228,26 @@ fn page_ld0015() {
     let _ = accounts.acquire(&info, Mode::Exclusive, Wait::Blocking); // LD0015
     accounts.release();
     journal.release();
+}
+
+fn page_ld0100() {
+    use lockdep::sync::Mutex;
+    use std::sync::Barrier;
+
+    let (a, b) = (Mutex::new(1), Mutex::new(2));
+    let both_hold_one = Barrier::new(2);
+    lockdep::thread::scope(|scope| {
+        scope.spawn(|| {
+            let _a = a.lock().unwrap();
+            both_hold_one.wait();
+            let _b = b.lock().unwrap(); // LD0100
+        });
+        scope.spawn(|| {
+            let _b = b.lock().unwrap();
+            both_hold_one.wait();
+            let _a = a.lock().unwrap(); // LD0100
+        });
+    });
 }
 
 fn page_ld0101() {

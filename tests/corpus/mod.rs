@@ -6,6 +6,7 @@
 mod class_order;
 mod codes;
 mod condvar;
+mod hangs;
 mod instances;
 mod lifecycle;
 mod once;
@@ -69,6 +70,8 @@ pub(crate) struct Case {
     /// How many distinct reports of at least warning level there must be, if that is part of the
     /// case.
     pub(crate) n_reports: Option<usize>,
+    /// Which thread waits for which in the ring that is reported, sorted: `a -> b`.
+    pub(crate) ring: &'static [&'static str],
     /// What the counters of the process must be at its end, if that is part of the case.
     pub(crate) counts: Option<Counts>,
     /// The program.
@@ -77,13 +80,21 @@ pub(crate) struct Case {
 
 impl Case {
     const fn new(name: &'static str, want: Want, why: &'static str, run: fn()) -> Self {
-        Self { name, want, end: End::Exit(0), env: &[], why, n_reports: None, counts: None, run }
+        Self { name, want, end: End::Exit(0), env: &[], why, n_reports: None, ring: &[], counts: None, run }
     }
 
     /// A case in which threads really block each other: it is ended by the report itself.
     const fn really_hangs(mut self) -> Self {
         self.end = End::Signal(6);
         self.env = &[("LOCKDEP_ON_VIOLATION", "abort")];
+        self
+    }
+
+    /// A case whose threads wait for each other, and what waits for what: ended by LD0100 itself.
+    const fn has_happened(mut self, ring: &'static [&'static str]) -> Self {
+        self.end = End::Signal(6);
+        self.env = &[("LOCKDEP_ON_DEADLOCK", "abort")];
+        self.ring = ring;
         self
     }
 
@@ -127,6 +138,7 @@ pub(crate) fn cases() -> impl Iterator<Item = &'static Case> {
         scale::CASES,
         robustness::CASES,
         codes::CASES,
+        hangs::CASES,
         waits::CASES,
     ]
     .into_iter()

@@ -5,7 +5,7 @@ use std::panic::Location;
 use lockdep_validator::{LockId, Mode, Wait};
 
 use super::{
-    AcquireOptions, ClassKey, CreationSite, Held, KeyedSlot, LockClassKey, LockInfo, LockRef, Verdict,
+    AcquireOptions, ClassKey, CreationSite, Held, KeyedSlot, LockClassKey, LockInfo, LockRef, Slot, Verdict,
 };
 use crate::runtime::event;
 use crate::runtime::identity::callers;
@@ -71,6 +71,10 @@ impl LockMap<&'static LockClassKey> {
 }
 
 impl<K: ClassKey> LockMap<K> {
+    pub(super) fn slot(&self) -> &Slot {
+        &self.0.slot
+    }
+
     /// Announces an acquisition **before** it waits.
     ///
     /// Records the lock as held. If the real lock is then not taken after all (a timeout, an

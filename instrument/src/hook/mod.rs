@@ -59,6 +59,8 @@ mod pin;
 #[cfg(not(lockdep_disabled))]
 mod slot;
 mod tracked;
+#[cfg_attr(lockdep_disabled, path = "wait_for_disabled.rs")]
+mod wait_for;
 
 pub use class_key::LockClassKey;
 pub use creation_site::CreationSite;
@@ -72,6 +74,7 @@ pub use owned::Initialisation;
 pub use owned::OwnedLockMap;
 pub use pin::{PinCookie, pin_lock, repin_lock, unpin_lock};
 pub use tracked::Tracked;
+pub use wait_for::Waiting;
 
 #[cfg(not(lockdep_disabled))]
 pub(crate) use any_key::{AnyKey, KeyKind};

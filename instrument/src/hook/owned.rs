@@ -3,7 +3,7 @@
 
 use std::ops::Deref;
 
-use super::{LockInfo, LockMap, Verdict};
+use super::{LockInfo, LockMap, Verdict, Waiting};
 use crate::{Mode, Wait};
 
 /// A [`LockMap`] that announces when its lock goes away.
@@ -55,7 +55,9 @@ impl OwnedLockMap {
     #[doc(hidden)]
     pub fn initialise(&self, info: &LockInfo) -> Option<Initialisation<'_>> {
         match self.0.acquire(info, Mode::Exclusive, Wait::Blocking) {
-            Verdict::Proceed | Verdict::Measure => Some(Initialisation(&self.0)),
+            Verdict::Proceed | Verdict::Measure => {
+                Some(Initialisation { _waiting: self.0.initialising(), map: &self.0 })
+            }
             Verdict::SelfDeadlock => {
                 self.0.self_deadlock();
                 None
@@ -84,11 +86,14 @@ impl Drop for OwnedLockMap {
 /// An initialisation that was announced; dropping it announces its end.
 #[derive(Debug)]
 #[doc(hidden)]
-pub struct Initialisation<'a>(&'a LockMap);
+pub struct Initialisation<'a> {
+    _waiting: Waiting,
+    map: &'a LockMap,
+}
 
 impl Drop for Initialisation<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.0.release_by_guard();
+        self.map.release_by_guard();
     }
 }

@@ -87,12 +87,13 @@ impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
     #[track_caller]
     pub(crate) unsafe fn lend<Ret>(
         &self,
+        is_timed: bool,
         wait: impl FnOnce(&mut lock_api_0_4::MutexGuard<'_, R, ()>) -> Ret,
     ) -> Ret {
         event::yielded(&self.map, &Self::TAKEN, event::Want::EXCLUSIVE, || ());
         // SAFETY: the mutex is held, and the guard is never dropped.
         let mut guard = core::mem::ManuallyDrop::new(unsafe { self.raw.make_guard_unchecked() });
-        wait(&mut guard)
+        self.map.wait_notified(is_timed, || wait(&mut guard))
     }
 }
 

@@ -239,14 +239,16 @@ impl<R: RawRwLockRecursiveTimed, T: ?Sized> RwLock<R, T> {
     #[inline]
     fn acquire_recursive_for(&self, timeout: R::Duration) -> Option<SharedState<R>> {
         let attempt = || self.raw.try_lock_shared_recursive_for(timeout).then_some(PhantomData);
-        event::timed(&self.map, &Self::TAKEN, Want::RECURSIVE, attempt)
+        let try_lock = || self.raw.try_lock_shared_recursive().then_some(PhantomData);
+        event::timed(&self.map, &Self::TAKEN, Want::RECURSIVE, attempt, try_lock)
     }
 
     #[track_caller]
     #[inline]
     fn acquire_recursive_until(&self, timeout: R::Instant) -> Option<SharedState<R>> {
         let attempt = || self.raw.try_lock_shared_recursive_until(timeout).then_some(PhantomData);
-        event::timed(&self.map, &Self::TAKEN, Want::RECURSIVE, attempt)
+        let try_lock = || self.raw.try_lock_shared_recursive().then_some(PhantomData);
+        event::timed(&self.map, &Self::TAKEN, Want::RECURSIVE, attempt, try_lock)
     }
 
     /// Does what [`read_recursive`](Self::read_recursive) does, waiting at most `timeout`.

@@ -76,7 +76,7 @@ impl Condvar {
     pub fn wait<T: ?Sized>(&self, mutex_guard: &mut MutexGuard<'_, T>) {
         // SAFETY: the guard holds the mutex, and a condition variable returns, or panics, with it
         // held.
-        unsafe { MutexGuard::mutex(mutex_guard).lend(|guard| self.0.wait(guard)) };
+        unsafe { MutexGuard::mutex(mutex_guard).lend(false, |guard| self.0.wait(guard)) };
     }
 
     /// Does what [`wait`](Self::wait) does, until `timeout` at the latest. The mutex is then taken
@@ -93,7 +93,7 @@ impl Condvar {
         timeout: Instant,
     ) -> WaitTimeoutResult {
         // SAFETY: as in `wait`.
-        unsafe { MutexGuard::mutex(mutex_guard).lend(|guard| self.0.wait_until(guard, timeout)) }.into()
+        unsafe { MutexGuard::mutex(mutex_guard).lend(true, |guard| self.0.wait_until(guard, timeout)) }.into()
     }
 
     /// Does what [`wait`](Self::wait) does, at most `timeout` long. The mutex is then taken again
@@ -110,7 +110,7 @@ impl Condvar {
         timeout: Duration,
     ) -> WaitTimeoutResult {
         // SAFETY: as in `wait`.
-        unsafe { MutexGuard::mutex(mutex_guard).lend(|guard| self.0.wait_for(guard, timeout)) }.into()
+        unsafe { MutexGuard::mutex(mutex_guard).lend(true, |guard| self.0.wait_for(guard, timeout)) }.into()
     }
 
     /// Waits as long as `condition` is true.

@@ -15,6 +15,7 @@ pub(crate) mod settings;
 pub(crate) mod start;
 pub(crate) mod system;
 pub(crate) mod task;
+pub(crate) mod wait;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};

@@ -53,7 +53,8 @@ impl Condvar {
     #[track_caller]
     pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> LockResult<MutexGuard<'a, T>> {
         let (held, inner) = guard.reacquire();
-        map_lock(self.inner.wait(inner), |inner| MutexGuard::from_parts(held, inner))
+        let notified = held.wait_notified(false, || self.inner.wait(inner));
+        map_lock(notified, |inner| MutexGuard::from_parts(held, inner))
     }
 
     /// Waits as long as `condition` is true.
@@ -108,9 +109,8 @@ impl Condvar {
         // The limit is on the condition, not on the mutex: what comes back is an ordinary blocking
         // acquisition.
         let (held, inner) = guard.reacquire();
-        map_lock(self.inner.wait_timeout(inner, timeout), |(inner, result)| {
-            (MutexGuard::from_parts(held, inner), result)
-        })
+        let notified = held.wait_notified(true, || self.inner.wait_timeout(inner, timeout));
+        map_lock(notified, |(inner, result)| (MutexGuard::from_parts(held, inner), result))
     }
 
     /// Waits as long as `condition` is true, for about `timeout` altogether.

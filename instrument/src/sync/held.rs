@@ -25,23 +25,34 @@ impl<'a> Hold<'a> {
     /// On a self-deadlock, if `LOCKDEP_ON_DEADLOCK` is `panic`. The real lock has not been touched
     /// by then.
     #[track_caller]
-    #[inline]
+    // Always: what the compiler counts is the rare half, which is elsewhere.
+    #[inline(always)]
     pub(super) fn lock<G>(
         map: &'a LockMap,
         info: &LockInfo,
         mode: Mode,
-        lock: impl Fn() -> G + Copy,
-        try_lock: impl FnOnce() -> Option<G>,
-    ) -> (Self, G) {
-        match map.acquire(info, mode, Wait::Blocking) {
-            Verdict::Proceed => {}
-            Verdict::SelfDeadlock => ask_the_lock(map, || try_lock().is_some()),
-            Verdict::Measure => measure(map, || try_lock().is_some(), move || drop(lock())),
+        lock: impl Fn() -> LockResult<G> + Copy,
+        try_lock: impl Fn() -> TryLockResult<G> + Copy,
+        is_poisoned: impl FnOnce() -> bool,
+    ) -> (Self, LockResult<G>) {
+        let verdict = map.acquire(info, mode, Wait::Blocking);
+        if verdict != Verdict::Proceed {
+            before_lock(map, verdict, try_lock, lock);
         }
         // Made before the real operation: should that panic, the acquisition is taken back.
         let held = Self(map);
-        let guard = lock();
-        (held, guard)
+        // A thread that blocks says so. Nothing of that is kept in registers, and whether the lock
+        // is poisoned is asked again: the common way pays for none of it.
+        let result = match not_blocked(try_lock()) {
+            Some(result) => result,
+            None => {
+                map.waits(move || is_free(try_lock()));
+                let guard = lock().unwrap_or_else(PoisonError::into_inner);
+                map.waited();
+                if is_poisoned() { Err(PoisonError::new(guard)) } else { Ok(guard) }
+            }
+        };
+        (held, result)
     }
 
     /// Announces a try that succeeded.
@@ -72,6 +83,13 @@ impl<'a> Hold<'a> {
         Self(map)
     }
 
+    /// Waits for a notification by `wait`, after [`reacquire`](Self::reacquire).
+    #[track_caller]
+    #[inline]
+    pub(super) fn wait_notified<R>(&self, is_timed: bool, wait: impl FnOnce() -> R) -> R {
+        self.0.wait_notified(is_timed, wait)
+    }
+
     /// Announces that an exclusive acquisition became a shared one.
     #[cfg(std_rwlock_downgrade)]
     #[track_caller]
@@ -94,31 +112,39 @@ impl fmt::Debug for Hold<'_> {
     }
 }
 
-/// The validator believes that this thread waits for itself: asks the real lock whether it does.
+/// What comes before the real operation, rarely.
 ///
 /// A lock that was available is given back at once and taken again by the caller like any other. So
 /// the guard has one origin only, and the common way carries nothing for the sake of this one.
 #[track_caller]
 #[cold]
 #[inline(never)]
-fn ask_the_lock(map: &LockMap, try_lock: impl FnOnce() -> bool) {
-    if try_lock() {
-        map.stale_holder();
-    } else {
-        map.self_deadlock();
+fn before_lock<G>(
+    map: &LockMap,
+    verdict: Verdict,
+    try_lock: impl Fn() -> TryLockResult<G> + Copy,
+    lock: impl Fn() -> LockResult<G> + Copy,
+) {
+    let is_free = is_free(try_lock());
+    match (verdict, is_free) {
+        // The validator believes that this thread waits for itself: the lock knows whether it does.
+        (Verdict::SelfDeadlock, true) => map.stale_holder(),
+        (Verdict::SelfDeadlock, false) => map.self_deadlock(),
+        // The wait is counted and timed, if there is one.
+        (Verdict::Measure, false) => {
+            map.contended();
+            map.waits(move || self::is_free(try_lock()));
+            drop(lock());
+            map.waited();
+            map.acquired();
+        }
+        (Verdict::Measure, true) | (Verdict::Proceed, _) => {}
     }
 }
 
-/// Counts and times the wait for the lock, if there is one. As above, the lock is given back and
-/// taken again by the caller.
-#[cold]
-#[inline(never)]
-fn measure(map: &LockMap, try_lock: impl FnOnce() -> bool, wait: impl FnOnce()) {
-    if !try_lock() {
-        map.contended();
-        wait();
-        map.acquired();
-    }
+/// Whether a try succeeded, which is taken back.
+fn is_free<G>(result: TryLockResult<G>) -> bool {
+    not_blocked(result).is_some()
 }
 
 /// Wraps the guard inside a lock result, poisoned or not.

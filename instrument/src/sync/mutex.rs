@@ -68,7 +68,8 @@ impl<T: ?Sized> Mutex<T> {
             &Self::INFO,
             Mode::Exclusive,
             || self.inner.lock(),
-            || not_blocked(self.inner.try_lock()),
+            || self.inner.try_lock(),
+            || self.inner.is_poisoned(),
         );
         map_lock(result, |inner| MutexGuard { held, inner })
     }

@@ -85,7 +85,8 @@ impl<T: ?Sized> RwLock<T> {
             &Self::INFO,
             Mode::Shared,
             || self.inner.read(),
-            || not_blocked(self.inner.try_read()),
+            || self.inner.try_read(),
+            || self.inner.is_poisoned(),
         );
         map_lock(result, |inner| RwLockReadGuard { held, inner })
     }
@@ -122,7 +123,8 @@ impl<T: ?Sized> RwLock<T> {
             &Self::INFO,
             Mode::Exclusive,
             || self.inner.write(),
-            || not_blocked(self.inner.try_write()),
+            || self.inner.try_write(),
+            || self.inner.is_poisoned(),
         );
         map_lock(result, |inner| RwLockWriteGuard { held, inner })
     }

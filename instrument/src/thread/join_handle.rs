@@ -37,7 +37,9 @@ impl<T> JoinHandle<T> {
     #[track_caller]
     pub fn join(self) -> thread::Result<T> {
         let Self { inner, waiter } = self;
+        let waiting = waiter.waits(|| inner.is_finished());
         let result = inner.join();
+        drop(waiting);
         waiter.joined();
         result
     }

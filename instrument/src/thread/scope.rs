@@ -22,7 +22,9 @@ where
     let result = thread::scope(|inner| {
         let scope = Scope::wrap(inner);
         end.of(scope.id());
-        f(scope)
+        let result = f(scope);
+        end.awaited();
+        result
     });
     end.reached();
     result
@@ -100,7 +102,9 @@ impl<'scope, T> ScopedJoinHandle<'scope, T> {
     #[track_caller]
     pub fn join(self) -> thread::Result<T> {
         let Self { inner, waiter } = self;
+        let waiting = waiter.waits(|| inner.is_finished());
         let result = inner.join();
+        drop(waiting);
         waiter.joined();
         result
     }

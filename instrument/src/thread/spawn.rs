@@ -9,7 +9,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 #[cfg(not(lockdep_disabled))]
+use std::panic::Location;
+
+#[cfg(not(lockdep_disabled))]
 use crate::runtime::event::spawn::{Family, Parent};
+#[cfg(not(lockdep_disabled))]
+use crate::runtime::wait::Waiting;
 
 /// The order between a thread and the one that started it; travels with both.
 #[derive(Clone, Copy)]
@@ -88,6 +93,22 @@ impl Waiter {
         is_finished
     }
 
+    /// The running thread is about to wait for the end of the one that was started: until the
+    /// result is dropped.
+    #[inline]
+    #[track_caller]
+    pub(super) fn waits(&self, is_over: impl Fn() -> bool) -> Joining {
+        #[cfg(lockdep_disabled)]
+        let _ = is_over;
+        Joining {
+            #[cfg(not(lockdep_disabled))]
+            _waiting: self
+                .spawn
+                .parent
+                .and_then(|parent| parent.awaited(&mut || is_over(), Location::caller())),
+        }
+    }
+
     /// The running thread has joined the one that was started.
     #[inline]
     #[track_caller]
@@ -111,6 +132,12 @@ impl Drop for Waiter {
     }
 }
 
+/// A wait for the end of a thread, until it is dropped.
+pub(super) struct Joining {
+    #[cfg(not(lockdep_disabled))]
+    _waiting: Option<Waiting>,
+}
+
 /// A `thread::scope` that is running: the address of its `Scope`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct ScopeId(pub(super) usize);
@@ -119,14 +146,23 @@ pub(super) struct ScopeId(pub(super) usize);
 pub(super) struct ScopeEnd {
     #[cfg(not(lockdep_disabled))]
     family: Option<Family>,
+    #[cfg(not(lockdep_disabled))]
+    waiting: Option<Waiting>,
+    #[cfg(not(lockdep_disabled))]
+    caller: &'static Location<'static>,
 }
 
 impl ScopeEnd {
     #[inline]
+    #[track_caller]
     pub(super) fn new() -> Self {
         Self {
             #[cfg(not(lockdep_disabled))]
             family: None,
+            #[cfg(not(lockdep_disabled))]
+            waiting: None,
+            #[cfg(not(lockdep_disabled))]
+            caller: Location::caller(),
         }
     }
 
@@ -141,10 +177,21 @@ impl ScopeEnd {
         }
     }
 
+    /// The scope's own function has returned: its opener is about to wait for the threads.
+    #[inline]
+    pub(super) fn awaited(&mut self) {
+        #[cfg(not(lockdep_disabled))]
+        {
+            self.waiting = self.family.as_ref().and_then(|family| family.awaited(self.caller));
+        }
+    }
+
     /// Every thread of the scope has ended.
     #[inline]
     #[track_caller]
     pub(super) fn reached(self) {
+        #[cfg(not(lockdep_disabled))]
+        drop(self.waiting);
         #[cfg(not(lockdep_disabled))]
         if let Some(family) = self.family {
             family.end();

@@ -230,6 +230,7 @@ pub enum General {
     OwnContext,
     OneContextEach,
     FollowDeclared,
+    OneOrderOfRing,
     ChangeOrderFile,
     KeepContextOut,
     InitialiserAsks,

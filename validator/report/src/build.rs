@@ -6,7 +6,9 @@ use std::borrow::Cow;
 use lockdep_validator::base::id::{ClassId, StackId, TaskId};
 use lockdep_validator::base::mode::Mode;
 use lockdep_validator::base::site::Site;
-use lockdep_validator::check::violation::{Acquisition, CycleStep, Detail, Evidence, Violation};
+use lockdep_validator::check::violation::{
+    Acquisition, Awaited, CycleStep, Detail, Evidence, LockUse, Violation, WaitingTask,
+};
 use lockdep_validator::engine::Validator;
 use lockdep_validator::graph::DependencyKind;
 use lockdep_validator::state::class::LockClass;
@@ -16,7 +18,7 @@ use super::frames::prune;
 use super::holder::name_callers;
 use super::model::{
     Counters, Frames, LabelledPlace, Place, Report, ReportClass, ReportDependency, ReportEvidence,
-    ReportLock, SCHEMA, SeenWriter,
+    ReportLock, SCHEMA, SeenWriter, ThreadWait, WaitKind, WaitingThread,
 };
 use super::names::Names;
 use super::note::Note;
@@ -95,6 +97,10 @@ pub fn build(
         }),
         conflict: violation.conflict.as_ref().map(|conflict| builder.lock(conflict)),
         places: builder.places(violation),
+        threads: match &violation.detail {
+            Detail::Deadlock(tasks) => waiting_threads(&builder, tasks),
+            _ => Vec::new(),
+        },
         evidence: builder.evidence(&violation.evidence),
         notes: Vec::new(),
         help: Vec::new(),
@@ -150,6 +156,10 @@ fn named_ids(violation: &Violation) -> Vec<ClassId> {
     match &violation.detail {
         Detail::Context { used_in, enabled, .. } => [used_in.0, enabled.0].into_iter().for_each(&mut add),
         Detail::WaitType { limited_by, .. } => limited_by.iter().copied().for_each(&mut add),
+        Detail::Deadlock(tasks) => {
+            let uses = tasks.iter().flat_map(|task| task.awaited.lock().into_iter().chain(&task.held));
+            uses.for_each(|lock| add(lock.acquisition.class));
+        }
         Detail::None
         | Detail::SelfDeadlock
         | Detail::Assertion(_)
@@ -301,7 +311,7 @@ impl Builder<'_> {
     fn detail_words(&self, detail: &Detail) -> DetailWords {
         match detail {
             // Where it was pinned is one of the report's places.
-            Detail::None | Detail::ByGuard | Detail::Pinned { .. } => DetailWords::None,
+            Detail::None | Detail::ByGuard | Detail::Pinned { .. } | Detail::Deadlock(_) => DetailWords::None,
             Detail::SelfDeadlock => DetailWords::SelfDeadlock,
             Detail::Context { context, used_in, enabled } => DetailWords::Context {
                 context: context.clone(),
@@ -318,6 +328,43 @@ impl Builder<'_> {
             Detail::Misuse(misuse) => DetailWords::Misuse(*misuse),
         }
     }
+}
+
+/// The threads of a ring, in its order.
+fn waiting_threads(builder: &Builder<'_>, tasks: &[WaitingTask]) -> Vec<WaitingThread> {
+    let names: Vec<String> = tasks.iter().map(|task| builder.resolver.task_name(task.task)).collect();
+    let next = |index: usize| names[(index + 1) % names.len()].clone();
+    tasks
+        .iter()
+        .enumerate()
+        .map(|(index, task)| WaitingThread {
+            thread: names[index].clone(),
+            wait: wait(builder, task),
+            holds: task.held.iter().map(|held| builder.lock(&held.acquisition)).collect(),
+            waits_for: next(index),
+        })
+        .collect()
+}
+
+fn wait(builder: &Builder<'_>, task: &WaitingTask) -> ThreadWait {
+    let lock = |wanted: &LockUse| Some(builder.lock(&wanted.acquisition));
+    let (kind, lock) = match &task.awaited {
+        Awaited::Lock(wanted) => (WaitKind::Lock, lock(wanted)),
+        Awaited::Upgrade(wanted) => (WaitKind::Upgrade, lock(wanted)),
+        Awaited::Notification { mutex } => (WaitKind::Notification, lock(mutex)),
+        Awaited::End(_) => (WaitKind::ThreadEnd, None),
+        Awaited::ScopeEnd(_) => (WaitKind::ScopeEnd, None),
+    };
+    let end_of = match task.awaited {
+        Awaited::End(child) => builder.resolver.task_name(child),
+        _ => String::new(),
+    };
+    let site = match &lock {
+        // With the caller that the stack knows.
+        Some(lock) if kind == WaitKind::Lock => lock.site.clone(),
+        _ => builder.resolver.place(task.site),
+    };
+    ThreadWait { kind, lock, end_of, site, waited_ms: task.waited_ms, timed: task.is_timed }
 }
 
 /// The mode as the dependency's kind has it. One witness may stand for several kinds of one

@@ -10,7 +10,7 @@ use lockdep_validator::state::class_order::ClassOrder;
 use super::advice::{Advice, General, Spot};
 use super::detail::DetailWords;
 use super::holder::Holder;
-use super::model::{Report, ReportDependency};
+use super::model::{Report, ReportDependency, WaitKind};
 use super::modes::needs_writer;
 
 /// Advice for one report.
@@ -33,6 +33,7 @@ pub(super) fn help(code: Code, report: &Report, detail: &DetailWords) -> Vec<Adv
         Code::PinnedLockReleased => general(&[G::UnpinFirst, G::KeepCalleeFromReleasing]),
         Code::WoundWait => general(&[G::OwnContext, G::OneContextEach]),
         Code::DeclaredOrder => declared(report),
+        Code::Deadlock => deadlock(report),
         Code::WaitHoldingLock => wait(report),
     }
 }
@@ -157,6 +158,24 @@ fn other_side(report: &Report, cheapest: &ReportDependency) -> Option<Advice> {
 fn where_wanted(step: &ReportDependency) -> Spot {
     let wanted = Holder::of_dependency(step).places.map(|(_, wanted)| wanted);
     Spot::new(wanted.as_ref(), &step.acquire_site, step.frames_acquire.exact)
+}
+
+/// A ring of locks is opened by one order, any other by a release before the wait.
+fn deadlock(report: &Report) -> Vec<Advice> {
+    let is_locks = report.threads.iter().all(|thread| thread.wait.kind == WaitKind::Lock);
+    let release = report.threads.iter().find(|thread| thread.wait.kind != WaitKind::Lock);
+    match release.or(report.threads.first()) {
+        Some(thread) if !is_locks => thread
+            .holds
+            .iter()
+            .map(|held| Advice::ReleaseBeforeWait {
+                class: held.class.clone(),
+                at: Spot::new(None, &thread.wait.site, true),
+            })
+            .take(1)
+            .collect(),
+        _ => general(&[General::OneOrderOfRing]),
+    }
 }
 
 fn context(detail: &DetailWords) -> Vec<Advice> {

@@ -42,6 +42,10 @@ mod stored;
 pub(crate) mod wire;
 
 #[cfg(test)]
+mod code_tests;
+#[cfg(test)]
+mod ring_tests;
+#[cfg(test)]
 mod tests;
 
 pub use names::{short_name, short_type};

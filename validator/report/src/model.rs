@@ -49,6 +49,9 @@ pub struct Report {
     /// Further places that the rule names, each with what happened there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<LabelledPlace>,
+    /// The threads that wait for each other, each for the next, the last for the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub threads: Vec<WaitingThread>,
     /// Why the level is what it is.
     pub evidence: ReportEvidence,
     /// What explains the level and the rule, most important first. In JSON `notes`, sentences, and
@@ -163,6 +166,10 @@ impl Report {
     /// it survives moving code; they are different defects all the same.
     pub fn identity(&self) -> String {
         let mut hashes: Vec<&str> = self.cycle.iter().map(|step| step.from_hash.as_str()).collect();
+        if !self.threads.is_empty() {
+            let locks = self.threads.iter().map(|thread| thread.wait.lock.as_ref());
+            hashes = locks.map(|lock| lock.map_or("", |lock| lock.hash.as_str())).collect();
+        }
         if hashes.is_empty() || self.code == Code::SameClassOrder {
             // One class and one rule: how many of its locks the cycle runs through does not matter.
             let locks = [&self.subject, &self.conflict].into_iter().flatten();
@@ -238,6 +245,60 @@ pub struct ReportDependency {
     /// The process of the first sighting, when records of several were joined; else empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub process: String,
+}
+
+/// A thread of a hang.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct WaitingThread {
+    /// Its name; libtest names threads after tests.
+    pub thread: String,
+    /// What it waits for.
+    pub wait: ThreadWait,
+    /// What it holds, oldest first.
+    #[serde(default)]
+    pub holds: Vec<ReportLock>,
+    /// The thread that it waits for, by name; on a ring the next one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub waits_for: String,
+}
+
+/// What a thread waits for.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ThreadWait {
+    /// The kind of what it waits for.
+    pub kind: WaitKind,
+    /// The lock, if it waits for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<ReportLock>,
+    /// The thread whose end it waits for, if it waits for one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub end_of: String,
+    /// Where it waits.
+    pub site: Place,
+    /// For how long it has waited at least, in milliseconds.
+    pub waited_ms: u64,
+    /// Whether the wait ends by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub timed: bool,
+}
+
+/// The kinds of waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitKind {
+    /// For a lock.
+    Lock,
+    /// For the other readers of a lock that it holds upgradable.
+    Upgrade,
+    /// For a notification, and then for the mutex that it gave up.
+    Notification,
+    /// For the end of a thread.
+    ThreadEnd,
+    /// For the end of the threads of a scope.
+    ScopeEnd,
+    /// For something that only a newer version knows.
+    #[serde(other)]
+    Newer,
 }
 
 /// A place and what happened there.

@@ -77,6 +77,10 @@ pub enum Note {
     DroppedByOwner,
     /// The context interrupts the end of the path, and waits for its start.
     InterruptsHolder,
+    /// The threads of a ring wait without a limit.
+    RingStays,
+    /// A wait of a ring of threads has a timeout.
+    RingOpens,
     /// The lock-order file decides.
     DeclaredOrder,
     /// Something that is not seen may order the two threads.

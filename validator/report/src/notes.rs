@@ -23,6 +23,8 @@ pub(super) fn notes(code: Code, report: &Report, detail: &DetailWords) -> Vec<No
         Code::HeldLockFreed if report.level == Level::Warning => notes.push(Note::DroppedByOwner),
         Code::ContextInversion if !report.cycle.is_empty() => notes.push(Note::InterruptsHolder),
         Code::DeclaredOrder => notes.push(Note::DeclaredOrder),
+        Code::Deadlock if report.evidence.timed => notes.push(Note::RingOpens),
+        Code::Deadlock => notes.push(Note::RingStays),
         Code::WaitHoldingLock if report.evidence.movable => {}
         Code::WaitHoldingLock => notes.push(wait_note(report)),
         _ => {}

@@ -51,6 +51,13 @@ impl Report {
             change(&mut labelled.label);
             place(&mut labelled.place, change);
         }
+        for thread in &mut self.threads {
+            [&mut thread.thread, &mut thread.waits_for, &mut thread.wait.end_of]
+                .into_iter()
+                .for_each(&mut *change);
+            place(&mut thread.wait.site, change);
+            thread.wait.lock.iter_mut().chain(&mut thread.holds).for_each(|one| lock(one, change));
+        }
         self.evidence.gate.iter_mut().for_each(&mut *change);
         if let Some(writer) = &mut self.evidence.writer {
             change(&mut writer.thread);
@@ -122,6 +129,8 @@ mod tests {
             r#"{{"schema": 1, "code": {0}, "level": "error", "title": {0}, "fingerprint": {0}, "thread": {0},
                 "classes": [{{"name": {0}, "site": {place}, "hash": {0}, "type": {0}}}], "cycle": [{step}, {step}],
                 "held": [{lock}], "subject": {lock}, "conflict": {lock},
+                "threads": [{{"thread": {0}, "waits_for": {0}, "holds": [{lock}],
+                    "wait": {{"kind": "lock", "lock": {lock}, "end_of": {0}, "site": {place}, "waited_ms": 1}}}}],
                 "places": [{{"label": {0}, "place": {place}}}],
                 "evidence": {{"same_instances": true, "sibling": false, "gate": {0}, "threads": 1,
                     "ordered": null, "writer_seen": false}},

@@ -4,6 +4,7 @@ pub mod acquisition;
 pub mod counters;
 pub mod dependency;
 pub mod event;
+pub mod held_record;
 pub mod id;
 pub(crate) mod mix;
 pub mod mode;

@@ -2,6 +2,7 @@
 
 pub(crate) mod circular;
 pub(crate) mod cycle;
+pub mod deadlock;
 pub(crate) mod instance_order;
 pub(crate) mod judge;
 pub(crate) mod knowledge;
@@ -14,3 +15,4 @@ pub(crate) mod usage;
 pub(crate) mod view;
 pub mod violation;
 pub(crate) mod wait_type;
+pub mod waiting;

@@ -1,15 +1,21 @@
 //! What makes two violations the same: in this process by classes, across runs by what the classes
 //! are called.
 
-use super::violation::{Code, Detail, Violation};
+use super::violation::{Acquisition, Awaited, Code, Detail, Violation, WaitingTask};
 use crate::base::id::ClassId;
 use crate::base::mix::mix;
 use crate::state::registry::Registry;
 
 /// The identity of a violation in this process: rule, classes, kinds. Each is reported once at each
 /// level.
+///
+/// Each deadlock that has happened is one of its own: other lock objects are other threads that hang.
 pub(crate) fn signature(violation: &Violation) -> u64 {
-    fold(violation, |class| u64::from(class.raw()))
+    let classes = fold(violation, |class| u64::from(class.raw()));
+    match &violation.detail {
+        Detail::Deadlock(tasks) => mix(classes, rotated(&waits(tasks, |wanted| wanted.lock.raw()))),
+        _ => classes,
+    }
 }
 
 /// The identity of a violation across runs and machines: rule, rotated cycle of (file, type, name,
@@ -45,9 +51,26 @@ fn fold(violation: &Violation, class_fn: impl Fn(ClassId) -> u64) -> u64 {
     match &violation.detail {
         Detail::Assertion(demand) => hash = mix(hash, text(&demand.identity())),
         Detail::Misuse(misuse) => hash = mix(hash, text(misuse.identity())),
+        Detail::Deadlock(tasks) => {
+            // Who closed the ring is chance.
+            let waits = waits(tasks, |wanted| class_fn(wanted.class));
+            hash = mix(mix(0, violation.code as u64), rotated(&waits));
+        }
         _ => {}
     }
     hash
+}
+
+/// What each task of a ring waits for.
+fn waits(tasks: &[WaitingTask], lock_fn: impl Fn(Acquisition) -> u64) -> Vec<u64> {
+    let wait = |task: &WaitingTask| match &task.awaited {
+        Awaited::Lock(wanted) => mix(1 + wanted.acquisition.mode as u64, lock_fn(wanted.acquisition)),
+        Awaited::Upgrade(wanted) => mix(4, lock_fn(wanted.acquisition)),
+        Awaited::Notification { mutex } => mix(5, lock_fn(mutex.acquisition)),
+        Awaited::End(_) => 6,
+        Awaited::ScopeEnd(_) => 7,
+    };
+    tasks.iter().map(wait).collect()
 }
 
 fn kind_bytes(kind: &str) -> [u8; 8] {

@@ -6,6 +6,7 @@ use crate::graph::DependencyKind;
 use crate::state::class_order::ClassOrder;
 
 pub use super::misuse::{Demand, Misuse};
+pub use super::waiting::{Awaited, LockUse, WaitingTask};
 pub use crate::base::acquisition::Acquisition;
 pub use crate::state::segment::Ordered;
 
@@ -43,13 +44,15 @@ pub enum Code {
     RecursiveFairRead = 14,
     /// An acquisition that contradicts the declared lock order.
     DeclaredOrder = 15,
+    /// Tasks that wait for each other: a deadlock that has happened.
+    Deadlock = 100,
     /// A lock held while a task waits for another one that acquires it.
     WaitHoldingLock = 101,
 }
 
 impl Code {
     /// Every code, in order.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Recursion,
         Self::SameClassOrder,
         Self::CircularDependency,
@@ -65,6 +68,7 @@ impl Code {
         Self::WoundWait,
         Self::RecursiveFairRead,
         Self::DeclaredOrder,
+        Self::Deadlock,
         Self::WaitHoldingLock,
     ];
 
@@ -86,6 +90,7 @@ impl Code {
             Self::WoundWait => "LD0013",
             Self::RecursiveFairRead => "LD0014",
             Self::DeclaredOrder => "LD0015",
+            Self::Deadlock => "LD0100",
             Self::WaitHoldingLock => "LD0101",
         }
     }
@@ -261,4 +266,6 @@ pub enum Detail {
     ByGuard,
     /// Which use of the lock is wrong (releases, pins, wound/wait).
     Misuse(Misuse),
+    /// The tasks of a ring, each waiting for the next, the last for the first.
+    Deadlock(Vec<WaitingTask>),
 }

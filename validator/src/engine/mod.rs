@@ -12,6 +12,7 @@ mod assertions;
 mod chain;
 mod classes;
 mod contexts;
+mod deadlock;
 mod found;
 mod hand_over;
 mod held_modes;

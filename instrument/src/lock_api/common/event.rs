@@ -3,7 +3,7 @@
 
 use core::mem::ManuallyDrop;
 
-use super::super::hook::{AcquireFlags, AcquireOptions, LockInfo, LockMap, Mode, Verdict, Wait};
+use super::super::hook::{self, AcquireFlags, AcquireOptions, LockInfo, LockMap, Mode, Verdict, Wait};
 
 /// In which mode a lock is wanted.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +40,7 @@ impl Want {
 /// alarm.
 #[inline]
 pub(crate) fn read_want<R>() -> Want {
-    if super::super::hook::is_on() && reads_recursively(core::any::type_name::<R>()) {
+    if hook::is_on() && reads_recursively(core::any::type_name::<R>()) {
         Want::RECURSIVE
     } else {
         Want::SHARED
@@ -74,26 +74,34 @@ pub(crate) fn blocking<S>(
     map: &LockMap,
     info: &LockInfo,
     want: Want,
-    lock: impl FnOnce() -> S,
-    try_lock: impl FnOnce() -> Option<S>,
+    lock: impl Fn() -> S,
+    try_lock: impl Fn() -> Option<S>,
 ) -> S {
-    match map.acquire_with(info, want.mode, Wait::Blocking, &want.options) {
-        Verdict::Proceed => not_taken_on_panic(map, lock),
+    // Without validation the real lock gets the call that the program makes, and no other.
+    if !hook::is_on() {
+        return lock();
+    }
+    let take = || match try_lock() {
+        Some(state) => state,
+        None => map.wait_for(&try_lock, &lock),
+    };
+    match map.acquire_watched(info, want.mode, Wait::Blocking, &want.options) {
+        Verdict::Proceed => not_taken_on_panic(map, take),
         Verdict::SelfDeadlock => {
-            ask_real_lock(map, try_lock).unwrap_or_else(|| not_taken_on_panic(map, lock))
+            ask_real_lock(map, &try_lock).unwrap_or_else(|| not_taken_on_panic(map, take))
         }
-        Verdict::Measure => measured(map, lock, try_lock),
+        Verdict::Measure => measured(map, &lock, &try_lock),
     }
 }
 
 /// Counts and times the wait for the lock, if there is one.
 #[cold]
-fn measured<S>(map: &LockMap, lock: impl FnOnce() -> S, try_lock: impl FnOnce() -> Option<S>) -> S {
-    if let Some(taken) = not_taken_on_panic(map, try_lock) {
+fn measured<S>(map: &LockMap, lock: impl Fn() -> S, try_lock: impl Fn() -> Option<S>) -> S {
+    if let Some(taken) = not_taken_on_panic(map, &try_lock) {
         return taken;
     }
     map.contended();
-    let state = not_taken_on_panic(map, lock);
+    let state = not_taken_on_panic(map, || map.wait_for(&try_lock, &lock));
     map.acquired();
     state
 }
@@ -150,10 +158,14 @@ pub(crate) fn timed<S>(
     info: &LockInfo,
     want: Want,
     attempt: impl FnOnce() -> Option<S>,
+    try_lock: impl Fn() -> Option<S>,
 ) -> Option<S> {
-    match map.acquire_with(info, want.mode, Wait::Timed, &want.options) {
+    if !hook::is_on() {
+        return attempt();
+    }
+    match map.acquire_watched(info, want.mode, Wait::Timed, &want.options) {
         Verdict::Proceed | Verdict::Measure => {
-            let taken = not_taken_on_panic(map, attempt);
+            let taken = not_taken_on_panic(map, || try_lock().or_else(|| map.wait_for_a_time(attempt)));
             if taken.is_none() {
                 map.acquire_failed();
             }
@@ -182,7 +194,7 @@ pub(crate) fn reacquire<S>(
     want: Want,
     slot: &mut ManuallyDrop<S>,
     lock: impl Fn() -> S,
-    try_lock: impl FnOnce() -> Option<S>,
+    try_lock: impl Fn() -> Option<S>,
 ) {
     let on_panic = OnDrop(|| {
         *slot = ManuallyDrop::new(or_abort(&lock));
@@ -190,10 +202,11 @@ pub(crate) fn reacquire<S>(
     });
     let taken = match map.acquire_with(info, want.mode, Wait::Blocking, &want.options) {
         Verdict::Proceed | Verdict::Measure => None,
-        Verdict::SelfDeadlock => ask_real_lock(map, try_lock),
+        Verdict::SelfDeadlock => ask_real_lock(map, &try_lock),
     };
     on_panic.dismiss();
-    *slot = ManuallyDrop::new(taken.unwrap_or_else(|| or_abort(lock)));
+    let take = || try_lock().unwrap_or_else(|| map.wait_for(&try_lock, &lock));
+    *slot = ManuallyDrop::new(taken.unwrap_or_else(|| or_abort(take)));
 }
 
 /// The event of an acquisition that did not wait, after it succeeded.

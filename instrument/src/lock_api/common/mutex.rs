@@ -174,17 +174,17 @@ impl<R: RawMutexTimed, T: ?Sized> Mutex<R, T> {
     #[track_caller]
     #[inline]
     fn acquire_for(&self, timeout: R::Duration) -> Option<MutexState<R>> {
-        event::timed(&self.map, &Self::TAKEN, Want::EXCLUSIVE, || {
-            seam::try_lock_for(self.raw_mutex(), timeout)
-        })
+        let raw = self.raw_mutex();
+        let attempt = || seam::try_lock_for(raw, timeout);
+        event::timed(&self.map, &Self::TAKEN, Want::EXCLUSIVE, attempt, || seam::try_lock(raw))
     }
 
     #[track_caller]
     #[inline]
     fn acquire_until(&self, timeout: R::Instant) -> Option<MutexState<R>> {
-        event::timed(&self.map, &Self::TAKEN, Want::EXCLUSIVE, || {
-            seam::try_lock_until(self.raw_mutex(), timeout)
-        })
+        let raw = self.raw_mutex();
+        let attempt = || seam::try_lock_until(raw, timeout);
+        event::timed(&self.map, &Self::TAKEN, Want::EXCLUSIVE, attempt, || seam::try_lock(raw))
     }
 
     /// Takes the mutex, waiting at most `timeout`.

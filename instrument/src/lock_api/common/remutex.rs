@@ -271,7 +271,9 @@ macro_rules! timed {
                     self.raw.lock();
                     return Some(());
                 }
-                event::timed(&self.map, &Self::INFO, Want::REENTRANT, || self.raw.$name(timeout).then_some(()))
+                let attempt = || self.raw.$name(timeout).then_some(());
+                let try_lock = || self.raw.try_lock().then_some(());
+                event::timed(&self.map, &Self::INFO, Want::REENTRANT, attempt, try_lock)
             }
 
             #[doc = concat!("Takes the mutex, waiting ", $how_long, " if another thread holds it.")]

@@ -91,13 +91,25 @@ macro_rules! mode {
             #[track_caller]
             #[inline]
             pub(crate) fn $for(&self, timeout: R::Duration) -> Option<$state<R>> {
-                event::timed(&self.map, &Self::TAKEN, $want, || seam::$try_for(&self.raw, timeout))
+                event::timed(
+                    &self.map,
+                    &Self::TAKEN,
+                    $want,
+                    || seam::$try_for(&self.raw, timeout),
+                    || seam::$try_lock(&self.raw),
+                )
             }
 
             #[track_caller]
             #[inline]
             pub(crate) fn $until(&self, timeout: R::Instant) -> Option<$state<R>> {
-                event::timed(&self.map, &Self::TAKEN, $want, || seam::$try_until(&self.raw, timeout))
+                event::timed(
+                    &self.map,
+                    &Self::TAKEN,
+                    $want,
+                    || seam::$try_until(&self.raw, timeout),
+                    || seam::$try_lock(&self.raw),
+                )
             }
         }
     };
@@ -214,7 +226,16 @@ impl<R: RawRwLockUpgrade, T: ?Sized> RwLock<R, T> {
     #[inline]
     pub(crate) unsafe fn turn_exclusive(&self, state: UpgradableState<R>) -> ExclusiveState<R> {
         // SAFETY: the caller's promise.
-        event::released_on_panic(&self.map, || unsafe { seam::upgrade(&self.raw, state) })
+        event::released_on_panic(&self.map, || unsafe {
+            if !super::super::hook::is_on() {
+                return seam::upgrade(&self.raw, state);
+            }
+            match seam::try_upgrade(&self.raw, state) {
+                Ok(state) => state,
+                // SAFETY: the caller's promise: the try gave the state back.
+                Err(state) => self.map.wait_to_upgrade(|| seam::upgrade(&self.raw, state)),
+            }
+        })
     }
 
     /// # Safety

@@ -24,6 +24,7 @@ use crate::runtime::task::access::{
 pub(crate) use crate::runtime::task::entered::Entered;
 use crate::runtime::task::pointer::Pointer;
 use crate::runtime::task::{self, ExtraWork, Task, deferred, entered, names};
+use crate::runtime::wait::WaitSlot;
 use crate::runtime::{self, Runtime};
 
 impl Entered {
@@ -153,12 +154,14 @@ fn start(runtime: &'static Runtime, stack: Bounds, born: Option<(TaskId, Segment
         runtime,
         classes: ClassCache::default(),
         pending: None,
+        upgraded_at: Site::UNKNOWN,
         transactions: Vec::new(),
         extra: runtime
             .stats
             .as_ref()
             .map(|stats| Box::new(ExtraWork { stat: Some(stats.start_thread()), ..ExtraWork::default() })),
         n_masks: [0; ContextId::LIMIT as usize],
+        wait: WaitSlot::claim(id),
         stack,
         is_ending: false,
     };
@@ -215,7 +218,7 @@ unsafe extern "C" fn finish(task: *mut std::ffi::c_void) {
     // SAFETY: the caller passes what `start` leaked, once; the pointer says BUSY, so no other code
     // has a way to it.
     let mut task = unsafe { Box::from_raw(task.as_ptr()) };
-    let (stack, is_ending) = (task.get_mut().stack, task.get_mut().is_ending);
+    let (stack, is_ending, wait) = (task.get_mut().stack, task.get_mut().is_ending, task.get_mut().wait);
     park(ptr::null_mut());
     // Freed in there, before the pointer says that there is no state: the allocator may lock.
     extra_stack::run(stack, move || {
@@ -223,6 +226,7 @@ unsafe extern "C" fn finish(task: *mut std::ffi::c_void) {
         deferred::uninstall();
         thread_exit(task.get_mut());
     });
+    wait.free();
     if is_ending {
         ending::end();
     }

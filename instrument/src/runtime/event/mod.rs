@@ -31,7 +31,7 @@ mod wound_wait;
 pub(crate) use acquire::{acquire, acquire_failed, sync, try_acquired};
 pub(crate) use claims::{assert_held, assert_may_block, assert_none_held, assertion_broken, is_held};
 pub(crate) use contexts::{context_enter, context_exit, context_mask, context_unmask};
-pub(crate) use enter::{enter, leave_deferred};
+pub(crate) use enter::{enter, enter_anywhere, leave_deferred};
 pub(crate) use fast::{
     TriedExclusive, TriedShared, WantedExclusive, WantedShared, acquire_plain, dropped, release,
     release_by_any_thread, release_by_guard, release_of_guard,

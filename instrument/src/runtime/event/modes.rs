@@ -27,6 +27,7 @@ pub(crate) fn upgrade(lock: LockRef<'_>, wait: Wait) -> Verdict {
     let Some(mut entered) = enter() else { return Verdict::Proceed };
     let task = entered.task();
     let Some(id) = lock.slot.id() else { return Verdict::Proceed };
+    task.upgraded_at = site(caller);
     let outcome = judge(|| {
         task.runtime.validator.upgrade(&mut task.context, id, wait, site(caller), &task.runtime.stacks)
     });

@@ -13,6 +13,7 @@ use crate::runtime::output::report;
 use crate::runtime::process::{ending, internal_error, state};
 use crate::runtime::task::Task;
 use crate::runtime::task::awaited::Thread;
+use crate::runtime::wait::{self, Waiting, Wanted};
 use crate::runtime::{Runtime, task};
 
 /// The thread that starts another one, as the other needs to know it.
@@ -44,11 +45,26 @@ impl Parent {
         start_spawned(self.child, self.segment);
         if let Some(mut entered) = enter() {
             let task = entered.task();
+            task.wait.set_scope(self.scope.unwrap_or(0) as u64);
             // The end of a scope depends on each class that its threads acquire.
             let completely = self.scope.is_some();
             internal_error::guard(|| task.runtime.validator.record_acquired(&mut task.context, completely));
         }
         Child(self)
+    }
+
+    /// The running thread is about to wait for the new one's end.
+    pub(crate) fn awaited(
+        self,
+        is_over: &mut dyn FnMut() -> bool,
+        caller: &'static Location<'static>,
+    ) -> Option<Waiting> {
+        if state::is_off() || is_over() {
+            return None;
+        }
+        let waiting = wait::begin(Wanted::End(self.child), caller)?;
+        waiting.look(is_over);
+        Some(waiting)
     }
 
     /// The running thread has joined the new one. `is_known_to_have_ended`: the program had asked
@@ -119,6 +135,7 @@ impl Drop for Child {
             task.is_ending = true;
             ending::begin();
         }
+        task.wait.set_scope(0);
         let Some(acquired) =
             internal_error::guard(|| task.runtime.validator.take_acquired(&mut task.context))
         else {
@@ -141,6 +158,13 @@ impl Family {
         let mut entered = enter()?;
         entered.task().runtime.awaited.open(scope);
         Some(Self(scope))
+    }
+
+    /// The running thread is about to wait for the end of every thread of the scope.
+    pub(crate) fn awaited(&self, caller: &'static Location<'static>) -> Option<Waiting> {
+        let waiting = wait::begin(Wanted::ScopeEnd(self.0 as u64), caller)?;
+        waiting.look(&mut || false);
+        Some(waiting)
     }
 
     /// Every thread of the scope has ended: the opener waited for them while it held what it still

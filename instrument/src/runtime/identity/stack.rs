@@ -75,13 +75,15 @@ fn is_of(frame: &Frame, modules: &[&str]) -> bool {
     let folder = file!().trim_end_matches("runtime/identity/stack.rs");
     let Some((_, file)) = frame.file.rsplit_once(folder) else { return false };
     let path = frame.function.trim_start_matches(['<', '&']);
+    // Those of its types may have one all the same.
+    let has_path = path.split('<').next().is_some_and(|path| path.contains("::"));
     modules.iter().any(|module| {
         let folder = module.replace("::", "/");
         let is_in_folder =
             || file.strip_prefix(folder.as_str()).is_some_and(|rest| rest.starts_with(['/', '.']));
         match path.strip_prefix("lockdep::") {
             Some(path) => path.strip_prefix(module).is_some_and(|rest| rest.starts_with("::")),
-            None => !path.contains("::") && is_in_folder(),
+            None => !has_path && is_in_folder(),
         }
     })
 }

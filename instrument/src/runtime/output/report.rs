@@ -178,6 +178,15 @@ pub(crate) fn deadlock_ends(runtime: &Runtime, violation: &Violation, headline: 
     }
 }
 
+/// What a deadlock that has happened leads to. Its threads wait inside locks that cannot be taken
+/// back, so they go on waiting unless the process is to end.
+pub(crate) fn deadlock_happened(runtime: &Runtime, is_denied: bool) {
+    let is_asked = is_denied && runtime.config.on_violation == OnViolation::Abort;
+    if is_asked || runtime.config.on_deadlock == OnDeadlock::Abort {
+        abort(ASKED);
+    }
+}
+
 const ASKED: &str = "aborting, as LOCKDEP_ON_VIOLATION or LOCKDEP_ON_DEADLOCK asks";
 
 fn abort(why: &str) -> ! {

@@ -74,6 +74,7 @@ extern "C" fn in_child() {
     task::deferred::forked();
     crate::runtime::output::stat::forked();
     crate::runtime::forked();
+    crate::runtime::wait::forked();
     // ORDERING: Relaxed: written by this thread, in the parent.
     if state::is_off() || !SEVERAL_THREADS.load(Ordering::Relaxed) {
         return;

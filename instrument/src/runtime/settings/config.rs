@@ -1,6 +1,7 @@
 //! What the user chose, once the environment was read.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use lockdep_report::policy::Policy;
 use lockdep_validator::SameClassPolicy;
@@ -34,6 +35,9 @@ pub(crate) struct Config {
     pub(crate) stat: bool,
     /// `LOCKDEP_SAME_CLASS`: how nesting two locks of one class is judged.
     pub(crate) same_class: SameClassPolicy,
+    /// `LOCKDEP_DEADLOCK_CHECK_MS`: how long a ring of waiting threads is looked at before it is
+    /// reported; `None` looks for no ring.
+    pub(crate) deadlock_check: Option<Duration>,
     /// `LOCKDEP_EXITCODE`: the exit status after a denied report.
     pub(crate) exit_code: Option<i32>,
     /// `LOCKDEP_SOURCE_ROOT`: where relative source paths start; `cargo lockdep` sets it to the
@@ -72,6 +76,7 @@ impl Default for Config {
             suspects_file: None,
             stat: false,
             same_class: SameClassPolicy::Instance,
+            deadlock_check: Some(Duration::from_millis(250)),
             exit_code: None,
             source_root: None,
         }

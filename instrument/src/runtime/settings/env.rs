@@ -6,6 +6,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
+use std::time::Duration;
 
 use lockdep_report::exceptions::Exception;
 use lockdep_report::policy::Deny;
@@ -133,6 +134,15 @@ const VARIABLES: &[Variable] = &[
                     _ => None,
                 },
             )
+        },
+    },
+    Variable {
+        name: "LOCKDEP_DEADLOCK_CHECK_MS",
+        accepts: "milliseconds from 1 to 60000, or `0` to look for no deadlock that has happened",
+        set: |config, value| {
+            let time_ms = text(value)?.parse::<u64>().ok().filter(|&time_ms| time_ms <= 60_000);
+            let check = time_ms.map(|time_ms| (time_ms > 0).then(|| Duration::from_millis(time_ms)));
+            set(&mut config.deadlock_check, check)
         },
     },
     Variable {

@@ -11,3 +11,4 @@ pub(crate) mod memory;
 #[cfg(unix)]
 pub(crate) mod quiet_write;
 pub(crate) mod stack_bounds;
+pub(crate) mod thread_state;

@@ -14,12 +14,13 @@ pub(crate) mod sync;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use lockdep_validator::base::id::TaskId;
-use lockdep_validator::{Acquire, ContextId, TaskContext, Violation, WoundWait};
+use lockdep_validator::{Acquire, ContextId, Site, TaskContext, Violation, WoundWait};
 
 use crate::runtime::Runtime;
 use crate::runtime::identity::classes::ClassCache;
 use crate::runtime::output::stat::ThreadStat;
 use crate::runtime::system::stack_bounds::Bounds;
+use crate::runtime::wait::WaitSlot;
 
 pub(crate) use access::{
     Interrupted, abandon, deferred_state, enter_deferred, is_announced, is_busy, peek, put_back, quickly,
@@ -38,10 +39,14 @@ pub(crate) struct Task {
     /// An acquisition that would deadlock with the thread itself, until its wrapper has tried the
     /// real lock.
     pub(crate) pending: Option<Box<Pending>>,
+    /// Where it wanted an upgradable hold to become exclusive last.
+    pub(crate) upgraded_at: Site,
     /// Its wound/wait transactions that are open.
     pub(crate) transactions: Vec<WoundWait>,
     /// What is left to do beside validating. Almost every thread has none, and one test shows that.
     pub(crate) extra: Option<Box<ExtraWork>>,
+    /// Where the thread says what it waits for.
+    pub(crate) wait: &'static WaitSlot,
     /// Where the thread's stack lies.
     pub(crate) stack: Bounds,
     /// How many guards mask each context.

@@ -11,6 +11,7 @@ mod shorten;
 mod snippet;
 mod style;
 mod text;
+mod threads;
 mod wait;
 
 pub use interleave::{Interleaving, Step, how_it_hangs, interleaving};

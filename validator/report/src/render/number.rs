@@ -17,6 +17,9 @@ pub fn numbered(report: &Report) -> Report {
             known.push(instance);
         }
     };
+    for thread in &report.threads {
+        thread.wait.lock.iter().chain(&thread.holds).for_each(|lock| note(&lock.hash, lock.instance));
+    }
     for step in &report.cycle {
         note(&step.from_hash, step.instances.0);
         note(&step.to_hash, step.instances.1);
@@ -41,6 +44,10 @@ pub fn numbered(report: &Report) -> Report {
     }
     for lock in report.conflict.iter_mut().chain(&mut report.subject).chain(&mut report.held) {
         name(&mut lock.class, &lock.hash, lock.instance);
+    }
+    for thread in &mut report.threads {
+        let locks = thread.wait.lock.iter_mut().chain(&mut thread.holds);
+        locks.for_each(|lock| name(&mut lock.class, &lock.hash, lock.instance));
     }
     report
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::model::{Place, Report, ReportDependency, ReportLock};
+use crate::model::{Place, Report, ReportDependency, ReportLock, WaitingThread};
 use crate::modes::{mode_word, mode_words};
 use crate::names::thread_words;
 use crate::printable::is_printable;
@@ -12,6 +12,7 @@ use lockdep_validator::check::violation::{Code, Level};
 use super::SourceText;
 use super::labels::{Label, Snippet};
 use super::style::Styles;
+use super::threads::{given, sentence};
 use super::wait;
 
 /// How many dependencies of a cycle are shown with their source.
@@ -19,6 +20,9 @@ pub(super) const MAX_EXCERPTS: usize = 4;
 
 /// Returns the excerpts of a report: what just happened first, then the other side or sides.
 pub fn snippets(report: &Report) -> Vec<Snippet> {
+    if !report.threads.is_empty() {
+        return thread_snippets(report);
+    }
     let mut all = Vec::new();
     if report.cycle.is_empty() || report.code == Code::ContextInversion {
         all.extend(rule_snippet(report));
@@ -38,6 +42,33 @@ pub fn snippets(report: &Report) -> Vec<Snippet> {
         all.push(Snippet { heading, labels: dependency_labels(step) });
     }
     all
+}
+
+/// One excerpt for each thread of the ring: what the thread before it waits for, and its own wait.
+fn thread_snippets(report: &Report) -> Vec<Snippet> {
+    let n_threads = report.threads.len();
+    let before = |index: usize| &report.threads[(index + n_threads - 1) % n_threads];
+    let snippet = |(index, thread): (usize, &WaitingThread)| Snippet {
+        heading: if index == 0 { String::new() } else { sentence(thread) },
+        labels: given(before(index), thread)
+            .map(held_label)
+            .into_iter()
+            .chain([wait_label(thread)])
+            .collect(),
+    };
+    report.threads.iter().enumerate().map(snippet).collect()
+}
+
+fn wait_label(thread: &WaitingThread) -> Label {
+    let wait = if thread.wait.timed { ", with a timeout" } else { "" };
+    let lock = thread.wait.lock.as_ref();
+    Label {
+        place: thread.wait.site.clone(),
+        text: format!("{} waits here for {}{wait}", thread_words(&thread.thread), thread.wait.words()),
+        primary: true,
+        class: lock.map(|lock| lock.class.clone()).unwrap_or_default(),
+        exact: lock.is_none_or(|lock| lock.exact),
+    }
 }
 
 fn dependency_heading(step: &ReportDependency, n_dependencies: usize) -> String {

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::history::{Earlier, Relation};
 use crate::model::{Frame, Place, Report, ReportDependency, ReportLock};
+use crate::names::thread_words;
 use crate::places::same_file;
 use lockdep_validator::check::violation::Code;
 
@@ -19,6 +20,7 @@ use super::number::numbered;
 use super::shorten::shortened;
 use super::snippet::{self, MAX_EXCERPTS, push, snippets, who};
 use super::style::Styles;
+use super::threads::{given, ring_lines, unasked_holds};
 
 /// Choices of a text report.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,7 +48,7 @@ pub fn text(report: &Report, options: &TextOptions, source: &dyn SourceText) -> 
     let title = styles.paint(styles.strong, &format!(": {}", report.title));
     push(&mut out, format_args!("{}{title}", styles.paint(styles.level(report.level), &head)));
     let mut snippets = snippets(report);
-    if report.cycle.len() > MAX_EXCERPTS {
+    if report.cycle.len().max(report.threads.len()) > MAX_EXCERPTS {
         // The list of the cycle has the other places.
         snippets.truncate(MAX_EXCERPTS);
     }
@@ -64,6 +66,7 @@ pub fn text(report: &Report, options: &TextOptions, source: &dyn SourceText) -> 
     }
     parts.thread(report);
     parts.cycle(report);
+    parts.ring(report);
     if let Some(interleaving) = interleaving(report) {
         parts.interleaving(&interleaving, how_it_hangs(report));
     }
@@ -186,6 +189,14 @@ impl Parts<'_> {
         }
     }
 
+    /// The ring of threads that wait, one line each.
+    fn ring(&mut self, report: &Report) {
+        if !report.threads.is_empty() {
+            self.line("ring", "each thread waits for the one below, the last for the first");
+            ring_lines(report).iter().for_each(|line| self.indented(line));
+        }
+    }
+
     fn interleaving(&mut self, interleaving: &Interleaving, heading: &str) {
         self.line(heading, "time runs downwards");
         let cells: Vec<String> = interleaving.steps.iter().map(|step| cell(interleaving, step)).collect();
@@ -229,12 +240,13 @@ impl Parts<'_> {
                 .flatten()
                 .any(|other| is_it(&other.hash, other.instance))
         };
-        let others: Vec<String> = report
-            .held
-            .iter()
-            .filter(|lock| !shown(lock))
-            .map(|lock| format!("`{}` {} since {}", lock.class, lock.mode.as_str(), lock.site))
-            .collect();
+        let words =
+            |lock: &ReportLock| format!("`{}` {} since {}", lock.class, lock.mode.as_str(), lock.site);
+        let of_ring = unasked_holds(report);
+        let others: Vec<String> = match of_ring.as_slice() {
+            [] => report.held.iter().filter(|lock| !shown(lock)).map(words).collect(),
+            _ => of_ring.iter().map(|(who, lock)| format!("{} by {who}", words(lock))).collect(),
+        };
         if others.is_empty() {
             return;
         }
@@ -264,7 +276,22 @@ impl Parts<'_> {
             stacks.push((held, &step.held_site, &step.frames_held.frames));
             stacks.push((acquired, &step.acquire_site, &step.frames_acquire.frames));
         }
-        if report.cycle.is_empty() {
+        for (index, thread) in report.threads.iter().enumerate().take(MAX_EXCERPTS) {
+            let who = thread_words(&thread.thread);
+            let before = &report.threads[(index + report.threads.len() - 1) % report.threads.len()];
+            for (lock, what) in
+                [(given(before, thread), "acquired, then held"), (thread.wait.lock.as_ref(), "wanted")]
+            {
+                stacks.extend(lock.iter().map(|lock| {
+                    (
+                        format!("`{}` {what} by {who}{}", lock.class, doubt(lock.exact)),
+                        &lock.site,
+                        &lock.frames[..],
+                    )
+                }));
+            }
+        }
+        if report.cycle.is_empty() && report.threads.is_empty() {
             for (lock, what) in [(&report.conflict, "acquired, then held"), (&report.subject, "here")] {
                 stacks.extend(lock.iter().map(|lock| {
                     (format!("`{}` {what}{}", lock.class, doubt(lock.exact)), &lock.site, &lock.frames[..])

@@ -21,6 +21,7 @@ pub fn scenario_kind(violation: &Violation) -> &'static str {
         Code::PinnedLockReleased => "pinned_lock_released",
         Code::WoundWait => "ww_api",
         Code::DeclaredOrder => "declared_order",
+        Code::Deadlock => "deadlock",
         Code::WaitHoldingLock => "wait_holding_lock",
     }
 }

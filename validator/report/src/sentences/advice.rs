@@ -200,6 +200,9 @@ const fn general(rule: General) -> &'static str {
             "open one context for each transaction, close its acquire phase once, and end it when every lock is released"
         }
         G::FollowDeclared => "follow the declared order, or change the lock-order file in review",
+        G::OneOrderOfRing => {
+            "acquire these locks in one order in every thread, or release the first before the second is acquired"
+        }
         G::ChangeOrderFile => {
             "if the order is intended, change the line in the lock-order file, so that the change is reviewed"
         }

@@ -6,6 +6,7 @@
 mod advice;
 mod notes;
 mod titles;
+mod waits;
 
 pub(super) use titles::title;
 

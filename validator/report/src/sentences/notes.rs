@@ -55,6 +55,13 @@ impl fmt::Display for Note {
                 "the context may interrupt the thread that holds the end of the path below. It then waits for the lock \
                  at the start."
             }
+            Self::RingStays => {
+                "these threads wait for each other now. Each waits for what the next one does not give up before it \
+                 goes on, so none of them goes on."
+            }
+            Self::RingOpens => {
+                "a wait of the ring has a timeout: the threads block until it ends, not forever"
+            }
             Self::DeclaredOrder => "the lock-order file decides, so no opposite acquisition is needed",
             Self::SeparateProcesses => {
                 "each side was seen in a process of its own, with locks of its own. This deadlocks if one process runs \

@@ -40,6 +40,7 @@ pub(crate) fn title(code: Code, report: &Report, detail: &DetailWords) -> String
             "`{subject}` is read again by a reader: a writer that queues in between blocks both forever"
         ),
         (Code::DeclaredOrder, _) => declared(report),
+        (Code::Deadlock, _) => deadlock(report),
         (Code::WaitHoldingLock, _) => wait(report),
     }
 }
@@ -162,6 +163,18 @@ fn wait(report: &Report) -> String {
         _ => "a thread that",
     };
     format!("`{held}` is held while this thread waits for {what} acquires it")
+}
+
+fn deadlock(report: &Report) -> String {
+    let names: Vec<String> = report.threads.iter().map(|thread| format!("`{}`", thread.thread)).collect();
+    let until = if report.evidence.timed { "until a timeout ends" } else { "forever" };
+    match names.as_slice() {
+        [a, b] => format!("threads {a} and {b} wait for each other {until}"),
+        [first @ .., last] if names.len() <= 4 => {
+            format!("threads {} and {last} wait for each other in a ring {until}", first.join(", "))
+        }
+        _ => format!("{} threads wait for each other in a ring {until}", names.len()),
+    }
 }
 
 fn freed(report: &Report, subject: &str) -> String {

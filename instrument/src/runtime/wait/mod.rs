@@ -1,0 +1,19 @@
+//! What threads wait for, and who of them waits for whom.
+//!
+//! A thread that is about to block says so in a slot of its own: what it waits for, since when, and
+//! what it holds meanwhile (`slot.rs`, `publish.rs`). Other threads read the slots while their
+//! owners run (`snapshot.rs`). The thread whose wait closes a ring finds the ring by that, because
+//! every other thread of it has published its wait before; it looks again for a while and reports
+//! (`ring.rs`, LD0100). So no timer, no signal and no thread of ours is needed.
+//!
+//! Only contended operations come here: they try first, and publish if that failed.
+
+mod clock;
+mod kind;
+mod publish;
+mod ring;
+mod slot;
+mod snapshot;
+
+pub(crate) use publish::{Waiting, Wanted, begin, end};
+pub(crate) use slot::{WaitSlot, forked};

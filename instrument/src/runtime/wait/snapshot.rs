@@ -1,0 +1,105 @@
+//! What all threads wait for, read while they run.
+
+use lockdep_validator::TaskId;
+use lockdep_validator::base::held_record::HeldRecord;
+use lockdep_validator::check::deadlock::Waiting as Tasks;
+use lockdep_validator::check::violation::{Awaited, LockUse, WaitingTask};
+use lockdep_validator::{Site, Validator};
+
+use super::clock::now_ms;
+use super::kind;
+use super::slot::{Published, WaitSlot, all};
+use crate::runtime::system::thread_state;
+
+/// A wait as it was read.
+#[derive(Debug)]
+pub(super) struct Seen {
+    slot: &'static WaitSlot,
+    version: u64,
+}
+
+impl Seen {
+    /// Whether the wait is still the one that was read.
+    fn is_same(&self) -> bool {
+        self.slot.version() == self.version
+    }
+}
+
+/// A ring of threads that wait: the first is the thread that asked.
+#[derive(Debug)]
+pub(super) struct Ring {
+    seen: Vec<Seen>,
+    pub(super) tasks: Vec<WaitingTask>,
+    pub(super) order: Vec<usize>,
+}
+
+impl Ring {
+    /// Looks for a ring through the owner of `own`, which has published its wait.
+    ///
+    /// All versions are read again after the last wait was read. If they are the same, each of
+    /// these waits was going on at that moment, so that the ring was closed then.
+    pub(super) fn find(validator: &Validator, own: &'static WaitSlot) -> Option<Self> {
+        let (mut seen, mut tasks, mut start) = (Vec::new(), Vec::new(), None);
+        for slot in all() {
+            let Some((version, published)) = slot.read() else { continue };
+            let Some(task) = slot.owner().and_then(|task| waiting_task(validator, slot, task, &published))
+            else {
+                continue;
+            };
+            if std::ptr::eq(slot, own) {
+                start = Some(tasks.len());
+            }
+            seen.push(Seen { slot, version });
+            tasks.push(task);
+        }
+        let order = Tasks(&tasks).ring(start?)?;
+        let ring = Self { seen, tasks, order };
+        ring.is_closed().then_some(ring)
+    }
+
+    /// Whether its threads still wait as they did. A writer outside the ring, behind which a reader
+    /// of it queues, has to wait as well.
+    pub(super) fn is_closed(&self) -> bool {
+        let is_on_ring = |index: usize| self.order.contains(&index);
+        let is_writer = |index: usize| self.tasks[index].awaited.lock().is_some_and(LockUse::is_exclusive);
+        let mut needed = (0..self.seen.len()).filter(|index| is_on_ring(*index) || is_writer(*index));
+        needed.all(|index| self.seen[index].is_same())
+    }
+
+    /// Whether every thread but the asking one sleeps. One that runs may have got what it waited
+    /// for, and had no time yet to say so.
+    pub(super) fn sleeps(&self) -> bool {
+        let mut others = self.order[1..].iter().map(|index| self.seen[*index].slot.os_id());
+        others.all(|thread| thread_state::is_running(thread) != Some(true))
+    }
+}
+
+fn waiting_task(
+    validator: &Validator,
+    slot: &WaitSlot,
+    task: TaskId,
+    published: &Published,
+) -> Option<WaitingTask> {
+    let recalled = |words| HeldRecord::from_words(words).map(|record| validator.recalled(&record));
+    let wanted = recalled(published.wanted);
+    let awaited = match published.kind & !kind::TIMED {
+        kind::LOCK | kind::INITIALISER => Awaited::Lock(wanted?),
+        kind::UPGRADE => Awaited::Upgrade(wanted?),
+        kind::NOTIFICATION => Awaited::Notification { mutex: wanted? },
+        kind::END => Awaited::End(TaskId(u32::try_from(published.target).ok()?)),
+        kind::SCOPE_END => Awaited::ScopeEnd(published.target),
+        _ => return None,
+    };
+    let n_held = published.held.len().min(published.n_held as usize);
+    let is_mutex_awaited = matches!(awaited, Awaited::Notification { .. });
+    Some(WaitingTask {
+        task,
+        awaited,
+        site: Site(published.site),
+        waited_ms: now_ms().saturating_sub(published.since_ms),
+        // The limit is on the notification; the mutex is waited for without one.
+        is_timed: published.kind & kind::TIMED != 0 && !is_mutex_awaited,
+        held: published.held[..n_held].iter().rev().filter_map(|words| recalled(*words)).collect(),
+        scope: slot.scope(),
+    })
+}
