@@ -90,6 +90,6 @@ mod tests {
     fn the_list_has_a_line_with_a_title_for_each_code() {
         let list = list();
         assert_eq!(list.lines().count(), Code::ALL.len());
-        assert!(list.lines().all(|line| line.starts_with("LD00") && line.len() > 20), "{list}");
+        assert!(list.lines().all(|line| line.starts_with("LD0") && line.len() > 20), "{list}");
     }
 }

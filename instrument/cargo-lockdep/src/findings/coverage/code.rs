@@ -26,8 +26,7 @@ pub(super) struct Kinds {
 
 /// Waits that are not watched: how they look in code, and what they are called. A text with one of
 /// the marks in front of the kind has it.
-const WAITS: [(&[&str], &str); 4] = [
-    (&[".join()"], "joins of threads"),
+const WAITS: [(&[&str], &str); 3] = [
     (&["Barrier::new("], "barriers"),
     (&["Condvar::new(", "Condvar::default("], "condition variables (their mutexes are watched)"),
     (&["thread::park(", "thread::park_timeout("], "parked threads"),
@@ -40,7 +39,9 @@ const CHANNELS: [&str; 6] =
 /// Counts what the text makes and waits for.
 pub(super) fn kinds(text: &str) -> Kinds {
     let code = without_comments_and_strings(text);
-    let mut kinds = Kinds { n_watched: lines_with_locks(text).len(), ..Kinds::default() };
+    // A join announces what it waits for, as a lock does.
+    let n_watched = lines_with_locks(text).len() + code.matches(".join()").count();
+    let mut kinds = Kinds { n_watched, ..Kinds::default() };
     let mut add = |kind, n| {
         if n > 0 {
             *kinds.unwatched.entry(kind).or_default() += n;

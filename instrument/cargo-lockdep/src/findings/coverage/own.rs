@@ -93,8 +93,8 @@ mod tests {
         assert_eq!(
             own.sentence().as_deref(),
             Some(
-                "not watched in your sources: 4 of 6 places that make a lock or wait (66 %): joins of threads 2, \
-                 barriers 1, std channels 1"
+                "not watched in your sources: 2 of 6 places that make a lock or wait (33 %): barriers 1, std \
+                 channels 1"
             )
         );
         assert_eq!(Own::default().sentence(), None);
