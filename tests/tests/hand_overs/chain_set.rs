@@ -115,8 +115,8 @@ impl<K: Eq + Hash + Copy, V: Copy, S> DashMap<K, V, S> {
 #[derive(Debug, Default)]
 struct Engine {
     chains: Chains,
-    /// How many contexts there are. Relaxed as the engine's facts are: what makes a task see them is
-    /// the set, or the epoch.
+    /// How many contexts there are. Relaxed as the engine's facts are: what makes a task see them
+    /// is the set, or the epoch.
     n_contexts: LoomU64,
     epoch: LoomU64,
 }

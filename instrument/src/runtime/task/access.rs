@@ -126,8 +126,8 @@ pub(crate) fn enter_deferred() -> Interrupted {
     Interrupted(found)
 }
 
-/// Leaves a deferred context. `is_pending`: whether events were deferred. Returns true if the thread
-/// has no state that could look at them; the pointer is then as it was.
+/// Leaves a deferred context. `is_pending`: whether events were deferred. Returns true if the
+/// thread has no state that could look at them; the pointer is then as it was.
 pub(crate) fn put_back(interrupted: &Interrupted, is_pending: bool) -> bool {
     fence();
     let found = interrupted.0;
