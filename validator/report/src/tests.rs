@@ -392,11 +392,7 @@ fn two_rules_about_one_guard_are_one_report_and_a_line_that_follows() {
     insta::assert_snapshot!(brief(&first, &earlier, "somewhere", &TextOptions::default()));
     let mut told = ReportHistory::default();
     let lower = Report { level: Level::Warning, ..first.clone() };
-    assert_eq!(
-        (told.note(&lower, true), told.note(&second, true)),
-        (None, None),
-        "an error is shown in full"
-    );
+    assert_eq!((told.note(&lower, true), told.note(&second, true)), (None, None), "an error is in full");
     let mut other = second;
     other.conflict.as_mut().expect("a recursion").instance += 1;
     let mut told = ReportHistory::default();
