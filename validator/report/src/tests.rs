@@ -41,6 +41,7 @@ fn rate(bank: &Bank) -> f64 {
     *rate + *bank.rates.read().unwrap()
 }
 ";
+mod recursive_reads;
 
 struct Fixture;
 
