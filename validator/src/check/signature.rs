@@ -9,7 +9,8 @@ use crate::state::registry::Registry;
 /// The identity of a violation in this process: rule, classes, kinds. Each is reported once at each
 /// level.
 ///
-/// Each deadlock that has happened is one of its own: other lock objects are other threads that hang.
+/// Each deadlock that has happened is one of its own: other lock objects are other threads that
+/// hang.
 pub(crate) fn signature(violation: &Violation) -> u64 {
     let classes = fold(violation, |class| u64::from(class.raw()));
     match &violation.detail {

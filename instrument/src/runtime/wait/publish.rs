@@ -57,8 +57,8 @@ pub(crate) fn begin(wanted: Wanted<'_>, caller: &'static Location<'static>) -> O
     let mut entered = enter_anywhere()?;
     let task = entered.task();
     let slot = task.wait;
-    // A thread that waits inside of an initialiser does not wait for that one: it runs it. Any other
-    // wait that is left was ended by a panic.
+    // A thread that waits inside of an initialiser does not wait for that one: it runs it. Any
+    // other wait that is left was ended by a panic.
     let is_handler = slot.is_waiting() && handler::is_inside(task.stack);
     if is_handler || slot.is_being_written() {
         return None;

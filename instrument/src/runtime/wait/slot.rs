@@ -1,8 +1,8 @@
 //! The place in which a thread says what it waits for.
 //!
 //! Each watched thread owns one slot, which only it and its signal handlers write. Any thread may
-//! read any slot at any time. A slot is a *sequence lock* of atomics: its version is odd while it is
-//! written, and a reader that finds the same even version before and after has read what belongs
+//! read any slot at any time. A slot is a *sequence lock* of atomics: its version is odd while it
+//! is written, and a reader that finds the same even version before and after has read what belongs
 //! together. There is no data race, since every word is an atomic; there is no wait, since a reader
 //! that meets a writer gives up after a few tries.
 //!
