@@ -44,7 +44,7 @@ fn wait(report: &Report) -> Vec<Advice> {
         let at = Spot::new(None, &step.acquire_site, step.frames_acquire.exact);
         Advice::ReleaseBeforeWait { class: step.from.clone(), at }
     };
-    report.closing().map(advice).into_iter().collect()
+    report.closing().map_or_else(|| general(&[General::ReleaseBefore]), |step| vec![advice(step)])
 }
 
 /// Of two reads by one reader: the second can be left out, or be recursive where the lock has that.

@@ -58,6 +58,7 @@ impl Classes for Fixture {
             1 => (Some("journal"), "Mutex", "alloc::string::String", 42),
             2 => (None, "RwLock", "f64", 66),
             3 => (Some("gate"), "Mutex", "()", 80),
+            4 => (None, "JoinHandle", "", 12),
             _ => return None,
         };
         let key = LockClassKey {
@@ -124,7 +125,7 @@ fn class(index: usize) -> ClassId {
     ClassId::from_index(index).expect("small")
 }
 
-fn lock(index: usize, instance: u64, mode: Mode, line: u64) -> Acquisition {
+pub(crate) fn lock(index: usize, instance: u64, mode: Mode, line: u64) -> Acquisition {
     Acquisition {
         lock: LockId::new(class(index), instance),
         class: class(index),
@@ -138,7 +139,7 @@ fn lock(index: usize, instance: u64, mode: Mode, line: u64) -> Acquisition {
     }
 }
 
-fn step(from: Acquisition, to: Acquisition, kind: Kind, task: u32, count: u64) -> CycleStep {
+pub(crate) fn step(from: Acquisition, to: Acquisition, kind: Kind, task: u32, count: u64) -> CycleStep {
     CycleStep {
         from: Acquisition { stack_exact: task == 2, ..from },
         to,
@@ -554,6 +555,7 @@ pub(crate) fn simple_rules() -> Vec<Violation> {
         with(Code::RecursiveFairRead, read(15), Some(read(14)), Detail::None),
         with(Code::DeclaredOrder, wanted, Some(held), Detail::None),
         with(Code::Deadlock, wanted, Some(held), crate::ring_tests::ring(wanted, held)),
+        crate::ring_tests::wait(held),
     ]
 }
 

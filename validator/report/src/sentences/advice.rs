@@ -36,32 +36,13 @@ impl fmt::Display for Advice {
                 f,
                 "drop the guard acquired at {made} before this point, or pass it on instead of locking again"
             ),
-            Self::OneOrder { class } => write!(
-                f,
-                "give the locks of `{class}` one order, for example by address or by key, and sort before locking"
-            ),
-            Self::OwnKey { class } => write!(f, "give each lock of `{class}` a key of its own"),
-            Self::KeyFirst { key } => {
-                write!(f, "acquire the lock with key {key} first: sort by key before locking")
-            }
-            Self::SortEverywhere { class } => {
-                write!(f, "take the locks of `{class}` in one order everywhere, for example by address")
-            }
-            Self::TakeBefore { first, second, at } => {
-                write!(f, "take `{first}` before `{second}`, or release `{second}` first, at {at}")
-            }
-            Self::ChangeOther { release, at } => {
-                write!(
-                    f,
-                    "or, if that order is intended, change the other: release `{release}` first, at {at}"
-                )
-            }
-            Self::TryLock { class, release, at: Some(at) } => {
-                write!(f, "or take `{class}` with a try-lock at {at}, and release `{release}` when it fails")
-            }
-            Self::TryLock { class, release, at: None } => {
-                write!(f, "or take `{class}` with a try-lock there, and release `{release}` when it fails")
-            }
+            Self::OneOrder { .. }
+            | Self::OwnKey { .. }
+            | Self::KeyFirst { .. }
+            | Self::SortEverywhere { .. }
+            | Self::TakeBefore { .. }
+            | Self::ChangeOther { .. }
+            | Self::TryLock { .. } => about_order(self, f),
             Self::UnderCall { class, call, destructor: Some(destructor) } => write!(
                 f,
                 "the guard of `{class}` is alive during the call at {call}, where `{destructor}` comes back to the lock: \
@@ -92,6 +73,36 @@ impl fmt::Display for Advice {
             | Self::Temporary { .. }
             | Self::GetMut { .. } => from_source(self, f),
         }
+    }
+}
+
+/// Advice about an order of locks.
+fn about_order(advice: &Advice, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match advice {
+        Advice::OneOrder { class } => write!(
+            f,
+            "give the locks of `{class}` one order, for example by address or by key, and sort before locking"
+        ),
+        Advice::OwnKey { class } => write!(f, "give each lock of `{class}` a key of its own"),
+        Advice::KeyFirst { key } => {
+            write!(f, "acquire the lock with key {key} first: sort by key before locking")
+        }
+        Advice::SortEverywhere { class } => {
+            write!(f, "take the locks of `{class}` in one order everywhere, for example by address")
+        }
+        Advice::TakeBefore { first, second, at } => {
+            write!(f, "take `{first}` before `{second}`, or release `{second}` first, at {at}")
+        }
+        Advice::ChangeOther { release, at } => {
+            write!(f, "or, if that order is intended, change the other: release `{release}` first, at {at}")
+        }
+        Advice::TryLock { class, release, at: Some(at) } => {
+            write!(f, "or take `{class}` with a try-lock at {at}, and release `{release}` when it fails")
+        }
+        Advice::TryLock { class, release, at: None } => {
+            write!(f, "or take `{class}` with a try-lock there, and release `{release}` when it fails")
+        }
+        _ => Ok(()),
     }
 }
 
