@@ -61,7 +61,8 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// If this thread already holds the mutex and `LOCKDEP_ON_DEADLOCK` is `panic`.
     #[track_caller]
-    #[inline]
+    // Always, as `Hold::lock`: the rare half is elsewhere.
+    #[inline(always)]
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
         let (held, result) = Hold::lock(
             &self.identity,
