@@ -38,26 +38,35 @@
 //! 3. While holding a VMA read lock, never *block* on the mmap lock of that address space: its
 //!    writer may be waiting for you. Only [`Mm::try_read`] is allowed. Run with `LOCKDEP=1` and the
 //!    order is reported even if nothing hung.
-//! 4. Two address spaces at once: the second with [`Mm::write_nested`].
-//! 5. Never wait in an RCU section: neither for the mmap lock nor in a write lock of a VMA.
-//! 6. A guard through a counted reference ([`AddressSpace::mm_ref`]) ends before the
+//! 4. Two address spaces at once: always in one order. [`Mm::write_nested`] says that the order is
+//!    intended (fork: the parent first), and lockdep does not judge it then.
+//! 5. Two VMAs at once: both without the mmap lock, or both under it. Let go of the first before
+//!    you wait for the mmap lock.
+//! 6. Never wait in an RCU section: neither for the mmap lock nor in a write lock of a VMA.
+//! 7. A guard through a counted reference ([`AddressSpace::mm_ref`]) ends before the
 //!    [`AddressSpace`] does. If not, the end of the space warns at the line where the guard was
 //!    taken, and that VMA is kept forever.
+//! 8. A hook of [`SpaceWriteGuard`] and a method of [`VmaPayload`] run under the mmap lock: they
+//!    call nothing that takes a lock of that address space.
 //!
 //! # Writing a user of these locks
 //!
-//! [`AddressSpace`] is one: read `space/`, then `guard/find.rs` and `guard/expand.rs`. The pattern of a fault is
-//! `lock_vma_under_rcu`, on `None` [`lock_mm_and_find_vma`]. The pattern of a change is `write`,
-//! look up, `start_write`, modify, drop. A new VMA is allocated, filled, write-locked, attached,
-//! stored in the tree, in this order; a VMA that goes is write-locked, detached, cleared from the
-//! tree, freed. The functions for that are in [`raw`], under the kernel's names.
+//! [`AddressSpace`] is one: read `space/`, then `guard/find.rs` and `guard/expand.rs`. The pattern
+//! of a fault is `lock_vma_under_rcu`, on `None` [`lock_mm_and_find_vma`]. The pattern of a change
+//! is `write`, look up, `start_write`, modify, drop. A new VMA is allocated, filled, write-locked,
+//! attached, stored in the tree, in this order; a VMA that goes is write-locked, detached, cleared
+//! from the tree, freed. The functions for that are in [`raw`], under the kernel's names.
 //!
 //! # When a rule is broken
 //!
-//! Nothing is undefined and nothing panics: the call warns ([`warn`]), in every configuration, and
-//! with `LOCKDEP=1` the validator reports it with both places; each breach is reported once, by a
-//! report or by a line. Reading [`Mm::raw_mm_seqnum`] without the mmap write lock, for instance, is
-//! LD0010.
+//! Memory stays safe. With `LOCKDEP=1` the validator reports the breach with both places; without
+//! it the call warns ([`warn`]). Each breach is reported once, by a report or by a line. Reading
+//! [`Mm::raw_mm_seqnum`] without the mmap write lock, for instance, is LD0010.
+//!
+//! Some breaches need the validator, or a debug build: waiting under a VMA read lock or in an RCU
+//! section warns in debug builds only, two address spaces in opposite orders do not warn, and a
+//! thread that waits for itself hangs. The validator reports that wait (LD0001), and then does what
+//! `LOCKDEP_ON_DEADLOCK` says: it panics unless told otherwise.
 //!
 //! # What it costs
 //!

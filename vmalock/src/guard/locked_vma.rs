@@ -8,9 +8,12 @@ use super::payload::VmaPayload;
 
 /// A VMA and its payload, under a lock that keeps it as it is: what hooks and fault handlers get.
 ///
-/// In a hook of a [`SpaceWriteGuard`](crate::SpaceWriteGuard) that is the write lock of the VMA; in
-/// a fault handler ([`AddressSpace::fault_with`](crate::AddressSpace::fault_with)) its read lock or
-/// the mmap lock.
+/// In a hook of a [`SpaceWriteGuard`](crate::SpaceWriteGuard) that is the write lock of the VMA. A
+/// *new* VMA (of `map_with`, `map_fixed_with`, `fork_with`) needs none: no other thread can find it
+/// yet, and it is neither attached nor locked. In a fault handler
+/// ([`AddressSpace::fault_with`](crate::AddressSpace::fault_with)) it is the read lock of the VMA or
+/// the mmap lock; [`SpaceWriteGuard::locked`](crate::SpaceWriteGuard::locked) relies on the mmap
+/// lock.
 #[derive(Debug)]
 pub struct LockedVma<'g, P: VmaPayload = ()> {
     vma: &'static Vma,

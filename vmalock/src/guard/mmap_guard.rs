@@ -59,7 +59,11 @@ impl Mm {
         MmapWriteGuard::new(self)
     }
 
-    /// Takes the mmap lock for writing under that of another address space (fork).
+    /// Takes the mmap lock for writing under that of another address space, in an order that is
+    /// intended: a fork locks the child under the parent.
+    ///
+    /// Lockdep does not compare this order with the opposite one. Two spaces that have no such
+    /// order are for [`write`](Self::write), where lockdep reports opposite orders (LD0002).
     #[track_caller]
     pub fn write_nested(&self, subclass: u8) -> MmapWriteGuard<'_> {
         mmap_write_lock_nested(self, subclass);

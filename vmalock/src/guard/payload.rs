@@ -13,12 +13,16 @@ use super::mapping::Mapping;
 /// What a program keeps with each VMA, and what becomes of it when VMAs are split, merged, copied
 /// and freed.
 ///
-/// Every method but [`is_alike`](Self::is_alike) runs inside a write section, with the mmap lock
-/// and the locks of all VMAs involved held for writing; it must not block on either. One that
-/// panics leaves mappings that are whole; after a panic of [`clear`](Self::clear) the other VMAs
-/// that the same call frees are never used again, and keep their payloads. Pages are best
-/// counted by their offset ([`Mapping::pgoff`]), which no split, merge, growth or move changes; for
-/// growth and moves there is therefore nothing to implement.
+/// [`split`](Self::split), [`merge`](Self::merge) and [`fork`](Self::fork) run inside a write
+/// section, with the VMAs involved write-locked, or new and known to no other thread.
+/// [`is_alike`](Self::is_alike) runs there without the locks of the VMAs.
+/// [`clear`](Self::clear) runs when the VMA is detached, under the mmap lock in either mode: an
+/// unmap of its own section downgrades first. No method may block on a lock of the address space.
+///
+/// One that panics leaves mappings that are whole; after a panic of `clear` the other VMAs that the
+/// same call frees are never used again, and keep their payloads. Pages are best counted by their
+/// offset ([`Mapping::pgoff`]), which no split, merge, growth or move changes; for growth and moves
+/// there is therefore nothing to implement.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicUsize, Ordering};

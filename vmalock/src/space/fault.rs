@@ -26,7 +26,7 @@ use super::address_space::AddressSpace;
 static NEXT_ANON_VMA: AtomicUsize = AtomicUsize::new(1);
 
 /// What a fault handler returns that cannot go on under the lock it got (`VM_FAULT_RETRY`): the
-/// lock is dropped, and the fault is handled again under the mmap lock.
+/// lock is dropped, and the fault is handled again under the mmap read lock.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Retry;
 
@@ -44,7 +44,9 @@ impl<P: VmaPayload> AddressSpace<P> {
     /// Resolves a fault at `addr` with `handler`, which runs under whichever lock was got.
     ///
     /// The handler must not block on the mmap lock of this address space: a writer may be waiting
-    /// for it. One that needs to is for [`fault_or_retry_with`](Self::fault_or_retry_with).
+    /// for it. One that finds that something must be mapped returns that, and the caller maps it
+    /// after the fault. One that must not run under the VMA lock is for
+    /// [`fault_or_retry_with`](Self::fault_or_retry_with).
     ///
     /// ```
     /// # use vmalock::{Access, AddressSpace, PAGE_SIZE, flags};
@@ -73,8 +75,21 @@ impl<P: VmaPayload> AddressSpace<P> {
     }
 
     /// Does the same as [`fault_with`](Self::fault_with), with a handler that may find that it
-    /// cannot go on under the lock it got. It is called again, then under the mmap lock, as long as
-    /// it asks for that.
+    /// cannot go on under the lock it got. It is called again, then under the mmap read lock, as
+    /// long as it asks for that. It must not take the mmap lock itself, in either call.
+    ///
+    /// ```
+    /// # use vmalock::{Access, AddressSpace, PAGE_SIZE, Retry, flags};
+    /// let space = AddressSpace::new();
+    /// space.map(0x10000, PAGE_SIZE, flags::READ)?;
+    /// let mut n_calls = 0;
+    /// space.fault_or_retry_with(0x10000, Access::Read, |vma| {
+    ///     n_calls += 1;
+    ///     if vma.resolved().under_vma_lock { Err(Retry) } else { Ok(()) }
+    /// })?;
+    /// assert_eq!(n_calls, 2);
+    /// # Ok::<(), vmalock::SpaceError>(())
+    /// ```
     ///
     /// # Errors
     ///
