@@ -1,9 +1,11 @@
-//! Throughput of finding and locking random VMAs while some operations write: per-VMA lock, mmap lock, a map behind
-//! the usual locks, and the crate's own tree behind one of them: `cargo bench -p vmalock --bench fault_scaling [-- --vmas N --threads N]`.
+//! Throughput of finding and locking random VMAs while some operations write: per-VMA lock, mmap
+//! lock, a map behind the usual locks, and the crate's own tree behind one of them: `cargo bench -p
+//! vmalock --bench fault_scaling [-- --vmas N --threads N]`.
 //!
-//! All take turns, several times, in one run; the table shows medians in million operations a second, and how many
-//! times the throughput of the better RwLock the per-VMA lock has. Each turn warms its own memory up before the clock
-//! starts, or it would measure what the others left in the caches.
+//! All take turns, several times, in one run; the table shows medians in million operations a
+//! second, and how many times the throughput of the better RwLock the per-VMA lock has. Each turn
+//! warms its own memory up before the clock starts, or it would measure what the others left in the
+//! caches.
 #![expect(clippy::print_stdout, reason = "a bench prints")]
 
 use std::sync::Barrier;
@@ -18,7 +20,8 @@ const N_ROUNDS: usize = 5;
 const WARM_UP: Duration = Duration::from_millis(30);
 const SLICE: Duration = Duration::from_millis(60);
 
-/// What some of the operations do instead of reading: a name, and how many in a thousand change flags, or replace a VMA.
+/// What some of the operations do instead of reading: a name, and how many in a thousand change
+/// flags, or replace a VMA.
 const MIXES: [(&str, usize, usize); 4] =
     [("none", 0, 0), ("1 % protect", 10, 0), ("10 % protect", 100, 0), ("1 % unmap, map", 0, 10)];
 

@@ -1,6 +1,8 @@
-//! What it costs to replace a VMA, beside a map behind a lock, and what that is made of: `cargo bench -p vmalock --bench replace`.
+//! What it costs to replace a VMA, beside a map behind a lock, and what that is made of: `cargo
+//! bench -p vmalock --bench replace`.
 //!
-//! All candidates take turns, round by round, in one run; the table shows medians, in nanoseconds and as a multiple of the first.
+//! All candidates take turns, round by round, in one run; the table shows medians, in nanoseconds
+//! and as a multiple of the first.
 #![expect(clippy::print_stdout, reason = "a bench prints")]
 
 use std::hint::black_box;
@@ -13,7 +15,8 @@ mod support;
 
 use support::{ParkingLot, PerVma, Random, Space as _, Std, address, median};
 
-// Many short rounds: one that the scheduler interrupts is then the exception, and the median leaves it out.
+// Many short rounds: one that the scheduler interrupts is then the exception, and the median leaves
+// it out.
 const N_ROUNDS: usize = 301;
 const N_PER_ROUND: usize = 500;
 const LEN: usize = 2 * PAGE_SIZE;

@@ -1,8 +1,8 @@
-//! What one uncontended read lock and unlock of a VMA costs, beside two atomic read-modify-writes, and what a whole
-//! lookup costs: `cargo bench -p vmalock --bench vma_read`.
+//! What one uncontended read lock and unlock of a VMA costs, beside two atomic read-modify-writes,
+//! and what a whole lookup costs: `cargo bench -p vmalock --bench vma_read`.
 //!
-//! All candidates are measured in turn, round by round, in one run; the table shows medians, in nanoseconds and as a
-//! ratio. The second table is with the validator on.
+//! All candidates are measured in turn, round by round, in one run; the table shows medians, in
+//! nanoseconds and as a ratio. The second table is with the validator on.
 #![expect(clippy::print_stdout, reason = "a bench prints")]
 
 use std::hint::black_box;
@@ -15,15 +15,16 @@ mod support;
 
 use support::{LockedTree, MmapLock, ParkingLot, PerVma, Random, Space, Std, address, median, read_one};
 
-// Many short rounds: one that the scheduler interrupts is then the exception, and the median leaves it out.
+// Many short rounds: one that the scheduler interrupts is then the exception, and the median leaves
+// it out.
 const N_ROUNDS: usize = 201;
 const N_PER_ROUND: usize = 2_000;
 
 /// One candidate: its name, and what does its operation a number of times.
 type Candidate<'a> = (String, Box<dyn FnMut(usize) + 'a>);
 
-/// Medians in nanoseconds, in the order of the candidates. Each runs `n_warm_up` times before the clock starts, or it would
-/// measure what the others left in the caches.
+/// Medians in nanoseconds, in the order of the candidates. Each runs `n_warm_up` times before the
+/// clock starts, or it would measure what the others left in the caches.
 fn measure(candidates: &mut [Candidate<'_>], n_warm_up: usize) -> Vec<f64> {
     let mut samples = vec![Vec::new(); candidates.len()];
     for _ in 0..N_ROUNDS {

@@ -25,9 +25,11 @@ fn a_section_of_several_operations_is_one_step_for_faults() {
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                // ORDERING: Relaxed, here and below; a flag that ends a loop, and a count that is read after the join.
+                // ORDERING: Relaxed, here and below; a flag that ends a loop, and a count that is
+                // read after the join.
                 while !is_over.load(Ordering::Relaxed) {
-                    // The lower one is looked at under its own lock and the mmap lock of the fallback: no step in between.
+                    // The lower one is looked at under its own lock and the mmap lock of the
+                    // fallback: no step in between.
                     let (mut lower, mut upper) = (None, None);
                     let guard = space.mm().read();
                     if let Some(vma) = guard.vma_lookup(20 * P) {
@@ -38,7 +40,8 @@ fn a_section_of_several_operations_is_one_step_for_faults() {
                     }
                     drop(guard);
                     assert!(lower == upper, "half of a section: {lower:?} {upper:?}");
-                    // And by faults: the page between is mapped at every moment, whatever happens around it.
+                    // And by faults: the page between is mapped at every moment, whatever happens
+                    // around it.
                     assert_eq!(space.fault_with(24 * P, Access::Read, |vma| vma.pgoff_of(24 * P)), Ok(24));
                     n_seen.fetch_add(1, Ordering::Relaxed);
                 }
@@ -274,7 +277,8 @@ fn faults_and_waits_are_counted() {
     let n = |kind| mm.wait_times(kind).n();
     use vmalock::WaitKind as K;
     assert_eq!(K::ALL.map(n), [0, 0, 0, 1, 1, 0]);
-    // A writer that sleeps until a reader of the VMA leaves, and a reader that sleeps until it is done.
+    // A writer that sleeps until a reader of the VMA leaves, and a reader that sleeps until it is
+    // done.
     let guard = lock_vma_under_rcu(mm, 10 * P).expect("nobody writes");
     std::thread::scope(|scope| {
         scope.spawn(|| space.unmap(10 * P, P).expect("a good range"));
@@ -286,7 +290,8 @@ fn faults_and_waits_are_counted() {
         while mm.n_queued() == 0 {
             std::thread::yield_now();
         }
-        // Until the writer has been asleep for longer than it spins: the clock says so, nothing else does.
+        // Until the writer has been asleep for longer than it spins: the clock says so, nothing
+        // else does.
         std::thread::sleep(std::time::Duration::from_millis(20));
         drop(guard);
     });

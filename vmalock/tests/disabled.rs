@@ -1,5 +1,5 @@
-//! `--cfg lockdep_disabled` compiles the validator out: the locks are built that way here, in a target directory of their own,
-//! with a program that uses them.
+//! `--cfg lockdep_disabled` compiles the validator out: the locks are built that way here, in a
+//! target directory of their own, with a program that uses them.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,5 +1,6 @@
-//! What the validator receives from each public function of the locks: class, mode, kind of wait, level, and the place of
-//! the caller. The goldens of `groups.rs` compare the order of the steps; here nothing stands between the crate and the log.
+//! What the validator receives from each public function of the locks: class, mode, kind of wait,
+//! level, and the place of the caller. The goldens of `groups.rs` compare the order of the steps;
+//! here nothing stands between the crate and the log.
 
 extern crate lockdep as real;
 // `dep.rs` says `lockdep::…`, and gets this crate.

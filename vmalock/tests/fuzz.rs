@@ -1,4 +1,5 @@
-//! A differential fuzz: threads change one address space at once, and each knows exactly what its own pages must say.
+//! A differential fuzz: threads change one address space at once, and each knows exactly what its
+//! own pages must say.
 //!
 //! ```text
 //! cargo test -p vmalock --test fuzz                       # ten seconds
@@ -6,9 +7,10 @@
 //! cargo test -p vmalock --test fuzz -- --seed 7 --mutant M34
 //! ```
 //!
-//! The pages of the threads lie in stripes next to each other, so VMAs reach over the stripes of several threads and are
-//! split and merged by all of them. What a page maps is changed by its owner alone, so the owner's model is exact at every
-//! moment, whatever the others do. The threads give way at the points of the protocol, as their seed says.
+//! The pages of the threads lie in stripes next to each other, so VMAs reach over the stripes of
+//! several threads and are split and merged by all of them. What a page maps is changed by its
+//! owner alone, so the owner's model is exact at every moment, whatever the others do. The threads
+//! give way at the points of the protocol, as their seed says.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program of its own, see Cargo.toml")]
 
 use std::process::{Command, ExitCode};
@@ -112,7 +114,8 @@ fn run(args: &[String], seconds: u64) -> (bool, String) {
     (said.lines().last().is_some_and(|line| line.starts_with(END)), said)
 }
 
-/// Rounds of changes, each with a seed of its own, until the time is over; panics where a model and the space differ.
+/// Rounds of changes, each with a seed of its own, until the time is over; panics where a model and
+/// the space differ.
 fn fuzz(options: &Options) {
     if let Some(mutant) = &options.mutant {
         assert!(build::probe::seed(mutant), "no mutant {mutant}");
@@ -128,7 +131,8 @@ fn fuzz(options: &Options) {
     eprintln!("{END} {n_ops} operations in {} s", since.elapsed().as_secs());
 }
 
-/// One round: two spaces that take their VMAs from one slab, so that stale readers meet VMAs of the other one.
+/// One round: two spaces that take their VMAs from one slab, so that stale readers meet VMAs of the
+/// other one.
 fn round(seed: u64) {
     let cache: &'static _ = Box::leak(Box::new(build::cache::VmaCache::new()));
     let spaces = [(); 2].map(|()| build::space::AddressSpace::with_cache(cache));

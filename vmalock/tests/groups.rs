@@ -1,6 +1,8 @@
-//! The deterministic tests of the protocol (section 6c of the specification), the goldens, and the stress tests.
+//! The deterministic tests of the protocol (section 6c of the specification), the goldens, and the
+//! stress tests.
 //!
-//! They run on the crate's own sources, compiled here a second time with the probes on; see `support/std_build.rs`.
+//! They run on the crate's own sources, compiled here a second time with the probes on; see
+//! `support/std_build.rs`.
 
 #[path = "support/std_build.rs"]
 #[expect(
@@ -27,7 +29,8 @@ macro_rules! tests {
 }
 for_each_case!(tests);
 
-/// All of the above again, with the validator on: the protocol, its events and their order must not depend on it.
+/// All of the above again, with the validator on: the protocol, its events and their order must not
+/// depend on it.
 #[test]
 fn with_the_validator_on() {
     let program = std::env::current_exe().expect("a running program has a path");

@@ -1,5 +1,6 @@
-//! Everything that a caller can do wrong, each in a child of its own, with the validator off and on: it ends, nothing crashes, and
-//! what the specification gives as an error is one; all else is a warning with the line that did it, and a report with that line.
+//! Everything that a caller can do wrong, each in a child of its own, with the validator off and
+//! on: it ends, nothing crashes, and what the specification gives as an error is one; all else is a
+//! warning with the line that did it, and a report with that line.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program of its own, see Cargo.toml")]
 
 use std::process::{Command, ExitCode};

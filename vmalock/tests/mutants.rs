@@ -1,7 +1,8 @@
 //! Seeds every mutant and looks which test notices: `cargo test --test mutants -- --nocapture`.
 //!
-//! Each (mutant, test) pair runs in a process of its own, which may hang: a watchdog ends it, and a hang is noticed.
-//! First every test runs without a mutant and must pass, so that "noticed" means something.
+//! Each (mutant, test) pair runs in a process of its own, which may hang: a watchdog ends it, and a
+//! hang is noticed. First every test runs without a mutant and must pass, so that "noticed" means
+//! something.
 //!
 //! `-- --all` runs every test against every mutant, not only those that must notice it.
 #![expect(clippy::print_stdout, reason = "a program of its own, see Cargo.toml")]

@@ -17,7 +17,8 @@ fn ranges<T: VmaPayload>(space: &AddressSpace<T>) -> Vec<(usize, usize, usize)> 
     space.maps().expect("nobody kills").iter().map(in_pages).collect()
 }
 
-/// While a page is mapped over and over, a list of what is mapped never misses it, and a fault always finds it.
+/// While a page is mapped over and over, a list of what is mapped never misses it, and a fault
+/// always finds it.
 #[test]
 fn mapping_over_something_is_one_step() {
     let space = AddressSpace::new();
@@ -102,7 +103,8 @@ impl VmaPayload for Pages {
     }
 }
 
-/// Against a model of single pages: what is mapped, with which offset, and what the program kept with it.
+/// Against a model of single pages: what is mapped, with which offset, and what the program kept
+/// with it.
 #[test]
 fn everything_against_a_model_of_pages() {
     const N: usize = 48;
@@ -228,8 +230,9 @@ fn a_space_of_ones_own() {
     assert!(warnings.is_empty(), "{warnings:?}");
 }
 
-/// Two VMAs of a space, read-locked together, as a userfaultfd move does: both without the mmap lock, or, if one cannot be had
-/// so, both under it. Never one held while the mmap lock is waited for.
+/// Two VMAs of a space, read-locked together, as a userfaultfd move does: both without the mmap
+/// lock, or, if one cannot be had so, both under it. Never one held while the mmap lock is waited
+/// for.
 fn lock_both(
     space: &AddressSpace,
     from: usize,
@@ -288,7 +291,8 @@ fn two_vmas_are_locked_at_once() {
     });
 }
 
-/// All VMAs of a space, write-locked together, as `mm_take_all_locks` does: one store lets them all go.
+/// All VMAs of a space, write-locked together, as `mm_take_all_locks` does: one store lets them all
+/// go.
 #[test]
 fn all_vmas_of_a_space_are_locked() {
     let space = AddressSpace::new();

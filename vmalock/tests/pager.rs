@@ -1,5 +1,5 @@
-//! Runs the example `pager` in children with the validator on: without a mistake it is clean and loses nothing; each mistake is
-//! reported with its code and the lines where it was made.
+//! Runs the example `pager` in children with the validator on: without a mistake it is clean and
+//! loses nothing; each mistake is reported with its code and the lines where it was made.
 #![expect(clippy::print_stdout, reason = "a program of its own, see Cargo.toml")]
 
 use std::process::{Command, ExitCode};
@@ -82,7 +82,8 @@ fn is_reported(name: &str, code: &str) -> bool {
     is_right
 }
 
-/// Runs this program as the pager, with the validator on; what it said on stderr, or its status and what it said.
+/// Runs this program as the pager, with the validator on; what it said on stderr, or its status and
+/// what it said.
 fn run(args: &[&str]) -> Result<String, (i32, String)> {
     let program = std::env::current_exe().map_err(|error| (-1, error.to_string()))?;
     let output = Command::new(program)

@@ -1,4 +1,5 @@
-//! What a program keeps with its VMAs goes where the pages go: through split, merge, fork and unmap.
+//! What a program keeps with its VMAs goes where the pages go: through split, merge, fork and
+//! unmap.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, Weak};
@@ -140,7 +141,8 @@ fn what_differs_is_not_merged_and_what_goes_is_let_go() {
     assert!(weak.upgrade().is_none());
 }
 
-/// A stale reader that meets the VMA in its next life finds a clear payload, and a slab of another type is not disturbed.
+/// A stale reader that meets the VMA in its next life finds a clear payload, and a slab of another
+/// type is not disturbed.
 #[test]
 fn slabs_of_two_types_live_side_by_side() {
     let numbers = AddressSpace::<Shared<u32>>::with_payloads();

@@ -1,5 +1,5 @@
-//! Replays the records that come with `vmalock-replay`, with the validator off and on: every part ends as after a replay alone, and
-//! nothing is reported.
+//! Replays the records that come with `vmalock-replay`, with the validator off and on: every part
+//! ends as after a replay alone, and nothing is reported.
 
 #[path = "../examples/vmalock-replay/main.rs"]
 #[expect(dead_code, reason = "its main is run as a child, which is this test")]

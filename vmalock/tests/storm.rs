@@ -1,6 +1,6 @@
-//! Runs `fault_storm` in children with the validator on: without a bug it must be clean with any number of threads, and
-//! each bug must be reported with its code, once, with no other, and with the places where it happened. Then the matrix of
-//! assertions with the validator on.
+//! Runs `fault_storm` in children with the validator on: without a bug it must be clean with any
+//! number of threads, and each bug must be reported with its code, once, with no other, and with
+//! the places where it happened. Then the matrix of assertions with the validator on.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program of its own, see Cargo.toml")]
 
 use std::process::{Command, ExitCode};
@@ -76,7 +76,8 @@ fn main() -> ExitCode {
         n_failed += usize::from(!is_right);
         println!("storm {args:?}: {}", if is_right { "ok" } else { "WRONG" });
     }
-    // Its failures are LD0010, each place once: five assertions over three states without the lock they need.
+    // Its failures are LD0010, each place once: five assertions over three states without the lock
+    // they need.
     let matrix = run(&["--matrix"]).map(|said| codes(&said));
     let is_right =
         matrix.as_ref().is_ok_and(|codes| codes.iter().all(|code| code == "LD0010") && !codes.is_empty());
@@ -102,7 +103,8 @@ const MISUSED: &[(&[&str], i32, &[&str])] = &[
     (&["--as-storm", "--frobnicate", "1"], 2, &["unknown option --frobnicate", "usage"]),
 ];
 
-/// Whether a child said what it should: the codes in order, and the lines that its reports name. Says so.
+/// Whether a child said what it should: the codes in order, and the lines that its reports name.
+/// Says so.
 fn verdict(name: &str, said: &Result<String, (i32, String)>, want: &[&str], sites: &[&str]) -> bool {
     let (seen, missing) = match said {
         Err((status, said)) => (vec![format!("status {status}: {said}")], Vec::new()),
@@ -120,7 +122,8 @@ fn verdict(name: &str, said: &Result<String, (i32, String)>, want: &[&str], site
     is_right
 }
 
-/// Runs this program again with the validator on; what it said on stderr, or its status and what it said.
+/// Runs this program again with the validator on; what it said on stderr, or its status and what it
+/// said.
 fn run(args: &[&str]) -> Result<String, (i32, String)> {
     run_within(args, LIMIT)
 }
@@ -180,7 +183,8 @@ fn matrix() {
     drop(guard);
     let guard = lock_vma_under_rcu(mm, 0x1000).expect("nobody writes");
     assert_eq!(row(vma), [false, false, false, true, true]);
-    // What another task holds is not held here. Without the validator it would pass, as in the kernel.
+    // What another task holds is not held here. Without the validator it would pass, as in the
+    // kernel.
     std::thread::scope(|scope| {
         let other = scope.spawn(|| row(vma)).join().expect("it only asserts");
         assert_eq!(other, [false; 5]);

@@ -1,4 +1,5 @@
-//! The program's own code panics inside a section, or runs in the last moments of its thread: what it leaves behind is whole.
+//! The program's own code panics inside a section, or runs in the last moments of its thread: what
+//! it leaves behind is whole.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -12,14 +12,16 @@ pub(crate) fn address(n: usize) -> usize {
     (1 + n * 3) * PAGE_SIZE
 }
 
-/// Something that finds the flags of a VMA, changes them, and replaces the VMA. All do the same job: find the range that
-/// covers the address, make sure that it cannot change, read or change it, let go.
+/// Something that finds the flags of a VMA, changes them, and replaces the VMA. All do the same
+/// job: find the range that covers the address, make sure that it cannot change, read or change it,
+/// let go.
 pub(crate) trait Space: Sync {
     /// The flags of the range at `addr`; `None` while it is being replaced.
     fn read(&self, addr: usize) -> Option<usize>;
     /// Adds flags to the range at `addr` (mprotect); nothing while it is being replaced.
     fn write(&self, addr: usize, vm_flags: usize);
-    /// Removes the range that starts at `addr`, and puts a new one there (munmap, mmap: two write sections).
+    /// Removes the range that starts at `addr`, and puts a new one there (munmap, mmap: two write
+    /// sections).
     fn replace(&self, addr: usize);
 }
 
@@ -153,8 +155,9 @@ impl Space for ParkingLot {
     }
 }
 
-/// A `parking_lot::RwLock` around this crate's own tree, so that the lock is compared and not the tree. A lookup pins the epoch
-/// as well, because the tree has no other way in; under the lock that would not be needed.
+/// A `parking_lot::RwLock` around this crate's own tree, so that the lock is compared and not the
+/// tree. A lookup pins the epoch as well, because the tree has no other way in; under the lock that
+/// would not be needed.
 pub(crate) struct LockedTree(parking_lot_0_12::RwLock<PerVma>);
 
 impl LockedTree {

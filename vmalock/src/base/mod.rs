@@ -1,5 +1,5 @@
-//! What the protocol is made of: the platform, tasks and how they wait, the words that are counted and stepped, the
-//! announcements to the validator, and what is said about a broken rule.
+//! What the protocol is made of: the platform, tasks and how they wait, the words that are counted
+//! and stepped, the announcements to the validator, and what is said about a broken rule.
 //!
 //! Nothing here knows an address space or a VMA; those are in `object/`.
 

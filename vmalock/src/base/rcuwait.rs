@@ -43,7 +43,8 @@ impl RcuWait {
     ///
     /// # Errors
     ///
-    /// [`Interrupted`] if `state` is killable, the task was killed, and the condition does not hold.
+    /// [`Interrupted`] if `state` is killable, the task was killed, and the condition does not
+    /// hold.
     pub fn wait_event(&self, condition: impl Fn() -> bool, state: TaskState) -> Result<(), Interrupted> {
         self.wait_event_watched(condition, state, STALL, || {})
     }

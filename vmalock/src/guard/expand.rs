@@ -24,7 +24,8 @@ impl std::error::Error for CannotGrow {}
 ///
 /// # Errors
 ///
-/// [`CannotGrow`]; nothing was changed. So for a VMA that is no stack, and with a warning for one of another address space.
+/// [`CannotGrow`]; nothing was changed. So for a VMA that is no stack, and with a warning for one
+/// of another address space.
 #[track_caller]
 pub fn expand_stack_locked<'g>(
     guard: &'g MmapWriteGuard<'_>,

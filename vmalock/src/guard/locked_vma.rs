@@ -11,8 +11,8 @@ use super::payload::VmaPayload;
 /// In a hook of a [`SpaceWriteGuard`](crate::SpaceWriteGuard) that is the write lock of the VMA. A
 /// *new* VMA (of `map_with`, `map_fixed_with`, `fork_with`) needs none: no other thread can find it
 /// yet, and it is neither attached nor locked. In a fault handler
-/// ([`AddressSpace::fault_with`](crate::AddressSpace::fault_with)) it is the read lock of the VMA or
-/// the mmap lock; [`SpaceWriteGuard::locked`](crate::SpaceWriteGuard::locked) relies on the mmap
+/// ([`AddressSpace::fault_with`](crate::AddressSpace::fault_with)) it is the read lock of the VMA
+/// or the mmap lock; [`SpaceWriteGuard::locked`](crate::SpaceWriteGuard::locked) relies on the mmap
 /// lock.
 #[derive(Debug)]
 pub struct LockedVma<'g, P: VmaPayload = ()> {

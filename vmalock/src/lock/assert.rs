@@ -12,8 +12,8 @@
 //! satisfies an assertion; but the owner of the mmap write lock is known in every configuration, so
 //! the assertions that need it are exact in every configuration.
 //!
-//! A failed assertion never panics: it warns ([`super::super::base::warn`]) and, if lockdep is on, is reported
-//! as LD0010. Every function returns whether its assertion held.
+//! A failed assertion never panics: it warns ([`super::super::base::warn`]) and, if lockdep is on,
+//! is reported as LD0010. Every function returns whether its assertion held.
 
 use std::panic::Location;
 

@@ -67,7 +67,8 @@ impl ExcludeReaders {
     ///
     /// # Errors
     ///
-    /// [`ExcludeInterrupted`] if `state` is killable and the task was killed while readers were inside.
+    /// [`ExcludeInterrupted`] if `state` is killable and the task was killed while readers were
+    /// inside.
     #[track_caller]
     pub fn start(
         vma: &'static Vma,

@@ -17,8 +17,8 @@
 //! | `vma_end_write_all` | [`vma_end_write_all`] | part of unlock and downgrade |
 //!
 //! The raw functions are for those who port kernel code: they are memory-safe whatever the caller
-//! does, but only warn about an unlock too many. The guards (in [`super::super::guard::mmap_guard`]) cannot be
-//! misused.
+//! does, but only warn about an unlock too many. The guards (in
+//! [`super::super::guard::mmap_guard`]) cannot be misused.
 //!
 //! There is no upgrade, no write trylock and no interruptible variant, as in v7.1.
 

@@ -1,4 +1,5 @@
-//! The protocol, under the kernel's names: the mmap lock, the lock of a VMA, attach and detach, the assertions.
+//! The protocol, under the kernel's names: the mmap lock, the lock of a VMA, attach and detach, the
+//! assertions.
 //!
 //! It takes and leaves locks by hand. What cannot be misused is in `guard/`.
 

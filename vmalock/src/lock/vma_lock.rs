@@ -271,7 +271,8 @@ pub fn vma_start_write(vma: &'static Vma) {
 ///
 /// # Errors
 ///
-/// [`Interrupted`]; the VMA is as it was, the mmap write lock is still held, and so are VMAs locked before.
+/// [`Interrupted`]; the VMA is as it was, the mmap write lock is still held, and so are VMAs locked
+/// before.
 #[track_caller]
 #[must_use = "the VMA may not be locked"]
 pub fn vma_start_write_killable(vma: &'static Vma) -> Result<(), Interrupted> {

@@ -2,10 +2,10 @@
 //! writer's wait, the tree.
 //!
 //! Two counts keep it, as in the kernel: its *users* keep what is mapped
-//! ([`super::super::space::address_space::AddressSpace`] is the users' handle), its *references* ([`MmRef`],
-//! `mmgrab`/`mmdrop`) keep only this structure. A reader that met a recycled VMA must pin the
-//! stranger's address space before it puts its reference, because the stranger may be gone the
-//! moment after.
+//! ([`super::super::space::address_space::AddressSpace`] is the users' handle), its *references*
+//! ([`MmRef`], `mmgrab`/`mmdrop`) keep only this structure. A reader that met a recycled VMA must
+//! pin the stranger's address space before it puts its reference, because the stranger may be gone
+//! the moment after.
 
 use std::ops::Deref;
 use std::panic::Location;

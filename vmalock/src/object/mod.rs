@@ -1,4 +1,5 @@
-//! The objects: the address space, its tree, and the VMA, as memory that is recycled and never freed.
+//! The objects: the address space, its tree, and the VMA, as memory that is recycled and never
+//! freed.
 //!
 //! The rules by which they are locked are in `lock/`.
 

@@ -2,8 +2,8 @@
 //!
 //! The switch is decided when the crate is compiled. In a normal build [`seeded`] is a constant
 //! `false` and nothing of this file remains. With `--cfg vmalock_mutants`, and in the copy that
-//! `tests/mutants.rs` compiles from these same sources, it compares against the mutant that the test
-//! chose.
+//! `tests/mutants.rs` compiles from these same sources, it compares against the mutant that the
+//! test chose.
 //!
 //! Numbers: an `H` brings a defect back that Linux had, an `M` breaks the protocol systematically.
 //! `docs/src/vmalock-mutants.md` says for each which test notices it.

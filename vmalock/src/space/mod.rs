@@ -1,4 +1,5 @@
-//! An address space that does work, on these locks only: map, unmap, protect, fork, faults, its beginning and its end.
+//! An address space that does work, on these locks only: map, unmap, protect, fork, faults, its
+//! beginning and its end.
 //!
 //! Nothing below this room knows it: a program can build a space of its own on `guard/`.
 

@@ -1,6 +1,8 @@
-//! Group 12: the assertions, each where it must pass and where it must fail, and what misuse leads to.
+//! Group 12: the assertions, each where it must pass and where it must fail, and what misuse leads
+//! to.
 //!
-//! With lockdep and without: `groups.rs` runs everything a second time with it, and `storm.rs` has the rows that differ then.
+//! With lockdep and without: `groups.rs` runs everything a second time with it, and `storm.rs` has
+//! the rows that differ then.
 
 use super::fixture::{RW, cache, lone_vma, page, raw_mm, space, try_read, vma_at};
 use super::harness::{Stages, expect_warnings, spawn};
@@ -28,7 +30,8 @@ use crate::build::vma_lock::{
 };
 use crate::build::warn::{WarningKind as W, capture};
 
-/// Which of the five assertions pass, in the order of the table in `assert.rs`. Each failure must warn.
+/// Which of the five assertions pass, in the order of the table in `assert.rs`. Each failure must
+/// warn.
 fn row(mm: &Mm, vma: &Vma) -> [bool; 5] {
     let checks: [&dyn Fn() -> bool; 5] = [
         &|| mmap_assert_locked(mm),

@@ -100,7 +100,8 @@ pub(crate) fn limit_of_lock_next_vma() {
     drop(rcu);
 }
 
-/// A reader that passed its early check before the write lock, increments after it, and is held there.
+/// A reader that passed its early check before the write lock, increments after it, and is held
+/// there.
 ///
 /// ```text
 /// reader   early check |              | increment, held |        | recheck fails, put, wake
@@ -168,7 +169,8 @@ pub(crate) fn detach_ignores_a_kill() {
     });
 }
 
-/// A VMA that is detached and still in the tree makes lookups look again, until the writer has cleared it.
+/// A VMA that is detached and still in the tree makes lookups look again, until the writer has
+/// cleared it.
 pub(crate) fn detached_in_the_tree_is_looked_up_again() {
     let space = space(&[(4, 8)]);
     let stages = Stages::new();
@@ -201,7 +203,8 @@ pub(crate) fn recheck_failure_puts_its_reference() {
     });
 }
 
-/// Somebody takes a reference on a VMA that is being detached, past all rules: the detach ends with one left, and says so.
+/// Somebody takes a reference on a VMA that is being detached, past all rules: the detach ends with
+/// one left, and says so.
 pub(crate) fn a_detach_with_references_left_is_told() {
     with_transient_reader(|_, vma, stages| {
         let stages = stages.clone();

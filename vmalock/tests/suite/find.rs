@@ -307,7 +307,8 @@ pub(crate) fn a_kept_task_kills_no_successor() {
     assert_eq!(waiter.join(), Ok(()));
 }
 
-/// While one thread releases a read lock that it does not hold, again and again, readers come and go as ever.
+/// While one thread releases a read lock that it does not hold, again and again, readers come and
+/// go as ever.
 pub(crate) fn a_release_too_many_harms_no_reader() {
     let space = space(&[(4, 8)]);
     let n_ops = if cfg!(miri) { 100 } else { 5_000 };
@@ -318,8 +319,9 @@ pub(crate) fn a_release_too_many_harms_no_reader() {
         });
         warnings.len()
     });
-    // A lock that is counted too low for a moment may be taken for one that is held, never for one that is free. A reader's
-    // own hold may be what was released: then its release is the one too many.
+    // A lock that is counted too low for a moment may be taken for one that is held, never for one
+    // that is free. A reader's own hold may be what was released: then its release is the one too
+    // many.
     let (_, warnings) = capture(|| {
         for _ in 0..n_ops {
             drop(space.mm().try_read());

@@ -1,4 +1,5 @@
-//! Group 13: every step of the locks in the kernel's order: tracepoints, sequence, rwsem, count, stamp, lockdep.
+//! Group 13: every step of the locks in the kernel's order: tracepoints, sequence, rwsem, count,
+//! stamp, lockdep.
 
 use super::fixture::{cache, lone_vma, try_read};
 use super::harness::{Stages, hold_at, once_at, spawn};

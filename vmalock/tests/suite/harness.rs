@@ -1,4 +1,5 @@
-//! What the staged tests are made of: threads that stop where they are told, deadlines, and no sleeps.
+//! What the staged tests are made of: threads that stop where they are told, deadlines, and no
+//! sleeps.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -58,8 +59,8 @@ impl Stages {
     }
 }
 
-/// Makes the calling thread stop at each of `holds` in turn: at the point it raises the first flag and waits for the
-/// second.
+/// Makes the calling thread stop at each of `holds` in turn: at the point it raises the first flag
+/// and waits for the second.
 pub(crate) fn hold_at(stages: &Stages, holds: &'static [(Point, u32, u32)]) {
     let stages = stages.clone();
     let next = Cell::new(0);

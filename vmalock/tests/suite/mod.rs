@@ -1,5 +1,5 @@
-//! The deterministic tests of the protocol: one list, run by `groups.rs` (each as a test) and by `mutants.rs` (each
-//! against each mutant).
+//! The deterministic tests of the protocol: one list, run by `groups.rs` (each as a test) and by
+//! `mutants.rs` (each against each mutant).
 
 pub(crate) mod asserts;
 pub(crate) mod count;

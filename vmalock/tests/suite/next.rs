@@ -167,8 +167,9 @@ pub(crate) fn write_locked_falls_back_and_goes_on() {
     assert_eq!(walker.join(), (8, 16));
 }
 
-/// The lower half of [4, 12) is returned; the upper one is split off after that, or before the lower one was locked. From
-/// page 8 on the walker must find it: nothing of the range was unmapped at any moment.
+/// The lower half of [4, 12) is returned; the upper one is split off after that, or before the
+/// lower one was locked. From page 8 on the walker must find it: nothing of the range was unmapped
+/// at any moment.
 fn second_half_is_found(point: Point) {
     let space = space(&[(4, 12), (20, 21)]);
     let mut iterator = VmaIterator::new(space.mm(), page(4));
@@ -200,7 +201,8 @@ pub(crate) fn split_between_walk_and_lock_skips_nothing() {
     second_half_is_found(Point::AfterLookup);
 }
 
-/// Between two calls in one RCU section: the snapshot of the first call is older than the sample of the second.
+/// Between two calls in one RCU section: the snapshot of the first call is older than the sample of
+/// the second.
 pub(crate) fn stale_snapshot_skips_nothing() {
     let space = space(&[(1, 2), (4, 12), (20, 21)]);
     let mut iterator = VmaIterator::new(space.mm(), 0);

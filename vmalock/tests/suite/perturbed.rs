@@ -1,5 +1,6 @@
-//! Larger mixes than a model can hold, with the schedule disturbed where the historical races were: at the points of the
-//! protocol a thread gives way, or not, as its seed says. Bounded in operations; every seed is a run of its own.
+//! Larger mixes than a model can hold, with the schedule disturbed where the historical races were:
+//! at the points of the protocol a thread gives way, or not, as its seed says. Bounded in
+//! operations; every seed is a run of its own.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
@@ -46,8 +47,9 @@ fn disturb(seed: u64) {
     });
 }
 
-/// Two address spaces that take their VMAs from one slab, four workers that do everything on both, and one that kills
-/// them at any moment. At the end nothing is held and every count is 1 (I1, I4, I5, I7, I10 to I13).
+/// Two address spaces that take their VMAs from one slab, four workers that do everything on both,
+/// and one that kills them at any moment. At the end nothing is held and every count is 1 (I1, I4,
+/// I5, I7, I10 to I13).
 pub(crate) fn everything_at_once() {
     for seed in 1..=N_SEEDS {
         let cache = cache();
@@ -109,7 +111,8 @@ fn step(space: &AddressSpace, random: &mut Random) {
     let len = page(1 + random.below(8));
     match random.below(40) {
         0 => {
-            // Stale readers of the other spaces may hold its VMAs for a moment: only the list is at rest.
+            // Stale readers of the other spaces may hold its VMAs for a moment: only the list is at
+            // rest.
             if let Some(child) = tolerate(space.fork())
                 && let Some(mappings) = tolerate(child.maps())
             {

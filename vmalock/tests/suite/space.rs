@@ -1,4 +1,5 @@
-//! The address space on top of the locks: what it does, and that faults see each change whole or not at all.
+//! The address space on top of the locks: what it does, and that faults see each change whole or
+//! not at all.
 
 use std::sync::Arc;
 
@@ -41,7 +42,8 @@ pub(crate) fn maps_splits_and_merges() {
     assert_eq!((space.map_count(), ranges(&space)), (0, vec![]));
 }
 
-/// Runs `change` on another thread while this one holds the read lock of the VMA at page `n`: it must wait.
+/// Runs `change` on another thread while this one holds the read lock of the VMA at page `n`: it
+/// must wait.
 #[track_caller]
 fn must_wait_for_reader(
     space: &Arc<AddressSpace>,
@@ -155,7 +157,8 @@ pub(crate) fn fault_takes_no_lock_twice() {
     assert_eq!(n_held, 0);
 }
 
-/// Every operation that waits for the mmap lock ends with the kill of its task, and has changed nothing.
+/// Every operation that waits for the mmap lock ends with the kill of its task, and has changed
+/// nothing.
 pub(crate) fn every_wait_ends_with_a_kill() {
     let space = space(&[(4, 8)]);
     let before = ranges(&space);
@@ -178,7 +181,8 @@ pub(crate) fn every_wait_ends_with_a_kill() {
     assert_eq!((ranges(&space), space.mm().n_queued()), (before, 0));
 }
 
-/// The fault path holds nothing when it waits for the mmap lock: a writer that queued before it must get through.
+/// The fault path holds nothing when it waits for the mmap lock: a writer that queued before it
+/// must get through.
 ///
 /// ```text
 /// fault    (H10: read lock) |                  | waits behind the writer, who waits for the fault
@@ -280,7 +284,8 @@ pub(crate) fn detached_in_the_tree_is_told_and_passed_over() {
     drop(Arc::into_inner(space));
 }
 
-/// A stale lookup that is kept from running holds a reference for as long as that lasts: no leak, whoever ends meanwhile.
+/// A stale lookup that is kept from running holds a reference for as long as that lasts: no leak,
+/// whoever ends meanwhile.
 ///
 /// ```text
 /// reader   lookup in A, early check |                            | increment, held |                | put
@@ -307,7 +312,8 @@ pub(crate) fn slow_reader_is_no_leak() {
     stages.signal(1);
     stages.wait_for(2);
     let end = spawn(move || drop(Arc::into_inner(b)));
-    // Long for a lookup, short for a thread that others keep from running. If the other has not begun by then, nothing is tested.
+    // Long for a lookup, short for a thread that others keep from running. If the other has not
+    // begun by then, nothing is tested.
     let since = std::time::Instant::now();
     while since.elapsed() < std::time::Duration::from_millis(100) {
         std::thread::yield_now();
@@ -317,7 +323,8 @@ pub(crate) fn slow_reader_is_no_leak() {
     end.join();
 }
 
-/// Sets the guard flag of the VMA at page 4 under its read lock, when `change` is about to write-lock its `n`th VMA.
+/// Sets the guard flag of the VMA at page 4 under its read lock, when `change` is about to
+/// write-lock its `n`th VMA.
 fn set_flag_before_write_lock(n: u32, space: &Arc<AddressSpace>, change: impl FnOnce(&AddressSpace)) {
     let (other, n_reached) = (Arc::clone(space), std::cell::Cell::new(0));
     observe(move |point| {
@@ -346,8 +353,8 @@ pub(crate) fn split_keeps_a_flag_that_was_set_meanwhile() {
 
 pub(crate) fn merge_keeps_what_was_set_meanwhile() {
     let space = space(&[(4, 8), (8, 12)]);
-    // Nothing is to be split. The first write lock is that of the upper half, which becomes like the lower one; the second is
-    // the lower one's, for the merge.
+    // Nothing is to be split. The first write lock is that of the upper half, which becomes like
+    // the lower one; the second is the lower one's, for the merge.
     space.protect(page(8), page(4), flags::READ).unwrap();
     space.protect(page(4), page(4), flags::READ | flags::EXEC).unwrap();
     set_flag_before_write_lock(2, &space, |space| {
@@ -359,7 +366,8 @@ pub(crate) fn merge_keeps_what_was_set_meanwhile() {
     );
 }
 
-/// What was prepared in the child is not what was prepared in the parent, and neither is what they had in common.
+/// What was prepared in the child is not what was prepared in the parent, and neither is what they
+/// had in common.
 pub(crate) fn a_child_merges_what_its_parent_merges() {
     let space = space(&[(10, 11)]);
     space.fault(page(10), Access::Write).unwrap();

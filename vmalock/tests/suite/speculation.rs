@@ -38,7 +38,8 @@ pub(crate) fn sees_every_write_section() {
     drop(reader);
 }
 
-/// Between the rwsem and the sequence nothing has been modified: a begin may succeed, and its retry must fail.
+/// Between the rwsem and the sequence nothing has been modified: a begin may succeed, and its retry
+/// must fail.
 pub(crate) fn may_begin_before_the_sequence_does() {
     let mm = MmRef::new();
     let seen = std::rc::Rc::new(std::cell::Cell::new(None));

@@ -121,8 +121,8 @@ pub(crate) fn recycling_between_spaces() {
     spaces.iter().for_each(|space| check_at_rest(space));
 }
 
-/// The writer alternates between one VMA over all of a range and two that meet in its middle. A walker that asks for
-/// what covers the first page must never be told of a gap there.
+/// The writer alternates between one VMA over all of a range and two that meet in its middle. A
+/// walker that asks for what covers the first page must never be told of a gap there.
 pub(crate) fn shrink_and_fill_is_never_a_gap() {
     let space = space(&[(4, 12)]);
     let is_over = Arc::new(AtomicBool::new(false));

@@ -1,4 +1,5 @@
-//! The two generated pages of the documentation: which test judges which function, and which notices which mutant.
+//! The two generated pages of the documentation: which test judges which function, and which
+//! notices which mutant.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -59,7 +60,8 @@ fn mutants() -> String {
     page
 }
 
-/// Compares the pages in `docs/` with what the tests say now, or writes them under `VMALOCK_BLESS=1`.
+/// Compares the pages in `docs/` with what the tests say now, or writes them under
+/// `VMALOCK_BLESS=1`.
 pub(crate) fn check() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()

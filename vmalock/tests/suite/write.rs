@@ -18,7 +18,8 @@ use crate::build::vma_lock::{
 };
 use crate::build::warn::WarningKind;
 
-/// The writer is killed while a reader is inside; everything is as before, and the next attempt succeeds.
+/// The writer is killed while a reader is inside; everything is as before, and the next attempt
+/// succeeds.
 pub(crate) fn interrupted_restores_everything() {
     let (mm, vma) = lone_vma();
     assert!(try_read(mm.as_raw(), vma).is_ok());
@@ -48,7 +49,8 @@ pub(crate) fn interrupted_restores_everything() {
     task.recv().unwrap().kill();
     stages.signal(1);
     stages.wait_for(2);
-    // The flag is gone, the stamp is the old one, and a new reader gets in although the sequence is odd.
+    // The flag is gone, the stamp is the old one, and a new reader gets in although the sequence is
+    // odd.
     assert_eq!(vma.vm_refcnt().read(), 2);
     assert_eq!(vma.vm_lock_seq(), stamp);
     assert_eq!(mm.mm_lock_seq().read_relaxed() & 1, 1);
@@ -244,7 +246,8 @@ pub(crate) fn wakes_exactly_once() {
     assert_eq!(*n_wakes.borrow(), [0, 0, 1]);
 }
 
-/// However many VMAs are write-locked, the unlock touches one word of the sequence and none of theirs.
+/// However many VMAs are write-locked, the unlock touches one word of the sequence and none of
+/// theirs.
 pub(crate) fn releasing_many_is_one_store() {
     let ranges: Vec<_> = (0..100).map(|n| (10 * n + 1, 10 * n + 3)).collect();
     let space = space(&ranges);
@@ -285,7 +288,8 @@ pub(crate) fn a_wait_leaves_the_programs_park_token() {
     assert!(writer.join());
 }
 
-/// Somebody puts a reference too many while the VMA is being write-locked: it ends detached, and says so.
+/// Somebody puts a reference too many while the VMA is being write-locked: it ends detached, and
+/// says so.
 pub(crate) fn a_lost_attach_reference_is_told() {
     let (mm, vma) = lone_vma();
     let guard = mm.write();
@@ -293,7 +297,8 @@ pub(crate) fn a_lost_attach_reference_is_told() {
     expect_warnings(&[WarningKind::AttachReferenceLost], || vma_start_write(vma));
     assert_eq!(vma.vm_refcnt().read(), 0);
     drop(guard);
-    // The same in a wait that is interrupted: the reader's reference and the VMA's own, before the writer looks again.
+    // The same in a wait that is interrupted: the reader's reference and the VMA's own, before the
+    // writer looks again.
     let (mm, vma) = lone_vma();
     let other = mm.clone();
     spawn(move || assert!(try_read(other.as_raw(), vma).is_ok())).join();

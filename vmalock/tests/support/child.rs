@@ -1,12 +1,13 @@
-//! Children of a test: how they ended, within a limit, without what loom prints for its own debugging.
+//! Children of a test: how they ended, within a limit, without what loom prints for its own
+//! debugging.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// Whether a test program without libtest, called `name`, should run: it answers `--list` as libtest would, and a filter
-/// that names another test leaves it out.
+/// Whether a test program without libtest, called `name`, should run: it answers `--list` as
+/// libtest would, and a filter that names another test leaves it out.
 pub(crate) fn is_wanted(name: &str, args: &[String]) -> bool {
     if args.iter().any(|arg| arg == "--list") {
         if !args.iter().any(|arg| arg == "--ignored") {
@@ -18,7 +19,8 @@ pub(crate) fn is_wanted(name: &str, args: &[String]) -> bool {
     filters.peek().is_none() || filters.any(|filter| name.contains(filter.as_str()))
 }
 
-/// Runs `command`. `Err` with the last words of a child that failed, or that had to be killed after `limit`.
+/// Runs `command`. `Err` with the last words of a child that failed, or that had to be killed after
+/// `limit`.
 pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<(), String> {
     let mut child = command
         .stdin(Stdio::null())

@@ -39,8 +39,8 @@ const RW: usize = flags::READ | flags::WRITE;
 /// How many lines below a check its body ends, at most.
 const N_LINES: u32 = 6;
 
-/// Runs `body`, which is written on the lines of this call: it announces `expected` and nothing else, and every place that it
-/// names, also in warnings, is one of those lines.
+/// Runs `body`, which is written on the lines of this call: it announces `expected` and nothing
+/// else, and every place that it names, also in warnings, is one of those lines.
 #[track_caller]
 fn check<R>(expected: &[&str], body: impl FnOnce() -> R) -> R {
     seed();
@@ -368,7 +368,8 @@ fn every_assertion_names_its_caller() {
     warns(&[not_exclusive, "mmap_lock downgrade"], || mmap_write_downgrade(&mm));
 }
 
-/// The functions above are all there are: one that is added without a check of its place is noticed.
+/// The functions above are all there are: one that is added without a check of its place is
+/// noticed.
 #[test]
 fn every_function_has_a_check() {
     let sources = [
@@ -393,7 +394,8 @@ fn every_function_has_a_check() {
     }
 }
 
-/// The mutants that only what the validator receives can show, each in a run of its own. The tests themselves do not know.
+/// The mutants that only what the validator receives can show, each in a run of its own. The tests
+/// themselves do not know.
 #[test]
 fn every_mutant_of_the_announcements_is_noticed() {
     let program = std::env::current_exe().expect("a running program has a path");

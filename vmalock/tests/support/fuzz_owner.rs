@@ -1,4 +1,5 @@
-//! One thread of the fuzz: the pages that are its own, what they must say, and what it does to them.
+//! One thread of the fuzz: the pages that are its own, what they must say, and what it does to
+//! them.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -21,7 +22,8 @@ const N_STRIPES: usize = 4;
 const FIRST: usize = 16;
 /// A page that stays mapped between the stripes and the stacks.
 pub(crate) const SENTINEL: usize = FIRST + N_OWNERS * N_STRIPES * STRIPE + 1;
-/// Where the first owner's stack ends, and how far the stacks are from each other; they grow by less.
+/// Where the first owner's stack ends, and how far the stacks are from each other; they grow by
+/// less.
 const STACKS: usize = 10_000;
 const BETWEEN_STACKS: usize = 1_000;
 const STACK_MAX: usize = 300;
@@ -246,7 +248,8 @@ impl<'s> Owner<'s> {
         assert_eq!(stack, self.models[which].stack, "{self}: the stack in {listing:?}");
     }
 
-    /// Compares what `mappings` say about those pages of a stripe that lie in `start..end` with the model.
+    /// Compares what `mappings` say about those pages of a stripe that lie in `start..end` with the
+    /// model.
     fn check_pages(&self, which: usize, stripe: usize, mappings: &[Mapping], start: usize, end: usize) {
         for (n, &kind) in self.models[which].stripes[stripe].iter().enumerate() {
             let page = self.first(stripe) + n;

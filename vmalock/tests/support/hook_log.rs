@@ -1,7 +1,9 @@
-//! What stands in for the validator in `events.rs`: it takes what the crate announces, and writes it down.
+//! What stands in for the validator in `events.rs`: it takes what the crate announces, and writes
+//! it down.
 //!
-//! `dep.rs` is compiled against this instead of `lockdep::hook`, so what is compared is what the validator would receive:
-//! the class, the mode, the kind of wait, the level, and the place, not what a probe was told one line before.
+//! `dep.rs` is compiled against this instead of `lockdep::hook`, so what is compared is what the
+//! validator would receive: the class, the mode, the kind of wait, the level, and the place, not
+//! what a probe was told one line before.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Debug;

@@ -1,7 +1,8 @@
-//! The crate's own sources, compiled once more over loom's primitives, for `models.rs` and `mutants.rs`.
+//! The crate's own sources, compiled once more over loom's primitives, for `models.rs` and
+//! `mutants.rs`.
 //!
-//! A few files are other ones: `sync` and `sleeper` are loom's, `dep`, `held` and `rcu` are stubs, and a snapshot of the tree
-//! is a list. Everything between is what users get.
+//! A few files are other ones: `sync` and `sleeper` are loom's, `dep`, `held` and `rcu` are stubs,
+//! and a snapshot of the tree is a list. Everything between is what users get.
 
 macro_rules! sources {
     ($($name:ident = $path:literal;)*) => { $(#[path = $path] pub(crate) mod $name;)* };

@@ -1,4 +1,5 @@
-//! No list of held locks: loom's threads share one OS thread, and the models check exclusion themselves.
+//! No list of held locks: loom's threads share one OS thread, and the models check exclusion
+//! themselves.
 
 use super::super::object::mm::Mm;
 use super::super::object::vma::Vma;

@@ -1,4 +1,5 @@
-//! A snapshot of the tree as a sorted list: the model is about its publication and the locks, not about its shape.
+//! A snapshot of the tree as a sorted list: the model is about its publication and the locks, not
+//! about its shape.
 
 use super::vma::Vma;
 

@@ -1,4 +1,5 @@
-//! `sync.rs` over loom: every operation of the protocol is a point at which the checker may switch threads.
+//! `sync.rs` over loom: every operation of the protocol is a point at which the checker may switch
+//! threads.
 
 pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 pub(crate) use loom::sync::{Mutex, MutexGuard};

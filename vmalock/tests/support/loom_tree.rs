@@ -1,4 +1,5 @@
-//! The tree over loom: as the real one, it publishes a whole snapshot with one store, and readers keep what they found.
+//! The tree over loom: as the real one, it publishes a whole snapshot with one store, and readers
+//! keep what they found.
 
 use super::node::{Entry, Node};
 use super::super::base::rcu::RcuGuard;

@@ -250,7 +250,8 @@ pub(crate) const MISUSES: &[Misuse] = &[
             drop(guard);
             abandon(space);
         },
-        // The count is what it must not be, and nobody has noticed yet: without the validator one may not know.
+        // The count is what it must not be, and nobody has noticed yet: without the validator one
+        // may not know.
         warnings: &[],
         reports: &["LD0007"],
         lines: &["expect(\"nobody writes, either\")"],

@@ -1,8 +1,8 @@
-//! Models of the protocol for loom: every interleaving, and every value that the memory model lets a load see, within a
-//! bound on preemptions.
+//! Models of the protocol for loom: every interleaving, and every value that the memory model lets
+//! a load see, within a bound on preemptions.
 //!
-//! Each model names the invariants (I1 … I13 in `docs/src/vmalock-kernel.md`) that it checks. A lost wake-up shows as a deadlock,
-//! which loom reports.
+//! Each model names the invariants (I1 … I13 in `docs/src/vmalock-kernel.md`) that it checks. A
+//! lost wake-up shows as a deadlock, which loom reports.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -28,7 +28,8 @@ pub(crate) struct Model {
     pub(crate) name: &'static str,
     /// The invariants that it checks.
     pub(crate) invariants: &'static str,
-    /// How often a thread may be preempted in one execution: as many as the mutants need to be noticed.
+    /// How often a thread may be preempted in one execution: as many as the mutants need to be
+    /// noticed.
     n_preemptions: usize,
     body: fn(),
 }
@@ -52,9 +53,11 @@ pub(crate) const MODELS: &[Model] = &[
     Model { name: "downgraded_writer", invariants: "I1 I6", n_preemptions: 3, body: downgraded_writer },
 ];
 
-/// Runs the model called `name` in a process of its own, with `mutant` seeded; what it said when it failed.
+/// Runs the model called `name` in a process of its own, with `mutant` seeded; what it said when it
+/// failed.
 ///
-/// A process of its own because loom prints its debugging to stderr, and because a mutant may make it run away.
+/// A process of its own because loom prints its debugging to stderr, and because a mutant may make
+/// it run away.
 pub(crate) fn check_in_child(name: &str, mutant: Option<&str>, limit: Duration) -> Result<(), String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut command = std::process::Command::new(program);
@@ -327,8 +330,9 @@ fn downgraded_writer() {
     at_rest(&mm, vma, 1);
 }
 
-/// A walk over [1, 3) and [5, 6), while another thread splits the first at 2. Whatever it meets, it skips nothing of what is
-/// mapped all the time, and sees no gap where there is none (`lock_next_vma`, `maps`).
+/// A walk over [1, 3) and [5, 6), while another thread splits the first at 2. Whatever it meets, it
+/// skips nothing of what is mapped all the time, and sees no gap where there is none
+/// (`lock_next_vma`, `maps`).
 fn walk_over_a_split() {
     let (mm, lower) = fixture();
     let vmas = [(); 2].map(|()| &*Box::leak(Box::new(Vma::new())));

@@ -1,5 +1,6 @@
-//! Which mutants the *validator* reports, with which code, about which lock and at which lines: not a test that
-//! fails, but a report that names the offence, from a run in which nothing needs to go wrong.
+//! Which mutants the *validator* reports, with which code, about which lock and at which lines: not
+//! a test that fails, but a report that names the offence, from a run in which nothing needs to go
+//! wrong.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,8 +12,8 @@ struct Row {
     code: &'static str,
     /// The lock class that the report is about.
     class: &'static str,
-    /// The test's file, and a piece of each of its lines that the report must name: the crate's functions pass their
-    /// callers on, so a report leads to who asked for the broken operation.
+    /// The test's file, and a piece of each of its lines that the report must name: the crate's
+    /// functions pass their callers on, so a report leads to who asked for the broken operation.
     file: &'static str,
     lines: &'static [&'static str],
 }

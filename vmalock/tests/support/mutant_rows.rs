@@ -1,7 +1,8 @@
 //! Which test is meant to notice which mutant; `mutants.rs` checks that it does.
 
-/// Every mutant that is noticed, and the tests that must notice it: cases of the suite by name, models as `model:name`, tests of
-/// `events.rs` as `events::name`; those are run by that program itself.
+/// Every mutant that is noticed, and the tests that must notice it: cases of the suite by name,
+/// models as `model:name`, tests of `events.rs` as `events::name`; those are run by that program
+/// itself.
 pub(crate) const ROWS: &[(&str, &[&str])] = &[
     ("H1", &["write::interrupted_restores_everything", "model:killed_writer"]),
     ("H2", &["recycle::stranger_exits_during_the_put"]),
@@ -89,7 +90,9 @@ pub(crate) const ROWS: &[(&str, &[&str])] = &[
     ("M45", &["count::lookups_that_give_up_are_counted"]),
 ];
 
-/// Mutants that no test can notice, because the program behaves the same, and why. Checked by running everything.
+/// Mutants that no test can notice, because the program behaves the same, and why. Checked by
+/// running everything.
 ///
-/// None: what the specification calls equivalent is safe, but the golden logs tell it from the original.
+/// None: what the specification calls equivalent is safe, but the golden logs tell it from the
+/// original.
 pub(crate) const EQUIVALENT: &[(&str, &str)] = &[];

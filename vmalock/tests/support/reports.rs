@@ -5,14 +5,15 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-/// Runs `command` and returns all that it said on stderr, however it ended; what it had said when it had to be killed after
-/// `limit`.
+/// Runs `command` and returns all that it said on stderr, however it ended; what it had said when
+/// it had to be killed after `limit`.
 pub(crate) fn stderr_of(command: &mut Command, limit: Duration) -> String {
     ended(command, limit).unwrap_or_else(|(_, said)| said)
 }
 
-/// Runs `command` and returns all that it said on stderr if it succeeded; else its status, and what it said. The status of one
-/// that had to be killed after `limit` is [`HUNG`], and its last line says so.
+/// Runs `command` and returns all that it said on stderr if it succeeded; else its status, and what
+/// it said. The status of one that had to be killed after `limit` is [`HUNG`], and its last line
+/// says so.
 pub(crate) fn ended(command: &mut Command, limit: Duration) -> Result<String, (i32, String)> {
     let spawned = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
     let mut child = match spawned {
@@ -55,7 +56,8 @@ pub(crate) fn ended(command: &mut Command, limit: Duration) -> Result<String, (i
 /// See [`ended`].
 pub(crate) const HUNG: i32 = -1;
 
-/// The lines of source that `report` names as `FILE:LINE:COLUMN`, for files whose name ends in `file`: looked up in `source`.
+/// The lines of source that `report` names as `FILE:LINE:COLUMN`, for files whose name ends in
+/// `file`: looked up in `source`.
 pub(crate) fn named_lines<'s>(report: &str, file: &str, source: &'s str) -> Vec<&'s str> {
     let mut lines: Vec<&str> = report
         .match_indices(&format!("{file}:"))

@@ -1,8 +1,9 @@
 //! The crate's own sources, compiled a second time with the probes switched on.
 //!
-//! Nothing is copied: these are the files of `src/`. Only `probe` is the other one of its two versions, so the tests can
-//! seed mutants, hold threads at points and read the steps, while the crate that users get has none of it. It needs no
-//! second cargo run, no flags, and no second target directory.
+//! Nothing is copied: these are the files of `src/`. Only `probe` is the other one of its two
+//! versions, so the tests can seed mutants, hold threads at points and read the steps, while the
+//! crate that users get has none of it. It needs no second cargo run, no flags, and no second
+//! target directory.
 
 #[path = "../../src/base/mod.rs"]
 pub(crate) mod base;
