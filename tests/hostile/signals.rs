@@ -50,6 +50,14 @@ pub(crate) const ROWS: &[Row] = &[
         check: || ran(&run("allocator-locks", &[("HOSTILE_ALLOCATOR", "plain")]), "done"),
     },
     Row {
+        item: "+",
+        name: "allocator-nested",
+        attempt: "the global allocator takes a lock under another",
+        promise: "no hang",
+        cost: Cost::Quick,
+        check: || ran(&run("allocator-locks", &[("HOSTILE_ALLOCATOR", "nested")]), "done"),
+    },
+    Row {
         item: "A4",
         name: "allocator-context",
         attempt: "the same under `context::allocator()`",
@@ -196,18 +204,24 @@ struct Counting;
 
 const PLAIN: u64 = 1;
 const WITH_CONTEXT: u64 = 2;
+const NESTED: u64 = 3;
 static ALLOCATOR: AtomicU64 = AtomicU64::new(0);
 static N_ALLOCATIONS: Mutex<u64> = Mutex::new(0);
+static INNER: Mutex<u32> = Mutex::new(0);
 
 fn count() {
     // ORDERING: Relaxed: set once, by the thread that starts the others.
     let _inside = match ALLOCATOR.load(Ordering::Relaxed) {
         0 => return,
-        PLAIN => None,
+        PLAIN | NESTED => None,
         _ => Some(lockdep::context::allocator()),
     };
     if let Ok(mut count) = N_ALLOCATIONS.lock() {
         *count += 1;
+        // ORDERING: Relaxed, as above.
+        if ALLOCATOR.load(Ordering::Relaxed) == NESTED {
+            drop(INNER.lock());
+        }
     }
 }
 
@@ -230,9 +244,12 @@ unsafe impl GlobalAlloc for Counting {
 static COUNTING: Counting = Counting;
 
 fn allocator_locks() {
-    let is_plain = std::env::var("HOSTILE_ALLOCATOR").is_ok_and(|how| how == "plain");
-    // ORDERING: Relaxed: threads start later.
-    ALLOCATOR.store(if is_plain { PLAIN } else { WITH_CONTEXT }, Ordering::Relaxed);
+    let how = match std::env::var("HOSTILE_ALLOCATOR").as_deref() {
+        Ok("plain") => PLAIN,
+        Ok("nested") => NESTED,
+        _ => WITH_CONTEXT,
+    };
+    ALLOCATOR.store(how, Ordering::Relaxed); // ORDERING: Relaxed: threads start later.
     for _ in 0..20 {
         assert!(thread::spawn(|| drop(vec![1_u8; 100])).join().is_ok());
     }

@@ -25,7 +25,7 @@ pub(super) fn defer(
 ) {
     if let Some(task) = task::deferred_state() {
         defer_acquire(task, lock, |id| event(lock, id, mode, wait, options, caller));
-    } else if task::is_busy() {
+    } else if task::is_busy() && !task::is_tried(std::ptr::from_ref(lock.slot).addr()) {
         unseen::acquired(lock.slot);
     }
 }

@@ -10,7 +10,7 @@ use crate::hook::{AcquireOptions, LockRef};
 use crate::runtime::identity::site::site;
 use crate::runtime::output::report;
 use crate::runtime::process::internal_error;
-use crate::runtime::task::Task;
+use crate::runtime::task::{self, Task};
 
 /// An event that cannot panic found something.
 #[cold]
@@ -40,6 +40,10 @@ pub(super) fn id_of(task: &mut Task, lock: &LockRef<'_>) -> Option<LockId> {
 #[inline(never)]
 fn first_use(task: &mut Task, lock: &LockRef<'_>) -> Option<LockId> {
     let runtime = task.runtime;
+    if task::is_allocators(std::ptr::from_ref(lock.slot).addr()) {
+        crate::runtime::count_unseen();
+        return None;
+    }
     let class = match task.classes.peek(lock.key, lock.info) {
         Some(class) => class,
         None => internal_error::guard(|| classes::find(&mut task.classes, runtime, lock.key, lock.info))

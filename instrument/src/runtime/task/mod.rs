@@ -25,7 +25,7 @@ use crate::runtime::wait::WaitSlot;
 pub(crate) use access::{
     Interrupted, abandon, deferred_state, enter_deferred, is_announced, is_busy, peek, put_back, quickly,
 };
-pub(crate) use names::allocator_locks;
+pub(crate) use names::{allocator_locks, is_allocators, is_tried};
 
 /// Everything the runtime keeps for one thread.
 #[derive(Debug)]

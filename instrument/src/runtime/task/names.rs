@@ -7,14 +7,21 @@
 
 use std::cell::Cell;
 use std::hint::black_box;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use lockdep_validator::TaskId;
 use rustc_hash::FxHashMap;
 
+use crate::runtime::system::handler;
+use crate::runtime::system::stack_bounds::Bounds;
+
 /// Whether the program's allocator was seen to take a watched lock.
 static ALLOCATOR_LOCKS: AtomicBool = AtomicBool::new(false);
+
+/// The addresses of locks that the trial saw the allocator take. None of them is validated: an
+/// event allocates, and hangs if the allocator holds one of them already.
+static ALLOCATORS: [AtomicUsize; 16] = [const { AtomicUsize::new(0) }; 16];
 
 /// How many states of one thread are freed by its end; C libraries call destructors at least four
 /// times.
@@ -54,6 +61,31 @@ pub(crate) fn interrupted() {
     if STARTING.get() {
         allocator_locks();
     }
+}
+
+/// A lock was taken while the thread's state was in use. Returns whether that is the trial, so that
+/// the lock is the allocator's.
+pub(crate) fn is_tried(lock: usize) -> bool {
+    if !STARTING.get() || handler::is_inside(Bounds::UNKNOWN) {
+        return false;
+    }
+    for place in &ALLOCATORS {
+        // ORDERING: Relaxed: an address that is only compared; a thread that reads it late
+        // finds it out by a trial of its own.
+        match place.compare_exchange(0, lock, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => break,
+            Err(known) if known == lock => break,
+            Err(_) => {}
+        }
+    }
+    true
+}
+
+/// Whether the lock is the allocator's.
+pub(crate) fn is_allocators(lock: usize) -> bool {
+    // ORDERING: Relaxed, as above and in `is_tried`.
+    ALLOCATOR_LOCKS.load(Ordering::Relaxed)
+        && ALLOCATORS.iter().any(|place| place.load(Ordering::Relaxed) == lock)
 }
 
 /// The program's allocator takes watched locks.
