@@ -17,7 +17,7 @@ use crate::runtime::output::report;
 use crate::runtime::process::ending;
 use crate::runtime::start::Calls;
 use crate::runtime::system::stack_bounds::Bounds;
-use crate::runtime::system::{exit_key, extra_stack, handler};
+use crate::runtime::system::{errno, exit_key, extra_stack, handler};
 use crate::runtime::task::access::{
     BUSY, DEFERRED, DEFERRED_ALONE, DRAIN, Interrupted, NOT_STARTED, UNBORN, fence, park, parked,
 };
@@ -63,6 +63,7 @@ pub(super) const CALLS: Calls = Calls { finish, catch_up: || drop(enter()) };
 #[cold]
 #[inline(never)]
 fn enter_slow(sentinel: usize) -> Option<Entered> {
+    let _errno = errno::Kept::now();
     match sentinel {
         NOT_STARTED | UNBORN => enter_unborn(),
         DRAIN => {

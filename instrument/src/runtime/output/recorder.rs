@@ -15,6 +15,7 @@ use rustc_hash::FxHashSet;
 use super::sink::{self, Creation, OwnFile};
 use crate::runtime::process::ledger::{self, Counter};
 use crate::runtime::process::start as process_start;
+use crate::runtime::system::errno;
 
 /// Writes the record. A leaf lock: nothing else is locked, and no code of the program runs, while
 /// it is held.
@@ -44,6 +45,7 @@ impl Recorder {
     /// Appends the classes that are not in the record yet, then `records`; returns false if the
     /// record is lost. That is said and counted once for each process.
     pub(super) fn lines(&self, classes: &[(ClassId, Option<ClassRecord>)], records: &[Record]) -> bool {
+        let _errno = errno::Kept::now();
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         // What failed for the parent may work for a child that it forks.
         if inner.has_failed && inner.pid == std::process::id() {

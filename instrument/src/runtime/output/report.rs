@@ -13,7 +13,7 @@ use crate::runtime::Runtime;
 use crate::runtime::output::sink;
 use crate::runtime::process::{ending, internal_error};
 use crate::runtime::settings::config::{OnDeadlock, OnViolation};
-use crate::runtime::system::{extra_stack, handler};
+use crate::runtime::system::{errno, extra_stack, handler};
 use crate::runtime::task::Task;
 
 /// What the program must still suffer for what was found: nothing, or a panic with this message.
@@ -53,6 +53,7 @@ pub(crate) fn handle(task: &mut Task, outcome: Outcome) -> Aftermath {
         findings.violations.iter().for_each(|_| task.runtime.validator.count_unseen());
         return Aftermath(None);
     }
+    let _errno = errno::Kept::now();
     let _reporting = ending::Reporting::begin();
     let runtime = task.runtime;
     let mut declared = Vec::new();

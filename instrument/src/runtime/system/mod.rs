@@ -3,6 +3,7 @@
 
 #[cfg(unix)]
 pub(crate) mod descriptor;
+pub(crate) mod errno;
 pub(crate) mod exit_key;
 pub(crate) mod extra_stack;
 pub(crate) mod handler;
