@@ -8,6 +8,8 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that people call by hand")]
 
 #[cfg(target_os = "linux")]
+mod calls;
+#[cfg(target_os = "linux")]
 mod cargo_rows;
 #[cfg(target_os = "linux")]
 mod command_rows;
@@ -51,7 +53,7 @@ mod table {
     use std::time::Instant;
 
     use super::stage::{Cost, NOT_RUN, Row};
-    use super::{cargo_rows, command_rows, early, guards, many, output, rights, signals};
+    use super::{calls, cargo_rows, command_rows, early, guards, many, output, rights, signals};
 
     /// Every row, in the order of the issue that asked for them: harm, lies, rights, command line,
     /// scale.
@@ -61,6 +63,7 @@ mod table {
             guards::ROWS,
             signals::ROWS,
             early::ROWS,
+            calls::ROWS,
             rights::ROWS,
             command_rows::ROWS,
             cargo_rows::ROWS,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lockdep_tests::child::{self, Ended};
 
-use super::{cargo_rows, early, guards, many, output, rights, signals};
+use super::{calls, cargo_rows, early, guards, many, output, rights, signals};
 
 /// One attempt.
 pub(crate) struct Row {
@@ -50,6 +50,7 @@ pub(crate) fn run_program(name: &str) -> ExitCode {
         guards::PROGRAMS,
         signals::PROGRAMS,
         early::PROGRAMS,
+        calls::PROGRAMS,
         rights::PROGRAMS,
         many::PROGRAMS,
         cargo_rows::PROGRAMS,

@@ -156,12 +156,13 @@ mod imp {
     }
 
     /// Whether memory can be read at `address`: the kernel looks there for a mask, and then refuses
-    /// what is to be done with it, because there is no such thing.
+    /// what is to be done with it, because there is no such thing. A filter of the program's system
+    /// calls answers something else.
     fn is_readable(address: usize) -> bool {
         const NO_SUCH_THING: usize = 0x7fff;
         // SAFETY: never changes anything: the first argument is not valid.
         let result = unsafe { call(libc::SYS_rt_sigprocmask, [NO_SUCH_THING, address, 0, WORD]) };
-        result != -(libc::EFAULT as isize)
+        result == -(libc::EINVAL as isize)
     }
 
     /// A system call that leaves `errno` alone: it belongs to the code that the handler
