@@ -166,6 +166,13 @@ fn an_order_that_its_owner_takes_is_a_warning(found: &BTreeMap<String, Vec<Repor
     let place = format!("young/src/owned.rs:{}:", line("young/src/owned.rs", "// made here"));
     let why = format!("`Store::open` makes `store.names` itself and has not returned it at {place}");
     assert!(fresh.notes[0].to_string().starts_with(&why), "{:#?}", fresh.notes);
+    let shelf = only(found, "owned::a_shelf_is_filled_by_a_method_of_its_own");
+    assert_eq!((shelf.level, shelf.evidence.fresh), (Level::Warning, true), "{shelf:#?}");
+    let place = line("young/src/owned.rs", "// in a method of what was made");
+    let why = format!(
+        "`Shelf::open` makes `shelf.books` itself and has not returned it at young/src/owned.rs:{place}:"
+    );
+    assert!(shelf.notes[0].to_string().starts_with(&why), "{:#?}", shelf.notes);
     let shared = only(found, "owned::others_may_take_these_in_both_orders");
     assert_eq!((shared.level, shared.evidence.owned), (Level::Error, false), "{shared:#?}");
 }

@@ -13,10 +13,15 @@ const GIVING: [&str; 5] = ["spawn", "scope", "par", "start", "launch"];
 /// Whether the acquisition stands in a function that makes an object to return it, and the lock is
 /// one that it made: everything from the variable to the lock is a value written down there.
 pub(super) fn is_fresh(site: &Site<'_>, kind: &str, file: &syn::File, lines: &[String]) -> bool {
-    let before = site.function_up_to(lines, site.last_line);
-    is_constructor(site)
-        && before.is_some_and(|before| !before.iter().any(|line| gives(line)))
+    is_constructor(site, &[])
+        && gives_nothing(site, lines)
         && Locals { site, kind, file }.has_made(&site.root, &site.members, site.at)
+}
+
+/// Whether nothing that may run in the function before the place gives an object to other threads.
+pub(super) fn gives_nothing(site: &Site<'_>, lines: &[String]) -> bool {
+    let before = site.function_up_to(lines, site.last_line);
+    before.is_some_and(|before| !before.iter().any(|line| gives(line)))
 }
 
 /// Whether a line has one of the words: as a whole word, or between the underscores of a name
@@ -26,10 +31,10 @@ fn gives(line: &str) -> bool {
     words.any(|word| GIVING.iter().any(|giving| word.eq_ignore_ascii_case(giving)))
 }
 
-/// Whether the function returns an object of its own type, or one that it puts together. A method
-/// may make another object of the type of its own; the locks of its own are none that it has made.
-/// It may also put the object into a handle, which it returns.
-fn is_constructor(site: &Site<'_>) -> bool {
+/// Whether the function returns an object of its own type, one of `made`, or one that it puts
+/// together. A method may make another object of the type of its own; the locks of its own are none
+/// that it has made. It may also put the object into a handle, which it returns.
+pub(super) fn is_constructor(site: &Site<'_>, made: &[&str]) -> bool {
     let ReturnType::Type(_, returned) = &site.signature.output else { return false };
     let mut returned_names = TypeNames(Vec::new());
     returned_names.visit_type(returned);
@@ -41,6 +46,7 @@ fn is_constructor(site: &Site<'_>) -> bool {
     };
     let of = site.implementation.and_then(type_name);
     site.implementation.is_some() && returns("Self")
+        || made.iter().any(|name| returns(name))
         || of.is_some_and(|name| returns(&name))
         || puts_together()
 }
@@ -80,26 +86,9 @@ struct Locals<'a> {
 impl Locals<'_> {
     /// Whether what `name.members` means at `at` was made in the function.
     fn has_made(&self, name: &str, members: &[String], at: LineColumn) -> bool {
-        let Some(local) = self.binding(name, at) else { return false };
+        let Some(local) = binding(self.site, name, at) else { return false };
         let Some(init) = &local.init else { return false };
         self.made(&init.expr, members, local.let_token.span.start())
-    }
-
-    /// The `let` that gave `name` its meaning at `at`; none if anything else in the function may
-    /// have given it another.
-    fn binding(&self, name: &str, at: LineColumn) -> Option<&Local> {
-        let mut uses = Uses { name, n_lets: 0, n_bindings: 0, n_changes: 0 };
-        uses.visit_signature(self.site.signature);
-        uses.visit_block(self.site.body);
-        if uses.n_bindings != uses.n_lets || uses.n_changes > 0 {
-            return None;
-        }
-        let mut around = Around { at, blocks: Vec::new() };
-        around.visit_block(self.site.body);
-        around.blocks.into_iter().rev().find_map(|block| {
-            let lets = block.stmts.iter().filter_map(|statement| named(statement, name));
-            lets.take_while(|local| local.semi_token.span.end() <= at).last()
-        })
     }
 
     /// Whether `of.members` is made in the function, where `of` is written after everything that
@@ -155,8 +144,25 @@ impl Locals<'_> {
     }
 }
 
+/// The `let` that gave `name` its meaning at `at`; none if anything else in the function may have
+/// given it another.
+pub(super) fn binding<'a>(site: &Site<'a>, name: &str, at: LineColumn) -> Option<&'a Local> {
+    let mut uses = Uses { name, n_lets: 0, n_bindings: 0, n_changes: 0 };
+    uses.visit_signature(site.signature);
+    uses.visit_block(site.body);
+    if uses.n_bindings != uses.n_lets || uses.n_changes > 0 {
+        return None;
+    }
+    let mut around = Around { at, blocks: Vec::new() };
+    around.visit_block(site.body);
+    around.blocks.into_iter().rev().find_map(|block| {
+        let lets = block.stmts.iter().filter_map(|statement| named(statement, name));
+        lets.take_while(|local| local.semi_token.span.end() <= at).last()
+    })
+}
+
 /// The type and the name of `Type::name`, or the name alone.
-fn callee(of: &Expr) -> Option<(Option<String>, String)> {
+pub(super) fn callee(of: &Expr) -> Option<(Option<String>, String)> {
     let Expr::Path(path) = of else { return None };
     let mut segments = path.path.segments.iter().rev().map(|segment| segment.ident.to_string());
     let name = segments.next()?;
@@ -164,7 +170,7 @@ fn callee(of: &Expr) -> Option<(Option<String>, String)> {
 }
 
 /// Whether a name is that of a type, or of a variant: they begin with a capital.
-fn is_type(name: &str) -> bool {
+pub(super) fn is_type(name: &str) -> bool {
     name.starts_with(char::is_uppercase)
 }
 

@@ -10,13 +10,17 @@
 //! Where the source does not say it, nothing changes.
 
 use lockdep_report::advice::Advice;
-use lockdep_report::model::{Place, Report};
+use lockdep_report::model::{Frame, Frames, Place, Report};
 use lockdep_report::note::Note;
 use lockdep_validator::{Code, Level};
 
 use crate::source::Sources;
 
+mod caller;
+#[cfg(test)]
+mod caller_tests;
 mod fresh;
+mod made;
 mod owned;
 mod parse;
 mod site;
@@ -42,9 +46,10 @@ pub(crate) fn lower(report: &mut Report, sources: &Sources) {
     if evidence.owned || evidence.fresh || !is_about_order {
         return;
     }
-    let mut known = places(report).filter_map(|(place, hash)| {
+    let mut known = places(report).filter_map(|(place, hash, frames)| {
         let kind = report.classes.iter().find(|class| class.hash == hash).map(|class| &class.kind)?;
-        reach(place, kind, sources).map(|reach| (reach, place.clone()))
+        let known = reach(place, kind, sources).or_else(|| made_outside(place, kind, frames, sources));
+        known.map(|reach| (reach, place.clone()))
     });
     let Some((first, place)) = known.next() else { return };
     // What an owner has is sure, and says more.
@@ -102,14 +107,35 @@ fn reach(place: &Place, kind: &str, sources: &Sources) -> Option<Reach> {
     })
 }
 
+/// What the source says of the functions that led to the acquisition, where the stack is its own.
+fn made_outside(place: &Place, kind: &str, frames: &[Frame], sources: &Sources) -> Option<Reach> {
+    let is_here = |frame: &&Frame| (&*frame.file, frame.line) == (&*place.file, place.line);
+    let outer = frames.split_first().filter(|(first, _)| is_here(first))?.1;
+    let places = std::iter::once(place.clone()).chain(outer.iter().map(caller::place_of));
+    let places = places.map_while(|place| Some((sources.lines(&place.file)?, place)));
+    let sources: Vec<_> = places.take(1 + caller::MAX_CALLS).collect();
+    let calls: Vec<caller::Call<'_>> =
+        sources.iter().map(|(lines, place)| (lines.as_slice(), place.clone())).collect();
+    caller::maker(kind, &calls).map(|(function, lock)| Reach::Fresh { function, lock })
+}
+
 /// The acquisitions of the report that have to wait, or be waited for, if it is to hang; each with
-/// the hash of its class.
-fn places(report: &Report) -> impl Iterator<Item = (&Place, &str)> {
-    let of_cycle = report
-        .cycle
-        .iter()
-        .flat_map(|step| [(&step.held_site, &*step.from_hash), (&step.acquire_site, &*step.to_hash)]);
+/// the hash of its class, and the stack if it is the one of the acquisition.
+fn places(report: &Report) -> impl Iterator<Item = (&Place, &str, &[Frame])> {
+    let of_cycle = report.cycle.iter().flat_map(|step| {
+        [
+            (&step.held_site, &*step.from_hash, exact(&step.frames_held)),
+            (&step.acquire_site, &*step.to_hash, exact(&step.frames_acquire)),
+        ]
+    });
     let alone = report.conflict.iter().chain(&report.subject);
-    let alone = alone.filter(|_| report.cycle.is_empty()).map(|lock| (&lock.site, &*lock.hash));
+    let alone = alone
+        .filter(|_| report.cycle.is_empty())
+        .map(|lock| (&lock.site, &*lock.hash, if lock.exact { lock.frames.as_slice() } else { &[] }));
     of_cycle.chain(alone)
+}
+
+/// The stack, if it is the one of the acquisition.
+fn exact(frames: &Frames) -> &[Frame] {
+    if frames.exact { &frames.frames } else { &[] }
 }

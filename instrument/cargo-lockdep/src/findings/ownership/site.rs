@@ -21,6 +21,8 @@ pub(super) struct Site<'a> {
     pub(super) root: String,
     /// The fields from there to the lock.
     pub(super) members: Vec<String>,
+    /// The name of the method that is called.
+    pub(super) method: String,
     /// Where it stands.
     pub(super) at: LineColumn,
     /// The last line that may run before it: its own, or the last one of the outermost loop around
@@ -74,9 +76,9 @@ impl<'a> Search<'a, '_> {
     fn look_into(&mut self, signature: &'a Signature, body: &'a Block) {
         let mut calls = Calls { place: self.place, end_of_loop: None, found: None };
         calls.visit_block(body);
-        if let Some(Call { root, members, at, last_line }) = calls.found {
+        if let Some(Call { root, members, method, at, last_line }) = calls.found {
             let implementation = self.implementation;
-            self.found = Some(Site { implementation, signature, body, root, members, at, last_line });
+            self.found = Some(Site { implementation, signature, body, root, members, method, at, last_line });
         }
     }
 }
@@ -113,6 +115,7 @@ struct Calls<'p> {
 struct Call {
     root: String,
     members: Vec<String>,
+    method: String,
     at: LineColumn,
     last_line: usize,
 }
@@ -136,7 +139,8 @@ impl<'a> Visit<'a> for Calls<'_> {
         if (at.line, at.column + 1) == (self.place.line as usize, self.place.column as usize)
             && let Some((root, members)) = path_of(&call.receiver)
         {
-            self.found = Some(Call { root, members, at, last_line: self.end_of_loop.unwrap_or(at.line) });
+            let last_line = self.end_of_loop.unwrap_or(at.line);
+            self.found = Some(Call { root, members, method: call.method.to_string(), at, last_line });
         }
         visit::visit_expr_method_call(self, call);
     }
