@@ -238,9 +238,9 @@ impl Session {
             cargo
                 .env(wrapper::FOREIGN_VARIABLE, "1")
                 .env("CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS", "fallback");
-            // The build of a crate that is tried once stays in a cache: reports need lines only.
-            for (name, value) in [("CARGO_INCREMENTAL", "0"), ("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")]
-            {
+            // The build of a crate that is tried once stays in a cache. Reports need lines and the
+            // paths of functions; `line-tables-only` leaves the path out where a lock was inlined.
+            for (name, value) in [("CARGO_INCREMENTAL", "0"), ("CARGO_PROFILE_DEV_DEBUG", "limited")] {
                 if std::env::var_os(name).is_none() {
                     cargo.env(name, value);
                 }
