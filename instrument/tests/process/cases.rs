@@ -88,6 +88,7 @@ pub(crate) fn run(name: &str) {
         "contention" => crate::contention::fights(),
         #[cfg(target_os = "linux")]
         "late_objects" => crate::late::load(),
+        "unloaded_object" => crate::late::unload(),
         #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
         "single_steps" => crate::steps::single_steps(),
         #[cfg(target_os = "linux")]

@@ -13,6 +13,7 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     ("contention_is_counted_and_timed", crate::contention::contention_is_counted_and_timed),
     #[cfg(target_os = "linux")]
     ("late_objects_load", crate::late::late_objects_load),
+    ("a_thread_outlives_an_unloaded_object", crate::late::a_thread_outlives_an_unloaded_object),
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     (
         "a_handler_may_come_between_any_two_instructions",

@@ -27,6 +27,7 @@ mod imp {
         if key().is_some() {
             return;
         }
+        stay_loaded();
         let mut key: pthread_key_t = 0;
         // SAFETY: `key` is a valid place for the result; `finish` stays valid for the life of the
         // process.
@@ -42,6 +43,35 @@ mod imp {
             }
         }
     }
+
+    /// Has the shared object that contains this code stay in memory when the program closes it.
+    /// Threads that have used it come back when they end: through the key of this file, and through
+    /// the one that the standard library makes when a thread is asked for its name.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    fn stay_loaded() {
+        /// The program headers of the program itself lie in its first page.
+        const PAGE: usize = 1 << 12;
+        let here: fn() = stay_loaded;
+        // SAFETY: all zero is a valid value; the loader fills it in, and its name ends in a zero
+        // byte. With RTLD_NOLOAD nothing is loaded, and no code of the object runs.
+        unsafe {
+            let mut found: libc::Dl_info = std::mem::zeroed();
+            let is_known = libc::dladdr(here as *const c_void, &raw mut found) != 0;
+            let headers = usize::try_from(libc::getauxval(libc::AT_PHDR)).unwrap_or_default();
+            if !is_known || headers.wrapping_sub(found.dli_fbase.addr()) < PAGE {
+                return;
+            }
+            let how = libc::RTLD_LAZY | libc::RTLD_NOLOAD | libc::RTLD_NODELETE;
+            if libc::dlopen(found.dli_fname, how).is_null() {
+                // The program does not find an error that is not its own.
+                libc::dlerror();
+            }
+        }
+    }
+
+    /// Other loaders keep every object, or every one that has thread-locals.
+    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+    fn stay_loaded() {}
 
     fn key() -> Option<pthread_key_t> {
         // ORDERING: Relaxed, as in `make`.
