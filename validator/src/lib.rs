@@ -21,14 +21,14 @@ pub mod mutant;
 pub mod state;
 
 pub use base::event::{Acquire, AcquireFlags, OwnStack};
-pub use base::id::{ClassHash, ClassId, LockId, StackId, Subclass, TaskId};
+pub use base::id::{ChainKey, ClassHash, ClassId, LockId, StackId, Subclass, TaskId};
 pub use base::mode::{Mode, Wait};
 pub use base::site::Site;
 pub use check::violation::{Code, Level, Violation};
 pub use config::{Config, SameClassPolicy};
 pub use engine::{
-    ClassOrder, EndedTask, EventFindings, Held, HeldQuery, NewDependency, NoStacks, OrderFn, OrderedLock,
-    Outcome, PinCookie, StackSource, TaskContext, Validator, WoundWait,
+    ClassOrder, EndedTask, EventFindings, Held, HeldQuery, Manner, NewDependency, NoStacks, OrderFn,
+    OrderedLock, Outcome, PinCookie, QuickHeld, StackSource, TaskContext, Validator, WoundWait,
 };
 pub use state::class::{LockClass, LockClassKey};
 pub use state::context::{ContextAttributes, ContextId, ContextSet};

@@ -22,8 +22,18 @@ use crate::state::task::TaskContext;
 /// with its context.
 #[inline]
 pub(crate) fn instance_key(task: &TaskContext, wanted: &Acquire, validation_key: u64) -> u64 {
+    key_over(wanted, validation_key, task.held.iter().map(|held| (held.lock, held.address)))
+}
+
+/// The same for an embedder that keeps the locks held itself, oldest first.
+#[inline]
+pub(crate) fn key_over(
+    wanted: &Acquire,
+    validation_key: u64,
+    held: impl Iterator<Item = (LockId, usize)>,
+) -> u64 {
     let start = extend(validation_key, at(wanted.lock, wanted.address));
-    task.held.iter().fold(start, |key, held| extend(key, at(held.lock, held.address)))
+    held.fold(start, |key, (lock, address)| extend(key, at(lock, address)))
 }
 
 /// A lock and its place in one word. The classes are in the validation key; the bytes of the

@@ -367,7 +367,7 @@ pub(super) fn entry(task: &TaskContext, acquire: &Acquire, is_first_sighting: bo
 }
 
 #[inline(always)]
-fn push(task: &mut TaskContext, acquire: &Acquire, chain: u64, is_first_sighting: bool) {
+pub(super) fn push(task: &mut TaskContext, acquire: &Acquire, chain: u64, is_first_sighting: bool) {
     task.held.push(entry(task, acquire, is_first_sighting));
     task.chain = chain;
 }

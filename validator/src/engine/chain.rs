@@ -10,7 +10,7 @@ use crate::mutant::{self, Mutant};
 use crate::state::held::HeldLock;
 
 /// Keeps keys of instance chains apart from keys of class chains in the per-task cache.
-const INSTANCE_CHAIN: u64 = 0x1f83_d9ab_fb41_bd6b;
+pub(super) const INSTANCE_CHAIN: u64 = 0x1f83_d9ab_fb41_bd6b;
 /// Keeps chains through an acquisition under a nest lock apart from those without.
 const NESTED_CHAIN: u64 = 0x510e_527f_ade6_82d1;
 
@@ -54,12 +54,15 @@ fn step_of(lock: LockId, subclass: u8, mode: Mode, wait: u8, flags: AcquireFlags
     let subclass = if mutant::is(Mutant::ChainKeyIgnoresSubclass) { 0 } else { subclass };
     let wait = if mutant::is(Mutant::ChainKeyIgnoresWait) { 0 } else { wait };
     let flags = if mutant::is(Mutant::ChainKeyIgnoresFlags) { AcquireFlags::NONE } else { flags };
-    // INVARIANT: 24 + 3 + 2 + 2 + 8 bits that do not overlap.
-    (lock.raw() >> LockId::INSTANCE_BITS)
-        | u64::from(subclass) << 24
-        | (mode as u64) << 27
-        | u64::from(wait) << 29
-        | u64::from(flags.0) << 31
+    // INVARIANT: 24 + 15 bits that do not overlap.
+    (lock.raw() >> LockId::INSTANCE_BITS) | step_part(subclass, mode, wait, flags)
+}
+
+/// The part of a [`step`] that does not depend on the lock.
+#[inline(always)]
+pub(super) const fn step_part(subclass: u8, mode: Mode, wait: u8, flags: AcquireFlags) -> u64 {
+    // INVARIANT: 3 + 2 + 2 + 8 bits above those of a class, which do not overlap.
+    (subclass as u64) << 24 | (mode as u64) << 27 | (wait as u64) << 29 | (flags.0 as u64) << 31
 }
 
 /// The chain key after a held lock that is not rare.

@@ -18,6 +18,7 @@ mod hand_over;
 mod held_modes;
 mod outcome;
 mod overflow;
+mod quick;
 mod rare;
 mod release;
 mod rules;
@@ -50,6 +51,7 @@ pub use crate::base::query::HeldQuery;
 pub use crate::state::class_order::{ClassOrder, OrderFn, OrderedLock};
 pub use crate::state::task::TaskContext;
 pub use outcome::{EventFindings, Held, NewDependency, Outcome, PinCookie};
+pub use quick::{Manner, QuickHeld};
 pub use waits::EndedTask;
 pub use wound_wait::WoundWait;
 
@@ -88,6 +90,8 @@ pub struct Validator {
     /// Grows when what was validated before must be looked at again; per-task caches of older
     /// epochs are void.
     epoch: AtomicU64,
+    /// Called after each new epoch.
+    on_epoch: Option<fn()>,
     next_instance: AtomicU64,
     n_dropped: AtomicU64,
     n_unseen: AtomicU64,
@@ -108,10 +112,18 @@ impl Validator {
             released_elsewhere: ReleasedElsewhere::new(),
             segments: Segments::default(),
             epoch: AtomicU64::new(1),
+            on_epoch: None,
             next_instance: AtomicU64::new(1),
             n_dropped: AtomicU64::new(0),
             n_unseen: AtomicU64::new(0),
         }
+    }
+
+    /// Has `on_epoch` called after each new epoch: what an embedder keeps of what was validated
+    /// before is void then.
+    #[must_use]
+    pub fn on_epoch(self, on_epoch: fn()) -> Self {
+        Self { on_epoch: Some(on_epoch), ..self }
     }
 
     /// Returns its configuration.
@@ -175,6 +187,9 @@ impl Validator {
         // ORDERING: Release pairs with the Acquire on the fast path: the facts noted before are
         // seen with the new epoch.
         self.epoch.fetch_add(1, Ordering::Release);
+        if let Some(on_epoch) = self.on_epoch {
+            on_epoch();
+        }
     }
 
     /// Counts an event that the embedder could not show to the engine (re-entered, thread state

@@ -181,7 +181,7 @@ impl Validator {
     /// ordered when they go away.
     #[inline]
     pub fn minds_freed(&self, task: &TaskContext, lock: LockId) -> bool {
-        task.has_entry(lock) || self.is_ordered(lock)
+        task.has_entry(lock) || self.minds_end(lock)
     }
 
     /// Has [`minds_freed`](Validator::minds_freed) say yes for the locks of this one's class, for
@@ -192,7 +192,7 @@ impl Validator {
 
     /// Whether orders between the locks of its class are remembered.
     #[inline]
-    fn is_ordered(&self, lock: LockId) -> bool {
+    pub(super) fn is_ordered(&self, lock: LockId) -> bool {
         self.registry.has_ordered()
             && self.registry.record_of(lock).is_some_and(|record| record.has(fact::ORDERED))
     }

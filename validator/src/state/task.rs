@@ -332,10 +332,15 @@ impl TaskContext {
         self.settle();
     }
 
-    /// Whether the task is in no context and nothing about its held locks is rare.
+    /// Returns whether the task is in no context and nothing about its held locks is rare.
     #[inline(always)]
-    pub(crate) fn is_plain(&self) -> bool {
+    pub fn is_plain(&self) -> bool {
         self.rare.is_empty() && self.entered.is_empty()
+    }
+
+    /// Whether the held lock at `index`, if it is the newest, is released without a look at it.
+    pub(crate) fn may_pop(&self, index: usize) -> bool {
+        index >= self.floor
     }
 
     fn settle(&mut self) {

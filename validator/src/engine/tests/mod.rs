@@ -8,6 +8,7 @@ mod held;
 mod instances;
 mod levels;
 mod overflow;
+mod quick;
 mod stacks;
 mod waits;
 
