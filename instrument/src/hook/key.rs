@@ -20,6 +20,8 @@ mod sealed {
     use super::KeyKind;
     #[cfg(not(lockdep_disabled))]
     use crate::hook::{KeyedSlot, LockInfo, Verdict};
+    #[cfg(not(lockdep_disabled))]
+    use crate::runtime::process::state::Epoch;
 
     /// The acquisitions without options.
     ///
@@ -28,16 +30,16 @@ mod sealed {
     pub trait Events: KeyKind {
         #[cfg(not(lockdep_disabled))]
         #[track_caller]
-        fn acquire_exclusive(lock: &KeyedSlot<Self>, info: &LockInfo) -> Verdict;
+        fn acquire_exclusive(lock: &KeyedSlot<Self>, info: &LockInfo, epoch: Epoch) -> Verdict;
         #[cfg(not(lockdep_disabled))]
         #[track_caller]
-        fn acquire_shared(lock: &KeyedSlot<Self>, info: &LockInfo) -> Verdict;
+        fn acquire_shared(lock: &KeyedSlot<Self>, info: &LockInfo, epoch: Epoch) -> Verdict;
         #[cfg(not(lockdep_disabled))]
         #[track_caller]
-        fn tried_exclusive(lock: &KeyedSlot<Self>, info: &LockInfo);
+        fn tried_exclusive(lock: &KeyedSlot<Self>, info: &LockInfo, epoch: Epoch);
         #[cfg(not(lockdep_disabled))]
         #[track_caller]
-        fn tried_shared(lock: &KeyedSlot<Self>, info: &LockInfo);
+        fn tried_shared(lock: &KeyedSlot<Self>, info: &LockInfo, epoch: Epoch);
     }
 }
 
@@ -49,32 +51,33 @@ mod events {
     use super::sealed::Events;
     use crate::hook::{CreationSite, KeyedSlot, LockClassKey, LockInfo, Verdict};
     use crate::runtime::event;
+    use crate::runtime::process::state::Epoch;
 
     macro_rules! events {
         ($key:ty) => {
             impl Events for $key {
                 #[track_caller]
-                fn acquire_exclusive(lock: &KeyedSlot<Self>, info: &LockInfo) -> Verdict {
-                    event::acquire_plain::<Self, event::WantedExclusive>(lock, info)
+                fn acquire_exclusive(lock: &KeyedSlot<Self>, info: &LockInfo, epoch: Epoch) -> Verdict {
+                    event::acquire_plain::<Self, event::WantedExclusive>(lock, info, epoch)
                 }
 
                 #[track_caller]
-                fn acquire_shared(lock: &KeyedSlot<Self>, info: &LockInfo) -> Verdict {
-                    event::acquire_plain::<Self, event::WantedShared>(lock, info)
+                fn acquire_shared(lock: &KeyedSlot<Self>, info: &LockInfo, epoch: Epoch) -> Verdict {
+                    event::acquire_plain::<Self, event::WantedShared>(lock, info, epoch)
                 }
 
                 #[track_caller]
-                fn tried_exclusive(lock: &KeyedSlot<Self>, info: &LockInfo) {
+                fn tried_exclusive(lock: &KeyedSlot<Self>, info: &LockInfo, epoch: Epoch) {
                     // A try that succeeded has nothing to wait for, whatever is held.
                     let (Verdict::Proceed | Verdict::SelfDeadlock | Verdict::Measure) =
-                        event::acquire_plain::<Self, event::TriedExclusive>(lock, info);
+                        event::acquire_plain::<Self, event::TriedExclusive>(lock, info, epoch);
                 }
 
                 #[track_caller]
-                fn tried_shared(lock: &KeyedSlot<Self>, info: &LockInfo) {
+                fn tried_shared(lock: &KeyedSlot<Self>, info: &LockInfo, epoch: Epoch) {
                     // A try that succeeded has nothing to wait for, whatever is held.
                     let (Verdict::Proceed | Verdict::SelfDeadlock | Verdict::Measure) =
-                        event::acquire_plain::<Self, event::TriedShared>(lock, info);
+                        event::acquire_plain::<Self, event::TriedShared>(lock, info, epoch);
                 }
             }
         };

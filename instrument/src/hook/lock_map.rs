@@ -87,12 +87,10 @@ impl<K: ClassKey> LockMap<K> {
     #[track_caller]
     #[inline]
     pub fn acquire(&self, info: &LockInfo, mode: Mode, wait: Wait) -> Verdict {
-        if state::is_off() {
-            return Verdict::Proceed;
-        }
+        let Some(epoch) = state::epoch() else { return Verdict::Proceed };
         match (mode, wait) {
-            (Mode::Exclusive, Wait::Blocking) => K::acquire_exclusive(&self.0, info),
-            (Mode::Shared, Wait::Blocking) => K::acquire_shared(&self.0, info),
+            (Mode::Exclusive, Wait::Blocking) => K::acquire_exclusive(&self.0, info, epoch),
+            (Mode::Shared, Wait::Blocking) => K::acquire_shared(&self.0, info, epoch),
             _ => event::acquire(self.as_ref(info), mode, wait, &AcquireOptions::new()),
         }
     }
@@ -119,12 +117,10 @@ impl<K: ClassKey> LockMap<K> {
     #[track_caller]
     #[inline]
     pub fn try_acquired(&self, info: &LockInfo, mode: Mode) {
-        if state::is_off() {
-            return;
-        }
+        let Some(epoch) = state::epoch() else { return };
         match mode {
-            Mode::Exclusive => K::tried_exclusive(&self.0, info),
-            Mode::Shared => K::tried_shared(&self.0, info),
+            Mode::Exclusive => K::tried_exclusive(&self.0, info, epoch),
+            Mode::Shared => K::tried_shared(&self.0, info, epoch),
             Mode::SharedRecursive => event::try_acquired(self.as_ref(info), mode, &AcquireOptions::new()),
         }
     }

@@ -37,7 +37,7 @@ impl Slot {
     /// the word: it is a lock id.
     // ORDERING: as in `id`.
     #[inline(always)]
-    pub(crate) fn id_of_dropped(&self) -> Option<LockId> {
+    pub(crate) fn id_of_used(&self) -> Option<LockId> {
         self.0.get().and_then(|word| NonZeroU64::new(word.get() as u64)).map(LockId::from_known)
     }
 
@@ -47,6 +47,13 @@ impl Slot {
     #[inline(always)]
     pub(crate) fn is_used(&self) -> bool {
         self.0.get().is_some()
+    }
+
+    /// The word, zero if the lock was never acquired with validation on.
+    // ORDERING: as in `id`.
+    #[inline(always)]
+    pub(crate) fn word(&self) -> u64 {
+        self.0.get().map_or(0, |word| word.get() as u64)
     }
 
     /// Fills the slot, or gives back what another thread filled it with first.

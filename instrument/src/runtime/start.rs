@@ -98,7 +98,7 @@ impl Runtime {
         engine.list_dependencies = config.record_dir.is_some() || order.is_some();
         let source_root = source_root(&config);
         Self {
-            validator: Validator::new(engine),
+            validator: Validator::new(engine).on_epoch(state::begin_epoch),
             stacks: Stacks::new(config.backtrace),
             callers: Callers::default(),
             classes: Classes::new(source_root.clone()),

@@ -18,6 +18,10 @@ const MAX_LOST_PINS: usize = 64;
 /// How many locks are remembered whose entry was taken off the stack.
 const MAX_GIVEN_UP: usize = 64;
 
+/// How many held locks have room from the start: an embedder that [catches up](TaskContext::catch_up)
+/// with fewer may do so in a signal handler, where nothing is allocated.
+const N_HELD: usize = 48;
+
 /// The chain key of a task that holds nothing.
 pub(crate) const EMPTY_CHAIN: u64 = 0x5bd1_e995_9d1d_6ab3;
 
@@ -87,7 +91,7 @@ impl TaskContext {
             state: 0,
             epoch: 0,
             floor: 0,
-            held: Vec::with_capacity(16),
+            held: Vec::with_capacity(N_HELD),
             rare: Vec::new(),
             overflow: Overflow::default(),
             given_up: Vec::new(),

@@ -18,12 +18,11 @@ use crate::runtime::process::ending;
 use crate::runtime::start::Calls;
 use crate::runtime::system::stack_bounds::Bounds;
 use crate::runtime::system::{errno, exit_key, extra_stack, handler};
-use crate::runtime::task::access::{
-    BUSY, DEFERRED, DEFERRED_ALONE, DRAIN, Interrupted, NOT_STARTED, UNBORN, fence, park, parked,
-};
+use crate::runtime::task::access::{Access, Interrupted, look, park, parked, take};
 pub(crate) use crate::runtime::task::entered::Entered;
+use crate::runtime::task::place::{BUSY, DEFERRED, DEFERRED_ALONE, DRAIN, NOT_STARTED, UNBORN, fence};
 use crate::runtime::task::pointer::Pointer;
-use crate::runtime::task::{self, ExtraWork, Task, deferred, entered, names};
+use crate::runtime::task::{self, ExtraWork, QuickStack, Task, deferred, entered, names};
 use crate::runtime::wait::WaitSlot;
 use crate::runtime::{self, Runtime};
 
@@ -116,7 +115,7 @@ fn begin(born: Option<(TaskId, Segment)>) -> Option<Entered> {
 
 /// Events of a thread without a state are about to be deferred, or were. May run in a handler.
 fn leave_unborn() {
-    if Pointer::of_this_thread().load().addr() != UNBORN {
+    if !matches!(look(), Access::Closed(UNBORN)) {
         Pointer::of_this_thread().mark::<UNBORN>();
         // The end of the thread, if nothing comes before, starts the state.
         exit_key::arm_in_handler(ptr::without_provenance_mut(UNBORN));
@@ -136,7 +135,7 @@ pub(crate) fn leave_deferred(interrupted: &Interrupted, now: bool) {
     if task::put_back(interrupted, deferred::is_pending()) {
         leave_unborn();
     }
-    if now && matches!(Pointer::of_this_thread().load().addr(), DRAIN | UNBORN) {
+    if now && matches!(look(), Access::Closed(DRAIN | UNBORN)) {
         drop(enter());
     }
     deferred::wait_if_pending();
@@ -152,6 +151,7 @@ fn start(runtime: &'static Runtime, stack: Bounds, born: Option<(TaskId, Segment
     let starting = names::Starting::begin();
     let task = Task {
         context: runtime.validator.start_task(id, spawned_by),
+        quick: QuickStack::new(),
         runtime,
         classes: ClassCache::default(),
         pending: None,
@@ -169,6 +169,8 @@ fn start(runtime: &'static Runtime, stack: Bounds, born: Option<(TaskId, Segment
     deferred::install();
     task::count_started();
     let task = NonNull::from(Box::leak(Box::new(UnsafeCell::new(task))));
+    let mut entered = Entered::new(task);
+    entered.task().settle();
     exit_key::arm(task.as_ptr().cast());
     drop(starting);
     if is_spawned || !names::is_dangerous() {
@@ -176,14 +178,14 @@ fn start(runtime: &'static Runtime, stack: Bounds, born: Option<(TaskId, Segment
     } else {
         runtime.names.add_certain(id);
     }
-    Entered::new(task)
+    entered
 }
 
 /// Gives the running thread the number its parent chose for it, if it has no state yet. Called
 /// where std has given the thread its name.
 pub(crate) fn start_spawned(id: TaskId, spawned_by: Segment) {
-    let found = Pointer::of_this_thread().load().addr();
-    if found == NOT_STARTED && !handler::is_inside(Bounds::UNKNOWN) {
+    let is_new = matches!(look(), Access::Closed(NOT_STARTED));
+    if is_new && !handler::is_inside(Bounds::UNKNOWN) {
         Pointer::of_this_thread().mark::<BUSY>();
         fence();
         match begin(Some((id, spawned_by))) {
@@ -213,8 +215,20 @@ unsafe extern "C" fn finish(task: *mut std::ffi::c_void) {
         return;
     }
     let Some(task) = NonNull::new(task.cast::<UnsafeCell<Task>>()) else { return };
-    Pointer::of_this_thread().mark::<BUSY>();
-    fence();
+    match look() {
+        Access::Free(top) => {
+            // SAFETY: the word led to it.
+            unsafe { take(top) };
+        }
+        Access::Closed(sentinel) => {
+            Pointer::of_this_thread().mark::<BUSY>();
+            fence();
+            if sentinel == DRAIN {
+                // SAFETY: as below. The state is parked: what is held is on its quick stack.
+                unsafe { (*task.as_ref().get()).catch_up() };
+            }
+        }
+    }
     names::ended();
     // SAFETY: the caller passes what `start` leaked, once; the pointer says BUSY, so no other code
     // has a way to it.

@@ -17,7 +17,8 @@ use super::release::{
 };
 use crate::hook::{AcquireOptions, KeyKind, KeyedSlot, LockInfo, LockRef, Slot, Verdict};
 use crate::runtime::identity::site::site;
-use crate::runtime::task::{self, Task};
+use crate::runtime::process::state::Epoch;
+use crate::runtime::task::{Task, place, quick};
 
 /// A way to acquire that is common enough to have code of its own.
 pub(crate) trait How {
@@ -25,6 +26,18 @@ pub(crate) trait How {
     const MODE: Mode;
     /// Blocking, or a try that succeeded.
     const WAIT: Wait;
+
+    /// Returns what the quick stack knows such an acquisition by, of the lock of this word. A try is
+    /// never looked for so.
+    #[inline(always)]
+    fn key(word: u64, epoch: Epoch) -> u64 {
+        let key = word ^ epoch.key();
+        match (Self::WAIT, Self::MODE) {
+            (Wait::Blocking, Mode::Exclusive) => key,
+            (Wait::Blocking, Mode::Shared) => key ^ place::SHARED,
+            _ => place::NOTHING,
+        }
+    }
 }
 
 /// About to wait for exclusive ownership.
@@ -63,15 +76,46 @@ impl How for TriedShared {
 /// An acquisition without options.
 #[track_caller]
 #[inline(always)]
-pub(crate) fn acquire_plain<K: KeyKind, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> Verdict {
-    let caller = Location::caller();
+pub(crate) fn acquire_plain<K: KeyKind, H: How>(
+    keyed: &KeyedSlot<K>,
+    info: &LockInfo,
+    epoch: Epoch,
+) -> Verdict {
     let slot = &keyed.slot;
-    let Some(lock) = slot.id() else { return acquire_fresh::<K, H>(keyed, info) };
-    let is_known = task::quickly(|task| {
-        let acquire = plain(slot, lock, H::MODE, H::WAIT, caller);
-        task.runtime.validator.acquire_known(&mut task.context, &acquire)
-    });
-    if is_known { Verdict::Proceed } else { acquire_unknown::<K, H>(keyed, info) }
+    let call = std::ptr::from_ref(Location::caller()).addr();
+    let key = H::key(slot.word(), epoch);
+    if H::WAIT == Wait::Blocking && quick::acquire_again(key, std::ptr::from_ref(slot).addr(), call) {
+        return Verdict::Proceed;
+    }
+    acquire_another::<K, H>(keyed, info, key)
+}
+
+/// An acquisition of another lock than the last one under these held locks. Most are known all the
+/// same: by the classes.
+#[inline(never)]
+#[track_caller]
+fn acquire_another<K: KeyKind, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo, key: u64) -> Verdict {
+    let slot = &keyed.slot;
+    let Some(lock) = slot.id_of_used() else { return acquire_fresh::<K, H>(keyed, info) };
+    let acquire = plain(slot, lock, H::MODE, H::WAIT, Location::caller());
+    if quick::acquire_known(key, &acquire) {
+        return Verdict::Proceed;
+    }
+    acquire_among_instances::<K, H>(keyed, info, key)
+}
+
+/// An acquisition whose order the single locks decide. Allocates nothing and takes no lock, like
+/// the others above.
+#[inline(never)]
+#[track_caller]
+fn acquire_among_instances<K: KeyKind, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo, key: u64) -> Verdict {
+    let slot = &keyed.slot;
+    if let Some(lock) = slot.id_of_used()
+        && quick::acquire_known_locks(key, &plain(slot, lock, H::MODE, H::WAIT, Location::caller()))
+    {
+        return Verdict::Proceed;
+    }
+    acquire_unknown::<K, H>(keyed, info, key)
 }
 
 #[inline(always)]
@@ -98,11 +142,11 @@ fn plain(slot: &Slot, lock: LockId, mode: Mode, wait: Wait, caller: &'static Loc
 fn acquire_fresh<K: KeyKind, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> Verdict {
     let caller = Location::caller();
     let slot = &keyed.slot;
-    let is_known = task::quickly(|task| {
+    let is_known = quick::acquire_made(|task| {
         let Task { runtime, context, classes, .. } = task;
-        let Some(class) = classes.peek_plural(keyed.key.any(), info) else { return false };
+        let class = classes.peek_plural(keyed.key.any(), info)?;
         let lock = slot.fill(runtime.validator.another_lock(context, class));
-        runtime.validator.acquire_known(context, &plain(slot, lock, H::MODE, H::WAIT, caller))
+        Some(plain(slot, lock, H::MODE, H::WAIT, caller))
     });
     if is_known { Verdict::Proceed } else { acquire_first::<K, H>(keyed, info) }
 }
@@ -114,12 +158,15 @@ fn acquire_first<K: KeyKind, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> V
     look_at::<H>(keyed.as_ref(info), &AcquireOptions { is_first: true, ..AcquireOptions::new() })
 }
 
-/// An acquisition that the fast path does not know: locks of one class nested, something new, or a
+/// An acquisition that this thread does not know: one that another thread does, something new, or a
 /// thread that is not in order.
 #[inline(never)]
 #[track_caller]
-fn acquire_unknown<K: KeyKind, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> Verdict {
-    if knows_instances(&keyed.slot, H::MODE, H::WAIT, Location::caller()) {
+fn acquire_unknown<K: KeyKind, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo, key: u64) -> Verdict {
+    let slot = &keyed.slot;
+    if let Some(lock) = slot.id_of_used()
+        && quick::acquire_shared_locks(key, &plain(slot, lock, H::MODE, H::WAIT, Location::caller()))
+    {
         return Verdict::Proceed;
     }
     look_at::<H>(keyed.as_ref(info), &AcquireOptions::new())
@@ -135,17 +182,6 @@ fn look_at<H: How>(lock: LockRef<'_>, options: &AcquireOptions) -> Verdict {
         }
         wait => acquire(lock, H::MODE, wait, options),
     }
-}
-
-/// The second fast path: an order that the single locks decide. Allocates nothing and takes no
-/// lock, like the first one.
-#[inline(never)]
-fn knows_instances(slot: &Slot, mode: Mode, wait: Wait, caller: &'static Location<'static>) -> bool {
-    task::quickly(|task| {
-        let Some(lock) = slot.id() else { return false };
-        let acquire = plain(slot, lock, mode, wait, caller);
-        task.runtime.validator.acquire_known_instances(&mut task.context, &acquire)
-    })
 }
 
 /// A release. Never panics.
@@ -181,7 +217,7 @@ pub(crate) fn release_of_guard(slot: &Slot, made: &'static Location<'static>) {
 
 #[inline(always)]
 fn release_newest(slot: &Slot) -> bool {
-    task::quickly(|task| task.context.release_newest(std::ptr::from_ref(slot).addr()))
+    quick::release_newest(std::ptr::from_ref(slot).addr())
 }
 
 /// A release that is not the newest acquisition's: hand over hand, or one that has to be looked at.
@@ -220,14 +256,14 @@ fn release_of_guard_unknown(slot: &Slot, made: &'static Location<'static>) {
 
 #[inline(always)]
 fn release_hand_over_hand(slot: &Slot) -> bool {
-    task::quickly(|task| slot.id().is_some_and(|lock| task.context.release_below_newest(lock)))
+    quick::release_below_newest(std::ptr::from_ref(slot).addr())
 }
 
 /// The lock object goes away. It has an id. `by_owner`: no other code can reach it.
 #[track_caller]
 pub(crate) fn dropped(slot: &Slot, by_owner: bool) {
-    let Some(lock) = slot.id_of_dropped() else { return };
-    if !task::peek(|task| !task.runtime.validator.minds_freed(&task.context, lock)) {
+    let Some(lock) = slot.id_of_used() else { return };
+    if !quick::ends_quietly(lock) {
         dropped_slow(slot, by_owner);
     }
 }

@@ -1,48 +1,21 @@
 //! Who may use a thread's state, and when: what the thread-local pointer says.
 //!
-//! The pointer leads to the state while no code uses it; a small number in its place says why it
-//! cannot be used just now. It is constant-initialised and has no destructor, so that reading it is
-//! one instruction, and so that it works before main, in other thread-locals' destructors and after
-//! main.
+//! The pointer leads to the newest place of the thread's quick stack, and so to its state, while no
+//! code uses it. A place that belongs to no thread says why it cannot be used just now. The pointer
+//! is constant-initialised and has no destructor, so that reading it is one instruction, and so that
+//! it works before main, in other thread-locals' destructors and after main.
 
 use std::ptr;
 
 use super::Task;
+use super::place::{BUSY, DEFERRED, DEFERRED_ALONE, DRAIN, NOT_STARTED, Place, Sentinels, UNBORN, fence};
 use super::pointer::Pointer;
-use super::sync::{AtomicPtr, Ordering, compiler_fence, thread_local};
+use super::sync::{AtomicPtr, Ordering, thread_local};
 
 thread_local! {
     /// The state while the pointer says [`DEFERRED`] or [`DRAIN`]. INVARIANT: null, or the state of
     /// this thread.
     static PARKED: AtomicPtr<Task> = const { AtomicPtr::new(ptr::null_mut()) };
-}
-
-/// No event of this thread was seen yet, or its state has been freed.
-pub(in crate::runtime) const NOT_STARTED: usize = 0;
-/// The thread is inside the validator: events now come from an allocator, a signal handler or a
-/// callback below it.
-pub(in crate::runtime) const BUSY: usize = 1;
-/// The thread is in a context where nothing may be allocated or locked: events are
-/// [deferred](super::deferred).
-pub(in crate::runtime) const DEFERRED: usize = 2;
-/// Events were deferred, in such a context or in a signal handler that was not announced. The state
-/// is in [`PARKED`], and the deferred events must be looked at first.
-pub(in crate::runtime) const DRAIN: usize = 3;
-/// The same for a thread that has no state yet.
-pub(in crate::runtime) const UNBORN: usize = 4;
-
-/// [`DEFERRED`], where the state was in use or there is none.
-pub(in crate::runtime) const DEFERRED_ALONE: usize = 5;
-
-pub(in crate::runtime) const LAST_SENTINEL: usize = DEFERRED_ALONE;
-
-/// Keeps the compiler from moving what is done to the state across the pointer that says who has
-/// it.
-#[inline(always)]
-pub(in crate::runtime) fn fence() {
-    // ORDERING: SeqCst, for the compiler only: a signal handler of this thread sees the state as
-    // the pointer says it is. The processor shows a thread its own stores in order.
-    compiler_fence(Ordering::SeqCst);
 }
 
 /// Keeps the state for the next event that may use it.
@@ -57,45 +30,67 @@ pub(in crate::runtime) fn parked() -> *mut Task {
     PARKED.with(|parked| parked.load(Ordering::Relaxed))
 }
 
-/// Runs `run` on the thread's state, and gives back what it says; false if the state cannot be had
-/// just now.
-///
-/// `run` must not unwind: the state would count as taken forever. On the fast path it calls
-/// nothing, so that this costs no frame.
-#[inline(always)]
-pub(crate) fn quickly(run: impl FnOnce(&mut Task) -> bool) -> bool {
-    let Some(pointer) = Pointer::near() else { return false };
-    let task = pointer.load();
-    if task.addr() <= LAST_SENTINEL {
-        return false;
-    }
-    pointer.mark::<BUSY>();
-    fence();
-    // SAFETY: the pointer gave the state out to us alone (it holds BUSY until we put it back), and
-    // the state lives until the thread ends.
-    let is_done = run(unsafe { &mut *task });
-    fence();
-    pointer.store(task);
-    is_done
+/// What the thread's word says.
+pub(in crate::runtime) enum Access {
+    /// The thread's state is available; the newest place of its [quick stack](super::quick).
+    Free(*mut Place),
+    /// One of the numbers in `place.rs` says why it cannot.
+    Closed(usize),
 }
 
-/// Looks at the thread's state without taking it; false if it cannot be had just now.
-#[inline(always)]
-pub(crate) fn peek(look: impl FnOnce(&Task) -> bool) -> bool {
-    let Some(pointer) = Pointer::near() else { return false };
-    let task = pointer.load();
-    // SAFETY: a state that the pointer leads to is borrowed by no other code; a signal handler that
-    // takes it meanwhile leaves it as it found it, but for what `look` does not read (its caller
-    // decides nothing that a handler could change).
-    task.addr() > LAST_SENTINEL && look(unsafe { &*task })
+/// Reads the thread's word.
+#[inline]
+pub(in crate::runtime) fn look() -> Access {
+    let top = Pointer::of_this_thread().load();
+    // SAFETY: the word leads to a place, which lives as long as the thread's state, or forever.
+    let place = unsafe { &*top };
+    if place.task.is_null() {
+        return Access::Closed(Sentinels::number(top));
+    }
+    // A signal handler came in the middle of an event.
+    if place.is_changing() { Access::Closed(BUSY) } else { Access::Free(top) }
+}
+
+/// Takes the state that the place belongs to, and tells the engine what it has not seen.
+///
+/// # Safety
+///
+/// [`look`] has just said that the state is available.
+#[inline]
+pub(in crate::runtime) unsafe fn take(top: *mut Place) -> *mut Task {
+    Pointer::of_this_thread().mark::<BUSY>();
+    fence();
+    // SAFETY: the word led to the place, and now says BUSY: the state is ours alone.
+    unsafe {
+        let task = (*top).task;
+        (*task).quick.top = top;
+        (*task).catch_up();
+        task
+    }
+}
+
+/// Puts a state back that [`take`] gave out.
+///
+/// # Safety
+///
+/// The word says BUSY, and no other code has the state.
+#[inline]
+pub(in crate::runtime) unsafe fn give_back(task: *mut Task) {
+    // SAFETY: as the caller says.
+    let top = unsafe {
+        (*task).keep_up();
+        (*task).quick.top
+    };
+    fence();
+    Pointer::of_this_thread().store(top);
 }
 
 /// For an event that could not enter: whether it must be deferred; then the thread's state,
 /// if it has one that was not being used when its code was interrupted.
 pub(crate) fn deferred_state() -> Option<Option<&'static mut Task>> {
-    match Pointer::of_this_thread().load().addr() {
-        DEFERRED | DRAIN => {}
-        UNBORN | DEFERRED_ALONE => return Some(None),
+    match look() {
+        Access::Closed(DEFERRED | DRAIN) => {}
+        Access::Closed(UNBORN | DEFERRED_ALONE) => return Some(None),
         _ => return None,
     }
     let parked = parked();
@@ -107,50 +102,60 @@ pub(crate) fn deferred_state() -> Option<Option<&'static mut Task>> {
 
 /// What a deferred context found when it was entered, to be put back when it is left.
 #[derive(Debug)]
-pub(crate) struct Interrupted(pub(in crate::runtime) *mut Task);
+pub(crate) struct Interrupted(pub(in crate::runtime) *mut Place);
 
 /// Enters a deferred context.
 pub(crate) fn enter_deferred() -> Interrupted {
-    let found = Pointer::of_this_thread().load();
-    match found.addr() {
+    let word = Pointer::of_this_thread();
+    let found = word.load();
+    match look() {
         // A context inside another.
-        DEFERRED | DEFERRED_ALONE => return Interrupted(found),
-        NOT_STARTED | UNBORN | BUSY => Pointer::of_this_thread().mark::<DEFERRED_ALONE>(),
-        DRAIN => Pointer::of_this_thread().mark::<DEFERRED>(),
-        _ => {
-            park(found);
-            Pointer::of_this_thread().mark::<DEFERRED>();
+        Access::Closed(DEFERRED | DEFERRED_ALONE) => return Interrupted(found),
+        Access::Closed(DRAIN) => word.mark::<DEFERRED>(),
+        Access::Closed(_) => word.mark::<DEFERRED_ALONE>(),
+        Access::Free(top) => {
+            // SAFETY: the state was not in use: only the code that this context interrupts could
+            // have had it.
+            unsafe {
+                let task = (*top).task;
+                (*task).quick.top = top;
+                park(task);
+            }
+            word.mark::<DEFERRED>();
         }
     }
     fence();
     Interrupted(found)
 }
 
-/// Leaves a deferred context. `is_pending`: whether events were deferred. Returns true if the
-/// thread has no state that could look at them; the pointer is then as it was.
+/// Leaves a deferred context. `is_pending`: whether events were deferred. Returns true if the thread
+/// has no state that could look at them; the pointer is then as it was.
 pub(crate) fn put_back(interrupted: &Interrupted, is_pending: bool) -> bool {
     fence();
-    let found = interrupted.0;
-    match found.addr() {
-        NOT_STARTED if is_pending => return true,
-        // Nothing happened, or the use of the state goes on.
-        NOT_STARTED | UNBORN | BUSY | DEFERRED | DEFERRED_ALONE | DRAIN => {
-            Pointer::of_this_thread().store(found);
-        }
-        _ if is_pending => Pointer::of_this_thread().mark::<DRAIN>(),
-        _ => Pointer::of_this_thread().store(found),
+    Pointer::of_this_thread().store(interrupted.0);
+    if !is_pending {
+        return false;
     }
-    false
+    match look() {
+        Access::Closed(NOT_STARTED) => true,
+        // The use of the state goes on.
+        Access::Closed(_) => false,
+        // The state is parked.
+        Access::Free(_) => {
+            Pointer::of_this_thread().mark::<DRAIN>();
+            false
+        }
+    }
 }
 
 /// Whether the running thread is in a context that was announced and in which events are deferred.
 pub(crate) fn is_announced() -> bool {
-    matches!(Pointer::of_this_thread().load().addr(), DEFERRED | DEFERRED_ALONE)
+    matches!(look(), Access::Closed(DEFERRED | DEFERRED_ALONE))
 }
 
 /// Whether the running thread is inside the validator.
 pub(crate) fn is_busy() -> bool {
-    Pointer::of_this_thread().load().addr() == BUSY
+    matches!(look(), Access::Closed(BUSY))
 }
 
 /// Forgets the running thread's state without looking at it: in the child of a fork, where it

@@ -7,8 +7,9 @@ use std::cell::UnsafeCell;
 use std::ptr::NonNull;
 
 use super::Task;
-use super::access::{BUSY, DRAIN, LAST_SENTINEL, fence, park, parked};
+use super::access::{self, Access, give_back, look, park, parked};
 use super::deferred;
+use super::place::{BUSY, DRAIN, fence};
 use super::pointer::Pointer;
 
 /// The thread's state, taken out of its thread-local pointer until this is dropped.
@@ -34,9 +35,10 @@ impl Entered {
     /// else.
     #[cold]
     pub(in crate::runtime) fn park(self) {
-        let task = std::mem::ManuallyDrop::new(self).0.as_ptr().cast();
+        let mut this = std::mem::ManuallyDrop::new(self);
+        this.task().keep_up();
         fence();
-        park(task);
+        park(this.0.as_ptr().cast());
         Pointer::of_this_thread().mark::<DRAIN>();
     }
 }
@@ -48,40 +50,43 @@ impl Drop for Entered {
         if deferred::is_pending() {
             return Self(self.0).park();
         }
-        fence();
-        Pointer::of_this_thread().store(self.0.as_ptr().cast());
+        // SAFETY: the state is ours, and the word says BUSY.
+        unsafe { give_back(self.0.as_ptr().cast()) };
     }
 }
 
 /// Takes the state out of the pointer; the error says why the pointer does not lead to it.
 #[inline(always)]
 pub(in crate::runtime) fn take() -> Result<Entered, usize> {
-    let task = Pointer::of_this_thread().load();
-    if task.addr() <= LAST_SENTINEL {
-        return Err(task.addr());
-    }
+    let top = match look() {
+        Access::Free(top) => top,
+        Access::Closed(sentinel) => return Err(sentinel),
+    };
+    // SAFETY: `look` has just said so.
+    let task = unsafe { access::take(top) };
+    let entered = NonNull::new(task.cast()).map(Entered).ok_or(BUSY)?;
     if deferred::is_pending() {
-        return Err(set_aside(task));
+        return Err(set_aside(entered));
     }
-    Pointer::of_this_thread().mark::<BUSY>();
-    fence();
-    NonNull::new(task.cast()).map(Entered).ok_or(0)
+    Ok(entered)
 }
 
 /// A handler deferred events after the thread had read its pointer: only now they are found.
 #[cold]
 #[inline(never)]
-fn set_aside(task: *mut Task) -> usize {
-    park(task);
-    Pointer::of_this_thread().mark::<DRAIN>();
+fn set_aside(entered: Entered) -> usize {
+    entered.park();
     DRAIN
 }
 
-/// Takes the state back of which the pointer says [`DRAIN`]. What was deferred is still to be
-/// looked at.
+/// Takes the state back of which the pointer says [`DRAIN`], and tells the engine what it has not
+/// seen. What was deferred is still to be looked at.
 pub(in crate::runtime) fn unpark() -> Entered {
     let task = parked();
     Pointer::of_this_thread().mark::<BUSY>();
     fence();
-    Entered(NonNull::new(task.cast()).expect("INVARIANT: DRAIN is only set with a state parked"))
+    let mut entered =
+        Entered(NonNull::new(task.cast()).expect("INVARIANT: DRAIN is only set with a state parked"));
+    entered.task().catch_up();
+    entered
 }

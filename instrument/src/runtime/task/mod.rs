@@ -1,6 +1,7 @@
 //! What the runtime keeps for each thread.
 //!
-//! `pointer.rs` has the thread-local pointer that leads to it, `access.rs` who may use it when. How
+//! `pointer.rs` has the thread-local pointer that leads to it, `quick.rs` and `place.rs` what the fast
+//! path sees of it, `access.rs` who may use it when. How
 //! it is made, entered and ended is in `event/enter.rs`.
 
 pub(crate) mod access;
@@ -8,7 +9,9 @@ pub(crate) mod awaited;
 pub(crate) mod deferred;
 pub(crate) mod entered;
 pub(crate) mod names;
+pub(crate) mod place;
 pub(crate) mod pointer;
+pub(crate) mod quick;
 pub(crate) mod sync;
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -23,15 +26,18 @@ use crate::runtime::system::stack_bounds::Bounds;
 use crate::runtime::wait::WaitSlot;
 
 pub(crate) use access::{
-    Interrupted, abandon, deferred_state, enter_deferred, is_announced, is_busy, peek, put_back, quickly,
+    Interrupted, abandon, deferred_state, enter_deferred, is_announced, is_busy, put_back,
 };
 pub(crate) use names::{allocator_locks, is_allocators, is_tried};
+pub(crate) use quick::QuickStack;
 
 /// Everything the runtime keeps for one thread.
 #[derive(Debug)]
 pub(crate) struct Task {
     /// What the thread holds, and what it has validated.
     pub(crate) context: TaskContext,
+    /// The same, where the fast path finds it.
+    pub(crate) quick: QuickStack,
     /// The process's runtime; here, so that the fast path needs no other way to it.
     pub(crate) runtime: &'static Runtime,
     /// Classes this thread has used, by creation site and type.

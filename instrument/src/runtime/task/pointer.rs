@@ -14,6 +14,8 @@
 mod imp {
     use std::arch::{asm, global_asm};
 
+    use crate::runtime::task::place::{Place, SENTINELS, Sentinels};
+
     // Two builds of this crate in one program have a pointer each: hence the name. Hidden: no code
     // outside the program or shared object that the crate is linked into means this one.
     macro_rules! symbol {
@@ -23,15 +25,17 @@ mod imp {
     }
 
     global_asm!(
-        ".pushsection .tbss.lockdep_task, \"awT\", @nobits",
+        ".pushsection .tdata.lockdep_task, \"awT\", @progbits",
         ".p2align 3",
         concat!(".globl ", symbol!()),
         concat!(".hidden ", symbol!()),
         concat!(".type ", symbol!(), ", @object"),
         concat!(".size ", symbol!(), ", 8"),
         concat!(symbol!(), ":"),
-        ".zero 8",
+        // NOT_STARTED
+        ".quad {sentinels}",
         ".popsection",
+        sentinels = sym SENTINELS,
     );
 
     /// Where the pointer lies, from the thread register on: the same in every thread.
@@ -84,44 +88,64 @@ mod imp {
         }
 
         #[inline(always)]
-        pub(in crate::runtime) fn load(self) -> *mut crate::runtime::task::Task {
-            let task;
-            // SAFETY: the pointer is eight bytes of this thread's own memory, and zero from the
-            // start.
+        pub(in crate::runtime) fn load(self) -> *mut Place {
+            let place;
+            // SAFETY: the pointer is eight bytes of this thread's own memory, and leads to a
+            // sentinel from the start.
             unsafe {
                 asm!(
-                    "mov {task}, qword ptr fs:[{offset}]",
+                    "mov {place}, qword ptr fs:[{offset}]",
                     offset = in(reg) self.0,
-                    task = lateout(reg) task,
+                    place = lateout(reg) place,
                     options(readonly, nostack, preserves_flags),
                 );
             }
-            task
+            place
         }
 
         #[inline(always)]
-        pub(in crate::runtime) fn store(self, task: *mut crate::runtime::task::Task) {
+        pub(in crate::runtime) fn store(self, place: *mut Place) {
             // SAFETY: as in `load`; nothing else lies there.
             unsafe {
                 asm!(
-                    "mov qword ptr fs:[{offset}], {task}",
+                    "mov qword ptr fs:[{offset}], {place}",
                     offset = in(reg) self.0,
-                    task = in(reg) task,
+                    place = in(reg) place,
                     options(nostack, preserves_flags),
                 );
             }
         }
 
-        /// Stores a sentinel: a small constant, which needs no register.
+        /// Stores a sentinel.
         #[inline(always)]
         pub(in crate::runtime) fn mark<const SENTINEL: usize>(self) {
+            self.store(Sentinels::place(SENTINEL));
+        }
+
+        /// Goes on to the next place. What follows is not done before.
+        #[inline(always)]
+        pub(in crate::runtime) fn advance(self) {
             // SAFETY: as in `store`.
             unsafe {
                 asm!(
-                    "mov qword ptr fs:[{offset}], {sentinel}",
+                    "add qword ptr fs:[{offset}], {size}",
                     offset = in(reg) self.0,
-                    sentinel = const SENTINEL,
-                    options(nostack, preserves_flags),
+                    size = const size_of::<Place>(),
+                    options(nostack),
+                );
+            }
+        }
+
+        /// Goes back to the place before. What precedes is done before.
+        #[inline(always)]
+        pub(in crate::runtime) fn retreat(self) {
+            // SAFETY: as in `store`.
+            unsafe {
+                asm!(
+                    "sub qword ptr fs:[{offset}], {size}",
+                    offset = in(reg) self.0,
+                    size = const size_of::<Place>(),
+                    options(nostack),
                 );
             }
         }
@@ -133,15 +157,17 @@ mod imp {
     use std::ptr;
     use std::sync::atomic::{AtomicPtr, Ordering};
 
+    use crate::runtime::task::place::{Place, SENTINELS, Sentinels, fence};
+
     thread_local! {
         // Atomic because a signal handler may read it between any two instructions of its own
         // thread; never shared.
-        static TASK: AtomicPtr<crate::runtime::task::Task> = const { AtomicPtr::new(ptr::null_mut()) };
+        static TASK: AtomicPtr<Place> = const { AtomicPtr::new((&raw const SENTINELS).cast_mut().cast()) };
     }
 
     /// The pointer of the running thread.
     #[derive(Clone, Copy)]
-    pub(in crate::runtime) struct Pointer(*const AtomicPtr<crate::runtime::task::Task>);
+    pub(in crate::runtime) struct Pointer(*const AtomicPtr<Place>);
 
     impl Pointer {
         /// As [`of_this_thread`](Self::of_this_thread): every pointer is reached in the same way.
@@ -158,7 +184,7 @@ mod imp {
         }
 
         #[inline(always)]
-        fn atomic(self) -> &'static AtomicPtr<crate::runtime::task::Task> {
+        fn atomic(self) -> &'static AtomicPtr<Place> {
             // SAFETY: a constant-initialised thread-local without a destructor is there for as long
             // as the thread that asks, and the pointer never leaves it (it makes this type
             // `!Send`).
@@ -166,20 +192,32 @@ mod imp {
         }
 
         #[inline(always)]
-        pub(in crate::runtime) fn load(self) -> *mut crate::runtime::task::Task {
+        pub(in crate::runtime) fn load(self) -> *mut Place {
             // ORDERING: Relaxed: only this thread and its signal handlers touch the pointer.
             self.atomic().load(Ordering::Relaxed)
         }
 
         #[inline(always)]
-        pub(in crate::runtime) fn store(self, task: *mut crate::runtime::task::Task) {
+        pub(in crate::runtime) fn store(self, place: *mut Place) {
             // ORDERING: Relaxed, as in `load`.
-            self.atomic().store(task, Ordering::Relaxed);
+            self.atomic().store(place, Ordering::Relaxed);
         }
 
         #[inline(always)]
         pub(in crate::runtime) fn mark<const SENTINEL: usize>(self) {
-            self.store(ptr::without_provenance_mut(SENTINEL));
+            self.store(Sentinels::place(SENTINEL));
+        }
+
+        #[inline(always)]
+        pub(in crate::runtime) fn advance(self) {
+            self.store(self.load().wrapping_add(1));
+            fence();
+        }
+
+        #[inline(always)]
+        pub(in crate::runtime) fn retreat(self) {
+            fence();
+            self.store(self.load().wrapping_sub(1));
         }
     }
 }

@@ -1,0 +1,149 @@
+//! One place of a [quick stack](super::quick), and the places that stand for a thread whose state
+//! cannot be had just now.
+
+use std::ptr;
+
+use lockdep_validator::{ChainKey, LockId, Manner, QuickHeld, Site};
+
+use super::Task;
+use super::sync::{AtomicUsize, Ordering, compiler_fence};
+
+/// A key that no acquisition has: not that of a lock without an id before the process has read its
+/// environment, which is zero, and none of those joined with a number without a pattern.
+pub(crate) const NOTHING: u64 = 2;
+/// An address that no lock has.
+pub(super) const NOWHERE: usize = 1;
+/// Stands for a call whose place is not known.
+pub(super) const UNKNOWN_CALL: usize = 1;
+/// What tells the keys of shared acquisitions from those of exclusive ones.
+pub(crate) const SHARED: u64 = u64::MAX;
+
+/// One place of a quick stack.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub(crate) struct Place {
+    /// The key of the acquisition that this place was last used for, under what lies below.
+    /// INVARIANT: [`NOTHING`] unless the engine had validated it so in the epoch that is part of
+    /// the key.
+    pub(super) known: u64,
+    /// The address of the lock; odd if its release has to be looked at.
+    pub(super) address: usize,
+    /// The place of the call that acquired it. INVARIANT: zero exactly while the lock is not held:
+    /// in a free place, or in one whose lock is just being acquired or released.
+    pub(super) call: AtomicUsize,
+    pub(super) lock: u64,
+    pub(super) manner: u64,
+    /// The chain key with this lock.
+    pub(super) chain: u64,
+    /// The state of the thread; null if no acquisition can go on from the place below.
+    pub(super) task: *mut Task,
+}
+
+// SAFETY: a place is used by one thread and its signal handlers; the statics among them are never
+// written.
+unsafe impl Sync for Place {}
+
+impl Place {
+    pub(super) const fn new(address: usize, call: usize, task: *mut Task) -> Self {
+        let call = AtomicUsize::new(call);
+        Self { known: NOTHING, address, call, lock: 0, manner: 0, chain: 0, task }
+    }
+
+    /// Whether its lock is just being acquired or released.
+    #[inline(always)]
+    pub(super) fn is_changing(&self) -> bool {
+        // ORDERING: Relaxed, in all of this file: one thread and its signal handlers.
+        self.call.load(Ordering::Relaxed) == 0
+    }
+
+    /// What the engine keeps of it.
+    pub(super) fn held(&self) -> Option<QuickHeld> {
+        // ORDERING: Relaxed, as above.
+        let call = match self.call.load(Ordering::Relaxed) {
+            UNKNOWN_CALL => 0,
+            call => call as u64,
+        };
+        Some(QuickHeld {
+            lock: LockId::from_raw(self.lock)?,
+            address: self.address & !1,
+            site: Site(call),
+            manner: Manner::from_raw(self.manner),
+        })
+    }
+
+    /// Makes it what the engine keeps.
+    pub(super) fn set(&mut self, held: &QuickHeld, chain: ChainKey, may_pop: bool) {
+        self.known = NOTHING;
+        self.address = if may_pop { held.address } else { held.address | 1 };
+        self.lock = held.lock.raw();
+        self.manner = held.manner.raw();
+        self.chain = chain.0;
+        let call = match held.site {
+            Site::UNKNOWN => UNKNOWN_CALL,
+            Site(token) => usize::try_from(token).unwrap_or(UNKNOWN_CALL),
+        };
+        // ORDERING: Relaxed, as above.
+        self.call.store(call, Ordering::Relaxed);
+    }
+
+    pub(super) fn empty(&mut self) {
+        self.known = NOTHING;
+        // ORDERING: Relaxed, as above.
+        self.call.store(0, Ordering::Relaxed);
+    }
+}
+
+/// No event of this thread was seen yet, or its state has been freed.
+pub(in crate::runtime) const NOT_STARTED: usize = 0;
+/// The thread is inside the validator: events now come from an allocator, a signal handler or a
+/// callback below it.
+pub(in crate::runtime) const BUSY: usize = 1;
+/// The thread is in a context where nothing may be allocated or locked: events are
+/// [deferred](super::deferred).
+pub(in crate::runtime) const DEFERRED: usize = 2;
+/// Events were deferred, in such a context or in a signal handler that was not announced. The state
+/// is parked, and the deferred events must be looked at first.
+pub(in crate::runtime) const DRAIN: usize = 3;
+/// The same for a thread that has no state yet.
+pub(in crate::runtime) const UNBORN: usize = 4;
+
+/// [`DEFERRED`], where the state was in use or there is none.
+pub(in crate::runtime) const DEFERRED_ALONE: usize = 5;
+
+const N_SENTINELS: usize = DEFERRED_ALONE + 1;
+/// An acquisition looks at the place behind the one that it finds, and so do as many signal
+/// handlers as come at just that moment.
+const N_BEHIND: usize = 8;
+
+/// The places that stand for the numbers above. Never written.
+#[repr(C)]
+pub(in crate::runtime) struct Sentinels([[Place; N_BEHIND]; N_SENTINELS]);
+
+pub(in crate::runtime) static SENTINELS: Sentinels = Sentinels(
+    [const { [const { Place::new(NOWHERE, UNKNOWN_CALL, ptr::null_mut()) }; N_BEHIND] }; N_SENTINELS],
+);
+
+impl Sentinels {
+    /// The place that stands for the number.
+    #[inline(always)]
+    pub(super) fn place(number: usize) -> *mut Place {
+        (&raw const SENTINELS).cast::<[Place; N_BEHIND]>().wrapping_add(number).cast_mut().cast()
+    }
+
+    /// The number that the place stands for. The last place of a stack stands for the state in use:
+    /// an acquisition that looks at it is just finding out that it has to leave it.
+    pub(super) fn number(place: *const Place) -> usize {
+        let n_bytes = place.addr().wrapping_sub((&raw const SENTINELS).addr());
+        let number = n_bytes / size_of::<[Place; N_BEHIND]>();
+        if number < N_SENTINELS { number } else { BUSY }
+    }
+}
+
+/// Keeps the compiler from moving what is done to the state across the pointer that says who has
+/// it.
+#[inline(always)]
+pub(in crate::runtime) fn fence() {
+    // ORDERING: SeqCst, for the compiler only: a signal handler of this thread sees the state as
+    // the pointer says it is. The processor shows a thread its own stores in order.
+    compiler_fence(Ordering::SeqCst);
+}

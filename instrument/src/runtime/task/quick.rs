@@ -1,0 +1,398 @@
+//! The quick stack: the locks that a thread holds, where the fast path finds them.
+//!
+//! The engine's own held stack is behind it: what was acquired and released here is reported to the
+//! engine when the thread's state is entered for an event that has to be looked at
+//! ([`Task::catch_up`]), and what the engine made of it is read back afterwards
+//! ([`Task::keep_up`]).
+//!
+//! The thread's word leads to the newest place. A place above it is free; it still says which lock
+//! was held there last, and under which key that acquisition is known. So the same lock acquired
+//! again under the same held locks is one comparison of that key, and one of the address.
+//!
+//! Signal handlers come between any two instructions. A handler that leaves the stack as it found
+//! it never changes what the word leads to, nor anything below. So an acquisition first moves the
+//! word up, and is then alone with the place; one store tells that the lock is held. A release
+//! stores that it is not, and then moves the word down. In between the newest place is not held:
+//! events that need the thread's state are then treated as inside the validator.
+
+use std::num::NonZeroU64;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{Ordering, fence as processor_fence};
+
+use lockdep_validator::{Acquire, ChainKey, LockId, Manner, TaskContext, Validator};
+
+use super::Task;
+use super::place::{BUSY, NOTHING, NOWHERE, Place, UNKNOWN_CALL, fence};
+use super::pointer::Pointer;
+
+/// How many held locks have a place. At most as many as the engine has room for from the start:
+/// [`Task::catch_up`] must not allocate.
+const N_ROOM: usize = 44;
+/// The place below the oldest lock.
+const BASE: usize = 0;
+/// The place that stands for a stack of which the engine has to see every event.
+const OPAQUE: usize = N_ROOM + 2;
+/// As many signal handlers as come at just that moment look at one place more.
+const N_PLACES: usize = OPAQUE + 6;
+
+/// The quick stack of a thread.
+#[derive(Debug)]
+pub(crate) struct QuickStack {
+    places: NonNull<[Place; N_PLACES]>,
+    /// The newest place, while the thread's word does not lead to it.
+    pub(super) top: *mut Place,
+}
+
+impl QuickStack {
+    pub(crate) fn new() -> Self {
+        let places =
+            NonNull::from(Box::leak(Box::new([const { Place::new(NOWHERE, 0, ptr::null_mut()) }; N_PLACES])));
+        let top = places.cast::<Place>().as_ptr();
+        Self { places, top }
+    }
+
+    #[inline(always)]
+    fn base(&self) -> *mut Place {
+        self.places.cast::<Place>().as_ptr()
+    }
+
+    /// The places. Not while the thread's word leads to one of them.
+    fn places(&mut self) -> &mut [Place; N_PLACES] {
+        // SAFETY: leaked in `new` and freed in `drop`; the borrow of `self` keeps a second
+        // reference from being made, and no other code has the state (the word says BUSY).
+        unsafe { self.places.as_mut() }
+    }
+
+    fn n_held(&self) -> usize {
+        (self.top.addr() - self.base().addr()) / size_of::<Place>()
+    }
+}
+
+impl Drop for QuickStack {
+    fn drop(&mut self) {
+        // SAFETY: `new` leaked it, and no other code has it.
+        drop(unsafe { Box::from_raw(self.places.as_ptr()) });
+    }
+}
+
+impl Task {
+    /// Has every place lead to this state, which does not move any more.
+    pub(crate) fn settle(&mut self) {
+        let task = ptr::from_mut(self);
+        let places = self.quick.places();
+        for (index, place) in places.iter_mut().enumerate() {
+            let goes_on = index <= N_ROOM || index == OPAQUE;
+            place.task = if goes_on { task } else { ptr::null_mut() };
+            if matches!(index, BASE | OPAQUE) {
+                // ORDERING: Relaxed, in all of this file: one thread and its signal handlers.
+                place.call.store(UNKNOWN_CALL, Ordering::Relaxed);
+            }
+        }
+        self.keep_up();
+    }
+
+    /// Tells the engine what was acquired and released since it was last told.
+    pub(in crate::runtime) fn catch_up(&mut self) {
+        let n_held = self.quick.n_held();
+        if n_held == OPAQUE {
+            return;
+        }
+        let Self { quick, context, .. } = self;
+        context.catch_up(quick.places()[BASE + 1..=n_held].iter().filter_map(Place::held));
+    }
+
+    /// Makes the quick stack what the engine says is held. Nothing is known any more.
+    pub(in crate::runtime) fn keep_up(&mut self) {
+        let n_before = self.quick.n_held();
+        let Self { quick, context, .. } = self;
+        let Some(held) = context.quick_held(N_ROOM) else {
+            quick.top = quick.base().wrapping_add(OPAQUE);
+            return;
+        };
+        let places = quick.places();
+        places[BASE].chain = context.chain_on(0).0;
+        let mut n_held = 0;
+        for ((held, chain, may_pop), place) in held.zip(&mut places[BASE + 1..]) {
+            place.set(&held, chain, may_pop);
+            n_held += 1;
+        }
+        let n_used = if n_before == OPAQUE { N_ROOM } else { n_before };
+        places[n_held + 1..=n_used.max(n_held + 1)].iter_mut().for_each(Place::empty);
+        quick.top = quick.base().wrapping_add(n_held);
+    }
+}
+
+/// The locks held, with their addresses, oldest first. INVARIANT: from one place of a stack to a
+/// newer one, which nothing changes while this exists.
+struct Locks {
+    place: *mut Place,
+    newest: *mut Place,
+}
+
+impl Iterator for Locks {
+    type Item = (LockId, usize);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.place == self.newest {
+            return None;
+        }
+        self.place = self.place.wrapping_add(1);
+        // SAFETY: as the invariant says.
+        let (lock, address) = unsafe { ((*self.place).lock, (*self.place).address & !1) };
+        Some((LockId::from_known(NonZeroU64::new(lock)?), address))
+    }
+}
+
+/// Acquires the lock at `address` if it is what the next place was last used for; `key` says which
+/// lock it is, how it is wanted, and in which epoch.
+#[inline(always)]
+pub(crate) fn acquire_again(key: u64, address: usize, call: usize) -> bool {
+    let Some(word) = Pointer::near() else { return false };
+    let next = word.load().wrapping_add(1);
+    word.advance();
+    // SAFETY: whatever the word leads to, another place follows it (the last of each kind has no
+    // key, and neither have the sentinels). Since the word leads to that one, no signal handler
+    // changes it.
+    unsafe {
+        if (*next).known == key && (*next).address == address {
+            // ORDERING: Relaxed: this thread and its handlers see its own stores in order.
+            (*next).call.store(call, Ordering::Relaxed);
+            return true;
+        }
+    }
+    word.retreat();
+    false
+}
+
+/// Releases the newest lock if it is the one at `address`.
+#[inline(always)]
+pub(crate) fn release_newest(address: usize) -> bool {
+    let Some(word) = Pointer::near() else { return false };
+    let newest = word.load();
+    // SAFETY: the word leads to a place; no signal handler changes it.
+    unsafe {
+        if (*newest).address != address {
+            return false;
+        }
+        // ORDERING: Relaxed, as in `acquire_again`.
+        (*newest).call.store(0, Ordering::Relaxed);
+    }
+    word.retreat();
+    true
+}
+
+/// The thread's state, taken on the fast path: the engine's held stack is behind.
+///
+/// One of its ends must be called. What happens before must not unwind: the state would count as
+/// taken forever.
+struct Taken {
+    word: Pointer,
+    top: *mut Place,
+    task: *mut Task,
+}
+
+impl Taken {
+    /// Takes the state, if it is available just now and another place follows the newest.
+    #[inline(always)]
+    fn take() -> Option<Self> {
+        let word = Pointer::near()?;
+        let top = word.load();
+        // SAFETY: as in `acquire_again`; this one is only read.
+        let task = unsafe { if (*top).is_changing() { return None } else { (*top.wrapping_add(1)).task } };
+        if task.is_null() {
+            return None;
+        }
+        word.mark::<BUSY>();
+        fence();
+        Some(Self { word, top, task })
+    }
+
+    #[inline(always)]
+    fn task(&mut self) -> &mut Task {
+        // SAFETY: the word gave the state out to us alone (it says BUSY until we put it back), and
+        // the state lives until the thread ends.
+        unsafe { &mut *self.task }
+    }
+
+    /// The word of the newest lock; zero if none is held.
+    #[inline(always)]
+    fn newest(&self) -> u64 {
+        // SAFETY: as in `chain`.
+        unsafe { (*self.top).lock }
+    }
+
+    /// The chain key of what is held.
+    #[inline(always)]
+    fn chain(&self) -> ChainKey {
+        // SAFETY: the newest place, which nothing changes while the word says BUSY.
+        ChainKey(unsafe { (*self.top).chain })
+    }
+
+    /// Gives the state back as it was found.
+    #[inline(always)]
+    fn leave(self) -> bool {
+        fence();
+        self.word.store(self.top);
+        false
+    }
+
+    /// Gives the state back with one lock more.
+    #[inline(always)]
+    fn push(self, key: u64, acquire: &Acquire, chain: ChainKey) -> bool {
+        // SAFETY: another place follows, as `take` saw.
+        let next = unsafe { push(self.top, key, acquire, chain) };
+        fence();
+        self.word.store(next);
+        true
+    }
+}
+
+/// Fills the place after `top`, and returns it.
+///
+/// # Safety
+///
+/// `top` is the newest place of the running thread, whose word says BUSY, and another one follows.
+#[inline(always)]
+unsafe fn push(top: *mut Place, key: u64, acquire: &Acquire, chain: ChainKey) -> *mut Place {
+    let next = top.wrapping_add(1);
+    // SAFETY: as the caller says. One more place lies behind `next`: the last has no state.
+    unsafe {
+        (*next).known = key;
+        (*next).address = acquire.address;
+        (*next).lock = acquire.lock.raw();
+        (*next).manner = Manner::plain(acquire.mode, acquire.wait).raw();
+        (*next).chain = chain.0;
+        // What is above was known under another lock.
+        (*next.wrapping_add(1)).known = NOTHING;
+        #[expect(clippy::cast_possible_truncation, reason = "a site is an address here")]
+        // ORDERING: Relaxed, as in `acquire_again`.
+        (*next).call.store(acquire.site.0 as usize, Ordering::Relaxed);
+    }
+    next
+}
+
+/// Acquires a lock whose chain was validated before; the place remembers it under `key`.
+// Its frame is not to stay on a small stack where nothing is optimised.
+#[cfg_attr(debug_assertions, inline(never))]
+#[cfg_attr(not(debug_assertions), inline(always))]
+pub(crate) fn acquire_known(key: u64, acquire: &Acquire) -> bool {
+    // ORDERING: Acquire pairs with the Release of a new epoch: who saw its key sees the validator's
+    // epoch too.
+    processor_fence(Ordering::Acquire);
+    let Some(mut taken) = Taken::take() else { return false };
+    // Two locks of one class are never known by it.
+    if taken.newest() ^ acquire.lock.raw() < 1 << LockId::INSTANCE_BITS {
+        return taken.leave();
+    }
+    let chain = taken.chain();
+    let task = taken.task();
+    match task.runtime.validator.knows_chain(&task.context, chain, acquire) {
+        Some(chain) => taken.push(key, acquire, chain),
+        None => taken.leave(),
+    }
+}
+
+/// The same for a lock that gets its id only now.
+// Its frame is not to stay on a small stack where nothing is optimised.
+#[cfg_attr(debug_assertions, inline(never))]
+#[cfg_attr(not(debug_assertions), inline(always))]
+pub(crate) fn acquire_made(make: impl FnOnce(&mut Task) -> Option<Acquire>) -> bool {
+    let Some(mut taken) = Taken::take() else { return false };
+    let Some(acquire) = make(taken.task()) else { return taken.leave() };
+    let chain = taken.chain();
+    let task = taken.task();
+    match task.runtime.validator.knows_chain(&task.context, chain, &acquire) {
+        Some(chain) => taken.push(NOTHING, &acquire, chain),
+        None => taken.leave(),
+    }
+}
+
+/// Acquires a lock whose order the single locks decide, if this thread validated these very locks
+/// lately.
+// Its frame is not to stay on a small stack where nothing is optimised.
+#[cfg_attr(debug_assertions, inline(never))]
+#[cfg_attr(not(debug_assertions), inline(always))]
+pub(crate) fn acquire_known_locks(key: u64, acquire: &Acquire) -> bool {
+    among_locks(key, acquire, Validator::knows_locks_lately)
+}
+
+/// The same, if any thread validated these very locks.
+#[inline(never)]
+pub(crate) fn acquire_shared_locks(key: u64, acquire: &Acquire) -> bool {
+    among_locks(key, acquire, Validator::knows_locks)
+}
+
+#[inline(always)]
+fn among_locks(
+    key: u64,
+    acquire: &Acquire,
+    knows: impl FnOnce(&Validator, &TaskContext, ChainKey, &Acquire, Locks) -> Option<ChainKey>,
+) -> bool {
+    // ORDERING: Acquire: as in `acquire_known`.
+    processor_fence(Ordering::Acquire);
+    let Some(mut taken) = Taken::take() else { return false };
+    let (chain, newest) = (taken.chain(), taken.top);
+    let task = taken.task();
+    let held = Locks { place: task.quick.base(), newest };
+    match knows(&task.runtime.validator, &task.context, chain, acquire, held) {
+        Some(chain) => taken.push(key, acquire, chain),
+        None => taken.leave(),
+    }
+}
+
+/// Releases, hand over hand, the lock at `address` if it is right below the newest.
+// Its frame is not to stay on a small stack where nothing is optimised.
+#[cfg_attr(debug_assertions, inline(never))]
+#[cfg_attr(not(debug_assertions), inline(always))]
+pub(crate) fn release_below_newest(address: usize) -> bool {
+    let Some(mut taken) = Taken::take() else { return false };
+    let (top, below) = (taken.top, taken.top.wrapping_sub(1));
+    let task = taken.task();
+    if top == task.quick.base() || below == task.quick.base() || !task.context.is_plain() {
+        return taken.leave();
+    }
+    // SAFETY: two places with a held lock each, and below them at least the base; nothing else uses
+    // them, since the word says BUSY.
+    unsafe {
+        if (*below).address != address || (*below).lock == (*top).lock || (*top).address & 1 != 0 {
+            return taken.leave();
+        }
+        let manner = Manner::from_raw((*top).manner).moved();
+        (*below).known = NOTHING;
+        (*below).address = (*top).address;
+        (*below).lock = (*top).lock;
+        (*below).manner = manner.raw();
+        (*below).chain = manner.chain_after(ChainKey((*below.wrapping_sub(1)).chain), (*top).lock).0;
+        // ORDERING: Relaxed, as in `acquire_again`.
+        (*below).call.store((*top).call.load(Ordering::Relaxed), Ordering::Relaxed);
+        (*top).empty();
+    }
+    fence();
+    taken.word.store(below);
+    true
+}
+
+/// Whether nothing is to be said about the end of the lock: it is not held, and no order of it is
+/// remembered.
+#[inline(always)]
+pub(crate) fn ends_quietly(lock: LockId) -> bool {
+    let Some(word) = Pointer::near() else { return false };
+    let mut place = word.load();
+    // SAFETY: as in `quickly`. The state is only read: `quick` and `runtime` never change, and what
+    // the validator answers does not depend on the thread.
+    unsafe {
+        let task = (*place.wrapping_add(1)).task;
+        if task.is_null() {
+            return false;
+        }
+        let base = (*task).quick.base();
+        while place != base {
+            if (*place).lock == lock.raw() {
+                return false;
+            }
+            place = place.wrapping_sub(1);
+        }
+        !(*task).runtime.validator.minds_end(lock)
+    }
+}
