@@ -27,8 +27,8 @@ pub(crate) trait How {
     /// Blocking, or a try that succeeded.
     const WAIT: Wait;
 
-    /// Returns what the quick stack knows such an acquisition by, of the lock of this word. A try is
-    /// never looked for so.
+    /// Returns what the quick stack knows such an acquisition by, of the lock of this word. A try
+    /// is never looked for so.
     #[inline(always)]
     fn key(word: u64, epoch: Epoch) -> u64 {
         let key = word ^ epoch.key();

@@ -2,8 +2,8 @@
 //!
 //! The pointer leads to the newest place of the thread's quick stack, and so to its state, while no
 //! code uses it. A place that belongs to no thread says why it cannot be used just now. The pointer
-//! is constant-initialised and has no destructor, so that reading it is one instruction, and so that
-//! it works before main, in other thread-locals' destructors and after main.
+//! is constant-initialised and has no destructor, so that reading it is one instruction, and so
+//! that it works before main, in other thread-locals' destructors and after main.
 
 use std::ptr;
 

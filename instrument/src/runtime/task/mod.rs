@@ -1,8 +1,8 @@
 //! What the runtime keeps for each thread.
 //!
-//! `pointer.rs` has the thread-local pointer that leads to it, `quick.rs` and `place.rs` what the fast
-//! path sees of it, `access.rs` who may use it when. How
-//! it is made, entered and ended is in `event/enter.rs`.
+//! `pointer.rs` has the thread-local pointer that leads to it, `quick.rs` and `place.rs` what the
+//! fast path sees of it, `access.rs` who may use it when. How it is made, entered and ended is in
+//! `event/enter.rs`.
 
 pub(crate) mod access;
 pub(crate) mod awaited;
