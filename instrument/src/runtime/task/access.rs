@@ -8,7 +8,9 @@
 use std::ptr;
 
 use super::Task;
-use super::place::{BUSY, DEFERRED, DEFERRED_ALONE, DRAIN, NOT_STARTED, Place, Sentinels, UNBORN, fence};
+use super::place::{
+    BUSY, DEFERRED, DEFERRED_ALONE, DRAIN, NOT_STARTED, NOTHING, Place, Sentinels, UNBORN, fence,
+};
 use super::pointer::Pointer;
 use super::sync::{AtomicPtr, Ordering, thread_local};
 
@@ -43,12 +45,13 @@ pub(in crate::runtime) enum Access {
 pub(in crate::runtime) fn look() -> Access {
     let top = Pointer::of_this_thread().load();
     // SAFETY: the word leads to a place, which lives as long as the thread's state, or forever.
-    let place = unsafe { &*top };
-    if place.task.is_null() {
+    if unsafe { (*top).task.is_null() } {
         return Access::Closed(Sentinels::number(top));
     }
+    // SAFETY: as above; it leads to the newest place.
+    let is_interrupted = unsafe { Place::is_on_changing(top) };
     // A signal handler came in the middle of an event.
-    if place.is_changing() { Access::Closed(BUSY) } else { Access::Free(top) }
+    if is_interrupted { Access::Closed(BUSY) } else { Access::Free(top) }
 }
 
 /// Takes the state that the place belongs to, and tells the engine what it has not seen.
@@ -66,6 +69,20 @@ pub(in crate::runtime) unsafe fn take(top: *mut Place) -> *mut Task {
         (*task).quick.top = top;
         (*task).catch_up();
         task
+    }
+}
+
+/// Tells the engine what it has not seen of a parked state.
+///
+/// # Safety
+///
+/// The state was parked, and no other code has it.
+#[inline]
+pub(in crate::runtime) unsafe fn catch_up(task: *mut Task) {
+    // SAFETY: as the caller says.
+    unsafe {
+        (*task).quick.top = Place::newest_held((*task).quick.top);
+        (*task).catch_up();
     }
 }
 
@@ -129,7 +146,7 @@ pub(crate) fn enter_deferred() -> Interrupted {
 }
 
 /// Leaves a deferred context. `is_pending`: whether events were deferred. Returns true if the thread
-/// has no state that could look at them; the pointer is then as it was.
+/// has no state that could look at them.
 pub(crate) fn put_back(interrupted: &Interrupted, is_pending: bool) -> bool {
     fence();
     Pointer::of_this_thread().store(interrupted.0);
@@ -141,7 +158,10 @@ pub(crate) fn put_back(interrupted: &Interrupted, is_pending: bool) -> bool {
         // The use of the state goes on.
         Access::Closed(_) => false,
         // The state is parked.
-        Access::Free(_) => {
+        Access::Free(top) => {
+            // SAFETY: a place follows each that belongs to a thread. Interrupted code that is about
+            // to look at it finds that it does not fit.
+            unsafe { (*top.wrapping_add(1)).known = NOTHING };
             Pointer::of_this_thread().mark::<DRAIN>();
             false
         }

@@ -9,6 +9,7 @@ pub(crate) mod awaited;
 pub(crate) mod deferred;
 pub(crate) mod entered;
 pub(crate) mod names;
+pub(crate) mod newest;
 pub(crate) mod place;
 pub(crate) mod pointer;
 pub(crate) mod quick;

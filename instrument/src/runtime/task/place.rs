@@ -56,6 +56,41 @@ impl Place {
         self.call.load(Ordering::Relaxed) == 0
     }
 
+    /// Whether one of the places up to this one is [changing](Self::is_changing): a signal handler
+    /// that came just then may have acquired what it knew on top of it.
+    ///
+    /// # Safety
+    ///
+    /// The place is one of a quick stack, and not above the newest.
+    pub(super) unsafe fn is_on_changing(mut place: *const Self) -> bool {
+        loop {
+            // SAFETY: the place below the oldest lock has this address.
+            unsafe {
+                if (*place).is_changing() {
+                    return true;
+                }
+                if (*place).address == NOWHERE {
+                    return false;
+                }
+            }
+            place = place.wrapping_sub(1);
+        }
+    }
+
+    /// Returns the newest held one of the places up to this one, or the place below the oldest: a
+    /// release goes on after a signal handler that came then has set the state aside.
+    ///
+    /// # Safety
+    ///
+    /// The place is one of a quick stack, and not above the newest.
+    pub(super) unsafe fn newest_held(mut place: *mut Self) -> *mut Self {
+        // SAFETY: the place below the oldest lock is never changing.
+        while unsafe { (*place).is_changing() } {
+            place = place.wrapping_sub(1);
+        }
+        place
+    }
+
     /// What the engine keeps of it.
     pub(super) fn held(&self) -> Option<QuickHeld> {
         // ORDERING: Relaxed, as above.
@@ -114,27 +149,35 @@ const N_SENTINELS: usize = DEFERRED_ALONE + 1;
 /// An acquisition looks at the place behind the one that it finds, and so do as many signal
 /// handlers as come at just that moment.
 const N_BEHIND: usize = 8;
+/// A release steps down from a sentinel if a signal handler set the state aside meanwhile, and so
+/// may the handlers that come at just that moment.
+const N_BEFORE: usize = 4;
+const N_PLACES: usize = N_BEFORE + N_BEHIND;
 
 /// The places that stand for the numbers above. Never written.
 #[repr(C)]
-pub(in crate::runtime) struct Sentinels([[Place; N_BEHIND]; N_SENTINELS]);
+pub(in crate::runtime) struct Sentinels([[Place; N_PLACES]; N_SENTINELS]);
 
 pub(in crate::runtime) static SENTINELS: Sentinels = Sentinels(
-    [const { [const { Place::new(NOWHERE, UNKNOWN_CALL, ptr::null_mut()) }; N_BEHIND] }; N_SENTINELS],
+    [const { [const { Place::new(NOWHERE, UNKNOWN_CALL, ptr::null_mut()) }; N_PLACES] }; N_SENTINELS],
 );
 
 impl Sentinels {
+    /// How far the place that stands for [`NOT_STARTED`] is from the beginning, in bytes.
+    pub(super) const FIRST: usize = N_BEFORE * size_of::<Place>();
+
     /// The place that stands for the number.
     #[inline(always)]
-    pub(super) fn place(number: usize) -> *mut Place {
-        (&raw const SENTINELS).cast::<[Place; N_BEHIND]>().wrapping_add(number).cast_mut().cast()
+    pub(super) const fn place(number: usize) -> *mut Place {
+        let first = (&raw const SENTINELS).cast::<[Place; N_PLACES]>().wrapping_add(number);
+        first.cast::<Place>().wrapping_add(N_BEFORE).cast_mut()
     }
 
     /// The number that the place stands for. The last place of a stack stands for the state in use:
     /// an acquisition that looks at it is just finding out that it has to leave it.
     pub(super) fn number(place: *const Place) -> usize {
         let n_bytes = place.addr().wrapping_sub((&raw const SENTINELS).addr());
-        let number = n_bytes / size_of::<[Place; N_BEHIND]>();
+        let number = n_bytes / size_of::<[Place; N_PLACES]>();
         if number < N_SENTINELS { number } else { BUSY }
     }
 }

@@ -33,9 +33,10 @@ mod imp {
         concat!(".size ", symbol!(), ", 8"),
         concat!(symbol!(), ":"),
         // NOT_STARTED
-        ".quad {sentinels}",
+        ".quad {sentinels} + {first}",
         ".popsection",
         sentinels = sym SENTINELS,
+        first = const Sentinels::FIRST,
     );
 
     /// Where the pointer lies, from the thread register on: the same in every thread.
@@ -157,12 +158,12 @@ mod imp {
     use std::ptr;
     use std::sync::atomic::{AtomicPtr, Ordering};
 
-    use crate::runtime::task::place::{Place, SENTINELS, Sentinels, fence};
+    use crate::runtime::task::place::{Place, Sentinels, fence};
 
     thread_local! {
         // Atomic because a signal handler may read it between any two instructions of its own
         // thread; never shared.
-        static TASK: AtomicPtr<Place> = const { AtomicPtr::new((&raw const SENTINELS).cast_mut().cast()) };
+        static TASK: AtomicPtr<Place> = const { AtomicPtr::new(Sentinels::place(0)) };
     }
 
     /// The pointer of the running thread.

@@ -22,7 +22,9 @@ use std::sync::atomic::{Ordering, fence as processor_fence};
 use lockdep_validator::{Acquire, ChainKey, LockId, Manner, TaskContext, Validator};
 
 use super::Task;
-use super::place::{BUSY, NOTHING, NOWHERE, Place, UNKNOWN_CALL, fence};
+use super::newest::Taken;
+pub(crate) use super::newest::{acquire_again, release_newest};
+use super::place::{NOTHING, NOWHERE, Place, UNKNOWN_CALL, fence};
 use super::pointer::Pointer;
 
 /// How many held locks have a place. At most as many as the engine has room for from the start:
@@ -144,134 +146,6 @@ impl Iterator for Locks {
     }
 }
 
-/// Acquires the lock at `address` if it is what the next place was last used for; `key` says which
-/// lock it is, how it is wanted, and in which epoch.
-#[inline(always)]
-pub(crate) fn acquire_again(key: u64, address: usize, call: usize) -> bool {
-    let Some(word) = Pointer::near() else { return false };
-    let next = word.load().wrapping_add(1);
-    word.advance();
-    // SAFETY: whatever the word leads to, another place follows it (the last of each kind has no
-    // key, and neither have the sentinels). Since the word leads to that one, no signal handler
-    // changes it.
-    unsafe {
-        if (*next).known == key && (*next).address == address {
-            // ORDERING: Relaxed: this thread and its handlers see its own stores in order.
-            (*next).call.store(call, Ordering::Relaxed);
-            return true;
-        }
-    }
-    word.retreat();
-    false
-}
-
-/// Releases the newest lock if it is the one at `address`.
-#[inline(always)]
-pub(crate) fn release_newest(address: usize) -> bool {
-    let Some(word) = Pointer::near() else { return false };
-    let newest = word.load();
-    // SAFETY: the word leads to a place; no signal handler changes it.
-    unsafe {
-        if (*newest).address != address {
-            return false;
-        }
-        // ORDERING: Relaxed, as in `acquire_again`.
-        (*newest).call.store(0, Ordering::Relaxed);
-    }
-    word.retreat();
-    true
-}
-
-/// The thread's state, taken on the fast path: the engine's held stack is behind.
-///
-/// One of its ends must be called. What happens before must not unwind: the state would count as
-/// taken forever.
-struct Taken {
-    word: Pointer,
-    top: *mut Place,
-    task: *mut Task,
-}
-
-impl Taken {
-    /// Takes the state, if it is available just now and another place follows the newest.
-    #[inline(always)]
-    fn take() -> Option<Self> {
-        let word = Pointer::near()?;
-        let top = word.load();
-        // SAFETY: as in `acquire_again`; this one is only read.
-        let task = unsafe { if (*top).is_changing() { return None } else { (*top.wrapping_add(1)).task } };
-        if task.is_null() {
-            return None;
-        }
-        word.mark::<BUSY>();
-        fence();
-        Some(Self { word, top, task })
-    }
-
-    #[inline(always)]
-    fn task(&mut self) -> &mut Task {
-        // SAFETY: the word gave the state out to us alone (it says BUSY until we put it back), and
-        // the state lives until the thread ends.
-        unsafe { &mut *self.task }
-    }
-
-    /// The word of the newest lock; zero if none is held.
-    #[inline(always)]
-    fn newest(&self) -> u64 {
-        // SAFETY: as in `chain`.
-        unsafe { (*self.top).lock }
-    }
-
-    /// The chain key of what is held.
-    #[inline(always)]
-    fn chain(&self) -> ChainKey {
-        // SAFETY: the newest place, which nothing changes while the word says BUSY.
-        ChainKey(unsafe { (*self.top).chain })
-    }
-
-    /// Gives the state back as it was found.
-    #[inline(always)]
-    fn leave(self) -> bool {
-        fence();
-        self.word.store(self.top);
-        false
-    }
-
-    /// Gives the state back with one lock more.
-    #[inline(always)]
-    fn push(self, key: u64, acquire: &Acquire, chain: ChainKey) -> bool {
-        // SAFETY: another place follows, as `take` saw.
-        let next = unsafe { push(self.top, key, acquire, chain) };
-        fence();
-        self.word.store(next);
-        true
-    }
-}
-
-/// Fills the place after `top`, and returns it.
-///
-/// # Safety
-///
-/// `top` is the newest place of the running thread, whose word says BUSY, and another one follows.
-#[inline(always)]
-unsafe fn push(top: *mut Place, key: u64, acquire: &Acquire, chain: ChainKey) -> *mut Place {
-    let next = top.wrapping_add(1);
-    // SAFETY: as the caller says. One more place lies behind `next`: the last has no state.
-    unsafe {
-        (*next).known = key;
-        (*next).address = acquire.address;
-        (*next).lock = acquire.lock.raw();
-        (*next).manner = Manner::plain(acquire.mode, acquire.wait).raw();
-        (*next).chain = chain.0;
-        // What is above was known under another lock.
-        (*next.wrapping_add(1)).known = NOTHING;
-        #[expect(clippy::cast_possible_truncation, reason = "a site is an address here")]
-        // ORDERING: Relaxed, as in `acquire_again`.
-        (*next).call.store(acquire.site.0 as usize, Ordering::Relaxed);
-    }
-    next
-}
-
 /// Acquires a lock whose chain was validated before; the place remembers it under `key`.
 // Its frame is not to stay on a small stack where nothing is optimised.
 #[cfg_attr(debug_assertions, inline(never))]
@@ -355,7 +229,11 @@ pub(crate) fn release_below_newest(address: usize) -> bool {
     // SAFETY: two places with a held lock each, and below them at least the base; nothing else uses
     // them, since the word says BUSY.
     unsafe {
-        if (*below).address != address || (*below).lock == (*top).lock || (*top).address & 1 != 0 {
+        if (*below).address != address
+            || (*below).is_changing()
+            || (*below).lock == (*top).lock
+            || (*top).address & 1 != 0
+        {
             return taken.leave();
         }
         let manner = Manner::from_raw((*top).manner).moved();
