@@ -4,13 +4,12 @@
 //! A signal handler may come between any two lines. It leaves the stack as it found it, but it may
 //! set the state aside: the word then says [`DRAIN`](super::place::DRAIN).
 
-use std::sync::atomic::Ordering;
-
 use lockdep_validator::{Acquire, ChainKey, Manner};
 
 use super::Task;
 use super::place::{BUSY, NOTHING, Place, fence};
 use super::pointer::Pointer;
+use super::sync::Ordering;
 
 /// Acquires the lock at `address` if it is what the next place was last used for; `key` says which
 /// lock it is, how it is wanted, and in which epoch.
@@ -56,7 +55,7 @@ pub(crate) fn release_newest(address: usize) -> bool {
 ///
 /// One of its ends must be called. What happens before must not unwind: the state would count as
 /// taken forever.
-pub(super) struct Taken {
+pub(in crate::runtime) struct Taken {
     pub(super) word: Pointer,
     pub(super) top: *mut Place,
     task: *mut Task,
@@ -65,7 +64,7 @@ pub(super) struct Taken {
 impl Taken {
     /// Takes the state, if it is available just now and another place follows the newest.
     #[inline(always)]
-    pub(super) fn take() -> Option<Self> {
+    pub(in crate::runtime) fn take() -> Option<Self> {
         let word = Pointer::near()?;
         let top = word.load();
         // SAFETY: as in `acquire_again`; this one is only read.
@@ -109,7 +108,7 @@ impl Taken {
 
     /// Gives the state back with one lock more.
     #[inline(always)]
-    pub(super) fn push(self, key: u64, acquire: &Acquire, chain: ChainKey) -> bool {
+    pub(in crate::runtime) fn push(self, key: u64, acquire: &Acquire, chain: ChainKey) -> bool {
         // SAFETY: another place follows, as `take` saw.
         let next = unsafe { push(self.top, key, acquire, chain) };
         fence();

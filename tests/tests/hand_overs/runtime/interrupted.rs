@@ -1,10 +1,10 @@
-//! A thread's state and its deferred events, and handlers that come at any step: `access.rs`,
-//! `entered.rs` and the rings.
+//! A thread's state, the places of its locks and its deferred events, and handlers that come at any
+//! step: `access.rs`, `entered.rs`, `newest.rs`, `place.rs` and the rings.
 //!
 //! What an event does with them is `event/enter.rs` and `event/deferred.rs` in short, here: those
 //! need the whole runtime.
 
-use std::cell::{Cell, UnsafeCell};
+use std::cell::Cell;
 use std::ptr::{self, NonNull};
 use std::sync::Mutex;
 
@@ -12,19 +12,26 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 
-use lockdep_validator::{LockId, Site};
+use lockdep_validator::{Acquire, ChainKey, LockId, Mode, Site, Wait};
 
-use crate::runtime::memory::pointer::Pointer;
-use crate::runtime::memory::{self, Task};
-use crate::runtime::task::access::{self, BUSY, DEFERRED, DEFERRED_ALONE, DRAIN, NOT_STARTED, UNBORN, fence};
+use crate::runtime::memory;
+use crate::runtime::task::Task;
+use crate::runtime::task::access::{self, Access};
 use crate::runtime::task::deferred::{self, DeferredEvent};
 use crate::runtime::task::entered::{self, Entered};
+use crate::runtime::task::newest::{self, Taken};
+use crate::runtime::task::place::{BUSY, DEFERRED, DEFERRED_ALONE, DRAIN, NOT_STARTED, UNBORN, fence};
+use crate::runtime::task::pointer::{self, Pointer};
 use crate::seed::explore;
 
 thread_local! {
     static N_EVENTS: Cell<u64> = const { Cell::new(0) };
     static N_REPLAYED: Cell<u64> = const { Cell::new(0) };
     static N_UNSEEN: Cell<u64> = const { Cell::new(0) };
+    /// How many events needed no look.
+    static N_FAST: Cell<u64> = const { Cell::new(0) };
+    /// Whether the interrupted code holds its lock.
+    static IS_HELD: Cell<bool> = const { Cell::new(false) };
 }
 
 fn add(count: &'static std::thread::LocalKey<Cell<u64>>, n_events: u64) {
@@ -39,27 +46,67 @@ pub(crate) fn count_all_unseen(n_events: u64) {
     add(&N_UNSEEN, n_events);
 }
 
-/// An event that the thread has validated before.
-fn known() {
-    add(&N_EVENTS, 1);
-    let is_done = access::quickly(|task| {
-        task.count();
-        true
-    });
-    if !is_done {
-        slow(true);
+/// The address of the lock of the interrupted code, and that of the handlers' lock.
+const OWN: usize = 1 << 12;
+const OF_HANDLER: usize = 2 << 12;
+
+/// What is done with a lock.
+#[derive(Clone, Copy)]
+enum Change {
+    Acquired(usize),
+    Released(usize),
+    /// A new event, of another lock, that is over at once.
+    Nothing,
+}
+
+impl Change {
+    fn apply(self, task: &mut Task) {
+        match self {
+            Self::Acquired(address) => task.change(address, true),
+            Self::Released(address) => task.change(address, false),
+            Self::Nothing => task.count(),
+        }
     }
 }
 
-/// One that it has not: a handler must defer it.
-fn new() {
+/// Acquires a lock that the thread has validated before.
+fn acquire(address: usize) {
     add(&N_EVENTS, 1);
-    slow(false);
+    let key = address as u64 | 1 << 40;
+    if newest::acquire_again(key, address, 1) {
+        add(&N_FAST, 1);
+        return;
+    }
+    match Taken::take() {
+        Some(taken) => {
+            let lock = LockId::from_raw(1 << LockId::INSTANCE_BITS | 1).expect("a class");
+            let acquire = Acquire { address, ..Acquire::new(lock, Mode::Exclusive, Wait::Blocking, Site(1)) };
+            taken.push(key, &acquire, ChainKey(1));
+            add(&N_FAST, 1);
+        }
+        None => slow(true, Change::Acquired(address)),
+    }
 }
 
-fn slow(is_known: bool) {
+/// Releases it.
+fn release(address: usize) {
+    add(&N_EVENTS, 1);
+    if newest::release_newest(address) {
+        add(&N_FAST, 1);
+    } else {
+        slow(true, Change::Released(address));
+    }
+}
+
+/// An event that the thread has not validated: a handler must defer it.
+fn new() {
+    add(&N_EVENTS, 1);
+    slow(false, Change::Nothing);
+}
+
+fn slow(is_known: bool, change: Change) {
     match entered::take() {
-        Ok(mut entered) if is_known || !memory::is_in_handler() => entered.task().count(),
+        Ok(entered) if is_known || !memory::is_in_handler() => look_at(entered, change),
         Ok(entered) => {
             entered.park();
             defer();
@@ -72,27 +119,35 @@ fn slow(is_known: bool) {
             Pointer::of_this_thread().mark::<BUSY>();
             fence();
             deferred::install();
-            replay_and_count(Entered::new(NonNull::from(Box::leak(Box::new(UnsafeCell::new(
-                Task::default(),
-            ))))));
+            replay(Entered::new(NonNull::from(Task::start()).cast()), change);
         }
-        Err(DRAIN) if !memory::is_in_handler() => replay_and_count(entered::unpark()),
+        Err(DRAIN) if !memory::is_in_handler() => replay(entered::unpark(), change),
         Err(DRAIN | DEFERRED | DEFERRED_ALONE) => defer(),
         Err(_) => count_unseen(),
     }
 }
 
+/// The engine looks at an event. It knows what the interrupted code holds.
+fn look_at(mut entered: Entered, change: Change) {
+    let task = entered.task();
+    if !memory::is_in_handler() {
+        assert_eq!(task.holds(OWN), IS_HELD.get(), "broken: what is held is not what the engine knows");
+        assert!(!task.holds(OF_HANDLER), "broken: the lock of a handler is held after it");
+    }
+    change.apply(task);
+}
+
 fn leave_unborn() {
-    if Pointer::of_this_thread().load().addr() != UNBORN {
+    if !matches!(access::look(), Access::Closed(UNBORN)) {
         Pointer::of_this_thread().mark::<UNBORN>();
     }
 }
 
-fn replay_and_count(mut entered: Entered) {
+fn replay(entered: Entered, change: Change) {
     if let Some(taken) = deferred::take() {
         add(&N_REPLAYED, taken.events.len() as u64);
     }
-    entered.task().count();
+    look_at(entered, change);
 }
 
 fn defer() {
@@ -114,9 +169,18 @@ fn handler(number: usize) {
         }
         deferred::wait_if_pending();
     } else {
-        known();
+        acquire(OF_HANDLER);
         new();
+        release(OF_HANDLER);
     }
+}
+
+/// Acquires and releases the lock of the interrupted code.
+fn pair() {
+    acquire(OWN);
+    IS_HELD.set(true);
+    release(OWN);
+    IS_HELD.set(false);
 }
 
 /// Runs `main` with two signals, and checks that nothing was lost.
@@ -125,13 +189,16 @@ fn model(is_started: bool) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _alone = ONE_AT_A_TIME.lock();
     explore(move || {
-        [&N_EVENTS, &N_REPLAYED, &N_UNSEEN].into_iter().for_each(|count| count.set(0));
+        [&N_EVENTS, &N_REPLAYED, &N_UNSEEN, &N_FAST].into_iter().for_each(|count| count.set(0));
         access::park(ptr::null_mut());
+        pointer::begin();
         deferred::uninstall();
         let n_sent = Arc::new(AtomicUsize::new(0));
         memory::begin(Arc::clone(&n_sent), handler);
         if is_started {
             new();
+            // Its place knows the lock then.
+            pair();
         }
         let sender = {
             let n_sent = Arc::clone(&n_sent);
@@ -141,7 +208,7 @@ fn model(is_started: bool) {
                 }
             })
         };
-        known();
+        pair();
         new();
         sender.join().expect("no panic");
         memory::step();
@@ -151,7 +218,7 @@ fn model(is_started: bool) {
         assert!(!deferred::is_pending(), "broken: events were deferred and not looked at: {word:?}");
         assert_eq!(deferred::n_waiting(), 0, "broken: events count as waiting that were looked at");
         let n_counted = memory::end();
-        let n_seen = n_counted + N_REPLAYED.get() + N_UNSEEN.get();
+        let n_seen = n_counted + N_REPLAYED.get() + N_UNSEEN.get() + N_FAST.get();
         assert_eq!(n_seen, N_EVENTS.get(), "broken: an event was lost, or looked at twice");
     });
 }

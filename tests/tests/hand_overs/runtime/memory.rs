@@ -28,8 +28,6 @@ thread_local! {
     static VIEWS: RefCell<Vec<Registers>> = const { RefCell::new(Vec::new()) };
     /// The memory of the state.
     static MEMORY: Cell<u64> = const { Cell::new(0) };
-    /// Where the thread-local pointer leads.
-    static WORD: Cell<*mut Task> = const { Cell::new(std::ptr::null_mut()) };
 }
 
 /// What code keeps of the state between two compiler fences.
@@ -54,7 +52,6 @@ impl Registers {
 /// Starts anew: signals are counted in `n_sent`, and `handler` runs for each.
 pub(crate) fn begin(n_sent: Arc<LoomUsize>, handler: fn(usize)) {
     MEMORY.set(0);
-    WORD.set(std::ptr::null_mut());
     N_DELIVERED.set(0);
     VIEWS.with_borrow_mut(|views| *views = vec![Registers::new()]);
     DELIVERY.set(ManuallyDrop::new(Some(Delivery { n_sent, handler })));
@@ -95,62 +92,15 @@ pub(crate) fn step() {
     }
 }
 
-/// The state of the task: a number that counts its uses, which lies elsewhere.
-#[derive(Debug, Default)]
-pub(crate) struct Task {
-    _place: u64,
-}
-
-impl Task {
-    /// Uses the state.
-    pub(crate) fn count(&mut self) {
-        let value = VIEWS.with_borrow(|views| views.last().expect("entered").value);
-        step();
-        VIEWS.with_borrow_mut(|views| {
-            let registers = views.last_mut().expect("entered");
-            *registers = Registers { value: value + 1, is_changed: true };
-        });
-        step();
-    }
-}
-
-/// The thread-local pointer.
-pub(crate) mod pointer {
-    use super::{Task, WORD, step};
-    use crate::runtime::task::access::{BUSY, DRAIN};
-    use crate::seed;
-
-    #[derive(Clone, Copy, Debug)]
-    pub(crate) struct Pointer;
-
-    impl Pointer {
-        #[expect(clippy::unnecessary_wraps, reason = "the signature of the original")]
-        pub(crate) fn near() -> Option<Self> {
-            Some(Self)
-        }
-
-        pub(crate) fn of_this_thread() -> Self {
-            Self
-        }
-
-        pub(crate) fn load(self) -> *mut Task {
-            step();
-            WORD.get()
-        }
-
-        pub(crate) fn store(self, task: *mut Task) {
-            step();
-            WORD.set(task);
-        }
-
-        pub(crate) fn mark<const SENTINEL: usize>(self) {
-            let is_left_out = SENTINEL == BUSY && seed::is("busy-not-marked")
-                || SENTINEL == DRAIN && seed::is("drain-not-marked");
-            if !is_left_out {
-                self.store(std::ptr::without_provenance_mut(SENTINEL));
-            }
-        }
-    }
+/// Uses the memory of the state: it counts the uses.
+pub(crate) fn count() {
+    let value = VIEWS.with_borrow(|views| views.last().expect("entered").value);
+    step();
+    VIEWS.with_borrow_mut(|views| {
+        let registers = views.last_mut().expect("entered");
+        *registers = Registers { value: value + 1, is_changed: true };
+    });
+    step();
 }
 
 /// What `sync.rs` of the room has.
@@ -207,10 +157,12 @@ pub(crate) mod sync {
         }
 
         pub(crate) fn load(&self, order: Ordering) -> usize {
+            step();
             self.0.load(order)
         }
 
         pub(crate) fn store(&self, value: usize, order: Ordering) {
+            step();
             self.0.store(value, order);
         }
 

@@ -8,5 +8,14 @@ pub(crate) mod access;
 pub(crate) mod deferred;
 #[path = "../../../../instrument/src/runtime/task/entered.rs"]
 pub(crate) mod entered;
+#[path = "../../../../instrument/src/runtime/task/newest.rs"]
+#[expect(dead_code, reason = "the models use a part of it")]
+pub(crate) mod newest;
+#[path = "../../../../instrument/src/runtime/task/place.rs"]
+#[expect(dead_code, reason = "the models use a part of it")]
+pub(crate) mod place;
+pub(crate) mod pointer;
+pub(crate) mod stack;
 
-pub(crate) use super::memory::{Task, pointer, sync};
+pub(crate) use super::memory::sync;
+pub(crate) use stack::Task;
