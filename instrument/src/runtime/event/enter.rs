@@ -18,7 +18,7 @@ use crate::runtime::process::ending;
 use crate::runtime::start::Calls;
 use crate::runtime::system::stack_bounds::Bounds;
 use crate::runtime::system::{errno, exit_key, extra_stack, handler};
-use crate::runtime::task::access::{self, Access, Interrupted, look, park, parked, take};
+use crate::runtime::task::access::{Access, Interrupted, look, park, parked, take};
 pub(crate) use crate::runtime::task::entered::Entered;
 use crate::runtime::task::place::{BUSY, DEFERRED, DEFERRED_ALONE, DRAIN, NOT_STARTED, UNBORN, fence};
 use crate::runtime::task::pointer::Pointer;
@@ -225,7 +225,7 @@ unsafe extern "C" fn finish(task: *mut std::ffi::c_void) {
             fence();
             if sentinel == DRAIN {
                 // SAFETY: as below. The state is parked: what is held is on its quick stack.
-                unsafe { access::catch_up(task.as_ptr().cast()) };
+                unsafe { (*task.as_ref().get()).catch_up() };
             }
         }
     }

@@ -72,20 +72,6 @@ pub(in crate::runtime) unsafe fn take(top: *mut Place) -> *mut Task {
     }
 }
 
-/// Tells the engine what it has not seen of a parked state.
-///
-/// # Safety
-///
-/// The state was parked, and no other code has it.
-#[inline]
-pub(in crate::runtime) unsafe fn catch_up(task: *mut Task) {
-    // SAFETY: as the caller says.
-    unsafe {
-        (*task).quick.top = Place::newest_held((*task).quick.top);
-        (*task).catch_up();
-    }
-}
-
 /// Puts a state back that [`take`] gave out.
 ///
 /// # Safety

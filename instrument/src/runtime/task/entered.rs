@@ -85,8 +85,8 @@ pub(in crate::runtime) fn unpark() -> Entered {
     let task = parked();
     Pointer::of_this_thread().mark::<BUSY>();
     fence();
-    let parked = NonNull::new(task.cast()).expect("INVARIANT: DRAIN is only set with a state parked");
-    // SAFETY: it was parked, and the pointer now says BUSY.
-    unsafe { access::catch_up(task) };
-    Entered(parked)
+    let mut entered =
+        Entered(NonNull::new(task.cast()).expect("INVARIANT: DRAIN is only set with a state parked"));
+    entered.task().catch_up();
+    entered
 }

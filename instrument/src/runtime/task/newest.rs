@@ -46,7 +46,7 @@ pub(crate) fn release_newest(address: usize) -> bool {
         (*newest).call.store(0, Ordering::Relaxed);
     }
     // If a handler has set the state aside since the word was read, this leads to the place before
-    // the sentinel, and the next event finds that the newest place is not held.
+    // the sentinel. The engine is told later that this place is not held.
     word.retreat();
     true
 }

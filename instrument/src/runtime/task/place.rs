@@ -77,24 +77,12 @@ impl Place {
         }
     }
 
-    /// Returns the newest held one of the places up to this one, or the place below the oldest: a
-    /// release goes on after a signal handler that came then has set the state aside.
-    ///
-    /// # Safety
-    ///
-    /// The place is one of a quick stack, and not above the newest.
-    pub(super) unsafe fn newest_held(mut place: *mut Self) -> *mut Self {
-        // SAFETY: the place below the oldest lock is never changing.
-        while unsafe { (*place).is_changing() } {
-            place = place.wrapping_sub(1);
-        }
-        place
-    }
-
-    /// What the engine keeps of it.
+    /// What the engine keeps of it. `None` if it is not held: a release goes on after a signal
+    /// handler that came then has set the state aside, perhaps with a lock of its own on top.
     pub(super) fn held(&self) -> Option<QuickHeld> {
         // ORDERING: Relaxed, as above.
         let call = match self.call.load(Ordering::Relaxed) {
+            0 => return None,
             UNKNOWN_CALL => 0,
             call => call as u64,
         };

@@ -64,7 +64,24 @@ impl Change {
         match self {
             Self::Acquired(address) => task.change(address, true),
             Self::Released(address) => task.change(address, false),
-            Self::Nothing => task.count(),
+            Self::Nothing => {}
+        }
+    }
+
+    /// As it is deferred, in place of a call.
+    fn to_word(self) -> u64 {
+        match self {
+            Self::Acquired(address) => address as u64 | 1,
+            Self::Released(address) => address as u64,
+            Self::Nothing => 0,
+        }
+    }
+
+    fn from_word(word: u64) -> Self {
+        match word {
+            0 => Self::Nothing,
+            word if word & 1 == 1 => Self::Acquired(word as usize & !1),
+            word => Self::Released(word as usize),
         }
     }
 }
@@ -109,11 +126,11 @@ fn slow(is_known: bool, change: Change) {
         Ok(entered) if is_known || !memory::is_in_handler() => look_at(entered, change),
         Ok(entered) => {
             entered.park();
-            defer();
+            defer(change);
         }
         Err(NOT_STARTED | UNBORN) if memory::is_in_handler() => {
             leave_unborn();
-            defer();
+            defer(change);
         }
         Err(NOT_STARTED | UNBORN) => {
             Pointer::of_this_thread().mark::<BUSY>();
@@ -122,7 +139,7 @@ fn slow(is_known: bool, change: Change) {
             replay(Entered::new(NonNull::from(Task::start()).cast()), change);
         }
         Err(DRAIN) if !memory::is_in_handler() => replay(entered::unpark(), change),
-        Err(DRAIN | DEFERRED | DEFERRED_ALONE) => defer(),
+        Err(DRAIN | DEFERRED | DEFERRED_ALONE) => defer(change),
         Err(_) => count_unseen(),
     }
 }
@@ -134,6 +151,7 @@ fn look_at(mut entered: Entered, change: Change) {
         assert_eq!(task.holds(OWN), IS_HELD.get(), "broken: what is held is not what the engine knows");
         assert!(!task.holds(OF_HANDLER), "broken: the lock of a handler is held after it");
     }
+    task.count();
     change.apply(task);
 }
 
@@ -143,17 +161,22 @@ fn leave_unborn() {
     }
 }
 
-fn replay(entered: Entered, change: Change) {
+fn replay(mut entered: Entered, change: Change) {
     if let Some(taken) = deferred::take() {
         add(&N_REPLAYED, taken.events.len() as u64);
+        for event in &taken.events {
+            if let DeferredEvent::Release(_, Site(word)) = event {
+                Change::from_word(*word).apply(entered.task());
+            }
+        }
     }
     look_at(entered, change);
 }
 
-fn defer() {
+fn defer(change: Change) {
     assert!(access::deferred_state().is_some(), "broken: an event is neither looked at nor deferred");
     let lock = LockId::from_raw(1 << LockId::INSTANCE_BITS | 1).expect("a class");
-    deferred::push(DeferredEvent::Release(lock, Site::UNKNOWN));
+    deferred::push(DeferredEvent::Release(lock, Site(change.to_word())));
     if !access::is_announced() {
         deferred::wait_if_pending();
     }

@@ -2,6 +2,8 @@
 
 use std::ptr;
 
+use lockdep_validator::LockId;
+
 use super::place::{NOTHING, NOWHERE, Place};
 use super::sync::Ordering;
 use crate::runtime::memory;
@@ -48,7 +50,6 @@ impl Task {
 
     /// The engine looks at an acquisition, or a release.
     pub(crate) fn change(&mut self, address: usize, is_acquired: bool) {
-        self.count();
         if is_acquired {
             self.held.push(address);
         } else if let Some(index) = self.held.iter().rposition(|held| *held == address) {
@@ -67,9 +68,7 @@ impl Task {
         while place != self.quick.top {
             place = place.wrapping_add(1);
             // SAFETY: between the lowest place and the newest.
-            let place = unsafe { &*place };
-            assert!(!place.is_changing(), "broken: the engine sees a lock that is not held");
-            self.held.push(place.address);
+            self.held.extend(unsafe { (*place).held() }.map(|held| held.address));
         }
     }
 
@@ -80,6 +79,7 @@ impl Task {
             // SAFETY: no model holds more locks than there are places.
             let place = unsafe { &mut *place };
             place.address = address;
+            place.lock = 1 << LockId::INSTANCE_BITS | 1;
             place.call.store(1, Ordering::Relaxed);
             if !seed::is("key-kept") {
                 place.known = NOTHING;
