@@ -4,7 +4,8 @@
 //! The sources that do it are compiled a second time, over stand-ins: `pool.rs` of the deferred
 //! rings and the engine's `chains.rs` over the atomics of loom, `access.rs`, `entered.rs`,
 //! `newest.rs`, `place.rs` and the rings over memory in which a signal handler may come between any
-//! two steps. Each model explores every interleaving within a bound on preemptions. Each is run again with one weakness at a time, and must then fail.
+//! two steps. Each model explores every interleaving within a bound on preemptions. Each is run
+//! again with one weakness at a time, and must then fail.
 
 // `chains.rs` finds the stand-in for `DashMap` here.
 extern crate self as dashmap;

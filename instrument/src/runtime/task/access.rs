@@ -131,8 +131,8 @@ pub(crate) fn enter_deferred() -> Interrupted {
     Interrupted(found)
 }
 
-/// Leaves a deferred context. `is_pending`: whether events were deferred. Returns true if the thread
-/// has no state that could look at them.
+/// Leaves a deferred context. `is_pending`: whether events were deferred. Returns true if the
+/// thread has no state that could look at them.
 pub(crate) fn put_back(interrupted: &Interrupted, is_pending: bool) -> bool {
     fence();
     Pointer::of_this_thread().store(interrupted.0);

@@ -46,7 +46,7 @@ pub(crate) fn release_newest(address: usize) -> bool {
         (*newest).call.store(0, Ordering::Relaxed);
     }
     // If a handler has set the state aside since the word was read, this leads to the place before
-    // the sentinel. The engine is told later that this place is not held.
+    // the sentinel. The engine learns later that this place is not held.
     word.retreat();
     true
 }
@@ -78,7 +78,7 @@ impl Taken {
     }
 
     #[inline(always)]
-    pub(super) fn task(&mut self) -> &mut Task {
+    pub(in crate::runtime) fn task(&mut self) -> &mut Task {
         // SAFETY: the word gave the state out to us alone (it says BUSY until we put it back), and
         // the state lives until the thread ends.
         unsafe { &mut *self.task }

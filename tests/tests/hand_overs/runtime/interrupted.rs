@@ -95,11 +95,11 @@ fn acquire(address: usize) {
         return;
     }
     match Taken::take() {
-        Some(taken) => {
+        Some(mut taken) => {
+            taken.task().count();
             let lock = LockId::from_raw(1 << LockId::INSTANCE_BITS | 1).expect("a class");
             let acquire = Acquire { address, ..Acquire::new(lock, Mode::Exclusive, Wait::Blocking, Site(1)) };
             taken.push(key, &acquire, ChainKey(1));
-            add(&N_FAST, 1);
         }
         None => slow(true, Change::Acquired(address)),
     }
