@@ -257,8 +257,8 @@ pub(crate) fn release_below_newest(address: usize) -> bool {
 pub(crate) fn ends_quietly(lock: LockId) -> bool {
     let Some(word) = Pointer::near() else { return false };
     let mut place = word.load();
-    // SAFETY: as in `acquire_again`. The state is only read: `quick` and `runtime` never change, and
-    // what the validator answers does not depend on the thread.
+    // SAFETY: as in `acquire_again`. The state is only read: `quick` and `runtime` never change,
+    // and what the validator answers does not depend on the thread.
     unsafe {
         let task = (*place.wrapping_add(1)).task;
         if task.is_null() {

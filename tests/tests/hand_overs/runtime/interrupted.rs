@@ -30,6 +30,8 @@ thread_local! {
     static N_UNSEEN: Cell<u64> = const { Cell::new(0) };
     /// How many events needed no look.
     static N_FAST: Cell<u64> = const { Cell::new(0) };
+    /// Whether the second handler holds a lock of its own meanwhile.
+    static LOCKS_IN_HANDLER: Cell<bool> = const { Cell::new(false) };
     /// Whether the interrupted code holds its lock.
     static IS_HELD: Cell<bool> = const { Cell::new(false) };
 }
@@ -191,10 +193,12 @@ fn handler(number: usize) {
             leave_unborn();
         }
         deferred::wait_if_pending();
-    } else {
+    } else if LOCKS_IN_HANDLER.get() {
         acquire(OF_HANDLER);
         new();
         release(OF_HANDLER);
+    } else {
+        new();
     }
 }
 
@@ -207,12 +211,13 @@ fn pair() {
 }
 
 /// Runs `main` with two signals, and checks that nothing was lost.
-fn model(is_started: bool) {
+fn model(is_started: bool, locks_in_handler: bool) {
     // The spare rings and the count of what waits are the whole process's.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _alone = ONE_AT_A_TIME.lock();
     explore(move || {
         [&N_EVENTS, &N_REPLAYED, &N_UNSEEN, &N_FAST].into_iter().for_each(|count| count.set(0));
+        LOCKS_IN_HANDLER.set(locks_in_handler);
         access::park(ptr::null_mut());
         pointer::begin();
         deferred::uninstall();
@@ -248,10 +253,15 @@ fn model(is_started: bool) {
 
 #[test]
 fn a_handler_may_come_anywhere() {
-    model(true);
+    model(true, true);
+}
+
+#[test]
+fn a_handler_may_set_the_state_aside_anywhere() {
+    model(true, false);
 }
 
 #[test]
 fn a_handler_may_come_before_the_first_event() {
-    model(false);
+    model(false, true);
 }
