@@ -5,6 +5,7 @@
 //! function that acquired the held lock is active on it, that frame and everything outside it are
 //! the holder's stack.
 
+use super::holder::without_closures;
 use super::model::Report;
 use super::path::crate_folder;
 use super::place::{Frame, Place};
@@ -77,14 +78,22 @@ fn n_on_one_way(held: &[Frame], wanted: &[Frame]) -> usize {
 
 /// How many functions around the one that made the guard are wrappers of it as well: those of its
 /// own file or published crate which have returned, where the stack goes on in a function that is
-/// active. What is outside of them may be another caller than the one that holds.
+/// active. What is outside of them may be another caller than the one that holds. A closure is a part
+/// of the function that it is written in, and no wrapper: its caller has it from there.
 fn n_wrappers(held: &[Frame], wanted: &[Frame]) -> usize {
     let maker = &held[0];
     let is_of_one = |frame: &Frame| match crate_folder(&maker.file) {
         Some(package) => crate_folder(&frame.file) == Some(package),
         None => frame.file == maker.file,
     };
-    let is_active = |frame: &Frame| wanted.iter().any(|active| is_same(active, frame));
+    let is_active = |frame: &Frame| {
+        // A closure that was inlined may have no path; then its function may be any.
+        if frame.function.starts_with('{') {
+            return true;
+        }
+        let part_of = Frame { function: without_closures(frame).to_owned(), ..frame.clone() };
+        wanted.iter().any(|active| is_same(active, &part_of))
+    };
     if is_active(maker) {
         return 0;
     }
@@ -167,6 +176,17 @@ mod tests {
         let site = Place { file: "src/a.rs".into(), line: 10, column: 20, ..Place::default() };
         let wanted = frames(&[("write", 40), ("one", 81), ("main", 98)]);
         assert_eq!(completed(&site, &stack, &wanted).0.len(), 1, "`get` is no wrapper of that file");
+    }
+
+    #[test]
+    fn the_caller_of_a_closure_is_no_wrapper_where_the_closure_is_of_an_active_function() {
+        let now = [("keep", 82), ("app::one", 38), ("main", 99)];
+        for closure in ["app::one::{{closure}}", "{closure#1}"] {
+            let first = [("lock", 76), (closure, 28), ("early", 51), ("app::one", 28), ("main", 99)];
+            assert_eq!(known(&first, &now), (list(&first[..1]), false), "`early` is another path");
+        }
+        let first = [("lock", 10), ("with::{{closure}}", 20), ("with", 21), ("app::one", 28), ("main", 99)];
+        assert_eq!(known(&first, &now), (list(&first[..3]), false), "`with` has returned");
     }
 
     #[test]

@@ -127,7 +127,7 @@ fn meeting(
     Some((in_held, in_wanted))
 }
 
-fn without_closures(frame: &Frame) -> &str {
+pub(super) fn without_closures(frame: &Frame) -> &str {
     frame.function.split("::{{closure}}").next().unwrap_or_default()
 }
 
