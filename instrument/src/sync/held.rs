@@ -25,8 +25,10 @@ impl<'a> Hold<'a> {
     /// On a self-deadlock, if `LOCKDEP_ON_DEADLOCK` is `panic`. The real lock has not been touched
     /// by then.
     #[track_caller]
-    // Always: what the compiler counts is the rare half, which is elsewhere.
-    #[inline(always)]
+    // Always, where code is optimised: what the compiler counts is the rare half, which is
+    // elsewhere. A caller that is not optimised would get a large frame and lose its path in stacks.
+    #[cfg_attr(any(debug_assertions, lockdep_runtime), inline)]
+    #[cfg_attr(not(any(debug_assertions, lockdep_runtime)), inline(always))]
     pub(super) fn lock<G>(
         map: &'a LockMap,
         info: &LockInfo,

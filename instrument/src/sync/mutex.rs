@@ -61,8 +61,9 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// If this thread already holds the mutex and `LOCKDEP_ON_DEADLOCK` is `panic`.
     #[track_caller]
-    // Always, as `Hold::lock`: the rare half is elsewhere.
-    #[inline(always)]
+    // As `Hold::lock`.
+    #[cfg_attr(any(debug_assertions, lockdep_runtime), inline)]
+    #[cfg_attr(not(any(debug_assertions, lockdep_runtime)), inline(always))]
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
         let (held, result) = Hold::lock(
             &self.identity,

@@ -78,8 +78,9 @@ impl<T: ?Sized> RwLock<T> {
     /// If this thread holds the write lock and `LOCKDEP_ON_DEADLOCK` is `panic`; as std, if there
     /// are too many readers.
     #[track_caller]
-    // Always, as `Hold::lock`: the rare half is elsewhere.
-    #[inline(always)]
+    // As `Hold::lock`.
+    #[cfg_attr(any(debug_assertions, lockdep_runtime), inline)]
+    #[cfg_attr(not(any(debug_assertions, lockdep_runtime)), inline(always))]
     pub fn read(&self) -> LockResult<RwLockReadGuard<'_, T>> {
         let (held, result) = Hold::lock(
             &self.identity,
@@ -117,8 +118,9 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// If this thread already holds the lock in any mode and `LOCKDEP_ON_DEADLOCK` is `panic`.
     #[track_caller]
-    // Always, as `Hold::lock`: the rare half is elsewhere.
-    #[inline(always)]
+    // As `Hold::lock`.
+    #[cfg_attr(any(debug_assertions, lockdep_runtime), inline)]
+    #[cfg_attr(not(any(debug_assertions, lockdep_runtime)), inline(always))]
     pub fn write(&self) -> LockResult<RwLockWriteGuard<'_, T>> {
         let (held, result) = Hold::lock(
             &self.identity,
