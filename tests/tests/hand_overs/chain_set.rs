@@ -5,7 +5,6 @@
 //! it: a chain that is found there was validated with everything that was known when the set was
 //! last emptied, and what a task keeps for itself is void before it can be stale.
 
-use std::collections::HashMap;
 use std::hash::Hash;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -15,6 +14,7 @@ use loom::sync::{Mutex, MutexGuard};
 use loom::thread;
 
 use lockdep_validator::Site;
+use rustc_hash::FxHashMap;
 
 use crate::seed::{self, explore};
 
@@ -45,7 +45,7 @@ impl AtomicU64 {
 
 /// A map behind one lock.
 pub struct DashMap<K, V, S> {
-    shard: Mutex<HashMap<K, V>>,
+    shard: Mutex<FxHashMap<K, V>>,
     hasher: PhantomData<S>,
 }
 
@@ -57,7 +57,7 @@ impl<K, V, S> std::fmt::Debug for DashMap<K, V, S> {
 
 impl<K, V, S> Default for DashMap<K, V, S> {
     fn default() -> Self {
-        Self { shard: Mutex::new(HashMap::new()), hasher: PhantomData }
+        Self { shard: Mutex::new(FxHashMap::default()), hasher: PhantomData }
     }
 }
 
@@ -72,7 +72,7 @@ pub enum Entry<'a, K, V> {
 
 /// See [`Entry`].
 #[derive(Debug)]
-pub struct Vacant<'a, K, V>(MutexGuard<'a, HashMap<K, V>>, K);
+pub struct Vacant<'a, K, V>(MutexGuard<'a, FxHashMap<K, V>>, K);
 
 impl<K: Eq + Hash + Copy, V> Vacant<'_, K, V> {
     pub(crate) fn insert(mut self, value: V) {
@@ -89,7 +89,7 @@ impl<K: Eq + Hash + Copy, V> Entry<'_, K, V> {
 }
 
 impl<K: Eq + Hash + Copy, V: Copy, S> DashMap<K, V, S> {
-    fn lock(&self) -> MutexGuard<'_, HashMap<K, V>> {
+    fn lock(&self) -> MutexGuard<'_, FxHashMap<K, V>> {
         self.shard.lock().expect("no model panics under it")
     }
 

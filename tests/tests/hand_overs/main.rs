@@ -7,6 +7,8 @@
 //! two steps. Each model explores every interleaving within a bound on preemptions. Each is run
 //! again with one weakness at a time, and must then fail.
 
+#![expect(clippy::duplicate_mod, reason = "`pool.rs` is compiled over loom and over the memory of the model")]
+
 // `chains.rs` finds the stand-in for `DashMap` here.
 extern crate self as dashmap;
 

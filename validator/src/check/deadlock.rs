@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn each_of_two_upgrades_waits_for_the_other_reader() {
         let upgrade = Awaited::Upgrade(lock(1, X));
-        let tasks = [task(1, upgrade.clone(), &[upgradable(1)]), task(2, wants(1, X), &[lock(1, S)])];
+        let tasks = [task(1, upgrade, &[upgradable(1)]), task(2, wants(1, X), &[lock(1, S)])];
         assert_eq!(level(&tasks), Some(Level::Error));
         let apart =
             [task(1, Awaited::Lock(upgradable(1)), &[lock(2, X)]), task(2, wants(2, X), &[upgradable(1)])];
@@ -230,7 +230,7 @@ mod tests {
     fn an_end_and_a_mutex_that_a_wait_takes_again_are_on_rings() {
         let joined = [task(1, Awaited::End(TaskId(2)), &[lock(1, X)]), task(2, wants(1, X), &[])];
         assert_eq!(level(&joined), Some(Level::Error));
-        let mut scoped = joined.clone();
+        let mut scoped = joined;
         scoped[0].awaited = Awaited::ScopeEnd(8);
         assert_eq!(level(&scoped), None);
         scoped[1].scope = 8;

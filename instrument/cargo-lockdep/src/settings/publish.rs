@@ -124,7 +124,7 @@ mod tests {
         let text = template();
         let ci = &File::parse(&text, "f").expect("as it is").profiles["ci"];
         assert_eq!(ci.len(), 1);
-        let mut whole = text.clone();
+        let mut whole = text;
         for key in &KEYS {
             whole = whole.replace(&format!("# {} = ", key.name), &format!("{} = ", key.name));
         }

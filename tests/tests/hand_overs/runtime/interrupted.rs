@@ -80,10 +80,11 @@ impl Change {
     }
 
     fn from_word(word: u64) -> Self {
+        let address = usize::try_from(word & !1).expect("it was an address");
         match word {
             0 => Self::Nothing,
-            word if word & 1 == 1 => Self::Acquired(word as usize & !1),
-            word => Self::Released(word as usize),
+            word if word & 1 == 1 => Self::Acquired(address),
+            _ => Self::Released(address),
         }
     }
 }

@@ -108,7 +108,7 @@ pub(crate) mod sync {
     use std::cell::UnsafeCell;
     use std::sync::atomic;
 
-    use loom::cell::UnsafeCell as LoomCell;
+    use loom::cell;
     use loom::sync::atomic::AtomicBool as LoomBool;
 
     use super::{Registers, VIEWS, seed, step};
@@ -230,7 +230,7 @@ pub(crate) mod sync {
     #[derive(Debug)]
     pub(crate) enum Shared<T> {
         Plain(UnsafeCell<T>),
-        Modelled(LoomCell<T>),
+        Modelled(cell::UnsafeCell<T>),
     }
 
     // SAFETY: as the original.
@@ -242,7 +242,7 @@ pub(crate) mod sync {
         }
 
         pub(crate) fn modelled(value: T) -> Self {
-            Self::Modelled(LoomCell::new(value))
+            Self::Modelled(cell::UnsafeCell::new(value))
         }
 
         pub(crate) fn get(&self) -> *mut T {
