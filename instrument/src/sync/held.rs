@@ -26,7 +26,8 @@ impl<'a> Hold<'a> {
     /// by then.
     #[track_caller]
     // Always, where code is optimised: what the compiler counts is the rare half, which is
-    // elsewhere. A caller that is not optimised would get a large frame and lose its path in stacks.
+    // elsewhere. A caller that is not optimised would get a large frame and lose its path in
+    // stacks.
     #[cfg_attr(any(debug_assertions, lockdep_runtime), inline)]
     #[cfg_attr(not(any(debug_assertions, lockdep_runtime)), inline(always))]
     pub(super) fn lock<G>(

@@ -5,11 +5,10 @@
 //! function that acquired the held lock is active on it, that frame and everything outside it are
 //! the holder's stack.
 
-use super::holder::without_closures;
 use super::model::Report;
 use super::path::crate_folder;
 use super::place::{Frame, Place};
-use super::places::{is_at, same_file};
+use super::places::{is_at, same_file, without_closures};
 
 /// Replaces each doubtful stack of a held lock by what the stack of the wanted one shows.
 pub(super) fn complete(report: &mut Report) {
@@ -78,8 +77,8 @@ fn n_on_one_way(held: &[Frame], wanted: &[Frame]) -> usize {
 
 /// How many functions around the one that made the guard are wrappers of it as well: those of its
 /// own file or published crate which have returned, where the stack goes on in a function that is
-/// active. What is outside of them may be another caller than the one that holds. A closure is a part
-/// of the function that it is written in, and no wrapper: its caller has it from there.
+/// active. What is outside of them may be another caller than the one that holds. A closure is a
+/// part of the function that it is written in, and no wrapper: its caller has it from there.
 fn n_wrappers(held: &[Frame], wanted: &[Frame]) -> usize {
     let maker = &held[0];
     let is_of_one = |frame: &Frame| match crate_folder(&maker.file) {

@@ -8,7 +8,7 @@
 
 use super::model::{Frame, Place, Report, ReportDependency, ReportLock};
 use super::path::is_standard_library;
-use super::places::{is_at, outside_macro, place_of, same_file};
+use super::places::{is_at, outside_macro, place_of, same_file, without_closures};
 
 /// What two stacks tell of a lock that is held and one that is wanted meanwhile.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -125,10 +125,6 @@ fn meeting(
         in_wanted -= 1;
     }
     Some((in_held, in_wanted))
-}
-
-pub(super) fn without_closures(frame: &Frame) -> &str {
-    frame.function.split("::{{closure}}").next().unwrap_or_default()
 }
 
 /// Says of each place of an acquisition who called the wrapper that it is in.

@@ -112,6 +112,11 @@ fn in_program(place: Place, frames: &[Frame]) -> Place {
     }
 }
 
+/// The function of a frame, or the one that its closure is written in.
+pub(super) fn without_closures(frame: &Frame) -> &str {
+    frame.function.split("::{{closure}}").next().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
