@@ -57,13 +57,23 @@ pub(super) fn kinds(text: &str) -> Kinds {
     }
     let is_async = |line: &&str| {
         let of = |name: &str| makes_lock(line, name, false) != makes_lock(line, name, true);
-        NOT_SEEN.iter().any(|path| line.contains(path)) && !line.contains("use ")
+        NOT_SEEN.iter().any(|path| names_path(line, path)) && !line.contains("use ")
             || ["Mutex", "RwLock"]
                 .iter()
                 .any(|name| of(name) && code.split(';').any(|item| imports_unseen(item, name)))
     };
     add("async and other locks", code.lines().filter(is_async).count());
     kinds
+}
+
+/// Whether a line names something of a module by its path. A word that contains the name of the
+/// module, as `spinner` contains `spin`, does not.
+fn names_path(line: &str, module: &str) -> bool {
+    line.match_indices(module).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        let is_whole = before.is_none_or(|c| !c.is_alphanumeric() && c != '_');
+        is_whole && line[at + module.len()..].starts_with("::")
+    })
 }
 
 /// Whether a line calls a constructor of a type whose name ends with `name`; `is_foreign` says that
@@ -189,6 +199,15 @@ fn quoted(text: &str, from: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_that_contains_a_module_names_nothing_of_it() {
+        assert!(names_path("let lock = spin::Mutex::new(1);", "spin"));
+        assert!(names_path("f(::tokio::sync::Notify::new())", "tokio::sync"));
+        assert!(!names_path("let bar = ProgressBar::new_spinner();", "spin"));
+        assert!(!names_path("my_spin::Mutex::new(1); spin(1)", "spin"));
+        assert!(kinds("fn f() { spinner.tick(); spin_once(); }").unwatched.is_empty());
+    }
 
     #[test]
     fn lines_that_make_locks_are_found_and_others_are_not() {
