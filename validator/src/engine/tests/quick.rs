@@ -37,7 +37,7 @@ fn catching_up_leaves_what_sending_every_event_does() {
         }
     }
     for stack in [&[0_usize, 1, 2][..], &[0, 1, 3], &[0], &[1, 2, 3], &[], &[0, 2, 3], &[0, 2]] {
-        // The one who is told at once: from the bottom.
+        // The engine that gets each event at once: from the bottom.
         let now = bench.task.n_held();
         bench.task.catch_up(std::iter::empty());
         assert_eq!(bench.task.n_held(), 0, "{now} were held, all plain");
@@ -50,7 +50,7 @@ fn catching_up_leaves_what_sending_every_event_does() {
         }
         let eager = held(&bench);
         assert_eq!(eager.iter().map(|(_, chain, _)| *chain).collect::<Vec<_>>(), chains);
-        // The one who is told later, after something else.
+        // The engine that gets them later, after something else.
         bench.task.catch_up([kept(&events[3])].into_iter());
         bench.task.catch_up(stack.iter().map(|event| kept(&events[*event])));
         assert_eq!(held(&bench), eager);
