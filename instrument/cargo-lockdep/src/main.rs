@@ -11,6 +11,7 @@ mod codes;
 mod command;
 mod count;
 mod error;
+mod excerpts;
 mod exit;
 mod findings;
 mod input;

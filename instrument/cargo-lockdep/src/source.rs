@@ -9,9 +9,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use lockdep_report::render::SourceText;
+use lockdep_report::model::Report;
+use lockdep_report::render::{SourceText, snippets};
 use rustc_hash::FxHashMap;
 
+use crate::excerpts::{Excerpts, N_AROUND};
 use crate::{input, printable, sysroot};
 
 /// Files above this are not read: no source file is that long, and an excerpt is not worth it.
@@ -79,6 +81,8 @@ pub(crate) struct Sources {
     /// Where cargo keeps the sources of other people's crates on this machine.
     trees: OnceCell<Trees>,
     files: RefCell<FxHashMap<String, Text>>,
+    /// Lines that came with the records.
+    excerpts: Excerpts,
 }
 
 impl Sources {
@@ -101,6 +105,24 @@ impl Sources {
         Self { places, roots, ..Self::default() }
     }
 
+    /// The same, with lines that came with the records.
+    pub(crate) fn with_excerpts(self, excerpts: Excerpts) -> Self {
+        Self { excerpts, ..self }
+    }
+
+    /// Adds the lines that the report shows, and those around them, to `excerpts`.
+    pub(crate) fn excerpt(&self, report: &Report, excerpts: &mut Excerpts) {
+        for label in snippets(report).into_iter().flat_map(|snippet| snippet.labels) {
+            let place = &label.place;
+            let lines = place.line.saturating_sub(N_AROUND).max(1)..=place.line.saturating_add(N_AROUND);
+            for line in lines.filter(|_| place.is_known()) {
+                if let Some(text) = self.line(&place.file, line) {
+                    excerpts.add(&place.file, line, &text);
+                }
+            }
+        }
+    }
+
     /// All lines of a file, or `None` if it cannot be read or may not be shown.
     pub(crate) fn lines(&self, file: &str) -> Option<Lines> {
         let known = self.files.borrow().get(file).cloned();
@@ -115,7 +137,7 @@ impl Sources {
         }
     }
 
-    /// The files that were asked for and could not be read, sorted.
+    /// The files that were asked for, could not be read, and did not come with the records; sorted.
     pub(crate) fn missing(&self) -> Vec<String> {
         // No checkout has the files of the runtime.
         let mut missing = self.asked_for(|text| matches!(text, Text::Missing));
@@ -132,6 +154,7 @@ impl Sources {
         let files = self.files.borrow();
         let mut wanted: Vec<String> =
             files.iter().filter(|(_, text)| is_wanted(text)).map(|(file, _)| file.clone()).collect();
+        wanted.retain(|file| !self.excerpts.has(file));
         wanted.sort();
         wanted
     }
@@ -265,6 +288,9 @@ fn directories(parent: &Path) -> Vec<PathBuf> {
 
 impl SourceText for Sources {
     fn line(&self, file: &str, line: u32) -> Option<String> {
+        if let Some(text) = self.excerpts.line(file, line) {
+            return Some(text.to_owned());
+        }
         let lines = self.lines(file)?;
         lines.get((line as usize).checked_sub(1)?).cloned()
     }

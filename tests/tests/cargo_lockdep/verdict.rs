@@ -42,6 +42,22 @@ fn a_denied_report_wins_over_the_programs_own_code() {
 }
 
 #[test]
+fn source_lines_travel_with_the_records() {
+    let records = tempfile::tempdir().expect("a temporary folder");
+    let mut watched = command(&fixture("cargo_graph"), &["run", "-q", "-p", "app", "--", "write", "read"]);
+    assert_ended(&finish(watched.env("LOCKDEP_DIR", records.path())), "exit 3");
+    // Neither the workspace nor `--source` permits the files here, as on another machine.
+    let elsewhere = tempfile::tempdir().expect("a temporary folder");
+    let directory = records.path().to_str().expect("text");
+    for format in ["text", "html", "rustc"] {
+        let ended = run(elsewhere.path(), &["report", directory, "--format", format]);
+        assert_ended(&ended, "exit 3");
+        let shown = "self.right.lock().unwrap().push_str";
+        assert!(ended.stdout.contains(shown), "{format}: {}", ended.stdout);
+    }
+}
+
+#[test]
 fn a_report_names_the_tests_of_both_orders() {
     let args = ["test", "-q", "-p", "app", "--test", "orders", "--format", "json", "--", "--test-threads=1"];
     let ended = run(&fixture("cargo_graph"), &args);

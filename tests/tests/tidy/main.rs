@@ -141,7 +141,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
             &["count", "exit", "printable"],
             &["error"],
             &["codes", "input", "output"],
-            &["settings", "sysroot"],
+            &["excerpts", "settings", "sysroot"],
             &["records"],
             &["source"],
             &["findings"],

@@ -29,7 +29,7 @@ const N_KEPT_RUNS: usize = 8;
 const KEPT_AGE_MS: u128 = 24 * 60 * 60 * 1000;
 
 /// What lies in a directory of records besides these.
-const OUR_FILES: [&str; 4] = ["suspects", "not-seen.txt", "ledger", "report.html"];
+const OUR_FILES: [&str; 5] = ["suspects", "not-seen.txt", "excerpts.txt", "ledger", "report.html"];
 
 /// Everything that is needed to start a cargo command under validation.
 #[derive(Debug)]

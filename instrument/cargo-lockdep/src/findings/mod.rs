@@ -23,6 +23,7 @@ use lockdep_validator::Level;
 
 use crate::count::counted;
 use crate::error::Result;
+use crate::excerpts::Excerpts;
 use crate::records::{self, JoinedReport, Union};
 use crate::source::{Places, Sources};
 
@@ -54,7 +55,7 @@ pub(crate) struct Findings<'a> {
 /// If there is no record below `paths`.
 pub(crate) fn read(paths: &[PathBuf], places: Places) -> Result<(Union, Sources)> {
     let mut union = records::read(paths)?;
-    let sources = Sources::of(places, union.source_roots());
+    let sources = Sources::of(places, union.source_roots()).with_excerpts(Excerpts::beside(&union.paths));
     records::recheck(&mut union, &|class| statics::is_static(class, &sources));
     Ok((union, sources))
 }

@@ -2,6 +2,7 @@
 //! No network, no other file.
 
 use lockdep_report::model::{Frame, Report};
+use lockdep_report::render::SourceText as _;
 use lockdep_report::render::{Interleaving, how_it_hangs, interleaving, numbered, shortened, snippets};
 use lockdep_validator::check::violation::Ordered;
 use minijinja::value::Serde;
@@ -10,6 +11,7 @@ use serde::Serialize;
 
 use super::graph::Drawn;
 use super::svg;
+use crate::excerpts::N_AROUND;
 use crate::findings::contention::{duration, rows, sparkline};
 use crate::findings::coverage::Coverage;
 use crate::findings::group::Group;
@@ -28,9 +30,6 @@ pub(super) const SCRIPT: &str = concat!(
     include_str!("page/tables.js"),
     "})();\n"
 );
-
-/// How many lines of source stand around each place.
-const N_AROUND: u32 = 2;
 
 /// The page.
 pub(super) fn render(found: &Findings<'_>) -> String {
@@ -243,9 +242,10 @@ fn excerpts(report: &Report, sources: &Sources) -> Vec<Excerpt> {
                 files.len() - 1
             });
             let file = &mut files[at];
-            match sources.lines(&place.file) {
-                Some(lines) if place.line > 0 => add_lines(file, &lines, &label),
-                _ => file.remarks.push(format!("{place}: {}", label.text)),
+            if sources.line(&place.file, place.line).is_some() {
+                add_lines(file, sources, &label);
+            } else {
+                file.remarks.push(format!("{place}: {}", label.text));
             }
         }
         Excerpt { heading: snippet.heading, files }
@@ -254,10 +254,10 @@ fn excerpts(report: &Report, sources: &Sources) -> Vec<Excerpt> {
 }
 
 /// Adds the labelled line and those around it that are not there yet.
-fn add_lines(file: &mut ExcerptFile, lines: &[String], label: &lockdep_report::render::Label) {
+fn add_lines(file: &mut ExcerptFile, sources: &Sources, label: &lockdep_report::render::Label) {
     let line = label.place.line;
     for number in line.saturating_sub(N_AROUND).max(1)..=line.saturating_add(N_AROUND) {
-        let Some(text) = lines.get(number as usize - 1) else { continue };
+        let Some(text) = sources.line(&label.place.file, number) else { continue };
         if let Some(known) = file.lines.iter_mut().find(|known| known.number == number) {
             if number == line {
                 known.label = if known.label.is_empty() {
@@ -269,7 +269,7 @@ fn add_lines(file: &mut ExcerptFile, lines: &[String], label: &lockdep_report::r
             }
             continue;
         }
-        let (text, is_primary) = (text.clone(), number == line && label.primary);
+        let (text, is_primary) = (text, number == line && label.primary);
         let label = if number == line { label.text.clone() } else { String::new() };
         file.lines.push(ExcerptLine { number, text, label, is_primary });
     }

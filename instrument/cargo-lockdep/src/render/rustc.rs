@@ -2,7 +2,7 @@
 //! underlines both lock sites.
 
 use lockdep_report::model::Place;
-use lockdep_report::render::{TextOptions, index_of_column, text};
+use lockdep_report::render::{SourceText as _, TextOptions, index_of_column, text};
 use serde_json::{Value, json};
 
 use super::places::places;
@@ -57,8 +57,7 @@ fn span(place: &Place, is_primary: bool, label: &str, sources: &Sources) -> Valu
         return Value::Null;
     }
     let lines = sources.lines(&place.file);
-    let line =
-        lines.as_ref().and_then(|lines| lines.get(place.line as usize - 1)).cloned().unwrap_or_default();
+    let line = sources.line(&place.file, place.line).unwrap_or_default();
     let index = index_of_column(&line, place.column);
     let column = index + 1;
     let before: usize = line.chars().take(index).map(char::len_utf8).sum();

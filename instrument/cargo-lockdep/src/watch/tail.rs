@@ -12,6 +12,7 @@ use lockdep_report::record::Record;
 use rustc_hash::FxHashSet;
 
 use super::tally::{Taken, Tally};
+use crate::excerpts::Excerpts;
 use crate::findings::policy::{self, CommandPolicy, Day, Judgement};
 use crate::findings::{self, Finding};
 use crate::output::say;
@@ -57,6 +58,8 @@ pub(super) struct Tail<'w> {
     /// What an earlier run has told already.
     told: Option<&'w Tally>,
     tally: Tally,
+    /// The lines of all reports.
+    excerpts: Excerpts,
 }
 
 impl<'w> Tail<'w> {
@@ -79,6 +82,7 @@ impl<'w> Tail<'w> {
             today: policy::today(),
             told,
             tally: Tally::default(),
+            excerpts: Excerpts::default(),
         }
     }
 
@@ -89,7 +93,7 @@ impl<'w> Tail<'w> {
 
     /// What was reported since the last call.
     pub(super) fn poll(&mut self) -> Vec<NewReport> {
-        let Self { directory, older, followed, places, policy, today, told, tally } = self;
+        let Self { directory, older, followed, places, policy, today, told, tally, excerpts } = self;
         let mut news = Vec::new();
         for path in record_files(directory).filter(|path| !older.contains(path)) {
             let follow = followed.entry(path).or_insert_with_key(|path| Follow::new(path));
@@ -109,6 +113,7 @@ impl<'w> Tail<'w> {
                     Ok(Record::Report(report)) => {
                         let finding = findings::enrich(*report, sources, policy, *today);
                         if is_news(tally, *told, &finding) {
+                            sources.excerpt(&finding.report, excerpts);
                             let origin = format!("in {label}");
                             news.push(NewReport { finding, origin, sources: Rc::clone(sources) });
                         }
@@ -128,9 +133,20 @@ impl<'w> Tail<'w> {
 
     /// What all records together say, and the reports that only all of them together show.
     pub(super) fn finish(mut self) -> (Tally, Vec<NewReport>) {
+        let news = self.join();
+        if let Err(error) = self.excerpts.note(&self.directory) {
+            let directory = self.directory.display();
+            say(format_args!(
+                "warning: {directory}: {error}; another machine will not show source lines of these records"
+            ));
+        }
+        (self.tally, news)
+    }
+
+    fn join(&mut self) -> Vec<NewReport> {
         // What a single process knows it has reported by itself.
         if self.tally.n_processes < 2 {
-            return (self.tally, Vec::new());
+            return Vec::new();
         }
         let files: Vec<PathBuf> = self.followed.keys().cloned().collect();
         let (union, sources) = match findings::read(&files, self.places.clone()) {
@@ -139,7 +155,7 @@ impl<'w> Tail<'w> {
             // that someone removed.
             Err(error) => {
                 say(format_args!("the records could not be joined: {error}"));
-                return (self.tally, Vec::new());
+                return Vec::new();
             }
         };
         let findings = findings::of_union(&union, &sources, self.policy, self.today);
@@ -147,11 +163,12 @@ impl<'w> Tail<'w> {
         let mut news = Vec::new();
         for finding in findings {
             if is_news(&mut self.tally, self.told, &finding) {
+                sources.excerpt(&finding.report, &mut self.excerpts);
                 let origin = "no single process saw this; their records together show it".to_owned();
                 news.push(NewReport { finding, origin, sources: Rc::clone(&sources) });
             }
         }
-        (self.tally, news)
+        news
     }
 }
 
