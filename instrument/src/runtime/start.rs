@@ -17,12 +17,12 @@ use super::identity::stack::Stacks;
 use super::output::recorder::Recorder;
 use super::output::sink::{self, Sinks};
 use super::output::stat::Stats;
-use super::process::{exit as process_exit, fork, ledger, others, start as process_start, state};
+use super::process::{exit as process_exit, fork, ledger, start as process_start, state};
 use super::settings::config::Config;
 use super::settings::declared_order::DeclaredOrder;
 use super::settings::env;
 use super::settings::suspects::Suspects;
-use super::system::{exit_key, extra_stack};
+use super::system::{exit_key, extra_stack, others, rights};
 use super::task::awaited::Awaited;
 use super::task::names::Names;
 use super::{RUNTIME, Runtime};
@@ -56,7 +56,7 @@ pub(crate) fn start(calls: Calls) -> Option<&'static Runtime> {
 }
 
 fn build(calls: Calls) -> Option<&'static Runtime> {
-    if process_start::is_elevated() {
+    if rights::is_elevated() {
         state::set(false);
         return None;
     }

@@ -4,6 +4,7 @@
 mod arrows;
 mod links;
 mod prose;
+mod systems;
 mod text;
 
 use std::collections::BTreeSet;

@@ -111,7 +111,7 @@ pub(crate) fn is_silent_orphan() -> bool {
     ORPHANED.load(Ordering::Relaxed)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -119,7 +119,8 @@ mod tests {
     fn threads_are_counted() {
         let (stop, wait) = std::sync::mpsc::channel::<()>();
         let thread = std::thread::spawn(move || wait.recv());
-        assert!(n_threads().is_some_and(|n_threads| n_threads >= 2));
+        let wanted = if cfg!(target_os = "linux") { 2 } else { 0 };
+        assert!(n_threads().unwrap_or(0) >= wanted);
         drop(stop);
         assert!(thread.join().is_ok());
     }

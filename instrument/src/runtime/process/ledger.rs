@@ -13,6 +13,7 @@ use lockdep_report::record::ledger::{FILE_NAME, SIZE, blank, is_ledger};
 pub(crate) use lockdep_report::record::ledger::Counter;
 
 use crate::runtime::system::descriptor;
+use crate::runtime::system::memory;
 use crate::runtime::system::quiet_write::write_all;
 
 /// The mapped bytes; null before they are.
@@ -136,26 +137,10 @@ pub(crate) fn counted_without_file(counter: Counter) -> u32 {
 fn word(counter: Counter) -> Option<&'static AtomicU32> {
     // ORDERING: Acquire pairs with the Release in `keep`.
     let page = PAGE.load(Ordering::Acquire);
-    if page.is_null() || !is_writable(page) {
+    if page.is_null() || !memory::is_writable(page, SIZE) {
         return None;
     }
     // SAFETY: the mapping is never undone, is SIZE bytes long and starts at a page; the counter
     // lies in it at a multiple of four, and everything that reads or writes it is atomic.
     Some(unsafe { AtomicU32::from_ptr(page.add(counter.offset()).cast()) })
-}
-
-/// Makes sure that the page can be written now. A write to a page of a file that was cut short, or
-/// that needs a new block on a full disk, would be a signal that ends the program; asked in this
-/// way the system says it in an error.
-#[cfg(target_os = "linux")]
-fn is_writable(page: *mut u8) -> bool {
-    // SAFETY: makes the page of our own mapping present, and changes nothing in it.
-    let done = unsafe { libc::madvise(page.cast(), SIZE, libc::MADV_POPULATE_WRITE) } == 0;
-    // Linux before 5.14 does not know the question.
-    done || std::io::Error::last_os_error().raw_os_error() == Some(libc::EINVAL)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn is_writable(_page: *mut u8) -> bool {
-    true
 }

@@ -6,6 +6,5 @@ pub(crate) mod fork;
 pub(crate) mod internal_error;
 #[cfg_attr(not(unix), path = "ledger_none.rs")]
 pub(crate) mod ledger;
-pub(crate) mod others;
 pub(crate) mod start;
 pub(crate) mod state;

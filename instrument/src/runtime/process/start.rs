@@ -20,10 +20,10 @@ pub(crate) fn absolute(path: &Path) -> PathBuf {
 }
 
 #[cfg(unix)]
-pub(crate) use imp::{directory, is_elevated, is_wanted, remember, stderr};
+pub(crate) use imp::{directory, is_wanted, remember, stderr};
 
 #[cfg(not(unix))]
-pub(crate) use imp::{directory, is_elevated, remember};
+pub(crate) use imp::{directory, remember};
 
 #[cfg(unix)]
 mod imp {
@@ -37,6 +37,7 @@ mod imp {
 
     use crate::runtime::process::ledger;
     use crate::runtime::system::descriptor::{self, FileId};
+    use crate::runtime::system::rights::is_elevated;
 
     /// Longer paths are not kept.
     const MAX_PATH: usize = 4096;
@@ -141,22 +142,6 @@ mod imp {
     pub(crate) fn stderr() -> Option<FileId> {
         seen()?.stderr
     }
-
-    /// Returns whether the program has more rights than the user who started it. The environment is
-    /// that user's.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    pub(crate) fn is_elevated() -> bool {
-        // SAFETY: reads a number that the kernel gave the process.
-        unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
-    }
-
-    /// Returns whether the program has more rights than the user who started it. The environment is
-    /// that user's.
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    pub(crate) fn is_elevated() -> bool {
-        // SAFETY: these ask for numbers and cannot fail.
-        unsafe { libc::getuid() != libc::geteuid() || libc::getgid() != libc::getegid() }
-    }
 }
 
 #[cfg(not(unix))]
@@ -167,10 +152,5 @@ mod imp {
     /// Returns the working directory.
     pub(crate) fn directory() -> Option<std::path::PathBuf> {
         std::env::current_dir().ok()
-    }
-
-    /// Returns false: there are no programs with the rights of another user.
-    pub(crate) fn is_elevated() -> bool {
-        false
     }
 }

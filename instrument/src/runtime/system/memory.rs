@@ -1,4 +1,4 @@
-//! How much memory the process may still have.
+//! How much memory the process may still have, and whether a page of it can be written.
 
 /// Whether the debug information of the program can be read without running out of memory, which
 /// would end the process. Only a limit of its address space is looked at: other limits end it
@@ -28,5 +28,22 @@ pub(crate) fn has_room_for_symbols() -> bool {
 /// Not known on this system.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn has_room_for_symbols() -> bool {
+    true
+}
+
+/// Makes sure that a mapping of ours can be written now. A write to a page of a file that was cut
+/// short, or that needs a new block on a full disk, would be a signal that ends the program; asked
+/// in this way the system says it in an error.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_writable(page: *mut u8, n_bytes: usize) -> bool {
+    // SAFETY: makes the page of our own mapping present, and changes nothing in it.
+    let done = unsafe { libc::madvise(page.cast(), n_bytes, libc::MADV_POPULATE_WRITE) } == 0;
+    // Linux before 5.14 does not know the question.
+    done || std::io::Error::last_os_error().raw_os_error() == Some(libc::EINVAL)
+}
+
+/// Taken as writable: this system cannot be asked.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_writable(_page: *mut u8, _n_bytes: usize) -> bool {
     true
 }

@@ -9,7 +9,9 @@ pub(crate) mod extra_stack;
 pub(crate) mod handler;
 pub(crate) mod input;
 pub(crate) mod memory;
+pub(crate) mod others;
 #[cfg(unix)]
 pub(crate) mod quiet_write;
+pub(crate) mod rights;
 pub(crate) mod stack_bounds;
 pub(crate) mod thread_state;

@@ -1,4 +1,4 @@
-//! Whether another thread of the process runs or sleeps, as far as the system says.
+//! What the system says of a thread: whether it runs or sleeps, and whether it is the first one.
 
 /// Whether the thread is running or ready to run; `None` if the system does not say. Neither
 /// allocates nor locks.
@@ -29,6 +29,19 @@ pub(crate) fn is_running(thread: u32) -> Option<bool> {
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn is_running(_thread: u32) -> Option<bool> {
     None
+}
+
+/// Whether the running thread is the one that the process started with.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_main() -> bool {
+    // SAFETY: both calls only return numbers.
+    unsafe { libc::gettid() == libc::getpid() }
+}
+
+/// Not known on this system.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_main() -> bool {
+    false
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -15,6 +15,7 @@ use rustc_hash::FxHashMap;
 
 use crate::runtime::system::handler;
 use crate::runtime::system::stack_bounds::Bounds;
+use crate::runtime::system::thread_state;
 
 /// Whether the program's allocator was seen to take a watched lock.
 static ALLOCATOR_LOCKS: AtomicBool = AtomicBool::new(false);
@@ -133,12 +134,9 @@ impl Names {
 
     /// Records the name of the running thread without asking std for it, as far as it is certain.
     pub(crate) fn add_certain(&self, id: TaskId) {
-        #[cfg(target_os = "linux")]
-        // SAFETY: both calls only return numbers.
-        if unsafe { libc::gettid() == libc::getpid() } {
+        if thread_state::is_main() {
             self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, "main".to_owned());
         }
-        let _ = id;
     }
 
     /// The name of a thread, or its number.
