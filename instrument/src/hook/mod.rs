@@ -44,8 +44,12 @@
 //! lockdep_disabled` a [`LockMap`] has no size and every call compiles to nothing.
 
 mod any_key;
+#[cfg_attr(lockdep_disabled, path = "channel_disabled.rs")]
+mod channel;
 mod class_key;
 mod creation_site;
+#[cfg_attr(lockdep_disabled, path = "event_map_disabled.rs")]
+mod event_map;
 mod key;
 #[cfg(not(lockdep_disabled))]
 mod keyed_slot;
@@ -64,6 +68,7 @@ mod wait_for;
 
 pub use class_key::LockClassKey;
 pub use creation_site::CreationSite;
+pub use event_map::EventMap;
 pub use key::ClassKey;
 pub use lock_info::LockInfo;
 pub use lock_map::LockMap;
@@ -75,6 +80,9 @@ pub use owned::OwnedLockMap;
 pub use pin::{PinCookie, pin_lock, repin_lock, unpin_lock};
 pub use tracked::Tracked;
 pub use wait_for::Waiting;
+
+pub(crate) use channel::{Message, ReceiverEnd, SenderEnd, ends};
+pub(crate) use event_map::{park, pause};
 
 #[cfg(not(lockdep_disabled))]
 pub(crate) use any_key::{AnyKey, KeyKind};

@@ -126,7 +126,7 @@ impl<K: ClassKey> LockMap<K> {
         if state::is_off() {
             return wait();
         }
-        let wanted = Wanted::Notification { slot: self.slot(), is_timed };
+        let wanted = Wanted::Notification { slot: self.slot(), event: None, is_timed };
         let _waiting = wait::begin(wanted, Location::caller());
         wait()
     }

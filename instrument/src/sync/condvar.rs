@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::held::map_lock;
 use super::mutex::MutexGuard;
+use crate::hook::EventMap;
 
 /// [`std::sync::Condvar`] for a validated [`Mutex`](super::Mutex).
 ///
@@ -29,15 +30,17 @@ use super::mutex::MutexGuard;
 /// waker.join().unwrap();
 /// ```
 pub struct Condvar {
+    event: EventMap,
     inner: sync::Condvar,
 }
 
 impl Condvar {
     /// Makes a condition variable that no thread waits for.
     #[must_use]
+    #[track_caller]
     #[inline]
     pub const fn new() -> Self {
-        Self { inner: sync::Condvar::new() }
+        Self { event: EventMap::new(), inner: sync::Condvar::new() }
     }
 
     /// Gives the mutex up, waits for a notification (or for nothing: wakeups may be spurious) and
@@ -53,7 +56,7 @@ impl Condvar {
     #[track_caller]
     pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> LockResult<MutexGuard<'a, T>> {
         let (held, inner) = guard.reacquire();
-        let notified = held.wait_notified(false, || self.inner.wait(inner));
+        let notified = held.wait_notified(&self.event, false, || self.inner.wait(inner));
         map_lock(notified, |inner| MutexGuard::from_parts(held, inner))
     }
 
@@ -109,7 +112,7 @@ impl Condvar {
         // The limit is on the condition, not on the mutex: what comes back is an ordinary blocking
         // acquisition.
         let (held, inner) = guard.reacquire();
-        let notified = held.wait_notified(true, || self.inner.wait_timeout(inner, timeout));
+        let notified = held.wait_notified(&self.event, true, || self.inner.wait_timeout(inner, timeout));
         map_lock(notified, |(inner, result)| (MutexGuard::from_parts(held, inner), result))
     }
 
@@ -141,14 +144,18 @@ impl Condvar {
     }
 
     /// Wakes one waiting thread, if there is one.
+    #[track_caller]
     #[inline]
     pub fn notify_one(&self) {
+        self.event.provided();
         self.inner.notify_one();
     }
 
     /// Wakes every waiting thread.
+    #[track_caller]
     #[inline]
     pub fn notify_all(&self) {
+        self.event.provided();
         self.inner.notify_all();
     }
 }
@@ -163,6 +170,7 @@ fn wait_result(timed_out: bool) -> WaitTimeoutResult {
 }
 
 impl Default for Condvar {
+    #[track_caller]
     fn default() -> Self {
         Self::new()
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::mem;
 use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
 
-use crate::hook::{LockInfo, LockMap, Verdict};
+use crate::hook::{EventMap, LockInfo, LockMap, Verdict};
 use crate::{Mode, Wait};
 
 /// An acquisition that was announced to the validator; dropping it is the release.
@@ -89,8 +89,8 @@ impl<'a> Hold<'a> {
     /// Waits for a notification by `wait`, after [`reacquire`](Self::reacquire).
     #[track_caller]
     #[inline]
-    pub(super) fn wait_notified<R>(&self, is_timed: bool, wait: impl FnOnce() -> R) -> R {
-        self.0.wait_notified(is_timed, wait)
+    pub(super) fn wait_notified<R>(&self, event: &EventMap, is_timed: bool, wait: impl FnOnce() -> R) -> R {
+        self.0.wait_notified_by(event, is_timed, wait)
     }
 
     /// Announces that an exclusive acquisition became a shared one.

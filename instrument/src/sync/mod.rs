@@ -1,10 +1,10 @@
 //! The locks of [`std::sync`], validated: a drop-in for `use std::sync`.
 //!
 //! Every name of [`std::sync`] that is stable in the running compiler is here. [`Mutex`],
-//! [`RwLock`], [`Condvar`], [`Once`], [`OnceLock`] and [`LazyLock`] are wrappers around the real
-//! ones that tell the validator what they do; everything else (`Arc`, `atomic`, `mpsc`, `Barrier`,
-//! …) is the real thing. Results, poisoning, panics and `Debug` text are those of std, because the
-//! std type does the work.
+//! [`RwLock`], [`Condvar`], [`Once`], [`OnceLock`], [`LazyLock`], [`Barrier`] and the channels of
+//! [`mpsc`] are wrappers around the real ones that tell the validator what they do; everything else
+//! (`Arc`, `atomic`, …) is the real thing. Results, poisoning, panics and `Debug` text are those of
+//! std, because the std type does the work.
 //!
 //! ```
 //! use lockdep::sync::{Arc, Mutex};
@@ -26,20 +26,26 @@
 //! | `Condvar::wait*` | release and blocking acquisition of the mutex, before each wait |
 //! | an initialisation that has to run or be waited for | blocking exclusive acquisition of the `Once`, `OnceLock` or `LazyLock` until it is done |
 //! | a finished initialisation | none |
+//! | a send, a receive, an arrival at a barrier, a notification | none; who did it last, and where, is noted |
+//! | a receive, send or arrival that blocks | none; other threads can read of it |
 //!
 //! # Limits
 //!
 //! * A lock grows by 16 bytes and its alignment is at least that of a pointer.
 //! * A lock needs dropping even where its std twin does not, so it cannot be dropped in a `const`
 //!   context.
-//! * `Barrier` and `mpsc` are std's own: their inner locks are never held while other code runs, so
-//!   they close no order, but waiting in them is not seen.
+//! * A `Condvar` grows by 16 bytes and a `Barrier` by 24. Each end of a channel grows by the size
+//!   of a pointer, and each message by eight bytes.
+//! * The inner locks of `Barrier` and `mpsc` are never held while other code runs, so they close no
+//!   order and are not watched.
 
+mod barrier;
 mod condvar;
 mod held;
 mod in_common;
 mod lazy_lock;
 mod many;
+pub mod mpsc;
 mod mutex;
 mod once;
 mod once_lock;
@@ -48,6 +54,7 @@ mod rwlock;
 // The wrappers below are explicit items and shadow what the glob brings under the same names.
 pub use std::sync::*;
 
+pub use barrier::Barrier;
 pub use condvar::Condvar;
 pub use lazy_lock::LazyLock;
 pub use mutex::{Mutex, MutexGuard};

@@ -17,9 +17,13 @@
 //! });
 //! assert_eq!(words.len(), 3);
 //! ```
+//!
+//! A thread that is parked or sleeps says so to other threads. [`Thread`] is std's own type, since
+//! programs and libraries name it: which thread unparks another one is not seen.
 
 mod builder;
 mod join_handle;
+mod park;
 mod scope;
 mod spawn;
 
@@ -28,4 +32,6 @@ pub use std::thread::*;
 
 pub use builder::{Builder, spawn};
 pub use join_handle::JoinHandle;
+#[expect(deprecated, reason = "std still has them")]
+pub use park::{park, park_timeout, park_timeout_ms, sleep, sleep_ms};
 pub use scope::{Scope, ScopedJoinHandle, scope};

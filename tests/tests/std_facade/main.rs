@@ -109,6 +109,13 @@ fn locks_and_threads_are_replaced_and_nothing_else() {
         "JoinHandle",
         "Scope",
         "ScopedJoinHandle",
+        "Barrier",
+        "Sender",
+        "SyncSender",
+        "Receiver",
+        "Iter",
+        "TryIter",
+        "IntoIter",
     ];
     assert_eq!(replaced.len(), expected.len(), "{replaced:#?}");
     for (line, name) in replaced.iter().zip(expected) {

@@ -37,8 +37,23 @@ fn a_lock_grows_by_sixteen_bytes() {
         assert_eq!(align, pointer, "{name}");
         assert_eq!(ours, theirs.next_multiple_of(pointer) + 16, "{name}");
     }
-    assert_eq!(size_of::<lockdep::sync::Condvar>(), size_of::<std::sync::Condvar>());
+    assert_eq!(size_of::<lockdep::sync::Condvar>(), size_of::<std::sync::Condvar>().next_multiple_of(8) + 16);
     assert_eq!(size_of::<lockdep::sync::Once>(), size_of::<std::sync::Once>().next_multiple_of(8) + 16);
+}
+
+#[test]
+fn what_threads_wait_on_grows_by_what_the_page_says() {
+    use lockdep::sync::mpsc as ours;
+    use std::sync::mpsc as theirs;
+
+    let pointer = size_of::<usize>();
+    assert_eq!(
+        size_of::<lockdep::sync::Barrier>(),
+        size_of::<std::sync::Barrier>().next_multiple_of(pointer) + 24
+    );
+    assert_eq!(size_of::<ours::Sender<u8>>(), size_of::<theirs::Sender<u8>>() + pointer);
+    assert_eq!(size_of::<ours::SyncSender<u8>>(), size_of::<theirs::SyncSender<u8>>() + pointer);
+    assert_eq!(size_of::<ours::Receiver<u8>>(), size_of::<theirs::Receiver<u8>>() + pointer);
 }
 
 #[test]

@@ -17,8 +17,10 @@ mod surface;
 mod with_std {
     pub(crate) use std::{sync, thread};
 
+    mod barrier;
     mod condvar;
     mod lazy_lock;
+    mod mpsc;
     mod mutex;
     pub(crate) mod names;
     mod once;
@@ -33,8 +35,10 @@ mod with_std {
 mod with_lockdep {
     pub(crate) use lockdep::{sync, thread};
 
+    mod barrier;
     mod condvar;
     mod lazy_lock;
+    mod mpsc;
     mod mutex;
     pub(crate) mod names;
     mod once;

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use super::sync::{
     Barrier, Condvar, LazyLock, Mutex, MutexGuard, Once, OnceLock, OnceState, RwLock, RwLockReadGuard,
     RwLockWriteGuard,
@@ -26,6 +27,7 @@ macro_rules! methods {
 pub(crate) fn methods() -> Vec<(&'static str, Vec<&'static str>)> {
     let mut all = of_locks();
     all.extend(of_once());
+    all.extend(of_channels());
     all.extend(of_threads());
     all
 }
@@ -92,6 +94,17 @@ fn of_once() -> Vec<(&'static str, Vec<&'static str>)> {
     #[cfg(std_lazy_get)]
     all.extend(methods! { "sync/struct.LazyLock": Lazy { new, force, force_mut, get, get_mut } });
     all
+}
+
+fn of_channels() -> Vec<(&'static str, Vec<&'static str>)> {
+    methods! {
+        "sync/mpsc/struct.Sender": Sender<u8> { send }
+        "sync/mpsc/struct.SyncSender": SyncSender<u8> { send, try_send }
+        "sync/mpsc/struct.Receiver": Receiver<u8> { recv, try_recv, recv_timeout, iter, try_iter }
+        "sync/mpsc/struct.Iter": mpsc::Iter<'static, u8> {}
+        "sync/mpsc/struct.TryIter": mpsc::TryIter<'static, u8> {}
+        "sync/mpsc/struct.IntoIter": mpsc::IntoIter<u8> {}
+    }
 }
 
 fn of_threads() -> Vec<(&'static str, Vec<&'static str>)> {

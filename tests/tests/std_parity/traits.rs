@@ -7,6 +7,7 @@ use std::ops::{Deref, DerefMut};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
 
+use super::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use super::sync::{
     Barrier, Condvar, LazyLock, Mutex, MutexGuard, Once, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
@@ -40,6 +41,7 @@ pub(crate) fn answers() -> Vec<(String, bool)> {
     of_locks(&mut all);
     of_guards(&mut all);
     of_cells(&mut all);
+    of_channels(&mut all);
     of_threads(&mut all);
     all
 }
@@ -85,6 +87,21 @@ fn of_cells(all: &mut Vec<(String, bool)>) {
             Send, Sync, Unpin, UnwindSafe, RefUnwindSafe, Debug, Display, Default, From<u8>, Clone, PartialEq, Eq, Deref,
             DerefMut,
         ]
+    );
+}
+
+#[expect(dead_code, reason = "an inherent constant is used only where its bound holds")]
+fn of_channels(all: &mut Vec<(String, bool)>) {
+    ask!(
+        all,
+        [
+            Sender<u8>, Sender<Cell<u8>>, Sender<Rc<u8>>, Sender<&'static mut u8>, Sender<Bare>, SyncSender<u8>,
+            SyncSender<Cell<u8>>, SyncSender<Rc<u8>>, SyncSender<Bare>, Receiver<u8>, Receiver<Cell<u8>>,
+            Receiver<Rc<u8>>, Receiver<&'static mut u8>, Receiver<Bare>, mpsc::Iter<'static, u8>,
+            mpsc::Iter<'static, Rc<u8>>, mpsc::Iter<'static, Bare>, mpsc::TryIter<'static, u8>,
+            mpsc::TryIter<'static, Bare>, mpsc::IntoIter<u8>, mpsc::IntoIter<Rc<u8>>, mpsc::IntoIter<Bare>,
+        ],
+        [Send, Sync, Unpin, UnwindSafe, RefUnwindSafe, Debug, Clone, Default, Iterator, IntoIterator]
     );
 }
 

@@ -351,9 +351,10 @@ fn wait(builder: &Builder<'_>, task: &WaitingTask) -> ThreadWait {
     let (kind, lock) = match &task.awaited {
         Awaited::Lock(wanted) => (WaitKind::Lock, lock(wanted)),
         Awaited::Upgrade(wanted) => (WaitKind::Upgrade, lock(wanted)),
-        Awaited::Notification { mutex } => (WaitKind::Notification, lock(mutex)),
+        Awaited::Notification { mutex, .. } => (WaitKind::Notification, lock(mutex)),
         Awaited::End(_) => (WaitKind::ThreadEnd, None),
         Awaited::ScopeEnd(_) => (WaitKind::ScopeEnd, None),
+        Awaited::Event(event) => (WaitKind::of(event.kind), None),
     };
     let end_of = match task.awaited {
         Awaited::End(child) => builder.resolver.task_name(child),

@@ -296,6 +296,18 @@ pub enum WaitKind {
     ThreadEnd,
     /// For the end of the threads of a scope.
     ScopeEnd,
+    /// For a message in a channel.
+    Message,
+    /// For room in a channel, or for its receiver.
+    Room,
+    /// For the other parties of a barrier.
+    Arrivals,
+    /// For another thread to unpark it.
+    Unpark,
+    /// For time to pass.
+    Time,
+    /// For something that the program itself defines.
+    Event,
     /// For something that only a newer version knows.
     #[serde(other)]
     Newer,

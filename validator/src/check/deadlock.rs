@@ -54,8 +54,10 @@ impl Waiting<'_> {
             Awaited::End(task) => other.task == *task,
             Awaited::ScopeEnd(scope) => *scope != 0 && other.scope == *scope,
             Awaited::Lock(wanted) => self.is_kept_by(wanted, &other.held, with_timed),
-            Awaited::Notification { mutex } => self.is_kept_by(mutex, &other.held, with_timed),
+            Awaited::Notification { mutex, .. } => self.is_kept_by(mutex, &other.held, with_timed),
             Awaited::Upgrade(wanted) => other.held.iter().any(|held| held.lock() == wanted.lock()),
+            // Which task will bring it cannot be known.
+            Awaited::Event(_) => false,
         }
     }
 
@@ -147,6 +149,7 @@ mod tests {
     use crate::base::id::{ClassId, Subclass, TaskId};
     use crate::base::mode::Wait;
     use crate::base::site::Site;
+    use crate::check::waiting::{EventKind, EventUse};
 
     fn lock(number: u64, mode: Mode) -> LockUse {
         let class = ClassId::from_index(0).expect("small");
@@ -237,7 +240,14 @@ mod tests {
         assert_eq!(level(&scoped), Some(Level::Error));
         let mut notified = [
             task(1, wants(1, X), &[lock(2, X)]),
-            task(2, Awaited::Notification { mutex: lock(2, X) }, &[lock(1, X)]),
+            task(
+                2,
+                Awaited::Notification {
+                    mutex: lock(2, X),
+                    event: EventUse::unknown(EventKind::Notification),
+                },
+                &[lock(1, X)],
+            ),
         ];
         assert_eq!(level(&notified), Some(Level::Error));
         notified[0].is_timed = true;

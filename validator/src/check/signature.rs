@@ -67,9 +67,10 @@ fn waits(tasks: &[WaitingTask], lock_fn: impl Fn(Acquisition) -> u64) -> Vec<u64
     let wait = |task: &WaitingTask| match &task.awaited {
         Awaited::Lock(wanted) => mix(1 + wanted.acquisition.mode as u64, lock_fn(wanted.acquisition)),
         Awaited::Upgrade(wanted) => mix(4, lock_fn(wanted.acquisition)),
-        Awaited::Notification { mutex } => mix(5, lock_fn(mutex.acquisition)),
+        Awaited::Notification { mutex, .. } => mix(5, lock_fn(mutex.acquisition)),
         Awaited::End(_) => 6,
         Awaited::ScopeEnd(_) => 7,
+        Awaited::Event(event) => 8 + event.kind as u64,
     };
     tasks.iter().map(wait).collect()
 }

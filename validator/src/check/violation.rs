@@ -6,7 +6,7 @@ use crate::graph::DependencyKind;
 use crate::state::class_order::ClassOrder;
 
 pub use super::misuse::{Demand, Misuse};
-pub use super::waiting::{Awaited, LockUse, WaitingTask};
+pub use super::waiting::{Awaited, EventKind, EventUse, LockUse, Provision, WaitingTask};
 pub use crate::base::acquisition::Acquisition;
 pub use crate::state::segment::Ordered;
 

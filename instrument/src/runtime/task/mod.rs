@@ -12,6 +12,7 @@ pub(crate) mod names;
 pub(crate) mod newest;
 pub(crate) mod place;
 pub(crate) mod pointer;
+pub(crate) mod progress;
 pub(crate) mod quick;
 pub(crate) mod sync;
 
@@ -30,6 +31,7 @@ pub(crate) use access::{
     Interrupted, abandon, deferred_state, enter_deferred, is_announced, is_busy, put_back,
 };
 pub(crate) use names::{allocator_locks, is_allocators, is_tried};
+pub(crate) use progress::{is_not_started, segment};
 pub(crate) use quick::QuickStack;
 
 /// Everything the runtime keeps for one thread.

@@ -6,14 +6,19 @@
 //! every other thread of it has published its wait before; it looks again for a while and reports
 //! (`ring.rs`, LD0100). So no timer, no signal and no thread of ours is needed.
 //!
+//! What a condition variable, channel or barrier knows of those who brought something to it is in
+//! `event.rs`. Which thread will bring something cannot be known, so such a wait closes no ring.
+//!
 //! Only contended operations come here: they try first, and publish if that failed.
 
 mod clock;
+mod event;
 mod kind;
 mod publish;
 mod ring;
 mod slot;
 mod snapshot;
 
+pub(crate) use event::{Event, Stamp};
 pub(crate) use publish::{Waiting, Wanted, begin, end};
 pub(crate) use slot::{WaitSlot, forked};

@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
 use lockdep_validator::base::held_record::{HeldRecord, N_WORDS};
 use lockdep_validator::base::id::TaskId;
+use lockdep_validator::check::violation::EventKind;
 use lockdep_validator::{AcquireFlags, LockId, Mode};
 
 use super::clock::now_ms;
+use super::event::Event;
 use super::kind;
 use super::slot::{WaitSlot, all, own};
 use crate::hook::Slot;
@@ -28,7 +30,7 @@ pub(crate) enum Wanted<'a> {
     /// The other readers of a lock that was announced to become exclusive.
     Upgrade { slot: &'a Slot, is_timed: bool },
     /// A notification, and then the lock, which was announced to be taken again.
-    Notification { slot: &'a Slot, is_timed: bool },
+    Notification { slot: &'a Slot, event: Option<&'static Event>, is_timed: bool },
     /// The end of an initialiser that another thread runs, or that the running thread is about to
     /// run: which of the two cannot be seen.
     Initialiser(&'a Slot),
@@ -36,6 +38,8 @@ pub(crate) enum Wanted<'a> {
     End(TaskId),
     /// The end of the threads of a scope.
     ScopeEnd(u64),
+    /// What other threads bring to an object, or time.
+    Event { kind: EventKind, event: Option<&'static Event>, is_timed: bool },
 }
 
 /// A wait that is published; dropping it withdraws it.
@@ -67,9 +71,13 @@ pub(crate) fn begin(wanted: Wanted<'_>, caller: &'static Location<'static>) -> O
     let waiting = match wanted {
         Wanted::Lock { slot: lock, is_timed } => of_lock(task, lock.id()?, kind::LOCK, is_timed, at)?,
         Wanted::Upgrade { slot: lock, is_timed } => of_lock(task, lock.id()?, kind::UPGRADE, is_timed, at)?,
-        Wanted::Notification { slot: lock, is_timed } => {
-            of_lock(task, lock.id()?, kind::NOTIFICATION, is_timed, at)?
+        Wanted::Notification { slot: lock, event, is_timed } => {
+            let waiting = of_lock(task, lock.id()?, kind::NOTIFICATION, is_timed, at)?;
+            slot.set_target(event.map_or(0, Event::address));
+            event.inspect(|event| event.wait_begins());
+            waiting
         }
+        Wanted::Event { kind, event, is_timed } => of_event(task, kind, event, is_timed, at),
         Wanted::Initialiser(lock) => of_lock(task, lock.id()?, kind::INITIALISER, false, at)?,
         Wanted::End(child) => of_end(task, kind::END, u64::from(child.0), at),
         Wanted::ScopeEnd(scope) => of_end(task, kind::SCOPE_END, scope, at),
@@ -115,6 +123,22 @@ fn of_end(task: &mut Task, kind: u64, target: u64, at: u64) -> Waiting {
     // ORDERING: Relaxed: the fence in `begin` orders it before the look, on both sides.
     N_ENDS_AWAITED.fetch_add(1, Ordering::Relaxed);
     Waiting { slot: task.wait, lock: 0, target, n_held, is_for_end: true, is_timed: false }
+}
+
+fn of_event(
+    task: &mut Task,
+    kind: EventKind,
+    event: Option<&'static Event>,
+    is_timed: bool,
+    at: u64,
+) -> Waiting {
+    task.runtime.validator.notice_releases(&mut task.context);
+    let held = task.context.held_records().map(|record| record.to_words());
+    let target = event.map_or(0, Event::address);
+    let kind = kind::of(kind) | if is_timed { kind::TIMED } else { 0 };
+    let n_held = task.wait.publish([kind, target, at, now_ms()], [0; N_WORDS], held);
+    event.inspect(|event| event.wait_begins());
+    Waiting { slot: task.wait, lock: 0, target: 0, n_held, is_for_end: false, is_timed }
 }
 
 impl Waiting {

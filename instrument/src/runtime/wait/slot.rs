@@ -178,6 +178,15 @@ impl WaitSlot {
         self.version.load(Ordering::Acquire)
     }
 
+    /// Whether the version is still this one, after other words were read that belong to what is
+    /// published.
+    pub(super) fn is_still(&self, version: u64) -> bool {
+        // ORDERING: Acquire pairs with the Release fence of who changes those words.
+        fence(Ordering::Acquire);
+        // ORDERING: Relaxed: the fence orders it after the words.
+        self.version.load(Ordering::Relaxed) == version
+    }
+
     /// Writes, as the owner. `write_fn` stores Relaxed.
     pub(super) fn write(&self, write_fn: impl FnOnce(&Self)) {
         // ORDERING: Relaxed: only the owner writes it.
@@ -218,6 +227,12 @@ impl WaitSlot {
         n_held
     }
 
+    /// What is waited for besides the lock.
+    pub(super) fn set_target(&self, target: u64) {
+        // ORDERING: Relaxed: `write` orders it.
+        self.write(|slot| slot.target.store(target, Ordering::Relaxed));
+    }
+
     /// The wait is over.
     #[cold]
     #[inline(never)]
@@ -235,11 +250,8 @@ impl WaitSlot {
             }
             if version.is_multiple_of(2) {
                 let published = self.copy();
-                // ORDERING: Acquire pairs with the Release fence in `write`: if a word was a newer
-                // one, the version below is not the old one.
-                fence(Ordering::Acquire);
-                // ORDERING: Relaxed: the fence orders it after the words.
-                if self.version.load(Ordering::Relaxed) == version {
+                // If a word was a newer one, the version is not the old one.
+                if self.is_still(version) {
                     return (published.kind != 0).then_some((version, published));
                 }
             }

@@ -3,10 +3,11 @@
 use lockdep_validator::TaskId;
 use lockdep_validator::base::held_record::HeldRecord;
 use lockdep_validator::check::deadlock::Waiting as Tasks;
-use lockdep_validator::check::violation::{Awaited, LockUse, WaitingTask};
+use lockdep_validator::check::violation::{Awaited, EventUse, LockUse, WaitingTask};
 use lockdep_validator::{Site, Validator};
 
 use super::clock::now_ms;
+use super::event::Event;
 use super::kind;
 use super::slot::{Published, WaitSlot, all};
 use crate::runtime::system::thread_state;
@@ -42,7 +43,8 @@ impl Ring {
         let (mut seen, mut tasks, mut start) = (Vec::new(), Vec::new(), None);
         for slot in all() {
             let Some((version, published)) = slot.read() else { continue };
-            let Some(task) = slot.owner().and_then(|task| waiting_task(validator, slot, task, &published))
+            let Some(task) =
+                slot.owner().and_then(|task| waiting_task(validator, slot, task, version, &published))
             else {
                 continue;
             };
@@ -78,17 +80,23 @@ fn waiting_task(
     validator: &Validator,
     slot: &WaitSlot,
     task: TaskId,
+    version: u64,
     published: &Published,
 ) -> Option<WaitingTask> {
     let recalled = |words| HeldRecord::from_words(words).map(|record| validator.recalled(&record));
     let wanted = recalled(published.wanted);
+    let event = kind::event(published.kind).map(|kind| {
+        let event = Event::at(published.target).map(|event| event.read(kind));
+        // The object may be gone by now, if the wait is.
+        event.filter(|_| slot.is_still(version)).unwrap_or(EventUse::unknown(kind))
+    });
     let awaited = match published.kind & !kind::TIMED {
         kind::LOCK | kind::INITIALISER => Awaited::Lock(wanted?),
         kind::UPGRADE => Awaited::Upgrade(wanted?),
-        kind::NOTIFICATION => Awaited::Notification { mutex: wanted? },
+        kind::NOTIFICATION => Awaited::Notification { mutex: wanted?, event: event? },
         kind::END => Awaited::End(TaskId(u32::try_from(published.target).ok()?)),
         kind::SCOPE_END => Awaited::ScopeEnd(published.target),
-        _ => return None,
+        _ => Awaited::Event(event?),
     };
     let n_held = published.held.len().min(published.n_held as usize);
     let is_mutex_awaited = matches!(awaited, Awaited::Notification { .. });

@@ -1,6 +1,23 @@
 //! What a thread waits for, and for how long.
 
+use lockdep_validator::check::violation::EventKind;
+
 use crate::model::{ThreadWait, WaitKind};
+
+impl WaitKind {
+    /// The kind of a wait on an object that other threads bring something to.
+    pub(crate) const fn of(kind: EventKind) -> Self {
+        match kind {
+            EventKind::Notification => Self::Notification,
+            EventKind::Message => Self::Message,
+            EventKind::Room => Self::Room,
+            EventKind::Arrivals => Self::Arrivals,
+            EventKind::Token => Self::Unpark,
+            EventKind::Time => Self::Time,
+            EventKind::Other => Self::Event,
+        }
+    }
+}
 
 impl ThreadWait {
     /// Returns what the thread waits for, in words.
@@ -12,6 +29,12 @@ impl ThreadWait {
             WaitKind::Notification => format!("a notification, and then `{lock}`"),
             WaitKind::ThreadEnd => format!("thread `{}` to end", self.end_of),
             WaitKind::ScopeEnd => "the threads of its scope to end".to_owned(),
+            WaitKind::Message => "a message".to_owned(),
+            WaitKind::Room => "room in a channel".to_owned(),
+            WaitKind::Arrivals => "the other threads to reach a barrier".to_owned(),
+            WaitKind::Unpark => "another thread to unpark it".to_owned(),
+            WaitKind::Time => "time to pass".to_owned(),
+            WaitKind::Event => "an event".to_owned(),
             WaitKind::Newer => "something".to_owned(),
         }
     }

@@ -1,0 +1,102 @@
+//! What the two ends of a channel know of it, and what goes with each message.
+//!
+//! Both ends lead to one [`Event`], which is given back when the last end is gone.
+
+use std::panic::Location;
+
+use lockdep_validator::check::violation::EventKind;
+
+use super::CreationSite;
+use super::event_map::wait_as;
+use crate::runtime::wait::{Event, Stamp};
+
+/// Makes what the two ends of a new channel need.
+#[track_caller]
+pub(crate) fn ends(is_bounded: bool) -> (SenderEnd, ReceiverEnd) {
+    let event = Event::claim(CreationSite::caller().token());
+    event.inspect(|event| event.set_channel(is_bounded));
+    (SenderEnd(event), ReceiverEnd(event))
+}
+
+/// What a sender knows of its channel; one word.
+#[derive(Debug)]
+pub(crate) struct SenderEnd(Option<&'static Event>);
+
+/// What the receiver knows of its channel; one word.
+#[derive(Debug)]
+pub(crate) struct ReceiverEnd(Option<&'static Event>);
+
+/// A message in the channel.
+#[derive(Debug)]
+pub(crate) struct Message<T> {
+    #[expect(dead_code, reason = "orders its receive after its send")]
+    stamp: Stamp,
+    pub(crate) value: T,
+}
+
+impl SenderEnd {
+    /// Makes a message of what the running thread is about to send.
+    #[inline]
+    pub(crate) fn message<T>(&self, value: T) -> Message<T> {
+        Message { stamp: if self.0.is_some() { Stamp::now() } else { Stamp::NONE }, value }
+    }
+
+    /// The running thread has sent one.
+    #[track_caller]
+    #[inline]
+    pub(crate) fn sent(&self) {
+        if let Some(event) = self.0 {
+            event.provided(Location::caller());
+        }
+    }
+
+    /// Waits by `wait` until the channel has room.
+    #[cold]
+    #[track_caller]
+    #[inline(never)]
+    pub(crate) fn wait_for_room<R>(&self, wait: impl FnOnce() -> R) -> R {
+        if self.0.is_none() { wait() } else { wait_as(EventKind::Room, self.0, false, wait) }
+    }
+}
+
+impl Clone for SenderEnd {
+    #[inline]
+    fn clone(&self) -> Self {
+        self.0.inspect(|event| event.add_sender());
+        Self(self.0)
+    }
+}
+
+impl Drop for SenderEnd {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.inspect(|event| event.remove_user(false));
+    }
+}
+
+impl ReceiverEnd {
+    /// The running thread has received this one.
+    #[track_caller]
+    #[inline]
+    pub(crate) fn received<T>(&self, message: Message<T>) -> T {
+        if let Some(event) = self.0 {
+            event.taken(Location::caller());
+        }
+        message.value
+    }
+
+    /// Waits by `wait` for a message.
+    #[cold]
+    #[track_caller]
+    #[inline(never)]
+    pub(crate) fn wait_for_message<R>(&self, is_timed: bool, wait: impl FnOnce() -> R) -> R {
+        if self.0.is_none() { wait() } else { wait_as(EventKind::Message, self.0, is_timed, wait) }
+    }
+}
+
+impl Drop for ReceiverEnd {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.inspect(|event| event.remove_user(true));
+    }
+}

@@ -1,0 +1,330 @@
+//! What is known of an object that threads wait on and others bring something to: a condition
+//! variable, a channel, a barrier.
+//!
+//! Any thread may read it at any time, also while the object goes away. There is no data race,
+//! since every word is an atomic. There is no freed memory either: an [`Event`] is made when none
+//! is free, is never freed, and is used again by later objects. A reader finds it through a
+//! [wait](super::slot) that is published, whose thread keeps the object alive; it reads the wait's
+//! version again afterwards, and so knows that what it read belongs to that object.
+//!
+//! To bring something costs one store, and none if the same thread did so at the same place before.
+//!
+//! `FREE` is a leaf lock.
+
+use std::panic::Location;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::{Mutex, PoisonError};
+
+use lockdep_validator::base::id::TaskId;
+use lockdep_validator::check::violation::{EventKind, EventUse, Provision};
+use lockdep_validator::{Segment, Site};
+
+use crate::runtime::event::enter;
+use crate::runtime::process::state;
+use crate::runtime::task;
+
+/// Events whose objects are gone.
+static FREE: Mutex<Vec<&'static Event>> = Mutex::new(Vec::new());
+/// How many events there are.
+static N_EVENTS: AtomicU64 = AtomicU64::new(0);
+/// How many objects there were.
+static N_OBJECTS: AtomicU64 = AtomicU64::new(0);
+
+/// One receiver, in [`Event::n_users`]; a sender counts one.
+const RECEIVER: u64 = 1 << 32;
+/// In the word of a provision: a wait on the object began after it.
+const BEFORE_WAIT: u64 = 1;
+/// The bits of a task's number in the word of a provision, from the second one on.
+const TASK_BITS: u32 = 19;
+/// The places of the program are aligned so.
+const PLACE_SHIFT: u32 = 3;
+
+/// See the top of the file.
+#[derive(Debug)]
+pub(crate) struct Event {
+    /// What distinguishes the object from every other; zero while there is none.
+    number: AtomicU64,
+    /// Where the object was made.
+    created: AtomicU64,
+    /// How many senders and receivers a channel has.
+    n_users: AtomicU64,
+    /// How many threads have arrived at a barrier, ever.
+    n_arrived: AtomicU64,
+    /// How many a barrier needs.
+    n_needed: AtomicU64,
+    /// Whether a channel has a bound.
+    is_bounded: AtomicBool,
+    provided: Last,
+    taken: Last,
+}
+
+/// Who did something last, and where: the place, the task's number, and [`BEFORE_WAIT`]. In a cache
+/// line of its own: a sender and a receiver write one each.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Last(AtomicU64);
+
+impl Last {
+    #[inline]
+    fn set(&self, caller: &'static Location<'static>) {
+        let word = word(running_task(), caller);
+        // ORDERING: Relaxed, here and below: a reader wants one recent word, which is whole.
+        if self.0.load(Ordering::Relaxed) != word {
+            self.0.store(word, Ordering::Relaxed);
+        }
+    }
+
+    fn get(&self) -> Option<Provision> {
+        // ORDERING: Relaxed, as in `set`.
+        let word = self.0.load(Ordering::Relaxed);
+        if word == 0 {
+            return None;
+        }
+        let task = word >> 1 & ((1 << TASK_BITS) - 1);
+        Some(Provision {
+            task: u32::try_from(task).ok().filter(|task| *task != 0).map(TaskId),
+            site: Site(word >> (TASK_BITS + 1) << PLACE_SHIFT),
+            is_before_wait: word & BEFORE_WAIT != 0,
+        })
+    }
+
+    /// A wait begins.
+    fn mark(&self) {
+        // ORDERING: Relaxed, as in `set`.
+        if self.0.load(Ordering::Relaxed) != 0 {
+            self.0.fetch_or(BEFORE_WAIT, Ordering::Relaxed);
+        }
+    }
+}
+
+/// What [`Last`] keeps. What there is no room for is left out: a place above the lower half of the
+/// usual address space, the number of a task after half a million others.
+#[inline]
+fn word(task: Option<TaskId>, caller: &'static Location<'static>) -> u64 {
+    let task = task.map_or(0, |task| u64::from(task.0));
+    let task = if task >> TASK_BITS == 0 { task } else { 0 };
+    // As `site` makes it.
+    let place = std::ptr::from_ref(caller).expose_provenance() as u64 >> PLACE_SHIFT;
+    let place = if place >> (63 - TASK_BITS) == 0 { place } else { 0 };
+    (place << TASK_BITS | task) << 1
+}
+
+#[inline]
+fn running_task() -> Option<TaskId> {
+    running_segment().map(|segment| segment.task)
+}
+
+/// The running thread, and how far it has come.
+#[inline]
+fn running_segment() -> Option<Segment> {
+    task::segment().or_else(first_segment)
+}
+
+#[cold]
+fn first_segment() -> Option<Segment> {
+    if !task::is_not_started() {
+        return None;
+    }
+    enter().map(|mut entered| entered.task().context.segment())
+}
+
+impl Event {
+    fn new() -> Self {
+        Self {
+            number: AtomicU64::new(0),
+            created: AtomicU64::new(0),
+            n_users: AtomicU64::new(0),
+            n_arrived: AtomicU64::new(0),
+            n_needed: AtomicU64::new(0),
+            is_bounded: AtomicBool::new(false),
+            provided: Last::default(),
+            taken: Last::default(),
+        }
+    }
+
+    /// Returns an event for an object that was made there; `None` if nothing is known of the
+    /// thread now.
+    #[cold]
+    pub(crate) fn claim(created: u64) -> Option<&'static Self> {
+        if state::is_off() {
+            return None;
+        }
+        // What the allocator locks is no event of the program's.
+        let _entered = enter()?;
+        let free = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let event = free.unwrap_or_else(Self::made);
+        // ORDERING: Relaxed, here and below: a reader has got this event from a wait that was
+        // published after.
+        let number = N_OBJECTS.fetch_add(1, Ordering::Relaxed) + 1;
+        // ORDERING: Release: a reader that sees one of the words below, and then passes its Acquire
+        // fence, sees that the wait by which it came here is over.
+        fence(Ordering::Release);
+        event.created.store(created, Ordering::Relaxed);
+        for word in [&event.n_users, &event.n_arrived, &event.n_needed, &event.provided.0, &event.taken.0] {
+            word.store(0, Ordering::Relaxed); // ORDERING: as above
+        }
+        event.is_bounded.store(false, Ordering::Relaxed); // ORDERING: as above
+        event.number.store(number, Ordering::Relaxed); // ORDERING: as above
+        Some(event)
+    }
+
+    fn made() -> &'static Self {
+        // ORDERING: Relaxed: a bound for the room below.
+        let n_events = N_EVENTS.fetch_add(1, Ordering::Relaxed) + 1;
+        let n_events = usize::try_from(n_events).unwrap_or(usize::MAX);
+        let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+        // So that giving one back does not allocate.
+        let missing = n_events.saturating_sub(free.capacity());
+        if missing > 0 {
+            let n_wanted = free.capacity() + free.capacity().max(missing).max(16);
+            let length = free.len();
+            free.reserve_exact(n_wanted - length);
+        }
+        drop(free);
+        Box::leak(Box::new(Self::new()))
+    }
+
+    /// The object goes away. In a child that does not validate the event is left as it is: the lock
+    /// may be held by a thread that is not there.
+    #[cold]
+    pub(crate) fn free(&'static self) {
+        if state::is_off() {
+            return;
+        }
+        let Some(_entered) = enter() else { return };
+        // ORDERING: Relaxed, as in `claim`.
+        self.number.store(0, Ordering::Relaxed);
+        let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+        if free.len() < free.capacity() {
+            free.push(self);
+        }
+    }
+
+    /// Something was brought by the running thread.
+    #[inline]
+    pub(crate) fn provided(&self, caller: &'static Location<'static>) {
+        self.provided.set(caller);
+    }
+
+    /// Something was taken by the running thread.
+    #[inline]
+    pub(crate) fn taken(&self, caller: &'static Location<'static>) {
+        self.taken.set(caller);
+    }
+
+    /// The object is a channel with one sender and one receiver.
+    pub(crate) fn set_channel(&self, is_bounded: bool) {
+        // ORDERING: Relaxed, as in `claim`.
+        self.n_users.store(RECEIVER + 1, Ordering::Relaxed);
+        self.is_bounded.store(is_bounded, Ordering::Relaxed); // ORDERING: as above
+    }
+
+    /// A sender was cloned.
+    #[inline]
+    pub(crate) fn add_sender(&self) {
+        // ORDERING: Relaxed: who adds one has one.
+        self.n_users.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A sender is gone, or the receiver.
+    pub(crate) fn remove_user(&'static self, is_receiver: bool) {
+        // ORDERING: AcqRel: the last one to go has seen what the others did with the event.
+        let one = if is_receiver { RECEIVER } else { 1 };
+        if self.n_users.fetch_sub(one, Ordering::AcqRel) == one {
+            self.free();
+        }
+    }
+
+    /// The running thread arrives at a barrier of so many; whether it is the last to do so.
+    pub(crate) fn arrive(&self, n_needed: u64, caller: &'static Location<'static>) -> bool {
+        self.provided(caller);
+        // ORDERING: Relaxed: a count.
+        self.n_needed.store(n_needed, Ordering::Relaxed);
+        let n_arrived = self.n_arrived.fetch_add(1, Ordering::Relaxed) + 1; // ORDERING: as above
+        n_arrived.is_multiple_of(n_needed.max(1))
+    }
+
+    /// A wait on the object begins.
+    pub(super) fn wait_begins(&self) {
+        self.provided.mark();
+        self.taken.mark();
+    }
+
+    /// Returns the address under which a wait is published.
+    pub(super) fn address(&'static self) -> u64 {
+        std::ptr::from_ref(self).expose_provenance() as u64
+    }
+
+    /// Returns the event that was published under this address; zero is none.
+    pub(super) fn at(address: u64) -> Option<&'static Self> {
+        let address = usize::try_from(address).ok()?;
+        // SAFETY: null, or an event, which is never freed: only `address` makes such numbers.
+        unsafe { std::ptr::with_exposed_provenance::<Self>(address).as_ref() }
+    }
+
+    /// What is known of the object now.
+    pub(super) fn read(&self, kind: EventKind) -> EventUse {
+        // ORDERING: Relaxed, here and below: each word says something by itself.
+        let word = |word: &AtomicU64| word.load(Ordering::Relaxed);
+        let n_users = word(&self.n_users);
+        let n_needed = word(&self.n_needed);
+        let (provided, taken) = (self.provided.get(), self.taken.get());
+        let is_room = kind == EventKind::Room;
+        EventUse {
+            kind,
+            number: word(&self.number),
+            created: Site(word(&self.created)),
+            // A receiver brings room, and a sender takes it.
+            provided: if is_room { taken } else { provided },
+            taken: if is_room { provided } else { taken },
+            n_providers: match kind {
+                EventKind::Message => Some(n_users % RECEIVER),
+                EventKind::Room => Some(n_users / RECEIVER),
+                _ => None,
+            },
+            arrived: (n_needed > 0).then(|| (word(&self.n_arrived) % n_needed, n_needed)),
+        }
+    }
+}
+
+/// Eight bytes that go with a message: who sent it, and how far that thread had come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Stamp(Option<std::num::NonZeroU64>);
+
+impl Stamp {
+    /// The stamp of a message that is not watched.
+    pub(crate) const NONE: Self = Self(None);
+
+    /// The running thread's.
+    #[inline]
+    pub(crate) fn now() -> Self {
+        let segment = running_segment();
+        let word = segment.map(|segment| u64::from(segment.task.0) << 32 | u64::from(segment.number));
+        Self(word.and_then(std::num::NonZeroU64::new))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_says_who_and_where() {
+        let here = Location::caller();
+        let last = Last::default();
+        assert_eq!(last.get(), None);
+        last.mark();
+        assert_eq!(last.get(), None, "nothing was brought");
+        last.0.store(word(Some(TaskId(7)), here), Ordering::Relaxed); // ORDERING: one thread
+        let said = |is_before_wait| Provision {
+            task: Some(TaskId(7)),
+            site: Site(std::ptr::from_ref(here).addr() as u64),
+            is_before_wait,
+        };
+        assert_eq!(last.get(), Some(said(false)));
+        last.mark();
+        assert_eq!(last.get(), Some(said(true)));
+        last.0.store(word(Some(TaskId(1 << TASK_BITS)), here), Ordering::Relaxed); // ORDERING: one thread
+        assert_eq!(last.get().and_then(|said| said.task), None, "a number that has no room");
+    }
+}

@@ -1,0 +1,110 @@
+//! The sending ends.
+
+use std::fmt;
+use std::sync::mpsc::{self, SendError, TrySendError};
+
+use crate::hook::{Message, SenderEnd};
+
+/// [`std::sync::mpsc::Sender`], which notes who sent last.
+pub struct Sender<T> {
+    // INVARIANT: dropped before `end`, so that no channel is thought to have lost its last sender
+    // that has one.
+    inner: mpsc::Sender<Message<T>>,
+    end: SenderEnd,
+}
+
+/// [`std::sync::mpsc::SyncSender`], whose waits other threads can read of.
+pub struct SyncSender<T> {
+    // INVARIANT: as in `Sender`.
+    inner: mpsc::SyncSender<Message<T>>,
+    end: SenderEnd,
+}
+
+impl<T> Sender<T> {
+    pub(super) fn new(inner: mpsc::Sender<Message<T>>, end: SenderEnd) -> Self {
+        Self { inner, end }
+    }
+
+    /// Sends a message. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// Gives the message back if the receiver is gone.
+    #[track_caller]
+    #[inline]
+    pub fn send(&self, t: T) -> Result<(), SendError<T>> {
+        match self.inner.send(self.end.message(t)) {
+            Ok(()) => {
+                self.end.sent();
+                Ok(())
+            }
+            Err(SendError(message)) => Err(SendError(message.value)),
+        }
+    }
+}
+
+impl<T> SyncSender<T> {
+    pub(super) fn new(inner: mpsc::SyncSender<Message<T>>, end: SenderEnd) -> Self {
+        Self { inner, end }
+    }
+
+    /// Sends a message, after waiting for room if the channel is full. With a bound of zero it
+    /// waits until the message has been received.
+    ///
+    /// # Errors
+    ///
+    /// Gives the message back if the receiver is gone.
+    #[track_caller]
+    #[inline]
+    pub fn send(&self, t: T) -> Result<(), SendError<T>> {
+        match self.inner.try_send(self.end.message(t)) {
+            Ok(()) => {}
+            Err(TrySendError::Full(message)) => {
+                if let Err(SendError(message)) = self.end.wait_for_room(|| self.inner.send(message)) {
+                    return Err(SendError(message.value));
+                }
+            }
+            Err(TrySendError::Disconnected(message)) => return Err(SendError(message.value)),
+        }
+        self.end.sent();
+        Ok(())
+    }
+
+    /// Sends a message if there is room. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// Gives the message back if the channel is full, or if the receiver is gone.
+    #[track_caller]
+    #[inline]
+    pub fn try_send(&self, t: T) -> Result<(), TrySendError<T>> {
+        match self.inner.try_send(self.end.message(t)) {
+            Ok(()) => {
+                self.end.sent();
+                Ok(())
+            }
+            Err(TrySendError::Full(message)) => Err(TrySendError::Full(message.value)),
+            Err(TrySendError::Disconnected(message)) => Err(TrySendError::Disconnected(message.value)),
+        }
+    }
+}
+
+/// What both senders have.
+macro_rules! impl_sender {
+    ($Sender:ident) => {
+        impl<T> Clone for $Sender<T> {
+            fn clone(&self) -> Self {
+                Self { inner: self.inner.clone(), end: self.end.clone() }
+            }
+        }
+
+        impl<T> fmt::Debug for $Sender<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.inner.fmt(f)
+            }
+        }
+    };
+}
+
+impl_sender!(Sender);
+impl_sender!(SyncSender);
