@@ -1,8 +1,10 @@
 //! What was told already, so that what follows from it can be told in few words.
 
-use rustc_hash::FxHashMap;
+use std::hash::{Hash as _, Hasher as _};
 
-use super::model::{Report, ReportDependency};
+use rustc_hash::{FxHashMap, FxHasher};
+
+use super::model::{Place, Report, ReportDependency};
 use lockdep_validator::check::violation::Code;
 use lockdep_validator::graph::DependencyKind;
 
@@ -38,8 +40,8 @@ pub struct ReportHistory {
     classes: FxHashMap<String, usize>,
     /// The surest report of each group of classes that reported cycles tie together.
     groups: Vec<Weight>,
-    /// What was told before, by [`Report::identity`], and whether in full.
-    identities: FxHashMap<String, bool>,
+    /// What was told before, by [`Report::identity`].
+    identities: FxHashMap<String, Told>,
     /// The surest report about a guard that was alive when its lock was wanted again.
     guards: FxHashMap<Guard, Weight>,
 }
@@ -63,8 +65,16 @@ pub enum Relation {
     Classes,
     /// One guard is alive at both acquisitions.
     Guard,
-    /// They are one report, whose level rose.
+    /// They are one report about the same locks and places, whose level rose.
     Raised,
+}
+
+/// How a report was told last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Told {
+    in_full: bool,
+    /// Which locks and places its cycle had, as a hash.
+    sightings: u64,
 }
 
 /// What is known of a report.
@@ -89,12 +99,13 @@ impl Weight {
 
 impl ReportHistory {
     /// Notes a report. Gives an earlier one that weighs at least as much, from which it follows, or
-    /// the report itself if it was told in full before its level rose. Gives `None` if there is
-    /// none.
+    /// the report itself if it was told in full, with the same locks and places, before its level
+    /// rose. Gives `None` if there is none.
     pub fn note(&mut self, report: &Report, is_denied: bool) -> Option<Earlier> {
         let this = Weight { is_denied, rank: report.rank(), fingerprint: report.fingerprint.clone() };
         let identity = report.identity();
-        let was_in_full = self.identities.get(&identity).copied();
+        let told = self.identities.get(&identity).copied();
+        let sightings = sightings(report);
         let by_dependency = self.sharing(report, &this);
         for step in &report.cycle {
             note(&mut self.dependencies, key(step), &this);
@@ -108,15 +119,18 @@ impl ReportHistory {
         let by_classes = self.note_classes(report, &this);
         let by_guard = self.note_guard(report, &this);
         let earlier = |known: Weight, relation| Earlier { fingerprint: known.fingerprint, relation };
-        let found = match was_in_full {
-            Some(true) => Some(earlier(this, Relation::Raised)),
-            // What stands above is a few words.
-            Some(false) => None,
+        let found = match told {
+            Some(told) if told.in_full && told.sightings == sightings => {
+                Some(earlier(this, Relation::Raised))
+            }
+            // What stands above is a few words, or is about other locks than those that count now.
+            Some(_) => None,
             None => by_dependency
                 .or(by_classes.map(|known| earlier(known, Relation::Classes)))
                 .or(by_guard.map(|known| earlier(known, Relation::Guard))),
         };
-        self.identities.insert(identity, found.is_none() || was_in_full == Some(true));
+        let in_full = found.as_ref().is_none_or(|earlier| earlier.relation == Relation::Raised);
+        self.identities.insert(identity, Told { in_full, sightings });
         found
     }
 
@@ -210,6 +224,16 @@ impl Guard {
         let (hash, thread) = (held.hash.clone(), report.thread.clone());
         Some(Self { hash, instance: held.instance, thread, place })
     }
+}
+
+/// Which locks and places the cycle of a report has, as a hash.
+fn sightings(report: &Report) -> u64 {
+    let place = |place: &Place| (place.file.clone(), place.line, place.column);
+    let mut hasher = FxHasher::default();
+    for step in &report.cycle {
+        (step.instances, place(&step.held_site), place(&step.acquire_site)).hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 /// A dependency: from, to and kind.

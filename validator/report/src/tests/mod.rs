@@ -304,6 +304,11 @@ fn what_follows_from_an_earlier_report_is_reported_in_few_words() {
         earlier(&first, Relation::Raised),
         "told in full before its level rose"
     );
+    let mut told_of_others = ReportHistory::default();
+    assert_eq!(told_of_others.note(&first, true), None);
+    let mut of_other_locks = raised.clone();
+    of_other_locks.cycle[0].instances.0 += 7;
+    assert_eq!(told_of_others.note(&of_other_locks, true), None, "what stands above shows other locks");
     assert_eq!(told.note(&with(5, Level::Error, direct.clone()), true), by(&sure, 1));
     let options = TextOptions::default();
     let by_closing = brief(&sure, &by(&first, 2).expect("made here"), "somewhere", &options);
