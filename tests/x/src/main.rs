@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 mod changed;
+mod picture;
 
 /// A job: its name, what it does, and how to run it.
 struct Job {
@@ -38,6 +39,11 @@ const JOBS: &[Job] = &[
         run: hostile,
     },
     Job { name: "fuzz", what: "feeds mutated files to every reader of foreign input", run: fuzz },
+    Job {
+        name: "picture",
+        what: "draws a file with the coloured output of a run as docs/src/run.svg",
+        run: draw_picture,
+    },
 ];
 
 /// Where the jobs run, and what the user added on the command line.
@@ -226,4 +232,11 @@ fn hostile(context: &Context) -> Result<(), String> {
 fn fuzz(context: &Context) -> Result<(), String> {
     let run = ["run", "--quiet", "--package", "lockdep-tests", "--bin", "fuzz", "--"];
     context.cargo(&context.with_arguments(&run))
+}
+
+fn draw_picture(context: &Context) -> Result<(), String> {
+    let [from] = &context.arguments[..] else { return Err("name the file that holds the output".to_owned()) };
+    let text = std::fs::read_to_string(from).map_err(|error| format!("{from}: {error}"))?;
+    let to = context.root.join("docs/src/run.svg");
+    std::fs::write(&to, picture::draw(&text)).map_err(|error| format!("{}: {error}", to.display()))
 }
