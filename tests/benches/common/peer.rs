@@ -9,7 +9,7 @@ use std::io::{BufRead, Write};
 use std::sync::{Arc, Barrier};
 use std::time::Instant;
 
-use crate::imp;
+use crate::{cases, imp};
 
 /// A lock on cache lines of its own, so that two threads with two locks share nothing by accident.
 #[repr(align(128))]
@@ -41,10 +41,23 @@ const SCENARIOS: &[(&str, u64, fn(u64) -> u64)] = &[
 
 /// Runs the scenario loop on standard input and output.
 pub fn main() {
-    if std::env::args().nth(1).as_deref() == Some("startup") {
-        imp::start();
-        *imp::lock(&imp::Mutex::new(0_u64)) += 1;
-        return;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["startup"] => {
+            imp::start();
+            *imp::lock(&imp::Mutex::new(0_u64)) += 1;
+            return;
+        }
+        ["cases"] => {
+            cases::CASES.iter().for_each(|(name, _)| println!("{name}"));
+            return;
+        }
+        ["case", name] => {
+            imp::watch();
+            cases::run(name);
+            return;
+        }
+        _ => {}
     }
     imp::start();
     let stdin = std::io::stdin();

@@ -5,6 +5,7 @@
 //! a turn of the scheduler, and the best one is shown; where threads contend, the median, and the
 //! median of the ratios to the peer `std` measured moments before.
 
+mod cases;
 mod peer;
 mod replay;
 mod rows;
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 
 use peer::Peer;
 
-const USAGE: &str = "usage: bench-driver [--dev] [--quick] [--repetitions N] [--peers NAME,NAME…] [--only ROW,ROW…] [--facade] [--replay EVENTS]";
+const USAGE: &str = "usage: bench-driver [--dev] [--quick] [--repetitions N] [--peers NAME,NAME…] [--only ROW,ROW…] [--facade] [--replay EVENTS] [--cases]";
 
 struct Options {
     dev: bool,
@@ -23,6 +24,7 @@ struct Options {
     facade: bool,
     quick: bool,
     replay: Option<u64>,
+    cases: bool,
 }
 
 fn options() -> Result<Options, String> {
@@ -34,6 +36,7 @@ fn options() -> Result<Options, String> {
         facade: false,
         quick: false,
         replay: None,
+        cases: false,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -48,6 +51,7 @@ fn options() -> Result<Options, String> {
                 options.repetitions = 5;
             }
             "--facade" => options.facade = true,
+            "--cases" => options.cases = true,
             "--peers" => options.peers = Some(list("--peers")?),
             "--only" => options.only = Some(list("--only")?),
             "--replay" => {
@@ -81,6 +85,9 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<(), String> {
     if let Some(n_events) = options.replay {
         return replay::run(n_events);
+    }
+    if options.cases {
+        return cases::run();
     }
     let wanted =
         |name: &str| options.peers.as_ref().is_none_or(|peers| peers.iter().any(|peer| peer == name));

@@ -149,11 +149,18 @@ impl Peer {
         fresh.ask(scenario, count)
     }
 
-    /// A command that starts the program, takes one lock and ends.
-    pub fn startup(&self) -> Command {
+    /// A command that runs the program with these arguments.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.binary);
         configure(&mut command, self.kind);
-        command.arg("startup").stdout(Stdio::null()).stderr(Stdio::null());
+        command.args(arguments);
+        command
+    }
+
+    /// A command that starts the program, takes one lock and ends.
+    pub fn startup(&self) -> Command {
+        let mut command = self.command(&["startup"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
         command
     }
 }

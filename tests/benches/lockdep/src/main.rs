@@ -1,5 +1,7 @@
 //! The bench suite's peer `lockdep`.
 
+#[path = "../../common/cases.rs"]
+mod cases;
 #[path = "../../common/edges.rs"]
 mod edges;
 #[macro_use]

@@ -1,5 +1,7 @@
 //! The bench suite's peer `no_deadlocks`.
 
+#[path = "../../common/cases.rs"]
+mod cases;
 #[path = "../../common/edges.rs"]
 mod edges;
 #[macro_use]

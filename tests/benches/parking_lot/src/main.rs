@@ -1,5 +1,7 @@
 //! The bench suite's peer `parking_lot`.
 
+#[path = "../../common/cases.rs"]
+mod cases;
 #[path = "../../common/edges.rs"]
 mod edges;
 #[macro_use]

@@ -1,5 +1,7 @@
 //! The bench suite's peer `tracing_mutex`.
 
+#[path = "../../common/cases.rs"]
+mod cases;
 #[path = "../../common/edges.rs"]
 mod edges;
 #[macro_use]
