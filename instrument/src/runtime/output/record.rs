@@ -8,6 +8,7 @@ use lockdep_report::build::Resolver as _;
 use lockdep_report::model::{Frames, Report};
 use lockdep_report::record::{ClassRecord, DependencyRecord, EndRecord, Record, RecordedLock, StatRecord};
 use lockdep_validator::base::acquisition::Acquisition;
+use lockdep_validator::graph::Kind;
 use lockdep_validator::state::class::{Validation, WaitType};
 use lockdep_validator::{ClassHash, ClassId, NewDependency};
 
@@ -28,6 +29,10 @@ impl Recorder {
 
     /// A dependency, or a new kind of one, was seen.
     pub(crate) fn dependency(&self, runtime: &Runtime, new: &NewDependency) {
+        let kind = Kind::new(new.from.mode, new.to.mode, new.to.wait).index();
+        if !self.wants_order((new.from.class, new.to.class, kind)) {
+            return;
+        }
         let classes = [new.from.class, new.to.class].map(|class| (class, class_record(runtime, class)));
         let hash = |class| runtime.validator.class(class).map(|class| class.hash);
         let (Some(from), Some(to)) = (hash(new.from.class), hash(new.to.class)) else { return };
@@ -80,7 +85,11 @@ impl Recorder {
         // ORDERING: Relaxed: counters; other threads may still be counting.
         let [n_reports, n_denied] =
             [&runtime.n_reports, &runtime.n_denied].map(|n| n.load(Ordering::Relaxed));
-        let unseen = [("not seen", counters.unseen), ("dropped", counters.dropped)];
+        let unseen = [
+            ("not seen", counters.unseen),
+            ("dropped", counters.dropped),
+            ("orders of single locks, left out of a long record", self.n_left_out()),
+        ];
         let unseen = unseen.into_iter().filter(|(_, n)| *n > 0).map(|(why, n)| (why.to_owned(), n)).collect();
         if self.lines(&[], &[Record::End(EndRecord { counters, unseen, n_reports, n_denied })]) {
             ledger::count(Counter::Ended);

@@ -17,14 +17,22 @@ use crate::runtime::process::ledger::{self, Counter};
 use crate::runtime::process::start as process_start;
 use crate::runtime::system::errno;
 
+/// From so many bytes on a record gets the first order of each pair of classes only. A program that
+/// orders thousands of locks of suspect classes would fill the disk, and say little with it.
+const MAX_BYTES: u64 = 64 << 20;
+
 /// Writes the record. A leaf lock: nothing else is locked, and no code of the program runs, while
 /// it is held.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     dir: PathBuf,
     source_root: String,
+    max_bytes: u64,
     inner: Mutex<Inner>,
 }
+
+/// A pair of classes, first the one that is held, and the bit of the kind.
+type Pair = (ClassId, ClassId, u32);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -32,14 +40,36 @@ struct Inner {
     file: Option<OwnFile>,
     /// The process that opened it; zero before the first.
     pid: u32,
+    /// How long it is.
+    n_bytes: u64,
     /// Classes that are in it.
     classes: FxHashSet<ClassId>,
+    /// Pairs of classes of which an order is in it.
+    pairs: FxHashSet<Pair>,
+    /// How many orders were left out since it is long.
+    n_left_out: u64,
     has_failed: bool,
 }
 
 impl Recorder {
     pub(crate) fn new(dir: PathBuf, source_root: String) -> Self {
-        Self { dir, source_root, inner: Mutex::default() }
+        Self { dir, source_root, max_bytes: MAX_BYTES, inner: Mutex::default() }
+    }
+
+    /// Whether the record gets an order of this pair of classes. One that it does not get is
+    /// counted.
+    pub(super) fn wants_order(&self, pair: Pair) -> bool {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if inner.pairs.insert(pair) || inner.n_bytes < self.max_bytes {
+            return true;
+        }
+        inner.n_left_out += 1;
+        false
+    }
+
+    /// How many orders the record did not get.
+    pub(super) fn n_left_out(&self) -> u64 {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).n_left_out
     }
 
     /// Appends the classes that are not in the record yet, then `records`; returns false if the
@@ -78,6 +108,8 @@ impl Recorder {
             ledger::count(Counter::Announced);
             let (path, file) = self.create(pid)?;
             inner.classes.clear();
+            inner.pairs.clear();
+            (inner.n_bytes, inner.n_left_out) = (0, 0);
             let line = Record::Run(self.run_record(pid, forked_from)).to_line();
             inner.file.insert(file).write_all(line.as_bytes()).map_err(|error| (path, error))?;
         }
@@ -94,7 +126,9 @@ impl Recorder {
     /// One line by one write, so that a crash costs at most the last one.
     fn write(&self, inner: &mut Inner, record: &Record) -> Result<(), (PathBuf, io::Error)> {
         let Some(file) = &mut inner.file else { return Ok(()) };
-        file.write_all(record.to_line().as_bytes()).map_err(|error| (self.dir.clone(), error))
+        let line = record.to_line();
+        inner.n_bytes += line.len() as u64;
+        file.write_all(line.as_bytes()).map_err(|error| (self.dir.clone(), error))
     }
 
     fn create(&self, pid: u32) -> Result<(PathBuf, OwnFile), (PathBuf, io::Error)> {
@@ -125,5 +159,22 @@ impl Recorder {
             started_ms: u64::try_from(now).unwrap_or(u64::MAX),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_record_gets_one_order_of_each_pair_and_counts_the_others() {
+        let recorder = Recorder { max_bytes: 10, ..Recorder::new(PathBuf::new(), String::new()) };
+        let class = |index| ClassId::from_index(index).expect("small");
+        let pair = |to| (class(1), class(to), 0);
+        assert!(recorder.wants_order(pair(2)) && recorder.wants_order(pair(2)), "it is short");
+        recorder.inner.lock().expect("not poisoned").n_bytes = 10;
+        assert!(!recorder.wants_order(pair(2)) && recorder.wants_order(pair(3)));
+        assert!(!recorder.wants_order(pair(3)));
+        assert_eq!(recorder.n_left_out(), 2);
     }
 }
