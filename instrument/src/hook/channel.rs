@@ -75,6 +75,12 @@ impl Drop for SenderEnd {
 }
 
 impl ReceiverEnd {
+    /// Whether anything is to be done beside receiving.
+    #[inline(always)]
+    pub(crate) fn is_watched(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// The running thread has received this one.
     #[track_caller]
     #[inline]

@@ -37,6 +37,11 @@ impl SenderEnd {
 
 impl ReceiverEnd {
     #[inline(always)]
+    pub(crate) fn is_watched(&self) -> bool {
+        false
+    }
+
+    #[inline(always)]
     pub(crate) fn received<T>(&self, message: Message<T>) -> T {
         message.value
     }

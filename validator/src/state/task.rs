@@ -162,6 +162,7 @@ impl TaskContext {
     }
 
     /// Returns the stretch of the task that is running.
+    #[inline]
     pub fn segment(&self) -> Segment {
         Segment { task: self.id, number: self.segment }
     }

@@ -22,7 +22,7 @@ use crate::runtime::task::access::{Access, Interrupted, look, park, parked, take
 pub(crate) use crate::runtime::task::entered::Entered;
 use crate::runtime::task::place::{BUSY, DEFERRED, DEFERRED_ALONE, DRAIN, NOT_STARTED, UNBORN, fence};
 use crate::runtime::task::pointer::Pointer;
-use crate::runtime::task::{self, ExtraWork, QuickStack, Task, deferred, entered, names};
+use crate::runtime::task::{self, ExtraWork, Mark, QuickStack, Task, deferred, entered, names};
 use crate::runtime::wait::WaitSlot;
 use crate::runtime::{self, Runtime};
 
@@ -163,6 +163,7 @@ fn start(runtime: &'static Runtime, stack: Bounds, born: Option<(TaskId, Segment
             .map(|stats| Box::new(ExtraWork { stat: Some(stats.start_thread()), ..ExtraWork::default() })),
         n_masks: [0; ContextId::LIMIT as usize],
         wait: WaitSlot::claim(id),
+        mark: Mark::of(id),
         stack,
         is_ending: false,
     };

@@ -31,7 +31,7 @@ pub(crate) use access::{
     Interrupted, abandon, deferred_state, enter_deferred, is_announced, is_busy, put_back,
 };
 pub(crate) use names::{allocator_locks, is_allocators, is_tried};
-pub(crate) use progress::{is_not_started, segment};
+pub(crate) use progress::{Mark, is_not_started, mark, segment};
 pub(crate) use quick::QuickStack;
 
 /// Everything the runtime keeps for one thread.
@@ -56,6 +56,8 @@ pub(crate) struct Task {
     pub(crate) extra: Option<Box<ExtraWork>>,
     /// Where the thread says what it waits for.
     pub(crate) wait: &'static WaitSlot,
+    /// What it marks words with.
+    pub(crate) mark: Mark,
     /// Where the thread's stack lies.
     pub(crate) stack: Bounds,
     /// How many guards mask each context.

@@ -15,13 +15,12 @@ use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Mutex, PoisonError};
 
-use lockdep_validator::base::id::TaskId;
+use lockdep_validator::Site;
 use lockdep_validator::check::violation::{EventKind, EventUse, Provision};
-use lockdep_validator::{Segment, Site};
 
 use crate::runtime::event::enter;
 use crate::runtime::process::state;
-use crate::runtime::task;
+use crate::runtime::task::{self, Mark};
 
 /// Events whose objects are gone.
 static FREE: Mutex<Vec<&'static Event>> = Mutex::new(Vec::new());
@@ -34,10 +33,6 @@ static N_OBJECTS: AtomicU64 = AtomicU64::new(0);
 const RECEIVER: u64 = 1 << 32;
 /// In the word of a provision: a wait on the object began after it.
 const BEFORE_WAIT: u64 = 1;
-/// The bits of a task's number in the word of a provision, from the second one on.
-const TASK_BITS: u32 = 19;
-/// The places of the program are aligned so.
-const PLACE_SHIFT: u32 = 3;
 
 /// See the top of the file.
 #[derive(Debug)]
@@ -65,9 +60,11 @@ pub(crate) struct Event {
 struct Last(AtomicU64);
 
 impl Last {
-    #[inline]
+    #[inline(always)]
     fn set(&self, caller: &'static Location<'static>) {
-        let word = word(running_task(), caller);
+        // As `site` makes it.
+        let place = std::ptr::from_ref(caller).expose_provenance() as u64;
+        let word = task::mark().unwrap_or_else(first_mark).at(place);
         // ORDERING: Relaxed, here and below: a reader wants one recent word, which is whole.
         if self.0.load(Ordering::Relaxed) != word {
             self.0.store(word, Ordering::Relaxed);
@@ -80,12 +77,8 @@ impl Last {
         if word == 0 {
             return None;
         }
-        let task = word >> 1 & ((1 << TASK_BITS) - 1);
-        Some(Provision {
-            task: u32::try_from(task).ok().filter(|task| *task != 0).map(TaskId),
-            site: Site(word >> (TASK_BITS + 1) << PLACE_SHIFT),
-            is_before_wait: word & BEFORE_WAIT != 0,
-        })
+        let (task, place) = Mark::read(word);
+        Some(Provision { task, site: Site(place), is_before_wait: word & BEFORE_WAIT != 0 })
     }
 
     /// A wait begins.
@@ -97,35 +90,11 @@ impl Last {
     }
 }
 
-/// What [`Last`] keeps. What there is no room for is left out: a place above the lower half of the
-/// usual address space, the number of a task after half a million others.
-#[inline]
-fn word(task: Option<TaskId>, caller: &'static Location<'static>) -> u64 {
-    let task = task.map_or(0, |task| u64::from(task.0));
-    let task = if task >> TASK_BITS == 0 { task } else { 0 };
-    // As `site` makes it.
-    let place = std::ptr::from_ref(caller).expose_provenance() as u64 >> PLACE_SHIFT;
-    let place = if place >> (63 - TASK_BITS) == 0 { place } else { 0 };
-    (place << TASK_BITS | task) << 1
-}
-
-#[inline]
-fn running_task() -> Option<TaskId> {
-    running_segment().map(|segment| segment.task)
-}
-
-/// The running thread, and how far it has come.
-#[inline]
-fn running_segment() -> Option<Segment> {
-    task::segment().or_else(first_segment)
-}
-
+/// The mark of a thread of which nothing is known yet.
 #[cold]
-fn first_segment() -> Option<Segment> {
-    if !task::is_not_started() {
-        return None;
-    }
-    enter().map(|mut entered| entered.task().context.segment())
+fn first_mark() -> Mark {
+    let entered = if task::is_not_started() { enter() } else { None };
+    entered.map_or(Mark::NONE, |mut entered| entered.task().mark)
 }
 
 impl Event {
@@ -201,13 +170,13 @@ impl Event {
     }
 
     /// Something was brought by the running thread.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn provided(&self, caller: &'static Location<'static>) {
         self.provided.set(caller);
     }
 
     /// Something was taken by the running thread.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn taken(&self, caller: &'static Location<'static>) {
         self.taken.set(caller);
     }
@@ -296,9 +265,9 @@ impl Stamp {
     pub(crate) const NONE: Self = Self(None);
 
     /// The running thread's.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn now() -> Self {
-        let segment = running_segment();
+        let segment = task::segment();
         let word = segment.map(|segment| u64::from(segment.task.0) << 32 | u64::from(segment.number));
         Self(word.and_then(std::num::NonZeroU64::new))
     }
@@ -306,25 +275,20 @@ impl Stamp {
 
 #[cfg(test)]
 mod tests {
+    use lockdep_validator::TaskId;
+
     use super::*;
 
     #[test]
-    fn a_word_says_who_and_where() {
-        let here = Location::caller();
+    fn a_wait_tells_what_came_before_it_from_what_comes_after() {
         let last = Last::default();
-        assert_eq!(last.get(), None);
         last.mark();
         assert_eq!(last.get(), None, "nothing was brought");
-        last.0.store(word(Some(TaskId(7)), here), Ordering::Relaxed); // ORDERING: one thread
-        let said = |is_before_wait| Provision {
-            task: Some(TaskId(7)),
-            site: Site(std::ptr::from_ref(here).addr() as u64),
-            is_before_wait,
-        };
+        let place = 0x1_0000;
+        let said = |is_before_wait| Provision { task: Some(TaskId(7)), site: Site(place), is_before_wait };
+        last.0.store(Mark::of(TaskId(7)).at(place), Ordering::Relaxed); // ORDERING: one thread
         assert_eq!(last.get(), Some(said(false)));
         last.mark();
         assert_eq!(last.get(), Some(said(true)));
-        last.0.store(word(Some(TaskId(1 << TASK_BITS)), here), Ordering::Relaxed); // ORDERING: one thread
-        assert_eq!(last.get().and_then(|said| said.task), None, "a number that has no room");
     }
 }

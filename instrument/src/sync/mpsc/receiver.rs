@@ -40,6 +40,9 @@ impl<T> Receiver<T> {
     #[track_caller]
     #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
+        if !self.end.is_watched() {
+            return self.inner.recv().map(|message| message.value);
+        }
         match self.inner.try_recv() {
             Ok(message) => Ok(self.end.received(message)),
             Err(TryRecvError::Disconnected) => Err(RecvError),

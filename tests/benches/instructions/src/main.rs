@@ -103,6 +103,9 @@ fn check() -> Result<(), String> {
             grown.push(format!("{name}: {n_extra:.1} instructions more than std, {limit} are allowed"));
         }
     }
+    for (name, ratio) in paths::channels(&now) {
+        println!("{name}: a send and its receive execute {ratio:.2} times the instructions of std's");
+    }
     if !comparable {
         return Err(format!(
             "the counts cannot be compared: the record was made with {}, this is {}\n\

@@ -33,6 +33,11 @@ pub const PATHS: &[Path] = &[
     Path { name: "on_outer_new", on: true, run: outer_new },
     Path { name: "on_same_class_pair", on: true, run: same_class },
     Path { name: "on_hand_over_hand", on: true, run: hand_over_hand },
+    Path { name: "std_channel", on: false, run: std_channel },
+    Path { name: "off_channel", on: false, run: channel },
+    Path { name: "on_channel", on: true, run: channel },
+    Path { name: "std_bounded", on: false, run: std_bounded },
+    Path { name: "on_bounded", on: true, run: bounded },
 ];
 
 /// Runs one path, as callgrind sees it.
@@ -42,6 +47,14 @@ pub fn run(name: &str, count: &str) -> Result<(), String> {
     let count = count.parse().map_err(|_| format!("not a number of iterations: {count}"))?;
     (path.run)(count);
     Ok(())
+}
+
+/// What a send with its receive costs, as a multiple of std's.
+pub fn channels(record: &Record) -> Vec<(&'static str, f64)> {
+    let pairs =
+        [("a channel", "on_channel", "std_channel"), ("a bounded channel", "on_bounded", "std_bounded")];
+    let ratio = |(name, on, std)| Some((name, record.of(on)? / record.of(std)?));
+    pairs.into_iter().filter_map(ratio).collect()
 }
 
 /// What a pair costs more than std's while validation is off.
@@ -151,6 +164,39 @@ fn new_lock_drop(n: u64) {
     for i in 0..n {
         let fresh = black_box(Mutex::new(i));
         *fresh.lock().expect("nothing panics") += 1;
+    }
+}
+
+/// A send and its receive.
+fn std_channel(n: u64) {
+    let (sender, receiver) = black_box(std::sync::mpsc::channel());
+    for i in 0..n {
+        sender.send(i).expect("there is a receiver");
+        black_box(receiver.recv().expect("there is a message"));
+    }
+}
+
+fn channel(n: u64) {
+    let (sender, receiver) = black_box(lockdep::sync::mpsc::channel());
+    for i in 0..n {
+        sender.send(i).expect("there is a receiver");
+        black_box(receiver.recv().expect("there is a message"));
+    }
+}
+
+fn std_bounded(n: u64) {
+    let (sender, receiver) = black_box(std::sync::mpsc::sync_channel(8));
+    for i in 0..n {
+        sender.send(i).expect("there is a receiver");
+        black_box(receiver.recv().expect("there is a message"));
+    }
+}
+
+fn bounded(n: u64) {
+    let (sender, receiver) = black_box(lockdep::sync::mpsc::sync_channel(8));
+    for i in 0..n {
+        sender.send(i).expect("there is a receiver");
+        black_box(receiver.recv().expect("there is a message"));
     }
 }
 
