@@ -40,7 +40,7 @@ impl Mark {
     }
 }
 
-/// Reads the state of the running thread, if it can be had just now.
+/// Reads the state of the running thread, if it is available just now.
 #[inline(always)]
 fn read<R>(read_fn: impl FnOnce(&Task) -> R) -> Option<R> {
     let top = Pointer::of_this_thread().load();
@@ -49,13 +49,13 @@ fn read<R>(read_fn: impl FnOnce(&Task) -> R) -> Option<R> {
     unsafe { (*top).task.as_ref() }.map(read_fn)
 }
 
-/// The running thread, and how far it has come; `None` if its state cannot be had just now.
+/// The running thread, and how far it has come; `None` if its state is not available just now.
 #[inline(always)]
 pub(crate) fn segment() -> Option<Segment> {
     read(|task| task.context.segment())
 }
 
-/// What the running thread marks words with; `None` if its state cannot be had just now.
+/// What the running thread marks words with; `None` if its state is not available just now.
 #[inline(always)]
 pub(crate) fn mark() -> Option<Mark> {
     read(|task| task.mark)
