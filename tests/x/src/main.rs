@@ -188,8 +188,9 @@ fn field(context: &Context) -> Result<(), String> {
         Some("matrix") => context.cargo(&run("stand_in_matrix")),
         Some("packed") => context.run("bash", &["tests/field/packed/run.sh"]),
         Some("consumers") => context.run("bash", &["tests/field/consumers/run.sh"]),
+        Some("tutorial") => context.run("bash", &["tests/field/tutorial/run.sh"]),
         Some(other) => Err(format!(
-            "`{}` is not one of known-bugs, crates, matrix, packed, consumers",
+            "`{}` is not one of known-bugs, crates, matrix, packed, consumers, tutorial",
             other.escape_debug()
         )),
         None => {
@@ -197,7 +198,8 @@ fn field(context: &Context) -> Result<(), String> {
             context.cargo(&run("crates_table"))?;
             context.cargo(&run("stand_in_matrix"))?;
             context.run("bash", &["tests/field/packed/run.sh"])?;
-            context.run("bash", &["tests/field/consumers/run.sh"])
+            context.run("bash", &["tests/field/consumers/run.sh"])?;
+            context.run("bash", &["tests/field/tutorial/run.sh"])
         }
     }
 }
