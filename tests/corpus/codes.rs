@@ -172,7 +172,7 @@ fn page_ld0012() {
 
     fn refill<'a>(queue: &'a Mutex<Vec<u32>>, guard: MutexGuard<'a, Vec<u32>>) -> MutexGuard<'a, Vec<u32>> {
         drop(guard); // LD0012
-        let more = vec![7, 8]; // takes a while, so the queue is left to others
+        let more = vec![7, 8]; // takes a while, so the helper unlocks the queue
         let mut guard = queue.lock().unwrap();
         guard.extend(more);
         guard

@@ -50,7 +50,7 @@ fn main() {
     support::run_again_validated();
 }
 
-/// The lock alone: the VMA is at hand, an RCU section is open.
+/// The lock alone: the VMA is known, an RCU section is open.
 fn lock_and_unlock() {
     let space = PerVma::new(10);
     let mm = space.0.mm();
@@ -84,7 +84,7 @@ fn lock_and_unlock() {
             Box::new(|n| {
                 let mut rcu = rcu_read_lock();
                 for _ in 0..n {
-                    rcu = raw::vma_start_read(rcu, mm, black_box(vma)).expect("nobody writes");
+                    rcu = raw::vma_start_read(rcu, mm, black_box(vma)).expect("no thread writes");
                     raw::vma_end_read(vma);
                 }
             }),

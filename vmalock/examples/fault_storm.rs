@@ -1,12 +1,12 @@
-//! A storm of faults on one address space of thousands of VMAs, while others map, unmap, protect, grow, fork and list.
+//! A storm of faults on one address space of thousands of VMAs, while other threads change it.
 //!
 //! ```text
 //! LOCKDEP=1 cargo run -p vmalock --example fault_storm                 # clean
 //! LOCKDEP=1 cargo run -p vmalock --example fault_storm -- --bug seqnum # one report
 //! ```
 //!
-//! Every page's offset is its own number, whatever was split, merged or grown; every fault checks that, so a torn read
-//! of a VMA's bounds stops the program.
+//! Every page's offset is its own number, whatever was split, merged or grown. Every fault checks
+//! that, so a torn read of a VMA's bounds stops the program.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
 
@@ -56,7 +56,7 @@ pub(crate) const BUGS: &[Bug] = &[
         run: |space| {
             // The legal order first: mmap lock, then the VMA's.
             let _ = space.protect(SLOTS, PAGE_SIZE, flags::READ | flags::WRITE);
-            let vma = lock_vma_under_rcu(space.mm(), SLOTS).expect("nobody writes yet");
+            let vma = lock_vma_under_rcu(space.mm(), SLOTS).expect("no thread writes yet");
             drop(space.mm().read());
             drop(vma);
         },
@@ -114,7 +114,7 @@ pub(crate) const BUGS: &[Bug] = &[
         what: "takes the mmap read lock twice, between which a writer may queue (Linux: 9874b2917b9f)",
         code: "LD0014",
         run: |space| {
-            // Somebody else writes at times; a thread that is alone with a lock only gets a warning.
+            // Another thread writes at times; a lock of one thread alone only gives a warning.
             std::thread::scope(|scope| {
                 scope.spawn(|| drop(space.mm().write()));
             });
@@ -138,7 +138,7 @@ pub(crate) const BUGS: &[Bug] = &[
         what: "write-locks a VMA of which the same thread holds the read lock",
         code: "LD0001",
         run: |space| {
-            // Under LOCKDEP_ON_DEADLOCK=panic the report is made before the wait, and the wait does not happen.
+            // Under LOCKDEP_ON_DEADLOCK=panic the report comes first, and the wait does not happen.
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 let mmap = space.mm().write();
                 let vma = lock_vma_under_rcu(space.mm(), SLOTS).expect("not write-locked yet");
@@ -166,7 +166,7 @@ pub(crate) const BUGS: &[Bug] = &[
     },
 ];
 
-/// First address of the slots; slot `i` has `SLOT_PAGES` pages, the first `MAPPED_PAGES` of which may be mapped.
+/// First address of the slots, of `SLOT_PAGES` pages; the first `MAPPED_PAGES` may be mapped.
 const SLOTS: usize = 1 << 30;
 const SLOT_PAGES: usize = 8;
 const MAPPED_PAGES: usize = 6;
@@ -337,7 +337,7 @@ fn fault(space: &AddressSpace, counters: &Counters, addr: usize, access: Access)
     }
 }
 
-/// Maps, unmaps or protects a few pages; that there may be something or nothing already is part of the storm.
+/// Maps, unmaps or protects a few pages, whether or not something is mapped there already.
 fn change(space: &AddressSpace, counters: &Counters, random: &mut Random, page: usize) {
     let len = (1 + random.below(MAPPED_PAGES)) * PAGE_SIZE;
     let vm_flags = [flags::READ, flags::READ | flags::WRITE][random.below(2)];
@@ -354,15 +354,15 @@ fn change(space: &AddressSpace, counters: &Counters, random: &mut Random, page: 
 }
 
 fn list(space: &AddressSpace, counters: &Counters) {
-    let mappings = space.maps().expect("nobody kills the storm");
+    let mappings = space.maps().expect("no kill is pending");
     let is_ordered = mappings.windows(2).all(|pair| pair[0].end <= pair[1].start);
     assert!(is_ordered, "the list is out of order");
     counters.n_listed.fetch_add(mappings.len() as u64, Ordering::Relaxed);
 }
 
 fn fork(space: &AddressSpace, counters: &Counters) {
-    let child = space.fork().expect("nobody kills the storm");
-    let mappings = child.maps().expect("nobody kills the storm");
+    let child = space.fork().expect("no kill is pending");
+    let mappings = child.maps().expect("no kill is pending");
     assert_eq!(mappings.len(), child.map_count(), "the child does not list what it has");
     counters.n_forks.fetch_add(1, Ordering::Relaxed);
 }

@@ -63,7 +63,7 @@ fn main() -> Result<(), SpaceError> {
         }
     });
 
-    // Two changes that faults see together, or not at all. The hook gives pages back inside the section.
+    // Faults see both changes or none. The hook gives pages back inside the section.
     let mut n_writes = 0;
     let mut guard = space.write();
     guard.unmap_with(0x12000, 2 * PAGE_SIZE, |vma| n_writes += vma.payload().take().values().sum::<u64>())?;
@@ -78,7 +78,7 @@ fn main() -> Result<(), SpaceError> {
     }
     assert_eq!(n_writes, 4000, "no write is lost");
 
-    // The mistake: a handler that asks the address space for more waits for the mmap lock under the VMA lock.
+    // The mistake: a handler that maps more memory waits for the mmap lock under the VMA lock.
     if std::env::args().any(|arg| arg == "--mistake") {
         space.fault_with(0x10000, Access::Read, |_| space.map(0x40000, PAGE_SIZE, RW))??;
     }

@@ -94,12 +94,12 @@ fn hooks_see_what_changes_under_its_write_lock() {
             pairs.push(child.mapping());
         });
         drop(guard);
-        assert_eq!(pairs, child.expect("nobody kills").maps().expect("nobody kills"));
+        assert_eq!(pairs, child.expect("no kill is pending").maps().expect("no kill is pending"));
     });
     assert!(warnings.is_empty(), "{warnings:?}");
     assert_eq!(ranges(&gone), [(12, 14, RW)]);
     assert_eq!(
-        ranges(&space.maps().expect("nobody kills")),
+        ranges(&space.maps().expect("no kill is pending")),
         [(10, 12, RW), (12, 13, RW), (14, 15, RW), (15, 20, flags::READ)]
     );
 }
@@ -110,8 +110,8 @@ fn a_kill_leaves_a_range_as_it_was() {
     let space = AddressSpace::new();
     space.map(10 * P, 4 * P, RW).expect("free");
     space.map(20 * P, 4 * P, RW).expect("free");
-    let before = space.maps().expect("nobody kills");
-    let reader = lock_vma_under_rcu(space.mm(), 20 * P).expect("nobody writes");
+    let before = space.maps().expect("no kill is pending");
+    let reader = lock_vma_under_rcu(space.mm(), 20 * P).expect("no thread writes");
     std::thread::scope(|scope| {
         let killed = |change: fn(&AddressSpace) -> Result<usize, SpaceError>| {
             let space = &space;
@@ -133,7 +133,7 @@ fn a_kill_leaves_a_range_as_it_was() {
         assert_eq!(killed(|space| space.write().fork().map(|child| child.map_count())), interrupted);
     });
     drop(reader);
-    assert_eq!((space.maps().expect("nobody kills"), space.map_count()), (before, 2));
+    assert_eq!((space.maps().expect("no kill is pending"), space.map_count()), (before, 2));
     assert_eq!(space.unmap(12 * P, 10 * P), Ok(2), "and goes on");
 }
 
@@ -175,7 +175,7 @@ fn a_range_is_visited_under_one_vma_lock_or_the_mmap_lock() {
     assert_eq!(visit(16, 4), (Err(SpaceError::NotMapped), vec![(16, 18, false)]));
     space.install_guards_with(15 * P, P, |_, _| {}).expect("mapped");
     assert_eq!(
-        ranges(&space.maps().expect("nobody kills")),
+        ranges(&space.maps().expect("no kill is pending")),
         [(10, 14, RW), (14, 18, flags::READ | flags::MAYBE_GUARD)]
     );
 }
@@ -186,14 +186,14 @@ fn names_split_and_keep_apart() {
     space.map(10 * P, 8 * P, RW).expect("free");
     assert_eq!(space.write().set_name(12 * P, 2 * P, Some("heap")), Ok(1));
     let name = |space: &AddressSpace, n: usize| {
-        let vma = lock_vma_under_rcu(space.mm(), n * P).expect("nobody writes");
+        let vma = lock_vma_under_rcu(space.mm(), n * P).expect("no thread writes");
         raw::anon_vma_name(vma.as_raw()).as_deref().map(str::to_owned)
     };
     let names = |space: &AddressSpace| [11, 12, 14].map(|n| name(space, n));
     assert_eq!(names(&space), [None, Some("heap".to_owned()), None]);
     assert_eq!(space.protect(13 * P, P, flags::READ), Ok(1));
     assert_eq!((name(&space, 13).as_deref(), space.map_count()), (Some("heap"), 4));
-    let child = space.fork().expect("nobody kills");
+    let child = space.fork().expect("no kill is pending");
     assert_eq!(names(&child), names(&space));
     assert_eq!(space.protect(13 * P, P, RW), Ok(1));
     assert_eq!(space.map_count(), 3, "the name keeps them apart");
@@ -248,7 +248,7 @@ fn a_panic_of_the_program_leaves_no_lock() {
     });
     let (sender, receiver) = mpsc::channel();
     std::thread::scope(|scope| {
-        scope.spawn(|| sender.send(space.unmap(0, 100 * P)).expect("somebody listens"));
+        scope.spawn(|| sender.send(space.unmap(0, 100 * P)).expect("a receiver exists"));
         let n_gone = receiver.recv_timeout(std::time::Duration::from_secs(60)).expect("no lock is left");
         assert_eq!(n_gone, Ok(3));
     });
@@ -279,7 +279,7 @@ fn faults_and_waits_are_counted() {
     assert_eq!(K::ALL.map(n), [0, 0, 0, 1, 1, 0]);
     // A writer that sleeps until a reader of the VMA leaves, and a reader that sleeps until it is
     // done.
-    let guard = lock_vma_under_rcu(mm, 10 * P).expect("nobody writes");
+    let guard = lock_vma_under_rcu(mm, 10 * P).expect("no thread writes");
     std::thread::scope(|scope| {
         scope.spawn(|| space.unmap(10 * P, P).expect("a good range"));
         // It is in the mmap lock and waits for us.

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-/// Works, and reports nothing, because there is nobody to report.
+/// Works, and reports nothing, because no validator is there to report.
 const PROGRAM: &str = r#"
 use vmalock::{Access, AddressSpace, PAGE_SIZE, flags, lock_vma_under_rcu, raw, warn};
 

@@ -160,7 +160,7 @@ fn round(seed: u64) {
     });
     owners.iter().for_each(Owner::check_listings);
     for space in &spaces {
-        let listed = space.maps().expect("nobody is killed").len();
+        let listed = space.maps().expect("no thread is killed").len();
         assert_eq!(listed, space.map_count(), "seed {seed}: as many lines as VMAs");
     }
 }

@@ -18,7 +18,7 @@ mod reports;
 
 use misuses::Misuse;
 
-/// Nothing here waits for anything but a lock that somebody lets go of.
+/// Nothing here waits for anything but a lock that its holder releases.
 const LIMIT: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {

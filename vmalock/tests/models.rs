@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     if models::is_child(&args) {
         return ExitCode::SUCCESS;
     }
-    // A filter names models; none that fits, and the filter was meant for somebody else.
+    // A filter names models; one that fits none was meant for another test.
     let names = models::MODELS.iter().map(|model| model.name).collect::<Vec<_>>().join(" ");
     if args.iter().any(|arg| arg == "--list") {
         let _ = child::is_wanted("models", &args);

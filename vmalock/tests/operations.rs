@@ -14,7 +14,7 @@ const P: usize = PAGE_SIZE;
 
 fn ranges<T: VmaPayload>(space: &AddressSpace<T>) -> Vec<(usize, usize, usize)> {
     let in_pages = |mapping: &Mapping| (mapping.start / P, mapping.end / P, mapping.pgoff);
-    space.maps().expect("nobody kills").iter().map(in_pages).collect()
+    space.maps().expect("no kill is pending").iter().map(in_pages).collect()
 }
 
 /// While a page is mapped over and over, a list of what is mapped never misses it, and a fault
@@ -28,7 +28,7 @@ fn mapping_over_something_is_one_step() {
         scope.spawn(|| {
             // ORDERING: Relaxed; a flag that ends a loop.
             while !is_over.load(Ordering::Relaxed) {
-                let mappings = space.maps().expect("nobody kills");
+                let mappings = space.maps().expect("no kill is pending");
                 let n_pages: usize = mappings.iter().map(|mapping| (mapping.end - mapping.start) / P).sum();
                 assert_eq!(n_pages, 10, "{mappings:?}");
                 space.fault(14 * P, vmalock::Access::Read).expect("mapped at every moment");
@@ -163,8 +163,8 @@ fn everything_against_a_model_of_pages() {
             }
         }
         let mut found = vec![None; N];
-        for mapping in space.maps().expect("nobody kills") {
-            let vma = lock_vma_under_rcu(space.mm(), mapping.start).expect("nobody writes");
+        for mapping in space.maps().expect("no kill is pending") {
+            let vma = lock_vma_under_rcu(space.mm(), mapping.start).expect("no thread writes");
             let pages = space.payload(&vma).all();
             let places = &mut found[mapping.start / P..mapping.end / P];
             for (offset, place) in (mapping.pgoff..).zip(places) {
@@ -186,7 +186,7 @@ fn the_heap_grows_and_shrinks() {
     assert_eq!(ranges(&space), [(100, 105, 100), (110, 111, 110)], "one VMA for the heap");
     assert_eq!(space.brk(111 * P), Err(SpaceError::Occupied));
     assert_eq!(space.brk(99 * P), Err(SpaceError::BadRange));
-    let child = space.fork().expect("nobody kills");
+    let child = space.fork().expect("no kill is pending");
     assert_eq!(space.brk(101 * P), Ok(101 * P));
     assert_eq!(child.brk(106 * P), Ok(106 * P), "a heap of its own");
     assert_eq!(space.brk(100 * P), Ok(100 * P));
@@ -307,8 +307,8 @@ fn all_vmas_of_a_space_are_locked() {
     }
     assert_eq!(n_locked, space.map_count());
     std::thread::scope(|scope| {
-        let nobody = || (0..100).all(|n| lock_vma_under_rcu(space.mm(), (10 + 2 * n) * P).is_none());
-        assert!(scope.spawn(nobody).join().expect("no panics"));
+        let finds_none = || (0..100).all(|n| lock_vma_under_rcu(space.mm(), (10 + 2 * n) * P).is_none());
+        assert!(scope.spawn(finds_none).join().expect("no panics"));
     });
     assert!((0..100).all(|n| {
         let vma = guard.vma_lookup((10 + 2 * n) * P).expect("mapped");

@@ -62,8 +62,8 @@ impl Random {
 /// All that the VMAs of the space say is touched; each page in the VMA that covers it.
 fn touched(space: &AddressSpace<Touched>) -> BTreeSet<usize> {
     let mut all = BTreeSet::new();
-    for mapping in space.maps().expect("nobody kills") {
-        let vma = lock_vma_under_rcu(space.mm(), mapping.start).expect("nobody writes");
+    for mapping in space.maps().expect("no kill is pending") {
+        let vma = lock_vma_under_rcu(space.mm(), mapping.start).expect("no thread writes");
         for page in space.payload(&vma).pages() {
             assert!(vma.contains(page * PAGE_SIZE), "page {page} is not of {mapping:?}");
             assert!(all.insert(page), "page {page} is kept twice");
@@ -94,7 +94,7 @@ fn pages_stay_with_the_vma_that_covers_them() {
             }
             _ => {
                 if space.fault(start * PAGE_SIZE, Access::Read).is_ok() {
-                    let vma = lock_vma_under_rcu(space.mm(), start * PAGE_SIZE).expect("nobody writes");
+                    let vma = lock_vma_under_rcu(space.mm(), start * PAGE_SIZE).expect("no thread writes");
                     space.payload(&vma).add(BTreeSet::from([start]));
                     model.insert(start);
                 }
@@ -106,7 +106,7 @@ fn pages_stay_with_the_vma_that_covers_them() {
         most = most.max(space.map_count());
     }
     assert!(most > 8, "there were splits: {most}");
-    let child = space.fork().expect("nobody kills");
+    let child = space.fork().expect("no kill is pending");
     assert_eq!(touched(&child), model);
     child.unmap(0, 2 * N_PAGES * PAGE_SIZE).expect("a good range");
     assert_eq!((touched(&child).len(), touched(&space)), (0, model), "each has its own");
@@ -119,7 +119,7 @@ fn what_differs_is_not_merged_and_what_goes_is_let_go() {
     let weak: Weak<u32> = Arc::downgrade(&value);
     space.map(0x10000, 4 * PAGE_SIZE, RW).expect("free");
     let set = |addr: usize, value: Option<Arc<u32>>| {
-        let vma = lock_vma_under_rcu(space.mm(), addr).expect("nobody writes");
+        let vma = lock_vma_under_rcu(space.mm(), addr).expect("no thread writes");
         space.payload(&vma).set(value);
     };
     set(0x10000, Some(value));
@@ -132,7 +132,7 @@ fn what_differs_is_not_merged_and_what_goes_is_let_go() {
     set(0x12000, Some(Arc::new(5)));
     assert_eq!(space.protect(0x12000, 2 * PAGE_SIZE, RW), Ok(1));
     assert_eq!((space.map_count(), weak.strong_count()), (2, 1), "equal is not the same");
-    let child = space.fork().expect("nobody kills");
+    let child = space.fork().expect("no kill is pending");
     assert_eq!(weak.strong_count(), 2);
     assert_eq!(space.unmap(0x10000, PAGE_SIZE), Ok(1));
     assert_eq!(space.unmap(0x11000, PAGE_SIZE), Ok(1));
@@ -152,9 +152,9 @@ fn slabs_of_two_types_live_side_by_side() {
         pages.map(n * 2 * PAGE_SIZE, PAGE_SIZE, RW).expect("free");
     }
     for n in 0..200 {
-        let vma = lock_vma_under_rcu(pages.mm(), n * 2 * PAGE_SIZE).expect("nobody writes");
+        let vma = lock_vma_under_rcu(pages.mm(), n * 2 * PAGE_SIZE).expect("no thread writes");
         pages.payload(&vma).add(BTreeSet::from([n * 2]));
-        let vma = lock_vma_under_rcu(numbers.mm(), n * 2 * PAGE_SIZE).expect("nobody writes");
+        let vma = lock_vma_under_rcu(numbers.mm(), n * 2 * PAGE_SIZE).expect("no thread writes");
         assert_eq!(numbers.payload(&vma).get(), None);
         numbers.payload(&vma).set(Some(Arc::new(1)));
     }

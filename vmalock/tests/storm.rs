@@ -23,7 +23,7 @@ const SITES: &[(&str, &[&str])] = &[
     ("seqnum", &["let _ = space.mm().raw_mm_seqnum();"]),
     (
         "inversion",
-        &["lock_vma_under_rcu(space.mm(), SLOTS).expect(\"nobody writes yet\")", "drop(space.mm().read());"],
+        &["lock_vma_under_rcu(space.mm(), SLOTS).expect(\"no thread writes yet\")", "drop(space.mm().read());"],
     ),
     ("unbalanced", &["raw::mmap_read_unlock(space.mm());"]),
     ("missing-write-lock", &["raw::vm_flags_reset(vma.as_raw(), flags::READ);"]),
@@ -181,7 +181,7 @@ fn matrix() {
     raw::vma_start_write(vma);
     assert_eq!(row(vma), [true; 5]);
     drop(guard);
-    let guard = lock_vma_under_rcu(mm, 0x1000).expect("nobody writes");
+    let guard = lock_vma_under_rcu(mm, 0x1000).expect("no thread writes");
     assert_eq!(row(vma), [false, false, false, true, true]);
     // What another task holds is not held here. Without the validator it would pass, as in the
     // kernel.

@@ -28,7 +28,7 @@ fn space() -> AddressSpace {
     space
 }
 
-/// As many lines as VMAs; all can be mapped over, and unmapped, and nothing is told.
+/// As many lines as VMAs; all can be mapped over, and unmapped, and nothing is reported.
 fn assert_whole(space: &AddressSpace) {
     let ((), warnings) = capture(|| {
         let mappings = space.maps().expect("no thread is killed");
@@ -74,7 +74,7 @@ fn a_hook_that_panics_leaves_mappings_that_are_whole() {
     assert_whole(&parent);
 }
 
-/// Counts its values, and panics when it is told to.
+/// Counts its values, and panics on request.
 #[derive(Default)]
 struct Counted(AtomicUsize);
 

@@ -77,7 +77,7 @@ impl Crate {
 
     /// The file that defines what `path` names.
     fn definer(&self, path: &[String], depth: usize) -> Option<&str> {
-        // Two modules that re-export all of each other would send this round for ever.
+        // Two modules that re-export all of each other would send this round forever.
         if depth > 8 {
             return None;
         }

@@ -1,11 +1,11 @@
-//! Page frames: a fixed number of them, counted by reference, so that several address spaces can share one until it is written.
+//! A fixed number of page frames, counted, so that address spaces share a frame until a write.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use lockdep::sync::Mutex;
 
-/// How many words a page has; far fewer than a real one, so that copying it does not hide the locks.
+/// How many words a page has: far fewer than a real page, so that copying does not hide the locks.
 pub(crate) const N_WORDS: usize = 8;
 /// How many frames there are.
 const N_FRAMES: u32 = 1 << 16;
@@ -45,7 +45,7 @@ impl FrameRef {
     pub(crate) fn new(words: [u64; N_WORDS]) -> Result<Self, OutOfFrames> {
         let number = MEMORY.free.lock().expect("no panics").pop().ok_or(OutOfFrames)?;
         let new = Self(number);
-        // ORDERING: Relaxed, here and below; the lock of the page table in which the frame is found orders it.
+        // ORDERING: Relaxed, here and below; the lock of the frame's page table orders it.
         new.frame().n_refs.store(1, Ordering::Relaxed);
         new.frame().words.iter().zip(words).for_each(|(to, from)| to.store(from, Ordering::Relaxed));
         Ok(new)
@@ -57,7 +57,7 @@ impl FrameRef {
 
     /// Whether another address space has it too.
     pub(crate) fn is_shared(&self) -> bool {
-        // ORDERING: Acquire; pairs with the Release of the one that let it go: what it read, it has read.
+        // ORDERING: Acquire; pairs with the Release in `drop`: the other owner's reads are done.
         self.frame().n_refs.load(Ordering::Acquire) > 1
     }
 
@@ -66,7 +66,7 @@ impl FrameRef {
         std::array::from_fn(|index| self.frame().words[index].load(Ordering::Relaxed))
     }
 
-    /// Adds 1 to a word: a load and a store, so that an update is lost if somebody else does the same.
+    /// Adds 1 to a word by a load and a store: two threads that do so at once lose an update.
     pub(crate) fn bump(&self, index: usize) {
         let word = &self.frame().words[index % N_WORDS];
         // ORDERING: Relaxed, both; see `new`.
@@ -84,7 +84,7 @@ impl Clone for FrameRef {
 
 impl Drop for FrameRef {
     fn drop(&mut self) {
-        // ORDERING: AcqRel; Release so that the last one sees all use, Acquire so that the last one does.
+        // ORDERING: AcqRel; Release ends this owner's use, Acquire shows the last owner all use.
         if self.frame().n_refs.fetch_sub(1, Ordering::AcqRel) == 1 {
             MEMORY.free.lock().expect("no panics").push(self.0);
         }

@@ -1,8 +1,8 @@
-//! A pager: address spaces with pages in them, copied when they are written after a fork, reclaimed when frames are short.
+//! A pager: address spaces with pages, which are copied at a write after a fork, and reclaimed.
 //!
-//! It is what a VMM or a database would build on these locks, in small: the page table is the payload of a VMA, faults come from
-//! several threads, others unmap, protect, fork and map over what is there, and one reclaims frames. Every store adds 1 to a
-//! word, so the sum of all words says whether a store was lost.
+//! A VMM or a database would build the same on these locks, only larger. The page table is the
+//! payload of a VMA. Some threads fault; others unmap, protect, fork and map; one reclaims frames.
+//! Every store adds 1 to a word, so the sum of all words says whether a store was lost.
 //!
 //! ```text
 //! LOCKDEP=1 cargo run --release -p vmalock --example pager                               # clean, nothing lost
@@ -147,7 +147,7 @@ fn storm(pager: &Pager, options: &Options, counters: &Counters) {
         scope.spawn(|| {
             // ORDERING: Relaxed; a flag that ends a loop, and a count.
             while !is_over.load(Ordering::Relaxed) {
-                let n_taken = pager.reclaim(32).expect("nobody kills the reclaimer");
+                let n_taken = pager.reclaim(32).expect("no kill is pending");
                 counters.n_reclaimed.fetch_add(n_taken as u64, Ordering::Relaxed);
                 // Its pace: one round in a millisecond.
                 std::thread::park_timeout(Duration::from_millis(1));

@@ -1,4 +1,4 @@
-//! What authors of pagers get wrong, one at a time: what it is called, what it does, what it should be reported as.
+//! Mistakes of authors of pagers: the name of each, what it does, and the report that it gets.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -55,7 +55,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         run: |pager| {
             pager.unmap(BASE, PAGE_SIZE).expect("a good range");
             let inner = pager.space.fault_with(BASE + PAGE_SIZE, Access::Read, |_| {
-                // Nothing is mapped there, so it may wait for the mmap lock. That it mostly need not is no excuse.
+                // Nothing is mapped there, so this fault may wait for the mmap lock.
                 pager.read(NOWHERE)
             });
             assert_eq!(inner, Ok(Err(SpaceError::NotMapped)));
@@ -180,7 +180,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         what: "a walk under the mmap read lock gives pages back, which takes that lock again (Linux: 9874b2917b9f)",
         code: "LD0014",
         run: |pager| {
-            // Somebody else writes at times; a thread that is alone with a lock only gets a warning.
+            // Another thread writes at times; a lock of one thread alone only gives a warning.
             std::thread::scope(|scope| {
                 scope.spawn(|| drop(pager.space.write()));
             });
@@ -207,7 +207,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         run: |pager| {
             let mut iterator = VmaIterator::new(pager.space.mm(), 0);
             let (rcu, first) = lock_next_vma(rcu_read_lock(), &mut iterator, 0);
-            let end = first.expect("nobody kills").expect("mapped").vm_end();
+            let end = first.expect("no kill is pending").expect("mapped").vm_end();
             drop(rcu);
             let rcu = rcu_read_lock();
             let next = iterator.next(&rcu);
@@ -219,7 +219,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         what: "protects a range while the same thread has the read lock of a VMA in it",
         code: "LD0001",
         run: |pager| {
-            // Under LOCKDEP_ON_DEADLOCK=panic the report is made before the wait, and the wait does not happen.
+            // Under LOCKDEP_ON_DEADLOCK=panic the report comes first, and the wait does not happen.
             let result = catch_unwind(AssertUnwindSafe(|| {
                 let mut guard = pager.space.write();
                 let vma = lock_vma_under_rcu(pager.space.mm(), BASE).expect("not write-locked yet");

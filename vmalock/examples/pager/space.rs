@@ -12,8 +12,8 @@ use super::table::PageTable;
 
 pub(crate) const RW: usize = flags::READ | flags::WRITE;
 
-/// An address space with pages in it. What is in them plus what was discarded is always what was inherited plus what was
-/// written.
+/// An address space with pages. The sum of its pages and of what was discarded always equals the
+/// sum of what was inherited and of what was written.
 #[derive(Default)]
 pub(crate) struct Pager {
     pub(crate) space: AddressSpace<PageTable>,
@@ -86,7 +86,7 @@ impl Pager {
         Ok(Self { space: child, inherited: inherited.into(), ..Self::default() })
     }
 
-    /// Takes the frames of some pages, one VMA after the other, without the mmap lock; how many it took.
+    /// Takes frames from one VMA after the other, without the mmap lock. Returns how many it took.
     #[track_caller]
     pub(crate) fn reclaim(&self, most: usize) -> Result<usize, SpaceError> {
         let mut n_taken = 0;
@@ -109,7 +109,7 @@ impl Pager {
         Ok(n_taken)
     }
 
-    /// How many writes are missing, or too many; for a pager that nobody uses now.
+    /// How many writes are missing, or too many; for a pager that no thread uses now.
     pub(crate) fn n_lost(&self) -> i128 {
         let guard = self.space.write();
         let (mut sum, mut from) = (0, 0);

@@ -17,7 +17,7 @@ pub(crate) enum Page {
     Swapped([u64; N_WORDS]),
 }
 
-/// Pages by their offset. Its lock comes after those of vmalock: nobody takes one of these, and then one of those.
+/// Pages by their offset. Its lock comes after those of vmalock: a thread that holds it takes none.
 #[derive(Default)]
 pub(crate) struct PageTable {
     pages: Mutex<BTreeMap<usize, Page>>,
@@ -42,7 +42,7 @@ impl PageTable {
         self.pages.lock().expect("no panics")
     }
 
-    /// A write fault: the page becomes present and nobody else's, and one word of it grows by 1.
+    /// A write fault: the page becomes present and private, and one of its words grows by 1.
     pub(crate) fn write(&self, pgoff: usize, word: usize) -> Result<(), OutOfFrames> {
         let mut pages = self.lock();
         if let Some(Page::Present(frame)) = pages.get(&pgoff)
@@ -78,7 +78,7 @@ impl PageTable {
         gone.values().map(Page::sum).sum()
     }
 
-    /// Takes the frames of up to `most` pages that are nobody else's; how many it took.
+    /// Takes the frames of up to `most` private pages. Returns how many it took.
     pub(crate) fn reclaim(&self, most: usize) -> usize {
         let mut pages = self.lock();
         let mut n_taken = 0;

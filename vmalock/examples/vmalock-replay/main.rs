@@ -1,13 +1,13 @@
-//! Replays what a real program did to its address space, on 1 to 64 threads, with the validator off and on.
+//! Replays what a real program did to its address space, on 1 to 64 threads, validated and not.
 //!
 //! ```text
 //! strace -f -e trace=memory -o out.strace PROGRAM
 //! cargo run --release -p vmalock --example vmalock-replay -- out.strace
 //! ```
 //!
-//! Every thread replays the whole record, in a part of one address space that is its own: they share the mmap lock, the tree and
-//! the sequence, and in the end each part must look as after a replay alone. Between two operations a thread faults on what it
-//! mapped, since a program does little else.
+//! Each thread replays the whole record in its own part of one address space. The threads share the
+//! mmap lock, the tree and the sequence. At the end each part must look as after a replay alone.
+//! Between two operations a thread faults on what it mapped, since a program does little else.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
 
@@ -22,7 +22,7 @@ use vmalock::{Access, AddressSpace, Mapping, PAGE_SIZE, SpaceError, WaitKind, wa
 const USAGE: &str =
     "usage: vmalock-replay [--threads N,N…] [--faults N] [--rounds N] [--validator off|on|both] [FILE…]";
 
-/// How much of the address space belongs to one thread. No record reaches beyond: user addresses have 47 bits.
+/// How much of the address space one thread has. A record fits: user addresses have 47 bits.
 const PART: usize = 1 << 48;
 
 /// Records that come with the example.
@@ -187,7 +187,7 @@ fn replay_on(n_threads: usize, name: &str, ops: &[Op], expected: &[Mapping], opt
         wait(WaitKind::MmapWrite),
         wait(WaitKind::VmaWrite),
     );
-    let found = space.maps().expect("nobody kills");
+    let found = space.maps().expect("no kill is pending");
     let wanted = (0..n_threads).flat_map(|thread| expected.iter().map(move |mapping| (thread, mapping)));
     let is_same = found.len() == expected.len() * n_threads
         && found.iter().zip(wanted).all(|(found, (thread, wanted))| {

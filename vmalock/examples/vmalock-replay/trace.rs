@@ -14,7 +14,7 @@ pub(crate) enum Op {
     Move { start: usize, len: usize, to: usize, new_len: usize },
 }
 
-/// Reads a record. Lines that are no calls of the memory class, or failed, are passed over; how many is said.
+/// Reads a record. It skips lines of other calls and of failed calls, and counts them.
 pub(crate) fn parse(text: &str) -> (Vec<Op>, usize) {
     let mut ops = Vec::new();
     let mut n_skipped = 0;

@@ -110,7 +110,7 @@ pub(crate) fn every_misuse_warns() {
     expect_warnings(&[W::VmaDetached], || vma_assert_attached(vma));
     assert!(vma_assert_detached(vma));
     drop(guard);
-    // The validator asks who holds it, and nobody does; without it the count is all that is known.
+    // The validator knows that no thread holds it; without the validator only the count is known.
     let why = if lockdep::hook::is_on() { W::VmaNotLocked } else { W::VmaDetached };
     expect_warnings(&[why], || vma_assert_locked(vma));
 

@@ -76,7 +76,7 @@ pub(crate) fn limit() {
     assert!(try_read(mm.as_raw(), vma).is_ok());
     assert_eq!(vma.vm_refcnt().read(), VM_REFCNT_LIMIT);
     assert_eq!(try_read(mm.as_raw(), vma).map(drop), Err(StartReadError::Locked));
-    let mmap = mm.try_read().expect("nobody writes");
+    let mmap = mm.try_read().expect("no thread writes");
     assert!(!vma_start_read_locked(vma));
     assert_eq!(vma.vm_refcnt().read(), VM_REFCNT_LIMIT, "a refused reader changes nothing");
     vma_end_read(vma);
@@ -124,7 +124,7 @@ fn with_transient_reader(detach: impl FnOnce(&'static Mm, &'static Vma, &Stages)
     stages.wait_for(2);
     assert_eq!(vma.vm_refcnt().read(), 2);
     detach(mm.as_raw(), vma, &stages);
-    assert_eq!(vma.vm_refcnt().read(), 0, "after a detach nobody holds it");
+    assert_eq!(vma.vm_refcnt().read(), 0, "after a detach no thread holds it");
     drop(guard);
     assert_eq!(reader.join(), Err(StartReadError::Locked));
     assert_eq!(vma.vm_refcnt().read(), 0);
@@ -155,7 +155,7 @@ pub(crate) fn detach_finds_the_reader_gone() {
             _ => {}
         });
         vma_mark_detached(vma);
-        assert_eq!(steps.get(), 0, "there was nobody to exclude");
+        assert_eq!(steps.get(), 0, "there was no reader to exclude");
     });
 }
 
@@ -203,7 +203,7 @@ pub(crate) fn recheck_failure_puts_its_reference() {
     });
 }
 
-/// Somebody takes a reference on a VMA that is being detached, past all rules: the detach ends with
+/// A thread takes a reference on a VMA that is being detached, past all rules: the detach ends with
 /// one left, and says so.
 pub(crate) fn a_detach_with_references_left_is_told() {
     with_transient_reader(|_, vma, stages| {

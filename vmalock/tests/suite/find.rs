@@ -19,7 +19,7 @@ use crate::build::warn::{Warning, WarningKind, capture};
 
 const STACK: usize = RW | flags::GROWSDOWN;
 
-/// Whether nobody holds the mmap lock; what every failure must leave behind.
+/// Whether the mmap lock is free, as every failure must leave it.
 fn is_unlocked(space: &AddressSpace) -> bool {
     !space.mm().mmap_lock.is_locked()
 }

@@ -1,4 +1,4 @@
-//! What the staged tests are made of: threads that stop where they are told, deadlines, and no
+//! What the staged tests are made of: threads that stop at named points, deadlines, and no
 //! sleeps.
 
 use std::cell::Cell;
@@ -14,7 +14,7 @@ use crate::build::warn::{self, Warning};
 // Miri is a thousand times slower.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(if cfg!(miri) { 5_000 } else { 20 });
 
-/// What the tests are told to wait for: `mutants.rs` shortens it, where hangs are expected.
+/// How long the tests wait: `mutants.rs` shortens it, where hangs are expected.
 pub(crate) fn deadline() -> Duration {
     match std::env::var("VMALOCK_TEST_DEADLINE_MS").ok().and_then(|text| text.parse().ok()) {
         Some(ms) => Duration::from_millis(ms),

@@ -46,7 +46,7 @@ fn next(space: &AddressSpace, from: usize, point: Point, action: impl Fn() + Sen
     assert!(rcu_read_lock_held(), "the RCU section is open on every return");
     drop(rcu);
     let range =
-        result.expect("nobody was killed").map(|vma| (vma.vm_start() / page(1), vma.vm_end() / page(1)));
+        result.expect("no thread was killed").map(|vma| (vma.vm_start() / page(1), vma.vm_end() / page(1)));
     let fell_back = steps.contains(&Step::StartLocking { write: false });
     Seen { range, n_walks: n_walks.get(), fell_back }
 }
@@ -111,7 +111,7 @@ pub(crate) fn end_and_order() {
     loop {
         let next;
         (rcu, next) = lock_next_vma(rcu, &mut iterator, from);
-        let Some(vma) = next.expect("nobody was killed") else { break };
+        let Some(vma) = next.expect("no thread was killed") else { break };
         from = vma.vm_end();
         ends.push(from / page(1));
     }
@@ -185,11 +185,11 @@ fn second_half_is_found(point: Point) {
     });
     let (rcu, first) = lock_next_vma(rcu_read_lock(), &mut iterator, page(4));
     on_points(None);
-    let first = first.expect("nobody was killed").expect("mapped");
+    let first = first.expect("no thread was killed").expect("mapped");
     assert_eq!(first.vm_end(), page(8), "the split was in time");
     drop(first);
     let (rcu, second) = lock_next_vma(rcu, &mut iterator, page(8));
-    let second = second.expect("nobody was killed").expect("mapped");
+    let second = second.expect("no thread was killed").expect("mapped");
     assert_eq!((second.vm_start(), second.vm_end()), (page(8), page(12)), "the upper half was skipped");
     drop(second);
     // The iterator itself stands behind what was returned, also for those who go on by hand.
@@ -211,7 +211,7 @@ pub(crate) fn stale_snapshot_skips_nothing() {
     loop {
         let next;
         (rcu, next) = lock_next_vma(rcu, &mut iterator, from);
-        let Some(vma) = next.expect("nobody was killed") else { break };
+        let Some(vma) = next.expect("no thread was killed") else { break };
         seen.push((vma.vm_start() / page(1), vma.vm_end() / page(1)));
         from = vma.vm_end();
         drop(vma);

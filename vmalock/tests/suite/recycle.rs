@@ -107,7 +107,7 @@ pub(crate) fn own_mm_exits_after_the_put() {
     let reader = {
         let (a, stages) = (Arc::clone(&a), stages.clone());
         spawn(move || {
-            let guard = lock_vma_under_rcu(a.mm(), page(5)).expect("nobody writes");
+            let guard = lock_vma_under_rcu(a.mm(), page(5)).expect("no thread writes");
             stages.signal(0);
             stages.wait_for(1);
             hold_at(&stages, &[(Point::BetweenPutAndWake, 2, 3)]);
@@ -131,7 +131,7 @@ pub(crate) fn own_mm_exits_after_the_put() {
     assert!(vma_at(&b, 4).is_same(vma));
     let b_mm = b.mm_ref();
     drop(Arc::into_inner(b));
-    // B's structure ends with this reference: whoever wakes it now uses it after its end.
+    // B's structure ends with this reference: a thread that wakes it now uses it after its end.
     drop(b_mm);
     stages.signal(3);
     reader.join();
@@ -182,7 +182,7 @@ pub(crate) fn init_resets_to_detached() {
     drop(guard);
     assert!(try_read(b.as_raw(), again).is_ok());
     vma_end_read(again);
-    // Initialising an object that somebody holds is told.
+    // Initialising an object that a thread holds is reported.
     let third = cache.alloc(a.as_raw());
     third.vm_refcnt().preset(2);
     expect_warnings(&[WarningKind::VmaAttached], || third.init(b.as_raw()));

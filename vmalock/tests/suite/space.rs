@@ -51,7 +51,7 @@ fn must_wait_for_reader(
     change: impl FnOnce(&AddressSpace) + Send + 'static,
 ) {
     let stages = Stages::new();
-    let guard = lock_vma_under_rcu(space.mm(), page(n)).expect("nobody writes");
+    let guard = lock_vma_under_rcu(space.mm(), page(n)).expect("no thread writes");
     let before = (guard.vm_start(), guard.vm_end(), guard.vm_flags());
     let writer = {
         let (space, stages) = (Arc::clone(space), stages.clone());
@@ -285,7 +285,7 @@ pub(crate) fn detached_in_the_tree_is_told_and_passed_over() {
 }
 
 /// A stale lookup that is kept from running holds a reference for as long as that lasts: no leak,
-/// whoever ends meanwhile.
+/// whichever thread ends meanwhile.
 ///
 /// ```text
 /// reader   lookup in A, early check |                            | increment, held |                | put

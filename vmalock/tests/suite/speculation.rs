@@ -10,7 +10,7 @@ use crate::build::vma_lock::{is_vma_write_locked, vma_start_write};
 pub(crate) fn sees_every_write_section() {
     let mm = MmRef::new();
     let seq = mm.mm_lock_seq();
-    let sample = seq.speculate_try_begin().expect("nobody writes");
+    let sample = seq.speculate_try_begin().expect("no thread writes");
     drop(mm.read());
     assert!(!seq.speculate_retry(sample), "read sections do not matter");
     let guard = mm.write();

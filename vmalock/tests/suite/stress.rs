@@ -26,7 +26,7 @@ impl Random {
     }
 }
 
-/// At rest: parity even, nobody waits, every count 1, as many VMAs as counted.
+/// At rest: parity even, no waiter, every count 1, as many VMAs as counted.
 pub(crate) fn check_at_rest(space: &AddressSpace) {
     let mm = space.mm();
     assert_eq!(mm.mm_lock_seq().read_relaxed() & 1, 0, "I1");

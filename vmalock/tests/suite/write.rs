@@ -288,7 +288,7 @@ pub(crate) fn a_wait_leaves_the_programs_park_token() {
     assert!(writer.join());
 }
 
-/// Somebody puts a reference too many while the VMA is being write-locked: it ends detached, and
+/// A thread puts a reference too many while the VMA is being write-locked: it ends detached, and
 /// says so.
 pub(crate) fn a_lost_attach_reference_is_told() {
     let (mm, vma) = lone_vma();

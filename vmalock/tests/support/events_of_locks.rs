@@ -321,7 +321,7 @@ fn operations_of_a_space() {
     drop(child);
 }
 
-/// A broken rule names the line of whoever broke it, in the warning and to the validator.
+/// A broken rule names the line that broke it, in the warning and to the validator.
 #[test]
 fn every_assertion_names_its_caller() {
     let mm = MmRef::new();

@@ -212,7 +212,7 @@ impl<'s> Owner<'s> {
         while from < end {
             let next;
             (rcu, next) = lock_next_vma(rcu, &mut iterator, from);
-            let Some(vma) = next.expect("nobody is killed, and there is room for readers") else { break };
+            let Some(vma) = next.expect("no thread is killed, and there is room for readers") else { break };
             seen.push(Mapping::of(&vma).starting_at(from));
             from = vma.vm_end();
             drop(vma);
@@ -226,7 +226,7 @@ impl<'s> Owner<'s> {
     }
 
     fn fork(&self, which: usize) {
-        let child = self.spaces[which].fork().expect("nobody is killed");
+        let child = self.spaces[which].fork().expect("no thread is killed");
         self.check_listing(which, child.maps());
     }
 
@@ -236,7 +236,7 @@ impl<'s> Owner<'s> {
     }
 
     fn check_listing(&self, which: usize, listing: Result<Vec<Mapping>, SpaceError>) {
-        let listing = listing.expect("nobody is killed");
+        let listing = listing.expect("no thread is killed");
         assert!(
             listing.windows(2).all(|pair| pair[0].end <= pair[1].start),
             "{self}: out of order: {listing:?}"

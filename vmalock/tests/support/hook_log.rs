@@ -39,7 +39,7 @@ pub(crate) fn measure(is_measuring: bool) {
 }
 
 fn log(class: &LockClassKey, what: impl std::fmt::Display, site: &'static Location<'static>) {
-    // After the thread-local's destructor nobody reads it.
+    // After the thread-local's destructor no code reads it.
     let _ = LOG.try_with(|log| log.borrow_mut().push(Event { what: format!("{} {what}", class.0), site }));
 }
 

@@ -17,8 +17,8 @@ impl Sleeper {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(current());
     }
 
-    /// No time passes in a model: a wait that nobody ends is a deadlock, which is what the model is
-    /// asked about.
+    /// No time passes in a model: a wait that no thread ends is a deadlock, which the model looks
+    /// for.
     #[expect(clippy::unused_self, reason = "as the real one")]
     pub(crate) fn sleep(&self, _limit: Option<Duration>) {
         park();

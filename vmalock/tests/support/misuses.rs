@@ -53,7 +53,7 @@ fn killed_behind_a_writer(space: &AddressSpace, body: impl FnOnce() + Send) {
     drop(guard);
     // Whatever the wait left behind would show here.
     drop(space.mm().write());
-    drop(lock_vma_under_rcu(space.mm(), START).expect("nobody writes"));
+    drop(lock_vma_under_rcu(space.mm(), START).expect("no thread writes"));
 }
 
 pub(crate) const MISUSES: &[Misuse] = &[
@@ -198,7 +198,7 @@ pub(crate) const MISUSES: &[Misuse] = &[
         run: || {
             let (space, vma) = space_and_vma();
             let excluded = ExcludeReaders::start(vma, Target::Attached, TaskState::Uninterruptible);
-            let _ = excluded.expect("nobody kills").expect("attached").end();
+            let _ = excluded.expect("no kill is pending").expect("attached").end();
             drop(space);
         },
         warnings: &["MmapNotWriteLocked"],
@@ -213,7 +213,7 @@ pub(crate) const MISUSES: &[Misuse] = &[
             let excluded = ExcludeReaders::start(vma, Target::Attached, TaskState::Uninterruptible);
             let again = ExcludeReaders::start(vma, Target::Attached, TaskState::Uninterruptible);
             assert!(
-                again.expect("nobody kills").is_none(),
+                again.expect("no kill is pending").is_none(),
                 "the count is lost, there is nothing to wait for"
             );
             forget(excluded);
@@ -243,18 +243,18 @@ pub(crate) const MISUSES: &[Misuse] = &[
         name: "VMA read lock released by hand too",
         run: || {
             let (space, vma) = space_and_vma();
-            let kept = lock_vma_under_rcu(space.mm(), START).expect("nobody writes");
-            let guard = lock_vma_under_rcu(space.mm(), START).expect("nobody writes, either");
+            let kept = lock_vma_under_rcu(space.mm(), START).expect("no thread writes");
+            let guard = lock_vma_under_rcu(space.mm(), START).expect("no thread writes, either");
             raw::vma_end_read(vma);
             drop(kept);
             drop(guard);
             abandon(space);
         },
-        // The count is what it must not be, and nobody has noticed yet: without the validator one
+        // The count is what it must not be, and no check has noticed yet: without the validator one
         // may not know.
         warnings: &[],
         reports: &["LD0007"],
-        lines: &["expect(\"nobody writes, either\")"],
+        lines: &["expect(\"no thread writes, either\")"],
     },
     Misuse {
         name: "VMA read lock put below zero",
@@ -446,7 +446,7 @@ pub(crate) const MISUSES: &[Misuse] = &[
             let (rcu, next) = lock_next_vma(rcu_read_lock(), &mut iterator, 0);
             assert_eq!(next.err(), Some(NextVmaError::Again));
             drop(rcu);
-            assert_eq!(vma.vm_refcnt().read(), VM_REFCNT_LIMIT, "nobody counted");
+            assert_eq!(vma.vm_refcnt().read(), VM_REFCNT_LIMIT, "no reference was counted");
             assert_eq!(VM_REFCNT_LIMIT + 1, VM_REFCNT_EXCLUDE_READERS_FLAG, "and the flag stays clear");
             assert!(lock_mm_and_find_vma(space.mm(), START, FaultOrigin::User).is_some(), "it works on");
             vma.vm_refcnt().preset(1);
@@ -479,7 +479,7 @@ pub(crate) const MISUSES: &[Misuse] = &[
         name: "killed in every wait for a VMA",
         run: || {
             let (space, vma) = space_and_vma();
-            let reader = lock_vma_under_rcu(space.mm(), START).expect("nobody writes");
+            let reader = lock_vma_under_rcu(space.mm(), START).expect("no thread writes");
             std::thread::scope(|scope| {
                 scope.spawn(|| {
                     Task::current().kill();

@@ -14,7 +14,7 @@ pub(crate) const MISUSES: &[Misuse] = &[
         name: "a fault under a guard, before any reader was waited for",
         run: || {
             let space = space();
-            let vma = lock_vma_under_rcu(space.mm(), START).expect("nobody writes");
+            let vma = lock_vma_under_rcu(space.mm(), START).expect("no thread writes");
             assert_eq!(space.fault(90 * PAGE_SIZE, Access::Read), Err(SpaceError::NotMapped));
             drop(vma);
         },
@@ -40,7 +40,7 @@ pub(crate) const MISUSES: &[Misuse] = &[
         run: || {
             let space = space();
             let mm = space.mm_ref();
-            let outlives = lock_vma_under_rcu(&mm, START).expect("nobody writes");
+            let outlives = lock_vma_under_rcu(&mm, START).expect("no thread writes");
             drop(space);
             assert_eq!(outlives.vm_start(), START, "it is still what it was");
         },
@@ -52,7 +52,7 @@ pub(crate) const MISUSES: &[Misuse] = &[
         name: "a foreign VMA, read-locked",
         run: || {
             let (a, b) = (space(), space());
-            let (ga, gb) = (a.mm().read(), b.mm().try_read().expect("nobody writes"));
+            let (ga, gb) = (a.mm().read(), b.mm().try_read().expect("no thread writes"));
             assert!(ga.start_read(gb.vma_lookup(START).expect("mapped")).is_none());
             drop((ga, gb));
         },
@@ -64,7 +64,7 @@ pub(crate) const MISUSES: &[Misuse] = &[
         name: "a foreign VMA, write-locked",
         run: || {
             let (a, b) = (space(), space());
-            let (ga, gb) = (a.mm().write(), b.mm().try_read().expect("nobody writes"));
+            let (ga, gb) = (a.mm().write(), b.mm().try_read().expect("no thread writes"));
             let write = ga.start_write(gb.vma_lookup(START).expect("mapped"));
             write.set_vm_flags(flags::READ);
             drop((ga, gb));
@@ -141,7 +141,7 @@ pub(crate) const MISUSES: &[Misuse] = &[
         run: || {
             let space = space();
             assert_eq!(space.protect(START, PAGE_SIZE, flags::READ), Ok(1));
-            let held = lock_vma_under_rcu(space.mm(), START).expect("nobody writes");
+            let held = lock_vma_under_rcu(space.mm(), START).expect("no thread writes");
             // The try of the mmap lock succeeds. It need not.
             assert_eq!(space.fault(1000 * PAGE_SIZE, Access::Read), Err(SpaceError::NotMapped));
             drop(held);

@@ -110,7 +110,7 @@ fn set_bounds(vma: &Vma, value: usize) {
     vma.fields_unchecked().set_vm_end(value);
 }
 
-/// Reads under the VMA read lock: the bounds, if the lock could be had.
+/// Reads under the VMA read lock: the bounds, if the lock was available.
 fn read(mm: &MmRef, vma: &'static Vma) -> Result<usize, StartReadError> {
     vma_start_read(rcu_read_lock(), mm.as_raw(), vma)?;
     let fields = vma.fields_unchecked();
@@ -234,7 +234,7 @@ fn recycle() {
     assert_eq!(b.n_references(), 1, "I9");
 }
 
-/// A writer waits killably for a reader; somebody kills it at any moment.
+/// A writer waits killably for a reader; another thread kills it at any moment.
 fn killed_writer() {
     let (mm, vma) = fixture();
     let stamp = vma.vm_lock_seq();
@@ -360,7 +360,7 @@ fn walk_over_a_split() {
             loop {
                 let next;
                 (rcu, next) = lock_next_vma(rcu, &mut iterator, from);
-                let Some(vma) = next.expect("nobody is killed, and there is room for readers") else { break };
+                let Some(vma) = next.expect("no thread is killed, and there is room for readers") else { break };
                 seen.push((vma.vm_start().max(from), vma.vm_end()));
                 from = vma.vm_end();
             }

@@ -6,7 +6,7 @@ struct Talkative;
 
 impl fmt::Display for Talkative {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        log::info!("somebody looks at me");
+        log::info!("a logger looks at me");
         f.write_str("me")
     }
 }

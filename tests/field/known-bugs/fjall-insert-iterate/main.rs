@@ -3,7 +3,7 @@
 use fjall::{Config, PartitionCreateOptions};
 
 fn main() {
-    // The bug ends in an abort, after which nobody cleans up, so the data lies beside this program.
+    // The bug ends in an abort, after which no code cleans up, so the data is beside this program.
     let path = std::env::current_exe().expect("this program").with_extension("data");
     let _ = std::fs::remove_dir_all(&path);
     let keyspace = Config::new(&path).open().expect("a new folder");

@@ -1,4 +1,4 @@
-//! Removes values of a committed multimap table until they fit into one place again, and writes to another table.
+//! Removes values of a committed table until they fit into one place, and writes to another table.
 
 use redb::{Builder, MultimapTableDefinition, TableDefinition};
 

@@ -5,7 +5,7 @@ use redb::Database;
 fn main() {
     let path = std::env::temp_dir().join(format!("redb-savepoint-{}", std::process::id()));
     {
-        // SAFETY: nobody else opens the file.
+        // SAFETY: no other code opens the file.
         let database = unsafe { Database::create(&path, 1 << 20) }.expect("a new file");
         let transaction = database.begin_write().expect("it begins");
         let savepoint = transaction.savepoint().expect("it makes a savepoint");

@@ -20,5 +20,5 @@ fn main() {
     let waker = Arc::new(Looking(sender.clone())).into();
     let mut message = pin!(receiver.recv());
     assert!(message.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-    sender.send(1).expect("somebody receives");
+    sender.send(1).expect("a receiver exists");
 }

@@ -1,4 +1,4 @@
-//! Destroys an object, at its client's request, whose data asks the server something when it is dropped.
+//! A client destroys an object, whose data asks the server something when it is dropped.
 
 use std::io::Write;
 use std::os::fd::OwnedFd;

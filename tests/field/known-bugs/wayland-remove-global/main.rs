@@ -26,7 +26,7 @@ impl GlobalHandler<()> for Asking {
         _: GlobalId,
         _: ObjectId,
     ) -> Arc<dyn ObjectData<()>> {
-        unreachable!("nobody connects")
+        unreachable!("no client connects")
     }
 }
 

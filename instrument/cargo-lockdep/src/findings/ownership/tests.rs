@@ -264,8 +264,8 @@ fn a_lock_is_not_fresh_where_others_may_have_it() {
         "fn f() -> Self { let it = registry(); it.rows.^read(); make(it) }",
         "fn f() -> Self { let it = Inner::of(3); it.rows.^read(); make(it) }",
         "fn f() -> Self { LOG.^lock(); make(LOG) }",
-        // A function that may return an object which others have, and a handle that nobody made
-        // here.
+        // A function that may return an object which other code has, and a handle that this
+        // function did not make.
         "fn f() -> Self { let it = Inner::shared(3); it.log.^lock(); make(it) }",
         "fn f() -> Self { let it = Store::new(3); it.log.^lock(); make(it) }",
         "fn f(&self) -> Handle { let it = Inner::new(3); it.log.^lock(); self.handle() }",

@@ -34,7 +34,7 @@ fn main() {
     }
 }
 
-/// The machine's fonts. One without the usual families has others, and which one is drawn is nothing to us.
+/// The fonts of the machine. It does not matter which of them is drawn.
 fn fonts() -> Database {
     let mut fonts = Database::new();
     fonts.load_system_fonts();
