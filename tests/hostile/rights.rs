@@ -44,7 +44,12 @@ fn elevated_kept() -> Kept {
     fs::write(&secret, "the first line\n").expect("written");
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).expect("it is this process's");
     let mut command = Command::new(&program);
-    command.args(["program", "elevated"]).current_dir(directory.path()).uid(UNPRIVILEGED).gid(UNPRIVILEGED).env_clear();
+    command
+        .args(["program", "elevated"])
+        .current_dir(directory.path())
+        .uid(UNPRIVILEGED)
+        .gid(UNPRIVILEGED)
+        .env_clear();
     command.envs([("LOCKDEP", "1"), ("LOCKDEP_DIR", "records"), ("LOCKDEP_OUTPUT", "reports")]);
     command.env("LOCKDEP_ALLOW", format!("@{}", secret.display()));
     let ended = finish(&mut command);

@@ -23,7 +23,10 @@ const SITES: &[(&str, &[&str])] = &[
     ("seqnum", &["let _ = space.mm().raw_mm_seqnum();"]),
     (
         "inversion",
-        &["lock_vma_under_rcu(space.mm(), SLOTS).expect(\"no thread writes yet\")", "drop(space.mm().read());"],
+        &[
+            "lock_vma_under_rcu(space.mm(), SLOTS).expect(\"no thread writes yet\")",
+            "drop(space.mm().read());",
+        ],
     ),
     ("unbalanced", &["raw::mmap_read_unlock(space.mm());"]),
     ("missing-write-lock", &["raw::vm_flags_reset(vma.as_raw(), flags::READ);"]),

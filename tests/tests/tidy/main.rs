@@ -365,7 +365,6 @@ fn pages_are_plain_english() {
     refuse("prose against the rules of CONTRIBUTING", &offences);
 }
 
-
 /// A source that two packages share through a link is read, counted and reported once.
 #[test]
 fn no_source_is_read_twice() {

@@ -24,7 +24,8 @@ pub(crate) fn packages(root: &Path) -> Result<BTreeSet<&'static str>, String> {
     Ok(files.iter().filter_map(|file| package(root, file)).collect())
 }
 
-fn package(root: &Path, file: &str) -> Option<&'static str> {
+/// The package of a file, by its path from the root.
+pub(crate) fn package(root: &Path, file: &str) -> Option<&'static str> {
     PACKAGES
         .iter()
         .filter(|(folder, _)| file.starts_with(folder) && root.join(folder).join("Cargo.toml").is_file())

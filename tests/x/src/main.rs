@@ -24,7 +24,7 @@ const JOBS: &[Job] = &[
     },
     Job { name: "test", what: "runs all tests, as README says", run: test },
     Job { name: "gate", what: "runs what CI runs", run: gate },
-    Job { name: "bless", what: "accepts today's snapshots and instruction counts as right", run: bless },
+    Job { name: "bless", what: "accepts today's snapshots, tables and instruction counts", run: bless },
     Job { name: "bench", what: "runs the benches beside every peer and prints one table", run: bench },
     Job { name: "count", what: "counts the instructions of the main paths", run: count },
     Job { name: "field", what: "drives published crates; needs the registry and takes an hour", run: field },
@@ -141,8 +141,6 @@ fn quick(context: &Context) -> Result<(), String> {
         "tidy",
     ])?;
     for package in packages {
-        let target = if package == "lockdep-x" { "--bins" } else { "--lib" };
-        let target = if package == "cargo-lockdep" { "--bins" } else { target };
         context.cargo(&context.with_arguments(&[
             "test",
             "--quiet",
@@ -150,7 +148,7 @@ fn quick(context: &Context) -> Result<(), String> {
             "quick",
             "--package",
             package,
-            target,
+            unit_tests(package),
         ]))?;
     }
     Ok(())
@@ -164,9 +162,21 @@ fn gate(context: &Context) -> Result<(), String> {
     context.run("bash", &[".ci/run"])
 }
 
+/// The packages whose unit tests compare snapshots.
+const WITH_SNAPSHOTS: &[&str] = &["lockdep-report", "cargo-lockdep"];
+
+/// The option of `cargo test` that selects the unit tests of a package.
+fn unit_tests(package: &str) -> &'static str {
+    if matches!(package, "lockdep-x" | "cargo-lockdep") { "--bins" } else { "--lib" }
+}
+
 fn bless(context: &Context) -> Result<(), String> {
-    let packages = ["test", "--quiet", "--package", "lockdep-validator", "--package", "cargo-lockdep"];
-    context.run_with("cargo", &packages, &[("INSTA_UPDATE", "always")])?;
+    for package in WITH_SNAPSHOTS {
+        let snapshots = ["test", "--quiet", "--package", package, unit_tests(package)];
+        context.run_with("cargo", &snapshots, &[("INSTA_UPDATE", "always")])?;
+    }
+    let tables = ["test", "--quiet", "--package", "vmalock", "--test", "groups", "--", "tables_are_current"];
+    context.run_with("cargo", &tables, &[("VMALOCK_BLESS", "1")])?;
     context.run("bash", &["tests/benches/instructions.sh", "bless"])?;
     say("read the difference before you commit it: git diff");
     Ok(())
@@ -241,4 +251,38 @@ fn draw_picture(context: &Context) -> Result<(), String> {
     let text = std::fs::read_to_string(from).map_err(|error| format!("{from}: {error}"))?;
     let to = context.root.join("docs/src/run.svg");
     std::fs::write(&to, picture::draw(&text)).map_err(|error| format!("{}: {error}", to.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use super::{WITH_SNAPSHOTS, changed};
+
+    fn snapshots(folder: &Path, found: &mut Vec<String>) {
+        for entry in fs::read_dir(folder).expect("readable").flatten() {
+            let (path, name) = (entry.path(), entry.file_name());
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if is_folder && name != "target" && name != ".git" {
+                snapshots(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "snap") {
+                found.push(path.display().to_string());
+            }
+        }
+    }
+
+    #[test]
+    fn bless_accepts_every_snapshot() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the workspace");
+        let mut found = Vec::new();
+        snapshots(root, &mut found);
+        let packages: BTreeSet<_> = found
+            .iter()
+            .filter_map(|file| Path::new(file).strip_prefix(root).ok()?.to_str())
+            .filter_map(|file| changed::package(root, file))
+            .collect();
+        assert_eq!(packages, WITH_SNAPSHOTS.iter().copied().collect());
+    }
 }

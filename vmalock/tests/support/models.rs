@@ -360,7 +360,9 @@ fn walk_over_a_split() {
             loop {
                 let next;
                 (rcu, next) = lock_next_vma(rcu, &mut iterator, from);
-                let Some(vma) = next.expect("no thread is killed, and there is room for readers") else { break };
+                let Some(vma) = next.expect("no thread is killed, and there is room for readers") else {
+                    break;
+                };
                 seen.push((vma.vm_start().max(from), vma.vm_end()));
                 from = vma.vm_end();
             }
