@@ -324,7 +324,7 @@ fn every_atomic_has_its_ordering_argued() {
     const ORDERINGS: &[&str] = &["Relaxed", "Acquire", "Release", "AcqRel", "SeqCst"];
     let mut offences = Vec::new();
     for (name, text) in sources(&["rs"]).into_iter().filter(|(name, _)| is_product(name)) {
-        let lines = without_tests(&text);
+        let lines = without_tests(text);
         for (index, line) in lines.iter().enumerate() {
             let code = line.trim_start();
             let uses = ORDERINGS.iter().any(|ordering| line.contains(&format!("Ordering::{ordering}")));
@@ -344,7 +344,7 @@ fn every_atomic_has_its_ordering_argued() {
 fn every_unsafe_block_has_its_safety_argued() {
     let mut offences = Vec::new();
     for (name, text) in sources(&["rs"]).into_iter().filter(|(name, _)| is_product(name)) {
-        let lines = without_tests(&text);
+        let lines = without_tests(text);
         for (index, line) in lines.iter().enumerate() {
             let code = line.trim_start();
             let opens = code.contains("unsafe {") || code.starts_with("unsafe impl");
@@ -360,7 +360,7 @@ fn every_unsafe_block_has_its_safety_argued() {
 fn pages_are_plain_english() {
     let mut offences = Vec::new();
     for (name, text) in sources(&["md"]) {
-        offences.extend(prose::markdown(&name, &text));
+        offences.extend(prose::markdown(name, text));
     }
     refuse("prose against the rules of CONTRIBUTING", &offences);
 }
@@ -381,7 +381,7 @@ fn comments_fit_the_columns() {
     let mut offences = Vec::new();
     for (name, text) in sources(&["rs"]) {
         n_files += 1;
-        offences.extend(prose::wide_comments(&name, &text));
+        offences.extend(prose::wide_comments(name, text));
     }
     assert!(n_files > 400, "only {n_files} sources were found");
     refuse("comments that are too wide", &offences);
@@ -418,8 +418,8 @@ fn reports_make_short_statements() {
     let mut offences = Vec::new();
     for (name, text) in sources(&["rs"]) {
         if name.starts_with("validator/report/src/sentences/") {
-            n_literals += text::literals(&text).len();
-            offences.extend(text::long_statements(&name, &text));
+            n_literals += text::literals(text).len();
+            offences.extend(text::long_statements(name, text));
         }
     }
     assert!(n_literals > 100, "only {n_literals} texts of reports were found");
@@ -435,8 +435,8 @@ fn links_in_the_documentation_lead_somewhere() {
     let mut n_links = 0;
     for (name, text) in sources(&["md"]) {
         if name.starts_with("docs/") || !name.contains('/') {
-            n_links += links::links(&text).len();
-            offences.extend(links::broken(&name, &text, &read));
+            n_links += links::links(text).len();
+            offences.extend(links::broken(name, text, &read));
         }
     }
     assert!(n_links > 100, "only {n_links} links were found");
