@@ -15,6 +15,13 @@ fn main() {
     // Not a name of ours: cargo shows it to the programs of this package, where it would be an
     // unknown variable.
     println!("cargo::rustc-env=TASK_WORD_OF_BUILD={}", build());
+    // The hang report is made of system calls of Linux; Miri knows few of them.
+    println!("cargo::rustc-check-cfg=cfg(hang_report)");
+    if env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux")
+        && env::var_os("CARGO_CFG_MIRI").is_none()
+    {
+        println!("cargo::rustc-cfg=hang_report");
+    }
     let minor = minor_version();
     for (cfg, since) in GAINED {
         println!("cargo::rustc-check-cfg=cfg({cfg})");

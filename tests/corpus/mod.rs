@@ -18,6 +18,7 @@ mod readers;
 mod robustness;
 mod scale;
 mod std_locks;
+mod stuck;
 mod support;
 mod trylock;
 mod waits;
@@ -118,6 +119,8 @@ impl Case {
         self
     }
 }
+
+pub(crate) use stuck::STUCK;
 
 /// Every case, by topic.
 pub(crate) fn cases() -> impl Iterator<Item = &'static Case> {

@@ -62,7 +62,8 @@ fn every_program_gets_its_verdict() {
 
 #[test]
 fn names_are_unique() {
-    let mut names: Vec<&str> = corpus::cases().map(|case| case.name).collect();
+    let stuck = corpus::STUCK.iter().map(|stuck| stuck.name);
+    let mut names: Vec<&str> = corpus::cases().map(|case| case.name).chain(stuck).collect();
     let n_cases = names.len();
     names.sort_unstable();
     names.dedup();
@@ -263,6 +264,10 @@ fn table<'a>(rows: impl Iterator<Item = &'a Row>) -> String {
             Want::Excepted => "excepted".to_owned(),
         };
         let _ = writeln!(text, "| {} | {want} | {}{mark} | {} |", row.case.name, row.got, row.case.why);
+    }
+    // What these say is compared in `hang_reports.rs`.
+    for stuck in corpus::STUCK {
+        let _ = writeln!(text, "| {} | a hang report | see `hang_reports` | {} |", stuck.name, stuck.why);
     }
     text
 }

@@ -8,6 +8,8 @@
 //! taken while another, or one of the engine, is held.
 
 pub(crate) mod event;
+#[cfg_attr(not(hang_report), path = "hang_none.rs")]
+pub(crate) mod hang;
 pub(crate) mod identity;
 pub(crate) mod output;
 pub(crate) mod process;

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use lockdep_validator::Validator;
 
+use super::hang;
 use super::identity::callers::Callers;
 use super::identity::classes::Classes;
 use super::identity::stack::Stacks;
@@ -137,6 +138,7 @@ impl Runtime {
         }
         fork::install();
         process_exit::install();
+        hang::install(self);
         if let Some(recorder) = &self.recorder {
             recorder.open();
         }

@@ -100,12 +100,12 @@ impl Waiter {
     pub(super) fn waits(&self, is_over: impl Fn() -> bool) -> Joining {
         #[cfg(lockdep_disabled)]
         let _ = is_over;
+        // A closure has no caller.
+        #[cfg(not(lockdep_disabled))]
+        let caller = Location::caller();
         Joining {
             #[cfg(not(lockdep_disabled))]
-            _waiting: self
-                .spawn
-                .parent
-                .and_then(|parent| parent.awaited(&mut || is_over(), Location::caller())),
+            _waiting: self.spawn.parent.and_then(|parent| parent.awaited(&mut || is_over(), caller)),
         }
     }
 

@@ -11,8 +11,15 @@ fn main() -> ExitCode {
         for case in corpus::cases() {
             println!("{}", case.name);
         }
+        for stuck in corpus::STUCK {
+            println!("{}", stuck.name);
+        }
         return ExitCode::SUCCESS;
     };
+    if let Some(stuck) = corpus::STUCK.iter().find(|stuck| stuck.name == name) {
+        (stuck.run)();
+        return ExitCode::SUCCESS;
+    }
     match corpus::cases().find(|case| case.name == name) {
         Some(case) => {
             (case.run)();

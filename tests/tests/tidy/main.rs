@@ -140,9 +140,11 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
             &["frames", "json", "lock_order", "note", "places", "policy"],
             &["advice"],
             &["model"],
+            &["hang_report"],
             &["held_now", "history", "holder", "modes", "printable_report", "record", "under_guard"],
             &["help", "notes", "render", "sentences"],
             &["build", "stored"],
+            &["hang"],
         ],
     ),
     (

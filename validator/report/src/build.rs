@@ -171,10 +171,10 @@ fn named_ids(violation: &Violation) -> Vec<ClassId> {
     ids
 }
 
-struct Builder<'a> {
-    classes: &'a dyn Classes,
-    resolver: &'a dyn Resolver,
-    names: Names,
+pub(crate) struct Builder<'a> {
+    pub(crate) classes: &'a dyn Classes,
+    pub(crate) resolver: &'a dyn Resolver,
+    pub(crate) names: Names,
 }
 
 impl Builder<'_> {
@@ -186,7 +186,7 @@ impl Builder<'_> {
         self.classes.class(id).map_or_else(String::new, |class| class.hash.to_string())
     }
 
-    fn named_class(&self, id: ClassId) -> ReportClass {
+    pub(crate) fn named_class(&self, id: ClassId) -> ReportClass {
         let Some(class) = self.classes.class(id) else {
             return ReportClass {
                 name: self.name(id),
@@ -219,7 +219,7 @@ impl Builder<'_> {
         }
     }
 
-    fn lock(&self, acquisition: &Acquisition) -> ReportLock {
+    pub(crate) fn lock(&self, acquisition: &Acquisition) -> ReportLock {
         let frames = self.stack(acquisition);
         ReportLock {
             class: self.name(acquisition.class),
@@ -346,7 +346,8 @@ fn waiting_threads(builder: &Builder<'_>, tasks: &[WaitingTask]) -> Vec<WaitingT
         .collect()
 }
 
-fn wait(builder: &Builder<'_>, task: &WaitingTask) -> ThreadWait {
+/// What a task waits for.
+pub(crate) fn wait(builder: &Builder<'_>, task: &WaitingTask) -> ThreadWait {
     let lock = |wanted: &LockUse| Some(builder.lock(&wanted.acquisition));
     let (kind, lock) = match &task.awaited {
         Awaited::Lock(wanted) => (WaitKind::Lock, lock(wanted)),

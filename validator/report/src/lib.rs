@@ -13,6 +13,8 @@ pub mod build;
 pub mod code;
 pub mod exceptions;
 pub mod frames;
+pub mod hang;
+pub mod hang_report;
 pub mod history;
 pub mod holder;
 pub mod lock_order;

@@ -8,12 +8,12 @@ use lockdep_validator::state::class::{LockClass, LockClassKey};
 
 /// The names of the classes of one report.
 #[derive(Debug)]
-pub(super) struct Names(FxHashMap<ClassId, String>);
+pub(crate) struct Names(FxHashMap<ClassId, String>);
 
 impl Names {
     /// Names every class of `ids`; those whose short names are the same also get their creation
     /// sites.
-    pub(super) fn new(ids: &[ClassId], class_fn: &dyn Fn(ClassId) -> Option<LockClass>) -> Self {
+    pub(crate) fn new(ids: &[ClassId], class_fn: &dyn Fn(ClassId) -> Option<LockClass>) -> Self {
         let keys: Vec<(ClassId, Option<LockClassKey>)> =
             ids.iter().map(|&id| (id, class_fn(id).map(|class| class.key))).collect();
         let mut texts: Vec<String> = keys.iter().map(|(id, key)| plain(*id, key.as_ref())).collect();

@@ -20,7 +20,7 @@ pub(crate) fn of_creation(site: CreationSite) -> Site {
 }
 
 /// The compiler's place behind a token that [`site`] made.
-fn location(site: Site) -> Option<&'static Location<'static>> {
+pub(crate) fn location(site: Site) -> Option<&'static Location<'static>> {
     let address = usize::try_from(site.0).ok()?;
     if address == 0 {
         return None;

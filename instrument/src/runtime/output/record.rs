@@ -5,6 +5,8 @@
 use std::sync::atomic::Ordering;
 
 use lockdep_report::build::Resolver as _;
+#[cfg(hang_report)]
+use lockdep_report::hang_report::HangReport;
 use lockdep_report::model::{Frames, Report};
 use lockdep_report::record::{ClassRecord, DependencyRecord, EndRecord, Record, RecordedLock, StatRecord};
 use lockdep_validator::base::acquisition::Acquisition;
@@ -56,6 +58,12 @@ impl Recorder {
     /// A report was made.
     pub(crate) fn report(&self, report: &Report) {
         self.lines(&[], &[Record::Report(Box::new(report.clone()))]);
+    }
+
+    /// The process seems to hang: what its threads do.
+    #[cfg(hang_report)]
+    pub(crate) fn hang(&self, report: &HangReport) {
+        self.lines(&[], &[Record::Hang(Box::new(report.clone()))]);
     }
 
     /// What was counted under `LOCKDEP_STAT=1`: for each class and place how often, and how long.

@@ -12,8 +12,10 @@ use lockdep_report::record::{ClassRecord, Record, RunRecord, SCHEMA};
 use lockdep_validator::ClassId;
 use rustc_hash::FxHashSet;
 
+use super::raw_record;
 use super::sink::{self, Creation, OwnFile};
 use crate::runtime::process::ledger::{self, Counter};
+use crate::runtime::process::own_id;
 use crate::runtime::process::start as process_start;
 use crate::runtime::system::errno;
 
@@ -78,7 +80,7 @@ impl Recorder {
         let _errno = errno::Kept::now();
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         // What failed for the parent may work for a child that it forks.
-        if inner.has_failed && inner.pid == std::process::id() {
+        if inner.has_failed && inner.pid == own_id::get() {
             return false;
         }
         let Err((path, error)) = self.append(&mut inner, classes, records) else { return true };
@@ -99,7 +101,7 @@ impl Recorder {
         classes: &[(ClassId, Option<ClassRecord>)],
         records: &[Record],
     ) -> Result<(), (PathBuf, io::Error)> {
-        let pid = std::process::id();
+        let pid = own_id::get();
         if inner.file.is_none() || inner.pid != pid {
             // The child of a fork opens a record of its own and repeats the classes that it uses.
             let forked_from = (inner.pid != 0).then_some(inner.pid);
@@ -110,6 +112,7 @@ impl Recorder {
             inner.classes.clear();
             inner.pairs.clear();
             (inner.n_bytes, inner.n_left_out) = (0, 0);
+            raw_record::note(&file);
             let line = Record::Run(self.run_record(pid, forked_from)).to_line();
             inner.file.insert(file).write_all(line.as_bytes()).map_err(|error| (path, error))?;
         }

@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::runtime::process::ledger::{self, Counter};
-use crate::runtime::process::{ending, state};
+use crate::runtime::process::{ending, own_threads, state};
 use crate::runtime::task;
 
 /// Whether the process had several threads when it last forked.
@@ -31,7 +31,7 @@ extern "C" fn in_parent() {
     if state::is_off() {
         return;
     }
-    let several = n_threads().map_or_else(|| task::n_tasks() > 1, |n_threads| n_threads > 1);
+    let several = n_threads().map_or_else(|| task::n_tasks() > 1, |n_threads| n_threads > 1 + n_ours());
     // ORDERING: Relaxed: read by this very thread, in the child.
     SEVERAL_THREADS.store(several, Ordering::Relaxed);
 }
@@ -42,7 +42,12 @@ pub(crate) fn is_only_thread() -> bool {
     let n_threads = n_threads();
     #[cfg(not(unix))]
     let n_threads = None::<u64>;
-    n_threads.map_or_else(|| task::n_tasks() == 1, |n_threads| n_threads == 1)
+    n_threads.map_or_else(|| task::n_tasks() == 1, |n_threads| n_threads == 1 + n_ours())
+}
+
+/// How many of the threads are ours.
+fn n_ours() -> u64 {
+    u64::from(own_threads::watcher() != 0)
 }
 
 /// How many threads the process has, where the system says so without an allocation.
@@ -71,10 +76,12 @@ fn n_threads() -> Option<u64> {
 #[cfg(unix)]
 extern "C" fn in_child() {
     ending::reset();
+    own_threads::set_watcher(0);
     task::deferred::forked();
     crate::runtime::output::stat::forked();
     crate::runtime::forked();
     crate::runtime::wait::forked();
+    crate::runtime::hang::forked();
     // ORDERING: Relaxed: written by this thread, in the parent.
     if state::is_off() || !SEVERAL_THREADS.load(Ordering::Relaxed) {
         return;

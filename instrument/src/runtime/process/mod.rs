@@ -6,5 +6,7 @@ pub(crate) mod fork;
 pub(crate) mod internal_error;
 #[cfg_attr(not(unix), path = "ledger_none.rs")]
 pub(crate) mod ledger;
+pub(crate) mod own_id;
+pub(crate) mod own_threads;
 pub(crate) mod start;
 pub(crate) mod state;

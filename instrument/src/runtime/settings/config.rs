@@ -38,6 +38,10 @@ pub(crate) struct Config {
     /// `LOCKDEP_DEADLOCK_CHECK_MS`: how long a ring of waiting threads is looked at before it is
     /// reported; `None` looks for no ring.
     pub(crate) deadlock_check: Option<Duration>,
+    /// `LOCKDEP_HANG_SIGNAL`: the number of the signal that asks for a hang report.
+    pub(crate) hang_signal: Option<i32>,
+    /// `LOCKDEP_HANG_AFTER`: how long no thread must have moved before a hang report is made.
+    pub(crate) hang_after: Option<Duration>,
     /// `LOCKDEP_EXITCODE`: the exit status after a denied report.
     pub(crate) exit_code: Option<i32>,
     /// `LOCKDEP_SOURCE_ROOT`: where relative source paths start; `cargo lockdep` sets it to the
@@ -77,6 +81,8 @@ impl Default for Config {
             stat: false,
             same_class: SameClassPolicy::Instance,
             deadlock_check: Some(Duration::from_millis(250)),
+            hang_signal: None,
+            hang_after: None,
             exit_code: None,
             source_root: None,
         }

@@ -146,6 +146,19 @@ const VARIABLES: &[Variable] = &[
         },
     },
     Variable {
+        name: "LOCKDEP_HANG_SIGNAL",
+        accepts: "`HUP`, `INT`, `QUIT`, `USR1`, `USR2`, `WINCH`, `URG`, `IO` or `RTMIN+` and a number",
+        set: |config, value| set(&mut config.hang_signal, signal(text(value)?).map(Some)),
+    },
+    Variable {
+        name: "LOCKDEP_HANG_AFTER",
+        accepts: "seconds, more than zero",
+        set: |config, value| {
+            let time = text(value)?.parse::<f64>().ok().filter(|time| (0.01..=1e7).contains(time));
+            set(&mut config.hang_after, time.map(|time| Some(Duration::from_secs_f64(time))))
+        },
+    },
+    Variable {
         name: "LOCKDEP_EXITCODE",
         accepts: "an exit status from 1 to 255",
         set: |config, value| {
@@ -214,6 +227,16 @@ fn set<T>(place: &mut T, value: Option<T>) -> Result<(), String> {
 
 fn text(value: &OsStr) -> Result<&str, String> {
     value.to_str().ok_or_else(|| "it is not UTF-8".to_owned())
+}
+
+#[cfg(hang_report)]
+fn signal(name: &str) -> Option<i32> {
+    crate::runtime::system::signal_name::parse(name)
+}
+
+#[cfg(not(hang_report))]
+fn signal(_name: &str) -> Option<i32> {
+    None
 }
 
 fn switch(value: &OsStr) -> Option<bool> {

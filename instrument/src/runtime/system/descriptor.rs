@@ -16,6 +16,14 @@ pub(crate) struct FileId {
     inode: libc::ino_t,
 }
 
+#[cfg(hang_report)]
+impl FileId {
+    /// The file as two numbers.
+    pub(crate) fn to_words(self) -> [u64; 2] {
+        [self.device, self.inode]
+    }
+}
+
 /// What kind of file it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {

@@ -13,5 +13,9 @@ pub(crate) mod others;
 #[cfg(unix)]
 pub(crate) mod quiet_write;
 pub(crate) mod rights;
+#[cfg(hang_report)]
+pub(crate) mod signal_name;
 pub(crate) mod stack_bounds;
 pub(crate) mod thread_state;
+#[cfg(hang_report)]
+pub(crate) mod threads;

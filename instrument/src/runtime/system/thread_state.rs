@@ -4,10 +4,74 @@
 /// allocates nor locks.
 #[cfg(target_os = "linux")]
 pub(crate) fn is_running(thread: u32) -> Option<bool> {
-    let mut path = [0_u8; 48];
-    let mut room = &mut path[..47];
-    std::io::Write::write_fmt(&mut room, format_args!("/proc/self/task/{thread}/stat")).ok()?;
     let mut text = [0_u8; 512];
+    let text = read(thread, "stat", &mut text)?;
+    // The name stands in brackets and may hold anything; the state is the field behind it.
+    let after_name = text.iter().rposition(|byte| *byte == b')')? + 1;
+    let state = text[after_name..].iter().find(|byte| **byte != b' ')?;
+    Some(*state == b'R')
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_running(_thread: u32) -> Option<bool> {
+    None
+}
+
+/// What the system says of a thread.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    /// Whether it runs.
+    pub(crate) is_running: Option<bool>,
+    /// The number of the system call that it is in; negative if it is in none or that is unknown.
+    pub(crate) call: i32,
+    /// Whether it blocks the signal, or waits for signals.
+    pub(crate) is_deaf: bool,
+    /// How often it was put to sleep, or had to give way to others.
+    pub(crate) n_switches: u64,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self { is_running: None, call: -1, is_deaf: false, n_switches: 0 }
+    }
+}
+
+/// Looks at a thread of this process. Neither allocates nor locks.
+#[cfg(target_os = "linux")]
+pub(crate) fn look(thread: u32, signal: libc::c_int) -> Look {
+    let mut text = [0_u8; 4096];
+    let call = read(thread, "syscall", &mut text).and_then(call_number).unwrap_or(-1);
+    let Some(status) = read(thread, "status", &mut text) else { return Look { call, ..Look::default() } };
+    let field = |name: &[u8]| {
+        let line = status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(name))?;
+        std::str::from_utf8(line).ok().map(str::trim)
+    };
+    let state = field(b"State:").and_then(|state| state.bytes().next());
+    let blocked = field(b"SigBlk:").and_then(|mask| u64::from_str_radix(mask, 16).ok()).unwrap_or(0);
+    let is_blocked =
+        u32::try_from(signal - 1).is_ok_and(|bit| blocked.checked_shr(bit).unwrap_or(0) & 1 == 1);
+    let count = |name: &[u8]| field(name).and_then(|count| count.parse().ok()).unwrap_or(0_u64);
+    Look {
+        is_running: state.map(|state| state == b'R'),
+        call,
+        is_deaf: is_blocked || i64::from(call) == libc::SYS_rt_sigtimedwait,
+        n_switches: count(b"voluntary_ctxt_switches:").wrapping_add(count(b"nonvoluntary_ctxt_switches:")),
+    }
+}
+
+/// The number at the beginning; a thread that is in no system call has none.
+#[cfg(target_os = "linux")]
+fn call_number(text: &[u8]) -> Option<i32> {
+    let number = text.split(|byte| *byte == b' ').next()?;
+    std::str::from_utf8(number).ok()?.parse().ok()
+}
+
+/// Reads a file of the thread.
+#[cfg(target_os = "linux")]
+fn read<'a>(thread: u32, name: &str, text: &'a mut [u8]) -> Option<&'a [u8]> {
+    let mut path = [0_u8; 64];
+    let mut room = &mut path[..63];
+    std::io::Write::write_fmt(&mut room, format_args!("/proc/self/task/{thread}/{name}")).ok()?;
     // SAFETY: the path ends in a zero byte, the buffer is as long as is said, and the descriptor is
     // closed once.
     let n_read = unsafe {
@@ -19,16 +83,7 @@ pub(crate) fn is_running(thread: u32) -> Option<bool> {
         libc::close(file);
         n_read
     };
-    let text = text.get(..usize::try_from(n_read).ok()?)?;
-    // The name stands in brackets and may hold anything; the state is the field behind it.
-    let after_name = text.iter().rposition(|byte| *byte == b')')? + 1;
-    let state = text[after_name..].iter().find(|byte| **byte != b' ')?;
-    Some(*state == b'R')
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn is_running(_thread: u32) -> Option<bool> {
-    None
+    text.get(..usize::try_from(n_read).ok()?)
 }
 
 /// Whether the running thread is the one that the process started with.
@@ -54,5 +109,7 @@ mod tests {
         let own = u32::try_from(unsafe { libc::gettid() }).expect("positive");
         assert_eq!(is_running(own), Some(true));
         assert_eq!(is_running(u32::MAX), None);
+        let own = look(own, libc::SIGUSR1);
+        assert_eq!((own.is_running, own.is_deaf), (Some(true), false));
     }
 }

@@ -14,6 +14,8 @@ pub(crate) mod place;
 pub(crate) mod pointer;
 pub(crate) mod progress;
 pub(crate) mod quick;
+#[cfg(hang_report)]
+pub(crate) mod stopped;
 pub(crate) mod sync;
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};

@@ -1,23 +1,18 @@
 //! What is known of an object that threads wait on and others bring something to: a condition
 //! variable, a channel, a barrier.
 //!
-//! Any thread may read it at any time, also while the object goes away. There is no data race,
-//! since every word is an atomic. There is no freed memory either: an [`Event`] is made when none
-//! is free, is never freed, and is used again by later objects. A reader finds it through a
-//! [wait](super::slot) that is published, whose thread keeps the object alive; it reads the wait's
-//! version again afterwards, and so knows that what it read belongs to that object.
+//! Its words, and how other threads read them, are in `event_words.rs`. An [`Event`] is made when
+//! none is free, is never freed, and is used again by later objects.
 //!
 //! To bring something costs one store, and none if the same thread did so at the same place before.
 //!
 //! `FREE` is a leaf lock.
 
 use std::panic::Location;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::sync::{Mutex, PoisonError};
 
-use lockdep_validator::Site;
-use lockdep_validator::check::violation::{EventKind, EventUse, Provision};
-
+use super::event_words::{Event, Last, RECEIVER};
 use crate::runtime::event::enter;
 use crate::runtime::process::state;
 use crate::runtime::task::{self, Mark};
@@ -28,36 +23,6 @@ static FREE: Mutex<Vec<&'static Event>> = Mutex::new(Vec::new());
 static N_EVENTS: AtomicU64 = AtomicU64::new(0);
 /// How many objects there were.
 static N_OBJECTS: AtomicU64 = AtomicU64::new(0);
-
-/// One receiver, in [`Event::n_users`]; a sender counts one.
-const RECEIVER: u64 = 1 << 32;
-/// In the word of a provision: a wait on the object began after it.
-const BEFORE_WAIT: u64 = 1;
-
-/// See the top of the file.
-#[derive(Debug)]
-pub(crate) struct Event {
-    /// What distinguishes the object from every other; zero while there is none.
-    number: AtomicU64,
-    /// Where the object was made.
-    created: AtomicU64,
-    /// How many senders and receivers a channel has.
-    n_users: AtomicU64,
-    /// How many threads have arrived at a barrier, ever.
-    n_arrived: AtomicU64,
-    /// How many a barrier needs.
-    n_needed: AtomicU64,
-    /// Whether a channel has a bound.
-    is_bounded: AtomicBool,
-    provided: Last,
-    taken: Last,
-}
-
-/// Who did something last, and where: the place, the task's number, and [`BEFORE_WAIT`]. In a cache
-/// line of its own: a sender and a receiver write one each.
-#[derive(Debug, Default)]
-#[repr(align(64))]
-struct Last(AtomicU64);
 
 impl Last {
     #[inline(always)]
@@ -70,24 +35,6 @@ impl Last {
             self.0.store(word, Ordering::Relaxed);
         }
     }
-
-    fn get(&self) -> Option<Provision> {
-        // ORDERING: Relaxed, as in `set`.
-        let word = self.0.load(Ordering::Relaxed);
-        if word == 0 {
-            return None;
-        }
-        let (task, place) = Mark::read(word);
-        Some(Provision { task, site: Site(place), is_before_wait: word & BEFORE_WAIT != 0 })
-    }
-
-    /// A wait begins.
-    fn mark(&self) {
-        // ORDERING: Relaxed, as in `set`.
-        if self.0.load(Ordering::Relaxed) != 0 {
-            self.0.fetch_or(BEFORE_WAIT, Ordering::Relaxed);
-        }
-    }
 }
 
 /// The mark of a thread of which nothing is known yet.
@@ -98,19 +45,6 @@ fn first_mark() -> Mark {
 }
 
 impl Event {
-    fn new() -> Self {
-        Self {
-            number: AtomicU64::new(0),
-            created: AtomicU64::new(0),
-            n_users: AtomicU64::new(0),
-            n_arrived: AtomicU64::new(0),
-            n_needed: AtomicU64::new(0),
-            is_bounded: AtomicBool::new(false),
-            provided: Last::default(),
-            taken: Last::default(),
-        }
-    }
-
     /// Returns an event for an object that was made there; `None` if nothing is known of the
     /// thread now.
     #[cold]
@@ -212,48 +146,6 @@ impl Event {
         let n_arrived = self.n_arrived.fetch_add(1, Ordering::Relaxed) + 1; // ORDERING: as above
         n_arrived.is_multiple_of(n_needed.max(1))
     }
-
-    /// A wait on the object begins.
-    pub(super) fn wait_begins(&self) {
-        self.provided.mark();
-        self.taken.mark();
-    }
-
-    /// Returns the address under which a wait is published.
-    pub(super) fn address(&'static self) -> u64 {
-        std::ptr::from_ref(self).expose_provenance() as u64
-    }
-
-    /// Returns the event that was published under this address; zero is none.
-    pub(super) fn at(address: u64) -> Option<&'static Self> {
-        let address = usize::try_from(address).ok()?;
-        // SAFETY: null, or an event, which is never freed: only `address` makes such numbers.
-        unsafe { std::ptr::with_exposed_provenance::<Self>(address).as_ref() }
-    }
-
-    /// What is known of the object now.
-    pub(super) fn read(&self, kind: EventKind) -> EventUse {
-        // ORDERING: Relaxed, here and below: each word says something by itself.
-        let word = |word: &AtomicU64| word.load(Ordering::Relaxed);
-        let n_users = word(&self.n_users);
-        let n_needed = word(&self.n_needed);
-        let (provided, taken) = (self.provided.get(), self.taken.get());
-        let is_room = kind == EventKind::Room;
-        EventUse {
-            kind,
-            number: word(&self.number),
-            created: Site(word(&self.created)),
-            // A receiver brings room, and a sender takes it.
-            provided: if is_room { taken } else { provided },
-            taken: if is_room { provided } else { taken },
-            n_providers: match kind {
-                EventKind::Message => Some(n_users % RECEIVER),
-                EventKind::Room => Some(n_users / RECEIVER),
-                _ => None,
-            },
-            arrived: (n_needed > 0).then(|| (word(&self.n_arrived) % n_needed, n_needed)),
-        }
-    }
 }
 
 /// Eight bytes that go with a message: who sent it, and how far that thread had come.
@@ -275,7 +167,8 @@ impl Stamp {
 
 #[cfg(test)]
 mod tests {
-    use lockdep_validator::TaskId;
+    use lockdep_validator::check::violation::Provision;
+    use lockdep_validator::{Site, TaskId};
 
     use super::*;
 

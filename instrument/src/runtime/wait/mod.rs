@@ -13,12 +13,18 @@
 
 mod clock;
 mod event;
+mod event_words;
 mod kind;
 mod publish;
 mod ring;
 mod slot;
 mod snapshot;
 
-pub(crate) use event::{Event, Stamp};
+pub(crate) use event::Stamp;
+pub(crate) use event_words::Event;
 pub(crate) use publish::{Waiting, Wanted, begin, end};
 pub(crate) use slot::{WaitSlot, forked};
+#[cfg(hang_report)]
+pub(crate) use slot::{slots, waiting_threads};
+#[cfg(hang_report)]
+pub(crate) use snapshot::{Watched, minimal, watched};

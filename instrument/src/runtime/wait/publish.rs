@@ -9,11 +9,12 @@ use lockdep_validator::check::violation::EventKind;
 use lockdep_validator::{AcquireFlags, LockId, Mode};
 
 use super::clock::now_ms;
-use super::event::Event;
+use super::event_words::Event;
 use super::kind;
 use super::slot::{WaitSlot, all, own};
 use crate::hook::Slot;
 use crate::runtime::event::enter_anywhere;
+use crate::runtime::hang;
 use crate::runtime::identity::site::site;
 use crate::runtime::system::handler;
 use crate::runtime::task::Task;
@@ -85,6 +86,11 @@ pub(crate) fn begin(wanted: Wanted<'_>, caller: &'static Location<'static>) -> O
     // ORDERING: SeqCst. Of two threads that begin to wait for each other, each publishes, passes
     // this fence and looks: at least one of them sees the other's wait.
     fence(Ordering::SeqCst);
+    let is_outside = task.runtime.config.hang_after.is_some() && !handler::is_inside(task.stack);
+    drop(entered);
+    if is_outside {
+        hang::wait_began();
+    }
     Some(waiting)
 }
 

@@ -143,7 +143,7 @@ impl WaitSlot {
     }
 
     /// What the operating system calls the owner.
-    pub(super) fn os_id(&self) -> u32 {
+    pub(crate) fn os_id(&self) -> u32 {
         // ORDERING: Relaxed, as in `claim`.
         self.os_id.load(Ordering::Relaxed)
     }
@@ -308,6 +308,31 @@ pub(super) fn all() -> impl Iterator<Item = &'static WaitSlot> {
         at = slot.next.load(Ordering::Acquire);
         Some(slot)
     })
+}
+
+/// Every slot.
+#[cfg(hang_report)]
+pub(crate) fn slots() -> impl Iterator<Item = &'static WaitSlot> {
+    all()
+}
+
+#[cfg(hang_report)]
+impl WaitSlot {
+    /// Whether a thread owns it.
+    pub(crate) fn is_owned(&self) -> bool {
+        self.owner().is_some()
+    }
+
+    /// A number that changes with each wait.
+    pub(crate) fn look_again(&self) -> u64 {
+        self.version()
+    }
+}
+
+/// The slots whose owners wait, as far as a look shows.
+#[cfg(hang_report)]
+pub(crate) fn waiting_threads() -> impl Iterator<Item = &'static WaitSlot> {
+    all().filter(|slot| slot.owner().is_some() && slot.is_waiting())
 }
 
 /// The slot of the running thread, found without its state.

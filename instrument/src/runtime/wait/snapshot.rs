@@ -7,7 +7,7 @@ use lockdep_validator::check::violation::{Awaited, EventUse, LockUse, WaitingTas
 use lockdep_validator::{Site, Validator};
 
 use super::clock::now_ms;
-use super::event::Event;
+use super::event_words::Event;
 use super::kind;
 use super::slot::{Published, WaitSlot, all};
 use crate::runtime::system::thread_state;
@@ -74,6 +74,51 @@ impl Ring {
         let mut others = self.order[1..].iter().map(|index| self.seen[*index].slot.os_id());
         others.all(|thread| thread_state::is_running(thread) != Some(true))
     }
+}
+
+/// A watched thread: what the system calls it, and what it says.
+#[cfg(hang_report)]
+#[derive(Debug)]
+pub(crate) struct Watched {
+    pub(crate) os_id: u32,
+    pub(crate) task: TaskId,
+    pub(crate) scope: u64,
+    pub(crate) wait: Option<WaitingTask>,
+}
+
+/// Every watched thread.
+#[cfg(hang_report)]
+pub(crate) fn watched(validator: &Validator) -> impl Iterator<Item = Watched> {
+    all().filter_map(|slot| {
+        let task = slot.owner()?;
+        let wait = slot
+            .read()
+            .and_then(|(version, published)| waiting_task(validator, slot, task, version, &published));
+        Some(Watched { os_id: slot.os_id(), task, scope: slot.scope(), wait })
+    })
+}
+
+/// What a thread waits for in few words, where, and for how many milliseconds, without memory or a
+/// lock; `None` if it does not wait.
+#[cfg(hang_report)]
+pub(crate) fn minimal(slot: &WaitSlot) -> Option<(&'static str, Site, u64)> {
+    slot.owner()?;
+    let (_, published) = slot.read()?;
+    let what = match published.kind & !kind::TIMED {
+        kind::LOCK => "a lock",
+        kind::UPGRADE => "the other readers of a lock",
+        kind::INITIALISER => "an initialiser",
+        kind::NOTIFICATION => "a notification",
+        kind::END => "the end of a thread",
+        kind::SCOPE_END => "the end of a scope",
+        kind::MESSAGE => "a message",
+        kind::ROOM => "room in a channel",
+        kind::ARRIVALS => "a barrier",
+        kind::TOKEN => "an unpark",
+        kind::TIME => "time to pass",
+        _ => "an event",
+    };
+    Some((what, Site(published.site), now_ms().saturating_sub(published.since_ms)))
 }
 
 fn waiting_task(

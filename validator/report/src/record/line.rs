@@ -62,6 +62,7 @@ impl Record {
             Self::Dependency(body) => tagged("dependency", body),
             Self::Usage(body) => tagged("usage", body),
             Self::Report(body) => tagged("report", body.as_ref()),
+            Self::Hang(body) => body.json_line(),
             Self::Stat(body) => tagged("stat", body),
             Self::End(body) => tagged("end", body),
             Self::Unknown(kind) => tagged(kind, &Empty {}),
@@ -90,6 +91,7 @@ impl Record {
             "dependency" => Self::Dependency(parse(line)?),
             "usage" => Self::Usage(parse(line)?),
             "report" => Self::Report(Box::new(parse(line)?)),
+            "hang" => Self::Hang(Box::new(parse(line)?)),
             "stat" => Self::Stat(parse(line)?),
             "end" => Self::End(parse(line)?),
             other => {
@@ -151,6 +153,7 @@ fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<T, RecordError> {
 #[cfg(all(test, feature = "read"))]
 mod tests {
     use super::*;
+    use crate::hang_report::{HangReport, HangThread};
     use crate::model::{Frame, Frames, Place};
     use crate::record::{
         ClassRecord, DependencyRecord, Durations, EndRecord, RecordedLock, RunRecord, SCHEMA, StatRecord,
@@ -215,6 +218,11 @@ mod tests {
                 },
                 frames_acquire: Frames::default(),
             }),
+            Record::Hang(Box::new(HangReport {
+                pid: 4,
+                threads: vec![HangThread::default()],
+                ..HangReport::default()
+            })),
             Record::Usage(UsageRecord {
                 class: ClassHash(1),
                 context: "signal".into(),

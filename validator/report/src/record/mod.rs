@@ -25,6 +25,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::hang_report::HangReport;
 use crate::model::{Frames, Place, Report};
 use lockdep_validator::base::counters::Counters;
 use lockdep_validator::base::id::ClassHash;
@@ -56,6 +57,8 @@ pub enum Record {
     Usage(UsageRecord),
     /// A report that was made.
     Report(Box<Report>),
+    /// What every thread did when the process seemed to hang; once for each time it was asked.
+    Hang(Box<HangReport>),
     /// Contention of one class at one place (`LOCKDEP_STAT=1`), written when the process ends.
     Stat(StatRecord),
     /// The last line of a run that ended in good order.

@@ -47,7 +47,7 @@ impl Styles {
     }
 
     /// `text` in `style`, one of the fields of `self`.
-    pub(super) fn paint(&self, style: &str, text: &str) -> String {
+    pub(crate) fn paint(&self, style: &str, text: &str) -> String {
         if style.is_empty() { text.to_owned() } else { format!("{style}{text}{}", self.reset) }
     }
 }

@@ -9,6 +9,10 @@ mod target;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+#[cfg(hang_report)]
+use lockdep_report::hang::text::text as hang_text;
+#[cfg(hang_report)]
+use lockdep_report::hang_report::HangReport;
 use lockdep_report::history::ReportHistory;
 use lockdep_report::model::Report;
 use lockdep_report::render::{Styles, TextOptions, brief, json_line, text};
@@ -19,6 +23,8 @@ use source_files::SourceFiles;
 use target::Target;
 
 pub(crate) use own_file::{Creation, OwnFile};
+#[cfg(hang_report)]
+pub(crate) use stderr::write_stderr;
 pub(crate) use target::notice;
 
 /// A function of the program that gets every report.
@@ -92,6 +98,20 @@ impl Sinks {
             && std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| callback(report))).is_err()
         {
             notice("the report callback panicked; the report itself was written");
+        }
+    }
+}
+
+#[cfg(hang_report)]
+impl Sinks {
+    /// Delivers a hang report.
+    pub(crate) fn submit_hang(&self, report: &HangReport) {
+        let text = match self.format {
+            OutputFormat::Text => format!("\n{}", hang_text(report, &self.options)),
+            OutputFormat::Json => report.json_line(),
+        };
+        if !self.target.write(text.as_bytes()) {
+            ledger::count(Counter::LostReport);
         }
     }
 }

@@ -87,6 +87,12 @@ impl OwnFile {
         write_all(descriptor, bytes, || is_ours(descriptor))
     }
 
+    /// The descriptor and the file behind it, for a write from a signal handler.
+    #[cfg(hang_report)]
+    pub(crate) fn raw(&self) -> Option<(RawFd, [u64; 2])> {
+        self.descriptor.map(|descriptor| (descriptor, self.identity.to_words()))
+    }
+
     /// Closes the descriptor if it is still ours.
     fn close(&mut self) {
         if let Some(descriptor) = self.descriptor.take()

@@ -7,6 +7,7 @@ use lockdep_report::printable::printable;
 
 use super::own_file::{Creation, OwnFile};
 use super::stderr::write_stderr;
+use crate::runtime::process::own_id;
 use crate::runtime::settings::config::Output;
 
 /// Says one line to the person who runs the program, on the standard error stream. What the line
@@ -98,7 +99,7 @@ impl State {
     /// The open file of this process. The child of a fork opens its own where the path carries the
     /// process id.
     fn file(&mut self, pattern: &Path) -> Option<&mut OwnFile> {
-        let pid = std::process::id();
+        let pid = own_id::get();
         let is_stale = match self {
             Self::Closed => true,
             Self::Open(_, opened_by) => *opened_by != pid && has_pid(pattern),
