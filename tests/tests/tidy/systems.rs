@@ -18,7 +18,7 @@ fn linux_is_asked_for_in_one_room() {
     let mut offences = Vec::new();
     let mut n_seen = 0;
     for (name, text) in sources(&["rs"]).into_iter().filter(|(name, _)| is_product(name)) {
-        let lines = without_tests(&text);
+        let lines = without_tests(text);
         let asks = lines.iter().position(|line| line.contains("target_os"));
         let Some(at) = asks else { continue };
         n_seen += 1;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::command::open;
+use crate::count::counted;
 use crate::error::{Context as _, Error, Result};
 use crate::findings::policy::{self, CommandPolicy, Judgement};
 use crate::findings::{self, Findings, coverage};
@@ -110,7 +111,8 @@ fn write_baseline(path: &Path, reason: &str, found: &Findings<'_>) -> Result<()>
         Err(error) => return Err(Error::new(format_args!("{}: {error}", path.display()))),
     };
     fs::write(path, policy::baseline(&old, &denied, reason)).context(|| path.display().to_string())?;
-    say(format_args!("{} exceptions added to {}", denied.len(), path.display()));
+    let added = counted(denied.len(), "exception", "exceptions");
+    say(format_args!("{added} added to {}", path.display()));
     Ok(())
 }
 
