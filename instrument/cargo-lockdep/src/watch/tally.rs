@@ -25,6 +25,8 @@ pub(super) struct Tally {
     dependencies: FxHashSet<(u64, u64)>,
     /// By [`Report::identity`].
     reports: FxHashMap<String, KnownReport>,
+    /// How many threads the processes had that ended in good order.
+    n_threads: u64,
     n_dropped: u64,
     n_unseen: u64,
     /// Why events were not looked at, and how many each.
@@ -101,6 +103,7 @@ impl Tally {
 
     fn end(&mut self, end: &EndRecord) {
         // A record may claim any number.
+        self.n_threads = self.n_threads.saturating_add(end.n_threads);
         self.n_dropped = self.n_dropped.saturating_add(end.counters.dropped);
         self.n_unseen = self.n_unseen.saturating_add(end.counters.unseen);
         for (reason, count) in &end.unseen {
@@ -196,6 +199,7 @@ impl Tally {
         sentences.sort();
         self.n_processes += second.n_processes;
         self.n_unreadable += second.n_unreadable;
+        self.n_threads = self.n_threads.saturating_add(second.n_threads);
         self.n_dropped = self.n_dropped.saturating_add(second.n_dropped);
         self.n_unseen = self.n_unseen.saturating_add(second.n_unseen);
         for (reason, count) in second.unseen {
@@ -287,6 +291,9 @@ impl Display for Tally {
             counted(self.dependencies.len(), "dependency", "dependencies"),
             counted(self.n_processes, "process", "processes"),
         )?;
+        if self.n_threads > 0 {
+            write!(f, " with {}", counted(self.n_threads, "thread", "threads"))?;
+        }
         if self.n_dropped > 0 {
             write!(f, "; {} dropped", self.n_dropped)?;
         }

@@ -99,7 +99,9 @@ impl Recorder {
             ("orders of single locks, left out of a long record", self.n_left_out()),
         ];
         let unseen = unseen.into_iter().filter(|(_, n)| *n > 0).map(|(why, n)| (why.to_owned(), n)).collect();
-        if self.lines(&[], &[Record::End(EndRecord { counters, unseen, n_reports, n_denied })]) {
+        let n_threads = self.n_threads();
+        let end = EndRecord { counters, unseen, n_threads, n_reports, n_denied };
+        if self.lines(&[], &[Record::End(end)]) {
             ledger::count(Counter::Ended);
         }
     }

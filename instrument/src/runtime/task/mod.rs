@@ -121,6 +121,12 @@ pub(crate) fn new_id() -> TaskId {
     TaskId(NEXT_TASK.fetch_add(1, Ordering::Relaxed))
 }
 
+/// How many threads there were.
+pub(crate) fn n_numbered() -> u64 {
+    // ORDERING: Relaxed: a statistic.
+    u64::from(NEXT_TASK.load(Ordering::Relaxed).saturating_sub(1))
+}
+
 /// How many threads have a state.
 pub(crate) fn n_tasks() -> usize {
     // ORDERING: Relaxed: exact only if no other thread is starting or ending, which is the case

@@ -335,6 +335,8 @@ pub struct EndRecord {
     pub counters: Counters,
     /// What was dropped or not looked at, by reason, most frequent first.
     pub unseen: Vec<(String, u64)>,
+    /// How many threads the process had that lockdep numbered; zero if the writer did not say.
+    pub n_threads: u64,
     /// How many distinct violations were found.
     pub n_reports: u64,
     /// How many of them are denied.
