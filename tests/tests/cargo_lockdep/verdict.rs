@@ -129,6 +129,24 @@ fn taking_a_lock_again_is_reported_before_it_hangs() {
 }
 
 #[test]
+fn a_report_is_printed_in_full_before_the_panic_that_it_leads_to() {
+    for (variable, value, end, what) in [
+        ("LOCKDEP_ON_DEADLOCK", "panic", "panicked at", &["again"][..]),
+        ("LOCKDEP_ON_DEADLOCK", "abort", "lockdep: aborting", &["again"]),
+        ("LOCKDEP_ON_VIOLATION", "panic", "panicked at", &["write", "read"]),
+    ] {
+        let args = [&["run", "-q", "-p", "app", "--timeout", "60", "--"][..], what].concat();
+        let mut command = command(&fixture("cargo_graph"), &args);
+        let ended = finish(command.env(variable, value).env("RUST_BACKTRACE", "1"));
+        assert_ended(&ended, "exit 3");
+        let said = &ended.stderr;
+        // The last line of a report.
+        let (report, end) = (said.find("to silence it: "), said.find(end));
+        assert!(report.is_some() && report < end, "{variable}={value}: {said}");
+    }
+}
+
+#[test]
 fn the_programs_streams_are_its_own() {
     let mut command =
         command(&fixture("cargo_graph"), &["run", "-q", "-p", "app", "--", "write", "read", "x"]);

@@ -17,7 +17,7 @@ use crate::count::counted;
 use crate::error::Result;
 use crate::findings::policy::CommandPolicy;
 use crate::output::say;
-use crate::records::ledger::{prepare as prepare_ledger, read as read_ledger};
+use crate::records::ledger::{Receipts, prepare as prepare_ledger, read as read_ledger};
 use crate::settings::Settings;
 use crate::source::Places;
 use crate::{exit, input};
@@ -143,12 +143,16 @@ impl<'a> Watch<'a> {
         let Self { records, programs, places, timeout_s, policy, printer, signals } = self;
         let mut tail = Tail::new(records, places, policy, first.map(|first| &first.tally));
         let limit = timeout_s.map(|seconds| Limit { seconds, programs });
+        let mut receipts = Receipts::begin(records);
         let ended = process::run(command, limit, signals, || {
+            let n_waiting = receipts.n_waiting();
             for report in tail.poll() {
                 printer.print(&report)?;
             }
+            receipts.printed(n_waiting);
             Ok(tail.has_watched())
         })?;
+        drop(receipts);
         let (mut tally, joined) = tail.finish();
         tally.has_timed_out = matches!(ended, Ended::TimedOut(_));
         for report in &joined {

@@ -79,7 +79,7 @@ pub(super) fn acquire_found(
     {
         task.runtime.validator.acquire_failed(&mut task.context, event.lock);
         drop(entered);
-        panic!("{message}");
+        report::raise(&message);
     }
     stat::counted(task, event);
     let measures = info.is_measured && event.wait == Wait::Blocking && task.extra.is_some();

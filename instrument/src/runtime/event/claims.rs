@@ -80,6 +80,6 @@ fn asserted(assertion: impl FnOnce(&mut Task, &'static Location<'static>) -> Out
         && !std::thread::panicking()
     {
         drop(entered);
-        panic!("{message}");
+        report::raise(&message);
     }
 }

@@ -51,7 +51,7 @@ pub(crate) fn upgrade(lock: LockRef<'_>, wait: Wait) -> Verdict {
     {
         task.runtime.validator.upgrade_failed(&mut task.context, id);
         drop(entered);
-        panic!("{message}");
+        report::raise(&message);
     }
     Verdict::Proceed
 }

@@ -76,7 +76,7 @@ pub(crate) fn self_deadlock(slot: &Slot) {
     if let Some(message) = report::deadlock_ends(runtime, &pending.violation, &headline) {
         // The lock stays held by its first acquisition, whose guard is about to be dropped.
         drop(entered);
-        panic!("{message}");
+        report::raise(&message);
     }
     // The thread will hang. The entry is replaced, so that the release is still understood should
     // the lock come after all.

@@ -11,7 +11,7 @@ use lockdep_validator::{ClassId, Code, NewDependency, Outcome, StackSource as _,
 
 use crate::runtime::Runtime;
 use crate::runtime::output::sink;
-use crate::runtime::process::{ending, internal_error};
+use crate::runtime::process::{ending, internal_error, ledger};
 use crate::runtime::settings::config::{OnDeadlock, OnViolation};
 use crate::runtime::system::{errno, extra_stack, handler};
 use crate::runtime::task::Task;
@@ -37,6 +37,16 @@ impl Aftermath {
 
     /// Drops the panic: the thread has no place left for it.
     pub(crate) fn forget(self) {}
+}
+
+/// Panics with the message of an [`Aftermath`], after the command has printed the report: its text
+/// stands before the panic's own and before the backtrace. Call it as a thread that has left the
+/// runtime.
+#[cold]
+#[track_caller]
+pub(crate) fn raise(message: &str) -> ! {
+    ledger::wait_until_printed();
+    panic!("{message}");
 }
 
 /// Reports everything in `outcome`.
@@ -191,6 +201,7 @@ pub(crate) fn deadlock_happened(runtime: &Runtime, is_denied: bool) {
 const ASKED: &str = "aborting, as LOCKDEP_ON_VIOLATION or LOCKDEP_ON_DEADLOCK asks";
 
 fn abort(why: &str) -> ! {
+    ledger::wait_until_printed();
     sink::notice(why);
     std::process::abort()
 }

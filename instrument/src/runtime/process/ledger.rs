@@ -7,6 +7,7 @@ use std::ffi::CStr;
 use std::path::Path;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use lockdep_report::record::ledger::{FILE_NAME, SIZE, blank, is_ledger};
 
@@ -24,6 +25,13 @@ static IS_FILE: AtomicBool = AtomicBool::new(false);
 
 /// The process that mapped memory without a file: the one that says what is in it.
 static MAPPED_BY: AtomicU32 = AtomicU32::new(0);
+
+/// How long a process waits at most until the command has printed a report. The command looks at
+/// the records twenty times a second.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// Maps the ledger at `path`, which is made if its directory is there. Allocates nothing, so that
 /// it can run before main.
@@ -132,6 +140,28 @@ pub(crate) fn counted_without_file(counter: Counter) -> u32 {
     }
     // ORDERING: Relaxed: as in `count`.
     counter.map_or(0, |counter| counter.load(Ordering::Relaxed))
+}
+
+/// Waits a moment until the command has printed what the records have now. Returns at once if no
+/// command reads them.
+pub(crate) fn wait_until_printed() {
+    // ORDERING: Relaxed: stored before the pointer that `word` has loaded.
+    let (Some(reading), true) = (word(Counter::Reading), IS_FILE.load(Ordering::Relaxed)) else { return };
+    let (Some(waiting), Some(printed)) = (word(Counter::Waiting), word(Counter::Printed)) else { return };
+    // ORDERING: Relaxed: the command reads the file, as it does the records. What was written to a
+    // record by a system call stands there before what is counted after it.
+    let is_reading = || reading.load(Ordering::Relaxed) != 0;
+    if !is_reading() {
+        return;
+    }
+    // ORDERING: Relaxed, as above.
+    let own = waiting.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+    // ORDERING: Relaxed, as above. The counters may wrap.
+    let is_printed = || printed.load(Ordering::Relaxed).wrapping_sub(own) < u32::MAX / 2;
+    let began = Instant::now();
+    while !is_printed() && is_reading() && began.elapsed() < PATIENCE {
+        std::thread::sleep(PAUSE);
+    }
 }
 
 fn word(counter: Counter) -> Option<&'static AtomicU32> {

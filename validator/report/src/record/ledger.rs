@@ -9,6 +9,10 @@
 //! The command writes [`blank`] to the file before a run. Where the file does not exist, the
 //! runtime makes it.
 //!
+//! A process that is about to panic for a report uses the file to wait for the command. It adds one
+//! to [`Counter::Waiting`] when its record has the report. The command copies that number to
+//! [`Counter::Printed`] when it has printed what the records had until then.
+//!
 //! | bytes | what |
 //! |---|---|
 //! | 0–7 | [`MAGIC`] |
@@ -58,6 +62,14 @@ pub enum Counter {
     /// Children that took locks and were not validated, because a process with several threads
     /// forked them.
     UnwatchedChild,
+    /// Reports that the command is to print before their process goes on. Each is in a record
+    /// before it is counted.
+    Waiting,
+    /// How many of these the command has printed, one way or another. Only the command writes it.
+    Printed,
+    /// One while a command reads the records, so that it is worth waiting for it. Only the command
+    /// writes it.
+    Reading,
 }
 
 impl Counter {
@@ -104,6 +116,11 @@ pub fn is_ledger(bytes: &[u8]) -> bool {
     bytes.starts_with(&MAGIC) && word(bytes, MAGIC.len()) == Some(VERSION)
 }
 
+/// Returns what a counter says in the bytes of a ledger of this version.
+pub fn value(bytes: &[u8], counter: Counter) -> Option<u32> {
+    is_ledger(bytes).then(|| word(bytes, counter.offset())).flatten()
+}
+
 fn word(bytes: &[u8], offset: usize) -> Option<u32> {
     bytes.get(offset..)?.first_chunk().map(|word| u32::from_ne_bytes(*word))
 }
@@ -136,6 +153,9 @@ mod tests {
             Counter::LostRecord,
             Counter::LostReport,
             Counter::UnwatchedChild,
+            Counter::Waiting,
+            Counter::Printed,
+            Counter::Reading,
         ];
         let mut bytes = blank();
         for (value, counter) in (1_u32..).zip(all) {
@@ -150,6 +170,8 @@ mod tests {
             n_unwatched_children: 5,
         };
         assert_eq!(Ledger::parse(&bytes), Some(expected));
+        let values = [Counter::Waiting, Counter::Printed, Counter::Reading].map(|one| value(&bytes, one));
+        assert_eq!(values, [Some(6), Some(7), Some(8)]);
     }
 
     #[test]
