@@ -33,8 +33,8 @@ pub(super) fn complete(report: &mut Report) {
 fn completed(site: &Place, held: &[Frame], wanted: &[Frame]) -> (Vec<Frame>, bool) {
     // No stack may be known of this place, where another one was first with the chain. If the lock
     // is wanted there as well, its function is known.
-    let at_place = wanted.iter().find(|frame| held.is_empty() && is_at(frame, site));
-    let held = at_place.map_or(held, std::slice::from_ref);
+    let at_place = if held.is_empty() { function_at(site, wanted) } else { None };
+    let held = at_place.as_ref().map_or(held, std::slice::from_ref);
     let Some(taken) = held.iter().position(|frame| is_at(frame, site)) else { return (Vec::new(), false) };
     let maker = &held[taken];
     let way = n_on_one_way(&held[taken..], wanted);
@@ -65,6 +65,24 @@ fn completed(site: &Place, held: &[Frame], wanted: &[Frame]) -> (Vec<Frame>, boo
             (held[..=taken + n_shown].to_vec(), false)
         }
     }
+}
+
+/// The frame of the function that acquired at a place, as it was then, by the stack of the lock
+/// that is wanted.
+fn function_at(site: &Place, wanted: &[Frame]) -> Option<Frame> {
+    let at = wanted.iter().position(|frame| is_at(frame, site))?;
+    // A closure on the line of its function runs in a call behind the acquisition.
+    let is_before = |frame: &&Frame| {
+        is_at(frame, site)
+            && site.column < frame.column
+            && wanted[at].function.strip_prefix(frame.function.as_str()).is_some_and(is_closure_in)
+    };
+    let frame = wanted[at + 1..].iter().find(is_before).unwrap_or(&wanted[at]);
+    Some(Frame { column: site.column, ..frame.clone() })
+}
+
+fn is_closure_in(rest: &str) -> bool {
+    rest.starts_with("::{{closure}}")
 }
 
 /// How many of the innermost frames both acquisitions have: they went the same way through
@@ -150,9 +168,20 @@ mod tests {
         let site = Place { file: "src/a.rs".into(), line: 10, column: 20, ..Place::default() };
         let now = frames(&[("each", 10), ("callback", 30), ("each", 12), ("main", 98)]);
         let (held, exact) = completed(&site, &[], &now);
-        assert_eq!((held, exact), (frames(&[("each", 10), ("main", 98)]), true));
+        let mut expected = frames(&[("each", 10), ("main", 98)]);
+        expected[0].column = 20;
+        assert_eq!((held, exact), (expected, true), "where it acquired, not where it is now");
         let elsewhere = frames(&[("look", 40), ("callback", 30), ("each", 12), ("main", 98)]);
         assert_eq!(completed(&site, &[], &elsewhere), (Vec::new(), false));
+        // `each` has a closure on the line of the acquisition, which the call behind it runs.
+        let mut now = frames(&[("look", 40), ("each::{{closure}}", 10), ("each", 10), ("main", 98)]);
+        (now[1].column, now[2].column) = (40, 30);
+        let (held, exact) = completed(&site, &[], &now);
+        let held: Vec<_> = held.iter().map(|frame| (frame.function.as_str(), frame.column)).collect();
+        assert_eq!((held, exact), (vec![("each", 20), ("main", 5)], true));
+        // The closure acquired it, for a call of its own further right.
+        now[2].column = 8;
+        assert_eq!(completed(&site, &[], &now).0[0].function, "each::{{closure}}");
     }
 
     #[test]

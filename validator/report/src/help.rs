@@ -13,6 +13,9 @@ use super::holder::Holder;
 use super::model::{Report, ReportDependency, WaitKind};
 use super::modes::needs_writer;
 
+/// The longest cycle of which each order is named as one to change.
+const MAX_ORDERS: usize = 3;
+
 /// Advice for one report.
 pub(super) fn help(code: Code, report: &Report, detail: &DetailWords) -> Vec<Advice> {
     use General as G;
@@ -118,7 +121,7 @@ fn circular(report: &Report) -> Vec<Advice> {
     } else if let Some(cheapest) = cheapest(&report.cycle) {
         let (first, second) = (cheapest.to.clone(), cheapest.from.clone());
         help.push(Advice::TakeBefore { first, second, at: where_wanted(cheapest) });
-        help.extend(other_side(report, cheapest));
+        help.extend(other_sides(report, cheapest));
     }
     let has_recursive =
         |name: &&str| report.classes.iter().any(|class| class.name == *name && class.recursive_reads);
@@ -128,7 +131,7 @@ fn circular(report: &Report) -> Vec<Advice> {
     if let Some(closing) = report.closing().filter(|step| !report.is_initialisation(&step.to_hash)) {
         // The place that was named last.
         let is_there = cheapest(&report.cycle).is_some_and(|cheapest| {
-            std::ptr::eq(cheapest, closing) && other_side(report, cheapest).is_none()
+            std::ptr::eq(cheapest, closing) && other_sides(report, cheapest).next().is_none()
         });
         let at = (!is_there).then(|| where_wanted(closing));
         help.push(Advice::TryLock { class: closing.to.clone(), release: closing.from.clone(), at });
@@ -145,13 +148,12 @@ fn cheapest(cycle: &[ReportDependency]) -> Option<&ReportDependency> {
     cycle.iter().rev().min_by_key(|step| step.count)
 }
 
-/// The other dependency of two, if as many paths take it: only the reader knows which of the orders
-/// is meant.
-fn other_side(report: &Report, cheapest: &ReportDependency) -> Option<Advice> {
-    let [one, two] = report.cycle.as_slice() else { return None };
-    let other = if std::ptr::eq(one, cheapest) { two } else { one };
-    (other.count == cheapest.count && !report.is_initialisation(&other.from_hash))
-        .then(|| Advice::ChangeOther { release: other.from.clone(), at: where_wanted(other) })
+/// The other dependencies of a short cycle: only the reader knows which of the orders is meant.
+fn other_sides<'a>(report: &'a Report, cheapest: &'a ReportDependency) -> impl Iterator<Item = Advice> + 'a {
+    let others = report.cycle.iter().filter(move |step| !std::ptr::eq(*step, cheapest));
+    let can_release =
+        others.filter(|step| report.cycle.len() <= MAX_ORDERS && !report.is_initialisation(&step.from_hash));
+    can_release.map(|step| Advice::ChangeOther { release: step.from.clone(), at: where_wanted(step) })
 }
 
 /// Where the function that holds the one lock of a dependency goes for the other.

@@ -8,7 +8,7 @@
 
 use super::model::{Frame, Place, Report, ReportDependency, ReportLock};
 use super::path::is_standard_library;
-use super::places::{is_at, outside_macro, place_of, same_file, without_closures};
+use super::places::{around_with, is_at, outside_macro, place_of, same_file, without_closures};
 
 /// What two stacks tell of a lock that is held and one that is wanted meanwhile.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -19,6 +19,9 @@ pub struct Holder {
     /// How many functions gave the guard to their caller, from the one that made it on; `None` if
     /// the stacks do not tell.
     n_left: Option<usize>,
+    /// Whether the guard is that of a function which runs a closure of its caller under it. The
+    /// places are then those of the caller.
+    runs_closure: bool,
 }
 
 impl Holder {
@@ -55,14 +58,26 @@ impl Holder {
         let is_later = |in_held: usize, in_wanted: usize| {
             in_held != taken || may_hold(in_wanted, &wanted.frames[in_wanted])
         };
-        let met = meeting(held.frames, wanted.frames, is_exact, &is_later)
-            .filter(|(in_held, _)| is_exact || *in_held <= taken + usize::from(!is_active));
+        // Further out begins what may be another path.
+        let n_known = if is_exact { usize::MAX } else { taken + 1 + usize::from(!is_active) };
+        let n_known = n_known.min(held.frames.len());
+        let met = meeting(held.frames, n_known, wanted.frames, is_exact, &is_later);
         let n_left = match met {
             Some((in_held, _)) => in_held.saturating_sub(taken),
             None => usize::from(!is_active),
         };
+        if let Some((in_held, in_wanted)) = met
+            && let Some((closure, writer)) = around_with(wanted.frames, in_wanted)
+            && in_held >= taken
+            && held.frames.get(in_held + writer - in_wanted) == Some(&wanted.frames[writer])
+        {
+            // The function that has the guard runs the closure under it.
+            let n_left = n_left + writer - in_wanted;
+            let places = (place_of(&wanted.frames[writer]), wanted.place(closure));
+            return Self { places: Some(places), n_left: Some(n_left), runs_closure: true };
+        }
         let places = met.map(|(in_held, in_wanted)| (held.place(in_held), wanted.place(in_wanted)));
-        Self { places, n_left: Some(n_left) }
+        Self { places, n_left: Some(n_left), runs_closure: false }
     }
 
     /// Returns whether the guard of the held lock left the function that made it; `None` if that is
@@ -97,10 +112,12 @@ impl Stack<'_> {
     }
 }
 
-/// The innermost function that is in both stacks, by its frame in each. What is outside of it must
-/// be the same, unless the first stack may be that of another path.
+/// The innermost function that is in both stacks, by its frame in each; in the first stack it is
+/// one of the innermost `n_known`. What is outside of it must be the same, unless the first stack
+/// may be that of another path.
 fn meeting(
     held: &[Frame],
+    n_known: usize,
     wanted: &[Frame],
     is_exact: bool,
     is_later: &dyn Fn(usize, usize) -> bool,
@@ -114,7 +131,7 @@ fn meeting(
             && same_file(&a.file, &b.file)
             && (!is_exact || held[in_held + 1..].iter().zip(&wanted[in_wanted + 1..]).all(|(a, b)| a == b))
     };
-    let pairs = (0..wanted.len()).flat_map(|b| (0..held.len()).map(move |a| (a, b)));
+    let pairs = (0..wanted.len()).flat_map(|b| (0..n_known).map(move |a| (a, b)));
     let (in_held, mut in_wanted) = pairs.into_iter().find(|&(a, b)| is_met(a, b))?;
     // A closure of that function is part of what is written there.
     let function = &wanted[in_wanted].function;
@@ -134,12 +151,14 @@ fn meeting(
 /// is further down than the function that holds the other lock, that function.
 pub(super) fn name_callers(report: &mut Report) {
     let mut wrappers: Vec<String> = Vec::new();
-    let mut holders: Vec<Option<(Place, Place)>> = Vec::new();
+    let mut holders: Vec<[Option<At>; 2]> = Vec::new();
     let mut note = |holder: Holder, held: &[Frame], site: &Place| {
         let taken = Stack { site, frames: held }.position().unwrap_or(0);
         let left = held.iter().skip(taken).take(holder.n_left.unwrap_or(0));
         wrappers.extend(left.map(|frame| frame.function.clone()));
-        holders.push(holder.places);
+        let runs_closure = holder.runs_closure;
+        let (held, wanted) = holder.places.unzip();
+        holders.push([held, wanted].map(|place| Some(At { place: place?, runs_closure })));
     };
     for step in &report.cycle {
         note(Holder::of_dependency(step), &step.frames_held.frames, &step.held_site);
@@ -147,29 +166,46 @@ pub(super) fn name_callers(report: &mut Report) {
     if let (Some(held), Some(wanted)) = (&report.conflict, &report.subject) {
         note(Holder::of_locks(held, wanted), &held.frames, &held.site);
     }
-    let mut holders = holders.into_iter().map(Option::unzip);
+    let mut holders = holders.into_iter();
     for step in &mut report.cycle {
-        let (held, wanted) = holders.next().unwrap_or_default();
-        name_caller(&mut step.held_site, (&step.frames_held.frames, step.frames_held.exact), &wrappers, held);
-        let acquire = (step.frames_acquire.frames.as_slice(), step.frames_acquire.exact);
-        name_caller(&mut step.acquire_site, acquire, &wrappers, wanted);
+        let [held, wanted] = holders.next().unwrap_or_default();
+        let stack = (step.frames_held.frames.as_slice(), step.frames_held.exact);
+        name_caller((&mut step.held_site, Side::Held), stack, &wrappers, held);
+        let stack = (step.frames_acquire.frames.as_slice(), step.frames_acquire.exact);
+        name_caller((&mut step.acquire_site, Side::Wanted), stack, &wrappers, wanted);
     }
-    let (held, wanted) = holders.next().unwrap_or_default();
-    for (lock, holder) in [(&mut report.conflict, held), (&mut report.subject, wanted)] {
+    let [held, wanted] = holders.next().unwrap_or_default();
+    let sides = [(&mut report.conflict, Side::Held, held), (&mut report.subject, Side::Wanted, wanted)];
+    for (lock, side, holder) in sides {
         if let Some(lock) = lock {
-            name_caller(&mut lock.site, (&lock.frames, lock.exact), &wrappers, holder);
+            name_caller((&mut lock.site, side), (&lock.frames, lock.exact), &wrappers, holder);
         }
     }
     for lock in &mut report.held {
-        name_caller(&mut lock.site, (&lock.frames, lock.exact), &wrappers, None);
+        name_caller((&mut lock.site, Side::Held), (&lock.frames, lock.exact), &wrappers, None);
     }
 }
 
+/// A place of the function that holds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct At {
+    place: Place,
+    /// See [`Holder::runs_closure`].
+    runs_closure: bool,
+}
+
+/// Which lock of two a place is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Side {
+    Held,
+    Wanted,
+}
+
 fn name_caller(
-    site: &mut Place,
+    (site, side): (&mut Place, Side),
     (frames, is_exact): (&[Frame], bool),
     wrappers: &[String],
-    holder: Option<Place>,
+    holder: Option<At>,
 ) {
     if site.caller.is_some() || !site.is_known() {
         return;
@@ -177,8 +213,18 @@ fn name_caller(
     let Some(taken) = (Stack { site, frames }).position() else { return };
     let is_wrapper = |frame: &Frame| wrappers.contains(&frame.function);
     let outside = &frames[taken..];
+    let is_holder = |frame: &Frame| holder.as_ref().is_some_and(|at| is_at(frame, &at.place));
+    // A method that forwards to one of its own name is a wrapper of it.
+    let forwards = |frame: &Frame| method_of(frame) == method_of(&frames[taken]) && !is_holder(frame);
     if outside.first().is_some_and(is_wrapper) {
-        let caller = outside.iter().find(|frame| !is_wrapper(frame) && !frame.file.is_empty());
+        let mut callers = outside.iter().filter(|frame| !is_wrapper(frame) && !frame.file.is_empty());
+        let caller = match callers.next() {
+            // Who holds a lock is no wrapper of it.
+            Some(frame) if side == Side::Wanted && forwards(frame) => {
+                callers.find(|frame| !forwards(frame)).or(Some(frame))
+            }
+            caller => caller,
+        };
         if let Some(caller) = caller {
             site.caller = Some(Box::new(place_of(caller)));
             // The caller of another path may be innocent, unless the other stack has it too.
@@ -187,16 +233,19 @@ fn name_caller(
         }
     }
     let is_elsewhere = |frame: &&Frame| !frame.file.is_empty() && !same_file(&frame.file, &site.file);
-    // A method that forwards to one of its own name is a wrapper of it.
-    let forwards = |frame: &Frame| method_of(frame) == method_of(&frames[taken]);
     let mut callers = outside.iter().skip_while(|frame| !is_elsewhere(frame));
     let caller = match callers.next() {
         Some(frame) if forwards(frame) => callers.find(|frame| !forwards(frame)).or(Some(frame)),
         caller => caller,
     };
     let caller = caller.filter(|frame| !frame.file.is_empty() && !is_standard_library(&frame.file));
-    let of_holder = holder.filter(|holder| (&holder.file, holder.line) != (&site.file, site.line));
-    site.caller = caller.map(place_of).or(of_holder).map(Box::new);
+    let of_holder = holder.filter(|At { place, .. }| (&place.file, place.line) != (&site.file, site.line));
+    // Beside one function that runs closures there are others.
+    let is_beside = |caller: &&Frame| {
+        of_holder.as_ref().is_some_and(|at| at.runs_closure && same_file(&caller.file, &at.place.file))
+    };
+    let caller = caller.filter(|caller| !is_beside(caller)).map(place_of);
+    site.caller = caller.or(of_holder.map(|at| at.place)).map(Box::new);
 }
 
 /// The name of the function of a frame; none of a closure.
@@ -291,6 +340,32 @@ mod tests {
     }
 
     #[test]
+    fn a_function_that_runs_a_closure_under_the_guard_gives_way_to_the_closures_writer() {
+        let outer = [("ui::Ui::with", "ui.rs", 50), ("ui::Ui::show", "ui.rs", 70), ("app::main", "m.rs", 9)];
+        let mut held = stack(&[&[("wrap::write", "w.rs", 4)][..], &outer].concat());
+        held.exact = false;
+        held.frames[1].column = 28;
+        let inside = [
+            ("wrap::read", "w.rs", 8),
+            ("ui::Ui::read", "ui.rs", 40),
+            ("ui::Ui::input", "ui.rs", 45),
+            ("ui::Ui::show::{{closure}}", "ui.rs", 73),
+        ];
+        let wanted = stack(&[&inside[..], &outer].concat());
+        let step = dependency((site("w.rs", 4), held), (site("w.rs", 8), wanted));
+        assert_eq!(lines(&step), Some((70, 73)));
+        let holder = Holder::of_dependency(&step);
+        assert!(holder.has_left() == Some(true) && holder.runs_closure);
+        let mut report = crate::tests::report(&crate::tests::inversion());
+        report.cycle = vec![step];
+        name_callers(&mut report);
+        let [step] = report.cycle.as_slice() else { panic!("one") };
+        assert_eq!(step.held_site.outside_wrapper().line, 70);
+        // `input` runs closures too: it is no better than `with`.
+        assert_eq!(step.acquire_site.caller.as_ref().map(|caller| caller.line), Some(73));
+    }
+
+    #[test]
     fn recursion_closures_and_cut_stacks_do_not_mislead() {
         let main = ("app::main", "m.rs", 1);
         let held = stack(&[("app::f", "a.rs", 8), ("app::f", "a.rs", 10), main]);
@@ -311,7 +386,7 @@ mod tests {
     fn the_caller_is_the_first_frame_outside_the_file_or_the_wrapper() {
         let frames = stack(&[("wrap::lock", "w.rs", 3), ("wrap::with", "w.rs", 5), ("app::run", "a.rs", 7)]);
         let mut in_own_file = site("w.rs", 3);
-        name_caller(&mut in_own_file, (&frames.frames, true), &[], None);
+        name_caller((&mut in_own_file, Side::Held), (&frames.frames, true), &[], None);
         assert_eq!(in_own_file.caller.as_ref().map(|caller| caller.line), Some(7));
         assert_eq!(in_own_file.outside_wrapper().line, 3, "it may be no wrapper");
         let forwarded = stack(&[
@@ -321,18 +396,34 @@ mod tests {
         ]);
         for (frames, line) in [(&forwarded.frames[..], 7), (&forwarded.frames[..2], 5)] {
             let mut forwarding = site("w.rs", 3);
-            name_caller(&mut forwarding, (frames, true), &[], None);
+            name_caller((&mut forwarding, Side::Held), (frames, true), &[], None);
             assert_eq!(forwarding.caller.map(|caller| caller.line), Some(line), "of the same name");
         }
+        // One that is known to be a wrapper of its own is called by it.
+        let wrapper = [forwarded.frames[0].function.clone()];
+        for (side, line) in [(Side::Wanted, 7), (Side::Held, 5)] {
+            let mut forwarding = site("w.rs", 3);
+            name_caller((&mut forwarding, side), (&forwarded.frames, true), &wrapper, None);
+            assert_eq!(forwarding.outside_wrapper().line, line, "{side:?}");
+        }
+        let mut holding = site("w.rs", 3);
+        let holder = At { place: site("r.rs", 5), runs_closure: false };
+        name_caller((&mut holding, Side::Wanted), (&forwarded.frames, true), &wrapper, Some(holder));
+        assert_eq!(holding.outside_wrapper().line, 5, "who holds is no wrapper");
         let mut known = site("w.rs", 3);
-        name_caller(&mut known, (&frames.frames, true), &["wrap::lock".to_owned()], None);
+        name_caller((&mut known, Side::Held), (&frames.frames, true), &["wrap::lock".to_owned()], None);
         assert_eq!(known.outside_wrapper().line, 5);
         let mut guessed = site("w.rs", 3);
-        name_caller(&mut guessed, (&frames.frames, false), &["wrap::lock".to_owned()], None);
+        name_caller((&mut guessed, Side::Held), (&frames.frames, false), &["wrap::lock".to_owned()], None);
         assert_eq!(guessed.caller.as_ref().map(|caller| caller.line), Some(5));
         assert_eq!(guessed.outside_wrapper().line, 3, "another path led there");
         let mut alone = site("w.rs", 3);
-        name_caller(&mut alone, (&frames.frames[..2], true), &[], Some(site("w.rs", 5)));
+        name_caller(
+            (&mut alone, Side::Held),
+            (&frames.frames[..2], true),
+            &[],
+            Some(At { place: site("w.rs", 5), runs_closure: false }),
+        );
         assert_eq!(alone.caller.map(|caller| caller.line), Some(5), "the holder, in the same file");
     }
 }

@@ -1,7 +1,7 @@
 //! Where a place of a report is, seen from its stack: which line of the program, in which function,
 //! called from where.
 
-use super::path::{crate_version, is_runtime, is_standard_library};
+use super::path::{crate_version, is_dependency, is_runtime, is_standard_library};
 use super::place::{Frame, Place};
 
 /// Adds to `place` what its stack tells: the line of the program that it stands for, and the
@@ -112,6 +112,36 @@ fn in_program(place: Place, frames: &[Frame]) -> Place {
     }
 }
 
+/// The folder of the crate that a frame's file belongs to. The name of a function may have no path,
+/// if it was inlined.
+pub(super) fn crate_of(frame: &Frame) -> &str {
+    let file = frame.file.as_str();
+    if is_dependency(file) {
+        return file.split('/').next().unwrap_or(file);
+    }
+    let target = |folder: &str| {
+        let inside = format!("/{folder}/");
+        file.rfind(&inside).or_else(|| file.starts_with(&inside[1..]).then_some(0))
+    };
+    let end = ["src", "tests", "examples", "benches"].into_iter().filter_map(target).max();
+    &file[..end.unwrap_or(0)]
+}
+
+/// The closure that a function of the same crate runs, and the function that wrote the closure and
+/// handed it in, by their frames; `None` if the frame at `with` runs no such closure.
+///
+/// A function that runs a closure under a lock (`fn with(&self, f: impl FnOnce(&T))`) is a wrapper
+/// of the lock as one that gives its guard away is. The two frames found are what a person changes.
+/// Such a function may itself hand its closure to another one.
+pub(super) fn around_with(frames: &[Frame], with: usize) -> Option<(usize, usize)> {
+    let is_written_in = |closure: &Frame, writer: &Frame| {
+        let rest = closure.function.strip_prefix(writer.function.as_str());
+        rest == Some("::{{closure}}") && crate_of(writer) == crate_of(&frames[with])
+    };
+    let inward = (0..with).rev().zip(with + 1..frames.len());
+    inward.take_while(|&(closure, writer)| is_written_in(&frames[closure], &frames[writer])).last()
+}
+
 /// The function of a frame, or the one that its closure is written in.
 pub(super) fn without_closures(frame: &Frame) -> &str {
     frame.function.split("::{{closure}}").next().unwrap_or_default()
@@ -146,6 +176,36 @@ mod tests {
         ];
         let lines: Vec<u32> = (0..5).map(|index| frames[outside_macro(&frames, index)].line).collect();
         assert_eq!(lines, [7, 12, 12, 40, 20], "a library may have another name than its package");
+    }
+
+    #[test]
+    fn a_function_that_runs_a_closure_of_its_caller_is_no_place_to_change() {
+        let frame = |function: &str, file: &str| Frame {
+            function: function.into(),
+            file: file.into(),
+            line: 3,
+            column: 5,
+        };
+        let own = |function: &str| frame(function, "ui-1.0.0/src/context.rs");
+        let twice = [
+            own("ui::size"),
+            own("ui::show::{{closure}}"),
+            own("ui::input::{{closure}}"),
+            own("ui::with"),
+            own("ui::input"),
+            own("ui::show"),
+            frame("app::main", "src/main.rs"),
+        ];
+        assert_eq!(around_with(&twice, 3), Some((1, 5)));
+        assert_eq!(around_with(&twice[1..], 2), Some((0, 4)), "it wants the lock itself");
+        assert_eq!(around_with(&twice, 4), None);
+        assert_eq!(around_with(&twice, 0), None);
+        let foreign = [
+            frame("app::main::{{closure}}", "src/main.rs"),
+            own("ui::with"),
+            frame("app::main", "src/main.rs"),
+        ];
+        assert_eq!(around_with(&foreign, 1), None, "who holds is another crate than who is called");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use lockdep_validator::check::violation::Code;
 use super::advice::Advice;
 use super::model::{Frame, Place, Report, ReportLock};
 use super::path::{crate_folder, is_dependency, is_standard_library};
-use super::places::{is_at, outside_macro, place_of, same_file};
+use super::places::{around_with, crate_of, is_at, outside_macro, place_of, same_file};
 
 /// Advice about the call, if the stacks show which it is.
 pub(super) fn advice(code: Code, report: &Report) -> Option<Advice> {
@@ -30,12 +30,19 @@ pub(super) fn advice(code: Code, report: &Report) -> Option<Advice> {
 /// assert!(advice.to_string().contains("is alive during the call at a.rs:8:9"));
 /// ```
 pub fn of_call(class: &str, frames: &[Frame], call: usize) -> Advice {
-    let call = in_closure(frames, call);
+    // The function that holds may run a closure of its caller.
+    let (with, runs) = (call, around_with(frames, call));
+    let call = runs.map_or_else(|| in_closure(frames, call), |(closure, _)| closure);
     let is_destructor = |frame: &&Frame| frame.function.ends_with("core::ops::drop::Drop>::drop");
     // The outermost is what the call lets go.
     let destructor = frames[..call].iter().rfind(is_destructor).map(|frame| frame.function.clone());
     let place = |index: usize| Place { function: None, ..place_of(&frames[outside_macro(frames, index)]) };
     let class = class.to_owned();
+    if let Some((closure, writer)) = runs.filter(|_| destructor.is_none()) {
+        let callee = frames[closure].function.clone();
+        let (call, out, back) = (Some(place(writer)), place(with), place(closure));
+        return Advice::ForeignCall { class, call, out, callee, back, inside: None };
+    }
     match foreign(frames, call).filter(|_| destructor.is_none()) {
         Some((out, back)) => {
             let at = callee(frames, out, back);
@@ -102,21 +109,6 @@ fn without_async(function: &str) -> &str {
     } else {
         function
     }
-}
-
-/// The folder of the crate that a frame's file belongs to. The name of a function may have no path,
-/// if it was inlined.
-fn crate_of(frame: &Frame) -> &str {
-    let file = frame.file.as_str();
-    if is_dependency(file) {
-        return file.split('/').next().unwrap_or(file);
-    }
-    let target = |folder: &str| {
-        let inside = format!("/{folder}/");
-        file.rfind(&inside).or_else(|| file.starts_with(&inside[1..]).then_some(0))
-    };
-    let end = ["src", "tests", "examples", "benches"].into_iter().filter_map(target).max();
-    &file[..end.unwrap_or(0)]
 }
 
 /// The index of the call in the stack of the second acquisition; `None` where it would be a guess.
@@ -254,6 +246,25 @@ mod tests {
         let foreign = ("cell::with_mut", "cell-1.0.0/src/lib.rs", 14);
         assert_eq!(line(&[&stack[..3], &[foreign, stack[4]]].concat(), 4), 449);
         assert_eq!(line(&stack[2..], 2), 449);
+    }
+
+    #[test]
+    fn a_closure_of_the_caller_is_named_with_what_runs_it_and_what_wrote_it() {
+        let stack = [
+            ("lock", "src/store.rs", 12),
+            ("app::go::{{closure}}", "src/main.rs", 40),
+            ("app::Store::with", "src/store.rs", 32),
+            ("app::go", "src/main.rs", 38),
+        ];
+        let Advice::ForeignCall { call, out, callee, back, .. } = of_call("M", &frames(&stack), 2) else {
+            panic!("the closure is what comes back")
+        };
+        assert_eq!((call.map(|call| call.line), out.line, back.line), (Some(38), 32, 40));
+        assert_eq!(callee, "app::go::{{closure}}");
+        let mut dropped = stack;
+        dropped[0] = ("<app::A as core::ops::drop::Drop>::drop", "src/a.rs", 3);
+        let dropped = of_call("M", &frames(&[&[("lock", "src/a.rs", 1)], &dropped[..]].concat()), 3);
+        assert!(matches!(dropped, Advice::UnderCall { call, destructor: Some(_), .. } if call.line == 40));
     }
 
     #[test]

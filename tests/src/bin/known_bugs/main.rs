@@ -123,7 +123,9 @@ fn renew(folder: &Path, bug: &Bug, what: Drive) -> usize {
         let lines: Vec<&str> = broken.stderr.lines().filter(is_report).collect();
         let file = stored(folder, bug);
         fs::create_dir_all(file.parent().expect("a folder of reports")).expect("the package is writable");
-        fs::write(file, lines.join("\n") + "\n").expect("the package is writable");
+        // A thread may be named after a file.
+        let text = (lines.join("\n") + "\n").replace(&*command_line::root().to_string_lossy(), "");
+        fs::write(file, text).expect("the package is writable");
     }
     if what == Drive::Both {
         let fixed = drive(folder, bug, "fixed");

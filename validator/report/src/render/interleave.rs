@@ -184,8 +184,15 @@ fn needs_writer_between(arrive: &ReportDependency, leave: &ReportDependency) -> 
         && leave.held_mode != Mode::Exclusive
 }
 
+/// The longest name of a thread that is written in full: it stands in each of its lines.
+const MAX_NAME: usize = 32;
+
 fn thread(name: &str) -> String {
-    if name.is_empty() { "a thread".to_owned() } else { thread_words(name) }
+    match name.char_indices().nth(MAX_NAME) {
+        _ if name.is_empty() => "a thread".to_owned(),
+        Some((end, _)) => thread_words(&format!("{}…", &name[..end])),
+        None => thread_words(name),
+    }
 }
 
 /// Letters the columns if two have one name: one thread was seen in several roles, but it takes
@@ -245,6 +252,9 @@ mod tests {
         let mut different = vec!["thread 1".to_owned(), "thread 2".to_owned()];
         distinguish(&mut different);
         assert_eq!(different, ["thread 1", "thread 2"]);
+        let long = thread(&"\u{e9}".repeat(MAX_NAME + 1));
+        assert_eq!(long, format!("thread `{}…`", "\u{e9}".repeat(MAX_NAME)));
+        assert_eq!(thread(&"x".repeat(MAX_NAME)), format!("thread `{}`", "x".repeat(MAX_NAME)));
         assert_eq!([letters(0), letters(25), letters(26), letters(52)], ["A", "Z", "AA", "BA"]);
     }
 }

@@ -67,7 +67,8 @@ pub fn text(report: &Report, options: &TextOptions, source: &dyn SourceText) -> 
     parts.thread(report);
     parts.cycle(report);
     parts.ring(report);
-    if let Some(interleaving) = interleaving(report) {
+    // Of one thread the excerpt says the same.
+    if let Some(interleaving) = interleaving(report).filter(|told| told.columns.len() > 1) {
         parts.interleaving(&interleaving, how_it_hangs(report));
     }
     parts.held(report);

@@ -94,7 +94,7 @@ fn about_order(advice: &Advice, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "take `{first}` before `{second}`, or release `{second}` first, at {at}")
         }
         Advice::ChangeOther { release, at } => {
-            write!(f, "or, if that order is intended, change the other: release `{release}` first, at {at}")
+            write!(f, "or, if that order is intended, change another: release `{release}` first, at {at}")
         }
         Advice::TryLock { class, release, at: Some(at) } => {
             write!(f, "or take `{class}` with a try-lock at {at}, and release `{release}` when it fails")

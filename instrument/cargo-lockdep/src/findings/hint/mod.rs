@@ -20,6 +20,8 @@ mod call;
 mod expanded;
 mod returned;
 #[cfg(test)]
+mod returned_tests;
+#[cfg(test)]
 mod tests;
 mod wrapper;
 
@@ -125,6 +127,13 @@ fn call_of_holder(report: &Report, sources: &Sources) -> Option<usize> {
     let is_below = |frame: &Frame| frame.file == held.site.file && frame.line >= held.site.line;
     let below = wanted.frames.iter().enumerate().skip(1).filter(|(_, frame)| is_below(frame));
     let (index, frame) = below.min_by_key(|(_, frame)| frame.line)?;
+    // A closure is a part of the function that it is written in, if that is active as well.
+    let function = frame.function.split("::{{closure}}").next()?;
+    let outside = wanted.frames.iter().enumerate().skip(index + 1);
+    let (index, frame) = outside
+        .filter(|(_, outer)| is_below(outer))
+        .find(|(_, outer)| outer.function == function)
+        .unwrap_or((index, frame));
     let lines = sources.lines(&held.site.file)?;
     let between = lines.get(held.site.line as usize..frame.line as usize)?;
     (!between.iter().any(|line| begins_function(line))).then_some(index)

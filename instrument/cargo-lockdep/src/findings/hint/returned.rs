@@ -36,9 +36,9 @@ pub(super) fn complete(report: &mut Report, sources: &Sources) -> Option<Advice>
         }
         return None;
     };
-    holder.name_callers(&mut held.site, &mut wanted.site, &held.frames, &wanted.frames);
+    holder.name_callers(&mut held.site, &mut wanted.site, &wanted.frames);
     let made = Spot { at: bare(held.site.outside_wrapper()), way: Way::Through(bare(&held.site)) };
-    held.frames = holder.stack(&held.frames, &wanted.frames);
+    held.frames = holder.stack(&wanted.frames);
     for advice in &mut report.help {
         if let Advice::DropGuard { made: known } = advice {
             *known = made.clone();
@@ -58,9 +58,9 @@ fn complete_cycle(report: &mut Report, sources: &Sources) {
             continue;
         }
         let Some(holder) = holder(&step.held_site, &held.frames, wanted, sources) else { continue };
-        wrappers.extend(held.frames[..holder.n_wrappers].iter().map(|wrapper| wrapper.function.clone()));
-        holder.name_callers(&mut step.held_site, &mut step.acquire_site, &held.frames, wanted);
-        held.frames = holder.stack(&held.frames, wanted);
+        wrappers.extend(holder.wrappers.iter().map(|wrapper| wrapper.function.clone()));
+        holder.name_callers(&mut step.held_site, &mut step.acquire_site, wanted);
+        held.frames = holder.stack(wanted);
         let goes_on = &wanted[holder.index];
         let at = Place {
             file: goes_on.file.clone(),
@@ -87,11 +87,15 @@ fn complete_cycle(report: &mut Report, sources: &Sources) {
     let is_wrapper = |frame: &Frame| wrappers.contains(&frame.function);
     let sites = report.cycle.iter_mut().map(|step| (&mut step.acquire_site, &step.frames_acquire));
     for (site, stack) in sites.filter(|(_, stack)| stack.exact) {
-        let outside = stack.frames.iter().find(|frame| !is_wrapper(frame));
+        let outside = stack.frames.iter().position(|frame| !is_wrapper(frame));
+        let known = site.caller.as_deref().filter(|_| site.in_wrapper).and_then(|caller| {
+            stack.frames.iter().position(|frame| (frame.line, &frame.file) == (caller.line, &caller.file))
+        });
         if let (Some(first), Some(outside)) = (stack.frames.first(), outside)
             && is_wrapper(first)
+            && known.is_none_or(|known| known < outside)
         {
-            name_caller(site, outside);
+            name_caller(site, &stack.frames[outside]);
         }
     }
 }
@@ -102,17 +106,16 @@ struct Holder {
     index: usize,
     /// Its call of the wrapper.
     call: Frame,
-    /// How many wrappers gave the guard on to each other.
-    n_wrappers: usize,
+    /// The wrappers that gave the guard on to each other, the one that made it first.
+    wrappers: Vec<Frame>,
 }
 
 impl Holder {
     /// Says who called the wrappers, for the guard and, if it is called again, for the lock that is
     /// wanted.
-    fn name_callers(&self, held: &mut Place, acquire: &mut Place, held_frames: &[Frame], wanted: &[Frame]) {
-        let is_wrapper = |frame: &Frame| {
-            held_frames[..self.n_wrappers].iter().any(|wrapper| wrapper.function == frame.function)
-        };
+    fn name_callers(&self, held: &mut Place, acquire: &mut Place, wanted: &[Frame]) {
+        let is_wrapper =
+            |frame: &Frame| self.wrappers.iter().any(|wrapper| wrapper.function == frame.function);
         name_caller(held, &self.call);
         let again = wanted.iter().find(|frame| !is_wrapper(frame));
         if wanted.first().is_some_and(is_wrapper)
@@ -123,14 +126,9 @@ impl Holder {
     }
 
     /// The stack of the guard.
-    fn stack(&self, held: &[Frame], wanted: &[Frame]) -> Vec<Frame> {
-        let outside = wanted[self.index + 1..].iter().cloned();
-        held[..self.n_wrappers]
-            .iter()
-            .cloned()
-            .chain(std::iter::once(self.call.clone()))
-            .chain(outside)
-            .collect()
+    fn stack(&self, wanted: &[Frame]) -> Vec<Frame> {
+        let wrappers = self.wrappers.iter().chain(std::iter::once(&self.call));
+        wrappers.chain(&wanted[self.index + 1..]).cloned().collect()
     }
 }
 
@@ -151,6 +149,8 @@ fn n_on_one_way(held: &[Frame], wanted: &[Frame]) -> usize {
 /// The only active function that has a guard of the wrapper, or else of the wrappers around it.
 fn holder(site: &Place, held: &[Frame], wanted: &[Frame], sources: &Sources) -> Option<Holder> {
     let maker = held.first().filter(|maker| maker.line == site.line && maker.file == site.file)?;
+    let longer = [&held[..1], outer_wrappers(held, wanted, sources)].concat();
+    let held = if longer.len() > held.len() { &longer } else { held };
     let way = n_on_one_way(held, wanted);
     for (n_inner, wrapper) in held.iter().enumerate() {
         // Further out begins what called all of them, on the path that is known.
@@ -159,15 +159,74 @@ fn holder(site: &Place, held: &[Frame], wanted: &[Frame], sources: &Sources) -> 
         }
         let name = wrapper.function.rsplit("::").next().filter(|name| !name.starts_with('{'))?;
         let others = wanted.iter().enumerate().filter(|(_, frame)| frame.function != maker.function);
-        let mut calls = others.flat_map(|(index, frame)| {
+        let calls = others.flat_map(|(index, frame)| {
             living_calls(frame, name, sources).into_iter().map(move |call| (index, call))
         });
-        if let Some((index, call)) = calls.next() {
-            let is_only = calls.next().is_none();
-            return is_only.then_some(Holder { index, call, n_wrappers: n_inner + 1 });
-        }
+        let mut calls: Vec<(usize, Frame)> = calls.collect();
+        // What a function keeps, its closures see as well.
+        let found = calls.clone();
+        let is_same = |a: &Frame, b: &Frame| (&a.file, a.line, a.column) == (&b.file, b.line, b.column);
+        calls.retain(|(index, call)| {
+            !found.iter().any(|(outer, other)| outer > index && is_same(call, other))
+        });
+        let Some(&(index, _)) = calls.first() else { continue };
+        // Of several in one function, the one on the path that is known.
+        let known = |call: &Frame| {
+            calls.len() == 1
+                || held
+                    .get(n_inner + 1)
+                    .is_some_and(|frame| frame.function == call.function && frame.line == call.line)
+        };
+        let is_one_function = calls.iter().all(|call| call.0 == index);
+        let call = calls.iter().map(|(_, call)| call).find(|call| known(call));
+        return call.filter(|_| is_one_function).map(|call| Holder {
+            index,
+            call: call.clone(),
+            wrappers: held[..=n_inner].to_vec(),
+        });
     }
     None
+}
+
+/// The functions around the one that made the guard which give it on, as the source shows: those on
+/// the way of the lock that is wanted, if it goes through the same wrapper.
+fn outer_wrappers<'a>(held: &[Frame], wanted: &'a [Frame], sources: &Sources) -> &'a [Frame] {
+    if held.first() != wanted.first() {
+        return &[];
+    }
+    let outside = &wanted[1..];
+    let n_wrappers = outside.iter().take_while(|frame| gives_on(frame, sources)).count();
+    &outside[..n_wrappers]
+}
+
+/// Whether what the call at the place of a frame returns is what its function returns.
+fn gives_on(frame: &Frame, sources: &Sources) -> bool {
+    let Frame { file, line, column, .. } = frame.clone();
+    let Some(call) = Call::read(&Place { file, line, column, ..Place::default() }, sources) else {
+        return false;
+    };
+    let is_path = |text: &str| text.chars().all(|c| c.is_alphanumeric() || "_.:&".contains(c));
+    let is_last = match call.head.strip_prefix("return ") {
+        Some(value) => is_path(value) && call.rest.ends_with(';'),
+        None => is_path(&call.head) && call.rest.ends_with('}') && depth_in_function(&call) == Some(1),
+    };
+    is_last && !call.is_temporary()
+}
+
+/// How many blocks of its function a call is in.
+fn depth_in_function(call: &Call) -> Option<usize> {
+    let above = (call.index.saturating_sub(MAX_LINES)..=call.index).rev();
+    let start = above.into_iter().find(|&index| begins_function(&call.lines[index]))?;
+    let to_call =
+        call.lines[start..=call.index].iter().map(|line| line.split("//").next().unwrap_or_default());
+    let text: Vec<&str> = to_call.collect();
+    let text = text.join("\n");
+    // Up to the call on its own line.
+    let text = match text.rfind(call.rest.lines().next().unwrap_or_default()) {
+        Some(end) if !call.rest.is_empty() => &text[..end],
+        _ => &text,
+    };
+    text.matches('{').count().checked_sub(text.matches('}').count())
 }
 
 /// The calls of `name` above the place of a frame, in its function, whose guard is alive there.
@@ -200,6 +259,19 @@ fn living_calls(frame: &Frame, name: &str, sources: &Sources) -> Vec<Frame> {
         .collect()
 }
 
+/// The variable from outside of its block that is given the guard (`guard = Some(self.m.lock());`);
+/// empty for that of the loop that the guard is the value of (`break self.m.lock();`).
+fn kept_outside(call: &Call) -> Option<&str> {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let (variable, value) = match call.head.strip_prefix("break ") {
+        Some(value) => ("", value),
+        None => call.head.split_once(" = ").filter(|(name, _)| name.chars().all(is_word))?,
+    };
+    let value = ["Some(", "Ok("].iter().find_map(|some| value.strip_prefix(some)).unwrap_or(value);
+    let is_path = value.chars().all(|c| is_word(c) || ".:".contains(c));
+    (is_path && !call.is_temporary()).then_some(variable)
+}
+
 /// Whether the guard returned at `place` is alive at `end`, as far as blocks and statements tell.
 fn is_alive(
     frame: &Frame,
@@ -217,7 +289,7 @@ fn is_alive(
     };
     let Some(call) = Call::read(&site, sources) else { return false };
     let mut depth = 0_i32;
-    let mut has_statement_ended = false;
+    let (mut has_statement_ended, mut has_block_ended) = (false, false);
     let mut between = String::new();
     for (index, line) in lines.iter().enumerate().take(end.0 + 1).skip(place.0) {
         let until = if index == end.0 { end.1 } else { usize::MAX };
@@ -227,12 +299,16 @@ fn is_alive(
         for character in code.chars() {
             depth += i32::from(character == '{') - i32::from(character == '}');
             has_statement_ended |= character == ';';
-            if depth < 0 {
-                return false;
-            }
+            has_block_ended |= depth < 0;
         }
         between.push_str(code);
         between.push('\n');
+    }
+    if let Some(variable) = kept_outside(&call) {
+        return variable.is_empty() || !between.contains(&format!("drop({variable})"));
+    }
+    if has_block_ended {
+        return false;
     }
     if call.is_bound() {
         let variable = call.head.trim_start_matches("let ").trim_start_matches("mut ");

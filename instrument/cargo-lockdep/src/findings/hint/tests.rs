@@ -243,131 +243,6 @@ fn the_guard_of_a_wrapper_is_found_where_its_caller_keeps_it() {
     }
 }
 
-/// The line of the caller of the wrapper `lock` that holds, and the first advice; the text is a
-/// file of which `main` is active.
-fn returned(text: &str, wanted: &[(&str, u32, u32)]) -> (Option<u32>, String) {
-    use lockdep_report::model::ReportLock;
-    use lockdep_validator::{Mode, Wait};
-
-    let folder = std::env::temp_dir().join(format!(
-        "lockdep-hint-returned-{}-{:?}",
-        std::process::id(),
-        std::thread::current().id()
-    ));
-    std::fs::create_dir_all(&folder).expect("a temporary folder");
-    std::fs::write(folder.join("a.rs"), text).expect("written");
-    let frame = |&(function, line, column): &(&str, u32, u32)| Frame {
-        function: function.into(),
-        file: if function == "w::lock" { "w.rs" } else { "a.rs" }.into(),
-        line,
-        column,
-    };
-    let frames: Vec<Frame> = wanted.iter().map(frame).collect();
-    let lock = |frames: Vec<Frame>, exact| ReportLock {
-        class: "A".into(),
-        hash: String::new(),
-        mode: Mode::Exclusive,
-        wait: Wait::Blocking,
-        instance: 1,
-        site: Place { file: "w.rs".into(), line: 3, column: 9, ..Place::default() },
-        frames,
-        exact,
-    };
-    let mut report = crate::records::fixture::inversion_report();
-    report.code = Code::Recursion.into();
-    report.cycle.clear();
-    report.help.clear();
-    report.conflict = Some(lock(frames[..1].to_vec(), false));
-    report.subject = Some(lock(frames, true));
-    add(&mut report, &Sources::new(vec![folder.clone()]));
-    std::fs::remove_dir_all(folder).expect("ours");
-    let held = report.conflict.expect("given");
-    assert!(!held.exact, "the source shows it, not the run");
-    assert_eq!(
-        held.frames.get(1).map(|frame| frame.line),
-        held.site.caller.as_ref().map(|caller| caller.line)
-    );
-    (
-        held.site.caller.map(|caller| caller.line),
-        report.help.first().map(Advice::to_string).unwrap_or_default(),
-    )
-}
-
-#[test]
-fn the_holder_of_a_returned_guard_is_the_active_function_that_still_has_it() {
-    let look = "fn look(&self) {\n    self.tail.lock().len()\n}\n";
-    let stack =
-        |line, column| [("w::lock", 3, 9), ("a::look", 2, 15), ("a::send", line, column), ("a::main", 99, 1)];
-    let said = |send: &str, line, column| returned(&format!("{look}{send}"), &stack(line, column));
-    // Bound by a `let`, and alive at the call.
-    let send =
-        "fn send(&self) {\n    let mut tail = self.tail.lock();\n    tail.notify();\n    drop(tail);\n}\n";
-    let (line, advice) = said(send, 6, 10);
-    assert_eq!(line, Some(5));
-    assert!(advice.contains("is alive during the call at a.rs:6:10"), "{advice}");
-    // A temporary of the statement that calls.
-    assert_eq!(said("fn send(&self) {\n    self.tail.lock().each(f);\n}\n", 5, 22).0, Some(5));
-    // Dropped, or its block has ended, or its statement has.
-    for gone in [
-        "fn send(&self) {\n    let tail = self.tail.lock();\n    drop(tail);\n    notify();\n}\n",
-        "fn send(&self) {\n    { let tail = self.tail.lock();\n    }\n    notify();\n}\n",
-        "fn send(&self) {\n    self.tail.lock().push(1);\n\n    notify();\n}\n",
-    ] {
-        assert_eq!(said(gone, 7, 5).0, None, "{gone}");
-    }
-    // Two guards that the run does not tell apart.
-    let two = "fn send(&self) {\n    let a = self.a.lock();\n    let b = self.b.lock();\n    notify();\n}\n";
-    assert_eq!(said(two, 7, 5).0, None);
-}
-
-#[test]
-fn a_guard_that_went_through_two_wrappers_is_found_by_the_outer_call() {
-    let text = "fn one(&self) {\n    let held = self.map.get(1);\n    self.map.insert(2, held);\n}\n";
-    let frame = |function: &str, file: &str, line| Frame {
-        function: function.into(),
-        file: file.into(),
-        line,
-        column: 5,
-    };
-    let held = [frame("w::shard", "w.rs", 3), frame("w::get", "w.rs", 30)];
-    let wanted =
-        [frame("w::shard_mut", "w.rs", 9), frame("w::insert", "w.rs", 40), frame("a::one", "a.rs", 3)];
-    with_source(text, |sources| {
-        let mut report = lone(&held, &wanted);
-        add(&mut report, sources);
-        let held = report.conflict.as_ref().expect("given");
-        assert_eq!(held.site.outside_wrapper().line, 2);
-        let lines: Vec<u32> = held.frames.iter().map(|frame| frame.line).collect();
-        assert_eq!(lines, [3, 30, 2]);
-        assert_eq!(report.subject.expect("given").site.outside_wrapper().line, 9, "another function");
-    });
-}
-
-#[test]
-fn wrappers_that_the_wanted_lock_went_through_as_well_do_not_hide_the_holder() {
-    let frame = |function: &str, file: &str, line| Frame {
-        function: function.into(),
-        file: file.into(),
-        line,
-        column: 5,
-    };
-    let way = [frame("w::raw", "w.rs", 8), frame("w::lock", "w.rs", 11), frame("w::len", "w.rs", 23)];
-    let wanted = [&way[..], &[frame("a::hold", "a.rs", 3)]].concat();
-    let found = |text: &str| {
-        let mut lines = Vec::new();
-        with_source(text, |sources| {
-            let mut report = lone(&way, &wanted);
-            add(&mut report, sources);
-            let held = report.conflict.expect("given");
-            lines = held.frames.iter().map(|frame| frame.line).collect();
-        });
-        lines
-    };
-    assert_eq!(found("fn hold(t: &T) {\n    let rows = t.lock();\n    t.len();\n}\n"), [8, 11, 2]);
-    // A guard that came from elsewhere: the wrappers of the other acquisition are not its own.
-    assert_eq!(found("fn hold(t: &T) {\n    let view = t.view();\n    t.len();\n}\n"), [8]);
-}
-
 #[test]
 fn a_wrapper_that_is_called_again_names_both_callers_and_the_temporary() {
     let text = "fn main() {\n    let all = All {\n        one: map.get(1).clone(),\n        two: map.get(2).clone(),\n    };\n}\n";
@@ -415,8 +290,11 @@ fn both_sides_of_an_inversion_name_the_callers_of_wrappers() {
         step(
             &mut report.cycle[1],
             std::slice::from_ref(&other),
-            &[one.clone(), inner.clone(), frame("a::back", 7), main],
+            &[one.clone(), inner.clone(), frame("a::forward", 50), frame("a::back", 7), main],
         );
+        // Known to be a wrapper all the same.
+        let site = &mut report.cycle[1].acquire_site;
+        (site.caller, site.in_wrapper) = (Some(Box::new(place_of(&frame("a::back", 7)))), true);
         let (first, second) = (report.cycle[1].to.clone(), report.cycle[1].from.clone());
         report.help = vec![Advice::TakeBefore { first, second, at: wrong.clone() }];
         add(&mut report, sources);
@@ -516,7 +394,7 @@ fn place_of(frame: &Frame) -> Place {
 }
 
 /// The report of a recursion whose held stack is perhaps that of another path.
-fn lone(held: &[Frame], wanted: &[Frame]) -> Report {
+pub(super) fn lone(held: &[Frame], wanted: &[Frame]) -> Report {
     use lockdep_report::model::ReportLock;
     use lockdep_validator::{Mode, Wait};
 
@@ -540,7 +418,7 @@ fn lone(held: &[Frame], wanted: &[Frame]) -> Report {
 }
 
 /// Runs `test` with a folder that has the text as `a.rs`.
-fn with_source(text: &str, test: impl FnOnce(&Sources)) {
+pub(super) fn with_source(text: &str, test: impl FnOnce(&Sources)) {
     let thread = std::thread::current().id();
     let folder = std::env::temp_dir().join(format!("lockdep-hint-with-{}-{thread:?}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a temporary folder");
