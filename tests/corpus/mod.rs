@@ -6,6 +6,7 @@
 mod class_order;
 mod codes;
 mod condvar;
+mod events;
 mod hangs;
 mod instances;
 mod lifecycle;
@@ -142,6 +143,7 @@ pub(crate) fn cases() -> impl Iterator<Item = &'static Case> {
         robustness::CASES,
         codes::CASES,
         hangs::CASES,
+        events::CASES,
         waits::CASES,
     ]
     .into_iter()

@@ -7,7 +7,7 @@ use lockdep_validator::{Mode, Wait};
 use super::{AcquireOptions, ClassKey, LockInfo, LockMap, Verdict};
 use crate::runtime::event;
 use crate::runtime::process::state;
-use crate::runtime::wait::{self, Wanted};
+use crate::runtime::wait::{self, Looked, Wanted};
 
 impl<K: ClassKey> LockMap<K> {
     /// Says to other threads that the running thread is about to block in the real lock, until
@@ -62,7 +62,22 @@ impl<K: ClassKey> LockMap<K> {
     #[track_caller]
     #[inline(never)]
     pub fn wait_for<S>(&self, try_lock: impl FnMut() -> Option<S>, lock: impl FnOnce() -> S) -> S {
-        wait_as(Wanted::Lock { slot: self.slot(), is_timed: false }, try_lock, lock)
+        wait_as(Wanted::Lock { slot: self.slot(), is_timed: false }, try_lock, lock, false)
+    }
+
+    /// Does what [`wait_for`](Self::wait_for) does, for a caller that can give up: nothing is left
+    /// half done if this unwinds.
+    ///
+    /// # Panics
+    ///
+    /// If a deadlock was reported (LD0100) and `LOCKDEP_ON_DEADLOCK` is `panic`. The real lock has
+    /// then not been taken, and the acquisition is still announced: take it back with
+    /// [`acquire_failed`](Self::acquire_failed).
+    #[cold]
+    #[track_caller]
+    #[inline(never)]
+    pub fn wait_for_or_panic<S>(&self, try_lock: impl FnMut() -> Option<S>, lock: impl FnOnce() -> S) -> S {
+        wait_as(Wanted::Lock { slot: self.slot(), is_timed: false }, try_lock, lock, true)
     }
 
     /// Does what [`wait_for`](Self::wait_for) does, for a wait that ends by itself: `lock` gives
@@ -71,7 +86,7 @@ impl<K: ClassKey> LockMap<K> {
     #[track_caller]
     #[inline(never)]
     pub fn wait_for_a_time<S>(&self, lock: impl FnOnce() -> Option<S>) -> Option<S> {
-        wait_as(Wanted::Lock { slot: self.slot(), is_timed: true }, || None, lock)
+        wait_as(Wanted::Lock { slot: self.slot(), is_timed: true }, || None, lock, false)
     }
 
     /// Does what [`wait_for`](Self::wait_for) does, for a lock held upgradable that becomes
@@ -80,7 +95,7 @@ impl<K: ClassKey> LockMap<K> {
     #[track_caller]
     #[inline(never)]
     pub fn wait_to_upgrade<S>(&self, lock: impl FnOnce() -> S) -> S {
-        wait_as(Wanted::Upgrade { slot: self.slot(), is_timed: false }, || None, lock)
+        wait_as(Wanted::Upgrade { slot: self.slot(), is_timed: false }, || None, lock, false)
     }
 
     /// Does what [`acquire_with`](Self::acquire_with) does, for a caller that knows that events are
@@ -138,17 +153,26 @@ impl<K: ClassKey> LockMap<K> {
 pub struct Waiting(#[expect(dead_code, reason = "held for its Drop")] Option<wait::Waiting>);
 
 #[track_caller]
-fn wait_as<S>(wanted: Wanted<'_>, mut try_lock: impl FnMut() -> Option<S>, lock: impl FnOnce() -> S) -> S {
+fn wait_as<S>(
+    wanted: Wanted<'_>,
+    mut try_lock: impl FnMut() -> Option<S>,
+    lock: impl FnOnce() -> S,
+    may_panic: bool,
+) -> S {
     if state::is_off() {
         return lock();
     }
     let waiting = wait::begin(wanted, Location::caller());
     let mut taken = None;
     if let Some(waiting) = &waiting {
-        waiting.look(&mut || {
+        let looked = waiting.look(&mut || {
             taken = try_lock();
             taken.is_some()
         });
+        match looked {
+            Looked::Reported(message) if may_panic => panic!("{message}"),
+            Looked::Reported(_) | Looked::Taken | Looked::GoOn => {}
+        }
     }
     taken.unwrap_or_else(lock)
 }

@@ -36,6 +36,11 @@ impl<K: ClassKey> LockMap<K> {
     }
 
     #[inline(always)]
+    pub fn wait_for_or_panic<S>(&self, _try_lock: impl FnMut() -> Option<S>, lock: impl FnOnce() -> S) -> S {
+        lock()
+    }
+
+    #[inline(always)]
     pub fn wait_for_a_time<S>(&self, lock: impl FnOnce() -> Option<S>) -> Option<S> {
         lock()
     }

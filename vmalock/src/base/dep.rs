@@ -116,6 +116,18 @@ impl DepMap {
         self.map.try_acquired(&INFO, mode(shared));
     }
 
+    /// Waits by `wait` for what was announced, and says so to other threads meanwhile. `is_free`: a
+    /// try that keeps the lock.
+    #[cold]
+    #[track_caller]
+    pub(crate) fn wait_for<E>(
+        &self,
+        mut is_free: impl FnMut() -> bool,
+        wait: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.map.wait_for(|| is_free().then_some(Ok(())), wait)
+    }
+
     /// After [`Entry::Measure`]: the lock could not be had at once (`lock_contended`).
     #[cold]
     pub(crate) fn contended(&self) {

@@ -7,7 +7,7 @@
 
 use std::panic::Location;
 
-use super::super::base::dep::Entry;
+use super::super::base::dep::{Entry, is_on};
 use super::super::base::rcuwait::STALL;
 use super::super::base::refcnt::{Added, VM_REFCNT_EXCLUDE_READERS_FLAG};
 use super::super::base::task::TaskState;
@@ -106,12 +106,13 @@ impl ExcludeReaders {
         let waited = match mm {
             Some(mm) if !seeded(Mutant::M12) => {
                 let site = Location::caller();
-                mm.vma_writer_wait.wait_event_watched(
-                    || vma.vm_refcnt.read_acquire() == target,
-                    state,
-                    STALL,
-                    || warn_held(WarningKind::WriterStalled, vma.address(), site, held::holder(vma)),
-                )
+                let is_alone = || vma.vm_refcnt.read_acquire() == target;
+                let wait = || {
+                    let warn =
+                        || warn_held(WarningKind::WriterStalled, vma.address(), site, held::holder(vma));
+                    mm.vma_writer_wait.wait_event_watched(is_alone, state, STALL, warn)
+                };
+                if is_on() && !is_alone() { vma.vmlock_dep_map().wait_for(is_alone, wait) } else { wait() }
             }
             _ => Ok(()),
         };

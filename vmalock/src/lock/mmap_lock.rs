@@ -24,7 +24,7 @@
 
 use std::panic::Location;
 
-use super::super::base::dep::{DepMap, Entry, report_broken};
+use super::super::base::dep::{DepMap, Entry, is_on, report_broken};
 use super::super::base::task::{Interrupted, TaskState};
 use super::super::base::trace;
 use super::super::base::warn::{WarningKind, warn_at};
@@ -72,14 +72,34 @@ fn timed(mm: &Mm, down: impl FnOnce() -> Result<(), Interrupted>) -> Result<(), 
     result
 }
 
+/// Takes the mmap lock for writing, and says to other threads that this one waits for it.
+#[cold]
+#[track_caller]
+fn wait_to_write(mm: &Mm, state: TaskState) -> Result<(), Interrupted> {
+    if !is_on() {
+        return mm.mmap_lock.down_write(state);
+    }
+    mm.dep_map.wait_for(|| mm.mmap_lock.try_write_as_owner(), || mm.mmap_lock.down_write(state))
+}
+
+/// The same for reading.
+#[cold]
+#[track_caller]
+fn wait_to_read(mm: &Mm, state: TaskState) -> Result<(), Interrupted> {
+    if !is_on() {
+        return mm.mmap_lock.down_read(state);
+    }
+    mm.dep_map.wait_for(|| mm.mmap_lock.down_read_trylock(), || mm.mmap_lock.down_read(state))
+}
+
 #[track_caller]
 fn write_lock(mm: &Mm, subclass: u8, state: TaskState) -> Result<(), Interrupted> {
     trace::start_locking(mm.id(), true);
     held::check_may_block(mm);
     let result = match mm.dep_map.acquire(false, subclass) {
-        Entry::Proceed => mm.mmap_lock.down_write(state),
-        Entry::Measure if mm.mmap_lock.try_write_as_owner() => Ok(()),
-        Entry::Measure => timed(mm, || mm.mmap_lock.down_write(state)),
+        Entry::Proceed | Entry::Measure if mm.mmap_lock.try_write_as_owner() => Ok(()),
+        Entry::Proceed => wait_to_write(mm, state),
+        Entry::Measure => timed(mm, || wait_to_write(mm, state)),
         Entry::SelfDeadlock => {
             // Only what the lock itself refuses is a deadlock: the validator may know a holder that
             // is gone.
@@ -88,7 +108,7 @@ fn write_lock(mm: &Mm, subclass: u8, state: TaskState) -> Result<(), Interrupted
                 Ok(())
             } else {
                 mm.dep_map.self_deadlock();
-                mm.mmap_lock.down_write(state)
+                wait_to_write(mm, state)
             }
         }
     };
@@ -218,16 +238,16 @@ fn read_lock(mm: &Mm, state: TaskState) -> Result<(), Interrupted> {
     trace::start_locking(mm.id(), false);
     held::check_may_block(mm);
     let result = match mm.dep_map.acquire(true, 0) {
-        Entry::Proceed => mm.mmap_lock.down_read(state),
-        Entry::Measure if mm.mmap_lock.down_read_trylock() => Ok(()),
-        Entry::Measure => timed(mm, || mm.mmap_lock.down_read(state)),
+        Entry::Proceed | Entry::Measure if mm.mmap_lock.down_read_trylock() => Ok(()),
+        Entry::Proceed => wait_to_read(mm, state),
+        Entry::Measure => timed(mm, || wait_to_read(mm, state)),
         Entry::SelfDeadlock => {
             if mm.mmap_lock.down_read_trylock() {
                 mm.dep_map.stale_holder();
                 Ok(())
             } else {
                 mm.dep_map.self_deadlock();
-                mm.mmap_lock.down_read(state)
+                wait_to_read(mm, state)
             }
         }
     };

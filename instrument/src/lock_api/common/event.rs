@@ -83,7 +83,7 @@ pub(crate) fn blocking<S>(
     }
     let take = || match try_lock() {
         Some(state) => state,
-        None => map.wait_for(&try_lock, &lock),
+        None => map.wait_for_or_panic(&try_lock, &lock),
     };
     match map.acquire_watched(info, want.mode, Wait::Blocking, &want.options) {
         Verdict::Proceed => not_taken_on_panic(map, take),
@@ -101,7 +101,7 @@ fn measured<S>(map: &LockMap, lock: impl Fn() -> S, try_lock: impl Fn() -> Optio
         return taken;
     }
     map.contended();
-    let state = not_taken_on_panic(map, || map.wait_for(&try_lock, &lock));
+    let state = not_taken_on_panic(map, || map.wait_for_or_panic(&try_lock, &lock));
     map.acquired();
     state
 }

@@ -189,13 +189,22 @@ pub(crate) fn deadlock_ends(runtime: &Runtime, violation: &Violation, headline: 
     }
 }
 
-/// What a deadlock that has happened leads to. Its threads wait inside locks that cannot be taken
-/// back, so they go on waiting unless the process is to end.
-pub(crate) fn deadlock_happened(runtime: &Runtime, is_denied: bool) {
-    let is_asked = is_denied && runtime.config.on_violation == OnViolation::Abort;
+/// What a deadlock that has happened leads to: the end of the process, or the message of a panic,
+/// for a wait that can be given up.
+pub(crate) fn deadlock_happened(runtime: &Runtime, delivered: &Delivered) -> Option<String> {
+    let is_asked = delivered.is_denied && runtime.config.on_violation == OnViolation::Abort;
     if is_asked || runtime.config.on_deadlock == OnDeadlock::Abort {
         abort(ASKED);
     }
+    // An exempted report changes nothing, and a second panic would end the process.
+    let panics = delivered.is_denied && runtime.config.on_deadlock == OnDeadlock::Panic;
+    (panics && !std::thread::panicking()).then(|| {
+        format!(
+            "lockdep: this acquisition is part of a deadlock (LD0100); \
+             LOCKDEP_ON_DEADLOCK=hang lets it wait{}",
+            delivered.headline
+        )
+    })
 }
 
 const ASKED: &str = "aborting, as LOCKDEP_ON_VIOLATION or LOCKDEP_ON_DEADLOCK asks";

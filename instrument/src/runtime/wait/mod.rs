@@ -23,6 +23,7 @@ mod snapshot;
 pub(crate) use event::Stamp;
 pub(crate) use event_words::Event;
 pub(crate) use publish::{Waiting, Wanted, begin, end};
+pub(crate) use ring::Looked;
 pub(crate) use slot::{WaitSlot, forked};
 #[cfg(hang_report)]
 pub(crate) use slot::{slots, waiting_threads};
