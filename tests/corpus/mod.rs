@@ -10,6 +10,7 @@ mod events;
 mod hangs;
 mod instances;
 mod lifecycle;
+mod messages;
 mod once;
 mod order;
 mod parking;
@@ -145,6 +146,7 @@ pub(crate) fn cases() -> impl Iterator<Item = &'static Case> {
         hangs::CASES,
         events::CASES,
         waits::CASES,
+        messages::CASES,
     ]
     .into_iter()
     .flatten()

@@ -30,6 +30,7 @@ pub use engine::{
     ClassOrder, EndedTask, EventFindings, Held, HeldQuery, Manner, NewDependency, NoStacks, OrderFn,
     OrderedLock, Outcome, PinCookie, QuickHeld, StackSource, TaskContext, Validator, WoundWait,
 };
+pub use state::acquired::Noted;
 pub use state::class::{LockClass, LockClassKey};
 pub use state::context::{ContextAttributes, ContextId, ContextSet};
 pub use state::segment::Segment;

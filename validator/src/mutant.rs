@@ -154,6 +154,12 @@ mutants! {
     UnpublishedUnwatched,
     /// A lock held while its task waits for the end of another one is not looked at.
     NoWaitHoldingLock,
+    /// A message orders nothing.
+    MessagesDoNotOrder,
+    /// What is ordered before a wait counts as if it could run beside it.
+    WaitOrderIgnored,
+    /// A wait whose order is not known orders nothing.
+    UnknownWaitsDoNotOrder,
 }
 
 /// Returns whether `mutant` is switched on.

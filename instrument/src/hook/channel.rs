@@ -8,6 +8,7 @@ use lockdep_validator::check::violation::EventKind;
 
 use super::CreationSite;
 use super::event_map::wait_as;
+use crate::runtime::event::messages;
 use crate::runtime::wait::{Event, Stamp};
 
 /// Makes what the two ends of a new channel need.
@@ -29,16 +30,22 @@ pub(crate) struct ReceiverEnd(Option<&'static Event>);
 /// A message in the channel.
 #[derive(Debug)]
 pub(crate) struct Message<T> {
-    #[expect(dead_code, reason = "orders its receive after its send")]
+    /// Orders its receive after its send.
     stamp: Stamp,
     pub(crate) value: T,
 }
 
 impl SenderEnd {
     /// Makes a message of what the running thread is about to send.
+    #[track_caller]
     #[inline]
     pub(crate) fn message<T>(&self, value: T) -> Message<T> {
-        Message { stamp: if self.0.is_some() { Stamp::now() } else { Stamp::NONE }, value }
+        let stamp = match self.0 {
+            None => Stamp::NONE,
+            Some(event) if event.is_learning() => messages::send(event, Location::caller()),
+            Some(_) => Stamp::now(),
+        };
+        Message { stamp, value }
     }
 
     /// The running thread has sent one.
@@ -81,12 +88,17 @@ impl ReceiverEnd {
         self.0.is_some()
     }
 
-    /// The running thread has received this one.
+    /// The running thread has received this one. `waits`: it would have waited for the message
+    /// without a limit.
     #[track_caller]
     #[inline]
-    pub(crate) fn received<T>(&self, message: Message<T>) -> T {
+    pub(crate) fn received<T>(&self, message: Message<T>, waits: bool) -> T {
         if let Some(event) = self.0 {
             event.taken(Location::caller());
+            let stamp = message.stamp;
+            if stamp.is_learned() || !event.knows(stamp) {
+                messages::receive(event, stamp, waits, Location::caller());
+            }
         }
         message.value
     }
@@ -96,7 +108,10 @@ impl ReceiverEnd {
     #[track_caller]
     #[inline(never)]
     pub(crate) fn wait_for_message<R>(&self, is_timed: bool, wait: impl FnOnce() -> R) -> R {
-        if self.0.is_none() { wait() } else { wait_as(EventKind::Message, self.0, is_timed, wait) }
+        match self.0 {
+            None => wait(),
+            event => wait_as(EventKind::Message, event, is_timed, wait),
+        }
     }
 }
 

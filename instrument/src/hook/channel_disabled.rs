@@ -42,7 +42,7 @@ impl ReceiverEnd {
     }
 
     #[inline(always)]
-    pub(crate) fn received<T>(&self, message: Message<T>) -> T {
+    pub(crate) fn received<T>(&self, message: Message<T>, _waits: bool) -> T {
         message.value
     }
 

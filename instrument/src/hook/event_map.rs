@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use lockdep_validator::check::violation::EventKind;
 
 use super::{ClassKey, CreationSite, LockMap};
+use crate::runtime::event::messages;
 use crate::runtime::process::state;
 use crate::runtime::wait::{self, Event, Wanted};
 
@@ -89,7 +90,9 @@ impl EventMap {
         }
         let event = self.event();
         if event.is_none_or(|event| event.arrive(n_needed as u64, Location::caller())) {
-            return wait();
+            let result = wait();
+            messages::waited();
+            return result;
         }
         wait_as(EventKind::Arrivals, event, false, wait)
     }
@@ -140,8 +143,11 @@ impl<K: ClassKey> LockMap<K> {
             return wait();
         }
         let wanted = Wanted::Notification { slot: self.slot(), event: event.event(), is_timed };
-        let _waiting = wait::begin(wanted, Location::caller());
-        wait()
+        let waiting = wait::begin(wanted, Location::caller());
+        let result = wait();
+        drop(waiting);
+        messages::waited();
+        result
     }
 }
 
@@ -166,6 +172,12 @@ pub(super) fn wait_as<R>(
     is_timed: bool,
     wait: impl FnOnce() -> R,
 ) -> R {
-    let _waiting = wait::begin(Wanted::Event { kind, event, is_timed }, Location::caller());
-    wait()
+    let waiting = wait::begin(Wanted::Event { kind, event, is_timed }, Location::caller());
+    let result = wait();
+    drop(waiting);
+    // Messages say what they order. That time has passed orders nothing.
+    if !matches!(kind, EventKind::Message | EventKind::Room | EventKind::Time) {
+        messages::waited();
+    }
+    result
 }

@@ -142,15 +142,26 @@ impl<K: ClassKey> LockMap<K> {
             return wait();
         }
         let wanted = Wanted::Notification { slot: self.slot(), event: None, is_timed };
-        let _waiting = wait::begin(wanted, Location::caller());
-        wait()
+        let waiting = wait::begin(wanted, Location::caller());
+        let result = wait();
+        drop(waiting);
+        event::messages::waited();
+        result
     }
 }
 
 /// A wait that other threads can read of, until this is dropped.
 #[must_use = "the wait is over when this is dropped"]
 #[derive(Debug)]
-pub struct Waiting(#[expect(dead_code, reason = "held for its Drop")] Option<wait::Waiting>);
+pub struct Waiting(Option<wait::Waiting>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if self.0.take().is_some() {
+            event::messages::waited();
+        }
+    }
+}
 
 #[track_caller]
 fn wait_as<S>(

@@ -39,6 +39,7 @@ use settings::config::Config;
 use settings::declared_order::DeclaredOrder;
 use settings::suspects::Suspects;
 use task::awaited::Awaited;
+use task::messages::Messages;
 use task::names::Names;
 
 /// Built by whichever thread comes first. Two may build at once: a thread that waited for another's
@@ -74,6 +75,8 @@ pub(crate) struct Runtime {
     pub(crate) stats: Option<Stats>,
     /// Running `thread::scope`s.
     pub(crate) awaited: Awaited,
+    /// What the senders of messages had acquired.
+    pub(crate) messages: Messages,
     /// Looks at the running thread's deferred events.
     pub(crate) catch_up: fn(),
     is_live: AtomicBool,

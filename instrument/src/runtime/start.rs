@@ -25,6 +25,7 @@ use super::settings::env;
 use super::settings::suspects::Suspects;
 use super::system::{exit_key, extra_stack, others, rights};
 use super::task::awaited::Awaited;
+use super::task::messages::Messages;
 use super::task::names::Names;
 use super::{RUNTIME, Runtime};
 
@@ -114,6 +115,7 @@ impl Runtime {
             unverified: Mutex::default(),
             suspects,
             awaited: Awaited::default(),
+            messages: Messages::default(),
             stats: config.stat.then(Stats::default),
             order,
             catch_up: calls.catch_up,

@@ -130,6 +130,8 @@ pub(crate) enum Awaited {
     Thread,
     /// The end of a `thread::scope`.
     Scope,
+    /// A message in a channel.
+    Message,
 }
 
 /// Kinds of locks that are held while something is made once.
@@ -147,8 +149,11 @@ impl Report {
     pub(crate) fn awaited_kind(&self) -> Option<Awaited> {
         let awaited = self.closing().filter(|_| self.code == Code::WaitHoldingLock)?;
         let class = self.classes.iter().find(|class| class.hash == awaited.to_hash);
-        let is_scope = class.is_some_and(|class| class.kind == "Scope");
-        Some(if is_scope { Awaited::Scope } else { Awaited::Thread })
+        Some(match class.map(|class| class.kind.as_str()) {
+            Some("Scope") => Awaited::Scope,
+            Some("Channel") => Awaited::Message,
+            _ => Awaited::Thread,
+        })
     }
 
     /// Returns the level as a number: two for an error, one for a warning, zero for a note. Higher

@@ -205,6 +205,15 @@ impl Validator {
         self.validate_and_push(task, acquire, class, chain, stacks, findings)
     }
 
+    /// Whether the task runs an initialiser.
+    fn is_initialising(&self, task: &TaskContext) -> bool {
+        const KINDS: [&str; 5] = ["Once", "OnceLock", "LazyLock", "OnceCell", "Lazy"];
+        task.held.iter().any(|held| {
+            let record = self.registry.record(held.base_class());
+            record.is_some_and(|record| KINDS.contains(&record.class.key.kind.as_str()))
+        })
+    }
+
     pub(super) fn class_of_level(&self, acquire: &Acquire) -> ClassId {
         if mutant::is(Mutant::SubclassIgnored) {
             return acquire.lock.class();
@@ -224,8 +233,11 @@ impl Validator {
     ) -> Outcome {
         let key = task.validation_key(chain);
         let base = acquire.lock.class();
-        if let Some(acquired) = &mut task.acquired {
-            acquired.note(&Wanted::new(acquire, class, None).acquisition);
+        // What an initialiser acquires is over for all who find the value, which is no event.
+        let is_inside = task.acquired.is_some() && self.is_initialising(task);
+        if let Some(acquired) = task.acquired.as_mut().filter(|_| !is_inside) {
+            let moment = self.segments.moment();
+            acquired.note(&Wanted::new(acquire, class, None).acquisition, task.segment, moment);
         }
         let suspects = self.has_suspects() && instance_order::is_suspect(&self.view(task), acquire.lock);
         let by_instance = suspects || task.held.iter().any(|held| held.base_class() == base);

@@ -1,4 +1,4 @@
-//! Tasks: start, spawn, join, end.
+//! Tasks: start, spawn, join, messages, end.
 
 use super::chain::rechain;
 use super::rare::keep_unsure;
@@ -10,8 +10,17 @@ use crate::base::id::TaskId;
 use crate::base::mode::Wait;
 use crate::base::site::Site;
 use crate::check::view::Wanted;
-use crate::state::acquired::Acquired;
+use crate::mutant::{self, Mutant};
+use crate::state::acquired::{Acquired, Noted};
 use crate::state::segment::Segment;
+
+/// What the task did so far is one stretch. What it acquires from now on is noted again.
+fn begin_segment(task: &mut TaskContext) {
+    task.segment = task.segment.saturating_add(1);
+    if task.acquired.is_some() {
+        task.look_again();
+    }
+}
 
 impl Validator {
     /// Announces a new task, and what had run before it, if that is known ([`Validator::spawned`]).
@@ -22,18 +31,33 @@ impl Validator {
         TaskContext::new(id)
     }
 
-    /// Announces that the task is about to spawn another one: returns the segment that ran before
-    /// it.
+    /// Announces that the task is about to spawn another one, or to send it a message: returns the
+    /// segment that ran before.
     pub fn spawned(&self, parent: &mut TaskContext) -> Segment {
         let segment = parent.segment();
-        parent.segment = parent.segment.saturating_add(1);
+        begin_segment(parent);
         segment
     }
 
     /// Announces that the task has joined another one.
     pub fn joined(&self, task: &mut TaskContext, child: TaskId) {
-        task.segment = task.segment.saturating_add(1);
+        begin_segment(task);
         self.segments.joined(task.segment(), child);
+    }
+
+    /// Announces that the task has received what another one sent at the end of `sent`.
+    pub fn received(&self, task: &mut TaskContext, sent: Segment) {
+        if mutant::is(Mutant::MessagesDoNotOrder) {
+            return;
+        }
+        begin_segment(task);
+        self.segments.received(task.segment(), sent);
+    }
+
+    /// Announces that a wait of the task has ended that other tasks may have ended, none knows
+    /// which: what any task did before may have been ordered before what this one does now.
+    pub fn wait_ended(&self, task: &mut TaskContext) {
+        task.moment = self.segments.wait_ended();
     }
 
     /// Makes the task remember what it acquires, for [`Validator::waited_for_end`].
@@ -45,8 +69,27 @@ impl Validator {
         task.acquired = Some(Acquired::new(completely));
     }
 
-    /// Returns what the task acquired since [`Validator::record_acquired`].
-    pub fn take_acquired(&self, task: &mut TaskContext) -> Vec<Acquisition> {
+    /// Does what [`Validator::record_acquired`] does, for a task that sends a message, unless it
+    /// remembers already.
+    pub fn note_acquired(&self, task: &mut TaskContext) {
+        if task.acquired.is_none() {
+            task.acquired = Some(Acquired::new(false));
+            task.look_again();
+        }
+    }
+
+    /// Announces that an order between tasks was not seen: from now on none can be excluded.
+    pub fn order_lost(&self) {
+        self.segments.forget();
+    }
+
+    /// Returns what the task has acquired so far since [`Validator::record_acquired`].
+    pub fn acquired<'a>(&self, task: &'a TaskContext) -> &'a [Noted] {
+        task.acquired.as_ref().map_or(&[], Acquired::list)
+    }
+
+    /// Returns what the task acquired since [`Validator::record_acquired`], which is over.
+    pub fn take_acquired(&self, task: &mut TaskContext) -> Vec<Noted> {
         task.acquired.take().map(Acquired::into_list).unwrap_or_default()
     }
 
@@ -56,7 +99,7 @@ impl Validator {
     pub fn joined_holding(
         &self,
         task: &mut TaskContext,
-        acquired: &[Acquisition],
+        acquired: &[Noted],
         site: Site,
         stacks: &dyn StackSource,
     ) -> Outcome {
@@ -65,7 +108,7 @@ impl Validator {
             return Outcome::CLEAN;
         }
         let stack = stacks.capture();
-        for child in acquired {
+        for Noted { acquisition: child, .. } in acquired {
             // What the parent holds itself, the children cannot have waited for: they got it.
             if child.wait == Wait::Try || task.position(child.lock).is_some() {
                 continue;

@@ -1,10 +1,10 @@
-//! Waits for the end of other tasks, with locks held.
+//! Waits for the end of other tasks, or for their messages, with locks held.
 //!
 //! A lock that is held while its task waits for another one, and that the other one acquires,
 //! closes a cycle through the wait. The run that shows it did not hang, because the other task
-//! acquired the lock first. Something that the engine does not see, such as a message or an atomic
-//! flag, may have made it do so, therefore the level is a warning. Sources: cross-release and DEPT,
-//! two proposals for the kernel's lockdep.
+//! acquired the lock first. If spawns, joins or messages made it do so, nothing is said. Something
+//! that the engine does not see, such as an atomic flag, may have made it do so, therefore the
+//! level is a warning. Sources: cross-release and DEPT, two proposals for the kernel's lockdep.
 
 use std::sync::PoisonError;
 
@@ -16,21 +16,24 @@ use crate::base::site::Site;
 use crate::check::view::View;
 use crate::check::violation::{Code, CycleStep, Detail, Evidence, Level, Violation};
 use crate::mutant::{self, Mutant};
+use crate::state::acquired::Noted;
+use crate::state::segment::Segment;
 
-/// A task whose end another task waited for.
+/// A task whose end or message another task waited for.
 #[derive(Clone, Copy, Debug)]
 pub struct EndedTask<'a> {
     /// The task.
     pub task: TaskId,
-    /// Where it was spawned.
+    /// Where it was spawned, or sent the message.
     pub spawned_at: Site,
-    /// What it acquired; see [`Validator::take_acquired`].
-    pub acquired: &'a [Acquisition],
+    /// What it had acquired by then; see [`Validator::acquired`].
+    pub acquired: &'a [Noted],
 }
 
 impl Validator {
-    /// Announces that the task has waited at `site` for the end of others. What it holds and one of
-    /// them acquired is a violation (LD0101), one for each lock.
+    /// Announces that the task has waited at `site` for the end of others, or for a message of
+    /// another. What it holds and one of them acquired is a violation (LD0101), one for each lock.
+    /// A message is announced as received after that.
     ///
     /// `class_fn` is asked at most once, for the class of what was awaited. Without one nothing can
     /// be reported, and that is counted as dropped.
@@ -54,7 +57,7 @@ impl Validator {
                 continue;
             }
             let held = view.acquisition(index);
-            let Some((child, wanted)) = conflicting(&held, ended) else { continue };
+            let Some((child, wanted)) = self.conflicting(task, &held, ended) else { continue };
             if awaited.is_none() {
                 awaited = class_fn().map(|class| acquisition(class, child.task, site, stacks));
             }
@@ -68,25 +71,40 @@ impl Validator {
         }
         findings.into()
     }
-}
 
-/// The first acquisition of the same lock that could not have succeeded while it was held so. A try
-/// waits for no task.
-fn conflicting<'a>(
-    held: &Acquisition,
-    ended: &'a [EndedTask<'a>],
-) -> Option<(&'a EndedTask<'a>, &'a Acquisition)> {
-    let excludes = |wanted: &Acquisition| held.mode == Mode::Exclusive || wanted.mode == Mode::Exclusive;
-    let is_it =
-        |wanted: &&Acquisition| wanted.lock == held.lock && wanted.wait != Wait::Try && excludes(wanted);
-    let all = |blocking: bool| {
-        ended.iter().find_map(|child| {
-            let acquired = child.acquired.iter().filter(is_it);
-            let mut wanted = acquired.filter(|wanted| (wanted.wait == Wait::Blocking) == blocking);
-            wanted.next().map(|wanted| (child, wanted))
-        })
-    };
-    all(true).or_else(|| all(false))
+    /// The first acquisition of the same lock that could not have succeeded while it was held so,
+    /// and that nothing ordered before. A try waits for no task.
+    fn conflicting<'a>(
+        &self,
+        task: &TaskContext,
+        held: &Acquisition,
+        ended: &'a [EndedTask<'a>],
+    ) -> Option<(&'a EndedTask<'a>, &'a Acquisition)> {
+        let excludes = |wanted: &Acquisition| held.mode == Mode::Exclusive || wanted.mode == Mode::Exclusive;
+        let is_it =
+            |wanted: &Acquisition| wanted.lock == held.lock && wanted.wait != Wait::Try && excludes(wanted);
+        let all = |blocking: bool| {
+            ended.iter().find_map(|child| {
+                let acquired = child.acquired.iter().filter(|noted| is_it(&noted.acquisition));
+                let mut wanted =
+                    acquired.filter(|noted| (noted.acquisition.wait == Wait::Blocking) == blocking);
+                let wanted = wanted.find(|noted| !self.is_ordered_before(task, child.task, noted))?;
+                Some((child, &wanted.acquisition))
+            })
+        };
+        all(true).or_else(|| all(false))
+    }
+
+    /// Whether the other task had to make this acquisition before the task came here, or may have
+    /// had to.
+    fn is_ordered_before(&self, task: &TaskContext, other: TaskId, noted: &Noted) -> bool {
+        if mutant::is(Mutant::WaitOrderIgnored) {
+            return false;
+        }
+        let is_unknown = noted.moment < task.moment && !mutant::is(Mutant::UnknownWaitsDoNotOrder);
+        let acquired_in = Segment { task: other, number: noted.segment };
+        is_unknown || self.segments.may_be_before(acquired_in, task.segment())
+    }
 }
 
 /// The wait as one more acquisition: of what has to come.

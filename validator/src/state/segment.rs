@@ -1,12 +1,14 @@
-//! Segments: the stretches of a task between spawns and joins, and which of them ran before which.
+//! Segments: the stretches of a task between spawns, joins and messages, and which of them ran
+//! before which.
 
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::base::id::TaskId;
 
-/// One stretch of a task; its number grows at every spawn and join.
+/// One stretch of a task; its number grows at every spawn and join, and at messages.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Segment {
     /// The task.
@@ -48,22 +50,32 @@ struct TaskOrigin {
     spawned_by: Option<Segment>,
     /// (number of the first segment after the join, who was joined).
     joined: Vec<(u32, TaskId)>,
+    /// (number of the first segment after the receive, the last one of the sender before the send).
+    received: Vec<(u32, Segment)>,
 }
 
 /// Who was spawned by whom, and who was joined when.
 #[derive(Debug, Default)]
 pub(crate) struct Segments {
     tasks: Mutex<FxHashMap<TaskId, TaskOrigin>>,
+    /// Whether something was not remembered, so that what seems to have no order may have one.
+    is_incomplete: AtomicBool,
+    /// How many waits have ended whose order is not remembered.
+    moment: AtomicU32,
 }
 
 /// More tasks than this are not remembered: their order is simply not told.
 const MAX_TASKS: usize = 1 << 16;
+/// More messages than this to one task are not remembered either.
+const MAX_RECEIVED: usize = 1 << 12;
 
 impl Segments {
     pub(crate) fn started(&self, task: TaskId, spawned_by: Segment) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         if tasks.len() < MAX_TASKS {
             tasks.entry(task).or_default().spawned_by = Some(spawned_by);
+        } else {
+            self.forget();
         }
     }
 
@@ -71,7 +83,72 @@ impl Segments {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         if tasks.len() < MAX_TASKS || tasks.contains_key(&first_after.task) {
             tasks.entry(first_after.task).or_default().joined.push((first_after.number, child));
+        } else {
+            self.forget();
         }
+    }
+
+    /// The task received what another one had sent at the end of `sent`.
+    pub(crate) fn received(&self, first_after: Segment, sent: Segment) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        if tasks.len() < MAX_TASKS || tasks.contains_key(&first_after.task) {
+            let received = &mut tasks.entry(first_after.task).or_default().received;
+            if received.len() < MAX_RECEIVED {
+                received.push((first_after.number, sent));
+                return;
+            }
+        }
+        self.forget();
+    }
+
+    /// Something is not remembered.
+    pub(crate) fn forget(&self) {
+        // ORDERING: Relaxed: set under the lock under which it is read.
+        self.is_incomplete.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns how many waits have ended whose order is not remembered.
+    pub(crate) fn moment(&self) -> u32 {
+        // ORDERING: Relaxed: a task that such a wait orders after this one has synchronised with
+        // it, and so sees a count that is not smaller.
+        self.moment.load(Ordering::Relaxed)
+    }
+
+    /// A wait has ended whose order is not remembered: returns how many those are now.
+    pub(crate) fn wait_ended(&self) -> u32 {
+        // ORDERING: Relaxed, as in `moment`.
+        self.moment.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    }
+
+    /// Whether all of `earlier` was over when `later` began, in every run, as far as is remembered:
+    /// true as well if too much was not. Spawns, joins and messages order what they separate.
+    pub(crate) fn may_be_before(&self, earlier: Segment, later: Segment) -> bool {
+        const MAX_VISITS: usize = 1 << 12;
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        // ORDERING: Relaxed: under the lock.
+        if self.is_incomplete.load(Ordering::Relaxed) {
+            return true;
+        }
+        let mut todo = vec![later];
+        // Up to which of its segments each task was looked at.
+        let mut seen = FxHashMap::<TaskId, u32>::default();
+        for _ in 0..MAX_VISITS {
+            let Some(at) = todo.pop() else { return false };
+            if at.task == earlier.task && earlier.number <= at.number {
+                return true;
+            }
+            if seen.get(&at.task).is_some_and(|number| *number >= at.number) {
+                continue;
+            }
+            seen.insert(at.task, at.number);
+            let Some(origin) = tasks.get(&at.task) else { continue };
+            todo.extend(origin.spawned_by);
+            let joined = origin.joined.iter().filter(|(number, _)| *number <= at.number);
+            todo.extend(joined.map(|&(_, task)| Segment { task, number: u32::MAX }));
+            let received = origin.received.iter().filter(|(number, _)| *number <= at.number);
+            todo.extend(received.map(|&(_, sent)| sent));
+        }
+        true
     }
 
     /// How two sightings were ordered in the observed run, if they were.
@@ -129,5 +206,31 @@ mod tests {
         assert_eq!(segments.order(segment(1, 2), segment(2, 0)), Some(Ordered::Join));
         assert_eq!(segments.order(segment(2, 5), segment(3, 0)), Some(Ordered::Spawn), "over the parent");
         assert_eq!(segments.order(segment(9, 0), segment(3, 0)), None, "never heard of");
+    }
+
+    #[test]
+    fn messages_order_what_they_separate() {
+        let segments = Segments::default();
+        // 1 sends at the end of 0 to 2, which is then in 1; 2 sends at the end of 4 to 3.
+        segments.received(segment(2, 1), segment(1, 0));
+        segments.received(segment(3, 1), segment(2, 4));
+        let before = |earlier, later| segments.may_be_before(earlier, later);
+        assert!(before(segment(1, 0), segment(2, 1)) && before(segment(1, 0), segment(3, 1)));
+        assert!(!before(segment(1, 1), segment(2, 9)), "after the send");
+        assert!(!before(segment(1, 0), segment(2, 0)), "before the receive");
+        assert!(!before(segment(2, 5), segment(3, 1)) && before(segment(2, 4), segment(3, 2)));
+        assert!(before(segment(2, 3), segment(2, 3)), "its own");
+        segments.received(segment(1, 7), segment(3, 2));
+        assert!(before(segment(1, 0), segment(1, 7)), "a ring of messages ends");
+    }
+
+    #[test]
+    fn what_is_not_remembered_may_have_ordered() {
+        let segments = Segments::default();
+        assert!(!segments.may_be_before(segment(7, 0), segment(8, 0)));
+        for number in 0..=u32::try_from(MAX_RECEIVED).expect("small") {
+            segments.received(segment(1, number), segment(2, number));
+        }
+        assert!(segments.may_be_before(segment(7, 0), segment(8, 0)));
     }
 }

@@ -69,6 +69,9 @@ pub struct TaskContext {
     pub(crate) is_unknown: bool,
     pub(crate) id: TaskId,
     pub(crate) segment: u32,
+    /// How many waits of all tasks, of those that lockdep knows no order of, had ended when this
+    /// task's last one did.
+    pub(crate) moment: u32,
     /// What this task acquired, if a task may wait for its end.
     pub(crate) acquired: Option<Acquired>,
     /// The next instance number of this task's block, and the end of the block.
@@ -100,6 +103,7 @@ impl TaskContext {
             is_unknown: false,
             id,
             segment: 0,
+            moment: 0,
             acquired: None,
             instances: 0..0,
             n_pins: 0,

@@ -97,6 +97,7 @@ fn write_lock(mm: &Mm, subclass: u8, state: TaskState) -> Result<(), Interrupted
     trace::start_locking(mm.id(), true);
     held::check_may_block(mm);
     let result = match mm.dep_map.acquire(false, subclass) {
+        Entry::Proceed if !is_on() => mm.mmap_lock.down_write(state),
         Entry::Proceed | Entry::Measure if mm.mmap_lock.try_write_as_owner() => Ok(()),
         Entry::Proceed => wait_to_write(mm, state),
         Entry::Measure => timed(mm, || wait_to_write(mm, state)),
@@ -238,6 +239,7 @@ fn read_lock(mm: &Mm, state: TaskState) -> Result<(), Interrupted> {
     trace::start_locking(mm.id(), false);
     held::check_may_block(mm);
     let result = match mm.dep_map.acquire(true, 0) {
+        Entry::Proceed if !is_on() => mm.mmap_lock.down_read(state),
         Entry::Proceed | Entry::Measure if mm.mmap_lock.down_read_trylock() => Ok(()),
         Entry::Proceed => wait_to_read(mm, state),
         Entry::Measure => timed(mm, || wait_to_read(mm, state)),

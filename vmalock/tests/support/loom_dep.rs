@@ -40,6 +40,14 @@ impl DepMap {
 
     pub(crate) fn try_acquired(&self, _shared: bool) {}
 
+    pub(crate) fn wait_for<E>(
+        &self,
+        _is_free: impl FnMut() -> bool,
+        wait: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        wait()
+    }
+
     pub(crate) fn contended(&self) {}
 
     pub(crate) fn wait_ended(&self) {}

@@ -164,6 +164,7 @@ fn start(runtime: &'static Runtime, stack: Bounds, born: Option<(TaskId, Segment
         n_masks: [0; ContextId::LIMIT as usize],
         wait: WaitSlot::claim(id),
         mark: Mark::of(id),
+        n_learned: 0,
         stack,
         is_ending: false,
     };

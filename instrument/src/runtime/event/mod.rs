@@ -18,6 +18,7 @@ mod fast;
 mod found;
 mod held;
 mod lifetime;
+pub(crate) mod messages;
 mod modes;
 mod orders;
 mod pins;

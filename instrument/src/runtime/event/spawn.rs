@@ -3,8 +3,7 @@
 
 use std::panic::Location;
 
-use lockdep_validator::base::acquisition::Acquisition;
-use lockdep_validator::{EndedTask, Outcome, Segment, TaskId};
+use lockdep_validator::{EndedTask, Noted, Outcome, Segment, TaskId};
 
 use super::classes;
 use super::enter::{enter, start_spawned};
@@ -179,7 +178,7 @@ impl Family {
         let outcome = internal_error::guard(|| {
             let mut outcome = waited(task, &threads, "Scope", caller);
             let context = &mut task.context;
-            let acquired: Vec<Acquisition> =
+            let acquired: Vec<Noted> =
                 threads.iter().flat_map(|thread| thread.acquired.iter().copied()).collect();
             outcome.append(runtime.validator.joined_holding(
                 context,

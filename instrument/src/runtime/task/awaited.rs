@@ -3,8 +3,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use lockdep_validator::base::acquisition::Acquisition;
-use lockdep_validator::{Site, TaskId};
+use lockdep_validator::{Noted, Site, TaskId};
 use rustc_hash::FxHashMap;
 
 /// More threads than this at once are not watched for waits: joining them shows nothing.
@@ -27,7 +26,7 @@ pub(crate) struct Thread {
     pub(crate) task: TaskId,
     pub(crate) spawned_at: Site,
     /// Empty until the thread has ended.
-    pub(crate) acquired: Vec<Acquisition>,
+    pub(crate) acquired: Vec<Noted>,
 }
 
 impl Awaited {
@@ -49,7 +48,7 @@ impl Awaited {
     }
 
     /// The thread has ended.
-    pub(crate) fn ended(&self, task: TaskId, acquired: Vec<Acquisition>) {
+    pub(crate) fn ended(&self, task: TaskId, acquired: Vec<Noted>) {
         if let Some(thread) = self.inner().threads.get_mut(&task) {
             thread.acquired = acquired;
         }

@@ -8,6 +8,7 @@ pub(crate) mod access;
 pub(crate) mod awaited;
 pub(crate) mod deferred;
 pub(crate) mod entered;
+pub(crate) mod messages;
 pub(crate) mod names;
 pub(crate) mod newest;
 pub(crate) mod place;
@@ -58,6 +59,8 @@ pub(crate) struct Task {
     pub(crate) extra: Option<Box<ExtraWork>>,
     /// Where the thread says what it waits for.
     pub(crate) wait: &'static WaitSlot,
+    /// How many of its messages were looked at.
+    pub(crate) n_learned: u32,
     /// What it marks words with.
     pub(crate) mark: Mark,
     /// Where the thread's stack lies.

@@ -67,6 +67,7 @@ impl Event {
             word.store(0, Ordering::Relaxed); // ORDERING: as above
         }
         event.is_bounded.store(false, Ordering::Relaxed); // ORDERING: as above
+        event.forget_messages();
         event.number.store(number, Ordering::Relaxed); // ORDERING: as above
         Some(event)
     }
@@ -94,9 +95,13 @@ impl Event {
         if state::is_off() {
             return;
         }
-        let Some(_entered) = enter() else { return };
+        let Some(mut entered) = enter() else { return };
         // ORDERING: Relaxed, as in `claim`.
-        self.number.store(0, Ordering::Relaxed);
+        let number = self.number.swap(0, Ordering::Relaxed);
+        // ORDERING: Relaxed, as in `claim`.
+        if self.n_learned.load(Ordering::Relaxed) > 0 {
+            entered.task().runtime.messages.forget(number);
+        }
         let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
         if free.len() < free.capacity() {
             free.push(self);
@@ -145,23 +150,6 @@ impl Event {
         self.n_needed.store(n_needed, Ordering::Relaxed);
         let n_arrived = self.n_arrived.fetch_add(1, Ordering::Relaxed) + 1; // ORDERING: as above
         n_arrived.is_multiple_of(n_needed.max(1))
-    }
-}
-
-/// Eight bytes that go with a message: who sent it, and how far that thread had come.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Stamp(Option<std::num::NonZeroU64>);
-
-impl Stamp {
-    /// The stamp of a message that is not watched.
-    pub(crate) const NONE: Self = Self(None);
-
-    /// The running thread's.
-    #[inline(always)]
-    pub(crate) fn now() -> Self {
-        let segment = task::segment();
-        let word = segment.map(|segment| u64::from(segment.task.0) << 32 | u64::from(segment.number));
-        Self(word.and_then(std::num::NonZeroU64::new))
     }
 }
 

@@ -5,7 +5,7 @@
 //! [wait](super::slot) that is published, whose thread keeps the object alive; it reads the wait's
 //! version again afterwards, and so knows that what it read belongs to that object.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use lockdep_validator::Site;
 use lockdep_validator::check::violation::{EventKind, EventUse, Provision};
@@ -14,6 +14,8 @@ use crate::runtime::task::Mark;
 
 /// One receiver, in [`Event::n_users`]; a sender counts one.
 pub(super) const RECEIVER: u64 = 1 << 32;
+/// For so many senders the receiver remembers what it knows.
+pub(super) const N_KNOWN: usize = 8;
 /// In the word of a provision: a wait on the object began after it.
 pub(super) const BEFORE_WAIT: u64 = 1;
 
@@ -32,6 +34,12 @@ pub(crate) struct Event {
     pub(super) n_needed: AtomicU64,
     /// Whether a channel has a bound.
     pub(super) is_bounded: AtomicBool,
+    /// How many messages were looked at.
+    pub(super) n_learned: AtomicU32,
+    /// The number of the only task that sent any, if there is one.
+    pub(super) provider: AtomicU32,
+    /// Stamps whose order is known to the receiver, by task.
+    pub(super) known: [AtomicU64; N_KNOWN],
     pub(super) provided: Last,
     pub(super) taken: Last,
 }
@@ -71,6 +79,9 @@ impl Event {
             n_arrived: AtomicU64::new(0),
             n_needed: AtomicU64::new(0),
             is_bounded: AtomicBool::new(false),
+            n_learned: AtomicU32::new(0),
+            provider: AtomicU32::new(0),
+            known: [const { AtomicU64::new(0) }; N_KNOWN],
             provided: Last::default(),
             taken: Last::default(),
         }

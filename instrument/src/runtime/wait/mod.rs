@@ -13,14 +13,15 @@
 
 mod clock;
 mod event;
+mod event_messages;
 mod event_words;
 mod kind;
 mod publish;
 mod ring;
 mod slot;
 mod snapshot;
+mod stamp;
 
-pub(crate) use event::Stamp;
 pub(crate) use event_words::Event;
 pub(crate) use publish::{Waiting, Wanted, begin, end};
 pub(crate) use ring::Looked;
@@ -29,3 +30,4 @@ pub(crate) use slot::{WaitSlot, forked};
 pub(crate) use slot::{slots, waiting_threads};
 #[cfg(hang_report)]
 pub(crate) use snapshot::{Watched, minimal, watched};
+pub(crate) use stamp::Stamp;

@@ -27,7 +27,7 @@ impl<T> Receiver<T> {
     #[inline]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         match self.inner.try_recv() {
-            Ok(message) => Ok(self.end.received(message)),
+            Ok(message) => Ok(self.end.received(message, false)),
             Err(error) => Err(error),
         }
     }
@@ -44,11 +44,11 @@ impl<T> Receiver<T> {
             return self.inner.recv().map(|message| message.value);
         }
         match self.inner.try_recv() {
-            Ok(message) => Ok(self.end.received(message)),
+            Ok(message) => Ok(self.end.received(message, true)),
             Err(TryRecvError::Disconnected) => Err(RecvError),
             Err(TryRecvError::Empty) => {
                 let message = self.end.wait_for_message(false, || self.inner.recv())?;
-                Ok(self.end.received(message))
+                Ok(self.end.received(message, true))
             }
         }
     }
@@ -62,11 +62,11 @@ impl<T> Receiver<T> {
     #[inline]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         match self.inner.try_recv() {
-            Ok(message) => Ok(self.end.received(message)),
+            Ok(message) => Ok(self.end.received(message, false)),
             Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
             Err(TryRecvError::Empty) => {
                 let message = self.end.wait_for_message(true, || self.inner.recv_timeout(timeout))?;
-                Ok(self.end.received(message))
+                Ok(self.end.received(message, false))
             }
         }
     }

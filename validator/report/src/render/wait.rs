@@ -10,7 +10,7 @@ use super::labels::{Label, Snippet};
 
 /// The excerpt of one dependency: the wait, or what the awaited thread does.
 pub(super) fn snippet(report: &Report, step: &ReportDependency) -> Snippet {
-    let is_scope = report.awaited_kind() == Some(Awaited::Scope);
+    let kind = report.awaited_kind();
     let other = report.cycle.first().map_or("", |provision| provision.thread.as_str());
     let thread = match thread_words(other) {
         words if words.is_empty() => "an unnamed thread".to_owned(),
@@ -32,16 +32,24 @@ pub(super) fn snippet(report: &Report, step: &ReportDependency) -> Snippet {
     };
     if step.closing {
         let mode = mode_word(step.held_mode);
-        let awaited = if is_scope { "the threads of this scope" } else { thread.as_str() };
+        let awaited = match kind {
+            Some(Awaited::Scope) => "the threads of this scope to end".to_owned(),
+            Some(Awaited::Message) => format!("a message of {thread}"),
+            Some(Awaited::Thread) | None => format!("{thread} to end"),
+        };
         let labels = vec![
             held(format!("`{}` is held {mode} since here", step.from), false),
-            wanted(format!("this thread waits for {awaited} to end")),
+            wanted(format!("this thread waits for {awaited}")),
         ];
         return Snippet { heading: String::new(), labels };
     }
     let timeout = if step.acquire_wait == Wait::Timed { ", with a timeout" } else { "" };
+    let started = match kind {
+        Some(Awaited::Message) => format!("{thread} sends the message here"),
+        _ => format!("{thread} is started here"),
+    };
     let mut labels = vec![
-        held(format!("{thread} is started here"), false),
+        held(started, false),
         wanted(format!("`{}` is wanted {} here{timeout}", step.to, mode_word(step.acquire_mode))),
     ];
     labels.retain(|label| label.primary || label.place.is_known());

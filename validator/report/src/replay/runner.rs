@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::op::{Op, field};
+use super::sent::Sent;
 use super::transactions::Transactions;
 use super::{ReplayError, defaults, flavour};
 use lockdep_validator::base::event::{Acquire, AcquireFlags, OwnStack};
@@ -54,6 +55,7 @@ pub(super) struct Runner {
     pins: FxHashMap<String, Vec<PinCookie>>,
     pub(super) transactions: Transactions,
     pub(super) spawned_at: FxHashMap<String, Site>,
+    pub(super) sent: FxHashMap<String, Sent>,
     found: Vec<(usize, Violation)>,
 }
 
@@ -86,6 +88,7 @@ impl Runner {
             pins: FxHashMap::default(),
             transactions: Transactions::default(),
             spawned_at: FxHashMap::default(),
+            sent: FxHashMap::default(),
             found: Vec::new(),
         }
     }
@@ -128,6 +131,7 @@ impl Runner {
                 Ok(validator.thread_exit(task, site))
             }
             "spawn" | "join" => self.spawn_or_join(op, site),
+            "send" | "receive" | "wait_ended" => self.message(op, site),
             "move" => self.move_object(op),
             "noop" | "trylock_fails" => Ok(Outcome::CLEAN),
             "test_poke" => {
@@ -138,7 +142,7 @@ impl Runner {
             name => Err(ReplayError::new(format_args!(
                 "unknown op \"{name}\"; known are acquire release init free sync downgrade upgrade irq_enter irq_exit \
                  irq_disable irq_enable set_subclass set_class check_name_unchanged pin unpin assert order_by_instance \
-                 order_by_key remove_class thread_exit spawn join move forget_held trylock_fails test_poke noop and ww_*"
+                 order_by_key remove_class thread_exit spawn join send receive wait_ended move forget_held trylock_fails test_poke noop and ww_*"
             ))),
         }?;
         self.take(index, outcome);

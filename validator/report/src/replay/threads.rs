@@ -52,18 +52,19 @@ pub(super) fn joined(
 ) -> Outcome {
     let acquired = validator.take_acquired(child);
     let ended = EndedTask { task: child.id(), spawned_at, acquired: &acquired };
-    let outcome =
-        validator.waited_for_end(task, &[ended], site, &mut || class_of_end(validator, name), &NoStacks);
+    let outcome = validator.waited_for_end(
+        task,
+        &[ended],
+        site,
+        &mut || class_of(validator, &format!("end of {name}"), "JoinHandle"),
+        &NoStacks,
+    );
     validator.joined(task, child.id());
     outcome
 }
 
-/// The class that stands for the end of a task.
-fn class_of_end(validator: &Validator, name: &str) -> Option<ClassId> {
-    let key = LockClassKey {
-        name: Some(format!("end of {name}")),
-        kind: "JoinHandle".to_owned(),
-        ..LockClassKey::default()
-    };
+/// The class that stands for what is awaited.
+pub(super) fn class_of(validator: &Validator, name: &str, kind: &str) -> Option<ClassId> {
+    let key = LockClassKey { name: Some(name.to_owned()), kind: kind.to_owned(), ..LockClassKey::default() };
     validator.register_class(&key, Site::UNKNOWN, ClassAttributes::default())
 }

@@ -96,8 +96,9 @@ impl fmt::Display for Note {
             Self::OrderUnseen { class } => {
                 return write!(
                     f,
-                    "the other thread acquired `{class}` before this one did. lockdep does not see messages and atomic \
-                     flags. If one of them guarantees that order, this cannot deadlock."
+                    "the other thread acquired `{class}` before this one did. No spawn, join or message of a std \
+                     channel made it do so. lockdep does not see atomic flags and messages of other crates. If one of \
+                     them guarantees that order, this cannot deadlock."
                 );
             }
             Self::CycleCut { n_steps, n_left_out } => {

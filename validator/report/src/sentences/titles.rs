@@ -160,6 +160,7 @@ fn wait(report: &Report) -> String {
     let held = report.conflict.as_ref().map_or("a lock", |held| held.class.as_str());
     let what = match report.awaited_kind() {
         Some(Awaited::Scope) => "the threads of a scope, one of which",
+        Some(Awaited::Message) => "a message of a thread that",
         _ => "a thread that",
     };
     format!("`{held}` is held while this thread waits for {what} acquires it")

@@ -219,7 +219,7 @@ fn a_child_of_a_scope_tells_what_it_acquires_even_if_it_is_known() {
     std::mem::swap(&mut bench.task, &mut child);
     bench.run("A1 B1 --");
     let acquired = bench.validator.take_acquired(&mut bench.task);
-    let classes: Vec<_> = acquired.iter().map(|acquisition| acquisition.class).collect();
+    let classes: Vec<_> = acquired.iter().map(|noted| noted.acquisition.class).collect();
     assert_eq!(classes, [bench.class("A"), bench.class("B")]);
 }
 

@@ -1,13 +1,13 @@
-//! Waits for the end of other tasks, with locks held.
+//! Waits for the end of other tasks, and for their messages, with locks held.
 
 use super::Bench;
-use crate::base::acquisition::Acquisition;
 use crate::base::event::Acquire;
-use crate::base::id::TaskId;
+use crate::base::id::{LockId, TaskId};
 use crate::base::mode::{Mode, Wait};
 use crate::base::site::Site;
 use crate::check::violation::{Code, Level};
-use crate::engine::{EndedTask, NoStacks};
+use crate::engine::{EndedTask, NoStacks, TaskContext};
+use crate::state::acquired::Noted;
 
 const CHILD: TaskId = TaskId(2);
 
@@ -25,7 +25,7 @@ fn waited(held: Mode, lock: &str, mode: Mode, wait: Wait) -> Vec<(Code, Level)> 
 }
 
 /// What a child has acquired, and released.
-fn acquired(bench: &mut Bench, lock: &str, mode: Mode, wait: Wait) -> Vec<Acquisition> {
+fn acquired(bench: &mut Bench, lock: &str, mode: Mode, wait: Wait) -> Vec<Noted> {
     let mut child = bench.validator.start_task(CHILD, None);
     bench.validator.record_acquired(&mut child, false);
     let lock = bench.lock(lock);
@@ -36,7 +36,7 @@ fn acquired(bench: &mut Bench, lock: &str, mode: Mode, wait: Wait) -> Vec<Acquis
     bench.validator.take_acquired(&mut child)
 }
 
-fn wait_for(bench: &mut Bench, acquired: &[Acquisition]) {
+fn wait_for(bench: &mut Bench, acquired: &[Noted]) {
     let ended = [EndedTask { task: CHILD, spawned_at: Site(4), acquired }];
     let class = bench.class("Event");
     let outcome =
@@ -91,4 +91,82 @@ fn the_cycle_runs_through_the_wait() {
     assert_eq!((provision.from.site, provision.to.site), (Site(4), Site(2)));
     assert_eq!((wait.from.lock, wait.to.lock, wait.to.site), (a, event, Site(5)));
     assert!(wait.closing && !provision.closing && found.held.len() == 2);
+}
+
+/// A child acquires A, then `order_fn` is run, then the bench waits for the child's message while
+/// it holds A.
+fn ordered(order_fn: impl FnOnce(&mut Bench, &mut TaskContext)) -> Vec<(Code, Level)> {
+    let mut bench = Bench::user();
+    let mut child = bench.validator.start_task(CHILD, None);
+    bench.validator.record_acquired(&mut child, false);
+    let a = bench.lock("A");
+    acquire(&mut bench, &mut child, a);
+    order_fn(&mut bench, &mut child);
+    bench.run("A");
+    let acquired = bench.validator.acquired(&child).to_vec();
+    wait_for(&mut bench, &acquired);
+    bench.found()
+}
+
+fn acquire(bench: &mut Bench, task: &mut TaskContext, lock: LockId) {
+    let acquire = Acquire::new(lock, Mode::Exclusive, Wait::Blocking, Site(2));
+    let outcome = bench.validator.acquire(task, &acquire, &NoStacks);
+    bench.take(outcome);
+    let outcome = bench.validator.release(task, lock, Site(2));
+    bench.take(outcome);
+}
+
+#[test]
+fn a_message_orders_what_its_sender_acquired_before() {
+    let once = [(Code::WaitHoldingLock, Level::Warning)];
+    assert_eq!(ordered(|_, _| ()), once);
+    let received = |bench: &mut Bench, child: &mut TaskContext| {
+        let sent = bench.validator.spawned(child);
+        bench.validator.received(&mut bench.task, sent);
+    };
+    assert_eq!(ordered(received), [], "a start-up hand-shake");
+    let over_another = |bench: &mut Bench, child: &mut TaskContext| {
+        let mut other = bench.validator.start_task(TaskId(3), None);
+        let sent = bench.validator.spawned(child);
+        bench.validator.received(&mut other, sent);
+        let sent = bench.validator.spawned(&mut other);
+        bench.validator.received(&mut bench.task, sent);
+    };
+    assert_eq!(ordered(over_another), [], "over a third task");
+    let again = |bench: &mut Bench, child: &mut TaskContext| {
+        received(bench, child);
+        let a = bench.lock("A");
+        acquire(bench, child, a);
+    };
+    assert_eq!(ordered(again), once, "acquired again after the message");
+    let not_received = |bench: &mut Bench, child: &mut TaskContext| {
+        bench.validator.spawned(child);
+    };
+    assert_eq!(ordered(not_received), once);
+}
+
+#[test]
+fn a_wait_whose_order_is_not_known_may_order() {
+    let once = [(Code::WaitHoldingLock, Level::Warning)];
+    assert_eq!(ordered(|bench, _| bench.validator.wait_ended(&mut bench.task)), []);
+    let of_another = |bench: &mut Bench, child: &mut TaskContext| bench.validator.wait_ended(child);
+    assert_eq!(ordered(of_another), once, "of another task");
+    let before = |bench: &mut Bench, child: &mut TaskContext| {
+        bench.validator.wait_ended(&mut bench.task);
+        bench.validator.spawned(child);
+        let a = bench.lock("A");
+        acquire(bench, child, a);
+    };
+    assert_eq!(ordered(before), once, "acquired again after the wait");
+}
+
+#[test]
+fn a_join_orders_as_well() {
+    let joined = |bench: &mut Bench, child: &mut TaskContext| {
+        let mut other = bench.validator.start_task(TaskId(3), None);
+        let sent = bench.validator.spawned(child);
+        bench.validator.received(&mut other, sent);
+        bench.validator.joined(&mut bench.task, TaskId(3));
+    };
+    assert_eq!(ordered(joined), []);
 }

@@ -1,0 +1,14 @@
+//! A message of a scenario that was sent.
+
+use lockdep_validator::base::site::Site;
+use lockdep_validator::{Noted, Segment};
+
+/// A message that was sent.
+#[derive(Clone, Debug)]
+pub(super) struct Sent {
+    /// At the end of which segment.
+    pub(super) segment: Segment,
+    pub(super) at: Site,
+    /// What its sender had acquired by then.
+    pub(super) acquired: Vec<Noted>,
+}
