@@ -20,26 +20,25 @@ mod sealed {
     use super::KeyKind;
     #[cfg(not(lockdep_disabled))]
     use crate::hook::{KeyedSlot, LockInfo, Verdict};
-    #[cfg(not(lockdep_disabled))]
-    use crate::runtime::process::state::Epoch;
 
-    /// The acquisitions without options.
+    /// The acquisitions without options; the blocking ones are not what their place was last used
+    /// for.
     ///
     /// They are written out for each kind of key, so that they are compiled in this crate, with its
     /// optimisation level, and not in the watched program.
     pub trait Events: KeyKind {
         #[cfg(not(lockdep_disabled))]
         #[track_caller]
-        fn acquire_exclusive(lock: &KeyedSlot<Self>, info: &LockInfo, epoch: Epoch) -> Verdict;
+        fn acquire_exclusive(lock: &KeyedSlot<Self>, info: &LockInfo) -> Verdict;
         #[cfg(not(lockdep_disabled))]
         #[track_caller]
-        fn acquire_shared(lock: &KeyedSlot<Self>, info: &LockInfo, epoch: Epoch) -> Verdict;
+        fn acquire_shared(lock: &KeyedSlot<Self>, info: &LockInfo) -> Verdict;
         #[cfg(not(lockdep_disabled))]
         #[track_caller]
-        fn tried_exclusive(lock: &KeyedSlot<Self>, info: &LockInfo, epoch: Epoch);
+        fn tried_exclusive(lock: &KeyedSlot<Self>, info: &LockInfo);
         #[cfg(not(lockdep_disabled))]
         #[track_caller]
-        fn tried_shared(lock: &KeyedSlot<Self>, info: &LockInfo, epoch: Epoch);
+        fn tried_shared(lock: &KeyedSlot<Self>, info: &LockInfo);
     }
 }
 
@@ -51,33 +50,34 @@ mod events {
     use super::sealed::Events;
     use crate::hook::{CreationSite, KeyedSlot, LockClassKey, LockInfo, Verdict};
     use crate::runtime::event;
-    use crate::runtime::process::state::Epoch;
 
     macro_rules! events {
         ($key:ty) => {
             impl Events for $key {
                 #[track_caller]
-                fn acquire_exclusive(lock: &KeyedSlot<Self>, info: &LockInfo, epoch: Epoch) -> Verdict {
-                    event::acquire_plain::<Self, event::WantedExclusive>(lock, info, epoch)
+                #[cold]
+                fn acquire_exclusive(lock: &KeyedSlot<Self>, info: &LockInfo) -> Verdict {
+                    event::acquire_plain::<Self, event::WantedExclusive>(lock, info)
                 }
 
                 #[track_caller]
-                fn acquire_shared(lock: &KeyedSlot<Self>, info: &LockInfo, epoch: Epoch) -> Verdict {
-                    event::acquire_plain::<Self, event::WantedShared>(lock, info, epoch)
+                #[cold]
+                fn acquire_shared(lock: &KeyedSlot<Self>, info: &LockInfo) -> Verdict {
+                    event::acquire_plain::<Self, event::WantedShared>(lock, info)
                 }
 
                 #[track_caller]
-                fn tried_exclusive(lock: &KeyedSlot<Self>, info: &LockInfo, epoch: Epoch) {
+                fn tried_exclusive(lock: &KeyedSlot<Self>, info: &LockInfo) {
                     // A try that succeeded has nothing to wait for, whatever is held.
                     let (Verdict::Proceed | Verdict::SelfDeadlock | Verdict::Measure) =
-                        event::acquire_plain::<Self, event::TriedExclusive>(lock, info, epoch);
+                        event::acquire_plain::<Self, event::TriedExclusive>(lock, info);
                 }
 
                 #[track_caller]
-                fn tried_shared(lock: &KeyedSlot<Self>, info: &LockInfo, epoch: Epoch) {
+                fn tried_shared(lock: &KeyedSlot<Self>, info: &LockInfo) {
                     // A try that succeeded has nothing to wait for, whatever is held.
                     let (Verdict::Proceed | Verdict::SelfDeadlock | Verdict::Measure) =
-                        event::acquire_plain::<Self, event::TriedShared>(lock, info, epoch);
+                        event::acquire_plain::<Self, event::TriedShared>(lock, info);
                 }
             }
         };

@@ -10,6 +10,7 @@ use super::{
 use crate::runtime::event;
 use crate::runtime::identity::callers;
 use crate::runtime::process::state;
+use crate::runtime::task::again;
 
 /// The part of the validator that sits in each lock: its class key and a word for its id. Sixteen
 /// bytes.
@@ -87,10 +88,22 @@ impl<K: ClassKey> LockMap<K> {
     #[track_caller]
     #[inline]
     pub fn acquire(&self, info: &LockInfo, mode: Mode, wait: Wait) -> Verdict {
-        let Some(epoch) = state::epoch() else { return Verdict::Proceed };
+        if state::is_off() {
+            return Verdict::Proceed;
+        }
         match (mode, wait) {
-            (Mode::Exclusive, Wait::Blocking) => K::acquire_exclusive(&self.0, info, epoch),
-            (Mode::Shared, Wait::Blocking) => K::acquire_shared(&self.0, info, epoch),
+            (Mode::Exclusive, Wait::Blocking) => {
+                if again::acquire_exclusive(&self.0.slot, Location::caller(), state::word()) {
+                    return Verdict::Proceed;
+                }
+                K::acquire_exclusive(&self.0, info)
+            }
+            (Mode::Shared, Wait::Blocking) => {
+                if again::acquire_shared(&self.0.slot, Location::caller(), state::word()) {
+                    return Verdict::Proceed;
+                }
+                K::acquire_shared(&self.0, info)
+            }
             _ => event::acquire(self.as_ref(info), mode, wait, &AcquireOptions::new()),
         }
     }
@@ -117,10 +130,12 @@ impl<K: ClassKey> LockMap<K> {
     #[track_caller]
     #[inline]
     pub fn try_acquired(&self, info: &LockInfo, mode: Mode) {
-        let Some(epoch) = state::epoch() else { return };
+        if state::is_off() {
+            return;
+        }
         match mode {
-            Mode::Exclusive => K::tried_exclusive(&self.0, info, epoch),
-            Mode::Shared => K::tried_shared(&self.0, info, epoch),
+            Mode::Exclusive => K::tried_exclusive(&self.0, info),
+            Mode::Shared => K::tried_shared(&self.0, info),
             Mode::SharedRecursive => event::try_acquired(self.as_ref(info), mode, &AcquireOptions::new()),
         }
     }
@@ -195,11 +210,25 @@ impl<K: ClassKey> LockMap<K> {
     }
 
     /// The same by the end of a guard of this crate, which does not know where it was made.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn release_by_guard(&self) {
-        if self.0.slot.is_used() {
-            event::release_by_guard(&self.0.slot);
+        if !self.release_newest() {
+            self.release_another();
         }
+    }
+
+    /// The first half of [`release_by_guard`](Self::release_by_guard): false if the other one is
+    /// needed.
+    #[inline(always)]
+    pub(crate) fn release_newest(&self) -> bool {
+        // As in `release`.
+        !self.0.slot.is_used() || again::release(&self.0.slot)
+    }
+
+    /// The second half.
+    #[inline(always)]
+    pub(crate) fn release_another(&self) {
+        event::release_another(&self.0.slot);
     }
 
     /// Announces that the lock, held exclusively by this thread, is now held shared (the kernel's

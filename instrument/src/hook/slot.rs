@@ -49,13 +49,6 @@ impl Slot {
         self.0.get().is_some()
     }
 
-    /// The word, zero if the lock was never acquired with validation on.
-    // ORDERING: as in `id`.
-    #[inline(always)]
-    pub(crate) fn word(&self) -> u64 {
-        self.0.get().map_or(0, |word| word.get() as u64)
-    }
-
     /// Fills the slot, or gives back what another thread filled it with first.
     #[cold]
     pub(crate) fn fill(&self, id: LockId) -> LockId {

@@ -6,37 +6,35 @@ use lockdep_validator::{Mode, Wait};
 
 use super::{AcquireOptions, ClassKey, LockInfo, LockMap, Verdict};
 use crate::runtime::event;
-use crate::runtime::process::state;
-use crate::runtime::wait::{self, Looked, Wanted};
+use crate::runtime::process::{internal_error, state};
+use crate::runtime::wait::{self, Looked, Published, Wanted};
 
 impl<K: ClassKey> LockMap<K> {
-    /// Says to other threads that the running thread is about to block in the real lock, until
-    /// [`waited`](Self::waited). For a lock that was announced ([`acquire`](Self::acquire)), tried,
-    /// and not had.
+    /// Says to other threads that the running thread is about to block in the real lock, until the
+    /// result is [over](Published::over). For a lock that was announced
+    /// ([`acquire`](Self::acquire)), tried, and not had.
     ///
     /// A thread that closes a ring of waiting threads reports it (LD0100) before this returns. It
     /// asks `is_free` for a while before: whether a try succeeds that is taken back at once.
+    ///
+    /// Not of Rust's ABI: so the compiler knows that it does not unwind, and takes the way here for
+    /// a rare one.
     #[cold]
-    #[track_caller]
     #[inline(never)]
-    pub fn waits(&self, mut is_free: impl FnMut() -> bool) {
+    pub(crate) extern "C" fn begin_wait<F: FnMut() -> bool>(
+        &self,
+        mut is_free: F,
+        at: &'static Location<'static>,
+    ) -> Option<Published> {
         if state::is_off() {
-            return;
+            return None;
         }
-        let wanted = Wanted::Lock { slot: self.slot(), is_timed: false };
-        if let Some(waiting) = wait::begin(wanted, Location::caller()) {
+        let begin = || {
+            let waiting = wait::begin(Wanted::Lock { slot: self.slot(), is_timed: false }, at)?;
             waiting.look(&mut is_free);
-            waiting.leave();
-        }
-    }
-
-    /// Says that a wait that [`waits`](Self::waits) began is over.
-    #[cold]
-    #[inline(never)]
-    pub fn waited(&self) {
-        if state::is_on() {
-            wait::end();
-        }
+            Some(waiting.leave())
+        };
+        internal_error::guard(begin).flatten()
     }
 
     /// Waits for the real lock by `lock`, and says so to other threads meanwhile. For a lock that

@@ -3,6 +3,8 @@
 //! What each method means is documented on the working version.
 #![expect(missing_docs, reason = "documented once, on the working version")]
 
+use std::panic::Location;
+
 use lockdep_validator::{Mode, Wait};
 
 use super::{AcquireOptions, ClassKey, LockInfo, LockMap, Verdict};
@@ -10,6 +12,17 @@ use super::{AcquireOptions, ClassKey, LockInfo, LockMap, Verdict};
 /// A wait that other threads can read of: nothing, in this build.
 #[derive(Debug)]
 pub struct Waiting(());
+
+/// A wait for a lock that other threads can read of: there is none, in this build.
+#[derive(Debug)]
+pub(crate) enum Published {}
+
+impl Published {
+    #[inline(always)]
+    pub(crate) fn over(self) {
+        match self {}
+    }
+}
 
 impl<K: ClassKey> LockMap<K> {
     #[inline(always)]
@@ -25,10 +38,13 @@ impl<K: ClassKey> LockMap<K> {
     }
 
     #[inline(always)]
-    pub fn waits(&self, _is_free: impl FnMut() -> bool) {}
-
-    #[inline(always)]
-    pub fn waited(&self) {}
+    pub(crate) fn begin_wait(
+        &self,
+        _is_free: impl FnMut() -> bool,
+        _at: &'static Location<'static>,
+    ) -> Option<Published> {
+        None
+    }
 
     #[inline(always)]
     pub fn wait_for<S>(&self, _try_lock: impl FnMut() -> Option<S>, lock: impl FnOnce() -> S) -> S {

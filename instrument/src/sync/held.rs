@@ -1,17 +1,16 @@
 //! What every lock of this room does around the real operation.
 
 use std::fmt;
-use std::mem;
+use std::mem::{self, ManuallyDrop};
+use std::ops::{Deref, DerefMut};
+use std::panic::Location;
 use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
 
 use crate::hook::{EventMap, LockInfo, LockMap, Verdict};
 use crate::{Mode, Wait};
 
-/// An acquisition that was announced to the validator; dropping it is the release.
-///
-/// Guards put it *before* the std guard: fields are dropped in order, so the release is announced
-/// before the real unlock. It is not the guard itself that implements `Drop`, so that a condition
-/// variable can take the std guard out.
+/// An acquisition that was announced to the validator, without the lock itself: it is about to be
+/// acquired, or a condition variable has it. Dropping this is the release.
 pub(super) struct Hold<'a>(&'a LockMap);
 
 impl<'a> Hold<'a> {
@@ -44,14 +43,20 @@ impl<'a> Hold<'a> {
         }
         // Made before the real operation: should that panic, the acquisition is taken back.
         let held = Self(map);
-        // A thread that blocks says so. Nothing of that is kept in registers, and whether the lock
-        // is poisoned is asked again: the common way pays for none of it.
+        if cfg!(lockdep_disabled) {
+            return (held, lock());
+        }
+        // A thread that blocks says so. The common way pays for none of it: the call that blocks is
+        // made here, so that the compiler sees whose guard it gives; whether the lock is poisoned
+        // is asked again; and nothing is called after it, so that no register has to survive that.
         let result = match not_blocked(try_lock()) {
             Some(result) => result,
             None => {
-                map.waits(move || is_free(try_lock()));
+                let published = map.begin_wait(move || is_free(try_lock()), Location::caller());
                 let guard = lock().unwrap_or_else(PoisonError::into_inner);
-                map.waited();
+                if let Some(published) = published {
+                    published.over();
+                }
                 if is_poisoned() { Err(PoisonError::new(guard)) } else { Ok(guard) }
             }
         };
@@ -115,6 +120,71 @@ impl fmt::Debug for Hold<'_> {
     }
 }
 
+/// A lock that is held, with its std guard: what each guard of this room consists of.
+///
+/// Dropping it announces the release, then unlocks.
+pub(super) struct Held<'a, G> {
+    map: &'a LockMap,
+    // INVARIANT: taken out only where `self` ends.
+    inner: ManuallyDrop<G>,
+}
+
+impl<'a, G> Held<'a, G> {
+    /// The lock of the announced acquisition was acquired.
+    #[inline(always)]
+    pub(super) fn new(hold: Hold<'a>, inner: G) -> Self {
+        let map = hold.0;
+        mem::forget(hold);
+        Self { map, inner: ManuallyDrop::new(inner) }
+    }
+
+    /// Returns both halves, for one that goes on with the std guard.
+    #[inline]
+    pub(super) fn into_parts(self) -> (Hold<'a>, G) {
+        let mut held = ManuallyDrop::new(self);
+        // SAFETY: what is taken out of is neither used nor dropped again.
+        (Hold(held.map), unsafe { ManuallyDrop::take(&mut held.inner) })
+    }
+}
+
+impl<G> Deref for Held<'_, G> {
+    type Target = G;
+
+    #[inline(always)]
+    fn deref(&self) -> &G {
+        &self.inner
+    }
+}
+
+impl<G> DerefMut for Held<'_, G> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut G {
+        &mut self.inner
+    }
+}
+
+impl<G> Drop for Held<'_, G> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: this is where it ends.
+        let inner = unsafe { ManuallyDrop::take(&mut self.inner) };
+        if self.map.release_newest() {
+            drop(inner);
+        } else {
+            // All of the rest is done there: what the guard consists of need not survive a call.
+            release_another(self.map, inner);
+        }
+    }
+}
+
+/// Announces a release that is not the newest lock's, and unlocks.
+#[cold]
+#[inline(never)]
+extern "C" fn release_another<G>(map: &LockMap, inner: G) {
+    map.release_another();
+    drop(inner);
+}
+
 /// What comes before the real operation, rarely.
 ///
 /// A lock that was available is given back at once and taken again by the caller like any other. So
@@ -136,9 +206,11 @@ fn before_lock<G>(
         // The wait is counted and timed, if there is one.
         (Verdict::Measure, false) => {
             map.contended();
-            map.waits(move || self::is_free(try_lock()));
+            let published = map.begin_wait(move || self::is_free(try_lock()), Location::caller());
             drop(lock());
-            map.waited();
+            if let Some(published) = published {
+                published.over();
+            }
             map.acquired();
         }
         (Verdict::Measure, true) | (Verdict::Proceed, _) => {}

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{self, LockResult, TryLockResult};
 
-use super::held::{Hold, map_lock, map_try_lock, not_blocked};
+use super::held::{Held, Hold, map_lock, map_try_lock, not_blocked};
 use super::in_common::{impl_guard, impl_lock};
 use crate::Mode;
 use crate::hook::{LockInfo, LockRef, OwnedLockMap, Tracked};
@@ -32,9 +32,7 @@ pub struct Mutex<T: ?Sized> {
 #[must_use = "if unused the Mutex will immediately unlock"]
 #[clippy::has_significant_drop]
 pub struct MutexGuard<'a, T: ?Sized + 'a> {
-    // INVARIANT: dropped before `inner`, so that the release is announced before the mutex is free.
-    held: Hold<'a>,
-    inner: sync::MutexGuard<'a, T>,
+    inner: Held<'a, sync::MutexGuard<'a, T>>,
 }
 
 impl_lock!(Mutex, try_lock, "mutex", "holder");
@@ -73,7 +71,7 @@ impl<T: ?Sized> Mutex<T> {
             || self.inner.try_lock(),
             || self.inner.is_poisoned(),
         );
-        map_lock(result, |inner| MutexGuard { held, inner })
+        map_lock(result, |inner| MutexGuard { inner: Held::new(held, inner) })
     }
 
     /// Takes the mutex if it is free. Only a success is announced to the validator: what does not
@@ -86,8 +84,7 @@ impl<T: ?Sized> Mutex<T> {
     #[inline]
     pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
         map_try_lock(self.inner.try_lock(), |inner| MutexGuard {
-            held: Hold::tried(&self.identity, &Self::INFO, Mode::Exclusive),
-            inner,
+            inner: Held::new(Hold::tried(&self.identity, &Self::INFO, Mode::Exclusive), inner),
         })
     }
 }
@@ -98,13 +95,13 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
     #[track_caller]
     #[inline]
     pub(super) fn reacquire(self) -> (Hold<'a>, sync::MutexGuard<'a, T>) {
-        let MutexGuard { held, inner } = self;
+        let (held, inner) = self.inner.into_parts();
         (held.reacquire(&Mutex::<T>::INFO), inner)
     }
 
     /// Puts a guard together again after a wait.
     #[inline]
     pub(super) fn from_parts(held: Hold<'a>, inner: sync::MutexGuard<'a, T>) -> Self {
-        Self { held, inner }
+        Self { inner: Held::new(held, inner) }
     }
 }

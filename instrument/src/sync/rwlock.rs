@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{self, LockResult, TryLockResult};
 
-use super::held::{Hold, map_lock, map_try_lock, not_blocked};
+use super::held::{Held, Hold, map_lock, map_try_lock, not_blocked};
 use super::in_common::{impl_guard, impl_lock};
 use crate::Mode;
 use crate::hook::{LockInfo, LockRef, OwnedLockMap, Tracked};
@@ -33,23 +33,14 @@ pub struct RwLock<T: ?Sized> {
 #[must_use = "if unused the RwLock will immediately unlock"]
 #[clippy::has_significant_drop]
 pub struct RwLockReadGuard<'a, T: ?Sized + 'a> {
-    // INVARIANT: dropped before `inner`, so that the release is announced before the lock is free.
-    #[expect(dead_code, reason = "held for its Drop, which is the release event")]
-    held: Hold<'a>,
-    inner: sync::RwLockReadGuard<'a, T>,
+    inner: Held<'a, sync::RwLockReadGuard<'a, T>>,
 }
 
 /// Exclusive access to the data of a [`RwLock`]; dropping it unlocks.
 #[must_use = "if unused the RwLock will immediately unlock"]
 #[clippy::has_significant_drop]
 pub struct RwLockWriteGuard<'a, T: ?Sized + 'a> {
-    // INVARIANT: dropped before `inner`, so that the release is announced before the lock is free.
-    #[cfg_attr(
-        not(std_rwlock_downgrade),
-        expect(dead_code, reason = "held for its Drop, which is the release event")
-    )]
-    held: Hold<'a>,
-    inner: sync::RwLockWriteGuard<'a, T>,
+    inner: Held<'a, sync::RwLockWriteGuard<'a, T>>,
 }
 
 impl_lock!(RwLock, try_read, "lock", "writer");
@@ -90,7 +81,7 @@ impl<T: ?Sized> RwLock<T> {
             || self.inner.try_read(),
             || self.inner.is_poisoned(),
         );
-        map_lock(result, |inner| RwLockReadGuard { held, inner })
+        map_lock(result, |inner| RwLockReadGuard { inner: Held::new(held, inner) })
     }
 
     /// Takes the lock shared if there is no writer. Only a success is announced to the validator.
@@ -102,8 +93,7 @@ impl<T: ?Sized> RwLock<T> {
     #[inline]
     pub fn try_read(&self) -> TryLockResult<RwLockReadGuard<'_, T>> {
         map_try_lock(self.inner.try_read(), |inner| RwLockReadGuard {
-            held: Hold::tried(&self.identity, &Self::INFO, Mode::Shared),
-            inner,
+            inner: Held::new(Hold::tried(&self.identity, &Self::INFO, Mode::Shared), inner),
         })
     }
 
@@ -130,7 +120,7 @@ impl<T: ?Sized> RwLock<T> {
             || self.inner.try_write(),
             || self.inner.is_poisoned(),
         );
-        map_lock(result, |inner| RwLockWriteGuard { held, inner })
+        map_lock(result, |inner| RwLockWriteGuard { inner: Held::new(held, inner) })
     }
 
     /// Takes the lock exclusively if no thread holds it. Only a success is announced to the
@@ -143,8 +133,7 @@ impl<T: ?Sized> RwLock<T> {
     #[inline]
     pub fn try_write(&self) -> TryLockResult<RwLockWriteGuard<'_, T>> {
         map_try_lock(self.inner.try_write(), |inner| RwLockWriteGuard {
-            held: Hold::tried(&self.identity, &Self::INFO, Mode::Exclusive),
-            inner,
+            inner: Held::new(Hold::tried(&self.identity, &Self::INFO, Mode::Exclusive), inner),
         })
     }
 }
@@ -158,8 +147,8 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
     #[track_caller]
     #[inline]
     pub fn downgrade(guard: Self) -> RwLockReadGuard<'a, T> {
-        let Self { held, inner } = guard;
+        let (held, inner) = guard.inner.into_parts();
         held.downgrade();
-        RwLockReadGuard { held, inner: sync::RwLockWriteGuard::downgrade(inner) }
+        RwLockReadGuard { inner: Held::new(held, sync::RwLockWriteGuard::downgrade(inner)) }
     }
 }

@@ -17,8 +17,8 @@ use super::release::{
 };
 use crate::hook::{AcquireOptions, KeyKind, KeyedSlot, LockInfo, LockRef, Slot, Verdict};
 use crate::runtime::identity::site::site;
-use crate::runtime::process::state::Epoch;
-use crate::runtime::task::{Task, place, quick};
+use crate::runtime::process::state;
+use crate::runtime::task::{Task, again, place, quick};
 
 /// A way to acquire that is common enough to have code of its own.
 pub(crate) trait How {
@@ -27,11 +27,11 @@ pub(crate) trait How {
     /// Blocking, or a try that succeeded.
     const WAIT: Wait;
 
-    /// Returns what the quick stack knows such an acquisition by, of the lock of this word. A try
+    /// Returns what the quick stack knows such an acquisition of the lock by, in this epoch. A try
     /// is never looked for so.
     #[inline(always)]
-    fn key(word: u64, epoch: Epoch) -> u64 {
-        let key = word ^ epoch.key();
+    fn key(lock: LockId) -> u64 {
+        let key = lock.raw() ^ state::now().key();
         match (Self::WAIT, Self::MODE) {
             (Wait::Blocking, Mode::Exclusive) => key,
             (Wait::Blocking, Mode::Shared) => key ^ place::SHARED,
@@ -73,59 +73,60 @@ impl How for TriedShared {
     const WAIT: Wait = Wait::Try;
 }
 
-/// An acquisition without options.
+/// An acquisition without options of another lock than the last one under these held locks, or a
+/// try. Most are known all the same, by one of three ways.
 #[track_caller]
 #[inline(always)]
-pub(crate) fn acquire_plain<K: KeyKind, H: How>(
-    keyed: &KeyedSlot<K>,
-    info: &LockInfo,
-    epoch: Epoch,
-) -> Verdict {
-    let slot = &keyed.slot;
-    let call = std::ptr::from_ref(Location::caller()).addr();
-    let key = H::key(slot.word(), epoch);
-    if H::WAIT == Wait::Blocking && quick::acquire_again(key, std::ptr::from_ref(slot).addr(), call) {
-        return Verdict::Proceed;
+pub(crate) fn acquire_plain<K: KeyKind, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> Verdict {
+    match keyed.slot.id_of_used() {
+        None => acquire_fresh::<K, H>(keyed, info),
+        Some(lock) if !again::KNOWS_ALL && acquire_again::<H>(&keyed.slot, lock) => Verdict::Proceed,
+        Some(lock) if quick::is_of_newest_class(lock) => acquire_among_instances::<K, H>(keyed, info),
+        Some(_) => acquire_another::<K, H>(keyed, info),
     }
-    acquire_another::<K, H>(keyed, info, key)
 }
 
-/// An acquisition of another lock than the last one under these held locks. Most are known all the
-/// same: by the classes.
+#[track_caller]
+#[inline(always)]
+fn acquire_again<H: How>(slot: &Slot, lock: LockId) -> bool {
+    let call = std::ptr::from_ref(Location::caller()).addr();
+    H::WAIT == Wait::Blocking && quick::acquire_again(H::key(lock), std::ptr::from_ref(slot).addr(), call)
+}
+
+/// An acquisition that may be known by the classes.
 #[inline(never)]
 #[track_caller]
-fn acquire_another<K: KeyKind, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo, key: u64) -> Verdict {
-    let slot = &keyed.slot;
-    let Some(lock) = slot.id_of_used() else { return acquire_fresh::<K, H>(keyed, info) };
-    let acquire = plain(slot, lock, H::MODE, H::WAIT, Location::caller());
-    if quick::acquire_known(key, &acquire) {
+fn acquire_another<K: KeyKind, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> Verdict {
+    if let Some(lock) = keyed.slot.id_of_used()
+        && quick::acquire_known(H::key(lock), &plain::<H>(&keyed.slot, lock, Location::caller()))
+    {
         return Verdict::Proceed;
     }
-    acquire_among_instances::<K, H>(keyed, info, key)
+    acquire_among_instances::<K, H>(keyed, info)
 }
 
 /// An acquisition whose order the single locks decide. Allocates nothing and takes no lock, like
 /// the others above.
 #[inline(never)]
 #[track_caller]
-fn acquire_among_instances<K: KeyKind, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo, key: u64) -> Verdict {
-    let slot = &keyed.slot;
-    if let Some(lock) = slot.id_of_used()
-        && quick::acquire_known_locks(key, &plain(slot, lock, H::MODE, H::WAIT, Location::caller()))
-    {
-        return Verdict::Proceed;
+fn acquire_among_instances<K: KeyKind, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> Verdict {
+    if let Some(lock) = keyed.slot.id_of_used() {
+        let acquire = plain::<H>(&keyed.slot, lock, Location::caller());
+        if quick::acquire_known_locks(|| H::key(lock), &acquire) {
+            return Verdict::Proceed;
+        }
     }
-    acquire_unknown::<K, H>(keyed, info, key)
+    acquire_unknown::<K, H>(keyed, info)
 }
 
 #[inline(always)]
-fn plain(slot: &Slot, lock: LockId, mode: Mode, wait: Wait, caller: &'static Location<'static>) -> Acquire {
+fn plain<H: How>(slot: &Slot, lock: LockId, caller: &'static Location<'static>) -> Acquire {
     Acquire {
         lock,
         address: std::ptr::from_ref(slot).addr(),
         subclass: Subclass::ZERO,
-        mode,
-        wait,
+        mode: H::MODE,
+        wait: H::WAIT,
         flags: AcquireFlags::NONE,
         nest: None,
         site: site(caller),
@@ -146,7 +147,7 @@ fn acquire_fresh<K: KeyKind, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> V
         let Task { runtime, context, classes, .. } = task;
         let class = classes.peek_plural(keyed.key.any(), info)?;
         let lock = slot.fill(runtime.validator.another_lock(context, class));
-        Some(plain(slot, lock, H::MODE, H::WAIT, caller))
+        Some(plain::<H>(slot, lock, caller))
     });
     if is_known { Verdict::Proceed } else { acquire_first::<K, H>(keyed, info) }
 }
@@ -162,10 +163,9 @@ fn acquire_first<K: KeyKind, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> V
 /// thread that is not in order.
 #[inline(never)]
 #[track_caller]
-fn acquire_unknown<K: KeyKind, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo, key: u64) -> Verdict {
-    let slot = &keyed.slot;
-    if let Some(lock) = slot.id_of_used()
-        && quick::acquire_shared_locks(key, &plain(slot, lock, H::MODE, H::WAIT, Location::caller()))
+fn acquire_unknown<K: KeyKind, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> Verdict {
+    if let Some(lock) = keyed.slot.id_of_used()
+        && quick::acquire_shared_locks(H::key(lock), &plain::<H>(&keyed.slot, lock, Location::caller()))
     {
         return Verdict::Proceed;
     }
@@ -192,11 +192,12 @@ pub(crate) fn release(slot: &Slot) {
     }
 }
 
-/// A release by the end of a guard that does not know where it was made: the place of the call
-/// would be the drop glue.
-pub(crate) fn release_by_guard(slot: &Slot) {
-    if !release_newest(slot) {
-        release_by_guard_unknown(slot);
+/// A release by the end of a guard that does not know where it was made (the place of the call
+/// would be the drop glue), and is not the newest acquisition's. Never panics.
+#[cold]
+pub(crate) extern "C" fn release_another(slot: &Slot) {
+    if !release_hand_over_hand(slot) {
+        release_by_guard_slow(slot);
     }
 }
 
@@ -226,14 +227,6 @@ fn release_newest(slot: &Slot) -> bool {
 fn release_unknown(slot: &Slot) {
     if !release_hand_over_hand(slot) {
         release_slow(slot);
-    }
-}
-
-/// The same by the end of a guard.
-#[inline(never)]
-fn release_by_guard_unknown(slot: &Slot) {
-    if !release_hand_over_hand(slot) {
-        release_by_guard_slow(slot);
     }
 }
 

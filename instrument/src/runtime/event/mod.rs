@@ -35,7 +35,7 @@ pub(crate) use contexts::{context_enter, context_exit, context_mask, context_unm
 pub(crate) use enter::{enter, enter_anywhere, leave_deferred};
 pub(crate) use fast::{
     TriedExclusive, TriedShared, WantedExclusive, WantedShared, acquire_plain, dropped, release,
-    release_by_any_thread, release_by_guard, release_of_guard,
+    release_another, release_by_any_thread, release_of_guard,
 };
 pub(crate) use lifetime::{creation_site, lock_id, reinitialised, unverified};
 pub(crate) use modes::{downgrade, downgrade_to_upgradable, upgrade, upgrade_failed, upgraded};

@@ -22,10 +22,11 @@ pub(super) fn release_slow(slot: &Slot) {
     released(slot, site(Location::caller()), Validator::release);
 }
 
-/// The same by the end of a guard of this crate, which may have been sent here.
+/// The same by the end of a guard of this crate, which may have been sent here. Not of Rust's ABI:
+/// so the callers know that it does not unwind.
 #[cold]
 #[inline(never)]
-pub(super) fn release_by_guard_slow(slot: &Slot) {
+pub(super) extern "C" fn release_by_guard_slow(slot: &Slot) {
     // The report takes the place from the stack.
     released(slot, Site::UNKNOWN, Validator::release_by_any_task);
 }

@@ -13,10 +13,9 @@ static STATE: AtomicU64 = AtomicU64::new(UNINITIALISED);
 /// How many numbers were given out.
 static N_KEYS: AtomicU64 = AtomicU64::new(0);
 
-/// What the word says while events must be looked at: the epoch, as acquisitions pass it on.
+/// What the word says while events must be looked at.
 #[derive(Clone, Copy, Debug)]
-#[repr(transparent)]
-pub struct Epoch(u64);
+pub(crate) struct Epoch(u64);
 
 impl Epoch {
     /// Returns what distinguishes this epoch from every other.
@@ -26,20 +25,25 @@ impl Epoch {
     }
 }
 
-/// Returns the epoch, or `None` if events can be skipped.
+/// The word itself.
 #[inline(always)]
-pub(crate) fn epoch() -> Option<Epoch> {
+pub(crate) fn word() -> &'static AtomicU64 {
+    &STATE
+}
+
+/// Returns what the word says: the epoch, for an event that is looked at.
+#[inline(always)]
+pub(crate) fn now() -> Epoch {
     // ORDERING: Relaxed. The word guards no data: a thread that reads a stale "uninitialised" or
     // an older epoch takes the slow way to the runtime, which is published by its own once-cell, or
     // goes on as if the event had come a moment earlier; one that reads "off" does nothing.
-    let state = STATE.load(Ordering::Relaxed);
-    if state == OFF { None } else { Some(Epoch(state)) }
+    Epoch(STATE.load(Ordering::Relaxed))
 }
 
 /// Whether events can be skipped.
 #[inline(always)]
 pub(crate) fn is_off() -> bool {
-    epoch().is_none()
+    now().key() == OFF
 }
 
 /// Whether events must be looked at, which they must also while that is open.
@@ -50,7 +54,7 @@ pub(crate) fn is_on() -> bool {
 
 /// Records what the environment says, once known.
 pub(crate) fn set(validate: bool) {
-    // ORDERING: Relaxed, as in `epoch`.
+    // ORDERING: Relaxed, as in `now`.
     STATE.store(if validate { new_key() } else { OFF }, Ordering::Relaxed);
 }
 

@@ -5,6 +5,7 @@
 //! `event/enter.rs`.
 
 pub(crate) mod access;
+pub(crate) mod again;
 pub(crate) mod awaited;
 pub(crate) mod deferred;
 pub(crate) mod entered;

@@ -12,7 +12,7 @@ use super::pointer::Pointer;
 use super::sync::Ordering;
 
 /// Acquires the lock at `address` if it is what the next place was last used for; `key` says which
-/// lock it is, how it is wanted, and in which epoch.
+/// lock it is, how it is wanted, and in which epoch. On x86-64 Linux, `again.rs` does it instead.
 #[inline(always)]
 pub(crate) fn acquire_again(key: u64, address: usize, call: usize) -> bool {
     let Some(word) = Pointer::near() else { return false };

@@ -23,6 +23,7 @@ mod imp {
             concat!("lockdep_task_", env!("TASK_WORD_OF_BUILD"))
         };
     }
+    pub(in crate::runtime::task) use symbol;
 
     global_asm!(
         ".pushsection .tdata.lockdep_task, \"awT\", @progbits",
@@ -224,3 +225,5 @@ mod imp {
 }
 
 pub(in crate::runtime) use imp::Pointer;
+#[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu", not(miri)))]
+pub(in crate::runtime::task) use imp::symbol;

@@ -146,6 +146,19 @@ impl Iterator for Locks {
     }
 }
 
+/// Whether the newest lock is of the same class, so that the classes do not decide.
+#[inline(always)]
+pub(crate) fn is_of_newest_class(lock: LockId) -> bool {
+    let Some(word) = Pointer::near() else { return false };
+    // SAFETY: the word leads to a place; no signal handler changes it.
+    is_same_class(unsafe { (*word.load()).lock }, lock)
+}
+
+#[inline(always)]
+fn is_same_class(newest: u64, lock: LockId) -> bool {
+    newest ^ lock.raw() < 1 << LockId::INSTANCE_BITS
+}
+
 /// Acquires a lock whose chain was validated before; the place remembers it under `key`.
 // Its frame is not to stay on a small stack where nothing is optimised.
 #[cfg_attr(debug_assertions, inline(never))]
@@ -156,7 +169,7 @@ pub(crate) fn acquire_known(key: u64, acquire: &Acquire) -> bool {
     processor_fence(Ordering::Acquire);
     let Some(mut taken) = Taken::take() else { return false };
     // Two locks of one class are never known by it.
-    if taken.newest() ^ acquire.lock.raw() < 1 << LockId::INSTANCE_BITS {
+    if is_same_class(taken.newest(), acquire.lock) {
         return taken.leave();
     }
     let chain = taken.chain();
@@ -187,19 +200,19 @@ pub(crate) fn acquire_made(make: impl FnOnce(&mut Task) -> Option<Acquire>) -> b
 // Its frame is not to stay on a small stack where nothing is optimised.
 #[cfg_attr(debug_assertions, inline(never))]
 #[cfg_attr(not(debug_assertions), inline(always))]
-pub(crate) fn acquire_known_locks(key: u64, acquire: &Acquire) -> bool {
+pub(crate) fn acquire_known_locks(key: impl FnOnce() -> u64, acquire: &Acquire) -> bool {
     among_locks(key, acquire, Validator::knows_locks_lately)
 }
 
 /// The same, if any thread validated these very locks.
 #[inline(never)]
 pub(crate) fn acquire_shared_locks(key: u64, acquire: &Acquire) -> bool {
-    among_locks(key, acquire, Validator::knows_locks)
+    among_locks(|| key, acquire, Validator::knows_locks)
 }
 
 #[inline(always)]
 fn among_locks(
-    key: u64,
+    key: impl FnOnce() -> u64,
     acquire: &Acquire,
     knows: impl FnOnce(&Validator, &TaskContext, ChainKey, &Acquire, Locks) -> Option<ChainKey>,
 ) -> bool {
@@ -210,7 +223,7 @@ fn among_locks(
     let task = taken.task();
     let held = Locks { place: task.quick.base(), newest };
     match knows(&task.runtime.validator, &task.context, chain, acquire, held) {
-        Some(chain) => taken.push(key, acquire, chain),
+        Some(chain) => taken.push(key(), acquire, chain),
         None => taken.leave(),
     }
 }
@@ -222,26 +235,30 @@ fn among_locks(
 pub(crate) fn release_below_newest(address: usize) -> bool {
     let Some(mut taken) = Taken::take() else { return false };
     let (top, below) = (taken.top, taken.top.wrapping_sub(1));
-    let task = taken.task();
-    if top == task.quick.base() || below == task.quick.base() || !task.context.is_plain() {
+    // SAFETY: a place; nothing else uses it, since the word says BUSY.
+    if unsafe { (*top).address & 1 != 0 } || !taken.task().context.is_plain() {
+        // Its release has to be looked at, or no lock is held: that is the address of the base.
         return taken.leave();
     }
-    // SAFETY: two places with a held lock each, and below them at least the base; nothing else uses
-    // them, since the word says BUSY.
+    // SAFETY: below a place with a held lock lies another one, or the base, which has no lock's
+    // address; nothing else uses them, since the word says BUSY.
     unsafe {
-        if (*below).address != address
-            || (*below).is_changing()
-            || (*below).lock == (*top).lock
-            || (*top).address & 1 != 0
-        {
+        if (*below).address != address || (*below).is_changing() {
             return taken.leave();
         }
-        let manner = Manner::from_raw((*top).manner).moved();
+        let (lock, manner) = ((*top).lock, Manner::from_raw((*top).manner).moved());
+        let difference = lock ^ (*below).lock;
+        if difference == 0 {
+            return taken.leave();
+        }
+        // Another lock of the same class, held alike, has the same chain.
+        if difference >> LockId::INSTANCE_BITS != 0 || manner.raw() != (*below).manner {
+            (*below).manner = manner.raw();
+            (*below).chain = manner.chain_after(ChainKey((*below.wrapping_sub(1)).chain), lock).0;
+        }
         (*below).known = NOTHING;
         (*below).address = (*top).address;
-        (*below).lock = (*top).lock;
-        (*below).manner = manner.raw();
-        (*below).chain = manner.chain_after(ChainKey((*below.wrapping_sub(1)).chain), (*top).lock).0;
+        (*below).lock = lock;
         // ORDERING: Relaxed, as in `acquire_again`.
         (*below).call.store((*top).call.load(Ordering::Relaxed), Ordering::Relaxed);
         (*top).empty();

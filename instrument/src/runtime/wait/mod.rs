@@ -23,7 +23,7 @@ mod snapshot;
 mod stamp;
 
 pub(crate) use event_words::Event;
-pub(crate) use publish::{Waiting, Wanted, begin, end};
+pub(crate) use publish::{Published, Waiting, Wanted, begin};
 pub(crate) use ring::Looked;
 pub(crate) use slot::{WaitSlot, forked};
 #[cfg(hang_report)]

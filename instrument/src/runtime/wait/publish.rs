@@ -11,7 +11,7 @@ use lockdep_validator::{AcquireFlags, LockId, Mode};
 use super::clock::now_ms;
 use super::event_words::Event;
 use super::kind;
-use super::slot::{WaitSlot, all, own};
+use super::slot::{WaitSlot, all};
 use crate::hook::Slot;
 use crate::runtime::event::enter_anywhere;
 use crate::runtime::hang;
@@ -167,21 +167,25 @@ impl Waiting {
     }
 }
 
+/// A wait for a lock that is published until it is [over](Self::over).
+#[derive(Debug)]
+#[repr(transparent)]
+pub(crate) struct Published(&'static WaitSlot);
+
 impl Waiting {
-    /// Leaves the wait, which is for a lock, published until [`end`].
-    pub(crate) fn leave(self) {
+    /// Leaves the wait, which is for a lock, published.
+    pub(crate) fn leave(self) -> Published {
+        let slot = self.slot;
         std::mem::forget(self);
+        Published(slot)
     }
 }
 
-/// The wait that the running thread published last, for a lock, is over.
-#[cold]
-pub(crate) fn end() {
-    if let Some(mut entered) = enter_anywhere() {
-        entered.task().wait.withdraw();
-    } else if let Some(slot) = own() {
-        // In a signal handler, or what it deferred cannot be looked at now.
-        slot.withdraw();
+impl Published {
+    /// The wait is over.
+    #[inline(always)]
+    pub(crate) fn over(self) {
+        self.0.withdraw();
     }
 }
 

@@ -188,6 +188,7 @@ impl WaitSlot {
     }
 
     /// Writes, as the owner. `write_fn` stores Relaxed.
+    #[inline(always)]
     pub(super) fn write(&self, write_fn: impl FnOnce(&Self)) {
         // ORDERING: Relaxed: only the owner writes it.
         let version = self.version.load(Ordering::Relaxed);
@@ -233,9 +234,8 @@ impl WaitSlot {
         self.write(|slot| slot.target.store(target, Ordering::Relaxed));
     }
 
-    /// The wait is over.
-    #[cold]
-    #[inline(never)]
+    /// The wait is over. A few stores, and no call: who waited has an acquired lock in registers.
+    #[inline(always)]
     pub(super) fn withdraw(&self) {
         // ORDERING: Relaxed: `write` orders it.
         self.write(|slot| slot.kind.store(0, Ordering::Relaxed));
@@ -333,12 +333,6 @@ impl WaitSlot {
 #[cfg(hang_report)]
 pub(crate) fn waiting_threads() -> impl Iterator<Item = &'static WaitSlot> {
     all().filter(|slot| slot.owner().is_some() && slot.is_waiting())
-}
-
-/// The slot of the running thread, found without its state.
-pub(super) fn own() -> Option<&'static WaitSlot> {
-    let own = os_id();
-    all().find(|slot| own != 0 && slot.owner().is_some() && slot.os_id() == own)
 }
 
 /// The process is the child of a fork: the only thread has another number.
