@@ -12,6 +12,7 @@ pub(crate) mod entered;
 pub(crate) mod messages;
 pub(crate) mod names;
 pub(crate) mod newest;
+pub(crate) mod number;
 pub(crate) mod place;
 pub(crate) mod pointer;
 pub(crate) mod progress;
@@ -20,9 +21,6 @@ pub(crate) mod quick;
 pub(crate) mod stopped;
 pub(crate) mod sync;
 
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-
-use lockdep_validator::base::id::TaskId;
 use lockdep_validator::{Acquire, ContextId, Site, TaskContext, Violation, WoundWait};
 
 use crate::runtime::Runtime;
@@ -35,6 +33,7 @@ pub(crate) use access::{
     Interrupted, abandon, deferred_state, enter_deferred, is_announced, is_busy, put_back,
 };
 pub(crate) use names::{allocator_locks, is_allocators, is_tried};
+pub(crate) use number::{count_ended, count_started, n_numbered, n_tasks, new_id};
 pub(crate) use progress::{Mark, is_not_started, mark, segment};
 pub(crate) use quick::QuickStack;
 
@@ -112,40 +111,4 @@ pub(crate) struct Pending {
     /// Whether an upgradable hold is to become exclusive, rather than a lock to be taken.
     pub(crate) is_upgrade: bool,
     pub(crate) violation: Violation,
-}
-
-/// How many threads have a state; fork asks.
-static N_TASKS: AtomicUsize = AtomicUsize::new(0);
-/// The next task's number.
-static NEXT_TASK: AtomicU32 = AtomicU32::new(1);
-
-/// A number for a task that is about to start.
-pub(crate) fn new_id() -> TaskId {
-    // ORDERING: Relaxed: the numbers need to be distinct, nothing else.
-    TaskId(NEXT_TASK.fetch_add(1, Ordering::Relaxed))
-}
-
-/// How many threads there were.
-pub(crate) fn n_numbered() -> u64 {
-    // ORDERING: Relaxed: a statistic.
-    u64::from(NEXT_TASK.load(Ordering::Relaxed).saturating_sub(1))
-}
-
-/// How many threads have a state.
-pub(crate) fn n_tasks() -> usize {
-    // ORDERING: Relaxed: exact only if no other thread is starting or ending, which is the case
-    // fork asks about.
-    N_TASKS.load(Ordering::Relaxed)
-}
-
-/// A state was made.
-pub(crate) fn count_started() {
-    // ORDERING: Relaxed: a statistic that fork reads.
-    N_TASKS.fetch_add(1, Ordering::Relaxed);
-}
-
-/// A state was freed.
-pub(crate) fn count_ended() {
-    // ORDERING: Relaxed: a statistic.
-    N_TASKS.fetch_sub(1, Ordering::Relaxed);
 }
