@@ -36,6 +36,8 @@ pub(crate) const STUCK: &[Stuck] = &[
     Stuck { name: "stuck_thousand", why: "a thousand threads wait for one lock", run: thousand },
     Stuck { name: "stuck_destructor", why: "a thread waits in a thread-local destructor", run: destructor },
     Stuck { name: "stuck_handler", why: "a thread waits in a signal handler", run: handler },
+    Stuck { name: "stuck_no_signal", why: "the system refuses signals with a value", run: no_signal },
+    Stuck { name: "stuck_no_copy", why: "the system refuses to copy the process", run: no_copy },
     Stuck { name: "stuck_own_handler", why: "the program handles SIGTERM itself", run: own_handler },
 ];
 
@@ -218,4 +220,45 @@ fn own_handler() {
         libc::signal(libc::SIGTERM, handler as libc::sighandler_t);
     }
     abba();
+}
+
+/// Has the kernel refuse a system call to this process, and hangs.
+#[expect(unsafe_code, reason = "a filter of system calls")]
+fn without(call: libc::c_long) {
+    static STATE: Mutex<u8> = Mutex::new(1);
+    static STARTED: Barrier = Barrier::new(2);
+    let held = STATE.lock().unwrap();
+    let waiter = named("waiter", || {
+        STARTED.wait();
+        drop(STATE.lock().unwrap());
+    });
+    let statement = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
+    let number = u32::try_from(call).unwrap();
+    let refuse = libc::SECCOMP_RET_ERRNO | u32::try_from(libc::EPERM).unwrap();
+    let mut filter = [
+        // Loads the number of the call, and compares it.
+        statement(0x20, 0, 0, 0),
+        statement(0x15, 0, 1, number),
+        statement(0x06, 0, 0, refuse),
+        statement(0x06, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: 4, filter: filter.as_mut_ptr() };
+    // SAFETY: the program has four statements, and is read by the call.
+    unsafe {
+        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        let flags = libc::SECCOMP_FILTER_FLAG_TSYNC;
+        let set = libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program);
+        assert_eq!(set, 0);
+    }
+    STARTED.wait();
+    waiter.join().unwrap();
+    drop(held);
+}
+
+fn no_signal() {
+    without(libc::SYS_rt_tgsigqueueinfo);
+}
+
+fn no_copy() {
+    without(libc::SYS_clone);
 }

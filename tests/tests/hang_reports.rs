@@ -32,13 +32,18 @@ impl Drop for Running {
 
 impl Running {
     fn start(program: &str, env: &[(&str, &str)]) -> Self {
-        let dir = tempfile::tempdir().expect("a temporary directory");
         let mut command = Command::new(env!("CARGO_BIN_EXE_corpus"));
+        command.arg(program);
+        Self::start_command(command, env)
+    }
+
+    fn start_command(mut command: Command, env: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LOCKDEP"))
         {
             command.env_remove(name);
         }
-        command.arg(program).env("LOCKDEP", "1").env("LOCKDEP_FORMAT", "json");
+        command.env("LOCKDEP", "1").env("LOCKDEP_FORMAT", "json");
         command
             .env("LOCKDEP_OUTPUT", dir.path().join("output"))
             .env("LOCKDEP_DIR", dir.path().join("records"));
@@ -216,7 +221,8 @@ impl Running {
     }
 
     fn record_is_empty(&self) -> bool {
-        std::fs::read_dir(self.dir.path().join("records")).map_or(true, |mut files| files.next().is_none())
+        let files = std::fs::read_dir(self.dir.path().join("records")).into_iter().flatten().flatten();
+        !files.into_iter().any(|file| file.path().extension().is_some())
     }
 }
 
@@ -277,4 +283,50 @@ fn a_slow_program_is_not_said_to_hang() {
             assert!(running.hangs().is_empty(), "{:?}", running.lines());
         }
     }
+}
+
+#[test]
+fn a_system_that_refuses_signals_costs_the_stacks_alone() {
+    let hang = asked("stuck_no_signal");
+    let waiter = thread(&hang, "waiter");
+    assert_eq!(names_of(&hang, waiter), ["main"]);
+    assert!(waiter.frames.is_empty() && waiter.no_stack.contains("refuses the signal"), "{waiter:#?}");
+}
+
+/// The hang reports in a record.
+fn recorded(running: &Running) -> Vec<HangReport> {
+    let hangs = running.record().into_iter().filter_map(|record| match record {
+        Record::Hang(hang) => Some(*hang),
+        _ => None,
+    });
+    hangs.collect()
+}
+
+#[test]
+fn without_a_copy_of_the_process_the_waits_are_said_all_the_same() {
+    let mut running = Running::start("stuck_no_copy", &[("LOCKDEP_HANG_AFTER", "0.5")]);
+    running.wait_for(|running| !running.record_is_empty() && !recorded(running).is_empty());
+    let hang = recorded(&running).pop().expect("there is one");
+    assert!(hang.remarks[0].contains("the system refuses to copy the process"), "{hang:?}");
+    assert!(
+        hang.lines.iter().any(|line| line.contains("for a lock at ") && line.contains("corpus/stuck.rs:")),
+        "{hang:?}"
+    );
+}
+
+#[test]
+fn a_hang_inside_the_allocator_is_survived() {
+    let command = Command::new(env!("CARGO_BIN_EXE_stuck_allocator"));
+    let mut running = Running::start_command(command, &[]);
+    // In the system call `pause`, which only its allocator makes.
+    let call = format!("{} ", libc::SYS_pause);
+    let pid = running.child.id();
+    running.wait_for(|_| {
+        std::fs::read_to_string(format!("/proc/{pid}/syscall")).is_ok_and(|text| text.starts_with(&call))
+    });
+    running.send(libc::SIGTERM);
+    let status = running.child.wait().expect("a child");
+    assert_eq!(status.signal(), Some(libc::SIGTERM), "it ends by the signal all the same");
+    let hang = recorded(&running).pop().expect("there is one");
+    assert!(hang.remarks[0].contains("hangs inside the allocator"), "{hang:?}");
 }

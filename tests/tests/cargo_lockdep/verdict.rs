@@ -116,8 +116,13 @@ fn a_hang_has_spoken_before_the_timeout_ends_it() {
     assert!(began.elapsed() < Duration::from_secs(600), "the program would have slept for ten minutes");
     let clean = run(&fixture("cargo_graph"), &["run", "-q", "-p", "app", "--timeout", "5", "--", "sleep"]);
     assert_ended(&clean, "exit 124");
-    let hint = "if the program hung, it was waiting for something lockdep does not track";
-    assert!(clean.stderr.contains(hint) && !ended.stderr.contains(hint), "{}", clean.stderr);
+    for hung in [&ended, &clean] {
+        // Before it is ended each process says what its threads do.
+        let told = hung.stderr.find("   = asked by: the command").expect("a hang report");
+        assert!(hung.stderr.find("(--timeout)").is_some_and(|end| told < end), "{}", hung.stderr);
+        assert_eq!(hung.stderr.matches("   = asked by: ").count(), 1, "once: {}", hung.stderr);
+    }
+    assert!(clean.stderr.contains("ended by --timeout: 1 hang report, and no other"), "{}", clean.stderr);
     assert!(!clean.stderr.contains("nothing to report"), "it was cut short: {}", clean.stderr);
 }
 

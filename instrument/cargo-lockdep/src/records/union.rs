@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use lockdep_report::hang_report::HangReport;
 use lockdep_report::model::{Counters, Place, Report};
 use lockdep_report::record::{ClassRecord, DependencyRecord, EndRecord, Record, RunRecord, StatRecord};
 use lockdep_validator::ClassHash;
@@ -62,6 +63,8 @@ pub(crate) struct Union {
     pub(crate) dependencies: BTreeMap<DependencyKey, JoinedDependency>,
     /// By [`Report::identity`], at the highest level that any process gave.
     pub(crate) reports: BTreeMap<String, JoinedReport>,
+    /// What the threads of a process did that seemed to hang, each with its run.
+    pub(crate) hangs: Vec<(usize, HangReport)>,
     pub(crate) stats: FxHashMap<(ClassHash, Place, &'static str), StatRecord>,
     pub(crate) end: EndRecord,
     pub(crate) problems: Vec<Problem>,
@@ -123,6 +126,7 @@ impl Union {
             Record::Class(class) => self.class(class),
             Record::Dependency(dependency) => self.dependency(dependency, run),
             Record::Report(report) => self.report(*report, run),
+            Record::Hang(report) => self.hangs.push((run, *report)),
             Record::Stat(stat) => self.stat(stat),
             Record::End(end) => {
                 self.current.ended = true;

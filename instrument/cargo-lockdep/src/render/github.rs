@@ -1,7 +1,9 @@
 //! Workflow commands of GitHub Actions: annotations on the lines of a pull request.
 
+use lockdep_report::render::TextOptions;
 use lockdep_validator::Level;
 
+use super::hang;
 use super::places::{message, places};
 use crate::findings::Findings;
 use crate::findings::policy::Judgement;
@@ -9,6 +11,9 @@ use crate::findings::policy::Judgement;
 /// One annotation a place: the report at its main place, a notice at each other one.
 pub(super) fn render(found: &Findings<'_>) -> String {
     let mut out = String::new();
+    for hang in hang::all(found, &TextOptions { n_frames: 0, ..TextOptions::default() }) {
+        annotate(&mut out, "notice", &hang.place, &format!("hang: {}", hang.title), &hang.text);
+    }
     // There is room for few annotations: what is about the same classes is counted.
     for group in found.groups() {
         let one = group.head;

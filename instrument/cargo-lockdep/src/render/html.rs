@@ -3,13 +3,16 @@
 
 use lockdep_report::model::{Frame, Report};
 use lockdep_report::render::SourceText as _;
-use lockdep_report::render::{Interleaving, how_it_hangs, interleaving, numbered, shortened, snippets};
+use lockdep_report::render::{
+    Interleaving, TextOptions, how_it_hangs, interleaving, numbered, shortened, snippets,
+};
 use lockdep_validator::check::violation::Ordered;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, HtmlEscape, Value};
 use serde::Serialize;
 
 use super::graph::Drawn;
+use super::hang::{self, ShownHang};
 use super::svg;
 use crate::excerpts::N_AROUND;
 use crate::findings::contention::{duration, rows, sparkline};
@@ -55,6 +58,7 @@ pub(super) fn render(found: &Findings<'_>) -> String {
         problems: found.union.problems.iter().map(ToString::to_string).collect(),
         n_reports: found.reports.len(),
         levels,
+        hangs: hang::all(found, &TextOptions::default()),
         repair: &found.repair.changes,
         is_smallest: found.repair.is_smallest,
         coverage: &found.coverage,
@@ -94,6 +98,7 @@ struct Page<'a> {
     problems: Vec<String>,
     n_reports: usize,
     levels: Vec<Level<'a>>,
+    hangs: Vec<ShownHang>,
     repair: &'a [Change],
     is_smallest: bool,
     coverage: &'a Coverage,

@@ -2,6 +2,7 @@
 
 use quick_junit::{NonSuccessKind, Report as Xml, TestCase, TestCaseStatus, TestSuite};
 
+use super::hang;
 use super::places::message;
 use crate::findings::Findings;
 use lockdep_report::render::{TextOptions, text};
@@ -41,7 +42,12 @@ pub(super) fn render(found: &Findings<'_>) -> String {
     if found.reports.is_empty() {
         suite.add_test_case(TestCase::new("no lock-order violation", TestCaseStatus::success()));
     }
-    suite.set_system_out(found.summary());
+    // A hang report is no verdict: it stands beside the cases.
+    let hangs: String = hang::all(found, &TextOptions::default()).into_iter().map(|hang| hang.text).collect();
+    suite.set_system_out(legal(&format!(
+        "{}{hangs}",
+        found.summary() + if hangs.is_empty() { "" } else { "\n\n" }
+    )));
     let mut xml = Xml::new("lockdep");
     xml.add_test_suite(suite);
     let mut out = xml.to_string().unwrap_or_default();

@@ -5,6 +5,7 @@ mod dot;
 pub(crate) mod format;
 mod github;
 mod graph;
+mod hang;
 mod html;
 mod junit;
 mod places;
@@ -16,6 +17,8 @@ mod svg;
 mod browser;
 #[cfg(test)]
 mod case_tests;
+#[cfg(test)]
+mod hang_tests;
 #[cfg(test)]
 mod page_tests;
 #[cfg(test)]
@@ -35,7 +38,10 @@ use crate::printable;
 pub(crate) fn render(format: ReportFormat, found: &Findings<'_>) -> String {
     let text = match format {
         ReportFormat::Text => plain(found, &styles()),
-        ReportFormat::Json => found.reports.iter().map(json).collect(),
+        ReportFormat::Json => {
+            let hangs = found.union.hangs.iter().map(|(_, report)| report.json_line());
+            found.reports.iter().map(json).chain(hangs).collect()
+        }
         ReportFormat::Html => html::render(found),
         ReportFormat::Dot => dot::render(found),
         ReportFormat::Svg => svg::render(found),
@@ -60,6 +66,9 @@ fn styles() -> Styles {
 fn plain(found: &Findings<'_>, styles: &Styles) -> String {
     let options = TextOptions { styles: *styles, ..TextOptions::default() };
     let mut out = String::new();
+    for hang in hang::all(found, &options) {
+        out.push_str(&format!("{}\n   = seen by: {}\n\n", hang.text.trim_end(), hang.run));
+    }
     for group in found.groups() {
         let one = group.head;
         if let (Judgement::Excepted(_), false) = (&one.judgement, found.shows_all) {

@@ -5,6 +5,7 @@ use lockdep_report::model::Place;
 use lockdep_report::render::{SourceText as _, TextOptions, index_of_column, text};
 use serde_json::{Value, json};
 
+use super::hang;
 use super::places::places;
 use crate::findings::Findings;
 use crate::findings::policy::Judgement;
@@ -41,6 +42,30 @@ pub(super) fn render(found: &Findings<'_>) -> String {
                 "spans": spans,
                 "children": children,
                 "rendered": rendered,
+            },
+        });
+        out.push_str(&message.to_string());
+        out.push('\n');
+    }
+    for hang in hang::all(found, &TextOptions { n_frames: 0, ..TextOptions::default() }) {
+        let spans: Vec<Value> = vec![span(&hang.place, true, &hang.title, found.sources)];
+        let spans: Vec<Value> = spans.into_iter().filter(|span| !span.is_null()).collect();
+        let message = json!({
+            "reason": "compiler-message",
+            "package_id": "lockdep",
+            "manifest_path": "Cargo.toml",
+            "target": {
+                "kind": ["lib"], "crate_types": ["lib"], "name": "lockdep", "src_path": hang.place.file,
+                "edition": "2024", "doc": false, "doctest": false, "test": false,
+            },
+            "message": {
+                "$message_type": "diagnostic",
+                "message": format!("hang: {}", hang.title),
+                "code": null,
+                "level": "note",
+                "spans": spans,
+                "children": [],
+                "rendered": hang.text,
             },
         });
         out.push_str(&message.to_string());

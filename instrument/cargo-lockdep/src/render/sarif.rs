@@ -1,9 +1,11 @@
 //! SARIF 2.1.0 (OASIS), for code scanning: the few objects of it that a report needs.
 
 use lockdep_report::model::Place;
+use lockdep_report::render::TextOptions;
 use lockdep_validator::Code;
 use serde_json::{Value, json};
 
+use super::hang;
 use super::places::{message, places};
 use crate::codes;
 use crate::findings::policy::Judgement;
@@ -22,7 +24,7 @@ pub(super) fn render(found: &Findings<'_>) -> String {
         })
         .collect();
     let results: Vec<Value> = found.reports.iter().map(result).collect();
-    let log = json!({
+    let mut log = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
         "runs": [{
@@ -36,9 +38,27 @@ pub(super) fn render(found: &Findings<'_>) -> String {
             "results": results,
         }],
     });
+    let hangs = notifications(found);
+    if !hangs.is_empty() {
+        log["runs"][0]["invocations"] =
+            json!([{ "executionSuccessful": true, "toolExecutionNotifications": hangs }]);
+    }
     let mut text = serde_json::to_string_pretty(&log).expect("a value is JSON");
     text.push('\n');
     text
+}
+
+/// The hang reports: what SARIF has for what happened while a tool ran.
+fn notifications(found: &Findings<'_>) -> Vec<Value> {
+    let one = |hang: hang::ShownHang| {
+        let text = format!("{}, in {}", hang.title, hang.run);
+        let mut notification = json!({ "level": "note", "message": { "text": text } });
+        if hang.place.is_known() {
+            notification["locations"] = json!([{ "physicalLocation": physical(&hang.place) }]);
+        }
+        notification
+    };
+    hang::all(found, &TextOptions::default()).into_iter().map(one).collect()
 }
 
 fn result(one: &Finding) -> Value {

@@ -28,7 +28,7 @@ use args::WatchArgs;
 use ledger::{Ledger, since};
 use printer::Printer;
 use process::{Ended, Limit, Signals};
-use tail::Tail;
+use tail::{Asked, Tail};
 use tally::Tally;
 
 /// What a watched run came to.
@@ -143,16 +143,9 @@ impl<'a> Watch<'a> {
         let Self { records, programs, places, timeout_s, policy, printer, signals } = self;
         let mut tail = Tail::new(records, places, policy, first.map(|first| &first.tally));
         let limit = timeout_s.map(|seconds| Limit { seconds, programs });
-        let mut receipts = Receipts::begin(records);
-        let ended = process::run(command, limit, signals, || {
-            let n_waiting = receipts.n_waiting();
-            for report in tail.poll() {
-                printer.print(&report)?;
-            }
-            receipts.printed(n_waiting);
-            Ok(tail.has_watched())
-        })?;
-        drop(receipts);
+        let mut follower = Follower { tail: &mut tail, printer, receipts: Receipts::begin(records) };
+        let ended = process::run(command, limit, signals, &mut follower)?;
+        drop(follower);
         let (mut tally, joined) = tail.finish();
         tally.has_timed_out = matches!(ended, Ended::TimedOut(_));
         for report in &joined {
@@ -162,6 +155,35 @@ impl<'a> Watch<'a> {
             say(format_args!("the run was ended {seconds} s after its first program started (--timeout)"));
         }
         Ok(RunResult { ended, tally, ledger: since(read_ledger(records), before) })
+    }
+}
+
+/// What happens while a run is watched.
+struct Follower<'a, 'w> {
+    tail: &'a mut Tail<'w>,
+    printer: &'a mut Printer,
+    receipts: Receipts,
+}
+
+impl process::Watcher for Follower<'_, '_> {
+    fn tick(&mut self) -> Result<bool> {
+        let n_waiting = self.receipts.n_waiting();
+        for report in self.tail.poll() {
+            self.printer.print(&report)?;
+        }
+        self.receipts.printed(n_waiting);
+        for hang in self.tail.hangs() {
+            self.printer.print_hang(&hang)?;
+        }
+        Ok(self.tail.has_watched())
+    }
+
+    fn processes(&self) -> &[Asked] {
+        self.tail.processes()
+    }
+
+    fn n_hangs(&self) -> usize {
+        self.tail.n_hangs()
     }
 }
 
@@ -200,6 +222,9 @@ fn next_command(tally: &Tally, has_watched: bool, records: &Path, order: Option<
             "next: `cargo lockdep explain {code}` says what the code means; `cargo lockdep report --open {directory}` shows the page"
         ));
     }
+    if tally.n_hangs > 0 {
+        return Some(format!("next: `cargo lockdep report --open {directory}` draws who waits for whom"));
+    }
     if !has_watched || tally.n_dependencies() == 0 || tally.has_timed_out {
         return None;
     }
@@ -224,10 +249,8 @@ pub(crate) fn summarise(
     own: Option<&str>,
 ) {
     let tally = &verdict.tally;
-    if tally.n_reports() == 0 && matches!(verdict.ended, Ended::TimedOut(_)) {
-        say(
-            "if the program hung, it was waiting for something lockdep does not track, such as another kind of lock, a channel or a `join`",
-        );
+    if tally.n_reports() == 0 && tally.n_hangs == 0 && matches!(verdict.ended, Ended::TimedOut(_)) {
+        say("no process told what its threads do: none has acquired a watched lock, or all had ended");
     }
     for sentence in ledger::sentences(&verdict.ledger, tally.n_processes, tally.n_unreadable) {
         say(sentence);
@@ -249,7 +272,7 @@ pub(crate) fn summarise(
         say(own);
     }
     let directory = records.display();
-    if tally.n_reports() > 0 {
+    if tally.n_reports() + tally.n_hangs > 0 {
         let in_full = if tally.n_groups() < tally.n_reports() {
             "shows them in groups, `--all` each report in full"
         } else {

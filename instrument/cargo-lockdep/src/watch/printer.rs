@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
 
+use lockdep_report::hang::text::text as hang_text;
 use lockdep_report::history::ReportHistory;
 use lockdep_report::render::{Styles, TextOptions, brief, json_line, text};
 
 use super::args::{WatchArgs, WatchFormat};
-use super::tail::NewReport;
+use super::tail::{NewHang, NewReport};
 use crate::error::{Context as _, Result};
 use crate::findings::policy::{Judgement, excepted_line};
 use crate::printable;
@@ -51,6 +52,22 @@ impl Printer {
     /// made to see it.
     pub(super) fn begin_anew(&mut self) {
         self.history = ReportHistory::default();
+    }
+
+    /// Prints what the threads of a process did that seemed to hang.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub(super) fn print_hang(&mut self, new: &NewHang) -> Result<()> {
+        let text = match self.format {
+            WatchFormat::Json => printable::json(&new.report.json_line()).into_owned(),
+            WatchFormat::Text => {
+                let text = format!("lockdep: {}\n{}", new.origin, hang_text(&new.report, &self.options));
+                if self.options.styles == Styles::PLAIN { printable::lines(&text) } else { text }
+            }
+        };
+        self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()).context(|| self.name.clone())
     }
 
     /// Prints one report.

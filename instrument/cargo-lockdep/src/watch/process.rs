@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rustix::process::{Pid, Signal};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use super::tail::Asked;
 use super::tree::{MARK, Tree};
 use crate::error::{Context as _, Result};
 
@@ -21,6 +22,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 const TABLE_INTERVAL: Duration = Duration::from_millis(500);
 /// How long a process has to end by itself once it was asked to.
 const GRACE: Duration = Duration::from_secs(3);
+
+/// How long a process has to say what its threads do.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug)]
@@ -40,17 +44,26 @@ pub(super) struct Limit<'a> {
     pub(super) programs: &'a Path,
 }
 
-/// Runs the command; `tick` is called now and then, and once more when it has ended. It says
-/// whether a watched program has been seen.
+/// What looks after a run.
+pub(super) trait Watcher {
+    /// Reads what the processes of the run have recorded; whether a watched one has been seen.
+    fn tick(&mut self) -> Result<bool>;
+    /// The watched processes.
+    fn processes(&self) -> &[Asked];
+    /// How many hang reports were read.
+    fn n_hangs(&self) -> usize;
+}
+
+/// Runs the command. The watcher looks now and then, and once more when it has ended.
 ///
 /// # Errors
 ///
-/// If it cannot be started, or if `tick` fails (the process is then ended).
+/// If it cannot be started, or if the watcher fails (the process is then ended).
 pub(super) fn run(
     mut command: Command,
     limit: Option<Limit<'_>>,
     signals: &mut Signals,
-    mut tick: impl FnMut() -> Result<bool>,
+    watcher: &mut dyn Watcher,
 ) -> Result<Ended> {
     let _over = signals.begin();
     if limit.is_some() {
@@ -69,7 +82,7 @@ pub(super) fn run(
     let mut run = Run { child, tree, has_group: limit.is_some(), signals };
     let mut clock = Clock { limit, began: None, looked: Instant::now() };
     let ended = loop {
-        let has_program = match tick() {
+        let has_program = match watcher.tick() {
             Ok(has_program) => has_program,
             Err(error) => {
                 run.end();
@@ -85,12 +98,13 @@ pub(super) fn run(
             break Ended::Itself(status);
         }
         if let Some(seconds) = clock.is_over(has_program, &mut run.tree) {
+            run.ask(watcher)?;
             run.end();
             break Ended::TimedOut(seconds);
         }
         thread::sleep(POLL_INTERVAL);
     };
-    tick()?;
+    watcher.tick()?;
     Ok(ended)
 }
 
@@ -186,6 +200,26 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// Asks every watched process that still runs what its threads do, and waits for the answers, a
+    /// while.
+    fn ask(&mut self, watcher: &mut dyn Watcher) -> Result<()> {
+        let n_before = watcher.n_hangs();
+        let alive = self.tree.look();
+        let is_alive = |asked: &&Asked| i32::try_from(asked.pid).is_ok_and(|pid| alive.contains(&pid));
+        let asked: Vec<Asked> = watcher.processes().iter().filter(is_alive).copied().collect();
+        let n_asked = asked.into_iter().filter(|asked| self.tree.ask(*asked)).count();
+        let since = Instant::now();
+        while watcher.n_hangs() < n_before + n_asked && since.elapsed() < ANSWER {
+            thread::sleep(POLL_INTERVAL);
+            watcher.tick()?;
+            // ORDERING: as in `ask_to_stop`.
+            if self.signals.interrupted.load(Ordering::Relaxed) || self.tree.look().is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Asks every process of the run to end, and makes those that do not. One more Ctrl-C makes
     /// them at once.
     fn end(&mut self) -> Option<ExitStatus> {

@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use lockdep_report::hang_report::HangReport;
 use lockdep_report::record::Record;
 use rustc_hash::FxHashSet;
 
@@ -29,6 +30,21 @@ pub(super) struct NewReport {
     /// The process that made it, or how it came about otherwise.
     pub(super) origin: String,
     pub(super) sources: Rc<Sources>,
+}
+
+/// A hang report that is new.
+#[derive(Debug)]
+pub(super) struct NewHang {
+    pub(super) report: HangReport,
+    /// The process that made it.
+    pub(super) origin: String,
+}
+
+/// A watched process that can be asked for a hang report.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) pid: u32,
+    pub(super) signal: i32,
 }
 
 /// The record of one process, as far as it was read.
@@ -60,6 +76,9 @@ pub(super) struct Tail<'w> {
     tally: Tally,
     /// The lines of all reports.
     excerpts: Excerpts,
+    hangs: Vec<NewHang>,
+    /// The processes that have begun.
+    processes: Vec<Asked>,
 }
 
 impl<'w> Tail<'w> {
@@ -83,7 +102,24 @@ impl<'w> Tail<'w> {
             told,
             tally: Tally::default(),
             excerpts: Excerpts::default(),
+            hangs: Vec::new(),
+            processes: Vec::new(),
         }
+    }
+
+    /// The hang reports that were made since the last call.
+    pub(super) fn hangs(&mut self) -> Vec<NewHang> {
+        std::mem::take(&mut self.hangs)
+    }
+
+    /// How many hang reports there were.
+    pub(super) fn n_hangs(&self) -> usize {
+        self.tally.n_hangs
+    }
+
+    /// The processes that can be asked for a hang report; some may have ended.
+    pub(super) fn processes(&self) -> &[Asked] {
+        &self.processes
     }
 
     /// Whether a watched process has written a line.
@@ -93,7 +129,19 @@ impl<'w> Tail<'w> {
 
     /// What was reported since the last call.
     pub(super) fn poll(&mut self) -> Vec<NewReport> {
-        let Self { directory, older, followed, places, policy, today, told, tally, excerpts } = self;
+        let Self {
+            directory,
+            older,
+            followed,
+            places,
+            policy,
+            today,
+            told,
+            tally,
+            excerpts,
+            hangs,
+            processes,
+        } = self;
         let mut news = Vec::new();
         for path in record_files(directory).filter(|path| !older.contains(path)) {
             let follow = followed.entry(path).or_insert_with_key(|path| Follow::new(path));
@@ -106,6 +154,7 @@ impl<'w> Tail<'w> {
                     Ok(Record::Run(run)) => {
                         tally.n_processes += 1;
                         *label = run.label();
+                        processes.push(Asked { pid: run.pid, signal: run.hang_signal });
                         let roots = [PathBuf::from(&run.source_root), PathBuf::from(&run.directory)];
                         let roots = roots.into_iter().filter(|root| !root.as_os_str().is_empty());
                         *sources = Rc::new(Sources::of(places.clone(), roots.collect()));
@@ -117,6 +166,10 @@ impl<'w> Tail<'w> {
                             let origin = format!("in {label}");
                             news.push(NewReport { finding, origin, sources: Rc::clone(sources) });
                         }
+                    }
+                    Ok(Record::Hang(report)) => {
+                        tally.n_hangs += 1;
+                        hangs.push(NewHang { report: *report, origin: format!("in {label}") });
                     }
                     Ok(record) => tally.count(&record),
                     Err(_) => tally.n_unreadable += 1,

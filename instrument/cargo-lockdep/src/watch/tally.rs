@@ -19,6 +19,8 @@ const MAX_REASONS: usize = 8;
 pub(super) struct Tally {
     pub(super) n_processes: usize,
     pub(super) n_unreadable: usize,
+    /// How many hang reports were made.
+    pub(super) n_hangs: usize,
     /// Whether the run was cut short.
     pub(super) has_timed_out: bool,
     classes: FxHashSet<u64>,
@@ -198,6 +200,7 @@ impl Tally {
         }
         sentences.sort();
         self.n_processes += second.n_processes;
+        self.n_hangs += second.n_hangs;
         self.n_unreadable += second.n_unreadable;
         self.n_threads = self.n_threads.saturating_add(second.n_threads);
         self.n_dropped = self.n_dropped.saturating_add(second.n_dropped);
@@ -265,11 +268,13 @@ impl Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let of_level = |wanted| self.reports.values().filter(|known| known.rank == wanted).count();
         if self.reports.is_empty() {
-            f.write_str(if self.has_timed_out {
-                "ended by --timeout without a report"
-            } else {
-                "nothing to report"
-            })?;
+            let hangs = counted(self.n_hangs, "hang report", "hang reports");
+            match (self.n_hangs, self.has_timed_out) {
+                (0, true) => f.write_str("ended by --timeout without a report")?,
+                (0, false) => f.write_str("nothing to report")?,
+                (_, true) => write!(f, "ended by --timeout: {hangs}, and no other report")?,
+                (_, false) => write!(f, "{hangs}, and no other report")?,
+            }
         } else {
             let counts: Vec<_> = [(2, "error", "errors"), (1, "warning", "warnings"), (0, "note", "notes")]
                 .into_iter()
@@ -283,6 +288,9 @@ impl Display for Tally {
                 write!(f, " in {}", counted(n_groups, "group", "groups"))?;
             }
             write!(f, " ({} denied)", self.n_denied())?;
+        }
+        if self.n_hangs > 0 && !self.reports.is_empty() {
+            write!(f, "; {}", counted(self.n_hangs, "hang report", "hang reports"))?;
         }
         write!(
             f,

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, Signal};
 
+use super::tail::Asked;
 use crate::input;
 
 /// The variable that marks the processes of a run. Its name is not `LOCKDEP_…`, which is the
@@ -92,6 +93,17 @@ impl Tree {
         alive.len()
     }
 
+    /// Asks a process by its signal for a hang report, if it handles the signal; whether it does.
+    pub(super) fn ask(&self, asked: Asked) -> bool {
+        let Some(signal) = Signal::from_named_raw(asked.signal) else { return false };
+        let Ok(pid) = i32::try_from(asked.pid) else { return false };
+        if !handles(pid, asked.signal) {
+            return false;
+        }
+        self.send(pid, signal);
+        true
+    }
+
     /// Sends it unless another process has the number by now.
     #[cfg(target_os = "linux")]
     fn send(&self, pid: i32, signal: Signal) {
@@ -108,6 +120,14 @@ impl Tree {
 
     #[cfg(not(target_os = "linux"))]
     fn send(&self, _pid: i32, _signal: Signal) {}
+}
+
+/// Whether the process has a handler for the signal.
+fn handles(pid: i32, signal: i32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    u32::try_from(signal - 1).is_ok_and(|bit| mask.checked_shr(bit).unwrap_or(0) & 1 == 1)
 }
 
 /// The process table.

@@ -43,6 +43,8 @@ impl Ask {
 /// When it was asked for, and how often it was put off.
 pub(super) static SINCE: AtomicU64 = AtomicU64::new(0);
 pub(super) static N_PUT_OFF: AtomicU32 = AtomicU32::new(0);
+/// How many copies of the process were made for it.
+pub(super) static N_COPIES: AtomicU32 = AtomicU32::new(0);
 /// Whether a report is being made or offered.
 pub(super) static IS_AT_WORK: AtomicBool = AtomicBool::new(false);
 /// What a thread may take over; zero if there is nothing.

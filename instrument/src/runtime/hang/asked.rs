@@ -4,10 +4,11 @@
 //! |---|---|---|
 //! | SIGTERM | the program has no handler when the first lock is acquired, and does not ignore it | the process ends by it, as it would have |
 //! | that of `LOCKDEP_HANG_SIGNAL` | likewise | the process goes on |
+//! | SIGSTKFLT, which no program gets otherwise | likewise | the process goes on |
 //! | a real-time signal of ours, the highest that is free | always | the process goes on |
 //!
-//! Two things ask by the last one: the command, when the time of a run is over, and the thread that
-//! stops the others for a report.
+//! By SIGSTKFLT the command asks when the time of a run is over. The last one is for the threads of
+//! the process among themselves.
 //!
 //! A handler that the program installs later replaces ours. Some libraries remember ours and call
 //! it from theirs. So a handler of ours first asks the system whether it is still the one that is
@@ -24,7 +25,7 @@ use super::conduct::{self, Asked};
 use super::stop;
 use crate::runtime::Runtime;
 use crate::runtime::output::sink::notice;
-use crate::runtime::process::{fork, state};
+use crate::runtime::process::{fork, own_threads, state};
 use crate::runtime::system::errno;
 
 type Handler = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut c_void);
@@ -40,6 +41,10 @@ pub(crate) fn install(runtime: &Runtime) {
     if let Some(signal) = free {
         stop::set_signal(signal);
         handle(signal, on_own, true);
+    }
+    if is_free(&libc::SIGSTKFLT) {
+        handle(libc::SIGSTKFLT, on_asking, false);
+        own_threads::set_asking_signal(libc::SIGSTKFLT);
     }
     if is_free(&libc::SIGTERM) {
         handle(libc::SIGTERM, on_term, false);
@@ -100,13 +105,14 @@ extern "C" fn on_own(signal: libc::c_int, info: *mut libc::siginfo_t, context: *
     let (code, sender, value) =
         unsafe { ((*info).si_code, (*info).si_pid(), (*info).si_value().sival_ptr.addr()) };
     let is_from_here = code == libc::SI_QUEUE && u32::try_from(sender) == Ok(std::process::id());
-    if code == libc::SI_TIMER {
+    if code == libc::SI_TIMER || is_from_here && !stop::answer_in_handler(value as u64, context) {
         conduct::take_over(context.addr());
-    } else if is_from_here {
-        if !stop::answer_in_handler(value as u64, context) {
-            conduct::take_over(context.addr());
-        }
-    } else if matches!(code, libc::SI_USER | libc::SI_QUEUE) && is_watched() {
+    }
+}
+
+extern "C" fn on_asking(signal: libc::c_int, _info: *mut libc::siginfo_t, context: *mut c_void) {
+    let _errno = errno::Kept::now();
+    if is_ours(signal, on_asking) && is_watched() {
         conduct::ask(Ask::new(HangReason::Timeout, 0), context.addr());
     }
 }
@@ -123,8 +129,10 @@ extern "C" fn on_term(signal: libc::c_int, _info: *mut libc::siginfo_t, context:
     if !is_ours(signal, on_term) {
         return;
     }
+    // The command has just got its report, and ends the process.
+    let is_told = conduct::was_asked_by_command();
     // ORDERING: Relaxed: a flag.
-    if is_watched() && !IS_ENDING.swap(true, Ordering::Relaxed) {
+    if is_watched() && !is_told && !IS_ENDING.swap(true, Ordering::Relaxed) {
         let ask = Ask::new(HangReason::Terminated, signal);
         let mut asked = conduct::ask(ask, context.addr());
         if asked == Asked::Refused {

@@ -1,11 +1,11 @@
 //! The way of a hang report, from who is asked to what is written.
 
 use std::ptr;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use lockdep_report::hang_report::HangReason;
 
-use super::ask::{Ask, IS_AT_WORK, N_PUT_OFF, OFFERED, SINCE};
+use super::ask::{Ask, IS_AT_WORK, N_COPIES, N_PUT_OFF, OFFERED, SINCE};
 use super::copy::{self, Failure};
 use super::{minimal, stop};
 use crate::runtime::process::own_threads;
@@ -24,6 +24,12 @@ const N_TRIES: usize = 20;
 /// How often the report is put off, until the running thread has left what it is inside of.
 const MAX_PUT_OFF: u32 = 50;
 const PUT_OFF_MS: u32 = 10;
+/// How many copies of the process are made for one report.
+const MAX_COPIES: u32 = 3;
+
+/// When the command got a report last, and for how long it needs no other one.
+static TOLD: AtomicU64 = AtomicU64::new(0);
+const TOLD_MS: u64 = 15_000;
 
 /// What has become of a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,8 +49,10 @@ pub(super) fn ask(ask: Ask, context: usize) -> Asked {
     if IS_AT_WORK.swap(true, Ordering::Acquire) {
         return Asked::Refused;
     }
+    stop::set_asked(context);
     SINCE.store(threads::now_ms(), Ordering::Relaxed); // ORDERING: the Release below publishes
     N_PUT_OFF.store(0, Ordering::Relaxed); // ORDERING: as above
+    N_COPIES.store(0, Ordering::Relaxed); // ORDERING: as above
     // ORDERING: Release pairs with the Acquire in `take_over`.
     OFFERED.store(ask.to_word(), Ordering::Release);
     if let Some(other) = better_thread()
@@ -106,6 +114,8 @@ fn put_off(word: u32) -> bool {
 pub(super) fn make_unasked(ask: Ask) {
     // ORDERING: Acquire, as in `ask`.
     if !IS_AT_WORK.swap(true, Ordering::Acquire) {
+        stop::set_asked(0);
+        N_COPIES.store(0, Ordering::Relaxed); // ORDERING: read by this thread
         SINCE.store(threads::now_ms(), Ordering::Relaxed); // ORDERING: read by this thread
         make(ask, 0);
     }
@@ -136,15 +146,16 @@ fn better_thread() -> Option<u32> {
 fn make(ask: Ask, context: usize) -> Asked {
     let start = SINCE.load(Ordering::Relaxed); // ORDERING: published by the offer
     let is_late = || threads::now_ms().saturating_sub(start) > TOTAL_MS;
-    let mut made = Err(Failure::Late);
-    for _ in 0..2 {
+    // Where no copy is made any more, those before have hung.
+    let mut made = Err(Failure::Hung);
+    // ORDERING: Relaxed: only who has taken the offer counts.
+    while N_COPIES.fetch_add(1, Ordering::Relaxed) < MAX_COPIES && !is_late() {
         made = by_copy(ask, context, start);
-        if matches!(made, Ok(()) | Err(Failure::Refused(_))) || is_late() {
-            break;
-        }
-        // The running thread may be inside the allocator, and leaves it if it may go on.
-        if context != 0 && matches!(made, Err(Failure::Hung)) && put_off(ask.to_word()) {
-            return Asked::PutOff;
+        match made {
+            Ok(()) | Err(Failure::Refused(_)) => break,
+            // The running thread may be inside the allocator, and leaves it if it may go on.
+            Err(Failure::Hung) if context != 0 && put_off(ask.to_word()) => return Asked::PutOff,
+            Err(_) => {}
         }
     }
     if let Err(failure) = made {
@@ -158,9 +169,19 @@ fn make(ask: Ask, context: usize) -> Asked {
 fn over(ask: Ask) {
     // ORDERING: Release pairs with the Acquire in `ask` and `wait_until_done`.
     IS_AT_WORK.store(false, Ordering::Release);
+    if ask.reason == HangReason::Timeout {
+        TOLD.store(threads::now_ms(), Ordering::Relaxed); // ORDERING: a time that is compared
+    }
     if ask.reason == HangReason::Terminated {
         end_by(ask.signal);
     }
+}
+
+/// Whether the command has got a report lately.
+pub(super) fn was_asked_by_command() -> bool {
+    // ORDERING: Relaxed, as in `over`.
+    let told = TOLD.load(Ordering::Relaxed);
+    told != 0 && threads::now_ms().saturating_sub(told) < TOLD_MS
 }
 
 /// Ends the process by the signal, as if it had no handler.

@@ -104,6 +104,7 @@ fn be_copy(ask: Ask, start: u64, original: u32, stage: *mut AtomicU32) -> ! {
     own_id::set_copy_of(original);
     // The running stack is one of those that are walked.
     extra_stack::run(Bounds::UNKNOWN, move || {
+        drop(std::hint::black_box(Box::new(0_u64)));
         std::panic::set_hook(Box::new(|_| {}));
         // ORDERING: Relaxed, in these lines: the other process looks at how far this one is.
         stage.store(HAS_ALLOCATED, Ordering::Relaxed);

@@ -60,7 +60,9 @@ pub(super) fn write(ask: Ask, failure: Failure) {
         failure.as_str()
     );
     lines(&mut line, "\"", "\",");
-    let _ = line.write_str("\"\"]}\n");
+    // The last line has a comma behind it.
+    line.n_bytes = line.n_bytes.saturating_sub(1);
+    let _ = line.write_str("]}\n");
     raw_record::write(&line.bytes[..line.n_bytes]);
 }
 

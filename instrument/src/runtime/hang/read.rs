@@ -114,8 +114,11 @@ fn seen(runtime: &Runtime, original: u32, cell: &Cell, known: &mut FxHashMap<u32
     }
 }
 
-/// What the system calls a thread that is not watched.
+/// What the system calls a thread that is not watched. The first one has the name of the program.
 fn name(original: u32, id: u32) -> String {
+    if id == original {
+        return "main".to_owned();
+    }
     let name = fs::read_to_string(format!("/proc/{original}/task/{id}/comm")).unwrap_or_default();
     name.trim_end().to_owned()
 }

@@ -18,7 +18,7 @@ use crate::runtime::task::stopped;
 /// How many threads a report can have.
 const MAX_CELLS: usize = 1 << 15;
 /// How long threads that were asked are waited for.
-const PATIENCE_MS: u64 = 500;
+const PATIENCE_MS: u64 = 1500;
 /// After so long a thread goes on by itself.
 const LIMIT_S: libc::time_t = 3;
 
@@ -159,7 +159,12 @@ pub(super) fn stop_all(own: usize, except: u32) {
         if id == except || n_cells == MAX_CELLS {
             return;
         }
-        let look = if id == own_id { Look::default() } else { thread_state::look(id, signal()) };
+        let look = match asked_context(id) {
+            Some(context) => interrupted(context),
+            None if id == own_id && own > 1 => interrupted(own),
+            None if id == own_id => Look::default(),
+            None => thread_state::look(id, signal()),
+        };
         let mut state = match look.is_running {
             Some(true) => RUNS,
             Some(false) => SLEEPS,
@@ -195,6 +200,53 @@ pub(super) fn stop_all(own: usize, except: u32) {
         }
     }
     wait_for_answers(&cells[..n_cells], n_asked, own_id);
+}
+
+/// The thread that was asked for the report, and where its registers are: it runs our handler now.
+static ASKED_THREAD: AtomicU32 = AtomicU32::new(0);
+static ASKED_CONTEXT: AtomicUsize = AtomicUsize::new(0);
+
+/// The running thread was asked for the report; `context` are its registers in the handler.
+pub(super) fn set_asked(context: usize) {
+    // ORDERING: Relaxed: published by the offer that follows.
+    ASKED_CONTEXT.store(context, Ordering::Relaxed);
+    ASKED_THREAD.store(threads::own_id(), Ordering::Relaxed); // ORDERING: as above
+}
+
+fn asked_context(id: u32) -> Option<usize> {
+    // ORDERING: Relaxed, as in `set_asked`.
+    let (asked, context) = (ASKED_THREAD.load(Ordering::Relaxed), ASKED_CONTEXT.load(Ordering::Relaxed));
+    (asked == id && context > 1).then_some(context)
+}
+
+/// What the thread did that our handler interrupted. A system call that a signal interrupts is
+/// begun anew: then the registers lead to the instruction that makes it. Or it ends with an error.
+#[cfg(target_arch = "x86_64")]
+fn interrupted(context: usize) -> Look {
+    const SYSCALL: [u8; 2] = [0x0f, 0x05];
+    let context = ptr::with_exposed_provenance::<libc::ucontext_t>(context);
+    // SAFETY: the registers of a thread that is in our handler. Code lies around the instruction,
+    // and the two bytes before one that follows a system call are that.
+    unsafe {
+        let registers = &(*context).uc_mcontext.gregs;
+        let result = registers[libc::REG_RAX as usize];
+        let Ok(at) = usize::try_from(registers[libc::REG_RIP as usize]) else { return Look::default() };
+        let code = |at: usize| ptr::with_exposed_provenance::<[u8; 2]>(at).read_unaligned();
+        let running = Look { is_running: Some(true), ..Look::default() };
+        if code(at) == SYSCALL {
+            let call = i32::try_from(result).unwrap_or(-1);
+            return Look { is_running: Some(false), call, ..Look::default() };
+        }
+        if result == -libc::c_longlong::from(libc::EINTR) && code(at - 2) == SYSCALL {
+            return Look { is_running: Some(false), ..Look::default() };
+        }
+        running
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn interrupted(_context: usize) -> Look {
+    Look::default()
 }
 
 fn wait_for_answers(cells: &[Cell], n_asked: usize, own_id: u32) {

@@ -16,6 +16,7 @@ use super::raw_record;
 use super::sink::{self, Creation, OwnFile};
 use crate::runtime::process::ledger::{self, Counter};
 use crate::runtime::process::own_id;
+use crate::runtime::process::own_threads;
 use crate::runtime::process::start as process_start;
 use crate::runtime::system::errno;
 use crate::runtime::task;
@@ -171,6 +172,7 @@ impl Recorder {
             source_root: self.source_root.clone(),
             test: std::env::var("NEXTEST_TEST_NAME").unwrap_or_default(),
             started_ms: u64::try_from(now).unwrap_or(u64::MAX),
+            hang_signal: own_threads::asking_signal(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }

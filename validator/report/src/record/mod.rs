@@ -92,6 +92,9 @@ pub struct RunRecord {
     pub test: String,
     /// When the run began, in milliseconds since 1970; zero if unknown.
     pub started_ms: u64,
+    /// The number of the signal that asks the process for a hang report; zero if none does.
+    #[serde(skip_serializing_if = "is_no_signal")]
+    pub hang_signal: i32,
     /// The version of the writer.
     pub version: String,
 }
@@ -354,6 +357,11 @@ const fn blocking() -> Wait {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
 const fn is_blocking(wait: &Wait) -> bool {
     matches!(wait, Wait::Blocking)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+const fn is_no_signal(number: &i32) -> bool {
+    *number == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
