@@ -21,6 +21,7 @@ mod robustness;
 mod scale;
 mod std_locks;
 mod stuck;
+mod stuck_events;
 mod support;
 mod trylock;
 mod waits;
@@ -122,7 +123,10 @@ impl Case {
     }
 }
 
-pub(crate) use stuck::STUCK;
+/// Every program that hangs, for the hang report.
+pub(crate) fn stuck() -> impl Iterator<Item = &'static stuck::Stuck> {
+    stuck::STUCK.iter().chain(stuck_events::STUCK)
+}
 
 /// Every case, by topic.
 pub(crate) fn cases() -> impl Iterator<Item = &'static Case> {

@@ -24,6 +24,7 @@ use super::names::Names;
 use super::note::Note;
 use super::path::is_runtime;
 use super::places::{with_frames, with_site};
+use super::wait_event::WaitEvent;
 use super::{held_now, help, notes, sentences, under_guard};
 
 /// What only the embedder knows: the meaning of its own tokens. Called with no lock of the engine
@@ -366,7 +367,11 @@ pub(crate) fn wait(builder: &Builder<'_>, task: &WaitingTask) -> ThreadWait {
         Some(lock) if kind == WaitKind::Lock => lock.site.clone(),
         _ => builder.resolver.place(task.site),
     };
-    ThreadWait { kind, lock, end_of, site, waited_ms: task.waited_ms, timed: task.is_timed }
+    let resolver = builder.resolver;
+    let event = task.awaited.event().and_then(|event| {
+        WaitEvent::of(event, &|site| resolver.place(site), &|task| resolver.task_name(task))
+    });
+    ThreadWait { kind, lock, end_of, event, site, waited_ms: task.waited_ms, timed: task.is_timed }
 }
 
 /// The mode as the dependency's kind has it. One witness may stand for several kinds of one

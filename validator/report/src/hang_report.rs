@@ -164,6 +164,11 @@ impl HangReport {
             if let Some(wait) = &mut thread.wait {
                 change(&mut wait.end_of);
                 place(&mut wait.site, change);
+                if let Some(event) = &mut wait.event {
+                    let (places, names) = event.parts();
+                    places.into_iter().for_each(|one| place(one, change));
+                    names.into_iter().for_each(&mut *change);
+                }
                 wait.lock.iter_mut().for_each(|one| lock(one, change));
             }
             thread.holds.iter_mut().for_each(|one| lock(one, change));

@@ -29,6 +29,7 @@ pub mod render;
 #[cfg(feature = "read")]
 pub mod replay;
 pub mod under_guard;
+pub mod wait_event;
 
 mod detail;
 mod held_now;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::advice::Advice;
 use super::code::ReportCode;
 use super::note::Note;
+use super::wait_event::WaitEvent;
 use lockdep_validator::base::mode::{Mode, Wait};
 use lockdep_validator::check::violation::{Code, Level, Ordered};
 use lockdep_validator::graph::DependencyKind;
@@ -278,6 +279,9 @@ pub struct ThreadWait {
     /// The thread whose end it waits for, if it waits for one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub end_of: String,
+    /// The object that it waits on, if something is known of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<WaitEvent>,
     /// Where it waits.
     pub site: Place,
     /// For how long it has waited at least, in milliseconds.

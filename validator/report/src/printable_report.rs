@@ -56,6 +56,11 @@ impl Report {
                 .into_iter()
                 .for_each(&mut *change);
             place(&mut thread.wait.site, change);
+            if let Some(event) = &mut thread.wait.event {
+                let (places, names) = event.parts();
+                places.into_iter().for_each(|one| place(one, change));
+                names.into_iter().for_each(&mut *change);
+            }
             thread.wait.lock.iter_mut().chain(&mut thread.holds).for_each(|one| lock(one, change));
         }
         self.evidence.gate.iter_mut().for_each(&mut *change);

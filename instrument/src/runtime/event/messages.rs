@@ -56,6 +56,8 @@ pub(crate) fn receive(event: &Event, stamp: Stamp, waits: bool, caller: &'static
     };
     let task = entered.task();
     if segment.task == task.context.id() {
+        // Its own: ordered as it is.
+        event.set_known(Stamp::of(segment));
         return;
     }
     let runtime: &'static Runtime = task.runtime;

@@ -157,6 +157,9 @@ impl Writer<'_> {
         }
         if let Some(wait) = &thread.wait {
             self.line("waits at", &place(&wait.site));
+            for (word, text) in wait.event_lines() {
+                self.line(word, &text);
+            }
         }
         for target in thread.waits_for.iter().take(MAX_NAMES) {
             let Some(other) = self.report.threads.get(*target) else { continue };

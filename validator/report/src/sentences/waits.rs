@@ -20,6 +20,18 @@ impl WaitKind {
 }
 
 impl ThreadWait {
+    /// Returns lines about the object that the thread waits on, each with the word before it.
+    pub(crate) fn event_lines(&self) -> Vec<(&'static str, String)> {
+        let kind = match self.kind {
+            WaitKind::Notification => EventKind::Notification,
+            WaitKind::Message => EventKind::Message,
+            WaitKind::Room => EventKind::Room,
+            WaitKind::Arrivals => EventKind::Arrivals,
+            _ => EventKind::Other,
+        };
+        self.event.as_ref().map_or_else(Vec::new, |event| event.lines(kind))
+    }
+
     /// Returns what the thread waits for, in words.
     pub fn words(&self) -> String {
         let lock = self.lock.as_ref().map_or("a lock", |lock| lock.class.as_str());

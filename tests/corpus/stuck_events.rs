@@ -1,0 +1,105 @@
+//! Programs that hang in a channel, at a barrier, in a park, or for a notification that was lost.
+#![expect(clippy::unwrap_used, reason = "a lock of these programs is never poisoned")]
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use lockdep::sync::mpsc::{channel, sync_channel};
+use lockdep::sync::{Barrier, Condvar, Mutex};
+use lockdep::thread::{self, Builder, JoinHandle};
+
+use super::stuck::Stuck;
+
+pub(crate) const STUCK: &[Stuck] = &[
+    Stuck { name: "stuck_receive", why: "the receiver has the last sender itself", run: receive },
+    Stuck {
+        name: "stuck_send",
+        why: "a channel is full, and its receiver waits for a lock of the sender",
+        run: send,
+    },
+    Stuck { name: "stuck_barrier", why: "a barrier is one thread short", run: barrier },
+    Stuck { name: "stuck_park", why: "no thread unparks a parked one", run: park },
+    Stuck {
+        name: "stuck_lost_notification",
+        why: "a thread notifies between the look at a flag and the wait",
+        run: lost_notification,
+    },
+];
+
+fn named(name: &str, body: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    Builder::new().name(name.to_owned()).spawn(body).unwrap()
+}
+
+fn receive() {
+    let (sender, receiver) = channel();
+    let other = sender.clone();
+    named("sender", move || other.send(1).unwrap()).join().unwrap();
+    let receiver = named("receiver", move || {
+        let _sender = sender;
+        for number in &receiver {
+            assert_eq!(number, 1);
+        }
+    });
+    receiver.join().unwrap();
+}
+
+fn send() {
+    static STATE: Mutex<u8> = Mutex::new(1);
+    static HELD: Barrier = Barrier::new(2);
+    let (sender, receiver) = sync_channel(1);
+    let consumer = named("consumer", move || {
+        assert_eq!(receiver.recv(), Ok(1));
+        HELD.wait();
+        drop(STATE.lock().unwrap());
+        assert_eq!(receiver.recv(), Ok(2));
+    });
+    let producer = named("producer", move || {
+        sender.send(1).unwrap();
+        let _state = STATE.lock().unwrap();
+        HELD.wait();
+        sender.send(2).unwrap();
+        sender.send(3).unwrap();
+    });
+    producer.join().unwrap();
+    consumer.join().unwrap();
+}
+
+fn barrier() {
+    static THREE: Barrier = Barrier::new(3);
+    let threads = ["one", "two"].map(|name| {
+        named(name, || {
+            THREE.wait();
+        })
+    });
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+fn park() {
+    named("parked", thread::park).join().unwrap();
+}
+
+fn lost_notification() {
+    static IS_READY: AtomicBool = AtomicBool::new(false);
+    static STATE: Mutex<()> = Mutex::new(());
+    static CHANGED: Condvar = Condvar::new();
+    static HAS_LOOKED: Barrier = Barrier::new(2);
+    static HAS_NOTIFIED: Barrier = Barrier::new(2);
+    let waiter = named("waiter", || {
+        let state = STATE.lock().unwrap();
+        // ORDERING: Relaxed: the defect of this program.
+        let is_ready = IS_READY.load(Ordering::Relaxed);
+        HAS_LOOKED.wait();
+        HAS_NOTIFIED.wait();
+        if !is_ready {
+            drop(CHANGED.wait(state).unwrap());
+        }
+    });
+    let notifier = named("notifier", || {
+        HAS_LOOKED.wait();
+        // ORDERING: Relaxed, as above.
+        IS_READY.store(true, Ordering::Relaxed);
+        CHANGED.notify_one();
+        HAS_NOTIFIED.wait();
+    });
+    notifier.join().unwrap();
+    waiter.join().unwrap();
+}
