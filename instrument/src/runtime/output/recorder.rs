@@ -19,7 +19,7 @@ use crate::runtime::process::own_id;
 use crate::runtime::process::own_threads;
 use crate::runtime::process::start as process_start;
 use crate::runtime::system::errno;
-use crate::runtime::task;
+use crate::runtime::task::number;
 
 /// From so many bytes on a record gets the first order of each pair of classes only. A program that
 /// orders thousands of locks of suspect classes would fill the disk, and say little with it.
@@ -76,7 +76,7 @@ impl Recorder {
     /// How many threads the process has had.
     pub(super) fn n_threads(&self) -> u64 {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        task::n_numbered().saturating_sub(inner.n_threads_before)
+        number::n_numbered().saturating_sub(inner.n_threads_before)
     }
 
     /// How many orders the record did not get.
@@ -123,7 +123,7 @@ impl Recorder {
             inner.pairs.clear();
             (inner.n_bytes, inner.n_left_out) = (0, 0);
             // The thread that forked goes on in the child.
-            inner.n_threads_before = forked_from.map_or(0, |_| task::n_numbered().saturating_sub(1));
+            inner.n_threads_before = forked_from.map_or(0, |_| number::n_numbered().saturating_sub(1));
             raw_record::note(&file);
             let line = Record::Run(self.run_record(pid, forked_from)).to_line();
             inner.file.insert(file).write_all(line.as_bytes()).map_err(|error| (path, error))?;

@@ -33,7 +33,7 @@ pub(crate) use access::{
     Interrupted, abandon, deferred_state, enter_deferred, is_announced, is_busy, put_back,
 };
 pub(crate) use names::{allocator_locks, is_allocators, is_tried};
-pub(crate) use number::{count_ended, count_started, n_numbered, n_tasks, new_id};
+pub(crate) use number::{count_ended, count_started, n_tasks, new_id};
 pub(crate) use progress::{Mark, is_not_started, mark, segment};
 pub(crate) use quick::QuickStack;
 
