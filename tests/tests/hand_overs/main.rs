@@ -50,13 +50,14 @@ mod base {
 pub use chain_set::{DashMap, Entry};
 
 /// Every model, by the name of its test.
-const MODELS: [&str; 6] = [
+const MODELS: [&str; 7] = [
     "rings::a_ring_is_empty_for_the_next_thread",
     "chain_set::no_chain_outlives_what_it_was_validated_with",
     "chain_set::a_cache_is_void_before_it_can_be_stale",
     "runtime::interrupted::a_handler_may_come_anywhere",
     "runtime::interrupted::a_handler_may_come_before_the_first_event",
     "runtime::interrupted::a_handler_may_set_the_state_aside_anywhere",
+    "runtime::interrupted::a_handler_may_release_what_was_not_seen",
 ];
 
 /// Every weakness, with the model that must notice it.

@@ -46,6 +46,7 @@ mod imp {
                     "cmp rdi, qword ptr [rax + {address}]",
                     "jne 2f",
                     "mov qword ptr [rax + {call}], rsi",
+                    "mov qword ptr [rax + {held}], rdi",
                     "ret",
                     "2:",
                     "sub qword ptr fs:[r11], {size}",
@@ -57,6 +58,7 @@ mod imp {
                     known = const SIZE + offset_of!(Place, known),
                     address = const SIZE + offset_of!(Place, address),
                     call = const SIZE + offset_of!(Place, call),
+                    held = const SIZE + offset_of!(Place, held),
                 )
             }
         };
@@ -76,9 +78,9 @@ mod imp {
             "jns 2f",
             // From here on as `release_newest`.
             "mov rax, qword ptr fs:[r11]",
-            "cmp rdi, qword ptr [rax + {address}]",
+            "cmp rdi, qword ptr [rax + {held}]",
             "jne 2f",
-            "mov qword ptr [rax + {call}], 0",
+            "mov qword ptr [rax + {held}], 0",
             "sub qword ptr fs:[r11], {size}",
             "ret",
             "2:",
@@ -86,8 +88,7 @@ mod imp {
             "ret",
             ".cfi_endproc",
             size = const SIZE,
-            address = const offset_of!(Place, address),
-            call = const offset_of!(Place, call),
+            held = const offset_of!(Place, held),
         )
     }
 
@@ -203,16 +204,23 @@ mod tests {
     }
 
     /// Runs `event` on a stack whose upper place knows the slot by `known`, at the slot's address
-    /// or behind it, and whose word leads to the place `at`. Returns what it said, where the word
-    /// leads to then, and what the places say.
-    fn run(slot: &Slot, known: u64, is_here: bool, at: usize, event: impl FnOnce() -> bool) -> String {
+    /// or behind it, and is held or not; the word leads to that one in a release, and to the one
+    /// below in an acquisition. Returns what the event said, where the word leads to then, and what
+    /// the places say.
+    fn run(
+        slot: &Slot,
+        known: u64,
+        (is_here, is_held): (bool, bool),
+        is_release: bool,
+        event: impl FnOnce() -> bool,
+    ) -> String {
         let address = ptr::from_ref(slot).addr() + usize::from(!is_here) * 8;
-        let mut places = [const { Place::new(0, 7, ptr::null_mut()) }; N_PLACES];
-        places[1] = Place::new(address, 0, ptr::null_mut());
+        let mut places = [const { Place::new(0, 0, ptr::null_mut()) }; N_PLACES];
+        places[1] = Place::new(address, if is_held { address } else { 0 }, ptr::null_mut());
         places[1].known = known;
         let first = places.as_mut_ptr();
         let word = Pointer::of_this_thread();
-        word.store(first.wrapping_add(at));
+        word.store(first.wrapping_add(usize::from(is_release)));
         let is_done = event();
         let n_up = (word.load().addr() - first.addr()) / size_of::<Place>();
         word.store(Sentinels::place(NOT_STARTED));
@@ -233,23 +241,20 @@ mod tests {
         let exclusive = lock.raw() ^ EPOCH;
         let mut n_done = 0;
         for known in [exclusive, exclusive ^ SHARED, exclusive ^ 1, 0] {
-            for is_here in [true, false] {
-                let asm = run(&slot, known, is_here, 0, || acquire_exclusive(&slot, call, &STATE));
-                let model =
-                    run(&slot, known, is_here, 0, || acquire_again(exclusive, address, place_of_call));
-                assert_eq!(asm, model);
+            for state in [(true, true), (true, false), (false, true), (false, false)] {
+                let asm = run(&slot, known, state, false, || acquire_exclusive(&slot, call, &STATE));
+                let model = || acquire_again(exclusive, address, place_of_call);
+                assert_eq!(asm, run(&slot, known, state, false, model));
                 n_done += usize::from(asm.starts_with("true 1"));
-                let asm = run(&slot, known, is_here, 0, || acquire_shared(&slot, call, &STATE));
-                let model = run(&slot, known, is_here, 0, || {
-                    acquire_again(exclusive ^ SHARED, address, place_of_call)
-                });
-                assert_eq!(asm, model);
+                let asm = run(&slot, known, state, false, || acquire_shared(&slot, call, &STATE));
+                let model = || acquire_again(exclusive ^ SHARED, address, place_of_call);
+                assert_eq!(asm, run(&slot, known, state, false, model));
                 n_done += usize::from(asm.starts_with("true 1"));
-                let asm = run(&slot, known, is_here, 1, || release(&slot));
-                assert_eq!(asm, run(&slot, known, is_here, 1, || release_newest(address)));
-                n_done += usize::from(asm.starts_with("true 0"));
+                let asm = run(&slot, known, state, true, || release(&slot));
+                assert_eq!(asm, run(&slot, known, state, true, || release_newest(address)));
+                assert_eq!(asm.starts_with("true 0"), state == (true, true), "only a held lock is released");
             }
         }
-        assert_eq!(n_done, 6, "each acquisition is known in one case, each release in those at the address");
+        assert_eq!(n_done, 4, "each acquisition is known by its key, at its address");
     }
 }

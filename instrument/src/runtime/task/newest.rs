@@ -23,8 +23,12 @@ pub(crate) fn acquire_again(key: u64, address: usize, call: usize) -> bool {
     // changes it. One that set the state aside before has made the key void.
     unsafe {
         if (*next).known == key && (*next).address == address {
-            // ORDERING: Relaxed: this thread and its handlers see its own stores in order.
+            // ORDERING: Relaxed, with a fence for the compiler: this thread and its handlers see
+            // its own stores in order.
             (*next).call.store(call, Ordering::Relaxed);
+            fence();
+            // ORDERING: Relaxed, as above.
+            (*next).held.store(address, Ordering::Relaxed);
             return true;
         }
     }
@@ -39,11 +43,12 @@ pub(crate) fn release_newest(address: usize) -> bool {
     let newest = word.load();
     // SAFETY: the word leads to a place; no signal handler changes it.
     unsafe {
-        if (*newest).address != address {
+        // ORDERING: Relaxed, as in `acquire_again`.
+        if (*newest).held.load(Ordering::Relaxed) != address {
             return false;
         }
-        // ORDERING: Relaxed, as in `acquire_again`.
-        (*newest).call.store(0, Ordering::Relaxed);
+        // ORDERING: Relaxed, as above.
+        (*newest).held.store(0, Ordering::Relaxed);
     }
     // If a handler has set the state aside since the word was read, this leads to the place before
     // the sentinel. The engine learns later that this place is not held.
@@ -137,6 +142,8 @@ unsafe fn push(top: *mut Place, key: u64, acquire: &Acquire, chain: ChainKey) ->
         #[expect(clippy::cast_possible_truncation, reason = "a site is an address here")]
         // ORDERING: Relaxed, as in `acquire_again`.
         (*next).call.store(acquire.site.0 as usize, Ordering::Relaxed);
+        // ORDERING: Relaxed, as above; the word does not lead here yet.
+        (*next).held.store(acquire.address, Ordering::Relaxed);
     }
     next
 }

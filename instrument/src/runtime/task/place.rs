@@ -26,10 +26,14 @@ pub(crate) struct Place {
     /// INVARIANT: [`NOTHING`] unless the engine had validated it so in the epoch that is part of
     /// the key.
     pub(super) known: u64,
-    /// The address of the lock; odd if its release has to be looked at.
+    /// The address of the lock that the place was last used for.
     pub(super) address: usize,
-    /// The place of the call that acquired it. INVARIANT: zero exactly while the lock is not held:
-    /// in a free place, or in one whose lock is just being acquired or released.
+    /// The same while the lock is held; odd if its release has to be looked at. INVARIANT: zero
+    /// exactly while the lock is not held: in a free place, or in one whose lock is just being
+    /// acquired or released. A signal handler that comes then may release a lock whose acquisition
+    /// was not seen: it must not find it here.
+    pub(super) held: AtomicUsize,
+    /// The place of the call that acquired it.
     pub(super) call: AtomicUsize,
     pub(super) lock: u64,
     pub(super) manner: u64,
@@ -44,16 +48,16 @@ pub(crate) struct Place {
 unsafe impl Sync for Place {}
 
 impl Place {
-    pub(super) const fn new(address: usize, call: usize, task: *mut Task) -> Self {
-        let call = AtomicUsize::new(call);
-        Self { known: NOTHING, address, call, lock: 0, manner: 0, chain: 0, task }
+    pub(super) const fn new(address: usize, held: usize, task: *mut Task) -> Self {
+        let (held, call) = (AtomicUsize::new(held), AtomicUsize::new(UNKNOWN_CALL));
+        Self { known: NOTHING, address, held, call, lock: 0, manner: 0, chain: 0, task }
     }
 
     /// Whether its lock is just being acquired or released.
     #[inline(always)]
     pub(super) fn is_changing(&self) -> bool {
         // ORDERING: Relaxed, in all of this file: one thread and its signal handlers.
-        self.call.load(Ordering::Relaxed) == 0
+        self.held.load(Ordering::Relaxed) == 0
     }
 
     /// Whether one of the places up to this one is [changing](Self::is_changing): a signal handler
@@ -80,15 +84,17 @@ impl Place {
     /// What the engine keeps of it. `None` if it is not held: a release goes on after a signal
     /// handler that came then has set the state aside, perhaps with a lock of its own on top.
     pub(super) fn held(&self) -> Option<QuickHeld> {
+        if self.is_changing() {
+            return None;
+        }
         // ORDERING: Relaxed, as above.
         let call = match self.call.load(Ordering::Relaxed) {
-            0 => return None,
             UNKNOWN_CALL => 0,
             call => call as u64,
         };
         Some(QuickHeld {
             lock: LockId::from_raw(self.lock)?,
-            address: self.address & !1,
+            address: self.address,
             site: Site(call),
             manner: Manner::from_raw(self.manner),
         })
@@ -97,7 +103,7 @@ impl Place {
     /// Makes it what the engine keeps.
     pub(super) fn set(&mut self, held: &QuickHeld, chain: ChainKey, may_pop: bool) {
         self.known = NOTHING;
-        self.address = if may_pop { held.address } else { held.address | 1 };
+        self.address = held.address;
         self.lock = held.lock.raw();
         self.manner = held.manner.raw();
         self.chain = chain.0;
@@ -107,12 +113,15 @@ impl Place {
         };
         // ORDERING: Relaxed, as above.
         self.call.store(call, Ordering::Relaxed);
+        let must_look = !may_pop || held.address == 0;
+        // ORDERING: Relaxed, as above.
+        self.held.store(held.address | usize::from(must_look), Ordering::Relaxed);
     }
 
     pub(super) fn empty(&mut self) {
         self.known = NOTHING;
         // ORDERING: Relaxed, as above.
-        self.call.store(0, Ordering::Relaxed);
+        self.held.store(0, Ordering::Relaxed);
     }
 }
 
@@ -146,9 +155,8 @@ const N_PLACES: usize = N_BEFORE + N_BEHIND;
 #[repr(C)]
 pub(in crate::runtime) struct Sentinels([[Place; N_PLACES]; N_SENTINELS]);
 
-pub(in crate::runtime) static SENTINELS: Sentinels = Sentinels(
-    [const { [const { Place::new(NOWHERE, UNKNOWN_CALL, ptr::null_mut()) }; N_PLACES] }; N_SENTINELS],
-);
+pub(in crate::runtime) static SENTINELS: Sentinels =
+    Sentinels([const { [const { Place::new(NOWHERE, NOWHERE, ptr::null_mut()) }; N_PLACES] }; N_SENTINELS]);
 
 impl Sentinels {
     /// How far the place that stands for [`NOT_STARTED`] is from the beginning, in bytes.

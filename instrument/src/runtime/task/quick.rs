@@ -24,7 +24,7 @@ use lockdep_validator::{Acquire, ChainKey, LockId, Manner, TaskContext, Validato
 use super::Task;
 use super::newest::Taken;
 pub(crate) use super::newest::{acquire_again, release_newest};
-use super::place::{NOTHING, NOWHERE, Place, UNKNOWN_CALL, fence};
+use super::place::{NOTHING, NOWHERE, Place, fence};
 use super::pointer::Pointer;
 
 /// How many held locks have a place. At most as many as the engine has room for from the start:
@@ -87,7 +87,7 @@ impl Task {
             place.task = if goes_on { task } else { ptr::null_mut() };
             if matches!(index, BASE | OPAQUE) {
                 // ORDERING: Relaxed, in all of this file: one thread and its signal handlers.
-                place.call.store(UNKNOWN_CALL, Ordering::Relaxed);
+                place.held.store(NOWHERE, Ordering::Relaxed);
             }
         }
         self.keep_up();
@@ -141,7 +141,7 @@ impl Iterator for Locks {
         }
         self.place = self.place.wrapping_add(1);
         // SAFETY: as the invariant says.
-        let (lock, address) = unsafe { ((*self.place).lock, (*self.place).address & !1) };
+        let (lock, address) = unsafe { ((*self.place).lock, (*self.place).address) };
         Some((LockId::from_known(NonZeroU64::new(lock)?), address))
     }
 }
@@ -236,14 +236,16 @@ pub(crate) fn release_below_newest(address: usize) -> bool {
     let Some(mut taken) = Taken::take() else { return false };
     let (top, below) = (taken.top, taken.top.wrapping_sub(1));
     // SAFETY: a place; nothing else uses it, since the word says BUSY.
-    if unsafe { (*top).address & 1 != 0 } || !taken.task().context.is_plain() {
+    // ORDERING: Relaxed, as in `acquire_again`, and so in all of this function.
+    if unsafe { (*top).held.load(Ordering::Relaxed) & 1 != 0 } || !taken.task().context.is_plain() {
         // Its release has to be looked at, or no lock is held: that is the address of the base.
         return taken.leave();
     }
     // SAFETY: below a place with a held lock lies another one, or the base, which has no lock's
     // address; nothing else uses them, since the word says BUSY.
     unsafe {
-        if (*below).address != address || (*below).is_changing() {
+        // ORDERING: Relaxed, as above.
+        if (*below).held.load(Ordering::Relaxed) != address {
             return taken.leave();
         }
         let (lock, manner) = ((*top).lock, Manner::from_raw((*top).manner).moved());
@@ -259,8 +261,10 @@ pub(crate) fn release_below_newest(address: usize) -> bool {
         (*below).known = NOTHING;
         (*below).address = (*top).address;
         (*below).lock = lock;
-        // ORDERING: Relaxed, as in `acquire_again`.
+        // ORDERING: Relaxed, as above.
         (*below).call.store((*top).call.load(Ordering::Relaxed), Ordering::Relaxed);
+        // ORDERING: Relaxed, as above.
+        (*below).held.store((*top).address, Ordering::Relaxed);
         (*top).empty();
     }
     fence();

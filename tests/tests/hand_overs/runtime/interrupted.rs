@@ -211,8 +211,9 @@ fn pair() {
     IS_HELD.set(false);
 }
 
-/// Runs `main` with two signals, and checks that nothing was lost.
-fn model(is_started: bool, locks_in_handler: bool) {
+/// Runs `main` with two signals, and checks that nothing was lost. `is_stale`: the place that the
+/// interrupted code acquires in was last used for the handlers' lock.
+fn model(is_started: bool, locks_in_handler: bool, is_stale: bool) {
     // The spare rings and the count of what waits are the whole process's.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _alone = ONE_AT_A_TIME.lock();
@@ -228,6 +229,10 @@ fn model(is_started: bool, locks_in_handler: bool) {
             new();
             // Its place knows the lock then.
             pair();
+        }
+        if is_stale {
+            acquire(OF_HANDLER);
+            release(OF_HANDLER);
         }
         let sender = {
             let n_sent = Arc::clone(&n_sent);
@@ -254,15 +259,20 @@ fn model(is_started: bool, locks_in_handler: bool) {
 
 #[test]
 fn a_handler_may_come_anywhere() {
-    model(true, true);
+    model(true, true, false);
 }
 
 #[test]
 fn a_handler_may_set_the_state_aside_anywhere() {
-    model(true, false);
+    model(true, false, false);
 }
 
 #[test]
 fn a_handler_may_come_before_the_first_event() {
-    model(false, true);
+    model(false, true, false);
+}
+
+#[test]
+fn a_handler_may_release_what_was_not_seen() {
+    model(true, true, true);
 }

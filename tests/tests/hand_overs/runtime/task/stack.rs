@@ -80,7 +80,7 @@ impl Task {
             let place = unsafe { &mut *place };
             place.address = address;
             place.lock = 1 << LockId::INSTANCE_BITS | 1;
-            place.call.store(1, Ordering::Relaxed);
+            place.held.store(address, Ordering::Relaxed);
             if !seed::is("key-kept") {
                 place.known = NOTHING;
             }
@@ -93,7 +93,7 @@ impl Task {
             if place.task.is_null() {
                 break;
             }
-            place.call.store(0, Ordering::Relaxed);
+            place.held.store(0, Ordering::Relaxed);
             if !seed::is("key-kept") {
                 place.known = NOTHING;
             }
