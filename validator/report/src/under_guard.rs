@@ -116,9 +116,10 @@ fn call(held: &ReportLock, wanted: &ReportLock) -> Option<usize> {
     let (first, second) = (held.frames.as_slice(), wanted.frames.as_slice());
     if held.exact {
         // What both stacks have in common called the function that took the lock, and then made the
-        // call.
+        // call. Where the call that took it still runs, the function itself is the same in both.
         let n_common =
             first.iter().rev().zip(second.iter().rev()).take_while(|(one, other)| one == other).count();
+        let n_common = n_common.min(first.len().saturating_sub(1));
         let holder = first.get(first.len().checked_sub(n_common + 1)?)?;
         let index = second.len().checked_sub(n_common + 1)?;
         return (index > 0 && second[index].function == holder.function).then_some(index);
@@ -184,6 +185,11 @@ mod tests {
         let again = [("log", "log.rs", 329), ("send", "log.rs", 394), ("fmt", "main.rs", 9)];
         let outer = [("log", "log.rs", 331), ("send", "log.rs", 394), ("main", "main.rs", 18)];
         assert_eq!(line(&held, &[again, outer].concat()), Some(331));
+        // The call that took the lock runs a closure under it.
+        let keep = [("keep", "keep.rs", 93), ("main", "main.rs", 9)];
+        let inside = [("lock", "lock.rs", 68), ("keep::{{closure}}", "keep.rs", 95), ("with", "lock.rs", 68)];
+        assert_eq!(line(&lock(true, &keep), &[&inside[..], &keep].concat()), Some(93));
+        assert_eq!(line(&lock(true, &keep), &keep), None, "a loop");
         // One function that locks twice makes no call.
         assert_eq!(line(&held, &[[("log", "log.rs", 340)].as_slice(), &outer[1..]].concat()), None);
         // A guard that was left behind by a call which has returned: who holds it is not on the
