@@ -52,8 +52,8 @@ pub(super) fn kinds(text: &str) -> Kinds {
     }
     let n_channels = code.lines().filter(|line| CHANNELS.iter().any(|mark| line.contains(mark))).count();
     let is_std = code.split(';').any(|item| item.contains("std::") && item.contains("mpsc"));
-    if is_std || code.contains("channel") && code.contains("use ") {
-        add(if is_std { "std channels" } else { "other channels" }, n_channels);
+    if !is_std && code.contains("channel") && code.contains("use ") {
+        add("other channels", n_channels);
     }
     let is_async = |line: &&str| {
         let of = |name: &str| makes_lock(line, name, false) != makes_lock(line, name, true);
@@ -63,6 +63,8 @@ pub(super) fn kinds(text: &str) -> Kinds {
                 .any(|name| of(name) && code.split(';').any(|item| imports_unseen(item, name)))
     };
     add("async and other locks", code.lines().filter(is_async).count());
+    // A receive from a channel of std announces what it waits for, as a join does.
+    kinds.n_watched += if is_std { n_channels } else { 0 };
     kinds
 }
 
