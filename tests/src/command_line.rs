@@ -16,8 +16,10 @@ pub fn root() -> &'static Path {
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
+        // The whole workspace selects the features, as for `cargo test --workspace`: the libraries
+        // are not built once more with others.
         let output = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", "cargo-lockdep", "--message-format=json"])
+            .args(["build", "--quiet", "--workspace", "--bin", "cargo-lockdep", "--message-format=json"])
             .current_dir(root())
             .output()
             .expect("cargo can be run");

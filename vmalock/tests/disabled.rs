@@ -1,5 +1,5 @@
 //! `--cfg lockdep_disabled` compiles the validator out: the locks are built that way here, in a
-//! target directory of their own, with a program that uses them.
+//! target directory that the same test of `lockdep` shares, with a program that uses them.
 
 use std::path::Path;
 use std::process::Command;
@@ -30,7 +30,7 @@ fn the_locks_work_without_the_validator() {
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("vmalock-disabled");
     std::fs::create_dir_all(root.join("src")).expect("the target directory can be written");
     let manifest = format!(
-        "[package]\nname = \"disabled\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n\
+        "[package]\nname = \"vmalock-disabled\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n\
          vmalock = {{ path = {:?} }}\n\n[workspace]\n",
         env!("CARGO_MANIFEST_DIR")
     );
@@ -42,8 +42,8 @@ fn the_locks_work_without_the_validator() {
         std::fs::copy(lock, root.join("Cargo.lock")).expect("copyable");
     }
     let output = Command::new(env!("CARGO"))
-        .args(["run", "--quiet", "--target-dir"])
-        .arg(root.join("target"))
+        .args(["run", "--quiet", "--config", "profile.dev.debug=false", "--target-dir"])
+        .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("disabled-target"))
         .current_dir(&root)
         .env("RUSTFLAGS", "--cfg lockdep_disabled")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")

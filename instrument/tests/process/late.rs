@@ -18,8 +18,11 @@ fn build() -> PathBuf {
     // target/PROFILE/deps/process-HASH
     let profile = program.ancestors().nth(2).expect("cargo's layout");
     let target = profile.parent().expect("cargo's layout");
+    // Together with the command line, cargo selects the features that it selects for `cargo test
+    // --workspace`, which has built both already.
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--offline", "--example", "plugin", "--target-dir"])
+        .args(["build", "--quiet", "--offline", "--workspace", "--bin", "cargo-lockdep"])
+        .args(["--example", "plugin", "--target-dir"])
         .arg(target)
         .args(profile.ends_with("release").then_some("--release"))
         .current_dir(env!("CARGO_MANIFEST_DIR"))

@@ -29,7 +29,7 @@ fn facade() -> &'static Facade {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../instrument/std/Cargo.toml");
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("std-facade");
         let output = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--manifest-path"])
+            .args(["build", "--quiet", "--config", "profile.dev.debug=false", "--manifest-path"])
             .arg(manifest)
             .arg("--target-dir")
             .arg(&target)
