@@ -269,48 +269,27 @@ impl<'a> Serializer for Writer<'a> {
     }
 }
 
-impl SerializeSeq for Parts<'_> {
-    type Ok = ();
-    type Error = Unwritable;
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Written {
-        self.element(value)
-    }
-    fn end(self) -> Written {
-        self.closed()
-    }
+/// Elements without names: they are written alike, whatever contains them.
+macro_rules! elements {
+    ($($of:ident: $write:ident;)*) => {$(
+        impl $of for Parts<'_> {
+            type Ok = ();
+            type Error = Unwritable;
+            fn $write<T: Serialize + ?Sized>(&mut self, value: &T) -> Written {
+                self.element(value)
+            }
+            fn end(self) -> Written {
+                self.closed()
+            }
+        }
+    )*};
 }
 
-impl SerializeTuple for Parts<'_> {
-    type Ok = ();
-    type Error = Unwritable;
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Written {
-        self.element(value)
-    }
-    fn end(self) -> Written {
-        self.closed()
-    }
-}
-
-impl SerializeTupleStruct for Parts<'_> {
-    type Ok = ();
-    type Error = Unwritable;
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Written {
-        self.element(value)
-    }
-    fn end(self) -> Written {
-        self.closed()
-    }
-}
-
-impl SerializeTupleVariant for Parts<'_> {
-    type Ok = ();
-    type Error = Unwritable;
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Written {
-        self.element(value)
-    }
-    fn end(self) -> Written {
-        self.closed()
-    }
+elements! {
+    SerializeSeq: serialize_element;
+    SerializeTuple: serialize_element;
+    SerializeTupleStruct: serialize_field;
+    SerializeTupleVariant: serialize_field;
 }
 
 impl SerializeMap for Parts<'_> {

@@ -83,7 +83,15 @@ impl Validator {
 
     /// LD0007 for a use that is wrong by itself.
     fn not_held(&self, task: &TaskContext, lock: LockId, site: Site, misuse: Misuse) -> Outcome {
-        if task.is_unknown || mutant::is(Mutant::BadReleaseAccepted) {
+        if mutant::is(Mutant::BadReleaseAccepted) {
+            return Outcome::CLEAN;
+        }
+        self.misused(task, lock, site, Code::BadRelease, misuse)
+    }
+
+    /// A use of a lock that is wrong by itself, unless the validator cannot know whether it is.
+    fn misused(&self, task: &TaskContext, lock: LockId, site: Site, code: Code, misuse: Misuse) -> Outcome {
+        if task.is_unknown {
             return Outcome::CLEAN;
         }
         if self.is_movable(lock) || task.overflow.get(lock).is_some() {
@@ -91,7 +99,7 @@ impl Validator {
             return Outcome::CLEAN;
         }
         let mut findings = EventFindings::default();
-        let mut violation = self.view(task).violation(Code::BadRelease, Detail::Misuse(misuse));
+        let mut violation = self.view(task).violation(code, Detail::Misuse(misuse));
         violation.subject = Some(bare(lock, site));
         violation.conflict = task.position(lock).map(|index| self.view(task).acquisition(index));
         self.find(&mut findings, violation);
@@ -285,19 +293,10 @@ impl Validator {
 
     /// LD0012 for a use that is wrong by itself.
     fn bad_pin(&self, task: &TaskContext, lock: LockId, site: Site, misuse: Misuse) -> Outcome {
-        if task.is_unknown || mutant::is(Mutant::PinsIgnored) {
+        if mutant::is(Mutant::PinsIgnored) {
             return Outcome::CLEAN;
         }
-        if self.is_movable(lock) || task.overflow.get(lock).is_some() {
-            self.count_unseen();
-            return Outcome::CLEAN;
-        }
-        let mut findings = EventFindings::default();
-        let mut violation = self.view(task).violation(Code::PinnedLockReleased, Detail::Misuse(misuse));
-        violation.subject = Some(bare(lock, site));
-        violation.conflict = task.position(lock).map(|index| self.view(task).acquisition(index));
-        self.find(&mut findings, violation);
-        findings.into()
+        self.misused(task, lock, site, Code::PinnedLockReleased, misuse)
     }
 
     /// Has the release of the held lock take the slow path, for an embedder that measures how long

@@ -38,7 +38,12 @@ impl Labels {
 }
 
 fn plain(class: &ClassRecord) -> String {
-    let key = LockClassKey {
+    label(&key(class))
+}
+
+/// The key of a class, as the process that wrote the record had it.
+pub(super) fn key(class: &ClassRecord) -> LockClassKey {
+    LockClassKey {
         name: class.name.clone(),
         kind: class.kind.clone(),
         type_name: class.type_name.clone(),
@@ -46,8 +51,7 @@ fn plain(class: &ClassRecord) -> String {
         line: class.site.line,
         column: class.site.column,
         subclass: lockdep_validator::Subclass::new(class.subclass).unwrap_or_default(),
-    };
-    label(&key)
+    }
 }
 
 /// The crate that a normalised path belongs to, and its version if it came from a registry.

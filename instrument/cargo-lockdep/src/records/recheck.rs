@@ -11,15 +11,15 @@ use std::num::NonZeroU32;
 use lockdep_report::build::{Resolver, report};
 use lockdep_report::model::{Frame, Frames, Place, Report};
 use lockdep_report::note::Note;
-use lockdep_validator::base::id::Subclass;
 use lockdep_validator::engine::StackSource;
 use lockdep_validator::state::class::{ClassAttributes, Validation};
 use lockdep_validator::{
-    Acquire, ClassHash, ClassId, Code, Config, Level, LockClassKey, LockId, Mode, OwnStack, Site, StackId,
-    TaskContext, TaskId, Validator, Violation, Wait,
+    Acquire, ClassHash, ClassId, Code, Config, Level, LockId, Mode, OwnStack, Site, StackId, TaskContext,
+    TaskId, Validator, Violation, Wait,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::labels;
 use super::union::{DependencyKey, JoinedDependency, JoinedReport, Union};
 
 /// Checks the union and adds what it finds to [`Union::reports`]. `is_static` says whether the
@@ -139,22 +139,13 @@ impl Replay {
             if class.declared || (!union.several.contains(&class.hash) && is_static(class)) {
                 shared.insert(class.hash);
             }
-            let key = LockClassKey {
-                name: class.name.clone(),
-                kind: class.kind.clone(),
-                type_name: class.type_name.clone(),
-                file: class.file.clone(),
-                line: class.site.line,
-                column: class.site.column,
-                subclass: Subclass::new(class.subclass).unwrap_or_default(),
-            };
             let attributes = ClassAttributes {
                 declared: class.declared,
                 validation: if class.ordered { Validation::Full } else { Validation::Simple },
                 ..ClassAttributes::default()
             };
             let site = tokens.site(&class.site);
-            if let Some(id) = validator.register_class(&key, site, attributes) {
+            if let Some(id) = validator.register_class(&labels::key(class), site, attributes) {
                 classes.insert(class.hash, id);
             }
         }
@@ -191,7 +182,7 @@ impl Replay {
         let mut last: FxHashMap<_, Violation> = FxHashMap::default();
         let mut order = Vec::new();
         for violation in violations {
-            // Classes that only their line tells apart share a fingerprint.
+            // Classes that differ only in their line share a fingerprint.
             let mut classes: Vec<ClassId> = violation.cycle.iter().map(|step| step.from.class).collect();
             let smallest = (0..classes.len()).min_by_key(|&index| classes[index]).unwrap_or_default();
             classes.rotate_left(smallest);
@@ -289,6 +280,7 @@ impl Replay {
 #[cfg(test)]
 mod tests {
     use lockdep_report::record::{ClassRecord, Record};
+    use lockdep_validator::LockClassKey;
 
     use super::*;
     use crate::records::fixture::{class, dependency, record, union_of};
@@ -339,7 +331,7 @@ mod tests {
         assert_eq!(levels(&[&[(0, 1, None)], &[(1, 0, None)]], true), ["error"], "the same statics");
         assert_eq!(levels(&[&[(0, 1, None)], &[(1, 2, None)], &[(2, 0, None)]], false), ["warning"]);
         assert!(levels(&[&[(0, 1, None)], &[(0, 1, None)]], false).is_empty());
-        // Only their lines tell these classes apart, which are no part of a fingerprint.
+        // These classes differ only in their lines, which are not part of a fingerprint.
         assert_eq!(
             levels(&[&[(0, 1, None), (2, 3, None)], &[(1, 0, None), (3, 2, None)]], false),
             ["warning", "warning"]
