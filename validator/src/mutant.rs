@@ -36,7 +36,7 @@ mutants! {
     UpgradeHidden,
     /// A context's locks depend on what it interrupted.
     ContextNotSplit,
-    /// A lock that readers and a writer held is no gate.
+    /// A lock that readers and a writer held is not a gate.
     SharedGateIgnored,
     /// A class is suspect without its levels.
     SuspectWithoutLevels,
@@ -116,7 +116,7 @@ mutants! {
     DowngradeIgnored,
     /// A removed class takes what ran through it along.
     RemovalForgets,
-    /// Subclasses are not told apart.
+    /// Subclasses are not distinguished.
     SubclassIgnored,
     /// Order functions are not asked.
     OrderFunctionIgnored,

@@ -3,8 +3,8 @@
 //! An address space is a set of ranges (VMAs) that many threads look up all the time and few
 //! change. One reader-writer lock for all of it, the *mmap lock*, does not scale: each lookup
 //! writes to it. So each VMA has a lock of its own, which a reader takes after a lookup *without
-//! any lock*. That is fast, and it is subtle: what was looked up may be gone, recycled, moved, or
-//! being changed, and the reader has to notice. This crate is that protocol: complete, usable, with
+//! any lock*. That is fast, and it is subtle: the VMA that was found may be freed, recycled, moved,
+//! or changing, and the reader has to notice. This crate is that protocol: complete, usable, with
 //! the kernel's names, model-checked, and with every event reported to the lock validator.
 //!
 //! # Using the locks
@@ -31,16 +31,16 @@
 //!
 //! # The rules
 //!
-//! 1. VMA write locks only under the mmap *write* lock of the same address space. For guards the
-//!    borrow checker sees to it that there is such a guard, and one comparison that it is of the
-//!    VMA's own space: with another one the call warns and does nothing.
-//! 2. A VMA read lock under nothing, or under the mmap read lock.
+//! 1. Write-lock a VMA only under the mmap *write* lock of the same address space. With guards, the
+//!    borrow checker ensures that there is such a guard, and a comparison ensures that it is one of
+//!    the VMA's own space: with another one the call warns and does nothing.
+//! 2. Read-lock a VMA under no lock, or under the mmap read lock.
 //! 3. While holding a VMA read lock, never *block* on the mmap lock of that address space: its
 //!    writer may be waiting for you. Only [`Mm::try_read`] is allowed. Run with `LOCKDEP=1` and the
 //!    order is reported even if nothing hung.
-//! 4. Two address spaces at once: always in one order. [`Mm::write_nested`] says that the order is
-//!    intended (fork: the parent first), and lockdep does not judge it then.
-//! 5. Two VMAs at once: both without the mmap lock, or both under it. Let go of the first before
+//! 4. Lock two address spaces always in one order. [`Mm::write_nested`] declares the order as
+//!    intended (fork: the parent first), and lockdep does not check it then.
+//! 5. Lock two VMAs either both without the mmap lock, or both under it. Release the first before
 //!    you wait for the mmap lock.
 //! 6. Never wait in an RCU section: neither for the mmap lock nor in a write lock of a VMA.
 //! 7. A guard through a counted reference ([`AddressSpace::mm_ref`]) ends before the
@@ -54,8 +54,8 @@
 //! [`AddressSpace`] is one: read `space/`, then `guard/find.rs` and `guard/expand.rs`. The pattern
 //! of a fault is `lock_vma_under_rcu`, on `None` [`lock_mm_and_find_vma`]. The pattern of a change
 //! is `write`, look up, `start_write`, modify, drop. A new VMA is allocated, filled, write-locked,
-//! attached, stored in the tree, in this order; a VMA that goes is write-locked, detached, cleared
-//! from the tree, freed. The functions for that are in [`raw`], under the kernel's names.
+//! attached, stored in the tree, in this order; a VMA that is removed is write-locked, detached,
+//! cleared from the tree, freed. The functions for that are in [`raw`], under the kernel's names.
 //!
 //! # When a rule is broken
 //!
@@ -66,7 +66,7 @@
 //! Some breaches need the validator, or a debug build: waiting under a VMA read lock or in an RCU
 //! section warns in debug builds only, two address spaces in opposite orders do not warn, and a
 //! thread that waits for itself hangs. The validator reports that wait (LD0001), and then does what
-//! `LOCKDEP_ON_DEADLOCK` says: it panics unless told otherwise.
+//! `LOCKDEP_ON_DEADLOCK` says: by default it panics.
 //!
 //! # What it costs
 //!
@@ -124,16 +124,16 @@ pub use space::cache::VmaCache;
 pub use space::fault::Retry;
 pub use space::section::SpaceWriteGuard;
 
-/// Seeds the mutant called `id` (`"H1"`, `"M13"` …), process-wide; says whether there is one.
+/// Seeds the mutant called `id` (`"H1"`, `"M13"` …), process-wide, and returns whether it exists.
 #[cfg(vmalock_mutants)]
 pub fn seed_mutant(id: &str) -> bool {
     probe::seed(id)
 }
 
-/// The kernel's functions under the kernel's names, for those who port kernel code.
+/// The kernel's functions under the kernel's names, for ports of kernel code.
 ///
-/// They take and leave locks without a guard. Whatever a caller does wrong with them, memory stays
-/// safe: it gets warnings and lockdep reports, and a lock that is lost.
+/// They take and release locks without a guard. Memory stays safe whatever a caller does wrong with
+/// them: the mistake leads to warnings, lockdep reports, and locks that are never released.
 pub mod raw {
     pub use super::base::rcuwait::RcuWait;
     pub use super::guard::vm_flags::{

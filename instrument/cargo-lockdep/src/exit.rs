@@ -4,7 +4,7 @@ use std::process::ExitStatus;
 
 /// Nothing that is denied was reported, and the wrapped command succeeded.
 pub(crate) const CLEAN: u8 = 0;
-/// The command line or an input file is wrong; nothing was judged.
+/// The command line or an input file is wrong; nothing was checked.
 pub(crate) const USAGE: u8 = 2;
 /// A report was made that `LOCKDEP_DENY` denies (or `order --check` found a difference).
 pub(crate) const DENIED: u8 = 3;

@@ -20,7 +20,7 @@ pub(crate) fn show(text: &str) {
     }
 }
 
-/// Writes to stdout. A reader that has gone (`| head`) is no failure.
+/// Writes to stdout. A reader that has closed the pipe (`| head`) is not a failure.
 ///
 /// # Errors
 ///

@@ -46,7 +46,7 @@ impl CreationSite {
         self.0.expose_provenance() as u64
     }
 
-    /// The same place of the program, told apart by who called the library there.
+    /// The same place of the program, distinguished by the caller of the library.
     #[cfg(not(lockdep_disabled))]
     pub(crate) fn called_by(caller: &'static Caller) -> Self {
         Self(std::ptr::from_ref(caller).cast::<Location<'static>>().map_addr(|address| address | 1))

@@ -4,7 +4,7 @@ pub use lockdep_validator::Held;
 use lockdep_validator::{AcquireFlags, LockId, Subclass};
 
 /// What a blocking or timed acquisition may do next.
-#[must_use = "a self-deadlock must be told from an ordinary acquisition before the thread waits"]
+#[must_use = "the caller must handle a self-deadlock before it waits"]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {
     /// Take the real lock.

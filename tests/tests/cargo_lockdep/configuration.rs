@@ -1,4 +1,4 @@
-//! `.config/lockdep.toml`: what a project settled, and what stands above it.
+//! `.config/lockdep.toml`: the settings of a project, and what overrides them.
 
 use std::fs;
 use std::path::Path;
@@ -78,8 +78,7 @@ fn a_mistake_is_named_by_line_and_stops_the_run_before_anything_is_built() {
     for args in [&["test"][..], &["report", "records"], &["show-config"], &["order", "records"]] {
         let ended = run(at, args);
         assert_ended(&ended, "exit 2");
-        let expected =
-            ".config/lockdep.toml:2: `time-out` is no key of this file; the nearest known one is `timeout`";
+        let expected = ".config/lockdep.toml:2: `time-out` is not a key of this file; the nearest known one is `timeout`";
         assert!(ended.stderr.contains(expected), "{}", ended.stderr);
     }
 }
@@ -98,7 +97,7 @@ fn init_writes_a_file_that_holds_and_show_config_says_from_where() {
     for line in [
         "# .config/lockdep.toml, profile `ci`",
         "deny = [\"LD0003\", \"LD0001\"]  # LOCKDEP_DENY",
-        "settle = false  # built in; `--settle` stands above it",
+        "settle = false  # built in; `--settle` overrides it",
     ] {
         assert!(ended.stdout.lines().any(|one| one == line), "{line}\n{}", ended.stdout);
     }

@@ -131,7 +131,7 @@ fn processes_share_a_directory_and_one_that_was_killed_counts() {
     let ended = report(folder.path(), &[records.as_os_str()]);
     assert_ended(&ended, "exit 3");
     assert!(
-        ended.stderr.contains("did not end in good order (killed, or still running); what it wrote counts"),
+        ended.stderr.contains("did not end normally (killed, or still running); what it wrote counts"),
         "{}",
         ended.stderr
     );
@@ -153,7 +153,7 @@ fn processes_share_a_directory_and_one_that_was_killed_counts() {
     let ended = report(folder.path(), &[records.as_os_str()]);
     assert_ended(&ended, "exit 3");
     assert!(
-        ended.stderr.contains("the last line is cut, as after a kill; everything before it counts"),
+        ended.stderr.contains("the last line is incomplete, as after a kill; the lines before it count"),
         "{}",
         ended.stderr
     );
@@ -312,7 +312,13 @@ fn without_its_sources_a_report_has_places_and_says_how_to_name_them() {
     fs::write(folder.path().join("2-0.jsonl"), one_order(2, &second, &first)).expect("written");
     let ended = report(folder.path(), &[OsStr::new(".")]);
     assert_ended(&ended, "exit 3");
-    assert!(ended.stderr.contains("warning: 2 source file(s) not found, gone/src/a.rs first; `--source DIR` says where the sources lie"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains(
+            "warning: 2 source file(s) not found, gone/src/a.rs first; `--source DIR` names their directory"
+        ),
+        "{}",
+        ended.stderr
+    );
     assert!(
         ended.stdout.contains("gone/src/b.rs:71:9: `Mutex<u8> at b.rs:4` is wanted exclusively here"),
         "{}",

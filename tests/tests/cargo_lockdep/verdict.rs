@@ -213,8 +213,8 @@ fn a_run_that_watched_nothing_says_so() {
     assert!(ended.stderr.contains("lockdep: built below "), "{}", ended.stderr);
     let ended = run(&fixture("cargo_graph"), &["test", "-q", "-p", "mac", "--lib", "--no-run"]);
     assert_ended(&ended, "exit 0");
-    assert!(!ended.stderr.contains("nothing was judged"), "nothing was to run: {}", ended.stderr);
+    assert!(!ended.stderr.contains("nothing was checked"), "nothing was to run: {}", ended.stderr);
     let ended = run(&fixture("cargo_graph"), &["test", "-q", "-p", "mac", "--lib"]);
     assert_ended(&ended, "exit 0");
-    assert!(ended.stderr.contains("nothing was judged"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("nothing was checked"), "{}", ended.stderr);
 }

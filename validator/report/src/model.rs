@@ -167,8 +167,8 @@ impl Report {
         }
     }
 
-    /// Returns what tells this report from every other: the fingerprint, and the hashes of the
-    /// classes themselves. Classes that only their line tells apart have one fingerprint, because
+    /// Returns what distinguishes this report from every other: the fingerprint, and the hashes of
+    /// the classes themselves. Classes that differ only in their line have one fingerprint, because
     /// it survives moving code; they are different defects all the same.
     pub fn identity(&self) -> String {
         let mut hashes: Vec<&str> = self.cycle.iter().map(|step| step.from_hash.as_str()).collect();

@@ -44,7 +44,7 @@ fn plain(id: ClassId, key: Option<&LockClassKey>) -> String {
 /// The longest name that leaves room for a sentence around it.
 const MAX_LETTERS: usize = 56;
 
-/// A type may be as long as a page; where the lock is made tells it from others of its beginning.
+/// A type may be as long as a page; the place of the lock distinguishes types that begin alike.
 fn cut(name: String) -> String {
     if name.chars().count() <= MAX_LETTERS {
         return name;

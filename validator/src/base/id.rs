@@ -9,7 +9,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 pub struct ClassId(NonZeroU32);
 
 impl ClassId {
-    /// The largest number of classes that a [`LockId`] can tell apart (24 bits).
+    /// The largest number of classes that a [`LockId`] can distinguish (24 bits).
     pub const LIMIT: u32 = (1 << 24) - 1;
 
     /// Makes the id of the class at `index` (zero-based), or `None` past [`ClassId::LIMIT`].

@@ -103,7 +103,7 @@ fn ungated_cycle(
     closing: PathStep,
     filter: &SearchFilter<'_>,
 ) -> Option<FoundCycle> {
-    /// As many gates as a search can tell apart.
+    /// As many gates as a search can distinguish.
     const MAX_GATES: usize = 7;
     let mut escaping: Vec<LockId> = Vec::new();
     let mut gated = None;

@@ -1,7 +1,7 @@
 //! What exactly a rule about the use of a lock objects to.
 //!
 //! The sentences about these are made where a report is printed. What stands here is only what
-//! tells them apart.
+//! distinguishes them.
 
 use std::borrow::Cow;
 

@@ -100,8 +100,8 @@ impl Chains {
         true
     }
 
-    /// Forgets every chain, and those that are just being validated; each is validated anew when it
-    /// is seen again.
+    /// Forgets every chain, and those that are just being validated; each is validated again when
+    /// it is seen again.
     pub(crate) fn clear(&self) {
         // ORDERING: Release pairs with the Acquire in `generation`.
         self.n_clears.fetch_add(1, Ordering::Release);

@@ -12,7 +12,7 @@ use crate::base::site::Site;
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct LockClassKey {
     /// The name its author gave, if any. A named class is declared interchangeable: its instances
-    /// are not told apart.
+    /// are not distinguished.
     pub name: Option<String>,
     /// What kind of lock it is, as its type is called: `Mutex`, `RwLock`, `vm_lock` …
     pub kind: String,

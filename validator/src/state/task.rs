@@ -171,7 +171,7 @@ impl TaskContext {
         Segment { task: self.id, number: self.segment }
     }
 
-    /// Forgets what it holds and where it is: the child of a fork starts anew.
+    /// Forgets what it holds and where it is: the child of a fork starts afresh.
     pub fn reset(&mut self) {
         *self = Self::new(self.id);
     }
@@ -233,7 +233,7 @@ impl TaskContext {
     }
 
     /// How many contexts had been entered when the held lock at `index` was acquired; a chain
-    /// begins anew where it changes.
+    /// begins again where it changes.
     pub(crate) fn depth_of(&self, index: usize) -> usize {
         self.entered.iter().filter(|entered| entered.n_held <= index).count()
     }

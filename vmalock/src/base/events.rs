@@ -1,4 +1,4 @@
-//! What the locks of an address space went through: `VMA_LOCK_SUCCESS`, `ABORT`, `RETRY`, `MISS` of
+//! Counters of the locks of an address space: `VMA_LOCK_SUCCESS`, `ABORT`, `RETRY`, `MISS` of
 //! `/proc/vmstat`, and how long waits took.
 
 use std::cell::Cell;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::super::probe::mutant::{Mutant, seeded};
 
-/// How often the VMA lock of an address space sufficed, and how often not.
+/// How often the VMA lock of an address space sufficed, and how often it did not.
 ///
 /// Each success is counted in a place that few threads share, so that counting does not join what
 /// the locks keep apart.
@@ -77,7 +77,7 @@ impl VmaLockEvents {
         self.n_abort.load(Ordering::Relaxed)
     }
 
-    /// Begins to count anew, for a new life of the address space.
+    /// Begins to count from zero, for a new life of the address space.
     pub(crate) fn reset(&self) {
         let counts = [&self.n_miss, &self.n_abort, &self.n_retry];
         for count in counts.into_iter().chain(self.n_success.iter().map(|shard| &shard.0)) {

@@ -1,4 +1,4 @@
-//! The RCU read section: what keeps the nodes of the VMA tree while they are walked.
+//! The RCU read section: it keeps the nodes of the VMA tree alive while a thread walks them.
 //!
 //! It is `crossbeam-epoch`'s pin. It protects *nodes*, not VMAs: those are recycled at once,
 //! whatever sections are open.

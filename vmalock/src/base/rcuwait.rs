@@ -20,8 +20,8 @@ use super::task::{Interrupted, TaskState, TaskStruct};
 /// After this long a wait is worth a word: readers of a VMA leave within a fault.
 pub(crate) const STALL: Duration = Duration::from_secs(10);
 
-/// A place for one waiting task. In an address space the mmap write lock sees to it that there is
-/// only one.
+/// A place for one waiting task. In an address space the mmap write lock ensures that there is only
+/// one.
 #[derive(Debug)]
 pub struct RcuWait {
     // INVARIANT: set only by the owner of the mmap write lock, and none when it releases it.
@@ -111,7 +111,7 @@ impl RcuWait {
         result
     }
 
-    /// Wakes the waiter, if there is one; says whether there was (`rcuwait_wake_up`).
+    /// Wakes the waiter, if there is one, and returns whether there was (`rcuwait_wake_up`).
     ///
     /// The caller changed what the condition reads before it called.
     pub fn wake_up(&self) -> bool {

@@ -1,13 +1,13 @@
 //! `vm_refcnt`: the attach count, the readers, and the flag that keeps readers out, in one 32-bit
 //! word.
 //!
-//! | value | meaning | who can move it, and to what |
+//! | value | meaning | how it can change |
 //! |---|---|---|
 //! | 0 | detached; readers must not increment | only attach: set to 1 |
-//! | 1 | attached; unlocked **or** write-locked (told apart by `vm_lock_seq == mm_lock_seq`) | reader +1; writer +FLAG; detacher −1 |
+//! | 1 | attached; unlocked **or** write-locked (distinguished by `vm_lock_seq == mm_lock_seq`) | reader +1; writer +FLAG; detacher −1 |
 //! | 2 ..= LIMIT | attached with *value* − 1 readers; or write-locked with transient readers that have not noticed yet; or just detached with *value* transient readers left | readers ±1; writer or detacher +FLAG |
 //! | FLAG | detaching, all readers gone, the flag not yet subtracted; no reader can increment | excluder −FLAG → 0 |
-//! | FLAG + 1 | a writer that excluded everybody; or a detacher that waits for one last transient reader | −FLAG → 1; or reader −1 → FLAG |
+//! | FLAG + 1 | a writer that excluded all readers; or a detacher that waits for one last transient reader | −FLAG → 1; or reader −1 → FLAG |
 //! | > FLAG + 1 | a writer or detacher that waits for readers | readers −1 only |
 //! | ≥ 2³¹ | corruption: pinned at [`REFCOUNT_SATURATED`] | no thread: warned about once per site |
 //!

@@ -2,8 +2,8 @@
 //!
 //! "Killed" is the user-space form of a fatal signal: a flag that interrupts the killable waits of
 //! one task ([`Task::kill`]) and nothing else. The structures are recycled, never freed, so a late
-//! wake-up through a stale reference is a spurious one, which every wait tolerates. A kill is not:
-//! it asks who has the structure now.
+//! wake-up through a stale reference is a spurious one, which every wait tolerates. A late kill is
+//! not tolerable: it checks which thread has the structure now.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -34,7 +34,7 @@ impl std::fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
-/// A thread, as others may speak of it. It may have ended: what is done to it then has no effect.
+/// A handle to a thread. The thread may have ended; operations on the handle then have no effect.
 #[derive(Clone, Copy, Debug)]
 pub struct Task {
     of: &'static TaskStruct,

@@ -6,9 +6,9 @@
 //! [`vma_start_write`] without the mmap write lock warns in every configuration (Linux made its own
 //! assertion unconditional in v6.9 for that reason).
 //!
-//! With the validator on a broken rule is also a report of its, with the same place: an assertion
-//! about what is held (LD0010), a release too many (LD0007), or, for what has no code of its own,
-//! LD0010 with the sentence of the warning.
+//! With the validator on, a broken rule is also a report of the validator, with the same place: a
+//! failed assertion about what is held (LD0010), a release too many (LD0007), or, if the rule has
+//! no code of its own, LD0010 with the sentence of the warning.
 //!
 //! [`vma_start_write`]: super::super::lock::vma_lock::vma_start_write
 //!
@@ -191,7 +191,7 @@ impl fmt::Display for Warning {
                 write!(f, "; thread `{thread}` (task {task}) holds it since {since}")
             }
             None if self.kind == WarningKind::WriterStalled => {
-                f.write_str("; run a debug build, or with LOCKDEP=1, to learn who holds it")
+                f.write_str("; a debug build, or a run with LOCKDEP=1, names the holder")
             }
             None => Ok(()),
         }

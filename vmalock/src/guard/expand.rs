@@ -7,14 +7,14 @@ use super::mapping::{PAGE_SIZE, STACK_GUARD_GAP, flags};
 use super::mmap_guard::MmapWriteGuard;
 use super::vma_guard::VmaWrite;
 
-/// The VMA cannot grow that far: another one is too near (`-ENOMEM`), or it is no stack
+/// The VMA cannot grow that far: another one is too near (`-ENOMEM`), or it is not a stack
 /// (`-EFAULT`).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct CannotGrow;
 
 impl std::fmt::Display for CannotGrow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the mapping cannot grow that far: another one is too near, or it is no stack")
+        f.write_str("the mapping cannot grow that far: another one is too near, or it is not a stack")
     }
 }
 
@@ -24,8 +24,8 @@ impl std::error::Error for CannotGrow {}
 ///
 /// # Errors
 ///
-/// [`CannotGrow`]; nothing was changed. So for a VMA that is no stack, and with a warning for one
-/// of another address space.
+/// [`CannotGrow`]; nothing was changed. The same holds for a VMA that is not a stack, and, with a
+/// warning, for one of another address space.
 #[track_caller]
 pub fn expand_stack_locked<'g>(
     guard: &'g MmapWriteGuard<'_>,

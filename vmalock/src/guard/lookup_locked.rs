@@ -16,7 +16,7 @@ pub(crate) fn find_vma(mm: &Mm, addr: usize) -> Option<&'static Vma> {
     loop {
         let entry = mm.mm_mt.ending_above(from)?;
         if !is_of(mm, entry.vma) {
-            tell(mm, entry.vma);
+            warn_of_stale_tree(mm, entry.vma);
         } else if addr < entry.vma.fields().vm_end() {
             return Some(entry.vma);
         }
@@ -31,7 +31,7 @@ pub(crate) fn vma_lookup(mm: &Mm, addr: usize) -> Option<&'static Vma> {
     if is_of(mm, vma) {
         return vma.fields().contains(addr).then_some(vma);
     }
-    tell(mm, vma);
+    warn_of_stale_tree(mm, vma);
     None
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn check_is_in(mm: &Mm, vma: &Vma) -> bool {
 
 #[cold]
 #[track_caller]
-fn tell(mm: &Mm, vma: &Vma) {
+fn warn_of_stale_tree(mm: &Mm, vma: &Vma) {
     mm.set_tree_stale();
     warn_on(WarningKind::TreeStale, vma.address());
 }

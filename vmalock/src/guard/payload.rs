@@ -2,16 +2,16 @@
 //!
 //! A payload lives as its VMA does: in a slab, made once, handed from life to life, never dropped
 //! while the process runs. So a reference to it stays valid whatever a caller does wrong with the
-//! raw functions, and reading it under a lock costs nothing. The price: a payload changes through
-//! `&self`, so its members are atomics, cells of locks, or [`Shared`].
+//! raw functions, and reading it under a lock costs nothing. The price is that a payload changes
+//! through `&self`, so its members are atomics, locks, or [`Shared`].
 
 use std::fmt;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use super::mapping::Mapping;
 
-/// What a program keeps with each VMA, and what becomes of it when VMAs are split, merged, copied
-/// and freed.
+/// What a program keeps with each VMA, and what happens to it when VMAs are split, merged, copied
+/// or freed.
 ///
 /// [`split`](Self::split), [`merge`](Self::merge) and [`fork`](Self::fork) run inside a write
 /// section, with the VMAs involved write-locked, or new and known to no other thread.

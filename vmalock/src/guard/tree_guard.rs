@@ -1,8 +1,8 @@
-//! The tree of an address space, for those who build one of their own: store, clear and move VMAs
-//! under the write guard.
+//! The tree of an address space, for programs with an address space of their own: store, clear and
+//! move VMAs under the write guard.
 //!
-//! [`AddressSpace`](crate::AddressSpace) does all this by itself, and counts its VMAs: leave its
-//! tree to it.
+//! [`AddressSpace`](crate::AddressSpace) does all this by itself, and counts its VMAs: do not change
+//! its tree.
 
 use super::super::lock::attach::{vma_mark_attached, vma_mark_detached};
 use super::super::lock::vma_lock::vma_start_write;

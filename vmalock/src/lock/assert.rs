@@ -8,9 +8,9 @@
 //! | mmap write + VMA write | ✓ | ✓ | ✓ | ✓ | ✓ |
 //! | VMA read | ✗ | ✗ | ✗ | ✓ | ✓ |
 //!
-//! With lockdep on, "holds" means *this task*. Without it, as in the kernel, a read lock of anybody
-//! satisfies an assertion; but the owner of the mmap write lock is known in every configuration, so
-//! the assertions that need it are exact in every configuration.
+//! With lockdep on, "holds" means *this task*. Without it, as in the kernel, a read lock of any
+//! task satisfies an assertion. The owner of the mmap write lock is known in every configuration,
+//! so the assertions that need it are exact in every configuration.
 //!
 //! A failed assertion never panics: it warns ([`super::super::base::warn`]) and, if lockdep is on,
 //! is reported as LD0010. Every function returns whether its assertion held.

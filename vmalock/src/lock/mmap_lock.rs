@@ -16,7 +16,7 @@
 //! | `mmap_lock_is_contended` | [`mmap_lock_is_contended`] | the same |
 //! | `vma_end_write_all` | [`vma_end_write_all`] | part of unlock and downgrade |
 //!
-//! The raw functions are for those who port kernel code: they are memory-safe whatever the caller
+//! The raw functions are for ports of kernel code: they are memory-safe whatever the caller
 //! does, but only warn about an unlock too many. The guards (in
 //! [`super::super::guard::mmap_guard`]) cannot be misused.
 //!

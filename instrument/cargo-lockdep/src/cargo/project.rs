@@ -64,7 +64,7 @@ fn build_std() -> Error {
 pub(crate) struct Project {
     /// The one target everything is built for.
     pub(crate) target: String,
-    /// Where everything of ours goes: `target/lockdep`.
+    /// The directory for all files of lockdep: `target/lockdep`.
     pub(crate) base: PathBuf,
     /// Where the compiler's relative paths start.
     pub(crate) workspace_root: PathBuf,
@@ -101,7 +101,7 @@ fn one_target(options: &CargoOptions, toolchain: &Toolchain) -> Result<String> {
     match &targets[..] {
         [] => Ok(toolchain.host.clone()),
         [target] if target.ends_with(".json") => Err(Error::new(format_args!(
-            "{target} is a target of your own, which needs -Z build-std; the instrumented locks need the standard \
+            "{target} is a custom target, which needs -Z build-std; the instrumented locks need the standard \
              library that came with the toolchain"
         ))),
         [target] if target == "host-tuple" => Ok(toolchain.host.clone()),

@@ -170,7 +170,7 @@ impl Session {
         Ok(verdict.exit_code())
     }
 
-    /// Runs the same once more, with the suspects of the first run told apart from the start.
+    /// Runs the same once more, with the suspects of the first run distinguished from the start.
     fn settle(
         &self,
         command: CargoCommand,
@@ -382,7 +382,7 @@ fn is_quiet(cargo_args: &[OsString]) -> bool {
     cargo_args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "-q" || arg == "--quiet")
 }
 
-/// Cargo's arguments with an explicit target, which is what tells host code from target code, and
+/// Cargo's arguments with an explicit target, which distinguishes host code from target code, and
 /// without a target directory, which is ours.
 fn command_line(command: CargoCommand, cargo_args: &[OsString], target: &str) -> Vec<OsString> {
     let mut line: Vec<OsString> = vec![command.name().into()];

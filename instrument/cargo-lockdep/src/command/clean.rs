@@ -34,7 +34,7 @@ const OURS: [&str; 7] = ["doctor-", "runtime-", "crates-", "records", "try", "fe
 ///
 /// # Errors
 ///
-/// If there is no project, a build is going on, or something cannot be removed.
+/// If there is no project, a build is running, or something cannot be removed.
 pub(crate) fn run(args: &CleanArgs) -> Result<u8> {
     let base = if args.tried { try_crate::base_directory()? } else { project_base()? };
     let _lock = not_in_use(&base)?;
@@ -72,7 +72,7 @@ fn not_in_use(base: &Path) -> Result<Option<fs::File>> {
     }
     let lock = input::create_own(&path).context(|| path.display().to_string())?;
     rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(|_| {
-        Error::new(format_args!("a build is going on in {}: run this again after it", base.display()))
+        Error::new(format_args!("a build is running in {}: try again when it has finished", base.display()))
     })?;
     Ok(Some(lock))
 }

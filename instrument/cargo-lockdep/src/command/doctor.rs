@@ -50,7 +50,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<u8> {
     let toolchain = Toolchain::in_directory(&directory)?;
     let project = Project::find(&directory, &CargoOptions::default(), &toolchain)?;
     say(format_args!(
-        "rustc {} for {}; everything of ours is in {}",
+        "rustc {} for {}; the files of lockdep are in {}",
         toolchain.release,
         project.target,
         project.base.display()

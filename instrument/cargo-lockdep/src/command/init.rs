@@ -31,7 +31,7 @@ pub(crate) fn run(args: &InitArgs) -> Result<u8> {
     let path = root.join(FILE);
     if path.exists() && !args.force {
         return Err(Error::new(format_args!(
-            "{} exists; `--force` replaces it, `cargo lockdep show-config` says what holds",
+            "{} exists; `--force` replaces it, `cargo lockdep show-config` shows the settings",
             path.display()
         )));
     }

@@ -130,7 +130,7 @@ fn print_remarks(union: &Union, found: &Findings<'_>, sources: &Sources) {
     let missing = sources.missing();
     if let Some(first) = missing.first() {
         say(format_args!(
-            "warning: {} source file(s) not found, {first} first; `--source DIR` says where the sources lie",
+            "warning: {} source file(s) not found, {first} first; `--source DIR` names their directory",
             missing.len()
         ));
     }

@@ -25,7 +25,7 @@ pub(crate) struct TryArgs {
     /// The crate, with a version unless it is the newest: `indicatif@0.18.6`.
     #[arg(value_name = "NAME[@VERSION]")]
     pub(crate) spec: String,
-    /// Resolve its dependencies anew instead of using the versions in its published lock file.
+    /// Resolve its dependencies again instead of using the versions in its published lock file.
     #[arg(long)]
     pub(crate) update: bool,
     #[command(flatten)]
@@ -150,7 +150,7 @@ fn give_up_lost_versions(directory: &Path, toolchain: &Toolchain, is_offline: bo
     fs::remove_file(&lock).ok()?;
     let reason = reason.trim_start_matches("error: ");
     Some(format!(
-        "a version in its published lock file is no longer available ({reason}), so its dependencies are resolved anew"
+        "a version in its published lock file is no longer available ({reason}), so its dependencies are resolved again"
     ))
 }
 
@@ -348,7 +348,7 @@ mod tests {
         );
         let note = give_up().expect("1.0.0 is nowhere");
         assert!(
-            note.contains("`dep = \"^1\"` (locked to 1.0.0)") && note.ends_with("resolved anew"),
+            note.contains("`dep = \"^1\"` (locked to 1.0.0)") && note.ends_with("resolved again"),
             "{note}"
         );
         assert!(!folder.join("Cargo.lock").exists());

@@ -49,10 +49,10 @@ impl Display for Problem {
         match &self.kind {
             ProblemKind::Unreadable(why) => write!(f, "cannot be read ({why}); left out"),
             ProblemKind::Cut => {
-                f.write_str("the last line is cut, as after a kill; everything before it counts")
+                f.write_str("the last line is incomplete, as after a kill; the lines before it count")
             }
             ProblemKind::NoEnd => f.write_str(
-                "the process did not end in good order (killed, or still running); what it wrote counts",
+                "the process did not end normally (killed, or still running); what it wrote counts",
             ),
             ProblemKind::Malformed { n_lines: 1, first, why } => write!(f, "line {first} left out: {why}"),
             ProblemKind::Malformed { n_lines, first, why } => {
@@ -74,7 +74,7 @@ impl Display for Problem {
             ProblemKind::Undescribed { n_classes } => {
                 write!(
                     f,
-                    "{n_classes} of its classes are not described (their lines are lost) and are called by number"
+                    "{n_classes} of its classes are not described (their lines are lost), so their numbers are shown"
                 )
             }
         }

@@ -81,7 +81,7 @@ impl Reader<'_> {
             Some(near) => format!("the nearest known one is `{near}`"),
             None => format!("the known ones are {}", known.join(", ")),
         };
-        self.error(at, &format!("`{name}` is no {what} of this file; {remedy}"))
+        self.error(at, &format!("`{name}` is not a {what} of this file; {remedy}"))
     }
 
     fn table<'t>(&self, value: &'t Spanned<DeValue<'t>>, name: &str) -> Result<&'t DeTable<'t>> {
@@ -144,11 +144,11 @@ mod tests {
         for (text, expected) in [
             (
                 "[profile.ci]\n\ndenny = 'errors'",
-                "f.toml:3: `denny` is no key of this file; the nearest known one is `deny`",
+                "f.toml:3: `denny` is not a key of this file; the nearest known one is `deny`",
             ),
             (
                 "[profiles.ci]\ndeny = 'errors'",
-                "f.toml:1: `profiles` is no key of this file; the nearest known one is `profile`",
+                "f.toml:1: `profiles` is not a key of this file; the nearest known one is `profile`",
             ),
             ("[profile]\nci = 1", "f.toml:2: `ci` has to be a table"),
             (

@@ -51,7 +51,7 @@ pub(crate) const KEYS: [Key; 8] = [
     Key {
         name: "deny",
         kind: Kind::Deny,
-        meaning: "Decides what makes a run fail: reports of a level and above, or of these codes.",
+        meaning: "Names the reports that make a run fail: those of a level and above, or of these codes.",
         built_in: "\"errors\"",
         example: "\"warnings\"",
         variable: Some("LOCKDEP_DENY"),
@@ -69,7 +69,7 @@ pub(crate) const KEYS: [Key; 8] = [
     Key {
         name: "timeout",
         kind: Kind::Seconds,
-        meaning: "Ends a run so many seconds after its first program started.",
+        meaning: "Ends a run this many seconds after its first program started.",
         built_in: "",
         example: "1800",
         variable: None,
@@ -105,7 +105,7 @@ pub(crate) const KEYS: [Key; 8] = [
     Key {
         name: "features",
         kind: Kind::Names,
-        meaning: "Gives cargo these features, unless the command line chooses features.",
+        meaning: "Passes these features to cargo, unless the command line chooses features.",
         built_in: "[]",
         example: "[\"full\"]",
         variable: None,

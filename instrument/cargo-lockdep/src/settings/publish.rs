@@ -16,9 +16,9 @@ const SCHEMA_URL: &str = "https://lockdep-rs.github.io/lockdep/lockdep.schema.js
 pub(crate) fn template() -> String {
     let mut text = format!(
         "#:schema {SCHEMA_URL}\n\
-         # What `cargo lockdep` does in this project. Options and LOCKDEP_* variables stand above this file.\n\
-         # `cargo lockdep show-config` says what holds. Paths start at the directory that has `.config`.\n\n\
-         # Holds always. Other profiles add to it.\n[profile.{DEFAULT_PROFILE}]\n"
+         # What `cargo lockdep` does in this project. Options and LOCKDEP_* variables override this file.\n\
+         # `cargo lockdep show-config` shows the result. Paths start at the directory that has `.config`.\n\n\
+         # Always applies. Other profiles add to it.\n[profile.{DEFAULT_PROFILE}]\n"
     );
     for key in &KEYS {
         let built_in = match key.built_in {
@@ -27,7 +27,7 @@ pub(crate) fn template() -> String {
         };
         let _ = writeln!(
             text,
-            "\n# {}\n# Takes {}. Without it: {built_in}.\n# {} = {}",
+            "\n# {}\n# Takes {}. Default: {built_in}.\n# {} = {}",
             key.meaning,
             key.kind.words(),
             key.name,
@@ -36,7 +36,7 @@ pub(crate) fn template() -> String {
     }
     let _ = write!(
         text,
-        "\n# Holds with `--lockdep-profile {CI_PROFILE}` or CARGO_LOCKDEP_PROFILE={CI_PROFILE}.\n[profile.{CI_PROFILE}]\ntimeout = 1800\n"
+        "\n# Applies with `--lockdep-profile {CI_PROFILE}` or CARGO_LOCKDEP_PROFILE={CI_PROFILE}.\n[profile.{CI_PROFILE}]\ntimeout = 1800\n"
     );
     text
 }
@@ -54,7 +54,7 @@ pub(crate) fn schema() -> String {
         "properties": {
             "profile": {
                 "type": "object",
-                "description": "The profiles by name. `default` holds always, and the chosen one stands above it.",
+                "description": "The profiles by name. `default` always applies, and the chosen one overrides it.",
                 "additionalProperties": { "$ref": "#/definitions/profile" }
             }
         },
@@ -100,7 +100,7 @@ pub(crate) fn show(settings: &Settings) -> String {
     };
     for key in &KEYS {
         let above = match key.option {
-            Some(option) => format!("; `{option}` stands above it"),
+            Some(option) => format!("; `{option}` overrides it"),
             None => String::new(),
         };
         let (line, origin) = match settings.values.get(key.name) {

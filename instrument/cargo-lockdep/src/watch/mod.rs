@@ -52,8 +52,8 @@ impl RunResult {
         }
     }
 
-    /// The classes, by hash, whose locks a second run should tell apart from the start; none if the
-    /// run was cut short.
+    /// The classes, by hash, whose locks a second run should distinguish from the start; none if
+    /// the run was cut short.
     pub(crate) fn suspects(&self) -> BTreeSet<&str> {
         match self.ended {
             Ended::Itself(status) if status.code().is_some() => self.tally.suspects(),
@@ -61,8 +61,8 @@ impl RunResult {
         }
     }
 
-    /// Adds what a second run came to, in which the suspects of this one were told apart from the
-    /// start.
+    /// Adds the results of a second run, in which the suspects of this one were distinguished from
+    /// the start.
     pub(crate) fn settle(&mut self, second: Self) {
         for sentence in self.tally.settle(second.tally) {
             say(sentence);
@@ -233,7 +233,7 @@ fn next_command(tally: &Tally, has_watched: bool, records: &Path, order: Option<
             format!("next: `cargo lockdep order {directory} --check` compares the lock order with the file")
         }
         None => format!(
-            "next: `cargo lockdep order {directory} --bless` writes the lock order down, so that a new one shows"
+            "next: `cargo lockdep order {directory} --bless` writes the lock order down, so that a new order shows up"
         ),
     })
 }
@@ -257,7 +257,7 @@ pub(crate) fn summarise(
     }
     if !verdict.has_watched() {
         if expects_processes && verdict.succeeded() {
-            say("no watched program took a lock, so nothing was judged");
+            say("no watched program took a lock, so nothing was checked");
         }
         return;
     }
@@ -281,7 +281,7 @@ pub(crate) fn summarise(
         say(format_args!("records: {directory} (`cargo lockdep report {directory}` {in_full})"));
     } else {
         say(format_args!(
-            "records: {directory} (`cargo lockdep report {directory}` says what no test reached)"
+            "records: {directory} (`cargo lockdep report {directory}` shows which locks no test reached)"
         ));
     }
 }

@@ -157,7 +157,7 @@ impl Tally {
         self.reports.values().filter(|known| known.is_denied).count()
     }
 
-    /// The classes, by hash, whose locks a second run should tell apart from the start.
+    /// The classes, by hash, whose locks a second run should distinguish from the start.
     pub(super) fn suspects(&self) -> BTreeSet<&str> {
         let unsettled = self.reports.values().filter(|known| known.is_open || known.is_inexact);
         unsettled.flat_map(|known| &known.about).map(String::as_str).collect()
@@ -168,8 +168,8 @@ impl Tally {
         self.reports.values().filter(|known| known.is_inexact).count()
     }
 
-    /// Takes in what a second run saw, for which the suspects of this one were told apart from the
-    /// start. One sentence for each report that was open, on what became of it.
+    /// Adds what a second run saw, for which the suspects of this one were distinguished from the
+    /// start. Returns a sentence for each report that was open, on what became of it.
     pub(super) fn settle(&mut self, second: Self) -> Vec<String> {
         let mut sentences = Vec::new();
         let fingerprint_of = |identity: &str| identity.split('/').next().unwrap_or(identity).to_owned();

@@ -24,8 +24,8 @@ const MAX_ENVIRONMENT_BYTES: u64 = 16 << 20;
 pub(super) struct Tree {
     /// `CARGO_LOCKDEP_RUN=…`
     mark: Vec<u8>,
-    /// Each process with the time at which it started, which tells it from a later one of the same
-    /// number.
+    /// Each process with the time at which it started, which distinguishes it from a later one of
+    /// the same number.
     known: BTreeMap<i32, u64>,
 }
 

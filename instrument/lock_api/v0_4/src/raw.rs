@@ -97,10 +97,10 @@ pub unsafe trait RawMutexTimed: RawMutex {
     /// A point in time.
     type Instant;
 
-    /// Takes the mutex, waiting at most `timeout`; tells whether it did.
+    /// Takes the mutex, waiting at most `timeout`; returns whether it did.
     fn try_lock_for(&self, timeout: Self::Duration) -> bool;
 
-    /// Takes the mutex, waiting until `timeout`; tells whether it did.
+    /// Takes the mutex, waiting until `timeout`; returns whether it did.
     fn try_lock_until(&self, timeout: Self::Instant) -> bool;
 }
 
@@ -135,7 +135,7 @@ pub unsafe trait RawRwLock {
     /// Takes the lock shared, waiting for it.
     fn lock_shared(&self);
 
-    /// Takes the lock shared if that needs no waiting; tells whether it did.
+    /// Takes the lock shared if that needs no waiting; returns whether it did.
     fn try_lock_shared(&self) -> bool;
 
     /// Gives up one shared hold.
@@ -249,16 +249,16 @@ pub unsafe trait RawRwLockTimed: RawRwLock {
     /// A point in time.
     type Instant;
 
-    /// Takes the lock shared, waiting at most `timeout`; tells whether it did.
+    /// Takes the lock shared, waiting at most `timeout`; returns whether it did.
     fn try_lock_shared_for(&self, timeout: Self::Duration) -> bool;
 
-    /// Takes the lock shared, waiting until `timeout`; tells whether it did.
+    /// Takes the lock shared, waiting until `timeout`; returns whether it did.
     fn try_lock_shared_until(&self, timeout: Self::Instant) -> bool;
 
-    /// Takes the lock exclusively, waiting at most `timeout`; tells whether it did.
+    /// Takes the lock exclusively, waiting at most `timeout`; returns whether it did.
     fn try_lock_exclusive_for(&self, timeout: Self::Duration) -> bool;
 
-    /// Takes the lock exclusively, waiting until `timeout`; tells whether it did.
+    /// Takes the lock exclusively, waiting until `timeout`; returns whether it did.
     fn try_lock_exclusive_until(&self, timeout: Self::Instant) -> bool;
 }
 
@@ -271,7 +271,7 @@ pub unsafe trait RawRwLockRecursive: RawRwLock {
     /// Takes the lock shared without queueing behind a waiting writer.
     fn lock_shared_recursive(&self);
 
-    /// Takes the lock shared if no writer holds it; tells whether it did.
+    /// Takes the lock shared if no writer holds it; returns whether it did.
     fn try_lock_shared_recursive(&self) -> bool;
 }
 
@@ -300,7 +300,7 @@ pub unsafe trait RawRwLockUpgrade: RawRwLock {
     /// Takes the lock upgradable, waiting for it.
     fn lock_upgradable(&self);
 
-    /// Takes the lock upgradable if that needs no waiting; tells whether it did.
+    /// Takes the lock upgradable if that needs no waiting; returns whether it did.
     fn try_lock_upgradable(&self) -> bool;
 
     /// Gives up the upgradable hold.
@@ -378,10 +378,10 @@ pub unsafe trait RawRwLockUpgradeDowngrade: RawRwLockUpgrade + RawRwLockDowngrad
 ///
 /// As [`RawRwLockUpgrade`].
 pub unsafe trait RawRwLockUpgradeTimed: RawRwLockUpgrade + RawRwLockTimed {
-    /// Takes the lock upgradable, waiting at most `timeout`; tells whether it did.
+    /// Takes the lock upgradable, waiting at most `timeout`; returns whether it did.
     fn try_lock_upgradable_for(&self, timeout: Self::Duration) -> bool;
 
-    /// Takes the lock upgradable, waiting until `timeout`; tells whether it did.
+    /// Takes the lock upgradable, waiting until `timeout`; returns whether it did.
     fn try_lock_upgradable_until(&self, timeout: Self::Instant) -> bool;
 
     /// Turns the upgradable hold into the exclusive one, waiting at most `timeout` for the readers;

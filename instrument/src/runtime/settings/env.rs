@@ -138,7 +138,7 @@ const VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "LOCKDEP_DEADLOCK_CHECK_MS",
-        accepts: "milliseconds from 1 to 60000, or `0` to look for no deadlock that has happened",
+        accepts: "milliseconds from 1 to 60000, or `0` to turn the search for present deadlocks off",
         set: |config, value| {
             let time_ms = text(value)?.parse::<u64>().ok().filter(|&time_ms| time_ms <= 60_000);
             let check = time_ms.map(|time_ms| (time_ms > 0).then(|| Duration::from_millis(time_ms)));

@@ -15,7 +15,7 @@ pub(crate) const NOTHING: u64 = 2;
 pub(super) const NOWHERE: usize = 1;
 /// Stands for a call whose place is not known.
 pub(super) const UNKNOWN_CALL: usize = 1;
-/// What tells the keys of shared acquisitions from those of exclusive ones.
+/// Distinguishes the keys of shared acquisitions from those of exclusive ones.
 pub(crate) const SHARED: u64 = u64::MAX;
 
 /// One place of a quick stack.

@@ -4,7 +4,7 @@
 //! `cargo run -p lockdep-tests --bin crates_table [--run | --time] [NAME…]` prints a table; without
 //! names all of `tests/field/crates/crates.toml` are meant. `--run` only runs the tests and
 //! compares what passes, `--time` only measures what `--run` has built, on a machine that should do
-//! nothing else; both keep what they found, and the page `docs/src/crates.md` is written anew once
+//! nothing else; both keep what they found, and the page `docs/src/crates.md` is written again once
 //! the tests of all crates have been run. `--more` takes `tests/field/crates/more.toml` instead,
 //! which is never timed, and writes `docs/src/more-crates.md`. Needs the registry. Exits 1 if a
 //! crate's tests do not pass exactly as they pass without us.

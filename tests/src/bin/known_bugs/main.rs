@@ -4,7 +4,7 @@
 //! without names all of `tests/field/known-bugs` are driven. `--broken` drives the versions
 //! with the bug only. `--judge` drives nothing. Reports are kept in
 //! `tests/field/known-bugs/reports`, and judged against `places.toml` beside it.
-//! `docs/src/known-bugs.md` is written anew each time; a row that this call has not renewed
+//! `docs/src/known-bugs.md` is written again each time; a row that this call has not renewed
 //! stays as it is. Needs the registry. Exits 1 if a verdict is wrong.
 
 mod judge;

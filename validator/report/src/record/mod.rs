@@ -3,7 +3,7 @@
 //!
 //! A record is a file `<pid>-<nonce>.jsonl`. It is append-only: a line is written when something is
 //! seen for the *first* time, each by one `write`, so that a crash costs at most the last line. The
-//! first line is a [`RunRecord`]; an [`EndRecord`] closes a run that ended in good order.
+//! first line is a [`RunRecord`]; an [`EndRecord`] closes a run that ended normally.
 //! Everything between names classes by [`ClassHash`], which is the same in every process, so that
 //! the union of any number of records is again one dependency graph.
 //!
@@ -61,7 +61,7 @@ pub enum Record {
     Hang(Box<HangReport>),
     /// Contention of one class at one place (`LOCKDEP_STAT=1`), written when the process ends.
     Stat(StatRecord),
-    /// The last line of a run that ended in good order.
+    /// The last line of a run that ended normally.
     End(EndRecord),
     /// A line of a kind that this version does not know; holds the kind.
     Unknown(String),
@@ -381,7 +381,7 @@ mod hash_text {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ClassHash, D::Error> {
         let text = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
-        ClassHash::parse(&text).ok_or_else(|| D::Error::custom(format_args!("`{text}` is no class hash")))
+        ClassHash::parse(&text).ok_or_else(|| D::Error::custom(format_args!("`{text}` is not a class hash")))
     }
 }
 
@@ -400,7 +400,8 @@ mod hash_list {
     ) -> Result<Vec<ClassHash>, D::Error> {
         let texts = Vec::<String>::deserialize(deserializer)?;
         let parse = |text: &String| {
-            ClassHash::parse(text).ok_or_else(|| D::Error::custom(format_args!("`{text}` is no class hash")))
+            ClassHash::parse(text)
+                .ok_or_else(|| D::Error::custom(format_args!("`{text}` is not a class hash")))
         };
         texts.iter().map(parse).collect()
     }

@@ -108,7 +108,7 @@ pub fn brief(report: &Report, earlier: &Earlier, in_full: &str, options: &TextOp
     push(&mut out, format_args!("{}{title}", styles.paint(styles.level(report.level), &head)));
     let mut parts = Parts { out, margin: "  ".to_owned(), options };
     let (first, this) = (&earlier.fingerprint, &report.fingerprint);
-    // Classes that only their line tells apart share one.
+    // Classes that differ only in their line share one.
     let same = if first == this { ", with the same fingerprint" } else { "" };
     let above = format!("report {first} above{same}");
     let words =

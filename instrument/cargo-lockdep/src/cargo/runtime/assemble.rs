@@ -34,7 +34,8 @@ pub(super) fn assemble(folder: &Path, toolchain: &Toolchain, target: &str, offli
             base.display()
         ))
     })?;
-    // One build at a time; who waited finds it done. The kernel drops the lock of a killed process.
+    // One build at a time; a process that waited finds it done. The kernel drops the lock of a
+    // killed process.
     let lock_path = base.join(".runtime-lock");
     let lock = input::create_own(&lock_path).context(|| lock_path.display().to_string())?;
     rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)
@@ -96,7 +97,8 @@ fn build(temporary: &Path, folder: &Path, toolchain: &Toolchain, target: &str, o
         let artifact = artifacts.iter().find(|artifact| artifact.target.name == name);
         let file =
             artifact.and_then(|artifact| artifact.libraries().next()).and_then(|file| file.file_name());
-        let file = file.ok_or_else(|| Error::new(format_args!("the build of the runtime gave no {name}")))?;
+        let file =
+            file.ok_or_else(|| Error::new(format_args!("the build of the runtime produced no {name}")))?;
         Ok(Path::new("lib").join(file))
     };
     let runtime = Runtime {

@@ -23,7 +23,7 @@ pub(crate) struct Runtime {
     pub(crate) validator: PathBuf,
     /// Where rustc finds what these depend on.
     pub(crate) search_paths: Vec<PathBuf>,
-    /// The unpacked sources, from which `lock_api` is compiled anew in each crate graph.
+    /// The unpacked sources, from which `lock_api` is compiled again in each crate graph.
     pub(crate) sources: PathBuf,
 }
 

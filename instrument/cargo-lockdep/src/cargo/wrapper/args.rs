@@ -30,7 +30,7 @@ pub(crate) struct RustcCall {
     pub(crate) edition: Option<usize>,
     /// Where the result goes.
     pub(crate) out_dir: String,
-    /// What cargo adds to the name of the result, to tell it from others of the same crate.
+    /// What cargo adds to the name of the result, to distinguish it from others of the same crate.
     pub(crate) extra_filename: String,
     /// Whether the result is a library that can be linked, not only its metadata.
     pub(crate) emits_link: bool,

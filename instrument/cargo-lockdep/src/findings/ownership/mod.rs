@@ -1,13 +1,12 @@
 //! Locks that no other thread can reach.
 //!
-//! A method that takes `self` or `&mut self` has its object to itself for as long as it runs: no
-//! other thread can hold, or wait for, a lock that lies in the object. A function that makes an
-//! object has its locks to itself until it gives them away. An order of locks that was seen there
-//! cannot hang, although the same locks in the same order elsewhere can. The events do not say so:
-//! only the source tells such a function from others. What it says lowers an error to a warning,
-//! with the reason.
+//! A method that takes `self` or `&mut self` owns its object for as long as it runs: no other
+//! thread can hold, or wait for, a lock inside the object. A function that makes an object owns its
+//! locks until it shares them. An order of locks that was seen there cannot hang, although the same
+//! locks in the same order elsewhere can. The events do not say so: only the source distinguishes
+//! such a function from others. It lowers an error to a warning, with the reason.
 //!
-//! Where the source does not say it, nothing changes.
+//! Where the source does not show it, nothing changes.
 
 use lockdep_report::advice::Advice;
 use lockdep_report::model::{Frame, Frames, Place, Report};
