@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,22 @@ use crate::build::warn::{self, Warning};
 /// How long anything may take. A test that runs into it has found a hang.
 // Miri is a thousand times slower.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(if cfg!(miri) { 5_000 } else { 20 });
+
+/// How many deadlines a test may take while its threads make steps.
+const N_DEADLINES: u32 = 15;
+
+static N_STEPS: AtomicU64 = AtomicU64::new(0);
+
+/// A thread of a test has ended one of the operations that it was given.
+pub(crate) fn step_ended() {
+    // ORDERING: Relaxed: a sign of life.
+    N_STEPS.fetch_add(1, Ordering::Relaxed);
+}
+
+fn steps() -> u64 {
+    // ORDERING: Relaxed, as above.
+    N_STEPS.load(Ordering::Relaxed)
+}
 
 /// How long the tests wait: `mutants.rs` shortens it, where hangs are expected.
 pub(crate) fn deadline() -> Duration {
@@ -124,11 +141,17 @@ impl<R> Helper<R> {
     /// Waits for the thread.
     #[track_caller]
     pub(crate) fn join_with_warnings(self) -> (R, Vec<Warning>) {
-        match self.result.recv_timeout(deadline()) {
-            Ok(Ok(pair)) => pair,
-            Ok(Err(panic)) => std::panic::resume_unwind(panic),
-            Err(_) => panic!("a thread of the test hangs"),
+        for _ in 0..N_DEADLINES {
+            let n_steps = steps();
+            match self.result.recv_timeout(deadline()) {
+                Ok(Ok(pair)) => return pair,
+                Ok(Err(panic)) => std::panic::resume_unwind(panic),
+                // On a busy machine a thread that yields waits for its turn each time.
+                Err(_) if steps() != n_steps => {}
+                Err(_) => break,
+            }
         }
+        panic!("a thread of the test hangs")
     }
 }
 

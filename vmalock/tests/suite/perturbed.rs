@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 
 use super::fixture::{RW, cache, page, space_in};
-use super::harness::{Helper, Stages, observe, spawn};
+use super::harness::{Helper, Stages, observe, spawn, step_ended};
 use super::stress::{Random, check_at_rest};
 use crate::build::iterator::VmaIterator;
 use crate::build::lookup::{NextVmaError, lock_next_vma, lock_vma_under_rcu};
@@ -71,6 +71,7 @@ pub(crate) fn everything_at_once() {
                     for _ in 0..N_OPS {
                         let space = &spaces[random.below(2)];
                         step(space, &mut random);
+                        step_ended();
                         Task::current().revive();
                         assert!(!rcu_read_lock_held(), "I10: an operation left its RCU section open");
                     }
