@@ -94,7 +94,7 @@ fn about_order(advice: &Advice, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "take `{first}` before `{second}`, or release `{second}` first, at {at}")
         }
         Advice::ChangeOther { release, at } => {
-            write!(f, "or, if that order is intended, change another: release `{release}` first, at {at}")
+            write!(f, "or, if that order is intended, release `{release}` first, at {at}")
         }
         Advice::TryLock { class, release, at: Some(at) } => {
             write!(f, "or take `{class}` with a try-lock at {at}, and release `{release}` when it fails")
@@ -204,7 +204,7 @@ const fn general(rule: General) -> &'static str {
             "or keep the callee from releasing it: pass the guard by reference, and what it needs as arguments"
         }
         G::OwnContext => {
-            "acquire every lock of a transaction with its own acquire context. When told to back off, release everything, \
+            "acquire every lock of a transaction with its own acquire context. When an acquisition has to back off, release everything, \
              then take the contended lock first."
         }
         G::OneContextEach => {
@@ -233,17 +233,17 @@ const fn general(rule: General) -> &'static str {
             "if one is the parent of the other, take the inner one with a subclass, or under a nest lock"
         }
         G::TryAndRestart => {
-            "if only one can be waited for, take the second with `try_lock` and start again when it fails"
+            "if the thread can wait for only one of them, take the second with `try_lock`, and start again when it fails"
         }
         G::TryAsLockMany => {
-            "if only one can be waited for, take the second with `try_lock` and start again when it fails, as `lock_many` \
+            "if the thread can wait for only one of them, take the second with `try_lock`, and start again when it fails, as `lock_many` \
              does"
         }
         G::SortByAddress => "acquire the lock at the lower address first: sort by address before locking",
         G::OppositeOrder => "acquire the two in the opposite order",
         G::NameApart => {
             "if these are different locks by design, name them apart with `LockClassKey::named`. Where that is not \
-             possible, `cargo lockdep test --settle` tells them apart, and an exception records why they are."
+             possible, `cargo lockdep test --settle` distinguishes them, and an exception records why they are."
         }
     }
 }
