@@ -51,7 +51,12 @@ fn every_program_gets_its_verdict() {
     let mut rows = rows.into_inner().expect("no row panics");
     rows.sort_by_key(|(index, _)| *index);
     let wrong: Vec<&Row> = rows.iter().map(|(_, row)| row).filter(|row| row.wrong.is_some()).collect();
-    println!("{}", table(rows.iter().map(|(_, row)| row)));
+    // A failure prints its own rows alone, so that a log that keeps the last lines keeps them.
+    let shown = rows.iter().map(|(_, row)| row).filter(|row| wrong.is_empty() || row.wrong.is_some());
+    print!("{}", table(shown));
+    if wrong.is_empty() {
+        print!("{}", stuck_rows());
+    }
     println!("corpus: {} programs, {} right, {} wrong", rows.len(), rows.len() - wrong.len(), wrong.len());
     let details: Vec<String> = wrong
         .iter()
@@ -265,9 +270,12 @@ fn table<'a>(rows: impl Iterator<Item = &'a Row>) -> String {
         };
         let _ = writeln!(text, "| {} | {want} | {}{mark} | {} |", row.case.name, row.got, row.case.why);
     }
-    // What these say is compared in `hang_reports.rs`.
-    for stuck in corpus::stuck() {
-        let _ = writeln!(text, "| {} | a hang report | see `hang_reports` | {} |", stuck.name, stuck.why);
-    }
     text
+}
+
+/// The programs that hang: `hang_reports.rs` compares what is said of them.
+fn stuck_rows() -> String {
+    corpus::stuck()
+        .map(|stuck| format!("| {} | a hang report | see `hang_reports` | {} |\n", stuck.name, stuck.why))
+        .collect()
 }
