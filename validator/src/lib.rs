@@ -33,6 +33,7 @@ pub use engine::{
 pub use state::acquired::Noted;
 pub use state::class::{LockClass, LockClassKey};
 pub use state::context::{ContextAttributes, ContextId, ContextSet};
+pub use state::flow::Flow;
 pub use state::segment::Segment;
 
 /// Runs the examples of the package's README.

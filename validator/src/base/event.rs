@@ -21,6 +21,8 @@ impl AcquireFlags {
     pub const UPGRADABLE: Self = Self(4);
     /// The lock may be taken again by the thread that holds it (`ReentrantMutex`, Java monitors).
     pub const REENTRANT: Self = Self(8);
+    /// Its caller awaits the lock: a wait suspends the task, and its thread goes on with another.
+    pub const ASYNC: Self = Self(16);
 
     /// Returns whether every bit of `other` is set.
     #[inline]

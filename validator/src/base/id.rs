@@ -140,8 +140,31 @@ impl Subclass {
 }
 
 /// One task: in a live process a thread, in a trace whatever the trace calls so. Never reused.
+///
+/// A task that several threads may run in turn is a *flow* ([`Flow`](crate::Flow)); its id has the
+/// highest bit.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct TaskId(pub u32);
+
+impl TaskId {
+    const FLOW: u32 = 1 << 31;
+
+    /// Returns the id of a flow; the number is taken modulo 2^31.
+    pub const fn of_flow(number: u32) -> Self {
+        Self(number | Self::FLOW)
+    }
+
+    /// Returns the number of a flow, or `None` if the task is a thread.
+    pub const fn flow_number(self) -> Option<u32> {
+        if self.0 & Self::FLOW == 0 { None } else { Some(self.0 & !Self::FLOW) }
+    }
+
+    /// Returns whether the task is a flow.
+    #[inline]
+    pub const fn is_flow(self) -> bool {
+        self.0 & Self::FLOW != 0
+    }
+}
 
 /// A stack that the embedder captured; meaningful to the embedder only.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -115,6 +115,11 @@ impl Knowledge {
         true
     }
 
+    /// Whether a violation would be [admitted](Self::admit).
+    pub(crate) fn is_news(&self, signature: u64, level: Level) -> bool {
+        self.reported.get(&signature).is_none_or(|known| level > *known)
+    }
+
     /// Remembers where an order between two locks was seen; `true` if it was known to be better
     /// protected.
     pub(crate) fn note_pair(

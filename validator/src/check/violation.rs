@@ -184,6 +184,9 @@ pub struct Evidence {
     /// Whether the locks close the cycle themselves, and a sighting shown is that of other locks of
     /// these classes, because theirs was not recorded.
     pub other_objects: bool,
+    /// Whether it rests on what one task did whose acquisitions may belong to two futures that the
+    /// task polls by turns, for all that is known.
+    pub two_futures: bool,
 }
 
 /// Something the engine found.
@@ -216,6 +219,21 @@ impl Violation {
     /// Returns whether the acquisition can never return: the thread waits for itself.
     pub fn is_self_deadlock(&self) -> bool {
         self.code == Code::Recursion && matches!(self.detail, Detail::SelfDeadlock)
+    }
+
+    /// Returns whether it rests on what a [flow](crate::Flow) held when it wanted another lock.
+    ///
+    /// A flow may poll several futures by turns. Whether both acquisitions belong to one of them,
+    /// only the embedder can see; until it [confirms](crate::Validator::confirm) the violation, it
+    /// does not count as reported.
+    pub fn rests_on_flow(&self) -> bool {
+        match self.code {
+            Code::SameClassOrder | Code::CircularDependency => {
+                self.cycle.iter().any(|step| step.task.is_flow())
+            }
+            Code::Recursion | Code::RecursiveFairRead => self.task.is_flow(),
+            _ => false,
+        }
     }
 }
 

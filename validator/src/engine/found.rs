@@ -39,9 +39,15 @@ impl Validator {
     ) {
         use crate::check::signature;
         violation.fingerprint = signature::fingerprint(&self.registry, &violation);
-        // A self-deadlock counts as reported only when the embedder has tried the real lock.
-        let admitted = violation.is_self_deadlock() && self.config.evidence
-            || knowledge.admit(signature::signature(&violation), violation.level);
+        let signature = signature::signature(&violation);
+        let admitted = match () {
+            () if !self.config.evidence => knowledge.admit(signature, violation.level),
+            // Counts as reported only when the embedder has tried the real lock.
+            () if violation.is_self_deadlock() => true,
+            // Only when the embedder has seen which futures it is about.
+            () if violation.rests_on_flow() => knowledge.is_news(signature, violation.level),
+            () => knowledge.admit(signature, violation.level),
+        };
         if admitted {
             findings.violations.push(violation);
         }

@@ -13,6 +13,7 @@ mod chain;
 mod classes;
 mod contexts;
 mod deadlock;
+mod flows;
 mod found;
 mod hand_over;
 mod held_modes;
@@ -137,10 +138,11 @@ impl Validator {
     }
 
     /// Marks a self-deadlock as reported, once the embedder is sure that the acquisition cannot
-    /// return (it tried the real lock and failed). `true` the first time. Other violations are
-    /// marked when they are found: always `true`.
+    /// return (it tried the real lock and failed), or what [rests on a
+    /// flow](Violation::rests_on_flow), at the level that the embedder gave it. `true` the first
+    /// time at that level. Other violations are marked when they are found: always `true`.
     pub fn confirm(&self, violation: &Violation) -> bool {
-        if !violation.is_self_deadlock() || !self.config.evidence {
+        if !(violation.is_self_deadlock() || violation.rests_on_flow()) || !self.config.evidence {
             return true;
         }
         let mut knowledge = self.knowledge.lock().unwrap_or_else(PoisonError::into_inner);

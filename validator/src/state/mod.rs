@@ -6,6 +6,7 @@ pub mod class;
 pub mod class_order;
 pub mod context;
 pub(crate) mod elsewhere;
+pub mod flow;
 pub(crate) mod held;
 pub(crate) mod overflow;
 pub(crate) mod recent;

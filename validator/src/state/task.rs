@@ -20,7 +20,7 @@ const MAX_GIVEN_UP: usize = 64;
 
 /// How many held locks have room from the start: an embedder that [catches up](TaskContext::catch_up)
 /// with fewer may do so in a signal handler, where nothing is allocated.
-const N_HELD: usize = 48;
+pub(super) const N_HELD: usize = 48;
 
 /// The chain key of a task that holds nothing.
 pub(crate) const EMPTY_CHAIN: u64 = 0x5bd1_e995_9d1d_6ab3;
@@ -56,12 +56,12 @@ pub struct TaskContext {
     /// INVARIANT: of a capacity of at most [`MAX_ORDERED`](super::overflow::MAX_ORDERED); what is
     /// beyond is in `overflow`.
     pub(crate) held: Vec<HeldLock>,
-    rare: Vec<Rare>,
+    pub(super) rare: Vec<Rare>,
     pub(crate) overflow: Overflow,
     /// Locks that were taken off the stack because another task had released one of their
     /// acquisitions. Bounded.
-    given_up: Vec<LockId>,
-    entered: Vec<Entered>,
+    pub(super) given_up: Vec<LockId>,
+    pub(super) entered: Vec<Entered>,
     /// Contexts whose mask differs from what it was at the start.
     pub(crate) toggled: ContextSet,
     /// Whether locks were held that are no longer on the stack: questions about held locks have no
@@ -80,7 +80,7 @@ pub struct TaskContext {
     /// The wound/wait transactions that are open, and the class of the locks of each.
     pub(crate) open_transactions: Vec<(LockId, ClassId)>,
     /// The cookies of pins whose lock went away pinned: taking one back says nothing new. Bounded.
-    lost_pins: Vec<u64>,
+    pub(super) lost_pins: Vec<u64>,
     /// A direct-mapped cache of validated keys, each with the epoch folded in. INVARIANT: no key in
     /// it is zero. In place, not behind a pointer: it is looked at in every acquisition.
     seen: [u64; N_SLOTS],
@@ -352,7 +352,7 @@ impl TaskContext {
         index >= self.floor
     }
 
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         self.floor = if self.rare.is_empty() { self.context_start() } else { usize::MAX };
     }
 }

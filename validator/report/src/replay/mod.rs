@@ -7,6 +7,8 @@
 mod class_ops;
 mod defaults;
 mod flavour;
+mod flow;
+mod flows;
 mod kind;
 mod messages;
 mod op;

@@ -2,6 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
+use super::flow::ScenarioFlow;
 use super::op::{Op, field};
 use super::sent::Sent;
 use super::transactions::Transactions;
@@ -23,7 +24,7 @@ pub(super) struct Lock {
     /// The class as the scenario names it, without the level.
     pub(super) class: String,
     pub(super) subclass: Subclass,
-    flags: AcquireFlags,
+    pub(super) flags: AcquireFlags,
     /// Whether it lies on the stack of the task that acquired it first.
     is_on_stack: bool,
     n_moves: usize,
@@ -56,6 +57,7 @@ pub(super) struct Runner {
     pub(super) transactions: Transactions,
     pub(super) spawned_at: FxHashMap<String, Site>,
     pub(super) sent: FxHashMap<String, Sent>,
+    pub(super) flows: FxHashMap<String, ScenarioFlow>,
     found: Vec<(usize, Violation)>,
 }
 
@@ -89,6 +91,7 @@ impl Runner {
             transactions: Transactions::default(),
             spawned_at: FxHashMap::default(),
             sent: FxHashMap::default(),
+            flows: FxHashMap::default(),
             found: Vec::new(),
         }
     }
@@ -106,6 +109,9 @@ impl Runner {
         let outcome = match op.op.as_str() {
             "acquire" => self.acquire(op, site, AcquireFlags::NONE),
             "sync" => self.acquire(op, site, AcquireFlags::SYNC),
+            "want" => self.acquire(op, site, AcquireFlags::ASYNC),
+            "queued" | "granted" => self.grant(op, site),
+            "resume" | "suspend" | "end" => self.flow(op),
             "release" | "forget_held" => self.release(op, site),
             "init" => self.with_lock(op, |validator, task, lock| validator.reinitialised(task, lock, site)),
             "free" => self.with_lock(op, |validator, task, lock| validator.freed(task, lock, site)),
@@ -142,7 +148,8 @@ impl Runner {
             name => Err(ReplayError::new(format_args!(
                 "unknown op \"{name}\"; known are acquire release init free sync downgrade upgrade irq_enter irq_exit \
                  irq_disable irq_enable set_subclass set_class check_name_unchanged pin unpin assert order_by_instance \
-                 order_by_key remove_class thread_exit spawn join send receive wait_ended move forget_held trylock_fails test_poke noop and ww_*"
+                 order_by_key remove_class thread_exit spawn join send receive wait_ended resume suspend \
+                 end want queued granted move forget_held trylock_fails test_poke noop and ww_*"
             ))),
         }?;
         self.take(index, outcome);
@@ -151,7 +158,10 @@ impl Runner {
 
     fn take(&mut self, index: usize, outcome: Outcome) {
         for violation in outcome.into_findings().map(|findings| findings.violations).unwrap_or_default() {
-            self.found.push((index, violation));
+            // A flow of a scenario is one future. A self-deadlock was confirmed when it was sent.
+            if violation.is_self_deadlock() || self.validator.confirm(&violation) {
+                self.found.push((index, violation));
+            }
         }
     }
 
@@ -413,7 +423,7 @@ impl Runner {
 fn takes(op: &Op) -> bool {
     matches!(
         op.op.as_str(),
-        "acquire" | "sync" | "init" | "trylock_fails" | "order_by_key" | "order_by_instance"
+        "acquire" | "want" | "sync" | "init" | "trylock_fails" | "order_by_key" | "order_by_instance"
     )
 }
 
@@ -425,7 +435,7 @@ fn class_of(name: &str) -> &str {
     if is_pair { &name[..name.len() - 1] } else { name }
 }
 
-fn mode(op: &Op, flavour: &str) -> Result<Mode, ReplayError> {
+pub(super) fn mode(op: &Op, flavour: &str) -> Result<Mode, ReplayError> {
     match op.mode.as_deref().unwrap_or_else(|| defaults::mode(op, flavour)) {
         "exclusive" => Ok(Mode::Exclusive),
         "shared" => Ok(Mode::Shared),
@@ -436,7 +446,7 @@ fn mode(op: &Op, flavour: &str) -> Result<Mode, ReplayError> {
     }
 }
 
-fn wait(op: &Op) -> Wait {
+pub(super) fn wait(op: &Op) -> Wait {
     match (op.trylock, op.timed) {
         (true, _) => Wait::Try,
         (false, true) => Wait::Timed,

@@ -3,6 +3,7 @@
 mod contexts;
 mod cycles;
 mod fast;
+mod flows;
 mod hand_over;
 mod held;
 mod instances;

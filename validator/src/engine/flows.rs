@@ -1,0 +1,63 @@
+//! Flows: locks that are wanted at one time and granted at another, and the end of a flow.
+//!
+//! A task that awaits a lock asks for it ([`Validator::acquire`]) before it waits. If it has to
+//! wait, it does not have the lock yet ([`Validator::queued`]), and others may run on its thread
+//! meanwhile. When it gets the lock ([`Validator::granted`]), nothing is judged again: what counts
+//! is what it held when it began to wait.
+
+use std::sync::PoisonError;
+
+use super::acquire::push;
+use super::chain::chain_of;
+use super::{StackSource, TaskContext, Validator};
+use crate::base::event::{Acquire, AcquireFlags};
+use crate::base::id::LockId;
+use crate::state::class::Validation;
+use crate::state::flow::Flow;
+use crate::state::held::Rare;
+use crate::state::overflow::MAX_ORDERED;
+
+impl Validator {
+    /// Announces that the lock that was just asked for is not there yet.
+    pub fn queued(&self, task: &mut TaskContext, lock: LockId) {
+        self.drop_held(task, lock);
+    }
+
+    /// Announces that the task got a lock that it had asked for and waited for.
+    pub fn granted(&self, task: &mut TaskContext, acquire: &Acquire, stacks: &dyn StackSource) {
+        let mut acquire = *acquire;
+        match self.registry.validation(acquire.lock.class()) {
+            Validation::Untracked => return,
+            Validation::Simple => acquire.flags = acquire.flags.union(AcquireFlags::UNCHECKED),
+            Validation::Full => {}
+        }
+        // Another task gave the lock up since: what it left is about an entry of that one.
+        self.notice_releases(task);
+        if task.n_held() >= self.config.max_held.min(MAX_ORDERED) {
+            task.is_unknown = true;
+            return self.count_dropped();
+        }
+        push(task, &acquire, chain_of(task, &acquire), false);
+        // The stack of the chain is that of the one that saw it first.
+        if let Some(stack) = stacks.capture() {
+            let index = task.held.len() - 1;
+            task.set_rare(Rare { stack: Some(stack), nest: acquire.nest, ..Rare::at(index) });
+        }
+    }
+
+    /// Announces that a flow ended. What it still holds went on with its result, or was leaked; any
+    /// task may release it.
+    pub fn flow_ended(&self, flow: &mut Flow) {
+        if flow.n_held() == 0 {
+            return;
+        }
+        let ended = std::mem::replace(flow, Flow::new(flow.id()));
+        let mut knowledge = self.knowledge.lock().unwrap_or_else(PoisonError::into_inner);
+        for lock in ended.locks() {
+            if !self.released_elsewhere.take(lock) {
+                knowledge.hand_over(lock);
+            }
+            self.count_unseen();
+        }
+    }
+}
