@@ -371,7 +371,8 @@ pub(crate) fn wait(builder: &Builder<'_>, task: &WaitingTask) -> ThreadWait {
     let event = task.awaited.event().and_then(|event| {
         WaitEvent::of(event, &|site| resolver.place(site), &|task| resolver.task_name(task))
     });
-    ThreadWait { kind, lock, end_of, event, site, waited_ms: task.waited_ms, timed: task.is_timed }
+    let behind = task.behind.map_or_else(String::new, |writer| resolver.task_name(writer));
+    ThreadWait { kind, lock, end_of, behind, event, site, waited_ms: task.waited_ms, timed: task.is_timed }
 }
 
 /// The mode as the dependency's kind has it. One witness may stand for several kinds of one

@@ -163,6 +163,7 @@ impl HangReport {
             texts.into_iter().chain(&mut thread.same).for_each(&mut *change);
             if let Some(wait) = &mut thread.wait {
                 change(&mut wait.end_of);
+                change(&mut wait.behind);
                 place(&mut wait.site, change);
                 if let Some(event) = &mut wait.event {
                     let (places, names) = event.parts();

@@ -279,6 +279,9 @@ pub struct ThreadWait {
     /// The thread whose end it waits for, if it waits for one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub end_of: String,
+    /// The thread whose waiting write a reader queues behind, if readers alone keep it out.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub behind: String,
     /// The object that it waits on, if something is known of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<WaitEvent>,

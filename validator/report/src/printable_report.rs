@@ -52,7 +52,7 @@ impl Report {
             place(&mut labelled.place, change);
         }
         for thread in &mut self.threads {
-            [&mut thread.thread, &mut thread.waits_for, &mut thread.wait.end_of]
+            [&mut thread.thread, &mut thread.waits_for, &mut thread.wait.end_of, &mut thread.wait.behind]
                 .into_iter()
                 .for_each(&mut *change);
             place(&mut thread.wait.site, change);
@@ -135,7 +135,7 @@ mod tests {
                 "classes": [{{"name": {0}, "site": {place}, "hash": {0}, "type": {0}}}], "cycle": [{step}, {step}],
                 "held": [{lock}], "subject": {lock}, "conflict": {lock},
                 "threads": [{{"thread": {0}, "waits_for": {0}, "holds": [{lock}],
-                    "wait": {{"kind": "lock", "lock": {lock}, "end_of": {0}, "site": {place}, "waited_ms": 1}}}}],
+                    "wait": {{"kind": "lock", "lock": {lock}, "end_of": {0}, "behind": {0}, "site": {place}, "waited_ms": 1}}}}],
                 "places": [{{"label": {0}, "place": {place}}}],
                 "evidence": {{"same_instances": true, "sibling": false, "gate": {0}, "threads": 1,
                     "ordered": null, "writer_seen": false}},

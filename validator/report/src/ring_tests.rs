@@ -17,6 +17,7 @@ pub(crate) fn ring(wanted: Acquisition, held: Acquisition) -> Detail {
         site,
         waited_ms: 1250 - u64::from(number) * 500,
         is_timed: false,
+        behind: None,
         held: held.iter().copied().map(of).collect(),
         scope: 0,
     };

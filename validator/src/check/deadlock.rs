@@ -17,7 +17,7 @@ use crate::base::mode::Mode;
 #[derive(Clone, Copy, Debug)]
 pub struct Waiting<'a>(pub &'a [WaitingTask]);
 
-impl Waiting<'_> {
+impl<'a> Waiting<'a> {
     /// Finds the shortest ring of waiters that leads from the task at `start` back to it: indices,
     /// `start` first, each waiting for the next. A ring that no timeout opens is preferred.
     pub fn ring(self, start: usize) -> Option<Vec<usize>> {
@@ -72,13 +72,35 @@ impl Waiting<'_> {
 
     /// Whether a writer waits for the lock, so that a fair reader queues behind it.
     fn has_writer(self, lock: LockId, with_timed: bool) -> bool {
-        self.0.iter().any(|task| match &task.awaited {
+        self.writer(lock, with_timed).is_some()
+    }
+
+    fn writer(self, lock: LockId, with_timed: bool) -> Option<&'a WaitingTask> {
+        self.0.iter().find(|task| match &task.awaited {
             Awaited::Lock(wanted) if wanted.is_exclusive() => {
                 wanted.lock() == lock && (with_timed || !task.is_timed)
             }
             Awaited::Upgrade(wanted) => wanted.lock() == lock && (with_timed || !task.is_timed),
             _ => false,
         })
+    }
+
+    /// Returns the task at `waiter`, with the writer that it queues behind.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such task.
+    pub fn with_writer(self, waiter: usize) -> WaitingTask {
+        let task = &self.0[waiter];
+        let behind = match &task.awaited {
+            Awaited::Lock(wanted) if wanted.acquisition.mode == Mode::Shared => {
+                let holds = |held: &LockUse| held.lock() == wanted.lock() && held.is_exclusive();
+                let is_written = self.0.iter().any(|task| task.held.iter().any(holds));
+                if is_written { None } else { self.writer(wanted.lock(), true) }
+            }
+            _ => None,
+        };
+        WaitingTask { behind: behind.map(|writer| writer.task), ..task.clone() }
     }
 
     /// Returns the violation that a ring is, as [`ring`](Self::ring) found it, seen by its first
@@ -89,7 +111,7 @@ impl Waiting<'_> {
     /// If the ring is empty or names tasks that are not there.
     pub fn violation(self, ring: &[usize], is_movable: impl Fn(LockId) -> bool) -> Violation {
         let is_timed = self.ring_needs_timed(ring);
-        let tasks: Vec<WaitingTask> = ring.iter().map(|index| self.0[*index].clone()).collect();
+        let tasks: Vec<WaitingTask> = ring.iter().map(|index| self.with_writer(*index)).collect();
         let first = &tasks[0];
         let before = &tasks[tasks.len() - 1];
         let movable = tasks.iter().flat_map(|task| &task.held).any(|held| is_movable(held.lock()));
@@ -173,7 +195,16 @@ mod tests {
 
     fn task(number: u32, awaited: Awaited, held: &[LockUse]) -> WaitingTask {
         let (task, site) = (TaskId(number), Site::UNKNOWN);
-        WaitingTask { task, awaited, site, waited_ms: 0, is_timed: false, held: held.to_vec(), scope: 0 }
+        WaitingTask {
+            task,
+            awaited,
+            site,
+            waited_ms: 0,
+            is_timed: false,
+            held: held.to_vec(),
+            scope: 0,
+            behind: None,
+        }
     }
 
     fn wants(number: u64, mode: Mode) -> Awaited {
@@ -209,6 +240,8 @@ mod tests {
         assert_eq!(level(&tasks), None);
         tasks.push(task(3, wants(2, X), &[]));
         assert_eq!(level(&tasks), Some(Level::Error));
+        assert_eq!(Waiting(&tasks).with_writer(0).behind, Some(TaskId(3)));
+        assert_eq!(Waiting(&tasks).with_writer(1).behind, None, "it is no reader");
         tasks[2].is_timed = true;
         assert_eq!(level(&tasks), Some(Level::Note));
         tasks[2].is_timed = false;

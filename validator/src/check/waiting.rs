@@ -150,4 +150,6 @@ pub struct WaitingTask {
     pub held: Vec<LockUse>,
     /// The scope that it is a task of; zero for none.
     pub scope: u64,
+    /// The waiting writer that it queues behind, if it is a reader that readers alone keep out.
+    pub behind: Option<TaskId>,
 }

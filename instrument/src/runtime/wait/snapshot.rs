@@ -154,5 +154,6 @@ fn waiting_task(
         is_timed: published.kind & kind::TIMED != 0 && !is_mutex_awaited,
         held: published.held[..n_held].iter().rev().filter_map(|words| recalled(*words)).collect(),
         scope: slot.scope(),
+        behind: None,
     })
 }

@@ -81,7 +81,8 @@ pub fn build(
     names: &mut dyn FnMut(usize) -> Vec<Frame>,
 ) -> HangReport {
     let folds = folded(threads);
-    let waits_for = edges(&folds);
+    let tasks: Vec<WaitingTask> = folds.iter().map(as_task).collect();
+    let waits_for = edges(&folds, &tasks);
     let n_threads: Vec<usize> = folds.iter().map(|fold| 1 + fold.same.len()).collect();
     let mut ordered = Graph { waits_for: &waits_for, n_threads: &n_threads }.ordered();
     put_idle_last(&mut ordered, &folds);
@@ -91,7 +92,7 @@ pub fn build(
     ordered.order.iter().enumerate().for_each(|(new, old)| position[*old] = new);
     let entries = ordered.order.iter().map(|&at| {
         let fold = &folds[at];
-        let mut thread = entry(fold, &builder, names);
+        let mut thread = entry(fold, &Waiting(&tasks).with_writer(at), &builder, names);
         thread.role = ordered.roles[at];
         thread.n_waiters = ordered.n_waiters[at];
         thread.waits_for = waits_for[at].iter().map(|to| position[*to]).collect();
@@ -139,10 +140,9 @@ fn key(thread: &SeenThread) -> String {
 }
 
 /// For each entry those that it waits for.
-fn edges(folds: &[Fold<'_>]) -> Vec<Vec<usize>> {
-    let tasks: Vec<WaitingTask> = folds.iter().map(as_task).collect();
+fn edges(folds: &[Fold<'_>], tasks: &[WaitingTask]) -> Vec<Vec<usize>> {
     let is_waiting = |at: usize| folds[at].first.task.as_ref().is_some_and(|task| task.wait.is_some());
-    let all = Waiting(&tasks);
+    let all = Waiting(tasks);
     (0..folds.len())
         .map(|from| {
             let others = (0..folds.len()).filter(|to| {
@@ -166,6 +166,7 @@ fn as_task(fold: &Fold<'_>) -> WaitingTask {
         is_timed: false,
         held: Vec::new(),
         scope: 0,
+        behind: None,
     };
     let Some(task) = &fold.first.task else { return WaitingTask { task: TaskId(u32::MAX), ..nothing } };
     task.wait.clone().unwrap_or_else(|| WaitingTask {
@@ -215,10 +216,15 @@ fn class_ids(folds: &[Fold<'_>]) -> Vec<ClassId> {
     ids
 }
 
-fn entry(fold: &Fold<'_>, builder: &Builder<'_>, names: &mut dyn FnMut(usize) -> Vec<Frame>) -> HangThread {
+fn entry(
+    fold: &Fold<'_>,
+    task: &WaitingTask,
+    builder: &Builder<'_>,
+    names: &mut dyn FnMut(usize) -> Vec<Frame>,
+) -> HangThread {
     let first = fold.first;
     let wait = first.task.as_ref().and_then(|task| task.wait.as_ref()).map(|wait| {
-        let wait = WaitingTask { waited_ms: fold.waited_ms, ..wait.clone() };
+        let wait = WaitingTask { waited_ms: fold.waited_ms, behind: task.behind, ..wait.clone() };
         build::wait(builder, &wait)
     });
     let held = first.task.as_ref().map(SeenTask::held);

@@ -31,7 +31,10 @@ pub fn headline(report: &HangReport) -> String {
             };
             format!("{} for each other{more}", threads_wait(ring, ""))
         }
-        HangRole::Root => format!("{} for {who}, which {}", threads_wait(first.n_waiters, ""), doing(first)),
+        HangRole::Root => {
+            let which = if first.same.is_empty() { "which" } else { "each of which" };
+            format!("{} for {who}, {which} {}", threads_wait(first.n_waiters, ""), doing(first))
+        }
         _ => {
             let waiting = report.threads.iter().filter(|thread| thread.wait.is_some());
             match waiting.map(HangThread::n_threads).sum::<usize>() {
@@ -187,7 +190,8 @@ impl Writer<'_> {
         });
         match held {
             Some(held) => format!("{who}, which holds {} since {}", lock_words(held), place(&held.site)),
-            None => format!("{who}, which {}", doing(other)),
+            None if is_same || other.same.is_empty() => format!("{who}, which {}", doing(other)),
+            None => format!("{who}, each of which {}", doing(other)),
         }
     }
 

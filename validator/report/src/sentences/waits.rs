@@ -2,7 +2,10 @@
 
 use lockdep_validator::check::violation::EventKind;
 
+use lockdep_validator::Mode;
+
 use crate::model::{ThreadWait, WaitKind};
+use crate::names::thread_words;
 
 impl WaitKind {
     /// The kind of a wait on an object that other threads bring something to.
@@ -36,7 +39,7 @@ impl ThreadWait {
     pub fn words(&self) -> String {
         let lock = self.lock.as_ref().map_or("a lock", |lock| lock.class.as_str());
         match self.kind {
-            WaitKind::Lock => format!("`{lock}`"),
+            WaitKind::Lock => self.lock_words(lock),
             WaitKind::Upgrade => format!("the other readers of `{lock}` to leave"),
             WaitKind::Notification => format!("a notification, and then `{lock}`"),
             WaitKind::ThreadEnd => format!("thread `{}` to end", self.end_of),
@@ -48,6 +51,16 @@ impl ThreadWait {
             WaitKind::Time => "time to pass".to_owned(),
             WaitKind::Event => "an event".to_owned(),
             WaitKind::Newer => "something".to_owned(),
+        }
+    }
+
+    /// A reader says so: who holds the lock for reading as well may keep it out.
+    fn lock_words(&self, lock: &str) -> String {
+        let is_reader = self.lock.as_ref().is_some_and(|lock| lock.mode != Mode::Exclusive);
+        match (is_reader, self.behind.as_str()) {
+            (false, _) => format!("`{lock}`"),
+            (true, "") => format!("`{lock}` for reading"),
+            (true, writer) => format!("`{lock}` for reading, behind the writer in {}", thread_words(writer)),
         }
     }
 
