@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use lockdep_report::hang_report::HangReason;
 
+use super::stop;
+
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ask {
@@ -63,4 +65,5 @@ pub(crate) fn forked() {
     IS_ENDING.store(false, Ordering::Relaxed); // ORDERING: as above
     IS_AT_WORK.store(false, Ordering::Relaxed); // ORDERING: as above
     OFFERED.store(0, Ordering::Relaxed); // ORDERING: as above
+    stop::forked();
 }

@@ -64,7 +64,10 @@ pub(super) fn ask(ask: Ask, context: usize) -> Asked {
             threads::pause(1);
         }
     }
-    take_over(context)
+    let asked = take_over(context);
+    // Another thread may make the report, and this one may go on meanwhile.
+    stop::withdraw_asked();
+    asked
 }
 
 /// Makes the report that is offered, if one is.

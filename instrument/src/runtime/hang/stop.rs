@@ -159,8 +159,8 @@ pub(super) fn stop_all(own: usize, except: u32) {
         if id == except || n_cells == MAX_CELLS {
             return;
         }
-        let look = match asked_context(id) {
-            Some(context) => interrupted(context),
+        let look = match asked_look(id) {
+            Some(look) => look,
             None if id == own_id && own > 1 => interrupted(own),
             None if id == own_id => Look::default(),
             None => thread_state::look(id, signal()),
@@ -202,9 +202,11 @@ pub(super) fn stop_all(own: usize, except: u32) {
     wait_for_answers(&cells[..n_cells], n_asked, own_id);
 }
 
-/// The thread that was asked for the report, and where its registers are: it runs our handler now.
+/// The thread that was asked for the report, and where its registers are while it runs our handler.
 static ASKED_THREAD: AtomicU32 = AtomicU32::new(0);
 static ASKED_CONTEXT: AtomicUsize = AtomicUsize::new(0);
+/// How many threads read those registers.
+static N_READERS: AtomicU32 = AtomicU32::new(0);
 
 /// The running thread was asked for the report; `context` are its registers in the handler.
 pub(super) fn set_asked(context: usize) {
@@ -213,10 +215,35 @@ pub(super) fn set_asked(context: usize) {
     ASKED_THREAD.store(threads::own_id(), Ordering::Relaxed); // ORDERING: as above
 }
 
-fn asked_context(id: u32) -> Option<usize> {
-    // ORDERING: Relaxed, as in `set_asked`.
-    let (asked, context) = (ASKED_THREAD.load(Ordering::Relaxed), ASKED_CONTEXT.load(Ordering::Relaxed));
-    (asked == id && context > 1).then_some(context)
+/// The running thread leaves its handler, and its registers are there no longer. Waits for who
+/// reads them: a thread that does so waits for nothing.
+pub(super) fn withdraw_asked() {
+    // ORDERING: SeqCst, here and below: either the reader sees that there is no context any more,
+    // or this thread sees the reader.
+    ASKED_CONTEXT.store(0, Ordering::SeqCst);
+    while N_READERS.load(Ordering::SeqCst) != 0 {
+        threads::pause(1);
+    }
+}
+
+/// The process is the child of a fork: who read there is not here.
+pub(super) fn forked() {
+    // ORDERING: Relaxed, in this function: the child has one thread.
+    N_READERS.store(0, Ordering::Relaxed);
+    ASKED_CONTEXT.store(0, Ordering::Relaxed); // ORDERING: as above
+}
+
+/// What the thread did that was asked, if this is that one, and if it is still in its handler.
+fn asked_look(id: u32) -> Option<Look> {
+    // ORDERING: SeqCst, as in `withdraw_asked`.
+    N_READERS.fetch_add(1, Ordering::SeqCst);
+    let context = ASKED_CONTEXT.load(Ordering::SeqCst);
+    // ORDERING: Relaxed: written before the offer that led here.
+    let is_asked = ASKED_THREAD.load(Ordering::Relaxed) == id && context > 1;
+    let look = is_asked.then(|| interrupted(context));
+    // ORDERING: Release: the registers were read before.
+    N_READERS.fetch_sub(1, Ordering::Release);
+    look
 }
 
 /// What the thread did that our handler interrupted. A system call that a signal interrupts is
