@@ -52,7 +52,7 @@ fn join_all(threads: impl IntoIterator<Item = JoinHandle<()>>) {
 }
 
 /// Two threads that hold one lock each and want the other's.
-fn start_abba() -> [JoinHandle<()>; 2] {
+pub(super) fn start_abba() -> [JoinHandle<()>; 2] {
     static A: Mutex<u8> = Mutex::new(1);
     static B: Mutex<u16> = Mutex::new(2);
     static BOTH: Barrier = Barrier::new(2);
@@ -86,7 +86,7 @@ fn of_three() {
     join_all([start(0, "a"), start(1, "b"), start(2, "c")]);
 }
 
-fn beside_work() {
+pub(super) fn beside_work() {
     static WORK: Mutex<u64> = Mutex::new(0);
     static UNDER: Mutex<u32> = Mutex::new(0);
     let workers = (0..2).map(|_| {
@@ -102,7 +102,7 @@ fn beside_work() {
     join_all(start_abba().into_iter().chain(workers));
 }
 
-fn queued_writer() {
+pub(super) fn queued_writer() {
     static READ: RwLock<u8> = RwLock::new(1);
     static OTHER: Mutex<u16> = Mutex::new(2);
     static BOTH: Barrier = Barrier::new(2);
@@ -126,7 +126,7 @@ fn queued_writer() {
     join_all([a, b, writer]);
 }
 
-fn upgrades() {
+pub(super) fn upgrades() {
     use lockdep::parking_lot::{RwLock, RwLockUpgradableReadGuard};
     static A: RwLock<u8> = RwLock::new(1);
     static B: RwLock<u16> = RwLock::new(2);
@@ -146,7 +146,7 @@ fn upgrades() {
     join_all([a, b]);
 }
 
-fn join() {
+pub(super) fn join() {
     static STATE: Mutex<u8> = Mutex::new(1);
     let state = STATE.lock().unwrap();
     let worker = named("worker", || drop(STATE.lock().unwrap()));
@@ -163,7 +163,7 @@ fn scope() {
     drop(held);
 }
 
-fn lazies() {
+pub(super) fn lazies() {
     static BOTH: Barrier = Barrier::new(2);
     static A: LazyLock<u8> = LazyLock::new(|| {
         BOTH.wait();

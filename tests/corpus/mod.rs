@@ -22,6 +22,7 @@ mod scale;
 mod std_locks;
 mod stuck;
 mod stuck_events;
+mod stuck_locks;
 mod support;
 mod trylock;
 mod waits;
@@ -125,7 +126,7 @@ impl Case {
 
 /// Every program that hangs, for the hang report.
 pub(crate) fn stuck() -> impl Iterator<Item = &'static stuck::Stuck> {
-    stuck::STUCK.iter().chain(stuck_events::STUCK)
+    stuck::STUCK.iter().chain(stuck_events::STUCK).chain(stuck_locks::STUCK)
 }
 
 /// Every case, by topic.

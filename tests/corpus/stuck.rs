@@ -16,29 +16,83 @@ pub(crate) struct Stuck {
     pub(crate) name: &'static str,
     /// Why it hangs.
     pub(crate) why: &'static str,
+    /// The first line of the hang report, each time as `#`; empty if the schedule decides, or if
+    /// another test compares it.
+    pub(crate) says: &'static str,
     /// The program.
     pub(crate) run: fn(),
 }
 
 /// Every program.
 pub(crate) const STUCK: &[Stuck] = &[
-    Stuck { name: "stuck_abba", why: "two threads, each with what the other wants", run: abba },
-    Stuck { name: "stuck_three", why: "a ring of three threads, and one that waits for it", run: three },
+    Stuck {
+        name: "stuck_abba",
+        why: "two threads, each with what the other wants",
+        says: "2 threads wait for each other, and 1 more thread waits for them",
+        run: abba,
+    },
+    Stuck {
+        name: "stuck_three",
+        why: "a ring of three threads, and one that waits for it",
+        says: "3 threads wait for each other, and 2 more threads wait for them",
+        run: three,
+    },
     Stuck {
         name: "stuck_notification",
         why: "the predicate is set, and no thread is notified",
+        says: "1 thread waits for thread `waiter`, which has waited # s for a notification, and then `Mutex<u8>`",
         run: notification,
     },
-    Stuck { name: "stuck_pipe", why: "a child fills a pipe that no thread reads, under a lock", run: pipe },
-    Stuck { name: "stuck_spin", why: "a thread spins on an atomic, under a lock", run: spin },
-    Stuck { name: "stuck_in_c", why: "a thread waits in the C library, under a lock", run: in_c },
-    Stuck { name: "stuck_crowd", why: "five hundred idle threads, and two that deadlock", run: crowd },
-    Stuck { name: "stuck_thousand", why: "a thousand threads wait for one lock", run: thousand },
-    Stuck { name: "stuck_destructor", why: "a thread waits in a thread-local destructor", run: destructor },
-    Stuck { name: "stuck_handler", why: "a thread waits in a signal handler", run: handler },
-    Stuck { name: "stuck_no_signal", why: "the system refuses signals with a value", run: no_signal },
-    Stuck { name: "stuck_no_copy", why: "the system refuses to copy the process", run: no_copy },
-    Stuck { name: "stuck_own_handler", why: "the program handles SIGTERM itself", run: own_handler },
+    Stuck {
+        name: "stuck_pipe",
+        why: "a child fills a pipe that no thread reads, under a lock",
+        says: "2 threads wait for thread `holder`, which sleeps in the system call `wait4`",
+        run: pipe,
+    },
+    Stuck {
+        name: "stuck_spin",
+        why: "a thread spins on an atomic, under a lock",
+        says: "2 threads wait for thread `holder`, which runs",
+        run: spin,
+    },
+    Stuck {
+        name: "stuck_in_c",
+        why: "a thread waits in the C library, under a lock",
+        says: "2 threads wait for thread `holder`, which sleeps in the system call `futex`",
+        run: in_c,
+    },
+    Stuck {
+        name: "stuck_crowd",
+        why: "five hundred idle threads, and two that deadlock",
+        says: "2 threads wait for each other, and 1 more thread waits for them",
+        run: crowd,
+    },
+    Stuck {
+        name: "stuck_thousand",
+        why: "a thousand threads wait for one lock",
+        says: "1000 threads wait for thread `main`, which sleeps in the system call `futex`",
+        run: thousand,
+    },
+    Stuck {
+        name: "stuck_destructor",
+        why: "a thread waits in a thread-local destructor",
+        says: "",
+        run: destructor,
+    },
+    Stuck { name: "stuck_handler", why: "a thread waits in a signal handler", says: "", run: handler },
+    Stuck {
+        name: "stuck_no_signal",
+        why: "the system refuses signals with a value",
+        says: "2 threads wait for each other",
+        run: no_signal,
+    },
+    Stuck { name: "stuck_no_copy", why: "the system refuses to copy the process", says: "", run: no_copy },
+    Stuck {
+        name: "stuck_own_handler",
+        why: "the program handles SIGTERM itself",
+        says: "2 threads wait for each other, and 1 more thread waits for them",
+        run: own_handler,
+    },
 ];
 
 fn named(name: &str, body: impl FnOnce() + Send + 'static) -> JoinHandle<()> {

@@ -10,17 +10,34 @@ use lockdep::thread::{self, Builder, JoinHandle};
 use super::stuck::Stuck;
 
 pub(crate) const STUCK: &[Stuck] = &[
-    Stuck { name: "stuck_receive", why: "the receiver has the last sender itself", run: receive },
+    Stuck {
+        name: "stuck_receive",
+        why: "the receiver has the last sender itself",
+        says: "1 thread waits for thread `receiver`, which has waited # s for a message",
+        run: receive,
+    },
     Stuck {
         name: "stuck_send",
         why: "a channel is full, and its receiver waits for a lock of the sender",
+        says: "2 threads wait for thread `producer`, which has waited # s for room in a channel",
         run: send,
     },
-    Stuck { name: "stuck_barrier", why: "a barrier is one thread short", run: barrier },
-    Stuck { name: "stuck_park", why: "no thread unparks a parked one", run: park },
+    Stuck {
+        name: "stuck_barrier",
+        why: "a barrier is one thread short",
+        says: "1 thread waits for thread `one` and thread `two`, each of which has waited # s for the other threads to reach a barrier",
+        run: barrier,
+    },
+    Stuck {
+        name: "stuck_park",
+        why: "no thread unparks a parked one",
+        says: "1 thread waits for thread `parked`, which has waited # s for another thread to unpark it",
+        run: park,
+    },
     Stuck {
         name: "stuck_lost_notification",
         why: "a thread notifies between the look at a flag and the wait",
+        says: "1 thread waits for thread `waiter`, which has waited # s for a notification, and then `Mutex<()>`",
         run: lost_notification,
     },
 ];

@@ -273,9 +273,11 @@ fn table<'a>(rows: impl Iterator<Item = &'a Row>) -> String {
     text
 }
 
-/// The programs that hang: `hang_reports.rs` compares what is said of them.
+/// The programs that hang: `hang_reports` compares what is said of them.
 fn stuck_rows() -> String {
     corpus::stuck()
-        .map(|stuck| format!("| {} | a hang report | see `hang_reports` | {} |\n", stuck.name, stuck.why))
+        .map(|stuck| {
+            format!("| {} | hang: {} | see `hang_reports` | {} |\n", stuck.name, stuck.says, stuck.why)
+        })
         .collect()
 }

@@ -1,0 +1,102 @@
+//! Programs that hang in locks, some of them those that LD0100 is reported for.
+#![expect(clippy::unwrap_used, reason = "a lock of these programs is never poisoned")]
+
+use lockdep::sync::{Barrier, Mutex};
+use lockdep::thread::Builder;
+
+use super::hangs;
+use super::stuck::Stuck;
+
+pub(crate) const STUCK: &[Stuck] = &[
+    Stuck {
+        name: "stuck_beside_work",
+        why: "two threads, each with what the other wants, and two that go on",
+        says: "2 threads wait for each other, and 1 more thread waits for them",
+        run: hangs::beside_work,
+    },
+    Stuck {
+        name: "stuck_queued_writer",
+        why: "a reader queues behind a writer, which waits for another reader",
+        says: "2 threads wait for each other, and 2 more threads wait for them",
+        run: hangs::queued_writer,
+    },
+    Stuck {
+        name: "stuck_upgrades",
+        why: "two upgrades wait for each other's read",
+        says: "2 threads wait for each other, and 1 more thread waits for them",
+        run: hangs::upgrades,
+    },
+    Stuck {
+        name: "stuck_join",
+        why: "a thread is joined under a lock that it wants",
+        says: "2 threads wait for each other",
+        run: hangs::join,
+    },
+    Stuck {
+        name: "stuck_lazies",
+        why: "two lazies make each other",
+        says: "2 threads wait for each other, and 1 more thread waits for them",
+        run: hangs::lazies,
+    },
+    Stuck {
+        name: "stuck_busy_main",
+        why: "a deadlock, and the thread that gets the signals does other work",
+        says: "2 threads wait for each other",
+        run: busy_main,
+    },
+    Stuck {
+        name: "stuck_rayon",
+        why: "a job wants a lock of the thread that waits for its pool",
+        says: "2 threads wait for thread `caller`, which sleeps in the system call `futex`",
+        run: wait_for_pool,
+    },
+];
+
+/// The first thread, which gets the signals, is seldom at the same place of its stack.
+fn busy_main() {
+    static WORK: [Mutex<u64>; 2] = [Mutex::new(0), Mutex::new(0)];
+    let _ring = hangs::start_abba();
+    let work = || {
+        loop {
+            for work in &WORK {
+                *work.lock().unwrap() += 1;
+            }
+        }
+    };
+    let _workers =
+        ["worker", "another"].map(|name| Builder::new().name(name.to_owned()).spawn(work).unwrap());
+    loop {
+        overwrite_stack(0);
+    }
+}
+
+/// Leaves zeros below the stack of the caller.
+#[inline(never)]
+fn overwrite_stack(depth: u8) {
+    std::hint::black_box([0_u64; 1024]);
+    if depth < 8 {
+        overwrite_stack(depth + 1);
+    }
+}
+
+/// The function that a stack has to show.
+#[inline(never)]
+fn wait_for_pool() {
+    static STATE: Mutex<u8> = Mutex::new(1);
+    static HELD: Barrier = Barrier::new(2);
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(2)
+        .thread_name(|index| format!("pool-{index}"))
+        .build()
+        .unwrap();
+    let caller = Builder::new().name("caller".to_owned()).spawn(move || {
+        let state = STATE.lock().unwrap();
+        pool.install(|| {
+            HELD.wait();
+            drop(STATE.lock().unwrap());
+        });
+        drop(state);
+    });
+    HELD.wait();
+    caller.unwrap().join().unwrap();
+}

@@ -1,0 +1,80 @@
+//! Threads that wait in nothing of ours.
+
+use std::time::Instant;
+
+use lockdep_report::hang_report::{HangReason, HangRole, HangState};
+
+use super::running::{LIMIT, Running, asked, is_in, line_of, line_of_locks, names_of, thread};
+#[test]
+fn a_thread_that_waits_in_nothing_of_ours_shows_its_stack_and_what_it_holds() {
+    let mut pipe = Running::start("stuck_pipe", &[("LOCKDEP_HANG_AFTER", "0.5")]);
+    let in_pipe = pipe.hang(1);
+    let root = &in_pipe.threads[0];
+    assert_eq!(
+        (root.thread.as_str(), root.role, root.state),
+        ("holder", HangRole::Root, HangState::Sleeping)
+    );
+    assert!(is_in(root, "stuck::pipe"), "{root:#?}");
+    assert!(["wait4", "waitid"].contains(&root.system_call.as_str()), "{}", root.system_call);
+    assert_eq!(root.holds.len(), 1);
+    let hang = asked("stuck_in_c");
+    let root = &hang.threads[0];
+    assert_eq!((root.thread.as_str(), root.system_call.as_str()), ("holder", "futex"));
+    assert!(is_in(root, "wait_in_c"), "{root:#?}");
+}
+
+#[test]
+fn a_thread_that_spins_is_told_from_one_that_sleeps() {
+    let mut running = Running::start("stuck_spin", &[("LOCKDEP_HANG_SIGNAL", "USR1")]);
+    // It is asked until the others wait: a report costs the program nothing.
+    let start = Instant::now();
+    let mut n_reports = 0;
+    let hang = loop {
+        assert!(start.elapsed() < LIMIT, "it never hung: {:?}", running.lines());
+        running.wait_for(|running| !running.record_is_empty());
+        let hang = running.ask(&mut n_reports);
+        if hang.threads.iter().any(|thread| thread.thread == "waiter" && thread.wait.is_some()) {
+            break hang;
+        }
+    };
+    let root = &hang.threads[0];
+    assert_eq!((root.thread.as_str(), root.state, root.role), ("holder", HangState::Running, HangRole::Root));
+    assert!(is_in(root, "spin_until_set"), "{root:#?}");
+    assert_eq!((hang.reason, hang.signal.as_str()), (HangReason::Signal, "SIGUSR1"));
+    assert!(running.child.try_wait().expect("a child").is_none(), "it goes on");
+}
+
+#[test]
+fn a_thread_that_hangs_in_a_destructor_or_a_handler_is_shown() {
+    let hang = asked("stuck_destructor");
+    let ends = thread(&hang, "ends");
+    // Whether the join waits for the thread or for its last steps only is up to the schedule.
+    assert_eq!((ends.role <= HangRole::Waiter, names_of(&hang, ends)), (true, vec!["main"]));
+    assert_eq!(ends.wait.as_ref().map(|wait| wait.site.line), Some(line_of("fn drop(&mut self)") + 1));
+    let mut running = Running::start("stuck_handler", &[("LOCKDEP_HANG_SIGNAL", "USR1")]);
+    running.wait_for(|running| !running.record_is_empty());
+    let mut n_reports = 0;
+    loop {
+        let hang = running.ask(&mut n_reports);
+        if is_in(&hang.threads[0], "stuck::handler") && is_in(&hang.threads[0], "waits") {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_thread_that_waits_for_a_pool_shows_its_stack_and_who_of_the_pool_wants_its_lock() {
+    let hang = asked("stuck_rayon");
+    let root = &hang.threads[0];
+    assert_eq!(
+        (root.thread.as_str(), root.role, root.system_call.as_str()),
+        ("caller", HangRole::Root, "futex")
+    );
+    assert!(is_in(root, "ThreadPool::install") && is_in(root, "wait_for_pool"), "{root:#?}");
+    assert_eq!(root.holds[0].site.line, line_of_locks("let state = STATE.lock().unwrap();"));
+    let job = hang.threads.iter().find(|thread| thread.thread.starts_with("pool-") && thread.wait.is_some());
+    let job = job.expect("a thread of the pool runs the job");
+    assert_eq!((job.role, names_of(&hang, job)), (HangRole::Waiter, vec!["caller"]));
+    let wanted = line_of_locks("drop(STATE.lock().unwrap());");
+    assert_eq!(job.wait.as_ref().map(|wait| wait.site.line), Some(wanted));
+}
