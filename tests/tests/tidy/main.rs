@@ -137,7 +137,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
         "validator/report/src/",
         &[
             &["code", "detail", "exceptions", "names", "path", "place", "printable", "replay", "wire"],
-            &["frames", "json", "lock_order", "note", "places", "policy", "wait_event"],
+            &["await_path", "frames", "json", "lock_order", "note", "places", "policy", "wait_event"],
             &["advice"],
             &["model"],
             &["hang_report"],

@@ -306,6 +306,8 @@ impl Builder<'_> {
             fresh: false,
             unpublished: evidence.unpublished,
             other_objects: evidence.other_objects,
+            two_futures: evidence.two_futures,
+            beside: evidence.beside,
         }
     }
 

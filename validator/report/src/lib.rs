@@ -9,6 +9,7 @@
 #![deny(missing_docs)]
 
 pub mod advice;
+pub mod await_path;
 pub mod build;
 pub mod code;
 pub mod exceptions;

@@ -379,6 +379,13 @@ pub struct ReportEvidence {
     /// these classes, because theirs was not recorded.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub other_objects: bool,
+    /// Whether an order was seen in one task whose two acquisitions may belong to two futures that
+    /// the task polls by turns.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub two_futures: bool,
+    /// Whether it needs a wait beside which the task polls other futures.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub beside: bool,
 }
 
 impl ReportEvidence {

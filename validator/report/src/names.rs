@@ -71,14 +71,25 @@ pub fn short_name(key: &LockClassKey) -> String {
     if key.subclass == Subclass::ZERO { base } else { format!("{base}/{}", key.subclass.level()) }
 }
 
-/// What a thread is called in a sentence; one without a name is called by its number.
+/// What a thread is called in a sentence; one without a name is called by its number, and so is a
+/// task that is not a thread.
 pub(crate) fn thread_words(thread: &str) -> String {
-    let number = thread.strip_prefix("thread ").unwrap_or_default();
-    if thread.is_empty() || (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())) {
+    let is_numbered = thread.strip_prefix("thread ").is_some_and(is_number);
+    if thread.is_empty() || is_numbered || is_task(thread) {
         thread.to_owned()
     } else {
         format!("thread `{thread}`")
     }
+}
+
+/// Whether this is a task that threads run by turns.
+pub(crate) fn is_task(thread: &str) -> bool {
+    let task = thread.strip_prefix("task ");
+    task.is_some_and(|task| is_number(task.split_once(' ').map_or(task, |(number, _)| number)))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn with_site(name: &str, key: &LockClassKey, all: &[(ClassId, Option<LockClassKey>)]) -> String {

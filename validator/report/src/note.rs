@@ -27,6 +27,10 @@ pub enum Note {
     /// No other thread could have a lock of the cycle: it was just made, on the stack of the thread
     /// that took it.
     JustMade,
+    /// What one task did may have been done by two of its futures.
+    TwoFutures,
+    /// The task polls other futures beside a wait.
+    Beside,
     /// The locks are probably fields of one struct.
     Sibling,
     /// A lock keeps two steps of the cycle apart.

@@ -29,6 +29,12 @@ pub(super) fn notes(code: Code, report: &Report, detail: &DetailWords) -> Vec<No
         Code::WaitHoldingLock => notes.push(wait_note(report)),
         _ => {}
     }
+    if report.evidence.two_futures {
+        notes.push(Note::TwoFutures);
+    }
+    if report.evidence.beside {
+        notes.push(Note::Beside);
+    }
     if report.evidence.movable {
         let effect = match code {
             Code::Recursion => MovableEffect::OwnThread,
@@ -101,7 +107,7 @@ fn cycle_notes(report: &Report, notes: &mut Vec<Note>) {
         notes.push(Note::Gate { gate: gate.clone(), with_writers, effect });
     }
     let is_writer_missing = !waits_for_readers.is_empty() && !evidence.writer_seen;
-    let is_excused = evidence.movable || evidence.unpublished;
+    let is_excused = evidence.movable || evidence.unpublished || evidence.two_futures || evidence.beside;
     let has_reason = evidence.gate.is_some() || evidence.timed || is_excused || is_writer_missing;
     if report.level == Level::Warning && evidence.same_instances && !has_reason {
         notes.push(Note::ApartWhenSeen);

@@ -187,6 +187,8 @@ pub struct Evidence {
     /// Whether it rests on what one task did whose acquisitions may belong to two futures that the
     /// task polls by turns, for all that is known.
     pub two_futures: bool,
+    /// Whether it needs a wait beside which the task polls other futures, one of which may end it.
+    pub beside: bool,
 }
 
 /// Something the engine found.

@@ -55,6 +55,15 @@ impl fmt::Display for Note {
                 "the context may interrupt the thread that holds the end of the path below. It then waits for the lock \
                  at the start."
             }
+            Self::TwoFutures => {
+                "one task made both acquisitions. Their stacks do not show that one future of the task made them in \
+                 turn. If two futures made them (`join!`, `select!`), one does not wait for the other, and this is no \
+                 order. The level is lower for that reason."
+            }
+            Self::Beside => {
+                "the task polls other futures beside this wait, and one of them may end it. The level is lower for that \
+                 reason."
+            }
             Self::RingStays => {
                 "these threads wait for each other now. Each waits for what the next one does not give up before it \
                  goes on, so none of them goes on."

@@ -2,6 +2,7 @@
 
 use crate::detail::DetailWords;
 use crate::model::{Awaited, Report};
+use crate::names::is_task;
 use lockdep_validator::base::mode::Mode;
 use lockdep_validator::base::query::HeldQuery;
 use lockdep_validator::check::violation::{Code, Demand, Level, Misuse};
@@ -17,7 +18,8 @@ pub(crate) fn title(code: Code, report: &Report, detail: &DetailWords) -> String
             format!("this thread acquired `{subject}` before, and may wait for itself now")
         }
         (Code::Recursion, DetailWords::SelfDeadlock) => {
-            format!("this thread already holds `{subject}` and would wait for itself forever")
+            let this = if is_task(&report.thread) { "task" } else { "thread" };
+            format!("this {this} already holds `{subject}` and would wait for itself forever")
         }
         (Code::Recursion, _) => format!("`{subject}` is acquired while a lock of the same class is held"),
         (Code::SameClassOrder, DetailWords::ClassOrder { order, held, wanted }) => {
