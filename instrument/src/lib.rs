@@ -11,6 +11,7 @@ extern crate alloc;
 pub mod assert;
 pub mod class_order;
 pub mod context;
+pub mod flow;
 pub mod hook;
 mod inspect;
 #[cfg(feature = "lock_api_0_4")]
@@ -29,6 +30,8 @@ mod pins;
 mod runtime;
 pub mod sync;
 pub mod thread;
+#[cfg(feature = "tokio_1")]
+pub mod tokio;
 pub mod wound_wait;
 
 pub use class_order::{ClassOrder, Ordered, OrderedLock};

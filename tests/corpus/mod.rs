@@ -7,6 +7,7 @@ mod class_order;
 mod codes;
 mod condvar;
 mod events;
+mod flows;
 mod hangs;
 mod instances;
 mod lifecycle;
@@ -152,6 +153,7 @@ pub(crate) fn cases() -> impl Iterator<Item = &'static Case> {
         events::CASES,
         waits::CASES,
         messages::CASES,
+        flows::CASES,
     ]
     .into_iter()
     .flatten()

@@ -104,6 +104,65 @@ fn an_abort_says_why() {
     }
 }
 
+/// The lines of the source text that have this in them.
+fn lines_with(text: &str) -> Vec<u32> {
+    let lines = include_str!("../corpus/flows.rs").lines().zip(1..);
+    lines.filter(|(line, _)| line.contains(text)).map(|(_, number)| number).collect()
+}
+
+#[test]
+fn reports_about_tasks_name_tasks_and_their_places() {
+    for (program, wanted, held, spawned) in [
+        (
+            "tasks_in_turn_on_one_thread",
+            "let _second = second",
+            "let _first = first",
+            "spawn(async move { both",
+        ),
+        (
+            "tasks_in_turn_on_four_threads",
+            "let _second = second",
+            "let _first = first",
+            "spawn(async move { both",
+        ),
+        (
+            "task_awaits_its_own_lock",
+            "let _again = lock.lock().await;",
+            "let _guard = lock.lock().await;",
+            "spawn(async {",
+        ),
+    ] {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let output = dir.path().join("reports.jsonl");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_corpus"));
+        clear(&mut command);
+        command.arg(program).env("LOCKDEP", "1").env("LOCKDEP_FORMAT", "json").env("LOCKDEP_OUTPUT", &output);
+        child::run(&mut command, LIMIT).expect("the corpus starts");
+        let found = reports::read(&output);
+        let [report] = found.as_slice() else { panic!("{program}: {} reports", found.len()) };
+        let (wanted, held, spawned) = (lines_with(wanted), lines_with(held), lines_with(spawned));
+        let mut sites: Vec<(&str, u32, u32)> = report
+            .cycle
+            .iter()
+            .map(|step| (step.thread.as_str(), step.held_site.line, step.acquire_site.line))
+            .collect();
+        if let (Some(conflict), Some(subject)) = (&report.conflict, &report.subject) {
+            sites.push((report.thread.as_str(), conflict.site.line, subject.site.line));
+        }
+        for (task, held_line, wanted_line) in sites {
+            let is_spawned = spawned.iter().any(|line| task.ends_with(&format!("flows.rs:{line})")));
+            assert!(task.starts_with("task ") && is_spawned, "{program}: {task}, spawned at {spawned:?}");
+            assert!(
+                held.contains(&held_line) && wanted.contains(&wanted_line),
+                "{program}: {held_line} {wanted_line}"
+            );
+        }
+        let frames = report.subject.iter().flat_map(|subject| &subject.frames);
+        let runtime = frames.clone().find(|frame| frame.function.contains("tokio::"));
+        assert!(runtime.is_none() && frames.count() > 0, "{program}: {runtime:?}");
+    }
+}
+
 fn clear(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("LOCKDEP") {

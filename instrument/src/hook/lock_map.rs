@@ -72,7 +72,7 @@ impl LockMap<&'static LockClassKey> {
 }
 
 impl<K: ClassKey> LockMap<K> {
-    pub(super) fn slot(&self) -> &Slot {
+    pub(crate) fn slot(&self) -> &Slot {
         &self.0.slot
     }
 

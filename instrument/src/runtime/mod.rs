@@ -177,7 +177,12 @@ impl lockdep_report::build::Resolver for Runtime {
     }
 
     fn task_name(&self, task: TaskId) -> String {
-        self.names.name(task)
+        let Some(number) = task.flow_number() else { return self.names.name(task) };
+        let made_at = self.names.flow(task).map(|made_at| {
+            let place = self.place(site::site(made_at));
+            format!(" (spawned at {}:{})", place.file, place.line)
+        });
+        format!("task {number}{}", made_at.unwrap_or_default())
     }
 }
 

@@ -21,7 +21,19 @@ use crate::runtime::task::deferred::DeferredEvent;
 /// An acquisition, before it waits.
 #[track_caller]
 pub(crate) fn acquire(lock: LockRef<'_>, mode: Mode, wait: Wait, options: &AcquireOptions) -> Verdict {
-    let caller = Location::caller();
+    acquire_at(lock, mode, wait, options, Location::caller())
+}
+
+/// The same, for an event that the place of its call says nothing about.
+#[inline(always)]
+#[track_caller]
+pub(super) fn acquire_at(
+    lock: LockRef<'_>,
+    mode: Mode,
+    wait: Wait,
+    options: &AcquireOptions,
+    caller: &'static Location<'static>,
+) -> Verdict {
     let deferred = || {
         defer(&lock, mode, wait, options, caller);
         Verdict::Proceed
@@ -37,6 +49,7 @@ pub(crate) fn acquire(lock: LockRef<'_>, mode: Mode, wait: Wait, options: &Acqui
     }
     let Some(mut entered) = entered.outside_handlers() else { return deferred() };
     let task = entered.task();
+    task.name_flow();
     let is_first = options.is_first || !lock.slot.is_used();
     let Some(id) = id_of(task, &lock) else { return Verdict::Proceed };
     let event = placed(task, event(&lock, id, mode, wait, options, caller), is_first);
@@ -89,13 +102,23 @@ pub(super) fn acquire_found(
 /// A try that succeeded.
 #[track_caller]
 pub(crate) fn try_acquired(lock: LockRef<'_>, mode: Mode, options: &AcquireOptions) {
-    let caller = Location::caller();
+    try_acquired_at(lock, mode, options, Location::caller());
+}
+
+#[inline(always)]
+pub(super) fn try_acquired_at(
+    lock: LockRef<'_>,
+    mode: Mode,
+    options: &AcquireOptions,
+    caller: &'static Location<'static>,
+) {
     let deferred = || defer(&lock, mode, Wait::Try, options, caller);
     let Some(mut entered) = enter_anywhere() else { return deferred() };
     let mut event = lock.slot.id().map(|id| event(&lock, id, mode, Wait::Try, options, caller));
     if !event.is_some_and(|event| is_known(entered.task(), &event)) {
         let Some(outside) = entered.outside_handlers() else { return deferred() };
         entered = outside;
+        entered.task().name_flow();
         event = try_new(entered.task(), &lock, mode, options, caller);
     }
     let (task, Some(event)) = (entered.task(), event) else { return };

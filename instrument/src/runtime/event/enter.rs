@@ -167,6 +167,7 @@ fn start(runtime: &'static Runtime, stack: Bounds, born: Option<(TaskId, Segment
         n_learned: 0,
         stack,
         is_ending: false,
+        flow_made_at: None,
     };
     deferred::install();
     task::count_started();

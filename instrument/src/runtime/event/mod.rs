@@ -15,6 +15,7 @@ mod deferred;
 mod early;
 mod enter;
 mod fast;
+pub(crate) mod flows;
 mod found;
 mod held;
 mod lifetime;

@@ -13,6 +13,7 @@ use super::{stat, unseen};
 use crate::hook::Slot;
 use crate::runtime::identity::site::site;
 use crate::runtime::task::deferred::DeferredEvent;
+use crate::runtime::task::has_flows;
 
 /// A release that is not the newest acquisition's, or whose thread is not in order. Never panics.
 #[cold]
@@ -61,7 +62,15 @@ pub(super) fn released(
         // Acquired where nothing could be looked at, in a report callback for one.
         return;
     }
-    let outcome = judge(|| release(&task.runtime.validator, &mut task.context, id, at));
+    let outcome = judge(|| {
+        let validator = &task.runtime.validator;
+        if has_flows() {
+            // Another flow of this thread may have acquired it.
+            validator.release_by_any_task(&mut task.context, id, at)
+        } else {
+            release(validator, &mut task.context, id, at)
+        }
+    });
     stat::released(task, id);
     if !outcome.is_clean() {
         found(task, outcome);

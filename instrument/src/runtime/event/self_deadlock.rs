@@ -111,7 +111,7 @@ fn record_anyway(task: &mut Task, pending: &Pending) {
     report::handle(task, outcome).defer(task);
 }
 
-fn take_pending(task: &mut Task, slot: &Slot) -> Option<Box<Pending>> {
+pub(super) fn take_pending(task: &mut Task, slot: &Slot) -> Option<Box<Pending>> {
     let id = slot.id()?;
     task.pending.take_if(|pending| pending.acquire.lock == id)
 }

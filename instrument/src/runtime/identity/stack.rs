@@ -46,8 +46,18 @@ impl Stacks {
     }
 
     /// The frames of a stack, innermost first, inlined functions unfolded, without those between
-    /// the event and its capture.
+    /// the event and its capture, without those of our own wrappers, and without what polls a task.
     pub(crate) fn frames(&self, stack: StackId) -> Vec<Frame> {
+        let mut frames = self.whole(stack);
+        if let Some(task) = frames.iter().position(|frame| is_of(frame, &["flow::task"])) {
+            frames.truncate(task);
+        }
+        frames.retain(|frame| !is_ours(frame));
+        frames
+    }
+
+    /// The same with the frames of our own wrappers, and with what polls a task.
+    pub(crate) fn whole(&self, stack: StackId) -> Vec<Frame> {
         let addresses = {
             let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
             table.stack(stack.0).to_vec()
@@ -55,16 +65,14 @@ impl Stacks {
         let mut symbols = self.symbols.lock().unwrap_or_else(PoisonError::into_inner);
         let frames =
             addresses.iter().flat_map(|&ip| symbols.entry(ip).or_insert_with(|| resolve(ip)).clone());
-        let mut frames = without_event(frames.collect());
-        frames.retain(|frame| !is_ours(frame));
-        frames
+        without_event(frames.collect())
     }
 }
 
 /// Whether a frame is a wrapper of ours in the middle of a stack: what an initialiser, a scope or a
 /// callback runs in.
 fn is_ours(frame: &Frame) -> bool {
-    const MODULES: [&str; 5] = ["sync", "thread", "lock_api", "parking_lot", "many"];
+    const MODULES: [&str; 7] = ["sync", "thread", "lock_api", "parking_lot", "many", "flow", "tokio"];
     is_of(frame, &MODULES)
 }
 

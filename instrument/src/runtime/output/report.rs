@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use lockdep_report::await_path::Futures;
 use lockdep_report::build::build;
 use lockdep_report::exceptions::Day;
 use lockdep_report::render;
@@ -10,7 +11,7 @@ use lockdep_report::short_name;
 use lockdep_validator::{ClassId, Code, NewDependency, Outcome, StackSource as _, Violation};
 
 use crate::runtime::Runtime;
-use crate::runtime::output::sink;
+use crate::runtime::output::{flow_level, sink};
 use crate::runtime::process::{ending, internal_error, ledger};
 use crate::runtime::settings::config::{OnDeadlock, OnViolation};
 use crate::runtime::system::{errno, extra_stack, handler};
@@ -76,7 +77,14 @@ pub(crate) fn handle(task: &mut Task, outcome: Outcome) -> Aftermath {
             runtime.validator.count_unseen();
             continue;
         }
-        let Delivered { is_denied, headline } = deliver(task, violation);
+        let mut judged = None;
+        if violation.rests_on_flow() {
+            extra_stack::run(task.stack, || judged = flow_level::judged(runtime, violation));
+            if judged.is_none() {
+                continue;
+            }
+        }
+        let Delivered { is_denied, headline } = deliver(task, judged.as_ref().unwrap_or(violation));
         match runtime.config.on_violation {
             OnViolation::Abort if is_denied => abort(ASKED),
             OnViolation::Panic if is_denied && message.is_none() => {
@@ -93,14 +101,19 @@ pub(crate) fn handle(task: &mut Task, outcome: Outcome) -> Aftermath {
 
 /// Records new dependencies; returns those that the declared order forbids.
 fn recorded(runtime: &Runtime, dependencies: &[NewDependency]) -> Vec<Violation> {
+    // What records say is joined without a look at stacks.
+    let is_sure = |new: &&NewDependency| {
+        !new.task.is_flow() || flow_level::futures(runtime, &new.from, &new.to) == Futures::One
+    };
+    let dependencies: Vec<&NewDependency> = dependencies.iter().filter(is_sure).collect();
     if let Some(recorder) = &runtime.recorder {
-        for dependency in dependencies {
+        for dependency in &dependencies {
             internal_error::guard(|| recorder.dependency(runtime, dependency));
         }
     }
     runtime.order.as_ref().map_or_else(Vec::new, |order| {
         let judge = |new| internal_error::guard(|| order.judge(&runtime.validator, new)).flatten();
-        dependencies.iter().filter_map(judge).collect()
+        dependencies.into_iter().filter_map(judge).collect()
     })
 }
 

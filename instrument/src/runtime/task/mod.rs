@@ -21,6 +21,8 @@ pub(crate) mod quick;
 pub(crate) mod stopped;
 pub(crate) mod sync;
 
+use std::panic::Location;
+
 use lockdep_validator::{Acquire, ContextId, Site, TaskContext, Violation, WoundWait};
 
 use crate::runtime::Runtime;
@@ -33,7 +35,7 @@ pub(crate) use access::{
     Interrupted, abandon, deferred_state, enter_deferred, is_announced, is_busy, put_back,
 };
 pub(crate) use names::{allocator_locks, is_allocators, is_tried};
-pub(crate) use number::{count_ended, count_started, n_tasks, new_id};
+pub(crate) use number::{count_ended, count_started, has_flows, n_tasks, new_flow, new_id};
 pub(crate) use progress::{Mark, is_not_started, mark, segment};
 pub(crate) use quick::QuickStack;
 
@@ -70,6 +72,8 @@ pub(crate) struct Task {
     /// Whether the thread's function is over: the end of the process waits for what its end has to
     /// say.
     pub(crate) is_ending: bool,
+    /// Where the flow was made that the thread runs; `None` while it runs none.
+    pub(crate) flow_made_at: Option<&'static Location<'static>>,
 }
 
 /// See [`Task::extra`]. INVARIANT: never empty.
@@ -86,6 +90,15 @@ impl Task {
     /// Has the next blocking acquisition panic with this message.
     pub(crate) fn owe_panic(&mut self, message: String) {
         self.extra.get_or_insert_default().panic_due = Some(message);
+    }
+
+    /// Has reports name the flow that the thread runs, if it runs one: something is seen for the
+    /// first time, perhaps.
+    #[inline]
+    pub(crate) fn name_flow(&self) {
+        if let Some(made_at) = self.flow_made_at {
+            self.runtime.names.add_flow(self.context.id(), made_at);
+        }
     }
 
     /// The message of a panic that is due.

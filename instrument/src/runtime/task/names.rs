@@ -7,6 +7,7 @@
 
 use std::cell::Cell;
 use std::hint::black_box;
+use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -119,29 +120,49 @@ pub(crate) fn was_last_life() -> bool {
     N_ENDS.get() >= N_LIVES
 }
 
+/// How many flows have a name. Of more, later ones are called by their number.
+const MAX_FLOWS: usize = 1 << 14;
+
 /// What the threads of the process are called; libtest names them after tests.
 #[derive(Debug, Default)]
-pub(crate) struct Names(Mutex<FxHashMap<TaskId, String>>);
+pub(crate) struct Names {
+    threads: Mutex<FxHashMap<TaskId, String>>,
+    /// Where each flow was made. Bounded.
+    flows: Mutex<FxHashMap<TaskId, &'static Location<'static>>>,
+}
 
 impl Names {
     /// Records the name of the running thread.
     pub(crate) fn add(&self, id: TaskId) {
         if let Some(name) = std::thread::current().name() {
             let name = name.to_owned();
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, name);
+            self.threads.lock().unwrap_or_else(PoisonError::into_inner).insert(id, name);
         }
     }
 
     /// Records the name of the running thread without asking std for it, as far as it is certain.
     pub(crate) fn add_certain(&self, id: TaskId) {
         if thread_state::is_main() {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, "main".to_owned());
+            self.threads.lock().unwrap_or_else(PoisonError::into_inner).insert(id, "main".to_owned());
         }
+    }
+
+    /// Records where a flow was made.
+    pub(crate) fn add_flow(&self, id: TaskId, made_at: &'static Location<'static>) {
+        let mut flows = self.flows.lock().unwrap_or_else(PoisonError::into_inner);
+        if flows.len() < MAX_FLOWS {
+            flows.insert(id, made_at);
+        }
+    }
+
+    /// Where the flow was made, if that is known.
+    pub(crate) fn flow(&self, id: TaskId) -> Option<&'static Location<'static>> {
+        self.flows.lock().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
     }
 
     /// The name of a thread, or its number.
     pub(crate) fn name(&self, id: TaskId) -> String {
-        let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         names.get(&id).cloned().unwrap_or_else(|| format!("thread {}", id.0))
     }
 }

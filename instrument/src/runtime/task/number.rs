@@ -9,10 +9,26 @@ static N_TASKS: AtomicUsize = AtomicUsize::new(0);
 /// The next task's number.
 static NEXT_TASK: AtomicU32 = AtomicU32::new(1);
 
+/// The next flow's number.
+static NEXT_FLOW: AtomicU32 = AtomicU32::new(1);
+
 /// A number for a task that is about to start.
 pub(crate) fn new_id() -> TaskId {
     // ORDERING: Relaxed: the numbers need to be distinct, nothing else.
     TaskId(NEXT_TASK.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A number for a flow that a thread is about to run for the first time.
+pub(crate) fn new_flow() -> TaskId {
+    // ORDERING: Relaxed, as above.
+    TaskId::of_flow(NEXT_FLOW.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Whether the process has run a flow, so that a guard may be on the thread that runs its flow now
+/// rather than in what the thread holds.
+pub(crate) fn has_flows() -> bool {
+    // ORDERING: Relaxed: changed by the thread that runs a flow, before that flow holds anything.
+    NEXT_FLOW.load(Ordering::Relaxed) != 1
 }
 
 /// How many threads there were.

@@ -1,0 +1,158 @@
+//! Tasks that threads run by turns: a thread begins to run one, or ends, and the task awaits locks.
+
+use std::panic::Location;
+
+use lockdep_validator::{Acquire, AcquireFlags, Flow, Level, Mode, TaskId, Wait};
+
+use super::acquire::{acquire_at, try_acquired_at};
+use super::enter::{Entered, enter};
+use super::found::event;
+use super::release::released;
+use super::self_deadlock::take_pending;
+use crate::hook::{AcquireOptions, LockRef, Slot, Verdict};
+use crate::runtime;
+use crate::runtime::identity::site::site;
+use crate::runtime::output::{flow_level, report};
+use crate::runtime::task;
+
+/// How a lock is awaited.
+const AWAITED: AcquireOptions = AcquireOptions::new().flags(AcquireFlags::ASYNC);
+
+/// What a flow holds while no thread runs it. While one does, what that thread held before.
+#[derive(Debug)]
+pub(crate) struct FlowState {
+    flow: Flow,
+    made_at: Option<&'static Location<'static>>,
+}
+
+impl FlowState {
+    pub(crate) const fn new(made_at: &'static Location<'static>) -> Self {
+        Self { flow: Flow::new(TaskId::of_flow(0)), made_at: Some(made_at) }
+    }
+
+    /// The running thread begins to run the flow; false if its state cannot be used now. Then
+    /// [`leave`](Self::leave) must not be called.
+    pub(crate) fn enter(&mut self) -> bool {
+        let Some(mut entered) = enter() else { return false };
+        if self.flow.id() == TaskId::of_flow(0) {
+            self.flow = Flow::new(task::new_flow());
+        }
+        self.exchange(&mut entered);
+        true
+    }
+
+    /// The thread ends to run it.
+    pub(crate) fn leave(&mut self) {
+        match enter() {
+            Some(mut entered) => self.exchange(&mut entered),
+            // What the thread held before is lost.
+            None => runtime::count_unseen(),
+        }
+    }
+
+    fn exchange(&mut self, entered: &mut Entered) {
+        let task = entered.task();
+        task.context.exchange(&mut self.flow);
+        std::mem::swap(&mut task.flow_made_at, &mut self.made_at);
+    }
+
+    /// The future has ended or was dropped.
+    pub(crate) fn ended(&mut self) {
+        if self.flow.n_held() > 0
+            && let Some(mut entered) = enter()
+        {
+            entered.task().runtime.validator.flow_ended(&mut self.flow);
+        }
+    }
+}
+
+/// The thread's state, if it runs a flow.
+fn enter_flow() -> Option<Entered> {
+    let mut entered = enter()?;
+    if entered.task().context.id().is_flow() {
+        return Some(entered);
+    }
+    // Another task may run on this thread before this one goes on.
+    runtime::count_unseen();
+    None
+}
+
+/// A task is about to await the lock. `None` if no flow is running.
+#[track_caller]
+pub(crate) fn want(lock: LockRef<'_>, mode: Mode, caller: &'static Location<'static>) -> Option<Verdict> {
+    drop(enter_flow()?);
+    Some(acquire_at(lock, mode, Wait::Blocking, &AWAITED, caller))
+}
+
+/// The lock that was just asked for is not there yet.
+pub(crate) fn queued(slot: &Slot) {
+    let Some(mut entered) = enter() else { return };
+    let task = entered.task();
+    if let Some(id) = slot.id() {
+        task.runtime.validator.queued(&mut task.context, id);
+    }
+}
+
+/// The task has got the lock that it awaited; false if no flow is running.
+pub(crate) fn granted(lock: LockRef<'_>, mode: Mode, caller: &'static Location<'static>) -> bool {
+    let Some(mut entered) = enter_flow() else { return false };
+    let task = entered.task();
+    let Some(id) = lock.slot.id() else { return false };
+    let event: Acquire = event(&lock, id, mode, Wait::Blocking, &AWAITED, caller);
+    let runtime = task.runtime;
+    runtime.validator.granted(&mut task.context, &event, &runtime.stacks);
+    true
+}
+
+/// A task tried the lock, and has it; false if no flow is running.
+pub(crate) fn tried(lock: LockRef<'_>, mode: Mode, caller: &'static Location<'static>) -> bool {
+    let is_seen = enter_flow().is_some();
+    if is_seen {
+        try_acquired_at(lock, mode, &AWAITED, caller);
+    }
+    is_seen
+}
+
+/// A guard of the lock is dropped, by any task.
+pub(crate) fn gave_up(slot: &Slot, at: &'static Location<'static>) {
+    released(slot, site(at), lockdep_validator::Validator::release_by_any_task);
+}
+
+/// Guards of the lock's class can outlive the task that acquired them.
+pub(crate) fn movable(slot: &Slot) {
+    let Some(mut entered) = enter() else { return };
+    if let Some(id) = slot.id() {
+        entered.task().runtime.validator.set_movable(id.class());
+    }
+}
+
+/// A task awaits a lock that it seems to hold, and the lock could not be had. Returns if the task
+/// may get it all the same, or is to wait.
+///
+/// # Panics
+///
+/// If it never gets the lock, as `LOCKDEP_ON_DEADLOCK` says.
+#[cold]
+#[track_caller]
+pub(crate) fn waits_for_itself(slot: &Slot) {
+    let Some(mut entered) = enter() else { return };
+    let task = entered.task();
+    let Some(mut pending) = take_pending(task, slot) else { return };
+    let (runtime, lock) = (task.runtime, pending.acquire.lock);
+    runtime.validator.notice_releases(&mut task.context);
+    if !task.context.holds(lock) {
+        return;
+    }
+    if runtime.validator.is_movable(lock) {
+        pending.violation.level = Level::Note;
+        pending.violation.evidence.movable = true;
+    }
+    let Some(judged) = flow_level::judged(runtime, &pending.violation) else { return };
+    let headline = report::deliver(task, &judged).headline;
+    if judged.level == Level::Error
+        && let Some(message) = report::deadlock_ends(runtime, &judged, &headline)
+    {
+        drop(entered);
+        report::raise(&message);
+    }
+}
