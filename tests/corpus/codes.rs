@@ -27,6 +27,7 @@ pub(super) const CASES: &[Case] = &[
         .with_env(&[("LOCKDEP_ORDER", ORDER_FILE)]),
     Case::new("page_ld0100", Want::Error("LD0100"), "the example of its page", page_ld0100).has_happened(&[]),
     Case::new("page_ld0101", Want::Warning("LD0101"), "the example of its page", page_ld0101).reports(1),
+    Case::new("page_ld0201", Want::Warning("LD0201"), "the example of its page", page_ld0201).reports(1),
 ];
 
 fn page_ld0001() {
@@ -275,4 +276,27 @@ fn page_ld0101() {
     let mut all = peers.write().unwrap();
     worker.join().unwrap(); // LD0101
     all.clear();
+}
+
+fn page_ld0201() {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use lockdep::flow::Task;
+    use lockdep::sync::Mutex;
+
+    static JOBS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+    async fn add(job: u32) {
+        let mut jobs = JOBS.lock().unwrap();
+        std::future::pending::<()>().await; // LD0201: the guard is still alive here.
+        jobs.push(job);
+    }
+
+    // An executor that runs two tasks by turns.
+    let mut context = Context::from_waker(Waker::noop());
+    let mut one = pin!(Task::new_local(add(1)));
+    let mut other = pin!(Task::new_local(async {}));
+    let _ = one.as_mut().poll(&mut context);
+    let _ = other.as_mut().poll(&mut context);
 }

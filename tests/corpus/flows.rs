@@ -7,8 +7,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use lockdep::flow::Task;
-use lockdep::tokio::spawn;
 use lockdep::tokio::sync::{Mutex, OwnedMutexGuard, RwLock};
+use lockdep::tokio::{spawn, spawn_local};
 use tokio_1::runtime::Builder;
 use tokio_1::task::yield_now;
 
@@ -42,6 +42,12 @@ fn on_one_thread<F: Future>(future: F) -> F::Output {
 fn on_four_threads<F: Future>(future: F) -> F::Output {
     let runtime = Builder::new_multi_thread().worker_threads(4).enable_time().build().expect("a runtime");
     runtime.block_on(Task::new(future))
+}
+
+/// Runs the future on one thread, as a task that can start others there.
+fn on_local_set<F: Future>(future: F) -> F::Output {
+    let runtime = Builder::new_current_thread().build().expect("a runtime");
+    tokio_1::task::LocalSet::new().block_on(&runtime, Task::new_local(future))
 }
 
 /// Takes both, the first one first, and lets other tasks run in between.
@@ -352,6 +358,72 @@ pub(super) const CASES: &[Case] = &[
                 );
                 spawn(async move { drop(holds) }).await.expect("no panic");
                 both(&locks.journal, &locks.accounts).await;
+            });
+        },
+    ),
+    Case::new(
+        "task_holds_across_an_await",
+        Want::Warning("LD0201"),
+        "its thread runs another task meanwhile",
+        || {
+            let lock = std::rc::Rc::new(lockdep::sync::Mutex::new(0));
+            on_local_set(async move {
+                let of_other = std::rc::Rc::clone(&lock);
+                let holds = spawn_local(async move {
+                    let _guard = of_other.lock();
+                    yield_now().await;
+                });
+                spawn_local(async {}).await.expect("no panic");
+                holds.await.expect("no panic");
+                drop(lock.lock());
+            });
+        },
+    )
+    .reports(1),
+    Case::new(
+        "task_wants_what_a_suspended_one_holds",
+        Want::Error("LD0201"),
+        "its thread waits for itself; the report ends the task",
+        || {
+            let lock = std::rc::Rc::new(lockdep::sync::Mutex::new(0));
+            on_local_set(async move {
+                let (of_one, of_other) = (std::rc::Rc::clone(&lock), std::rc::Rc::clone(&lock));
+                let holds = spawn_local(async move {
+                    let _guard = of_one.lock();
+                    yield_now().await;
+                    yield_now().await;
+                });
+                let wants = spawn_local(async move { drop(of_other.lock()) });
+                assert!(wants.await.is_err(), "the report ends the task");
+                holds.await.expect("no panic");
+                drop(lock.lock());
+            });
+        },
+    )
+    // The warning, and then the error.
+    .reports(2),
+    Case::new(
+        "task_drops_before_it_awaits",
+        Want::Silent,
+        "guards end before the await, or the thread runs nothing else",
+        || {
+            let lock = std::rc::Rc::new(lockdep::sync::Mutex::new(0));
+            on_local_set(async move {
+                for _ in 0..3 {
+                    let of_other = std::rc::Rc::clone(&lock);
+                    let other = spawn_local(async move {
+                        drop(of_other.lock());
+                        yield_now().await;
+                        drop(of_other.lock());
+                    });
+                    *lock.lock().expect("not poisoned") += 1;
+                    other.await.expect("no panic");
+                }
+            });
+            let lock = lockdep::sync::Mutex::new(0);
+            on_one_thread(async {
+                let _guard = lock.lock();
+                yield_now().await;
             });
         },
     ),

@@ -36,11 +36,27 @@ impl<F> Task<F> {
     #[track_caller]
     #[must_use = "a future does nothing unless it is polled"]
     pub const fn new(future: F) -> Self {
-        let _caller = Location::caller();
+        Self::made_at(future, Location::caller(), false)
+    }
+
+    /// Makes a task that one thread alone runs, as that of `block_on` and of a local executor.
+    ///
+    /// If it holds a lock of threads while it is suspended, then nothing else on that thread can
+    /// get the lock ([LD0201]).
+    ///
+    /// [LD0201]: https://github.com/lockdep-rs/lockdep/blob/main/docs/src/codes/LD0201.md
+    #[track_caller]
+    #[must_use = "a future does nothing unless it is polled"]
+    pub const fn new_local(future: F) -> Self {
+        Self::made_at(future, Location::caller(), true)
+    }
+
+    #[cfg_attr(lockdep_disabled, expect(unused_variables, reason = "for events"))]
+    const fn made_at(future: F, caller: &'static Location<'static>, is_local: bool) -> Self {
         Self {
             future: ManuallyDrop::new(future),
             #[cfg(not(lockdep_disabled))]
-            state: FlowState::new(_caller),
+            state: FlowState::new(caller, is_local),
         }
     }
 }
@@ -54,8 +70,11 @@ impl<F: Future> Future for Task<F> {
         // SAFETY: it is pinned because the task is, and stays so until `Drop` drops it in place.
         let future = unsafe { Pin::new_unchecked(&mut *this.future) };
         #[cfg(not(lockdep_disabled))]
-        let _running = Running::begin(&mut this.state);
-        future.poll(context)
+        let mut running = Running::begin(&mut this.state);
+        let polled = future.poll(context);
+        #[cfg(not(lockdep_disabled))]
+        running.waits(polled.is_pending());
+        polled
     }
 }
 
@@ -81,14 +100,22 @@ impl<F: fmt::Debug> fmt::Debug for Task<F> {
 
 /// While this exists, the running thread runs the flow.
 #[cfg(not(lockdep_disabled))]
-struct Running<'a>(Option<&'a mut FlowState>);
+struct Running<'a> {
+    state: Option<&'a mut FlowState>,
+    waits: bool,
+}
 
 #[cfg(not(lockdep_disabled))]
 impl<'a> Running<'a> {
     #[inline]
     fn begin(state: &'a mut FlowState) -> Self {
         let is_entered = state::is_on() && state.enter();
-        Self(is_entered.then_some(state))
+        Self { state: is_entered.then_some(state), waits: false }
+    }
+
+    /// The future was polled, and has ended unless it waits.
+    fn waits(&mut self, waits: bool) {
+        self.waits = waits;
     }
 }
 
@@ -96,8 +123,8 @@ impl<'a> Running<'a> {
 impl Drop for Running<'_> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(state) = &mut self.0 {
-            state.leave();
+        if let Some(state) = &mut self.state {
+            state.leave(self.waits);
         }
     }
 }

@@ -52,5 +52,5 @@ pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future<Output: 'static> + 'static,
 {
-    tokio_1::task::spawn_local(Task::new(future))
+    tokio_1::task::spawn_local(Task::new_local(future))
 }

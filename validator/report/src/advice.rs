@@ -216,6 +216,10 @@ pub enum General {
     GuardBeforeLock,
     ReleaseBeforeFree,
     ReleaseBeforeExit,
+    /// Drop the guard before the task awaits.
+    ReleaseBeforeAwait,
+    /// Use a lock that is awaited.
+    AwaitLock,
     AcquireBefore,
     AcquireExclusively,
     AcquireForReading,

@@ -38,6 +38,7 @@ pub(super) fn help(code: Code, report: &Report, detail: &DetailWords) -> Vec<Adv
         Code::DeclaredOrder => declared(report),
         Code::Deadlock => deadlock(report),
         Code::WaitHoldingLock => wait(report),
+        Code::HeldAcrossAwait => general(&[G::ReleaseBeforeAwait, G::AwaitLock]),
     }
 }
 

@@ -48,11 +48,13 @@ pub enum Code {
     Deadlock = 100,
     /// A lock held while a task waits for another one that acquires it.
     WaitHoldingLock = 101,
+    /// A lock of threads held by a task that is suspended, while its thread runs others.
+    HeldAcrossAwait = 201,
 }
 
 impl Code {
     /// Every code, in order.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Recursion,
         Self::SameClassOrder,
         Self::CircularDependency,
@@ -70,6 +72,7 @@ impl Code {
         Self::DeclaredOrder,
         Self::Deadlock,
         Self::WaitHoldingLock,
+        Self::HeldAcrossAwait,
     ];
 
     /// Returns the code as people write it.
@@ -92,6 +95,7 @@ impl Code {
             Self::DeclaredOrder => "LD0015",
             Self::Deadlock => "LD0100",
             Self::WaitHoldingLock => "LD0101",
+            Self::HeldAcrossAwait => "LD0201",
         }
     }
 

@@ -9,12 +9,16 @@ use std::sync::PoisonError;
 
 use super::acquire::push;
 use super::chain::chain_of;
-use super::{StackSource, TaskContext, Validator};
+use super::{EventFindings, Outcome, StackSource, TaskContext, Validator};
+use crate::base::acquisition::Acquisition;
 use crate::base::event::{Acquire, AcquireFlags};
-use crate::base::id::LockId;
+use crate::base::id::{LockId, TaskId};
+use crate::check::signature;
+use crate::check::view::Wanted;
+use crate::check::violation::{Code, Detail, Level, Violation};
 use crate::state::class::Validation;
 use crate::state::flow::Flow;
-use crate::state::held::Rare;
+use crate::state::held::{HeldLock, Rare};
 use crate::state::overflow::MAX_ORDERED;
 
 impl Validator {
@@ -45,6 +49,46 @@ impl Validator {
         }
     }
 
+    /// Returns the locks of threads that the task holds, without those whose guards can be sent to
+    /// other threads. While the task is suspended, they stay locked.
+    pub fn thread_locks(&self, task: &TaskContext) -> Vec<Acquisition> {
+        let view = self.view(task);
+        let is_one = |index: &usize| {
+            let held = &task.held[*index];
+            is_of_threads(held) && view.is_checked(held) && !view.is_movable(held.base_class())
+        };
+        (0..task.held.len()).filter(is_one).map(|index| view.acquisition(index)).collect()
+    }
+
+    /// Announces that the thread runs another task while `holder` is suspended and holds a lock of
+    /// threads (LD0201).
+    pub fn held_across_await(&self, task: &TaskContext, holder: TaskId, held: Acquisition) -> Outcome {
+        let mut findings = EventFindings::default();
+        let mut violation = self.view(task).violation(Code::HeldAcrossAwait, Detail::None);
+        (violation.level, violation.task) = (Level::Warning, holder);
+        (violation.subject, violation.held) = (Some(held), vec![held]);
+        self.find(&mut findings, violation);
+        findings.into()
+    }
+
+    /// The task is about to wait for a lock that a suspended task of its own thread holds: what is
+    /// to be reported if the embedder has tried the real lock and failed (LD0201). It counts as
+    /// reported once it is [confirmed](Self::confirm).
+    pub fn wanted_across_await(
+        &self,
+        task: &TaskContext,
+        held: Acquisition,
+        acquire: &Acquire,
+        stacks: &dyn StackSource,
+    ) -> Violation {
+        let view = self.view(task);
+        let mut violation = view.violation(Code::HeldAcrossAwait, Detail::None);
+        let wanted = Wanted::new(acquire, self.class_of_level(acquire), stacks.capture());
+        (violation.subject, violation.conflict) = (Some(wanted.acquisition), Some(held));
+        violation.fingerprint = signature::fingerprint(&self.registry, &violation);
+        violation
+    }
+
     /// Announces that a flow ended. What it still holds went on with its result, or was leaked; any
     /// task may release it.
     pub fn flow_ended(&self, flow: &mut Flow) {
@@ -60,4 +104,16 @@ impl Validator {
             self.count_unseen();
         }
     }
+}
+
+impl TaskContext {
+    /// Returns whether it holds a lock of threads.
+    #[inline]
+    pub fn holds_thread_locks(&self) -> bool {
+        self.held.iter().any(is_of_threads)
+    }
+}
+
+fn is_of_threads(held: &HeldLock) -> bool {
+    !held.flags.contains(AcquireFlags::ASYNC)
 }

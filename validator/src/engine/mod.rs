@@ -37,7 +37,7 @@ use crate::base::id::{ClassId, StackId};
 use crate::check::knowledge::Knowledge;
 use crate::check::signature;
 use crate::check::view::View;
-use crate::check::violation::Violation;
+use crate::check::violation::{Code, Level, Violation};
 use crate::config::Config;
 use crate::graph::Graph;
 use crate::state::chains::Chains;
@@ -142,7 +142,11 @@ impl Validator {
     /// flow](Violation::rests_on_flow), at the level that the embedder gave it. `true` the first
     /// time at that level. Other violations are marked when they are found: always `true`.
     pub fn confirm(&self, violation: &Violation) -> bool {
-        if !(violation.is_self_deadlock() || violation.rests_on_flow()) || !self.config.evidence {
+        let is_open = violation.is_self_deadlock()
+            || violation.rests_on_flow()
+            // Found by `wanted_across_await`, which marks nothing.
+            || violation.code == Code::HeldAcrossAwait && violation.level == Level::Error;
+        if !is_open || !self.config.evidence {
             return true;
         }
         let mut knowledge = self.knowledge.lock().unwrap_or_else(PoisonError::into_inner);

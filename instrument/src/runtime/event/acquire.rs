@@ -11,7 +11,7 @@ use super::deferred::{defer, defer_of};
 use super::enter::{Entered, enter_anywhere};
 use super::found::{event, id_of, judge, placed};
 use super::release::enter_for;
-use super::self_deadlock::{self_deadlock, self_deadlock_of};
+use super::self_deadlock::{parked_until_tried, self_deadlock, self_deadlock_of};
 use super::stat;
 use crate::hook::{AcquireOptions, LockInfo, LockRef, Slot, Verdict};
 use crate::runtime::output::report;
@@ -40,6 +40,7 @@ pub(super) fn acquire_at(
     };
     let Some(mut entered) = enter_anywhere() else { return deferred() };
     if let Some(event) = lock.slot.id().map(|id| event(&lock, id, mode, wait, options, caller))
+        && entered.task().parked.is_empty()
         && is_known(entered.task(), &event)
     {
         if entered.task().extra.is_none() {
@@ -53,6 +54,10 @@ pub(super) fn acquire_at(
     let is_first = options.is_first || !lock.slot.is_used();
     let Some(id) = id_of(task, &lock) else { return Verdict::Proceed };
     let event = placed(task, event(&lock, id, mode, wait, options, caller), is_first);
+    if let Some(held) = task.parked.against(&event) {
+        task.pending = parked_until_tried(task, &event, held);
+        return Verdict::SelfDeadlock;
+    }
     let outcome = judge(|| task.runtime.validator.acquire(&mut task.context, &event, &task.runtime.stacks));
     if outcome.is_clean() && task.extra.is_none() {
         return Verdict::Proceed;

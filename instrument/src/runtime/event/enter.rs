@@ -20,6 +20,7 @@ use crate::runtime::system::stack_bounds::Bounds;
 use crate::runtime::system::{errno, exit_key, extra_stack, handler};
 use crate::runtime::task::access::{Access, Interrupted, look, park, parked, take};
 pub(crate) use crate::runtime::task::entered::Entered;
+use crate::runtime::task::parked::ParkedLocks;
 use crate::runtime::task::place::{BUSY, DEFERRED, DEFERRED_ALONE, DRAIN, NOT_STARTED, UNBORN, fence};
 use crate::runtime::task::pointer::Pointer;
 use crate::runtime::task::{self, ExtraWork, Mark, QuickStack, Task, deferred, entered, names};
@@ -168,6 +169,7 @@ fn start(runtime: &'static Runtime, stack: Bounds, born: Option<(TaskId, Segment
         stack,
         is_ending: false,
         flow_made_at: None,
+        parked: ParkedLocks::default(),
     };
     deferred::install();
     task::count_started();

@@ -6,7 +6,7 @@ use lockdep_validator::{Acquire, AcquireFlags, Flow, Level, Mode, TaskId, Wait};
 
 use super::acquire::{acquire_at, try_acquired_at};
 use super::enter::{Entered, enter};
-use super::found::event;
+use super::found::{event, judge};
 use super::release::released;
 use super::self_deadlock::take_pending;
 use crate::hook::{AcquireOptions, LockRef, Slot, Verdict};
@@ -23,11 +23,13 @@ const AWAITED: AcquireOptions = AcquireOptions::new().flags(AcquireFlags::ASYNC)
 pub(crate) struct FlowState {
     flow: Flow,
     made_at: Option<&'static Location<'static>>,
+    /// Whether one thread alone runs the flow.
+    is_local: bool,
 }
 
 impl FlowState {
-    pub(crate) const fn new(made_at: &'static Location<'static>) -> Self {
-        Self { flow: Flow::new(TaskId::of_flow(0)), made_at: Some(made_at) }
+    pub(crate) const fn new(made_at: &'static Location<'static>, is_local: bool) -> Self {
+        Self { flow: Flow::new(TaskId::of_flow(0)), made_at: Some(made_at), is_local }
     }
 
     /// The running thread begins to run the flow; false if its state cannot be used now. Then
@@ -37,14 +39,27 @@ impl FlowState {
         if self.flow.id() == TaskId::of_flow(0) {
             self.flow = Flow::new(task::new_flow());
         }
+        let task = entered.task();
+        for parked in task.parked.run(self.flow.id()) {
+            let (holder, held) = (parked.holder, parked.held);
+            let outcome = judge(|| task.runtime.validator.held_across_await(&task.context, holder, held));
+            report::handle(task, outcome).defer(task);
+        }
         self.exchange(&mut entered);
         true
     }
 
-    /// The thread ends to run it.
-    pub(crate) fn leave(&mut self) {
+    /// The thread ends to run it, because it waits, or has ended.
+    pub(crate) fn leave(&mut self, waits: bool) {
         match enter() {
-            Some(mut entered) => self.exchange(&mut entered),
+            Some(mut entered) => {
+                let task = entered.task();
+                if waits && task.context.holds_thread_locks() {
+                    let locks = task.runtime.validator.thread_locks(&task.context);
+                    task.parked.add(task.context.id(), locks, self.is_local);
+                }
+                self.exchange(&mut entered);
+            }
             // What the thread held before is lost.
             None => runtime::count_unseen(),
         }

@@ -62,6 +62,7 @@ pub(super) fn released(
         // Acquired where nothing could be looked at, in a report callback for one.
         return;
     }
+    task.parked.forget(id);
     let outcome = judge(|| {
         let validator = &task.runtime.validator;
         if has_flows() {

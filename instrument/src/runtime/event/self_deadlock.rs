@@ -1,12 +1,13 @@
 //! A thread that waits for itself: the real lock is tried before anything is said.
 
-use lockdep_validator::{Acquire, Level, Outcome, Wait};
+use lockdep_validator::check::violation::Acquisition;
+use lockdep_validator::{Acquire, Code, Level, Outcome, Wait};
 
 use super::enter::enter;
 use super::found::judge;
 use crate::hook::Slot;
 use crate::runtime::output::report;
-use crate::runtime::process::fork;
+use crate::runtime::process::{fork, internal_error};
 use crate::runtime::task::{Pending, Task};
 
 /// Takes a self-deadlock out of the outcome. The rest of the outcome is made again when the wrapper
@@ -25,6 +26,15 @@ pub(super) fn self_deadlock_of(
         return Ok(judge(|| task.runtime.validator.acquire(&mut task.context, event, &task.runtime.stacks)));
     }
     keep_until_tried(task, event, false, outcome)
+}
+
+/// The thread wants what a suspended task of its own holds: kept until the real lock was tried.
+pub(super) fn parked_until_tried(task: &Task, event: &Acquire, held: Acquisition) -> Option<Box<Pending>> {
+    let runtime = task.runtime;
+    let violation = internal_error::guard(|| {
+        runtime.validator.wanted_across_await(&task.context, held, event, &runtime.stacks)
+    })?;
+    Some(Box::new(Pending { acquire: *event, is_upgrade: false, violation }))
 }
 
 /// Keeps the self-deadlock of an outcome until the real lock was tried; what else was found is
@@ -55,11 +65,12 @@ pub(crate) fn self_deadlock(slot: &Slot) {
     let runtime = task.runtime;
     let lock = pending.acquire.lock;
     runtime.validator.notice_releases(&mut task.context);
-    if !task.context.holds(lock) {
+    let is_parked = pending.violation.code == Code::HeldAcrossAwait && task.parked.has(lock);
+    if !is_parked && !task.context.holds(lock) {
         // Another thread had it, and has released it since this one asked.
         return record_anyway(task, &pending);
     }
-    if runtime.validator.is_movable(lock) && !fork::is_only_thread() {
+    if !is_parked && runtime.validator.is_movable(lock) && !fork::is_only_thread() {
         // That another thread holds the real lock looks the same as that this one does.
         pending.violation.level = Level::Note;
         pending.violation.evidence.movable = true;
@@ -98,6 +109,7 @@ pub(crate) fn stale_holder(slot: &Slot) {
 fn record_anyway(task: &mut Task, pending: &Pending) {
     let runtime = task.runtime;
     let (lock, site) = (pending.acquire.lock, pending.acquire.site);
+    task.parked.forget(lock);
     let outcome = if pending.is_upgrade {
         // Which of the two entries is stale cannot be told apart by the lock: nothing more is
         // concluded from either.

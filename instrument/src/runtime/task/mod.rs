@@ -13,6 +13,7 @@ pub(crate) mod messages;
 pub(crate) mod names;
 pub(crate) mod newest;
 pub(crate) mod number;
+pub(crate) mod parked;
 pub(crate) mod place;
 pub(crate) mod pointer;
 pub(crate) mod progress;
@@ -74,6 +75,8 @@ pub(crate) struct Task {
     pub(crate) is_ending: bool,
     /// Where the flow was made that the thread runs; `None` while it runs none.
     pub(crate) flow_made_at: Option<&'static Location<'static>>,
+    /// Locks of threads that suspended flows of this thread hold.
+    pub(crate) parked: parked::ParkedLocks,
 }
 
 /// See [`Task::extra`]. INVARIANT: never empty.

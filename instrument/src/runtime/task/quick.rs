@@ -106,8 +106,8 @@ impl Task {
     /// Makes the quick stack what the engine says is held. Nothing is known any more.
     pub(in crate::runtime) fn keep_up(&mut self) {
         let n_before = self.quick.n_held();
-        let Self { quick, context, .. } = self;
-        let Some(held) = context.quick_held(N_ROOM) else {
+        let Self { quick, context, parked, .. } = self;
+        let Some(held) = context.quick_held(N_ROOM).filter(|_| parked.is_empty()) else {
             quick.top = quick.base().wrapping_add(OPAQUE);
             return;
         };

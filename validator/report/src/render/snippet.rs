@@ -176,6 +176,9 @@ fn subject_text(report: &Report, subject: &ReportLock) -> String {
         Code::BadRelease => format!("`{class}` is released here"),
         Code::HeldLockFreed if report.level == Level::Warning => format!("`{class}` is dropped here"),
         Code::HeldLockFreed => format!("`{class}` is freed or initialised again here"),
+        Code::HeldAcrossAwait if report.level != Level::Error => {
+            format!("`{class}` is acquired here, and still held when the task is suspended")
+        }
         Code::HeldAtExit => format!("`{class}` was acquired here and never released"),
         Code::Assertion => format!("the assertion about `{class}` is here"),
         // A pin that is wrong by itself has no other place.

@@ -23,5 +23,6 @@ pub fn scenario_kind(violation: &Violation) -> &'static str {
         Code::DeclaredOrder => "declared_order",
         Code::Deadlock => "deadlock",
         Code::WaitHoldingLock => "wait_holding_lock",
+        Code::HeldAcrossAwait => "held_across_await",
     }
 }

@@ -185,6 +185,10 @@ const fn general(rule: General) -> &'static str {
              outlives the lock"
         }
         G::ReleaseBeforeFree => "release the lock before the object that contains it is freed or reused",
+        G::ReleaseBeforeAwait => "drop the guard before the `.await`, in a block of its own or with `drop`",
+        G::AwaitLock => {
+            "or use a lock that is awaited (`tokio::sync::Mutex`), or do the work in `spawn_blocking`"
+        }
         G::ReleaseBeforeExit => {
             "release the lock before its thread ends; a leaked guard (`mem::forget`) never does"
         }

@@ -44,6 +44,12 @@ pub(crate) fn title(code: Code, report: &Report, detail: &DetailWords) -> String
         (Code::DeclaredOrder, _) => declared(report),
         (Code::Deadlock, _) => deadlock(report),
         (Code::WaitHoldingLock, _) => wait(report),
+        (Code::HeldAcrossAwait, _) if report.level == Level::Error => format!(
+            "`{subject}` is held by a suspended task of this thread, which would wait for itself forever"
+        ),
+        (Code::HeldAcrossAwait, _) => {
+            format!("`{subject}` is held across an `.await`, while its thread runs other tasks")
+        }
     }
 }
 

@@ -546,6 +546,8 @@ pub(crate) fn simple_rules() -> Vec<Violation> {
         with(Code::BadRelease, held, None, Detail::None),
         with(Code::HeldLockFreed, held, None, Detail::None),
         with(Code::HeldAtExit, held, None, Detail::None),
+        with(Code::HeldAcrossAwait, lock(1, 2, Mode::Exclusive, 6), Some(held), Detail::None),
+        Violation { level: Level::Warning, ..with(Code::HeldAcrossAwait, held, None, Detail::None) },
         with(
             Code::Assertion,
             held,

@@ -37,6 +37,13 @@ impl Bench {
         event
     }
 
+    /// Takes a lock whose guards can be sent to other threads.
+    fn movable_lock(&mut self, name: &str) {
+        let class = self.class(name);
+        self.validator.set_movable(class);
+        self.run(name);
+    }
+
     fn gets(&mut self, flow: &mut Flow, event: &Acquire) {
         self.task.exchange(flow);
         self.validator.granted(&mut self.task, event, &NoStacks);
@@ -205,4 +212,31 @@ fn a_flow_with_more_locks_than_a_thread_has_room_for_keeps_them_all() {
     assert_eq!((flow.n_held(), bench.task.n_held()), (60, 1));
     assert_eq!(bench.poll(&mut flow, "--"), []);
     assert_eq!((flow.n_held(), bench.task.n_held()), (0, 1));
+}
+
+#[test]
+fn a_lock_of_threads_is_told_apart_from_an_awaited_one() {
+    const WARNING: (Code, Level) = (Code::HeldAcrossAwait, Level::Warning);
+    let mut bench = Bench::user();
+    let [mut flow] = flows();
+    let awaited = bench.awaited("A");
+    bench.task.exchange(&mut flow);
+    bench.send(&awaited);
+    assert!(!bench.task.holds_thread_locks());
+    bench.run("S");
+    bench.movable_lock("M");
+    assert!(bench.task.holds_thread_locks());
+    let held = bench.validator.thread_locks(&bench.task);
+    let s = bench.lock("S");
+    assert_eq!(held.iter().map(|held| held.lock).collect::<Vec<_>>(), [s], "the guard of M may be away");
+    bench.task.exchange(&mut flow);
+    for expected in [&[WARNING][..], &[]] {
+        let outcome = bench.validator.held_across_await(&bench.task, flow.id(), held[0]);
+        bench.take(outcome);
+        assert_eq!(bench.found(), expected, "once");
+    }
+    let wanted = bench.event("S", Mode::Exclusive, Wait::Blocking);
+    let hangs = bench.validator.wanted_across_await(&bench.task, held[0], &wanted, &NoStacks);
+    assert_eq!((hangs.code, hangs.level), (Code::HeldAcrossAwait, Level::Error));
+    assert!(bench.validator.confirm(&hangs) && !bench.validator.confirm(&hangs));
 }
