@@ -14,7 +14,7 @@ pub struct KeyedSlot<K> {
 }
 
 impl<K> KeyedSlot<K> {
-    pub(super) const fn new(key: K) -> Self {
+    pub(crate) const fn new(key: K) -> Self {
         Self { slot: Slot::empty(), key }
     }
 }

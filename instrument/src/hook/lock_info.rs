@@ -12,6 +12,8 @@ use lockdep_validator::state::class::WaitType;
 #[derive(Clone, Copy)]
 pub struct LockInfo {
     pub(crate) kind: &'static str,
+    #[cfg(not(lockdep_disabled))]
+    pub(crate) kind_token: KindToken,
     pub(crate) type_name: fn() -> &'static str,
     pub(crate) outer: WaitType,
     pub(crate) inner: WaitType,
@@ -20,11 +22,34 @@ pub struct LockInfo {
     pub(crate) recursive_reads: bool,
 }
 
+/// The address of a kind's text, which is compared in place of the text.
+#[cfg(not(lockdep_disabled))]
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(crate) struct KindToken(*const u8);
+
+// SAFETY: nothing is read through it.
+#[cfg(not(lockdep_disabled))]
+unsafe impl Send for KindToken {}
+// SAFETY: as above.
+#[cfg(not(lockdep_disabled))]
+unsafe impl Sync for KindToken {}
+
+#[cfg(not(lockdep_disabled))]
+impl KindToken {
+    #[inline(always)]
+    pub(crate) fn addr(self) -> usize {
+        self.0.addr()
+    }
+}
+
 impl LockInfo {
     /// Returns a lock called `kind` around data of type `T`.
     pub const fn of<T: ?Sized>(kind: &'static str) -> Self {
         Self {
             kind,
+            #[cfg(not(lockdep_disabled))]
+            kind_token: KindToken(kind.as_ptr()),
             type_name: core::any::type_name::<T>,
             outer: WaitType::Unchecked,
             inner: WaitType::Unchecked,

@@ -88,18 +88,19 @@ impl<K: ClassKey> LockMap<K> {
     #[track_caller]
     #[inline]
     pub fn acquire(&self, info: &LockInfo, mode: Mode, wait: Wait) -> Verdict {
-        if state::is_off() {
+        let epoch = state::now();
+        if epoch.is_off() {
             return Verdict::Proceed;
         }
         match (mode, wait) {
             (Mode::Exclusive, Wait::Blocking) => {
-                if again::acquire_exclusive(&self.0.slot, Location::caller(), state::word()) {
+                if again::acquire_exclusive(&self.0, info, Location::caller(), epoch) {
                     return Verdict::Proceed;
                 }
                 K::acquire_exclusive(&self.0, info)
             }
             (Mode::Shared, Wait::Blocking) => {
-                if again::acquire_shared(&self.0.slot, Location::caller(), state::word()) {
+                if again::acquire_shared(&self.0, info, Location::caller(), epoch) {
                     return Verdict::Proceed;
                 }
                 K::acquire_shared(&self.0, info)

@@ -49,6 +49,14 @@ impl Slot {
         self.0.get().is_some()
     }
 
+    /// Fills the slot, unless another thread did.
+    pub(crate) fn try_fill(&self, id: LockId) -> bool {
+        usize::try_from(id.raw())
+            .ok()
+            .and_then(std::num::NonZeroUsize::new)
+            .is_some_and(|word| self.0.set(word).is_ok())
+    }
+
     /// Fills the slot, or gives back what another thread filled it with first.
     #[cold]
     pub(crate) fn fill(&self, id: LockId) -> LockId {

@@ -15,6 +15,9 @@ use super::run_for;
 static A: Mutex<u8> = Mutex::new(0);
 static B: Mutex<u16> = Mutex::new(0);
 static IN_HANDLER: Mutex<u32> = Mutex::new(0);
+static NEW_IN_HANDLER: [Mutex<i8>; 4096] = [const { Mutex::new(0) }; 4096];
+/// How many of these were used.
+static N_NEW: AtomicUsize = AtomicUsize::new(0);
 
 /// Counts the instructions that have run.
 static STEP: AtomicUsize = AtomicUsize::new(0);
@@ -38,12 +41,37 @@ extern "C" fn on_step(signal: i32, _: *mut libc::siginfo_t, context: *mut libc::
         return;
     }
     // ORDERING: Relaxed, as above.
-    let inside = (IS_ANNOUNCED.load(Ordering::Relaxed) == 1).then(|| context::signal(signal).enter());
-    drop(IN_HANDLER.try_lock());
-    drop(inside);
+    if IS_ANNOUNCED.load(Ordering::Relaxed) == 1 {
+        let _inside = context::signal(signal).enter();
+        drop(IN_HANDLER.try_lock());
+    } else {
+        drop(IN_HANDLER.try_lock());
+        new_in_handler();
+    }
     // What was put aside is looked at by the next event: that takes many instructions, and no trap
     // is wanted in it. SAFETY: the system gives the handler the registers to which it returns.
     unsafe { (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs[libc::REG_EFL as usize] &= !TRAP };
+}
+
+/// Takes a lock of the handlers that is new, while there are some.
+fn new_in_handler() {
+    // ORDERING: Relaxed, as above.
+    if let Some(new) = NEW_IN_HANDLER.get(N_NEW.fetch_add(1, Ordering::Relaxed)) {
+        drop(new.lock());
+    }
+}
+
+/// Takes two known locks.
+fn pair() {
+    drop((A.lock(), B.lock()));
+}
+
+/// Takes a lock that is new under a known one. It is not on the stack: an order that ends there is
+/// not certain, and is looked at each time.
+fn pair_with_new() {
+    let _outer = A.lock();
+    let new = Box::new(Mutex::new('n'));
+    drop(new.lock());
 }
 
 /// Runs `work` with a trap after each instruction, up to the one where the handler works; returns
@@ -68,6 +96,14 @@ pub(crate) fn single_steps() {
     drop(IN_HANDLER.try_lock());
     drop((A.lock(), IN_HANDLER.try_lock()));
     drop((A.lock(), B.lock(), IN_HANDLER.try_lock()));
+    for _ in 0..8 {
+        new_in_handler();
+        let _outer = A.lock();
+        new_in_handler();
+        let new = Box::new(Mutex::new('n'));
+        let _new = new.lock();
+        new_in_handler();
+    }
     context::signal(libc::SIGTRAP).register();
     // SAFETY: an action of zeros is a valid one, and the handler has the signature that SA_SIGINFO
     // wants.
@@ -77,9 +113,15 @@ pub(crate) fn single_steps() {
         action.sa_flags = libc::SA_SIGINFO;
         libc::sigaction(libc::SIGTRAP, &raw const action, std::ptr::null_mut());
     }
-    let pair = || drop((A.lock(), B.lock()));
-    pair();
-    let n_steps = stepped(usize::MAX, pair);
+    let n_tried = [pair, pair_with_new].map(step_through);
+    println!("{}", if n_tried.iter().min() > Some(&100) { "tried" } else { "too few" });
+}
+
+/// Has both kinds of handler come after each instruction of `work`, or after every few; returns how
+/// many times one came.
+fn step_through(work: fn()) -> usize {
+    (0..8).for_each(|_| work());
+    let n_steps = stepped(usize::MAX, work);
     let stride = (n_steps * n_steps / 2 / MAX_TRAPS).max(1);
     let mut n_tried = 0;
     for is_announced in 0..2 {
@@ -87,12 +129,12 @@ pub(crate) fn single_steps() {
         IS_ANNOUNCED.store(is_announced, Ordering::Relaxed);
         // The second kind tries the places between.
         for target in (is_announced * stride / 2..n_steps).step_by(stride) {
-            stepped(target, pair);
+            stepped(target, work);
             lockdep::assert_none_held!();
             n_tried += 1;
         }
     }
-    println!("{}", if n_tried > 100 { "tried" } else { "too few" });
+    n_tried
 }
 
 pub(crate) fn a_handler_may_come_between_any_two_instructions() {

@@ -50,7 +50,7 @@ mod base {
 pub use chain_set::{DashMap, Entry};
 
 /// Every model, by the name of its test.
-const MODELS: [&str; 7] = [
+const MODELS: [&str; 9] = [
     "rings::a_ring_is_empty_for_the_next_thread",
     "chain_set::no_chain_outlives_what_it_was_validated_with",
     "chain_set::a_cache_is_void_before_it_can_be_stale",
@@ -58,10 +58,12 @@ const MODELS: [&str; 7] = [
     "runtime::interrupted::a_handler_may_come_before_the_first_event",
     "runtime::interrupted::a_handler_may_set_the_state_aside_anywhere",
     "runtime::interrupted::a_handler_may_release_what_was_not_seen",
+    "runtime::interrupted::a_handler_may_come_while_a_lock_gets_its_id",
+    "runtime::interrupted::a_handler_may_set_the_state_aside_while_a_lock_gets_its_id",
 ];
 
 /// Every weakness, with the model that must notice it.
-const WEAKNESSES: [(&str, usize); 14] = [
+const WEAKNESSES: [(&str, usize); 16] = [
     ("give-back-relaxed", 0),
     ("take-relaxed", 0),
     ("take-in-two-steps", 0),
@@ -75,6 +77,8 @@ const WEAKNESSES: [(&str, usize); 14] = [
     ("busy-not-marked", 3),
     ("drain-not-marked", 3),
     ("key-kept", 5),
+    ("number-in-two-steps", 7),
+    ("key-kept", 8),
     ("swap-in-two-steps", 4),
 ];
 

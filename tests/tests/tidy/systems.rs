@@ -10,7 +10,7 @@ const SEAM: &str = "instrument/src/runtime/system/";
 
 /// Files outside of the seam that may ask, each with its reason.
 const BESIDE_THE_SEAM: &[(&str, &str)] = &[
-    ("instrument/src/runtime/task/again.rs", "the fast path's own assembly"),
+    ("instrument/src/runtime/task/again/mod.rs", "the fast path's own assembly"),
     ("instrument/src/runtime/task/pointer.rs", "the thread's word is a part of the fast path"),
     ("instrument/src/runtime/wait/clock.rs", "the clock of waits stands beside its only user"),
     ("instrument/src/runtime/wait/slot.rs", "a wait is published with the number of its thread"),

@@ -1,5 +1,7 @@
 //! What one task holds, where it is, and what it has validated already.
 
+use std::mem::offset_of;
+
 use super::acquired::Acquired;
 use super::context::{ContextId, ContextSet};
 use super::held::{HeldLock, Rare};
@@ -74,7 +76,8 @@ pub struct TaskContext {
     pub(crate) moment: u32,
     /// What this task acquired, if a task may wait for its end.
     pub(crate) acquired: Option<Acquired>,
-    /// The next instance number of this task's block, and the end of the block.
+    /// The next instance number of this task's block, and the end of the block. Empty if the next
+    /// is past the end.
     pub(crate) instances: std::ops::Range<u64>,
     pub(crate) n_pins: u64,
     /// The wound/wait transactions that are open, and the class of the locks of each.
@@ -112,6 +115,13 @@ impl TaskContext {
             seen: [0; N_SLOTS],
         }
     }
+
+    /// How far from its beginning it keeps the number of the next lock that gets its id from it: an
+    /// embedder may take that number, by adding one, if it is less than the one at
+    /// [`END_OF_NUMBERS`](Self::END_OF_NUMBERS).
+    pub const NEXT_NUMBER: usize = offset_of!(Self, instances.start);
+    /// How far from its beginning it keeps the end of these numbers.
+    pub const END_OF_NUMBERS: usize = offset_of!(Self, instances.end);
 
     /// Returns the task's id.
     pub fn id(&self) -> TaskId {

@@ -6,6 +6,7 @@
 //! that they need no stack frame: that is why the mode is a type here (what is stored for it is
 //! then a constant) and why the slow halves take the arguments as they are.
 
+use std::num::NonZeroU64;
 use std::panic::Location;
 
 use lockdep_validator::{Acquire, AcquireFlags, LockId, Mode, OwnStack, Subclass, Wait};
@@ -18,6 +19,7 @@ use super::release::{
 use crate::hook::{AcquireOptions, KeyKind, KeyedSlot, LockInfo, LockRef, Slot, Verdict};
 use crate::runtime::identity::site::site;
 use crate::runtime::process::state;
+use crate::runtime::task::known_class::Token;
 use crate::runtime::task::{Task, again, place, quick};
 
 /// A way to acquire that is common enough to have code of its own.
@@ -31,7 +33,13 @@ pub(crate) trait How {
     /// is never looked for so.
     #[inline(always)]
     fn key(lock: LockId) -> u64 {
-        let key = lock.raw() ^ state::now().key();
+        Self::key_of_word(lock.raw())
+    }
+
+    /// Returns the same for a lock with this word, which is zero while it has no id.
+    #[inline(always)]
+    fn key_of_word(word: u64) -> u64 {
+        let key = word ^ state::now().key();
         match (Self::WAIT, Self::MODE) {
             (Wait::Blocking, Mode::Exclusive) => key,
             (Wait::Blocking, Mode::Shared) => key ^ place::SHARED,
@@ -79,6 +87,7 @@ impl How for TriedShared {
 #[inline(always)]
 pub(crate) fn acquire_plain<K: KeyKind, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> Verdict {
     match keyed.slot.id_of_used() {
+        None if !again::KNOWS_ALL && acquire_next::<K, H>(keyed, info) => Verdict::Proceed,
         None => acquire_fresh::<K, H>(keyed, info),
         Some(lock) if !again::KNOWS_ALL && acquire_again::<H>(&keyed.slot, lock) => Verdict::Proceed,
         Some(lock) if quick::is_of_newest_class(lock) => acquire_among_instances::<K, H>(keyed, info),
@@ -91,6 +100,18 @@ pub(crate) fn acquire_plain<K: KeyKind, H: How>(keyed: &KeyedSlot<K>, info: &Loc
 fn acquire_again<H: How>(slot: &Slot, lock: LockId) -> bool {
     let call = std::ptr::from_ref(Location::caller()).addr();
     H::WAIT == Wait::Blocking && quick::acquire_again(H::key(lock), std::ptr::from_ref(slot).addr(), call)
+}
+
+#[track_caller]
+#[inline(always)]
+fn acquire_next<K: KeyKind, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> bool {
+    let call = std::ptr::from_ref(Location::caller()).addr();
+    let token = Token::new(keyed.key.any(), info);
+    let slot = &keyed.slot;
+    let fill = |word| NonZeroU64::new(word).is_some_and(|word| slot.try_fill(LockId::from_known(word)));
+    let place = (std::ptr::from_ref(slot).addr(), call);
+    H::WAIT == Wait::Blocking
+        && quick::acquire_next(H::key_of_word(0), place, |class| class.token == token, fill)
 }
 
 /// An acquisition that may be known by the classes.
@@ -143,11 +164,11 @@ fn plain<H: How>(slot: &Slot, lock: LockId, caller: &'static Location<'static>) 
 fn acquire_fresh<K: KeyKind, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> Verdict {
     let caller = Location::caller();
     let slot = &keyed.slot;
-    let is_known = quick::acquire_made(|task| {
+    let is_known = quick::acquire_made(H::key_of_word(0), |task| {
         let Task { runtime, context, classes, .. } = task;
-        let class = classes.peek_plural(keyed.key.any(), info)?;
+        let (class, known) = classes.peek_plural(keyed.key.any(), info)?;
         let lock = slot.fill(runtime.validator.another_lock(context, class));
-        Some(plain::<H>(slot, lock, caller))
+        Some((plain::<H>(slot, lock, caller), known))
     });
     if is_known { Verdict::Proceed } else { acquire_first::<K, H>(keyed, info) }
 }

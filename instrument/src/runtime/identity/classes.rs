@@ -3,39 +3,27 @@
 //!
 //! How a class that is new gets registered is in `event/classes.rs`.
 
+use std::ptr::NonNull;
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use lockdep_report::model::Place;
 use lockdep_report::path;
 use lockdep_validator::state::class::{ClassAttributes, LockClassKey as EngineKey};
-use lockdep_validator::{ClassId, Site};
+use lockdep_validator::{ClassId, LockId, Site};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::hook::{AnyKey, LockInfo};
 use crate::runtime::identity::site;
-
-/// What a class is found by without looking at a string: constants of the program, by address.
-///
-/// One class may have several of these (a function may exist more than once in a program); one of
-/// these has one class.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-struct Token {
-    /// The `Location` or the `LockClassKey`.
-    key: usize,
-    /// `type_name::<T>`.
-    type_name: usize,
-    /// The kind's text.
-    kind: usize,
-}
+use crate::runtime::task::known_class::{KnownClass, Token};
 
 impl Token {
     #[inline]
-    fn new(key: AnyKey, info: &LockInfo) -> Self {
+    pub(crate) fn new(key: AnyKey, info: &LockInfo) -> Self {
         let key = match key {
             AnyKey::Site(site) => usize::try_from(site.token()).unwrap_or_default(),
             AnyKey::Named(key) => std::ptr::from_ref(key).addr(),
         };
-        Self { key, type_name: info.type_name as usize, kind: info.kind.as_ptr().addr() }
+        Self { key, type_name: info.type_name as usize, kind: info.kind_token.addr() }
     }
 
     #[inline]
@@ -50,12 +38,19 @@ impl Token {
 const N_SLOTS: usize = 64;
 
 /// The classes that one thread has used lately. A fresh lock of a known class costs one look here.
+///
+/// A place of the [quick stack](crate::runtime::task::quick) may lead to one of them. INVARIANT: a
+/// slot is given to another class only while the thread's state is taken: afterwards no place knows
+/// anything.
 #[derive(Debug)]
-pub(crate) struct ClassCache(Box<[Cached; N_SLOTS]>);
+pub(crate) struct ClassCache(NonNull<[Cached; N_SLOTS]>);
+
+// SAFETY: it owns what it leads to.
+unsafe impl Send for ClassCache {}
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Cached {
-    token: Token,
+    known: KnownClass,
     class: Option<ClassId>,
     /// Whether the class is known to have several locks: nothing is to be noted about another one.
     is_plural: bool,
@@ -63,38 +58,64 @@ struct Cached {
 
 impl Default for ClassCache {
     fn default() -> Self {
-        Self(Box::new([Cached::default(); N_SLOTS]))
+        Self(NonNull::from(Box::leak(Box::new([Cached::default(); N_SLOTS]))))
+    }
+}
+
+impl Drop for ClassCache {
+    fn drop(&mut self) {
+        // SAFETY: `default` leaked it, and no other code has it.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
     }
 }
 
 impl ClassCache {
+    /// The slot of the token. Of the address of the whole: a place may keep it for longer than the
+    /// borrow.
+    #[inline(always)]
+    fn slot(&self, token: Token) -> *mut Cached {
+        self.0.cast::<Cached>().as_ptr().wrapping_add(token.slot())
+    }
+
+    #[inline(always)]
+    fn find(&self, token: Token) -> Option<&Cached> {
+        // SAFETY: one of the slots, which live as long as `self`.
+        let cached = unsafe { &*self.slot(token) };
+        if cached.known.token == token { Some(cached) } else { None }
+    }
+
     /// The class, if this thread has used it lately. Takes no lock and allocates nothing.
     #[inline]
     pub(crate) fn peek(&self, key: AnyKey, info: &LockInfo) -> Option<ClassId> {
-        let token = Token::new(key, info);
-        let cached = &self.0[token.slot()];
-        if cached.token == token { cached.class } else { None }
+        self.find(Token::new(key, info))?.class
     }
 
     /// The class, if this thread has used it lately and it is known to have several locks.
     #[inline(always)]
-    pub(crate) fn peek_plural(&self, key: AnyKey, info: &LockInfo) -> Option<ClassId> {
+    pub(crate) fn peek_plural(&self, key: AnyKey, info: &LockInfo) -> Option<(ClassId, *const KnownClass)> {
         let token = Token::new(key, info);
-        let cached = &self.0[token.slot()];
-        if cached.is_plural && cached.token == token { cached.class } else { None }
+        let cached = self.find(token)?;
+        if !cached.is_plural {
+            return None;
+        }
+        // SAFETY: one of the slots.
+        Some((cached.class?, unsafe { &raw const (*self.slot(token)).known }))
     }
 
     /// Notes that the class was found to have several locks.
     pub(crate) fn note_plural(&mut self, key: AnyKey, info: &LockInfo) {
         let token = Token::new(key, info);
-        let cached = &mut self.0[token.slot()];
-        cached.is_plural |= cached.token == token;
+        // SAFETY: one of the slots, which live as long as `self`.
+        let cached = unsafe { &mut *self.slot(token) };
+        cached.is_plural |= cached.known.token == token;
     }
 
     /// Keeps the class for the next lock of it.
     pub(crate) fn keep(&mut self, key: AnyKey, info: &LockInfo, class: ClassId) {
         let token = Token::new(key, info);
-        self.0[token.slot()] = Cached { token, class: Some(class), is_plural: false };
+        let known = KnownClass { token, word: LockId::new(class, 0).raw() };
+        // SAFETY: one of the slots, which live as long as `self`.
+        unsafe { *self.slot(token) = Cached { known, class: Some(class), is_plural: false } };
     }
 }
 

@@ -18,17 +18,23 @@ static N_KEYS: AtomicU64 = AtomicU64::new(0);
 pub(crate) struct Epoch(u64);
 
 impl Epoch {
+    /// An epoch of a test.
+    #[cfg(test)]
+    pub(crate) fn of(key: u64) -> Self {
+        Self(key)
+    }
+
     /// Returns what distinguishes this epoch from every other.
     #[inline(always)]
     pub(crate) fn key(self) -> u64 {
         self.0
     }
-}
 
-/// The word itself.
-#[inline(always)]
-pub(crate) fn word() -> &'static AtomicU64 {
-    &STATE
+    /// Whether events can be skipped.
+    #[inline(always)]
+    pub(crate) fn is_off(self) -> bool {
+        self.0 == OFF
+    }
 }
 
 /// Returns what the word says: the epoch, for an event that is looked at.
@@ -43,7 +49,7 @@ pub(crate) fn now() -> Epoch {
 /// Whether events can be skipped.
 #[inline(always)]
 pub(crate) fn is_off() -> bool {
-    now().key() == OFF
+    now().is_off()
 }
 
 /// Whether events must be looked at, which they must also while that is open.

@@ -9,6 +9,7 @@ pub(crate) mod again;
 pub(crate) mod awaited;
 pub(crate) mod deferred;
 pub(crate) mod entered;
+pub(crate) mod known_class;
 pub(crate) mod messages;
 pub(crate) mod names;
 pub(crate) mod newest;
@@ -22,7 +23,9 @@ pub(crate) mod quick;
 pub(crate) mod stopped;
 pub(crate) mod sync;
 
+use std::mem::offset_of;
 use std::panic::Location;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use lockdep_validator::{Acquire, ContextId, Site, TaskContext, Violation, WoundWait};
 
@@ -90,6 +93,24 @@ pub(crate) struct ExtraWork {
 }
 
 impl Task {
+    /// Takes the number of a new lock, if the thread has one left. Another event may do the same
+    /// between any two steps.
+    ///
+    /// # Safety
+    ///
+    /// The state lives, and no reference to it exists.
+    pub(crate) unsafe fn take_number(task: *mut Self) -> Option<u64> {
+        // SAFETY: both are words of the state, which only this thread and its signal handlers use.
+        unsafe {
+            let first = task.cast::<u8>().wrapping_add(offset_of!(Self, context));
+            let next = &*first.wrapping_add(TaskContext::NEXT_NUMBER).cast::<AtomicU64>();
+            let end = *first.wrapping_add(TaskContext::END_OF_NUMBERS).cast::<u64>();
+            // ORDERING: Relaxed: one thread and its signal handlers.
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number < end { Some(number) } else { None }
+        }
+    }
+
     /// Has the next blocking acquisition panic with this message.
     pub(crate) fn owe_panic(&mut self, message: String) {
         self.extra.get_or_insert_default().panic_due = Some(message);

@@ -7,12 +7,13 @@
 use lockdep_validator::{Acquire, ChainKey, Manner};
 
 use super::Task;
+use super::known_class::KnownClass;
 use super::place::{BUSY, NOTHING, Place, fence};
 use super::pointer::Pointer;
 use super::sync::Ordering;
 
 /// Acquires the lock at `address` if it is what the next place was last used for; `key` says which
-/// lock it is, how it is wanted, and in which epoch. On x86-64 Linux, `again.rs` does it instead.
+/// lock it is, how it is wanted, and in which epoch. On x86-64 Linux, `again` does it instead.
 #[inline(always)]
 pub(crate) fn acquire_again(key: u64, address: usize, call: usize) -> bool {
     let Some(word) = Pointer::near() else { return false };
@@ -30,6 +31,46 @@ pub(crate) fn acquire_again(key: u64, address: usize, call: usize) -> bool {
             // ORDERING: Relaxed, as above.
             (*next).held.store(address, Ordering::Relaxed);
             return true;
+        }
+    }
+    word.retreat();
+    false
+}
+
+/// Acquires a lock without an id if the next place was last used for such a lock of the same class.
+/// `is_of` says whether it is that class, and `fill` gives the lock its id unless it has one now.
+/// `key` is that of a lock whose word is zero.
+#[inline(always)]
+pub(crate) fn acquire_next(
+    key: u64,
+    (address, call): (usize, usize),
+    is_of: impl FnOnce(&KnownClass) -> bool,
+    fill: impl FnOnce(u64) -> bool,
+) -> bool {
+    let Some(word) = Pointer::near() else { return false };
+    let next = word.load().wrapping_add(1);
+    word.advance();
+    // SAFETY: as in `acquire_again`. Only the place of a lock that had no id has such a key; so its
+    // class is there, and the state that the place leads to.
+    unsafe {
+        if (*next).known == key
+            && let Some(class) = KnownClass::read((*next).address)
+            && is_of(&class)
+            && let Some(number) = Task::take_number((*next).task)
+        {
+            // What is above was known under another lock.
+            (*next.wrapping_add(1)).known = NOTHING;
+            fence();
+            let lock = class.word | number;
+            if fill(lock) {
+                (*next).lock = lock;
+                // ORDERING: Relaxed, as in `acquire_again`.
+                (*next).call.store(call, Ordering::Relaxed);
+                fence();
+                // ORDERING: Relaxed, as above.
+                (*next).held.store(address, Ordering::Relaxed);
+                return true;
+            }
         }
     }
     word.retreat();
@@ -111,11 +152,12 @@ impl Taken {
         false
     }
 
-    /// Gives the state back with one lock more.
+    /// Gives the state back with one lock more. `known` is what its place remembers: the key, and
+    /// the address of the lock or, if that had no id, of its class.
     #[inline(always)]
-    pub(in crate::runtime) fn push(self, key: u64, acquire: &Acquire, chain: ChainKey) -> bool {
+    pub(in crate::runtime) fn push(self, known: (u64, usize), acquire: &Acquire, chain: ChainKey) -> bool {
         // SAFETY: another place follows, as `take` saw.
-        let next = unsafe { push(self.top, key, acquire, chain) };
+        let next = unsafe { push(self.top, known, acquire, chain) };
         fence();
         self.word.store(next);
         true
@@ -128,12 +170,11 @@ impl Taken {
 ///
 /// `top` is the newest place of the running thread, whose word says BUSY, and another one follows.
 #[inline(always)]
-unsafe fn push(top: *mut Place, key: u64, acquire: &Acquire, chain: ChainKey) -> *mut Place {
+unsafe fn push(top: *mut Place, known: (u64, usize), acquire: &Acquire, chain: ChainKey) -> *mut Place {
     let next = top.wrapping_add(1);
     // SAFETY: as the caller says. One more place lies behind `next`: the last has no state.
     unsafe {
-        (*next).known = key;
-        (*next).address = acquire.address;
+        ((*next).known, (*next).address) = known;
         (*next).lock = acquire.lock.raw();
         (*next).manner = Manner::plain(acquire.mode, acquire.wait).raw();
         (*next).chain = chain.0;

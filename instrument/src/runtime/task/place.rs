@@ -26,7 +26,8 @@ pub(crate) struct Place {
     /// INVARIANT: [`NOTHING`] unless the engine had validated it so in the epoch that is part of
     /// the key.
     pub(super) known: u64,
-    /// The address of the lock that the place was last used for.
+    /// The address of the lock that the place was last used for; or, if that had no id before, that
+    /// of its [class](super::known_class), which is odd.
     pub(super) address: usize,
     /// The same while the lock is held; odd if its release has to be looked at. INVARIANT: zero
     /// exactly while the lock is not held: in a free place, or in one whose lock is just being
@@ -58,6 +59,13 @@ impl Place {
     pub(super) fn is_changing(&self) -> bool {
         // ORDERING: Relaxed, in all of this file: one thread and its signal handlers.
         self.held.load(Ordering::Relaxed) == 0
+    }
+
+    /// The address of its lock, if that is held; zero if it has none.
+    #[inline(always)]
+    pub(super) fn address_held(&self) -> usize {
+        // ORDERING: Relaxed, as above.
+        self.held.load(Ordering::Relaxed) & !1
     }
 
     /// Whether one of the places up to this one is [changing](Self::is_changing): a signal handler
@@ -94,7 +102,7 @@ impl Place {
         };
         Some(QuickHeld {
             lock: LockId::from_raw(self.lock)?,
-            address: self.address,
+            address: self.address_held(),
             site: Site(call),
             manner: Manner::from_raw(self.manner),
         })

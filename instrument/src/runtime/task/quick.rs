@@ -22,8 +22,9 @@ use std::sync::atomic::{Ordering, fence as processor_fence};
 use lockdep_validator::{Acquire, ChainKey, LockId, Manner, TaskContext, Validator};
 
 use super::Task;
+use super::known_class::KnownClass;
 use super::newest::Taken;
-pub(crate) use super::newest::{acquire_again, release_newest};
+pub(crate) use super::newest::{acquire_again, acquire_next, release_newest};
 use super::place::{NOTHING, NOWHERE, Place, fence};
 use super::pointer::Pointer;
 
@@ -141,7 +142,7 @@ impl Iterator for Locks {
         }
         self.place = self.place.wrapping_add(1);
         // SAFETY: as the invariant says.
-        let (lock, address) = unsafe { ((*self.place).lock, (*self.place).address) };
+        let (lock, address) = unsafe { ((*self.place).lock, (*self.place).address_held()) };
         Some((LockId::from_known(NonZeroU64::new(lock)?), address))
     }
 }
@@ -175,22 +176,28 @@ pub(crate) fn acquire_known(key: u64, acquire: &Acquire) -> bool {
     let chain = taken.chain();
     let task = taken.task();
     match task.runtime.validator.knows_chain(&task.context, chain, acquire) {
-        Some(chain) => taken.push(key, acquire, chain),
+        Some(chain) => taken.push((key, acquire.address), acquire, chain),
         None => taken.leave(),
     }
 }
 
-/// The same for a lock that gets its id only now.
+/// The same for a lock that gets its id only now. The place remembers its class, for the next such
+/// lock, under `key`: that of a lock whose word is zero.
 // Its frame is not to stay on a small stack where nothing is optimised.
 #[cfg_attr(debug_assertions, inline(never))]
 #[cfg_attr(not(debug_assertions), inline(always))]
-pub(crate) fn acquire_made(make: impl FnOnce(&mut Task) -> Option<Acquire>) -> bool {
+pub(crate) fn acquire_made(
+    key: u64,
+    make: impl FnOnce(&mut Task) -> Option<(Acquire, *const KnownClass)>,
+) -> bool {
+    // ORDERING: Acquire: as in `acquire_known`.
+    processor_fence(Ordering::Acquire);
     let Some(mut taken) = Taken::take() else { return false };
-    let Some(acquire) = make(taken.task()) else { return taken.leave() };
+    let Some((acquire, class)) = make(taken.task()) else { return taken.leave() };
     let chain = taken.chain();
     let task = taken.task();
     match task.runtime.validator.knows_chain(&task.context, chain, &acquire) {
-        Some(chain) => taken.push(NOTHING, &acquire, chain),
+        Some(chain) => taken.push((key, KnownClass::tagged(class)), &acquire, chain),
         None => taken.leave(),
     }
 }
@@ -223,7 +230,7 @@ fn among_locks(
     let task = taken.task();
     let held = Locks { place: task.quick.base(), newest };
     match knows(&task.runtime.validator, &task.context, chain, acquire, held) {
-        Some(chain) => taken.push(key(), acquire, chain),
+        Some(chain) => taken.push((key(), acquire.address), acquire, chain),
         None => taken.leave(),
     }
 }
@@ -237,7 +244,8 @@ pub(crate) fn release_below_newest(address: usize) -> bool {
     let (top, below) = (taken.top, taken.top.wrapping_sub(1));
     // SAFETY: a place; nothing else uses it, since the word says BUSY.
     // ORDERING: Relaxed, as in `acquire_again`, and so in all of this function.
-    if unsafe { (*top).held.load(Ordering::Relaxed) & 1 != 0 } || !taken.task().context.is_plain() {
+    let newest = unsafe { (*top).held.load(Ordering::Relaxed) };
+    if newest & 1 != 0 || !taken.task().context.is_plain() {
         // Its release has to be looked at, or no lock is held: that is the address of the base.
         return taken.leave();
     }
@@ -259,12 +267,12 @@ pub(crate) fn release_below_newest(address: usize) -> bool {
             (*below).chain = manner.chain_after(ChainKey((*below.wrapping_sub(1)).chain), lock).0;
         }
         (*below).known = NOTHING;
-        (*below).address = (*top).address;
+        (*below).address = newest;
         (*below).lock = lock;
         // ORDERING: Relaxed, as above.
         (*below).call.store((*top).call.load(Ordering::Relaxed), Ordering::Relaxed);
         // ORDERING: Relaxed, as above.
-        (*below).held.store((*top).address, Ordering::Relaxed);
+        (*below).held.store(newest, Ordering::Relaxed);
         (*top).empty();
     }
     fence();

@@ -4,7 +4,7 @@
 //! What an event does with them is `event/enter.rs` and `event/deferred.rs` in short, here: those
 //! need the whole runtime.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ptr::{self, NonNull};
 use std::sync::Mutex;
 
@@ -19,6 +19,7 @@ use crate::runtime::task::Task;
 use crate::runtime::task::access::{self, Access};
 use crate::runtime::task::deferred::{self, DeferredEvent};
 use crate::runtime::task::entered::{self, Entered};
+use crate::runtime::task::known_class::{KnownClass, Token};
 use crate::runtime::task::newest::{self, Taken};
 use crate::runtime::task::place::{BUSY, DEFERRED, DEFERRED_ALONE, DRAIN, NOT_STARTED, UNBORN, fence};
 use crate::runtime::task::pointer::{self, Pointer};
@@ -34,6 +35,10 @@ thread_local! {
     static LOCKS_IN_HANDLER: Cell<bool> = const { Cell::new(false) };
     /// Whether the interrupted code holds its lock.
     static IS_HELD: Cell<bool> = const { Cell::new(false) };
+    /// Whether each lock is a new one, of a class that has several.
+    static ARE_NEW: Cell<bool> = const { Cell::new(false) };
+    /// The ids of the new locks.
+    static IDS: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
 }
 
 fn add(count: &'static std::thread::LocalKey<Cell<u64>>, n_events: u64) {
@@ -89,8 +94,50 @@ impl Change {
     }
 }
 
+/// The class of the new locks.
+static CLASS: KnownClass =
+    KnownClass { token: Token { key: 8, type_name: 16, kind: 24 }, word: 1 << LockId::INSTANCE_BITS };
+/// The key of a lock without an id.
+const KEY_OF_NEW: u64 = 1 << 63;
+
+/// Gives a new lock its id.
+fn name(id: u64) -> bool {
+    memory::step();
+    IDS.with_borrow_mut(|ids| {
+        assert!(!ids.contains(&id), "broken: two locks have one id");
+        ids.push(id);
+    });
+    memory::step();
+    true
+}
+
+/// Acquires a new lock of a class that the thread knows.
+fn acquire_new(address: usize) {
+    add(&N_EVENTS, 1);
+    if newest::acquire_next(KEY_OF_NEW, (address, 1), |class| class.token == CLASS.token, name) {
+        add(&N_FAST, 1);
+        return;
+    }
+    match Taken::take() {
+        Some(mut taken) => {
+            taken.task().count();
+            // SAFETY: the state that was just taken.
+            let number = unsafe { Task::take_number(taken.task()) };
+            let id = CLASS.word | number.expect("there is always one");
+            name(id);
+            let lock = LockId::from_raw(id).expect("a class");
+            let acquire = Acquire { address, ..Acquire::new(lock, Mode::Exclusive, Wait::Blocking, Site(1)) };
+            taken.push((KEY_OF_NEW, KnownClass::tagged(&raw const CLASS)), &acquire, ChainKey(1));
+        }
+        None => slow(true, Change::Acquired(address)),
+    }
+}
+
 /// Acquires a lock that the thread has validated before.
 fn acquire(address: usize) {
+    if ARE_NEW.get() {
+        return acquire_new(address);
+    }
     add(&N_EVENTS, 1);
     let key = address as u64 | 1 << 40;
     if newest::acquire_again(key, address, 1) {
@@ -102,7 +149,7 @@ fn acquire(address: usize) {
             taken.task().count();
             let lock = LockId::from_raw(1 << LockId::INSTANCE_BITS | 1).expect("a class");
             let acquire = Acquire { address, ..Acquire::new(lock, Mode::Exclusive, Wait::Blocking, Site(1)) };
-            taken.push(key, &acquire, ChainKey(1));
+            taken.push((key, address), &acquire, ChainKey(1));
         }
         None => slow(true, Change::Acquired(address)),
     }
@@ -212,14 +259,16 @@ fn pair() {
 }
 
 /// Runs `main` with two signals, and checks that nothing was lost. `is_stale`: the place that the
-/// interrupted code acquires in was last used for the handlers' lock.
-fn model(is_started: bool, locks_in_handler: bool, is_stale: bool) {
+/// interrupted code acquires in was last used for the handlers' lock. `are_new`: each lock is one.
+fn model(is_started: bool, locks_in_handler: bool, is_stale: bool, are_new: bool) {
     // The spare rings and the count of what waits are the whole process's.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _alone = ONE_AT_A_TIME.lock();
     explore(move || {
         [&N_EVENTS, &N_REPLAYED, &N_UNSEEN, &N_FAST].into_iter().for_each(|count| count.set(0));
         LOCKS_IN_HANDLER.set(locks_in_handler);
+        ARE_NEW.set(are_new);
+        IDS.with_borrow_mut(Vec::clear);
         access::park(ptr::null_mut());
         pointer::begin();
         deferred::uninstall();
@@ -229,6 +278,13 @@ fn model(is_started: bool, locks_in_handler: bool, is_stale: bool) {
             new();
             // Its place knows the lock then.
             pair();
+        }
+        if are_new {
+            // What the handler does under the lock is known then.
+            acquire(OWN);
+            acquire(OF_HANDLER);
+            release(OF_HANDLER);
+            release(OWN);
         }
         if is_stale {
             acquire(OF_HANDLER);
@@ -259,20 +315,30 @@ fn model(is_started: bool, locks_in_handler: bool, is_stale: bool) {
 
 #[test]
 fn a_handler_may_come_anywhere() {
-    model(true, true, false);
+    model(true, true, false, false);
 }
 
 #[test]
 fn a_handler_may_set_the_state_aside_anywhere() {
-    model(true, false, false);
+    model(true, false, false, false);
 }
 
 #[test]
 fn a_handler_may_come_before_the_first_event() {
-    model(false, true, false);
+    model(false, true, false, false);
 }
 
 #[test]
 fn a_handler_may_release_what_was_not_seen() {
-    model(true, true, true);
+    model(true, true, true, false);
+}
+
+#[test]
+fn a_handler_may_come_while_a_lock_gets_its_id() {
+    model(true, true, false, true);
+}
+
+#[test]
+fn a_handler_may_set_the_state_aside_while_a_lock_gets_its_id() {
+    model(true, false, false, true);
 }

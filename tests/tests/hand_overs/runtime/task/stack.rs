@@ -5,8 +5,8 @@ use std::ptr;
 use lockdep_validator::LockId;
 
 use super::place::{NOTHING, NOWHERE, Place};
-use super::sync::Ordering;
-use crate::runtime::memory;
+use super::sync::{AtomicUsize, Ordering};
+use crate::runtime::memory::{self, step};
 use crate::seed;
 
 /// The place below the oldest lock, three locks, and what handlers look at beyond.
@@ -26,6 +26,8 @@ pub(crate) struct Task {
     pub(super) quick: Quick,
     /// The addresses of the locks held, as the engine knows them.
     held: Vec<usize>,
+    /// The number of the next lock that gets an id.
+    number: AtomicUsize,
 }
 
 impl Task {
@@ -34,12 +36,34 @@ impl Task {
         let places: [_; N_PLACES] =
             std::array::from_fn(|index| Place::new(NOWHERE, usize::from(index == 0), ptr::null_mut()));
         let base = Box::leak(Box::new(places)).as_mut_ptr();
-        let task = Box::leak(Box::new(Self { quick: Quick { top: base, base }, held: Vec::new() }));
+        let task = Box::leak(Box::new(Self {
+            quick: Quick { top: base, base },
+            held: Vec::new(),
+            number: AtomicUsize::new(0),
+        }));
         for index in 0..=N_ROOM {
             // SAFETY: so many places were just made, and no other code has them.
             unsafe { (*base.wrapping_add(index)).task = task };
         }
         task
+    }
+
+    /// Takes the number of a new lock.
+    ///
+    /// # Safety
+    ///
+    /// The state is there.
+    pub(crate) unsafe fn take_number(task: *mut Self) -> Option<u64> {
+        step();
+        // SAFETY: as the caller says.
+        let number = unsafe { &(*task).number };
+        let taken = number.fetch_add(1, Ordering::Relaxed);
+        if seed::is("number-in-two-steps") {
+            number.store(taken, Ordering::Relaxed);
+            number.store(taken + 1, Ordering::Relaxed);
+        }
+        step();
+        Some(taken as u64)
     }
 
     /// Uses the state.

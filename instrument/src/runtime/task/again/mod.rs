@@ -1,0 +1,263 @@
+//! What nearly every event is: the lock that was acquired last in its place, acquired again, or
+//! another one of its class that is new; and the release of the newest lock.
+//!
+//! These are the functions of [`newest`](super::newest), called from the watched program. There, a
+//! call costs more than what it does: the compiler gives up every register that a function may
+//! change, also on the way on which nothing is called. On x86-64 Linux they are therefore written
+//! in assembly, which names the few registers that change. What they do not know, the caller passes
+//! on to a common function, on a cold path.
+//!
+//! `hand_overs` tests the functions of `newest`; the tests below compare these with them.
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu", not(miri)))]
+mod imp {
+    use std::arch::{asm, naked_asm};
+    use std::mem::offset_of;
+    use std::panic::Location;
+
+    use lockdep_validator::TaskContext;
+
+    use crate::hook::{CreationSite, KeyKind, KeyedSlot, LockInfo, Slot};
+    use crate::runtime::process::state::Epoch;
+    use crate::runtime::task::Task;
+    use crate::runtime::task::known_class::{KnownClass, TAG};
+    use crate::runtime::task::place::{NOTHING, Place};
+    use crate::runtime::task::pointer::symbol;
+
+    const SIZE: usize = size_of::<Place>();
+
+    /// An acquisition: the lock is in `rdi`, the call in `rsi`, what the wrapper knows in `rdx`,
+    /// and the epoch in `rax`. Returns in `r10`, which is zero if the acquisition is not known;
+    /// changes also `rax`, `rdx` and `r11`.
+    macro_rules! acquire {
+        ($name:ident, $mode:literal) => {
+            #[unsafe(naked)]
+            extern "C" fn $name() {
+                naked_asm!(
+                    ".cfi_startproc",
+                    // The key.
+                    "xor rax, qword ptr [rdi]",
+                    concat!("lea r11, [rip + ", symbol!(), "@TLSDESC]"),
+                    $mode,
+                    // As `Pointer::near`.
+                    "test r11, r11",
+                    "jns 3f",
+                    // From here on as `acquire_again`.
+                    "mov r10, qword ptr fs:[r11]",
+                    "add qword ptr fs:[r11], {size}",
+                    "cmp rax, qword ptr [r10 + {known}]",
+                    "jne 2f",
+                    "cmp rdi, qword ptr [r10 + {address}]",
+                    "jne {next}",
+                    "mov qword ptr [r10 + {call}], rsi",
+                    "mov qword ptr [r10 + {held}], rdi",
+                    "ret",
+                    "2:",
+                    "sub qword ptr fs:[r11], {size}",
+                    "3:",
+                    "xor r10d, r10d",
+                    "ret",
+                    ".cfi_endproc",
+                    next = sym next,
+                    size = const SIZE,
+                    known = const SIZE + offset_of!(Place, known),
+                    address = const SIZE + offset_of!(Place, address),
+                    call = const SIZE + offset_of!(Place, call),
+                    held = const SIZE + offset_of!(Place, held),
+                )
+            }
+        };
+    }
+
+    /// The rest of an acquisition whose key is that of its place, and whose address is not. The
+    /// place below is in `r10`.
+    #[unsafe(naked)]
+    extern "C" fn next() {
+        naked_asm!(
+            ".cfi_startproc",
+            // From here on as `acquire_next`.
+            "mov rax, qword ptr [r10 + {address}]",
+            "test al, {tag}",
+            "jz 2f",
+            "mov r11, qword ptr [rdi + {key}]",
+            "cmp r11, qword ptr [rax + {known_key} - {tag}]",
+            "jne 2f",
+            "mov r11, qword ptr [rdx + {type_name}]",
+            "cmp r11, qword ptr [rax + {known_type_name} - {tag}]",
+            "jne 2f",
+            "mov r11, qword ptr [rdx + {kind}]",
+            "cmp r11, qword ptr [rax + {known_kind} - {tag}]",
+            "jne 2f",
+            "mov rdx, qword ptr [r10 + {task}]",
+            "mov r11d, 1",
+            "xadd qword ptr [rdx + {number}], r11",
+            "cmp r11, qword ptr [rdx + {end_of_numbers}]",
+            "jae 2f",
+            "or r11, qword ptr [rax + {word} - {tag}]",
+            "mov qword ptr [r10 + {above}], {nothing}",
+            // As `Slot::try_fill`.
+            "xor eax, eax",
+            "lock cmpxchg qword ptr [rdi], r11",
+            "jne 2f",
+            "mov qword ptr [r10 + {lock}], r11",
+            "mov qword ptr [r10 + {call}], rsi",
+            "mov qword ptr [r10 + {held}], rdi",
+            "ret",
+            "2:",
+            concat!("lea r11, [rip + ", symbol!(), "@TLSDESC]"),
+            "sub qword ptr fs:[r11], {size}",
+            "xor r10d, r10d",
+            "ret",
+            ".cfi_endproc",
+            size = const SIZE,
+            address = const SIZE + offset_of!(Place, address),
+            call = const SIZE + offset_of!(Place, call),
+            held = const SIZE + offset_of!(Place, held),
+            lock = const SIZE + offset_of!(Place, lock),
+            task = const SIZE + offset_of!(Place, task),
+            above = const 2 * SIZE + offset_of!(Place, known),
+            nothing = const NOTHING,
+            tag = const TAG,
+            key = const offset_of!(KeyedSlot<CreationSite>, key),
+            type_name = const offset_of!(LockInfo, type_name),
+            kind = const offset_of!(LockInfo, kind_token),
+            known_key = const offset_of!(KnownClass, token.key),
+            known_type_name = const offset_of!(KnownClass, token.type_name),
+            known_kind = const offset_of!(KnownClass, token.kind),
+            word = const offset_of!(KnownClass, word),
+            number = const offset_of!(Task, context) + TaskContext::NEXT_NUMBER,
+            end_of_numbers = const offset_of!(Task, context) + TaskContext::END_OF_NUMBERS,
+        )
+    }
+
+    acquire!(again_exclusive, "");
+    acquire!(again_shared, "not rax");
+
+    /// A release: the slot is in `rdi`. Returns in `rax`, which is zero if it is not the newest
+    /// lock's; changes `r11`.
+    #[unsafe(naked)]
+    extern "C" fn release_again() {
+        naked_asm!(
+            ".cfi_startproc",
+            concat!("lea r11, [rip + ", symbol!(), "@TLSDESC]"),
+            "test r11, r11",
+            "jns 2f",
+            // From here on as `release_newest`.
+            "mov rax, qword ptr fs:[r11]",
+            "cmp rdi, qword ptr [rax + {held}]",
+            "jne 2f",
+            "mov qword ptr [rax + {held}], 0",
+            "sub qword ptr fs:[r11], {size}",
+            "ret",
+            "2:",
+            "xor eax, eax",
+            "ret",
+            ".cfi_endproc",
+            size = const SIZE,
+            held = const offset_of!(Place, held),
+        )
+    }
+
+    macro_rules! call {
+        ($function:ident, $keyed:ident, $info:ident, $call:ident, $epoch:ident) => {{
+            let place: usize;
+            // SAFETY: the function takes what is in these registers, and changes no other than
+            // those named here. It does with them what `acquire_again` and `acquire_next` do.
+            unsafe {
+                asm!(
+                    "call {function}",
+                    function = sym $function,
+                    in("rdi") std::ptr::from_ref($keyed),
+                    in("rsi") std::ptr::from_ref($call),
+                    inlateout("rdx") std::ptr::from_ref($info) => _,
+                    inlateout("rax") $epoch.key() => _,
+                    lateout("r10") place,
+                    lateout("r11") _,
+                );
+            }
+            place != 0
+        }};
+    }
+
+    /// Whether an acquisition that is not known here need not be looked at by `acquire_again`.
+    pub(crate) const KNOWS_ALL: bool = true;
+
+    /// Acquires the lock exclusively, if that is what its place was last used for.
+    #[inline(always)]
+    pub(crate) fn acquire_exclusive<K: KeyKind>(
+        keyed: &KeyedSlot<K>,
+        info: &LockInfo,
+        call: &'static Location<'static>,
+        epoch: Epoch,
+    ) -> bool {
+        call!(again_exclusive, keyed, info, call, epoch)
+    }
+
+    /// Acquires the lock as a fair reader, if that is what its place was last used for.
+    #[inline(always)]
+    pub(crate) fn acquire_shared<K: KeyKind>(
+        keyed: &KeyedSlot<K>,
+        info: &LockInfo,
+        call: &'static Location<'static>,
+        epoch: Epoch,
+    ) -> bool {
+        call!(again_shared, keyed, info, call, epoch)
+    }
+
+    /// Releases the lock, if it is the newest.
+    #[inline(always)]
+    pub(crate) fn release(slot: &Slot) -> bool {
+        let place: usize;
+        // SAFETY: as in `call`; it does what `release_newest` does.
+        unsafe {
+            asm!(
+                "call {function}",
+                function = sym release_again,
+                in("rdi") std::ptr::from_ref(slot),
+                lateout("rax") place,
+                lateout("r11") _,
+            );
+        }
+        place != 0
+    }
+}
+
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu", not(miri))))]
+mod imp {
+    use std::panic::Location;
+
+    use crate::hook::{KeyKind, KeyedSlot, LockInfo, Slot};
+    use crate::runtime::process::state::Epoch;
+    use crate::runtime::task::newest::release_newest;
+
+    pub(crate) const KNOWS_ALL: bool = false;
+
+    #[inline(always)]
+    pub(crate) fn acquire_exclusive<K: KeyKind>(
+        _: &KeyedSlot<K>,
+        _: &LockInfo,
+        _: &'static Location<'static>,
+        _: Epoch,
+    ) -> bool {
+        false
+    }
+
+    #[inline(always)]
+    pub(crate) fn acquire_shared<K: KeyKind>(
+        _: &KeyedSlot<K>,
+        _: &LockInfo,
+        _: &'static Location<'static>,
+        _: Epoch,
+    ) -> bool {
+        false
+    }
+
+    pub(crate) fn release(slot: &Slot) -> bool {
+        release_newest(std::ptr::from_ref(slot).addr())
+    }
+}
+
+pub(crate) use imp::{KNOWS_ALL, acquire_exclusive, acquire_shared, release};
+
+#[cfg(test)]
+mod tests;
