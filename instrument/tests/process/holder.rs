@@ -2,7 +2,11 @@
 //! another path, and where library code stands between the guard and the second acquisition.
 
 use std::cell::Cell;
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::{LazyLock, OnceLock};
+use std::task::{Context, Poll, Waker};
 
 use lockdep::sync::{Mutex, RwLock};
 use lockdep_report::model::{Frame, Report};
@@ -37,6 +41,31 @@ pub(crate) fn run_case(name: &str) -> bool {
             hold(boxed);
         }
         "scope" => hold(|| std::thread::scope(|_| look())),
+        "nested" => hold(|| {
+            std::thread::scope(|_| {
+                catch_unwind(AssertUnwindSafe(|| DEPTH.with(|depth| depth.get() + look()))).unwrap_or(0)
+            })
+        }),
+        "cell" => {
+            static CELL: OnceLock<u32> = OnceLock::new();
+            hold(|| *CELL.get_or_init(look));
+        }
+        "lazy" => {
+            static LAZY: LazyLock<u32> = LazyLock::new(look);
+            hold(|| *LAZY);
+        }
+        "sort" => hold(|| {
+            let mut numbers = [3, 2, 1];
+            numbers.sort_by_key(|number| number + look());
+            numbers[0]
+        }),
+        "future" => hold(|| {
+            let mut context = Context::from_waker(Waker::noop());
+            match pin!(async { look() }).poll(&mut context) {
+                Poll::Ready(seen) => seen,
+                Poll::Pending => 0,
+            }
+        }),
         "wrapper" => keep(wrapper()),
         _ => return false,
     }
@@ -82,7 +111,8 @@ fn functions(frames: &[Frame]) -> Vec<&str> {
 }
 
 fn the_holder_is_on_the_stack_whatever_stands_between() {
-    for between in ["plain", "local", "unwind", "boxed", "scope"] {
+    for between in ["plain", "local", "unwind", "boxed", "scope", "nested", "cell", "lazy", "sort", "future"]
+    {
         let found = report(between);
         let (held, wanted) = found.conflict.as_ref().zip(found.subject.as_ref()).expect("both sides");
         assert_eq!(found.code, "LD0001");
