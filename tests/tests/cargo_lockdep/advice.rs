@@ -97,6 +97,7 @@ fn what_keeps_a_guard_alive_is_named_and_what_was_meant_is_not() {
     names_who_calls_a_wrapper(&found);
     names_who_keeps_what_a_wrapper_gave(&found);
     an_order_that_its_owner_takes_is_a_warning(&found);
+    what_runs_under_a_guard_is_told(&found);
     assert!(
         !found.contains_key("tail_of_a_block") && !found.contains_key("else_of_an_if_let"),
         "edition 2024 drops these guards in time"
@@ -132,6 +133,54 @@ fn names_who_keeps_what_a_wrapper_gave(found: &BTreeMap<String, Vec<Report>>) {
     let innocent = at("self.state()[0]");
     let steps = lockdep_report::render::interleaving(report).expect("it hangs").steps;
     assert!(steps.iter().all(|step| !step.place.to_string().starts_with(&innocent)), "{steps:#?}");
+}
+
+/// Each lock was taken by others before.
+fn what_runs_under_a_guard_is_told(found: &BTreeMap<String, Vec<Report>>) {
+    let file = "young/src/under.rs";
+    let line_of = |text: &str| u32::try_from(line(file, text)).expect("short");
+    for (test, holds, wants, advice) in [
+        (
+            "a_method_of_a_trait_calls_back",
+            "// a trait's own method holds",
+            "// looks",
+            "is alive during the call at",
+        ),
+        (
+            "a_guard_goes_into_a_field_of_the_caller",
+            "// in a field",
+            "// looks",
+            "drop the guard acquired at",
+        ),
+        ("a_value_is_shown_under_the_guard", "// shown", "// looks", "is alive during the call at"),
+        ("a_value_is_dropped_under_the_guard", "// dropped", "// looks", "drop it after the guard"),
+        ("an_exporter_runs_under_the_guard", "// exported", "// looks", "is alive during the call at"),
+        (
+            "wrappers_of_wrappers_on_both_sides",
+            "// kept by wrappers",
+            "// wanted by wrappers",
+            "is alive during the call at",
+        ),
+        ("twice_in_one_function", "// first of two", "// second of two", "drop the guard acquired at"),
+        ("twice_by_a_macro", "// first expansion", "// second expansion", "drop the guard acquired at"),
+    ] {
+        let report = only(found, &format!("under::{test}"));
+        assert_eq!(report.code.known(), Some(Code::Recursion), "{test}");
+        let (held, wanted) = report.conflict.as_ref().zip(report.subject.as_ref()).expect("both sides");
+        let place = |lock: &lockdep_report::model::ReportLock| {
+            let place = lock.site.outside_wrapper();
+            (place.file.clone(), place.line)
+        };
+        let of_file = |text: &str| (file.to_owned(), line_of(text));
+        assert_eq!((place(held), place(wanted)), (of_file(holds), of_file(wants)), "{test}: {report:#?}");
+        assert!(said(report)[0].contains(advice), "{test}: {:#?}", said(report));
+        let names_test = |lock: &lockdep_report::model::ReportLock| {
+            lock.frames.iter().any(|frame| frame.function.ends_with(test))
+        };
+        // The function that took the guard for its caller has returned.
+        assert_eq!(held.frames.is_empty(), holds == "// in a field", "{test}: {held:#?}");
+        assert!(names_test(wanted) && (held.frames.is_empty() || names_test(held)), "{test}: {report:#?}");
+    }
 }
 
 /// The types say that no other thread can be there, and only the source tells the types.

@@ -97,8 +97,8 @@ impl fmt::Display for Note {
             Self::PathNotRecorded { class } => {
                 return write!(
                     f,
-                    "the path on which `{class}` was acquired was not recorded; the first acquisition at this place took \
-                     another one"
+                    "the path on which `{class}` was acquired was not recorded. lockdep records the path of the first \
+                     acquisition under the same locks, and that was another one."
                 );
             }
             Self::JustMade | Self::Owned { .. } | Self::Fresh { .. } => return out_of_reach(self, f),

@@ -125,7 +125,12 @@ fn call_of_holder(report: &Report, sources: &Sources) -> Option<usize> {
         return None;
     }
     let is_below = |frame: &Frame| frame.file == held.site.file && frame.line >= held.site.line;
-    let below = wanted.frames.iter().enumerate().skip(1).filter(|(_, frame)| is_below(frame));
+    // The innermost function is that of the second acquisition, which may be the first one again.
+    let is_second = |index: usize, frame: &Frame| {
+        index > 0 || (frame.line, frame.column) > (held.site.line, held.site.column)
+    };
+    let frames = wanted.frames.iter().enumerate();
+    let below = frames.filter(|(index, frame)| is_below(frame) && is_second(*index, frame));
     let (index, frame) = below.min_by_key(|(_, frame)| frame.line)?;
     // A closure is a part of the function that it is written in, if that is active as well.
     let function = frame.function.split("::{{closure}}").next()?;
@@ -136,11 +141,20 @@ fn call_of_holder(report: &Report, sources: &Sources) -> Option<usize> {
         .unwrap_or((index, frame));
     let lines = sources.lines(&held.site.file)?;
     let between = lines.get(held.site.line as usize..frame.line as usize)?;
-    (!between.iter().any(|line| begins_function(line))).then_some(index)
+    // A closure may run when the function that wrote it has returned.
+    let begins = |line: &String| {
+        begins_function(line) || index == 0 && frame.function.contains("{{closure}}") && begins_closure(line)
+    };
+    (!between.iter().any(begins)).then_some(index)
+}
+
+/// Whether a closure or a future may begin in a line.
+fn begins_closure(line: &str) -> bool {
+    line.contains('|') || line.contains("async")
 }
 
 /// Gives the report the stack of the holder, and advice about the call that it makes under its
-/// guard.
+/// guard, unless it takes the lock again itself.
 fn under_guard(report: &mut Report, call: usize) -> Option<Advice> {
     let (held, wanted) = report.conflict.as_mut().zip(report.subject.as_ref())?;
     let holder = &wanted.frames[call];
@@ -160,7 +174,7 @@ fn under_guard(report: &mut Report, call: usize) -> Option<Advice> {
     });
     held.site.caller = held.site.caller.take().or(caller.map(Box::new));
     report.notes.retain(|note| !matches!(note, Note::PathNotRecorded { .. }));
-    Some(lockdep_report::under_guard::of_call(&held.class, &wanted.frames, call))
+    (call > 0).then(|| lockdep_report::under_guard::of_call(&held.class, &wanted.frames, call))
 }
 
 /// Says so if the guard lives longer than the place where it is made suggests.

@@ -134,8 +134,19 @@ fn a_destructor_under_the_last_expression_is_reported_before_edition_2024() {
     std::fs::remove_dir_all(folder).expect("ours");
 }
 
-/// The report of a recursion in this text: `lock()` is called first where the guard is made.
+/// The advice of a recursion in this text.
 fn recursion(text: &str, wanted: &[(&str, u32)]) -> Vec<String> {
+    let report = recursion_report(text, wanted);
+    // Where the function that holds is known, its stack is known as well.
+    let is_known = report.help.iter().any(|help| matches!(help, Advice::UnderCall { .. }));
+    let held = report.conflict.as_ref().expect("given");
+    let known = held.frames.first().map(|frame| frame.line);
+    assert_eq!(known, is_known.then_some(held.site.line), "{held:?}");
+    report.help.iter().map(Advice::to_string).collect()
+}
+
+/// The report of a recursion in this text: `lock()` is called first where the guard is made.
+fn recursion_report(text: &str, wanted: &[(&str, u32)]) -> Report {
     use lockdep_report::model::ReportLock;
     use lockdep_validator::{Mode, Wait};
 
@@ -173,11 +184,7 @@ fn recursion(text: &str, wanted: &[(&str, u32)]) -> Vec<String> {
     report.subject = Some(lock(frames[0].line, frames));
     add(&mut report, &Sources::new(vec![folder.clone()]));
     std::fs::remove_dir_all(folder).expect("ours");
-    // Where the function that holds is known, its stack is known as well.
-    let is_known = report.help.iter().any(|help| matches!(help, Advice::UnderCall { .. }));
-    let held = report.conflict.as_ref().expect("given");
-    assert_eq!(held.frames.first().map(|frame| frame.line), is_known.then_some(line), "{held:?}");
-    report.help.iter().map(Advice::to_string).collect()
+    report
 }
 
 #[test]
@@ -188,6 +195,29 @@ fn the_call_under_a_guard_is_found_by_its_function_where_no_stack_tells() {
     assert!(said[0].contains("is alive during the call at a.rs:6:5, which comes back"), "{said:?}");
     // Who called the function that took it is no help.
     assert_eq!(recursion(text, &[("len", 2), ("main", 9)]).len(), 1);
+}
+
+#[test]
+fn a_function_that_takes_a_lock_twice_has_the_stack_of_both() {
+    let known = |text: &str, function: &str, line: u32| {
+        let mut report = recursion_report(text, &[(function, line), ("main", 9)]);
+        assert!(!report.help.iter().any(|help| matches!(help, Advice::UnderCall { .. })), "{report:?}");
+        report.conflict.take().expect("given").frames.iter().map(|frame| frame.line).collect::<Vec<u32>>()
+    };
+    let twice = "fn f() {\n    let a = lock();\n    let b = lock();\n}\n";
+    assert_eq!(known(twice, "f", 3), [2, 9]);
+    let closure = "fn f() {\n    run(|| {\n        let a = lock();\n        let b = lock();\n    });\n}\n";
+    assert_eq!(known(closure, "f::{{closure}}", 4), [3, 9]);
+    // One function keeps the guard elsewhere, and another one, or a closure of it, takes the lock.
+    let apart = "fn f() {\n    lock();\n}\nfn g() {\n    lock();\n}\n";
+    assert_eq!(known(apart, "g", 5), [0; 0]);
+    for later in ["|| {", "async {"] {
+        let text = format!("fn f() {{\n    lock();\n    later({later}\n        lock();\n    }});\n}}\n");
+        assert_eq!(known(&text, "f::{{closure}}", 4), [0; 0], "{later}");
+    }
+    // A loop comes back to the same call.
+    let again = "fn f() {\n    for _ in 0..2 {\n        lock();\n    }\n}\n";
+    assert_eq!(known(again, "f", 3), [0; 0]);
 }
 
 #[test]
