@@ -7,7 +7,7 @@
 //! happened:
 //!
 //! ```
-//! use lockdep::Ordered;
+//! use lockdep::class_order::Ordered;
 //! use lockdep::sync::Mutex;
 //!
 //! struct Account { id: u64, balance: Mutex<i64> }
@@ -36,7 +36,9 @@
 //! home-made lock needs nothing else:
 //!
 //! ```
-//! use lockdep::{ClassOrder, LockClassKey, LockMap};
+//! use lockdep::class_order::ClassOrder;
+//! use lockdep::hook::LockMap;
+//! use lockdep::LockClassKey;
 //!
 //! static SHARD: LockClassKey = LockClassKey::named("shard").order_by(ClassOrder::ByAddress);
 //! struct Shard { map: LockMap<&'static LockClassKey> /* , … */ }
@@ -55,7 +57,7 @@ use crate::runtime::{event, process::state};
 
 /// Orders the class of a lock, and gives the lock its key; for every lock that the validator knows.
 ///
-/// For a bare [`LockMap`](crate::LockMap) use its [`as_ref`](crate::LockMap::as_ref), which says
+/// For a bare [`LockMap`](crate::hook::LockMap) use its [`as_ref`](crate::hook::LockMap::as_ref), which says
 /// what kind of lock it sits in: `map.as_ref(&INFO).set_order_key(7)`.
 ///
 /// Free of effects while validation is off.
@@ -64,7 +66,7 @@ pub trait Ordered: Tracked {
     ///
     /// ```
     /// use std::cmp::Ordering;
-    /// use lockdep::{ClassOrder, Ordered};
+    /// use lockdep::class_order::{ClassOrder, Ordered};
     /// use lockdep::sync::Mutex;
     ///
     /// let shards: Vec<_> = (0..4).map(Mutex::new).collect();
@@ -90,7 +92,7 @@ pub trait Ordered: Tracked {
     /// has validated so far.
     ///
     /// ```
-    /// use lockdep::{ClassOrder, Ordered};
+    /// use lockdep::class_order::{ClassOrder, Ordered};
     /// use lockdep::parking_lot::RwLock;
     ///
     /// let node = RwLock::new(String::new());
@@ -111,7 +113,8 @@ pub trait Ordered: Tracked {
     /// The address that counts is the one at which the lock is held, so it may still be moved.
     ///
     /// ```
-    /// use lockdep::{Ordered, sync::Mutex};
+    /// use lockdep::class_order::Ordered;
+    /// use lockdep::sync::Mutex;
     ///
     /// let shards: Vec<_> = (0..4).map(|n| Mutex::new(n).ordered_by_address()).collect();
     /// let _low = shards[0].lock();
@@ -129,7 +132,8 @@ pub trait Ordered: Tracked {
     /// The lock with this key, its class ordered by key: for where it is made.
     ///
     /// ```
-    /// use lockdep::{Ordered, sync::Mutex};
+    /// use lockdep::class_order::Ordered;
+    /// use lockdep::sync::Mutex;
     ///
     /// let inodes: Vec<_> = (0..4).map(|number| Mutex::new(()).ordered_by_key(number)).collect();
     /// let _first = inodes[1].lock();

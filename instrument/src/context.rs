@@ -62,7 +62,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-pub use lockdep_validator::state::class::WaitType;
+pub use lockdep_validator::WaitType;
 
 #[cfg(not(lockdep_disabled))]
 use crate::runtime::{

@@ -34,8 +34,8 @@ pub mod thread;
 pub mod tokio;
 pub mod wound_wait;
 
-pub use class_order::{ClassOrder, Ordered, OrderedLock};
-pub use hook::{AcquireOptions, ClassKey, Held, LockClassKey, LockInfo, LockMap, Verdict};
+pub use hook::class_key::LockClassKey;
+pub use hook::key::ClassKey;
 pub use inspect::{counters, enabled, set_report_callback};
 pub use lockdep_report::model::{Counters, Report};
 pub use lockdep_validator::{AcquireFlags, Level, LockId, Mode, Subclass, Wait};

@@ -7,9 +7,11 @@ use std::process::Command;
 /// Fails to compile unless the map has no size, and to link to nothing unless the interface is the
 /// same.
 const PROGRAM: &str = r#"
-use lockdep::hook::{LockClassKey, LockInfo, LockMap, Verdict};
+use lockdep::hook::{LockInfo, LockMap, Verdict};
+use lockdep::LockClassKey;
 use lockdep::wound_wait::{AcquireContext, WwClass, WwMap};
-use lockdep::{ClassOrder, Mode, Ordered as _, Wait};
+use lockdep::class_order::{ClassOrder, Ordered as _};
+use lockdep::{Mode, Wait};
 
 static KEY: LockClassKey = LockClassKey::named("k").kind("rwsem").order_by(ClassOrder::ByAddress);
 static MAP: LockMap<&'static LockClassKey> = LockMap::with_key(&KEY);

@@ -3,9 +3,11 @@
 
 use std::cmp::Ordering;
 
+use lockdep::class_order::{ClassOrder, Ordered};
+use lockdep::hook::{LockInfo, LockMap, Verdict};
 use lockdep::parking_lot::RwLock;
 use lockdep::sync::Mutex;
-use lockdep::{ClassOrder, LockClassKey, LockInfo, LockMap, Mode, Ordered, Verdict, Wait};
+use lockdep::{LockClassKey, Mode, Wait};
 
 use super::support::nest;
 use super::{Case, Want};

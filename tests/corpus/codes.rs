@@ -109,7 +109,8 @@ fn page_ld0005() {
 
 fn page_ld0006() {
     use lockdep::context::WaitType;
-    use lockdep::{LockClassKey, LockInfo, LockMap, Mode, Wait};
+    use lockdep::hook::{LockInfo, LockMap};
+    use lockdep::{LockClassKey, Mode, Wait};
 
     static RING: LockClassKey = LockClassKey::named("ring").wait_type(WaitType::Spin);
     static FILE: LockClassKey = LockClassKey::named("file").wait_type(WaitType::Sleep);
@@ -122,7 +123,8 @@ fn page_ld0006() {
 }
 
 fn page_ld0007() {
-    use lockdep::{LockInfo, LockMap, Mode};
+    use lockdep::Mode;
+    use lockdep::hook::{LockInfo, LockMap};
 
     let map = LockMap::new();
     map.try_acquired(&LockInfo::bare("Latch"), Mode::Exclusive);
@@ -159,7 +161,8 @@ fn page_ld0010() {
 
 fn page_ld0011() {
     use lockdep::hook::AcquireOptions;
-    use lockdep::{LockInfo, LockMap, Mode, Wait};
+    use lockdep::hook::{LockInfo, LockMap};
+    use lockdep::{Mode, Wait};
 
     let (table, shard) = (LockMap::new(), LockMap::new());
     let under_table = AcquireOptions::new().nest(table.lock_id(&LockInfo::bare("Table")));
@@ -218,7 +221,8 @@ fn page_ld0014() {
 
 fn page_ld0015() {
     // lockdep.order:  accounts < journal
-    use lockdep::{LockClassKey, LockInfo, LockMap, Mode, Wait};
+    use lockdep::hook::{LockInfo, LockMap};
+    use lockdep::{LockClassKey, Mode, Wait};
 
     static ACCOUNTS: LockClassKey = LockClassKey::named("accounts");
     static JOURNAL: LockClassKey = LockClassKey::named("journal");

@@ -195,8 +195,8 @@ fn leaked_guard_dropped() {
 
 static HOME_MADE_KEY: lockdep::LockClassKey = lockdep::LockClassKey::named("home_made");
 
-fn home_made() -> (lockdep::LockMap<&'static lockdep::LockClassKey>, lockdep::LockInfo) {
-    (lockdep::LockMap::with_key(&HOME_MADE_KEY), lockdep::LockInfo::bare("HomeMade"))
+fn home_made() -> (lockdep::hook::LockMap<&'static lockdep::LockClassKey>, lockdep::hook::LockInfo) {
+    (lockdep::hook::LockMap::with_key(&HOME_MADE_KEY), lockdep::hook::LockInfo::bare("HomeMade"))
 }
 
 fn release_elsewhere() {

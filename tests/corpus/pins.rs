@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use lockdep::Mode;
+use lockdep::hook::{LockInfo, LockMap};
 use lockdep::hook::{pin_lock, repin_lock, unpin_lock};
 use lockdep::parking_lot;
 use lockdep::sync::{Condvar, Mutex};
-use lockdep::{LockInfo, LockMap, Mode};
 
 use super::{Case, Want};
 

@@ -59,8 +59,8 @@ fn ring_of_classes() {
             ))))
         })
         .collect();
-    let info = lockdep::LockInfo::bare("HomeMade");
-    let maps: Vec<_> = keys.into_iter().map(lockdep::LockMap::with_key).collect();
+    let info = lockdep::hook::LockInfo::bare("HomeMade");
+    let maps: Vec<_> = keys.into_iter().map(lockdep::hook::LockMap::with_key).collect();
     for i in 0..maps.len() {
         let (held, next) = (&maps[i], &maps[(i + 1) % maps.len()]);
         for map in [held, next] {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use lockdep::Verdict;
+use lockdep::hook::Verdict;
 use lockdep::wound_wait::{AcquireContext, Ticket, WwClass, WwMap};
 
 use super::support::on_thread;

@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::{cell::RefCell, thread};
 
+use lockdep::hook::{LockInfo, LockMap};
 use lockdep::lock_api::{
     GuardSend, MappedMutexGuard, Mutex, MutexGuard, RawMutex, RawRwLock, RawRwLockDowngrade, RwLock,
     RwLockWriteGuard,
 };
-use lockdep::{LockInfo, LockMap, Mode, sync};
+use lockdep::{Mode, sync};
 
 use super::stage::{Cost, Kept, Program, Row, ensure, ran_without_error, run};
 

@@ -12,29 +12,43 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
-pub mod base;
-pub mod check;
-pub mod config;
-pub mod engine;
-pub mod graph;
+mod base;
+mod check;
+mod config;
+mod engine;
+mod graph;
 pub mod mutant;
-pub mod state;
+mod state;
 
+pub use base::acquisition::Acquisition;
+pub use base::counters::Counters;
+pub use base::dependency::{DependencyKind, NewDependency};
 pub use base::event::{Acquire, AcquireFlags, OwnStack};
+pub use base::held_record::{HeldRecord, N_WORDS};
 pub use base::id::{ChainKey, ClassHash, ClassId, LockId, StackId, Subclass, TaskId};
 pub use base::mode::{Mode, Wait};
+pub use base::query::HeldQuery;
 pub use base::site::Site;
-pub use check::violation::{Code, Level, Violation};
+pub use check::deadlock::Waiting;
+pub use check::misuse::{Demand, Misuse};
+pub use check::violation::{Code, CycleStep, Detail, Evidence, Level, Violation};
+pub use check::waiting::{Awaited, EventKind, EventUse, LockUse, Provision, WaitingTask};
 pub use config::{Config, SameClassPolicy};
 pub use engine::{
-    ClassOrder, EndedTask, EventFindings, Held, HeldQuery, Manner, NewDependency, NoStacks, OrderFn,
-    OrderedLock, Outcome, PinCookie, QuickHeld, StackSource, TaskContext, Validator, WoundWait,
+    EndedTask, EventFindings, Held, Manner, NoStacks, Outcome, PinCookie, QuickHeld, StackSource, Validator,
+    WoundWait,
+};
+pub use graph::{
+    Added, Dependency, DependencyKinds, Gate, Gates, Graph, HeldMode, Instances, Kind, PathStep,
+    QueuedWriter, Removed, SearchFilter, Sighting, WantedMode, Witness,
 };
 pub use state::acquired::Noted;
-pub use state::class::{LockClass, LockClassKey};
-pub use state::context::{ContextAttributes, ContextId, ContextSet};
+pub use state::class::{ClassAttributes, LockClass, LockClassKey, LockType, Validation, WaitType};
+pub use state::class_order::{ClassOrder, OrderFn, OrderedLock};
+pub use state::context::{Context, ContextAttributes, ContextId, ContextSet};
 pub use state::flow::Flow;
-pub use state::segment::Segment;
+pub use state::segment::{Ordered, Segment};
+pub use state::task::TaskContext;
 
 /// Runs the examples of the package's README.
 #[cfg(doctest)]

@@ -6,6 +6,7 @@ extern crate lockdep as real;
 // `dep.rs` says `lockdep::…`, and gets this crate.
 extern crate self as lockdep;
 
+pub use hook::LockClassKey;
 pub use real::{Mode, Subclass, Wait};
 
 #[path = "support/std_build.rs"]

@@ -4,9 +4,10 @@ use std::mem::ManuallyDrop;
 use std::panic::Location;
 
 use super::AsyncMap;
+use crate::Mode;
+use crate::hook::LockInfo;
 #[cfg(not(lockdep_disabled))]
 use crate::runtime::{event::flows, process::state};
-use crate::{LockInfo, Mode};
 
 impl AsyncMap {
     /// Announces a successful try, **after** it. A failed try is no event.

@@ -7,7 +7,8 @@
 //!
 //! ```
 //! use lockdep::flow::{AsyncMap, Task};
-//! use lockdep::{LockInfo, Mode};
+//! use lockdep::hook::LockInfo;
+//! use lockdep::Mode;
 //! # struct Raw(async_stub::Mutex); mod async_stub { pub struct Mutex; impl Mutex { pub async fn lock(&self) {} pub fn try_lock(&self) -> Option<()> { Some(()) } } }
 //!
 //! struct MyLock { map: AsyncMap, raw: Raw }

@@ -4,7 +4,7 @@
 
 use std::panic::Location;
 
-use lockdep_validator::check::violation::EventKind;
+use lockdep_validator::EventKind;
 
 use super::CreationSite;
 use super::event_map::wait_as;

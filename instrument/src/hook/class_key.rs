@@ -4,8 +4,7 @@
 
 use std::panic::Location;
 
-use lockdep_validator::ClassOrder;
-use lockdep_validator::state::class::{LockType, Validation, WaitType};
+use lockdep_validator::{ClassOrder, LockType, Validation, WaitType};
 
 /// A class with a name: one `static` for all locks that play the same part, as in the kernel.
 ///
@@ -14,7 +13,8 @@ use lockdep_validator::state::class::{LockType, Validation, WaitType};
 /// site.
 ///
 /// ```
-/// use lockdep::hook::{LockClassKey, LockMap};
+/// use lockdep::hook::LockMap;
+/// use lockdep::LockClassKey;
 ///
 /// static INODE_LOCK: LockClassKey = LockClassKey::named("inode").kind("rwsem");
 /// let map = LockMap::with_key(&INODE_LOCK);
@@ -100,7 +100,8 @@ impl LockClassKey {
     /// [`class_order`](crate::class_order).
     ///
     /// ```
-    /// use lockdep::{ClassOrder, LockClassKey};
+    /// use lockdep::class_order::ClassOrder;
+    /// use lockdep::LockClassKey;
     ///
     /// static INODE: LockClassKey = LockClassKey::named("inode").order_by(ClassOrder::ByKey);
     /// # let _ = &INODE;

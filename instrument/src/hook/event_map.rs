@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use lockdep_validator::check::violation::EventKind;
+use lockdep_validator::EventKind;
 
 use super::{ClassKey, CreationSite, LockMap};
 use crate::runtime::event::messages;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use lockdep_validator::state::class::WaitType;
+use lockdep_validator::WaitType;
 
 /// What a wrapper knows about its lock type, handed over with each event. Make it once, as an
 /// associated constant.

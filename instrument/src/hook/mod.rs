@@ -46,11 +46,11 @@
 mod any_key;
 #[cfg_attr(lockdep_disabled, path = "channel_disabled.rs")]
 mod channel;
-mod class_key;
+pub(crate) mod class_key;
 mod creation_site;
 #[cfg_attr(lockdep_disabled, path = "event_map_disabled.rs")]
 mod event_map;
-mod key;
+pub(crate) mod key;
 #[cfg(not(lockdep_disabled))]
 mod keyed_slot;
 mod lock_info;
@@ -66,10 +66,10 @@ mod tracked;
 #[cfg_attr(lockdep_disabled, path = "wait_for_disabled.rs")]
 mod wait_for;
 
-pub use class_key::LockClassKey;
+pub(crate) use class_key::LockClassKey;
 pub use creation_site::CreationSite;
 pub use event_map::EventMap;
-pub use key::ClassKey;
+pub(crate) use key::ClassKey;
 pub use lock_info::LockInfo;
 pub use lock_map::LockMap;
 pub use lock_ref::LockRef;

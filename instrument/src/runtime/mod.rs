@@ -22,9 +22,9 @@ pub(crate) mod wait;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use lockdep_report::model::{Counters, Frame, Place};
-use lockdep_validator::base::id::TaskId;
-use lockdep_validator::{ClassId, LockClass, LockId, Site, StackId, Validator};
+use lockdep_report::model::Counters;
+use lockdep_report::place::{Frame, Place};
+use lockdep_validator::{ClassId, LockClass, LockId, Site, StackId, TaskId, Validator};
 use once_cell::race::OnceBox;
 use rustc_hash::FxHashSet;
 

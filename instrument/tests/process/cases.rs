@@ -4,10 +4,11 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use lockdep::class_order::{ClassOrder, Ordered as _};
 use lockdep::context;
 use lockdep::hook::{LockInfo, LockMap, Verdict};
 use lockdep::sync::{Mutex, RwLock};
-use lockdep::{ClassOrder, Mode, Ordered as _, Wait};
+use lockdep::{Mode, Wait};
 
 /// Counts allocations, and takes a watched lock in each if the case asks for it.
 struct Allocator;

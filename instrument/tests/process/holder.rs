@@ -9,7 +9,8 @@ use std::sync::{LazyLock, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use lockdep::sync::{Mutex, RwLock};
-use lockdep_report::model::{Frame, Report};
+use lockdep_report::model::Report;
+use lockdep_report::place::Frame;
 
 use crate::run;
 

@@ -7,12 +7,9 @@
 use std::time::Instant;
 
 use lockdep_tests::oracle::history::{Choices, Seed};
-use lockdep_validator::base::acquisition::Acquisition;
-use lockdep_validator::graph::{Added, Graph, Instances, Kind, SearchFilter, Witness};
-use lockdep_validator::state::class::ClassAttributes;
 use lockdep_validator::{
-    Acquire, ClassId, Config, LockClassKey, LockId, Mode, NoStacks, Site, Subclass, TaskContext, TaskId,
-    Validator, Wait,
+    Acquire, Acquisition, Added, ClassAttributes, ClassId, Config, Graph, Instances, Kind, LockClassKey,
+    LockId, Mode, NoStacks, SearchFilter, Site, Subclass, TaskContext, TaskId, Validator, Wait, Witness,
 };
 
 const KIND: Kind = Kind::new(Mode::Exclusive, Mode::Exclusive, Wait::Blocking);

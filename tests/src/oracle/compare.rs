@@ -1,9 +1,8 @@
 //! The engine and the truth, side by side, under the kernel's policy.
 
-use lockdep_validator::state::class::ClassAttributes;
 use lockdep_validator::{
-    Acquire, Code, Config, ContextAttributes, ContextId, ContextSet, LockClassKey, LockId, NoStacks, Outcome,
-    Site, TaskContext, TaskId, Validator, Violation,
+    Acquire, ClassAttributes, Code, Config, ContextAttributes, ContextId, ContextSet, LockClassKey, LockId,
+    NoStacks, Outcome, Site, TaskContext, TaskId, Validator, Violation,
 };
 
 use super::history::{Event, Lock, N_CONTEXTS, Shape};

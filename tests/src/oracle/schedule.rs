@@ -6,10 +6,9 @@
 //! ever, and a program that can hang must have got at least a warning. A cycle whose dependencies
 //! are kept apart by a gate lock has none.
 
-use lockdep_validator::state::class::ClassAttributes;
 use lockdep_validator::{
-    Acquire, Code, Config, Level, LockClassKey, LockId, Mode, NoStacks, OwnStack, Site, TaskContext, TaskId,
-    Validator, Violation, Wait,
+    Acquire, ClassAttributes, Code, Config, Level, LockClassKey, LockId, Mode, NoStacks, OwnStack, Site,
+    TaskContext, TaskId, Validator, Violation, Wait,
 };
 use rustc_hash::FxHashSet;
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use lockdep_report::model::{Frames, Place};
+use lockdep_report::place::{Frames, Place};
 use lockdep_report::record::{
     ClassRecord, DependencyRecord, EndRecord, Record, RecordedLock, RunRecord, SCHEMA,
 };

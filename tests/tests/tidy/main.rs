@@ -3,6 +3,7 @@
 
 mod arrows;
 mod links;
+mod names;
 mod prose;
 mod systems;
 mod text;

@@ -44,7 +44,7 @@ const SINGLE: [&str; 8] = [
 ///
 /// ```
 /// use lockdep_report::await_path::{Futures, compare};
-/// use lockdep_report::model::Frame;
+/// use lockdep_report::place::Frame;
 ///
 /// let frame = |function: &str, line| Frame { function: function.into(), file: "a.rs".into(), line, column: 1 };
 /// let task = frame("<lockdep::flow::task::Task<F> as core::future::future::Future>::poll", 9);

@@ -3,26 +3,23 @@
 
 use std::borrow::Cow;
 
-use lockdep_validator::base::id::{ClassId, StackId, TaskId};
-use lockdep_validator::base::mode::Mode;
-use lockdep_validator::base::site::Site;
-use lockdep_validator::check::violation::{
-    Acquisition, Awaited, CycleStep, Detail, Evidence, LockUse, Violation, WaitingTask,
+use lockdep_validator::{
+    Acquisition, Awaited, ClassId, CycleStep, DependencyKind, Detail, Evidence, LockClass, LockUse, Mode,
+    Site, StackId, TaskId, Validator, Violation, WaitingTask,
 };
-use lockdep_validator::engine::Validator;
-use lockdep_validator::graph::DependencyKind;
-use lockdep_validator::state::class::LockClass;
 
 use super::detail::DetailWords;
 use super::frames::prune;
 use super::holder::name_callers;
 use super::model::{
-    Counters, Frames, LabelledPlace, Place, Report, ReportClass, ReportDependency, ReportEvidence,
-    ReportLock, SCHEMA, SeenWriter, ThreadWait, WaitKind, WaitingThread,
+    Counters, LabelledPlace, Report, ReportClass, ReportDependency, ReportEvidence, ReportLock, SCHEMA,
+    ThreadWait, WaitKind, WaitingThread,
 };
 use super::names::Names;
 use super::note::Note;
+use super::note::SeenWriter;
 use super::path::is_runtime;
+use super::place::{Frames, Place};
 use super::places::{with_frames, with_site};
 use super::wait_event::WaitEvent;
 use super::{held_now, help, notes, sentences, under_guard};
@@ -33,7 +30,7 @@ pub trait Resolver {
     /// The place that `site` stands for; [`Place::default`] if unknown.
     fn place(&self, site: Site) -> Place;
     /// The frames of a captured stack, innermost first; they are pruned afterwards.
-    fn frames(&self, stack: StackId) -> Vec<super::model::Frame>;
+    fn frames(&self, stack: StackId) -> Vec<super::place::Frame>;
     /// Whether the frames are those of the acquisition itself, as far as the embedder knows.
     fn is_exact(&self, stack: StackId) -> bool {
         let _ = stack;

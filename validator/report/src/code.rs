@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use lockdep_validator::check::violation::Code;
+use lockdep_validator::Code;
 
 /// The code of a report: one that this version knows, or one that only a newer version knows.
 ///

@@ -1,9 +1,8 @@
 //! What a rule adds to a report, with names for classes.
 
-use lockdep_validator::check::violation::{Demand, Misuse};
-use lockdep_validator::state::class_order::ClassOrder;
+use lockdep_validator::{ClassOrder, Demand, Misuse};
 
-/// A [`Detail`](lockdep_validator::check::violation::Detail) whose classes have names.
+/// A [`Detail`](lockdep_validator::Detail) whose classes have names.
 #[derive(Debug)]
 pub(super) enum DetailWords {
     /// Nothing.

@@ -16,7 +16,7 @@
 
 use std::fmt;
 
-use lockdep_validator::check::violation::Code;
+use lockdep_validator::Code;
 
 /// A calendar day, in UTC.
 ///

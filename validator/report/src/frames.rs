@@ -1,7 +1,7 @@
 //! Which frames of a stack a reader wants to see.
 
-use super::model::Frame;
 use super::path::{is_runtime, is_standard_library};
+use super::place::Frame;
 
 /// Function prefixes of the validator and of what calls into it: the innermost frames, of no use to
 /// a reader.
@@ -34,7 +34,7 @@ const OUTER: [&str; 7] =
 /// empty afterwards is kept.
 ///
 /// ```
-/// use lockdep_report::{frames::prune, model::Frame};
+/// use lockdep_report::{frames::prune, place::Frame};
 /// let frame = |function: &str| Frame { function: function.into(), ..Frame::default() };
 /// let stack = ["lockdep::sync::mutex::Mutex<T>::lock", "bank::transfer", "bank::main", "std::rt::lang_start"];
 /// let kept = prune(stack.map(frame).into());

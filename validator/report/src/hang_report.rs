@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::json;
-use crate::model::{Frame, Place, ReportClass, ReportLock, ThreadWait};
+use crate::model::{ReportClass, ReportLock, ThreadWait};
+use crate::place::{Frame, Place};
 use crate::printable::printable;
 
 /// The version of the JSON form.

@@ -3,9 +3,7 @@
 //! A gate lock is never advised: serialising two orders behind a third lock is the repair that
 //! makes new deadlocks.
 
-use lockdep_validator::base::query::HeldQuery;
-use lockdep_validator::check::violation::{Code, Demand, Level};
-use lockdep_validator::state::class_order::ClassOrder;
+use lockdep_validator::{ClassOrder, Code, Demand, HeldQuery, Level};
 
 use super::advice::{Advice, General, Spot};
 use super::detail::DetailWords;

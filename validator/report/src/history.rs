@@ -4,9 +4,9 @@ use std::hash::{Hash as _, Hasher as _};
 
 use rustc_hash::{FxHashMap, FxHasher};
 
-use super::model::{Place, Report, ReportDependency};
-use lockdep_validator::check::violation::Code;
-use lockdep_validator::graph::DependencyKind;
+use super::model::{Report, ReportDependency};
+use super::place::Place;
+use lockdep_validator::{Code, DependencyKind};
 
 /// How many dependencies, and how many classes, are remembered; what is about others is reported in
 /// full.

@@ -6,8 +6,9 @@
 //! active when the other lock is wanted has given the guard away, so it is a wrapper; and the
 //! innermost function that both stacks have is the one that has the guard then.
 
-use super::model::{Frame, Place, Report, ReportDependency, ReportLock};
+use super::model::{Report, ReportDependency, ReportLock};
 use super::path::is_standard_library;
+use super::place::{Frame, Place};
 use super::places::{around_with, is_at, outside_macro, place_of, same_file, without_closures};
 
 /// What two stacks tell of a lock that is held and one that is wanted meanwhile.
@@ -256,7 +257,7 @@ fn method_of(frame: &Frame) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Frames;
+    use crate::place::Frames;
 
     fn stack(frames: &[(&str, &str, u32)]) -> Frames {
         let frame = |&(function, file, line): &(&str, &str, u32)| Frame {

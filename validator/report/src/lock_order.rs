@@ -29,7 +29,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::path::crate_version;
 use crate::short_name;
-use lockdep_validator::state::class::LockClassKey;
+use lockdep_validator::LockClassKey;
 
 /// A parsed lock-order file.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

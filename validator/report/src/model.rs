@@ -6,13 +6,11 @@ use super::advice::Advice;
 use super::code::ReportCode;
 use super::note::Note;
 use super::wait_event::WaitEvent;
-use lockdep_validator::base::mode::{Mode, Wait};
-use lockdep_validator::check::violation::{Code, Level, Ordered};
-use lockdep_validator::graph::DependencyKind;
+use lockdep_validator::{Code, DependencyKind, Level, Mode, Ordered, Wait};
 
-pub use super::note::SeenWriter;
-pub use super::place::{Frame, Frames, Place};
-pub use lockdep_validator::base::counters::Counters;
+use super::note::SeenWriter;
+use super::place::{Frame, Frames, Place};
+pub use lockdep_validator::Counters;
 
 /// The version of the JSON form.
 pub const SCHEMA: u32 = 1;

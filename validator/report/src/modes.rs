@@ -1,6 +1,6 @@
 //! How locks are held and wanted, in words, and where a reader waits only for a writer.
 
-use lockdep_validator::base::mode::Mode;
+use lockdep_validator::Mode;
 
 use super::model::{ReportDependency, ReportLock};
 

@@ -3,8 +3,7 @@
 
 use rustc_hash::FxHashMap;
 
-use lockdep_validator::base::id::{ClassId, Subclass};
-use lockdep_validator::state::class::{LockClass, LockClassKey};
+use lockdep_validator::{ClassId, LockClass, LockClassKey, Subclass};
 
 /// The names of the classes of one report.
 #[derive(Debug)]
@@ -174,7 +173,7 @@ mod tests {
                 hash: key.hash(),
                 key,
                 site: lockdep_validator::Site::UNKNOWN,
-                attributes: lockdep_validator::state::class::ClassAttributes::default(),
+                attributes: lockdep_validator::ClassAttributes::default(),
             })
         };
         let names = Names::new(&ids, &class_fn);

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::place::Place;
-use lockdep_validator::check::violation::Ordered;
+use lockdep_validator::Ordered;
 
 /// One explanation of a report.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! Which notes explain a report: why it has its level, and what its rule means; most important
 //! first.
 
-use lockdep_validator::check::violation::{Code, Level};
+use lockdep_validator::{Code, Level};
 
 use super::detail::DetailWords;
 use super::model::Report;

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::exceptions::{Day, Exception, Subject};
-use lockdep_validator::check::violation::{Code, Level};
+use lockdep_validator::{Code, Level};
 
 /// What is denied in general: `LOCKDEP_DENY`.
 #[derive(Clone, PartialEq, Eq, Debug)]

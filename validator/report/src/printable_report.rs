@@ -6,7 +6,8 @@ use std::fmt::Display;
 use crate::printable::printable;
 
 use super::code::ReportCode;
-use super::model::{Frame, Place, Report, ReportLock};
+use super::model::{Report, ReportLock};
+use super::place::{Frame, Place};
 
 impl Report {
     /// Returns the report with every text in it passed through [`printable`]. Renderers of text

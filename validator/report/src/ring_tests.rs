@@ -1,10 +1,9 @@
 //! Waits for the renderers: a deadlock that has happened, and a join with a lock held.
 
-use lockdep_validator::check::violation::{
-    Acquisition, Awaited, Code, Detail, Evidence, Level, LockUse, Violation, WaitingTask,
+use lockdep_validator::{
+    AcquireFlags, Acquisition, Awaited, Code, DependencyKind, Detail, Evidence, Level, LockUse, Mode, Site,
+    TaskId, Violation, WaitingTask,
 };
-use lockdep_validator::graph::DependencyKind;
-use lockdep_validator::{AcquireFlags, Mode, Site, TaskId};
 
 use crate::tests::{lock, step, violation};
 

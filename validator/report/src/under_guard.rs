@@ -4,11 +4,12 @@
 //! other code in between. What its author can change is neither of them, but the call that is made
 //! while the guard is alive.
 
-use lockdep_validator::check::violation::Code;
+use lockdep_validator::Code;
 
 use super::advice::Advice;
-use super::model::{Frame, Place, Report, ReportLock};
+use super::model::{Report, ReportLock};
 use super::path::{crate_folder, is_dependency, is_standard_library};
+use super::place::{Frame, Place};
 use super::places::{around_with, crate_of, is_at, outside_macro, place_of, same_file};
 
 /// Advice about the call, if the stacks show which it is.
@@ -23,7 +24,7 @@ pub(super) fn advice(code: Code, report: &Report) -> Option<Advice> {
 /// Returns advice about the call at this index of the stack, which led to the second acquisition.
 ///
 /// ```
-/// use lockdep_report::{model::Frame, under_guard::of_call};
+/// use lockdep_report::{place::Frame, under_guard::of_call};
 /// let frame = |function: &str, line| Frame { function: function.into(), file: "a.rs".into(), line, column: 9 };
 /// let stack = [frame("log", 7), frame("<Talkative as core::fmt::Display>::fmt", 40), frame("log", 8)];
 /// let advice = of_call("Mutex<File>", &stack, 2);
@@ -145,7 +146,7 @@ fn call(held: &ReportLock, wanted: &ReportLock) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lockdep_validator::base::mode::{Mode, Wait};
+    use lockdep_validator::{Mode, Wait};
 
     fn frames(list: &[(&str, &str, u32)]) -> Vec<Frame> {
         let frame = |&(function, file, line): &(&str, &str, u32)| Frame {

@@ -1,8 +1,6 @@
 //! The object that a thread waits on: a condition variable, a channel, a barrier.
 
-use lockdep_validator::base::id::TaskId;
-use lockdep_validator::base::site::Site;
-use lockdep_validator::check::violation::{EventKind, EventUse, Provision};
+use lockdep_validator::{EventKind, EventUse, Provision, Site, TaskId};
 use serde::{Deserialize, Serialize};
 
 use crate::names::thread_words;

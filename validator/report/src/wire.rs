@@ -5,10 +5,7 @@ use std::borrow::Cow;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use lockdep_validator::base::counters::Counters;
-use lockdep_validator::base::mode::{Mode, Wait};
-use lockdep_validator::check::violation::{Level, Ordered};
-use lockdep_validator::graph::DependencyKind;
+use lockdep_validator::{Counters, DependencyKind, Level, Mode, Ordered, Wait};
 
 /// A type of the engine with a name for each of its values.
 pub(crate) trait Named: Copy {

@@ -11,7 +11,7 @@ pub const N_WORDS: usize = 5;
 /// What one entry of a task's held stack says, in a form that can be published.
 ///
 /// ```
-/// use lockdep_validator::base::held_record::{HeldRecord, N_WORDS};
+/// use lockdep_validator::{HeldRecord, N_WORDS};
 /// // Zero is no lock.
 /// assert!(HeldRecord::from_words([0; N_WORDS]).is_none());
 /// ```

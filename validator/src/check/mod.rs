@@ -2,17 +2,17 @@
 
 pub(crate) mod circular;
 pub(crate) mod cycle;
-pub mod deadlock;
+pub(crate) mod deadlock;
 pub(crate) mod instance_order;
 pub(crate) mod judge;
 pub(crate) mod knowledge;
 pub(crate) mod lowered;
-pub mod misuse;
+pub(crate) mod misuse;
 pub(crate) mod recursion;
 pub(crate) mod signature;
 pub(crate) mod unpublished;
 pub(crate) mod usage;
 pub(crate) mod view;
-pub mod violation;
+pub(crate) mod violation;
 pub(crate) mod wait_type;
-pub mod waiting;
+pub(crate) mod waiting;

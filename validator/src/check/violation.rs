@@ -5,10 +5,10 @@ use crate::base::site::Site;
 use crate::graph::DependencyKind;
 use crate::state::class_order::ClassOrder;
 
-pub use super::misuse::{Demand, Misuse};
-pub use super::waiting::{Awaited, EventKind, EventUse, LockUse, Provision, WaitingTask};
-pub use crate::base::acquisition::Acquisition;
-pub use crate::state::segment::Ordered;
+pub(crate) use super::misuse::{Demand, Misuse};
+pub(crate) use super::waiting::{Awaited, LockUse, WaitingTask};
+pub(crate) use crate::base::acquisition::Acquisition;
+pub(crate) use crate::state::segment::Ordered;
 
 /// The stable code of a rule, as in `LD0003`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -48,10 +48,11 @@ use crate::state::recent::Recent;
 use crate::state::registry::Registry;
 use crate::state::segment::Segments;
 
-pub use crate::base::query::HeldQuery;
-pub use crate::state::class_order::{ClassOrder, OrderFn, OrderedLock};
-pub use crate::state::task::TaskContext;
-pub use outcome::{EventFindings, Held, NewDependency, Outcome, PinCookie};
+pub(crate) use crate::base::dependency::NewDependency;
+pub(crate) use crate::base::query::HeldQuery;
+pub(crate) use crate::state::class_order::ClassOrder;
+pub(crate) use crate::state::task::TaskContext;
+pub use outcome::{EventFindings, Held, Outcome, PinCookie};
 pub use quick::{Manner, QuickHeld};
 pub use waits::EndedTask;
 pub use wound_wait::WoundWait;

@@ -4,7 +4,7 @@ use crate::base::id::LockId;
 use crate::check::violation::{Code, Detail, Violation};
 use crate::state::held::Unsure;
 
-pub use crate::base::dependency::NewDependency;
+use crate::base::dependency::NewDependency;
 
 /// What one event led to. Clean costs nothing.
 #[derive(Debug, Default)]

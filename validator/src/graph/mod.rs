@@ -6,15 +6,15 @@
 
 mod adjacency;
 mod component;
-pub mod dependency;
-pub mod instances;
-pub mod kind;
+pub(crate) mod dependency;
+pub(crate) mod instances;
+pub(crate) mod kind;
 mod label;
-pub mod search;
-pub mod store;
-pub mod topological;
+pub(crate) mod search;
+pub(crate) mod store;
+pub(crate) mod topological;
 
-pub use crate::base::dependency::DependencyKind;
+pub(crate) use crate::base::dependency::DependencyKind;
 pub use dependency::{Dependency, Gate, Gates, Sighting, Witness};
 pub use instances::Instances;
 pub use kind::{DependencyKinds, HeldMode, Kind, WantedMode};

@@ -405,7 +405,7 @@ fn is_simple(steps: &[PathStep<u32>]) -> bool {
 }
 
 /// Returns whether a task that arrives by `arrive` waits for one that leaves by `leave`.
-pub fn joint_is_strong(arrive: WantedMode, leave: HeldMode, fair_waits: bool) -> bool {
+pub(crate) fn joint_is_strong(arrive: WantedMode, leave: HeldMode, fair_waits: bool) -> bool {
     match (arrive, leave) {
         (_, HeldMode::Exclusive) | (WantedMode::Exclusive, _) => true,
         (WantedMode::FairRead, HeldMode::Shared) => fair_waits,

@@ -20,7 +20,7 @@ use super::label::LabelList;
 
 /// The order of a growing graph.
 #[derive(Debug, Default)]
-pub struct Order {
+pub(crate) struct Order {
     /// INVARIANT: holds exactly one node of each component, its representative.
     list: LabelList,
     components: Components,

@@ -13,7 +13,7 @@ use crate::base::id::{ClassId, LockId, TaskId};
 ///
 /// ```
 /// use lockdep_validator::{Acquire, Config, Flow, LockId, Mode, NoStacks, Site, TaskId, Validator, Wait};
-/// # use lockdep_validator::{LockClassKey, state::class::ClassAttributes};
+/// # use lockdep_validator::{LockClassKey, ClassAttributes};
 /// let validator = Validator::new(Config::user());
 /// let key = LockClassKey { kind: "Mutex".into(), ..LockClassKey::default() };
 /// let class = validator.register_class(&key, Site::UNKNOWN, ClassAttributes::default()).unwrap();

@@ -2,15 +2,15 @@
 
 pub(crate) mod acquired;
 pub(crate) mod chains;
-pub mod class;
-pub mod class_order;
-pub mod context;
+pub(crate) mod class;
+pub(crate) mod class_order;
+pub(crate) mod context;
 pub(crate) mod elsewhere;
-pub mod flow;
+pub(crate) mod flow;
 pub(crate) mod held;
 pub(crate) mod overflow;
 pub(crate) mod recent;
 pub(crate) mod registry;
-pub mod segment;
+pub(crate) mod segment;
 pub(crate) mod table;
-pub mod task;
+pub(crate) mod task;

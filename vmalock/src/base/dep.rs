@@ -21,7 +21,8 @@ use std::panic::Location;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use lockdep::hook::{AcquireOptions, LockClassKey, LockInfo, LockMap, Verdict};
+use lockdep::LockClassKey;
+use lockdep::hook::{AcquireOptions, LockInfo, LockMap, Verdict};
 pub(crate) use lockdep::hook::{Held, Verdict as Entry, is_on};
 use lockdep::{Mode, Subclass, Wait};
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use lockdep_report::build::{Resolver, report};
-use lockdep_report::model::{Frame, Place};
+use lockdep_report::place::{Frame, Place};
 use lockdep_report::replay::trace::TraceReplay;
 use lockdep_report::replay::{ReplayError, Scenario};
 use lockdep_validator::{Config, Site, StackId, TaskId};

@@ -38,7 +38,7 @@ pub(super) fn is_static(class: &ClassRecord, sources: &Sources) -> bool {
 mod tests {
     use std::fs;
 
-    use lockdep_report::model::Place;
+    use lockdep_report::place::Place;
 
     use super::*;
     use crate::records;

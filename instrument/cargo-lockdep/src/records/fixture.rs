@@ -1,6 +1,7 @@
 //! A small program's records for the tests of everything that reads records.
 
-use lockdep_report::model::{Counters, Frame, Frames, Place, Report};
+use lockdep_report::model::{Counters, Report};
+use lockdep_report::place::{Frame, Frames, Place};
 use lockdep_report::record::{
     ClassRecord, DependencyRecord, Durations, EndRecord, Record, RecordedLock, RunRecord, SCHEMA, StatRecord,
 };

@@ -9,13 +9,12 @@
 use std::num::NonZeroU32;
 
 use lockdep_report::build::{Resolver, report};
-use lockdep_report::model::{Frame, Frames, Place, Report};
+use lockdep_report::model::Report;
 use lockdep_report::note::Note;
-use lockdep_validator::engine::StackSource;
-use lockdep_validator::state::class::{ClassAttributes, Validation};
+use lockdep_report::place::{Frame, Frames, Place};
 use lockdep_validator::{
-    Acquire, ClassHash, ClassId, Code, Config, Level, LockId, Mode, OwnStack, Site, StackId, TaskContext,
-    TaskId, Validator, Violation, Wait,
+    Acquire, ClassAttributes, ClassHash, ClassId, Code, Config, Level, LockId, Mode, OwnStack, Site, StackId,
+    StackSource, TaskContext, TaskId, Validation, Validator, Violation, Wait,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use lockdep_report::hang_report::HangReport;
-use lockdep_report::model::{Counters, Place, Report};
+use lockdep_report::model::{Counters, Report};
+use lockdep_report::place::Place;
 use lockdep_report::record::{ClassRecord, DependencyRecord, EndRecord, Record, RunRecord, StatRecord};
-use lockdep_validator::ClassHash;
-use lockdep_validator::graph::Kind;
+use lockdep_validator::{ClassHash, Kind};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::problem::{Problem, ProblemKind};

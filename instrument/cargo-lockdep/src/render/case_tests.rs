@@ -2,7 +2,8 @@
 //!
 //! The records were written by driving each crate; beside each stands the source of the program.
 
-use lockdep_report::model::{Frame, Place, Report};
+use lockdep_report::model::Report;
+use lockdep_report::place::{Frame, Place};
 use lockdep_report::record::Record;
 use lockdep_report::render::{TextOptions, text};
 use serde_json::{Value, json};

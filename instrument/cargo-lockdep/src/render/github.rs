@@ -42,7 +42,7 @@ pub(super) fn render(found: &Findings<'_>) -> String {
 fn annotate(
     out: &mut String,
     command: &str,
-    place: &lockdep_report::model::Place,
+    place: &lockdep_report::place::Place,
     title: &str,
     message: &str,
 ) {

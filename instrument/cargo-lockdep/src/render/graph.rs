@@ -70,11 +70,8 @@ impl Drawn {
                 implied.insert((from, to));
                 continue;
             }
-            let kind = lockdep_validator::graph::Kind::new(
-                seen.first.from.mode,
-                seen.first.to.mode,
-                seen.first.to.wait,
-            );
+            let kind =
+                lockdep_validator::Kind::new(seen.first.from.mode, seen.first.to.mode, seen.first.to.wait);
             let edge = edges.entry((from, to)).or_insert_with(|| Edge {
                 from,
                 to,

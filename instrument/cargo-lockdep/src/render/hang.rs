@@ -5,7 +5,7 @@
 
 use lockdep_report::hang::text::{headline, text};
 use lockdep_report::hang_report::{HangReport, HangRole, HangThread};
-use lockdep_report::model::Place;
+use lockdep_report::place::Place;
 use lockdep_report::render::TextOptions;
 use serde::Serialize;
 

@@ -1,7 +1,7 @@
 //! A hang report in every format: it is there, and it is no result that could fail a run.
 
 use lockdep_report::hang_report::{HangReport, HangRole, HangThread};
-use lockdep_report::model::Frame;
+use lockdep_report::place::Frame;
 use lockdep_report::record::Record;
 
 use super::tests::with_findings_of;

@@ -1,12 +1,13 @@
 //! One self-contained page: reports, their cycles and schedules, the lock-order graph, contention.
 //! No network, no other file.
 
-use lockdep_report::model::{Frame, Report};
+use lockdep_report::model::Report;
+use lockdep_report::place::Frame;
 use lockdep_report::render::SourceText as _;
 use lockdep_report::render::{
     Interleaving, TextOptions, how_it_hangs, interleaving, numbered, shortened, snippets,
 };
-use lockdep_validator::check::violation::Ordered;
+use lockdep_validator::Ordered;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, HtmlEscape, Value};
 use serde::Serialize;

@@ -1,6 +1,7 @@
 //! One place and one message for each report, for formats that have no room for more.
 
-use lockdep_report::model::{Place, Report};
+use lockdep_report::model::Report;
+use lockdep_report::place::Place;
 
 /// The place that a tool should point at, and the others with what happens there.
 pub(super) fn places(report: &Report) -> (Place, Vec<(Place, String)>) {

@@ -1,7 +1,7 @@
 //! Cargo's `compiler-message` lines: what an editor reads from its check command, so that it
 //! underlines both lock sites.
 
-use lockdep_report::model::Place;
+use lockdep_report::place::Place;
 use lockdep_report::render::{SourceText as _, TextOptions, index_of_column, text};
 use serde_json::{Value, json};
 

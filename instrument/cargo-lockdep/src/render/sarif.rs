@@ -1,6 +1,6 @@
 //! SARIF 2.1.0 (OASIS), for code scanning: the few objects of it that a report needs.
 
-use lockdep_report::model::Place;
+use lockdep_report::place::Place;
 use lockdep_report::render::TextOptions;
 use lockdep_validator::Code;
 use serde_json::{Value, json};

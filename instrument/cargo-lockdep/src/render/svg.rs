@@ -152,7 +152,7 @@ fn clipped(name: &str) -> String {
     name.chars().take(MAX - 1).chain(['…']).collect()
 }
 
-fn file_line(place: &lockdep_report::model::Place) -> String {
+fn file_line(place: &lockdep_report::place::Place) -> String {
     let file = place.file.rsplit(['/', '\\']).next().unwrap_or_default();
     if place.is_known() { format!("{file}:{}", place.line) } else { String::new() }
 }

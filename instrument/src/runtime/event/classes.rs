@@ -3,8 +3,7 @@
 //! The tables of the classes that are known are in `identity/classes.rs`.
 
 use lockdep_report::short_name;
-use lockdep_validator::state::class::ClassAttributes;
-use lockdep_validator::{ClassId, ClassOrder, Site};
+use lockdep_validator::{ClassAttributes, ClassId, ClassOrder, Site};
 
 use crate::hook::{AnyKey, LockClassKey, LockInfo};
 use crate::runtime::Runtime;

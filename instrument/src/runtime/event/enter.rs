@@ -6,9 +6,7 @@
 use std::cell::UnsafeCell;
 use std::ptr::{self, NonNull};
 
-use lockdep_validator::base::id::TaskId;
-use lockdep_validator::state::segment::Segment;
-use lockdep_validator::{ContextId, Site};
+use lockdep_validator::{ContextId, Segment, Site, TaskId};
 
 use super::deferred::replay_all;
 use super::found::judge;

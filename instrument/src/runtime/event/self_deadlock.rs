@@ -1,7 +1,6 @@
 //! A thread that waits for itself: the real lock is tried before anything is said.
 
-use lockdep_validator::check::violation::Acquisition;
-use lockdep_validator::{Acquire, Code, Level, Outcome, Wait};
+use lockdep_validator::{Acquire, Acquisition, Code, Level, Outcome, Wait};
 
 use super::enter::enter;
 use super::found::judge;

@@ -4,8 +4,8 @@ use std::fs;
 
 use lockdep_report::hang::build::{HangHead, SeenTask, SeenThread, build};
 use lockdep_report::hang_report::HangState;
-use lockdep_report::model::Frame;
-use lockdep_validator::check::violation::LockUse;
+use lockdep_report::place::Frame;
+use lockdep_validator::LockUse;
 use rustc_hash::FxHashMap;
 
 use super::ask::Ask;

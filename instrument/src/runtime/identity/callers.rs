@@ -7,7 +7,7 @@
 use std::panic::Location;
 use std::sync::{Mutex, PoisonError};
 
-use lockdep_report::model::Frame;
+use lockdep_report::place::Frame;
 use rustc_hash::FxHashMap;
 
 use crate::hook::{Caller, CreationSite};

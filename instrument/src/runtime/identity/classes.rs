@@ -6,10 +6,9 @@
 use std::ptr::NonNull;
 use std::sync::{Mutex, PoisonError, RwLock};
 
-use lockdep_report::model::Place;
 use lockdep_report::path;
-use lockdep_validator::state::class::{ClassAttributes, LockClassKey as EngineKey};
-use lockdep_validator::{ClassId, LockId, Site};
+use lockdep_report::place::Place;
+use lockdep_validator::{ClassAttributes, ClassId, LockClassKey as EngineKey, LockId, Site};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::hook::{AnyKey, LockInfo};

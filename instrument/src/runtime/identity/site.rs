@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use lockdep_report::model::Place;
+use lockdep_report::place::Place;
 use lockdep_validator::Site;
 
 use crate::hook::{Caller, CreationSite};

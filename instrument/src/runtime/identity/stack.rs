@@ -7,7 +7,7 @@
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 
-use lockdep_report::model::Frame;
+use lockdep_report::place::Frame;
 use lockdep_validator::{StackId, StackSource};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 

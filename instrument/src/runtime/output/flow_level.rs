@@ -2,8 +2,7 @@
 //! future did it.
 
 use lockdep_report::await_path::{self, Futures};
-use lockdep_validator::check::violation::{Acquisition, Violation};
-use lockdep_validator::{Code, Level};
+use lockdep_validator::{Acquisition, Code, Level, Violation};
 
 use crate::runtime::Runtime;
 

@@ -7,12 +7,10 @@ use std::sync::atomic::Ordering;
 use lockdep_report::build::Resolver as _;
 #[cfg(hang_report)]
 use lockdep_report::hang_report::HangReport;
-use lockdep_report::model::{Frames, Report};
+use lockdep_report::model::Report;
+use lockdep_report::place::Frames;
 use lockdep_report::record::{ClassRecord, DependencyRecord, EndRecord, Record, RecordedLock, StatRecord};
-use lockdep_validator::base::acquisition::Acquisition;
-use lockdep_validator::graph::Kind;
-use lockdep_validator::state::class::{Validation, WaitType};
-use lockdep_validator::{ClassHash, ClassId, NewDependency};
+use lockdep_validator::{Acquisition, ClassHash, ClassId, Kind, NewDependency, Validation, WaitType};
 
 use super::recorder::Recorder;
 use crate::runtime::Runtime;

@@ -7,8 +7,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use lockdep_report::lock_order::{LockOrder, label};
-use lockdep_validator::check::violation::{Detail, Evidence};
-use lockdep_validator::{ClassId, Code, Level, NewDependency, Validator, Violation, Wait};
+use lockdep_validator::{ClassId, Code, Detail, Evidence, Level, NewDependency, Validator, Violation, Wait};
 use rustc_hash::{FxHashSet, FxHasher};
 
 use crate::runtime::system::input;

@@ -7,8 +7,7 @@
 
 use std::path::Path;
 
-use lockdep_validator::state::class::LockClassKey;
-use lockdep_validator::{ClassHash, Subclass};
+use lockdep_validator::{ClassHash, LockClassKey, Subclass};
 use rustc_hash::FxHashSet;
 
 use crate::runtime::system::input;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use lockdep_validator::base::id::TaskId;
+use lockdep_validator::TaskId;
 
 /// How many threads have a state; fork asks.
 static N_TASKS: AtomicUsize = AtomicUsize::new(0);

@@ -3,8 +3,7 @@
 //! Such a lock stays locked until the thread runs its task again. While there is any, the engine
 //! sees every event of the thread.
 
-use lockdep_validator::check::violation::Acquisition;
-use lockdep_validator::{Acquire, LockId, TaskId, Wait};
+use lockdep_validator::{Acquire, Acquisition, LockId, TaskId, Wait};
 
 /// A lock that a suspended task holds.
 #[derive(Clone, Copy, Debug)]

@@ -155,8 +155,7 @@ impl Event {
 
 #[cfg(test)]
 mod tests {
-    use lockdep_validator::check::violation::Provision;
-    use lockdep_validator::{Site, TaskId};
+    use lockdep_validator::{Provision, Site, TaskId};
 
     use super::*;
 

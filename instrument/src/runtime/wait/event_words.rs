@@ -7,8 +7,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use lockdep_validator::Site;
-use lockdep_validator::check::violation::{EventKind, EventUse, Provision};
+use lockdep_validator::{EventKind, EventUse, Provision, Site};
 
 use crate::runtime::task::Mark;
 

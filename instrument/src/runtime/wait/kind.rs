@@ -1,6 +1,6 @@
 //! The kinds of waits as they are published.
 
-use lockdep_validator::check::violation::EventKind;
+use lockdep_validator::EventKind;
 
 pub(super) const LOCK: u64 = 1;
 pub(super) const UPGRADE: u64 = 2;

@@ -3,10 +3,7 @@
 use std::panic::Location;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
-use lockdep_validator::base::held_record::{HeldRecord, N_WORDS};
-use lockdep_validator::base::id::TaskId;
-use lockdep_validator::check::violation::EventKind;
-use lockdep_validator::{AcquireFlags, LockId, Mode};
+use lockdep_validator::{AcquireFlags, EventKind, HeldRecord, LockId, Mode, N_WORDS, TaskId};
 
 use super::clock::now_ms;
 use super::event_words::Event;

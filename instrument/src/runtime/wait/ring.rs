@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use lockdep_validator::Level;
-use lockdep_validator::check::deadlock::Waiting as Tasks;
+use lockdep_validator::{Level, Waiting as Tasks};
 
 use super::publish::Waiting;
 use super::snapshot::Ring;

@@ -12,8 +12,7 @@
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
 
-use lockdep_validator::base::held_record::N_WORDS;
-use lockdep_validator::base::id::TaskId;
+use lockdep_validator::{N_WORDS, TaskId};
 
 /// How many held locks a slot has room for; the newest are in it.
 pub(super) const MAX_HELD: usize = 32;

@@ -1,10 +1,8 @@
 //! What all threads wait for, read while they run.
 
-use lockdep_validator::TaskId;
-use lockdep_validator::base::held_record::HeldRecord;
-use lockdep_validator::check::deadlock::Waiting as Tasks;
-use lockdep_validator::check::violation::{Awaited, EventUse, LockUse, WaitingTask};
-use lockdep_validator::{Site, Validator};
+use lockdep_validator::{
+    Awaited, EventUse, HeldRecord, LockUse, Site, TaskId, Validator, Waiting as Tasks, WaitingTask,
+};
 
 use super::clock::now_ms;
 use super::event_words::Event;

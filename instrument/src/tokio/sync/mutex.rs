@@ -8,8 +8,9 @@ use std::sync::Arc;
 use tokio_1::sync as real;
 
 use super::TryLockError;
+use crate::Mode;
 use crate::flow::{AsyncHold, AsyncMap, OwnedAsyncHold};
-use crate::{LockInfo, Mode};
+use crate::hook::LockInfo;
 
 /// A mutex that tasks await: `tokio::sync::Mutex`, validated.
 #[derive(Debug)]

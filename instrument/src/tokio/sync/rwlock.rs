@@ -7,8 +7,9 @@ use std::ops::{Deref, DerefMut};
 use tokio_1::sync as real;
 
 use super::TryLockError;
+use crate::Mode;
 use crate::flow::{AsyncHold, AsyncMap};
-use crate::{LockInfo, Mode};
+use crate::hook::LockInfo;
 
 /// A readers-writer lock that tasks await: `tokio::sync::RwLock`, validated. A reader queues behind
 /// a writer that waits.

@@ -17,7 +17,8 @@ edges_of_locks!(edges_of_instances);
 /// One class a lock: a dependency between classes, as between the fields of different types. The
 /// shape `classes` only registers them.
 pub fn edges(shape: &str, n: usize) -> String {
-    use lockdep::{LockClassKey, LockInfo, LockMap, Mode, Wait};
+    use lockdep::hook::{LockInfo, LockMap};
+    use lockdep::{LockClassKey, Mode, Wait};
     if let Some(shape) = shape.strip_suffix("_instances") {
         return edges_of_instances(shape, n);
     }

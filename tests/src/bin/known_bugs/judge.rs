@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use lockdep_report::advice::{Advice, General, Spot, Way};
-use lockdep_report::model::{Place, Report};
+use lockdep_report::model::Report;
+use lockdep_report::place::Place;
 use lockdep_report::render::{SourceText, TextOptions, text};
 
 use crate::truth::Truth;

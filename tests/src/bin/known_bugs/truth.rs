@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use lockdep_report::model::Place;
 use lockdep_report::path::is_dependency;
+use lockdep_report::place::Place;
 use serde::Deserialize;
 
 /// What is known of one bug.

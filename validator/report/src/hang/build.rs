@@ -2,17 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use lockdep_validator::base::id::{ClassId, TaskId};
-use lockdep_validator::base::site::Site;
-use lockdep_validator::check::deadlock::Waiting;
-use lockdep_validator::check::violation::{Awaited, LockUse, WaitingTask};
+use lockdep_validator::{Awaited, ClassId, LockUse, Site, TaskId, Waiting, WaitingTask};
 
 use super::graph::{Graph, Ordered};
 use crate::build::{self, Builder, Classes, Resolver};
 use crate::frames::prune;
 use crate::hang_report::{HANG_SCHEMA, HangReason, HangReport, HangRole, HangState, HangThread};
-use crate::model::Frame;
 use crate::names::Names;
+use crate::place::Frame;
 
 /// What was asked, and by what.
 #[derive(Clone, Debug)]

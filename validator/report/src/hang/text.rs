@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use crate::hang_report::{HangReason, HangReport, HangRole, HangState, HangThread};
-use crate::model::{Frame, Place, ReportLock};
+use crate::model::ReportLock;
 use crate::modes::mode_word;
 use crate::names::thread_words;
+use crate::place::{Frame, Place};
 use crate::render::TextOptions;
 
 /// How many entries are shown in full.

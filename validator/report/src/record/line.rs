@@ -154,13 +154,12 @@ fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<T, RecordError> {
 mod tests {
     use super::*;
     use crate::hang_report::{HangReport, HangThread};
-    use crate::model::{Frame, Frames, Place};
+    use crate::place::{Frame, Frames, Place};
     use crate::record::{
         ClassRecord, DependencyRecord, Durations, EndRecord, RecordedLock, RunRecord, SCHEMA, StatRecord,
         UsageRecord,
     };
-    use lockdep_validator::base::id::ClassHash;
-    use lockdep_validator::base::mode::{Mode, Wait};
+    use lockdep_validator::{ClassHash, Mode, Wait};
 
     fn place(line: u32) -> Place {
         Place { file: "src/a.rs".into(), line, column: 9, ..Place::default() }

@@ -26,10 +26,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::hang_report::HangReport;
-use crate::model::{Frames, Place, Report};
-use lockdep_validator::base::counters::Counters;
-use lockdep_validator::base::id::ClassHash;
-use lockdep_validator::base::mode::{Mode, Wait};
+use crate::model::Report;
+use crate::place::{Frames, Place};
+use lockdep_validator::{ClassHash, Counters, Mode, Wait};
 
 pub mod ledger;
 mod line;
@@ -373,7 +372,7 @@ const fn is_zero(number: &usize) -> bool {
 mod hash_text {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    use lockdep_validator::base::id::ClassHash;
+    use lockdep_validator::ClassHash;
 
     pub(super) fn serialize<S: Serializer>(hash: &ClassHash, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(hash)
@@ -389,7 +388,7 @@ mod hash_text {
 mod hash_list {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    use lockdep_validator::base::id::ClassHash;
+    use lockdep_validator::ClassHash;
 
     pub(super) fn serialize<S: Serializer>(hashes: &[ClassHash], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(hashes.iter().map(ClassHash::to_string))

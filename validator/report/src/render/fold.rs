@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::model::Frame;
 use crate::path::{crate_folder, is_dependency};
+use crate::place::Frame;
 
 /// A line of a stack.
 #[derive(PartialEq, Eq, Debug)]

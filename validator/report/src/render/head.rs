@@ -1,10 +1,11 @@
 //! The guard that the head of a `match` or its like makes in passing: advice that one line of
 //! source decides.
 
-use lockdep_validator::check::violation::Code;
+use lockdep_validator::Code;
 
 use crate::advice::{Advice, General};
-use crate::model::{Place, Report};
+use crate::model::Report;
+use crate::place::Place;
 
 use super::SourceText;
 use super::snippet::index_of_column;

@@ -1,10 +1,10 @@
 //! The interleaving that hangs: which thread does what, in which order, as columns.
 
-use crate::model::{Awaited, Place, Report, ReportDependency};
+use crate::model::{Awaited, Report, ReportDependency};
 use crate::modes::needs_writer;
 use crate::names::thread_words;
-use lockdep_validator::base::mode::Mode;
-use lockdep_validator::check::violation::{Code, Level};
+use crate::place::Place;
+use lockdep_validator::{Code, Level, Mode};
 
 /// A schedule that ends with every thread waiting.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,7 +1,7 @@
 //! What an excerpt of source shows: places, and what is said about each. How it is drawn is in
 //! `snippet.rs`.
 
-use crate::model::Place;
+use crate::place::Place;
 
 /// A place with what is said about it.
 #[derive(Clone, PartialEq, Eq, Debug)]

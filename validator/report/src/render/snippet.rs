@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use crate::model::{Place, Report, ReportDependency, ReportLock, WaitingThread};
+use crate::model::{Report, ReportDependency, ReportLock, WaitingThread};
 use crate::modes::{mode_word, mode_words};
 use crate::names::thread_words;
+use crate::place::Place;
 use crate::printable::is_printable;
-use lockdep_validator::base::mode::Wait;
-use lockdep_validator::check::violation::{Code, Level};
+use lockdep_validator::{Code, Level, Wait};
 
 use super::SourceText;
 use super::labels::{Label, Snippet};

@@ -1,6 +1,6 @@
 //! Colours, in the terminal's own sixteen, as compilers use them.
 
-use lockdep_validator::check::violation::Level;
+use lockdep_validator::Level;
 
 /// The escape sequences that start each kind of text; all empty for plain text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

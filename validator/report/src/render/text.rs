@@ -7,10 +7,11 @@
 use std::collections::BTreeSet;
 
 use crate::history::{Earlier, Relation};
-use crate::model::{Frame, Place, Report, ReportDependency, ReportLock};
+use crate::model::{Report, ReportDependency, ReportLock};
 use crate::names::thread_words;
+use crate::place::{Frame, Place};
 use crate::places::same_file;
-use lockdep_validator::check::violation::Code;
+use lockdep_validator::Code;
 
 use super::SourceText;
 use super::fold::{Part, crates, folded};

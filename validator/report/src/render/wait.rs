@@ -4,7 +4,7 @@
 use crate::model::{Awaited, Report, ReportDependency};
 use crate::modes::mode_word;
 use crate::names::thread_words;
-use lockdep_validator::base::mode::Wait;
+use lockdep_validator::Wait;
 
 use super::labels::{Label, Snippet};
 

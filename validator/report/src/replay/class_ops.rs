@@ -3,9 +3,7 @@
 use super::ReplayError;
 use super::op::{Op, field, missing};
 use super::runner::{Lock, Runner, Step, level};
-use lockdep_validator::base::id::LockId;
-use lockdep_validator::base::site::Site;
-use lockdep_validator::engine::{ClassOrder, NoStacks, Outcome};
+use lockdep_validator::{ClassOrder, LockId, NoStacks, Outcome, Site};
 
 impl Runner {
     /// `set_subclass` moves the lock to a level, `set_class` to the class in `value`; a held one is

@@ -1,7 +1,7 @@
 //! What the flavours of a scenario's locks mean: wait types, special treatment, how much is
 //! checked.
 
-use lockdep_validator::state::class::{ClassAttributes, LockType, Validation, WaitType};
+use lockdep_validator::{ClassAttributes, LockType, Validation, WaitType};
 
 /// The attributes of a flavour, or `None` if there is none of that name.
 ///

@@ -1,6 +1,6 @@
 //! A task that the threads of a scenario run by turns.
 
-use lockdep_validator::state::flow::Flow;
+use lockdep_validator::Flow;
 
 /// A flow of a scenario, and the thread that runs it.
 #[derive(Debug)]

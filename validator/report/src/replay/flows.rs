@@ -1,10 +1,6 @@
 //! The ops of tasks that the threads of a scenario run by turns.
 
-use lockdep_validator::base::event::{Acquire, AcquireFlags};
-use lockdep_validator::base::id::TaskId;
-use lockdep_validator::base::site::Site;
-use lockdep_validator::engine::{NoStacks, Outcome};
-use lockdep_validator::state::flow::Flow;
+use lockdep_validator::{Acquire, AcquireFlags, Flow, NoStacks, Outcome, Site, TaskId};
 
 use super::ReplayError;
 use super::flow::ScenarioFlow;

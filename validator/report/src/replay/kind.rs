@@ -1,6 +1,6 @@
 //! What a violation is called in a scenario.
 
-use lockdep_validator::check::violation::{Code, Violation};
+use lockdep_validator::{Code, Violation};
 
 /// Returns the scenario file's name for a violation: one of its `kinds`, or the rule's own for what
 /// the file does not name.

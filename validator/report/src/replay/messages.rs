@@ -1,7 +1,6 @@
 //! Messages between the tasks of a scenario, and waits whose order is not known.
 
-use lockdep_validator::base::site::Site;
-use lockdep_validator::engine::{EndedTask, NoStacks, Outcome};
+use lockdep_validator::{EndedTask, NoStacks, Outcome, Site};
 
 use super::ReplayError;
 use super::op::{Op, field};

@@ -7,15 +7,11 @@ use super::op::{Op, field};
 use super::sent::Sent;
 use super::transactions::Transactions;
 use super::{ReplayError, defaults, flavour};
-use lockdep_validator::base::event::{Acquire, AcquireFlags, OwnStack};
-use lockdep_validator::base::id::{ClassId, LockId, Subclass, TaskId};
-use lockdep_validator::base::mode::{Mode, Wait};
-use lockdep_validator::base::site::Site;
-use lockdep_validator::check::violation::Violation;
-use lockdep_validator::config::Config;
-use lockdep_validator::engine::{HeldQuery, NoStacks, Outcome, PinCookie, TaskContext, Validator};
-use lockdep_validator::state::class::{LockClassKey, Validation, WaitType};
-use lockdep_validator::state::context::{ContextAttributes, ContextId, ContextSet};
+use lockdep_validator::{
+    Acquire, AcquireFlags, ClassId, Config, ContextAttributes, ContextId, ContextSet, HeldQuery,
+    LockClassKey, LockId, Mode, NoStacks, Outcome, OwnStack, PinCookie, Site, Subclass, TaskContext, TaskId,
+    Validation, Validator, Violation, Wait, WaitType,
+};
 
 /// A lock of the scenario.
 #[derive(Clone, Debug)]

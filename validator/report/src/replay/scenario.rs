@@ -12,8 +12,7 @@ use serde_json::Value;
 use super::op::Op;
 use super::runner::Runner;
 use super::{ReplayError, defaults};
-use lockdep_validator::check::violation::{Level, Violation};
-use lockdep_validator::config::Config;
+use lockdep_validator::{Config, Level, Violation};
 
 /// A scenario file.
 #[derive(Clone, Debug)]

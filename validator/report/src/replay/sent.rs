@@ -1,7 +1,6 @@
 //! A message of a scenario that was sent.
 
-use lockdep_validator::base::site::Site;
-use lockdep_validator::{Noted, Segment};
+use lockdep_validator::{Noted, Segment, Site};
 
 /// A message that was sent.
 #[derive(Clone, Debug)]

@@ -1,9 +1,8 @@
 //! Tasks that start and wait for others: in scenarios and in traces.
 
-use lockdep_validator::base::id::ClassId;
-use lockdep_validator::base::site::Site;
-use lockdep_validator::engine::{EndedTask, NoStacks, Outcome, TaskContext, Validator};
-use lockdep_validator::state::class::{ClassAttributes, LockClassKey};
+use lockdep_validator::{
+    ClassAttributes, ClassId, EndedTask, LockClassKey, NoStacks, Outcome, Site, TaskContext, Validator,
+};
 
 use super::ReplayError;
 use super::op::{Op, field};

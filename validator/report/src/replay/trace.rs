@@ -9,14 +9,10 @@ use rustc_hash::FxHashMap;
 
 use super::ReplayError;
 use super::threads::joined;
-use lockdep_validator::base::event::Acquire;
-use lockdep_validator::base::id::{LockId, TaskId};
-use lockdep_validator::base::mode::{Mode, Wait};
-use lockdep_validator::base::site::Site;
-use lockdep_validator::check::violation::Violation;
-use lockdep_validator::config::Config;
-use lockdep_validator::engine::{NoStacks, Outcome, TaskContext, Validator};
-use lockdep_validator::state::class::{ClassAttributes, LockClassKey};
+use lockdep_validator::{
+    Acquire, ClassAttributes, Config, LockClassKey, LockId, Mode, NoStacks, Outcome, Site, TaskContext,
+    TaskId, Validator, Violation, Wait,
+};
 
 /// A trace that is being replayed.
 #[derive(Debug)]

@@ -4,8 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::ReplayError;
 use super::op::{Op, field};
-use lockdep_validator::base::id::LockId;
-use lockdep_validator::engine::WoundWait;
+use lockdep_validator::{LockId, WoundWait};
 
 /// The class of wound/wait locks if an op names none.
 pub(super) const CLASS: &str = "ww.mutex";

@@ -5,10 +5,7 @@ use super::ReplayError;
 use super::op::{Op, field};
 use super::runner::Runner;
 use super::transactions::{CLASS, unknown};
-use lockdep_validator::base::event::Acquire;
-use lockdep_validator::base::mode::{Mode, Wait};
-use lockdep_validator::base::site::Site;
-use lockdep_validator::engine::{NoStacks, Outcome, TaskContext, Validator, WoundWait};
+use lockdep_validator::{Acquire, Mode, NoStacks, Outcome, Site, TaskContext, Validator, Wait, WoundWait};
 
 impl Runner {
     pub(super) fn wound_wait(&mut self, name: &str, op: &Op, site: Site) -> Result<Outcome, ReplayError> {

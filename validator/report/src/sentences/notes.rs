@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::names::thread_words;
 use crate::note::{GateEffect, MovableEffect, Note, SeenWriter};
-use lockdep_validator::check::violation::Ordered;
+use lockdep_validator::Ordered;
 
 impl fmt::Display for Note {
     #[expect(clippy::too_many_lines, reason = "one match with a sentence each")]

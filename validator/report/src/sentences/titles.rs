@@ -3,10 +3,7 @@
 use crate::detail::DetailWords;
 use crate::model::{Awaited, Report};
 use crate::names::is_task;
-use lockdep_validator::base::mode::Mode;
-use lockdep_validator::base::query::HeldQuery;
-use lockdep_validator::check::violation::{Code, Demand, Level, Misuse};
-use lockdep_validator::state::class_order::ClassOrder;
+use lockdep_validator::{ClassOrder, Code, Demand, HeldQuery, Level, Misuse, Mode};
 
 /// One sentence that says what can happen.
 pub(crate) fn title(code: Code, report: &Report, detail: &DetailWords) -> String {

@@ -1,6 +1,6 @@
 //! What a thread waits for, and for how long.
 
-use lockdep_validator::check::violation::EventKind;
+use lockdep_validator::EventKind;
 
 use lockdep_validator::Mode;
 

@@ -2,24 +2,20 @@
 
 use std::num::NonZeroU32;
 
-use lockdep_validator::base::id::{ClassId, LockId, StackId, Subclass, TaskId};
-use lockdep_validator::base::mode::{Mode, Wait};
-use lockdep_validator::base::query::HeldQuery;
-use lockdep_validator::base::site::Site;
-use lockdep_validator::check::violation::{
-    Acquisition, Code, CycleStep, Demand, Detail, Evidence, Level, Misuse, Ordered, Violation,
+use lockdep_validator::{
+    Acquisition, ClassAttributes, ClassId, ClassOrder, Code, CycleStep, Demand, DependencyKind as Kind,
+    Detail, Evidence, HeldQuery, Level, LockClass, LockClassKey, LockId, Misuse, Mode, Ordered, Site,
+    StackId, Subclass, TaskId, Violation, Wait,
 };
-use lockdep_validator::graph::DependencyKind as Kind;
-use lockdep_validator::state::class::{ClassAttributes, LockClass, LockClassKey};
-use lockdep_validator::state::class_order::ClassOrder;
 
 use super::advice::{Advice, General};
 use super::build::{Classes, Resolver, build};
 use super::detail::DetailWords;
 use super::help;
 use super::history::{Earlier, Relation, ReportHistory};
-use super::model::{Counters, Frame, Place, Report};
+use super::model::{Counters, Report};
 use super::note::{GateEffect, Note};
+use super::place::{Frame, Place};
 use super::render::{NoSource, SourceText, Styles, TextOptions, brief, json_line, text};
 
 /// A program of twenty lines, whose line numbers the sites below are.

@@ -1,7 +1,7 @@
 //! A lock call and the statement around it, read from the lines of its file.
 
 use lockdep_report::advice::Scope;
-use lockdep_report::model::Place;
+use lockdep_report::place::Place;
 use lockdep_report::render::index_of_column;
 
 use crate::source::Sources;

@@ -4,7 +4,8 @@
 //! call. The first caller outside has a line that a person can change.
 
 use lockdep_report::advice::Advice;
-use lockdep_report::model::{Frame, Place, Report};
+use lockdep_report::model::Report;
+use lockdep_report::place::{Frame, Place};
 use lockdep_report::render::index_of_column;
 
 use super::call::bare;

@@ -8,8 +8,9 @@
 //! a pattern binds, a call inside a closure, or a place whose source cannot be read.
 
 use lockdep_report::advice::{Advice, General, Scope};
-use lockdep_report::model::{Frame, Place, Report};
+use lockdep_report::model::Report;
 use lockdep_report::note::Note;
+use lockdep_report::place::{Frame, Place};
 use lockdep_report::render::index_of_column;
 
 use call::{Call, bare, begins_function, in_head, text_between};

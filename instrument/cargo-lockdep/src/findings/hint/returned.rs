@@ -6,8 +6,9 @@
 //! it shows several, nothing is said.
 
 use lockdep_report::advice::{Advice, Spot, Way};
-use lockdep_report::model::{Frame, Place, Report};
+use lockdep_report::model::Report;
 use lockdep_report::note::Note;
+use lockdep_report::place::{Frame, Place};
 use lockdep_report::render::index_of_column;
 
 use super::call::{Call, bare, begins_function, in_head};

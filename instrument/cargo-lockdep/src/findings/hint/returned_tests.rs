@@ -1,7 +1,7 @@
 //! Tests of guards that a wrapper has returned.
 
 use lockdep_report::advice::Advice;
-use lockdep_report::model::{Frame, Place};
+use lockdep_report::place::{Frame, Place};
 use lockdep_validator::Code;
 
 use super::add;

@@ -5,7 +5,8 @@
 //! holds the guard is active, and its source shows an earlier call.
 
 use lockdep_report::advice::Advice;
-use lockdep_report::model::{Frame, Place, Report};
+use lockdep_report::model::Report;
+use lockdep_report::place::{Frame, Place};
 
 use super::call::{Call, begins_function};
 use crate::source::Sources;

@@ -4,7 +4,7 @@
 //! rule follows them outwards, as long as each is a call on `self` or on a field of it, to the
 //! function that made the object. A field is followed into the constructor that filled it.
 
-use lockdep_report::model::{Frame, Place};
+use lockdep_report::place::{Frame, Place};
 use syn::visit::{self, Visit};
 use syn::{Expr, FnArg, ImplItem, Member, Pat};
 

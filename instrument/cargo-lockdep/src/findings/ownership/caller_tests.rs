@@ -1,6 +1,6 @@
 //! Locks that a method acquires, of an object which a function outside made.
 
-use lockdep_report::model::Place;
+use lockdep_report::place::Place;
 
 use super::caller::maker;
 

@@ -9,8 +9,9 @@
 //! Where the source does not show it, nothing changes.
 
 use lockdep_report::advice::Advice;
-use lockdep_report::model::{Frame, Frames, Place, Report};
+use lockdep_report::model::Report;
 use lockdep_report::note::Note;
+use lockdep_report::place::{Frame, Frames, Place};
 use lockdep_validator::{Code, Level};
 
 use crate::source::Sources;

@@ -1,6 +1,6 @@
 //! Finds an acquisition in its source.
 
-use lockdep_report::model::Place;
+use lockdep_report::place::Place;
 use proc_macro2::LineColumn;
 use syn::visit::{self, Visit};
 use syn::{Block, Expr, ItemImpl, Member, Signature};

@@ -1,6 +1,6 @@
 //! What is proved of an acquisition, and of which nothing is.
 
-use lockdep_report::model::Place;
+use lockdep_report::place::Place;
 
 use lockdep_report::render::{TextOptions, text};
 
