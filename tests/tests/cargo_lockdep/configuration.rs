@@ -128,3 +128,18 @@ fn a_run_takes_features_and_packages_from_the_file() {
     assert_ended(&run(at, &["test", "--lib", "--offline"]), "exit 0");
     assert_ended(&run(at, &["test", "--lib", "--offline", "-p", "skipped", "--all-features"]), "exit 101");
 }
+
+#[test]
+fn the_programs_of_a_run_get_what_the_file_says_of_hangs() {
+    let folder = folder();
+    let at = folder.path();
+    project(at, "[profile.ci]\nhang-after = 7\nhang-signal = 'USR2'\n");
+    let test = "#[test]\nfn it_passes() {\n    let of = |name| std::env::var(name).unwrap();\n    \
+        assert_eq!([of(\"LOCKDEP_HANG_AFTER\"), of(\"LOCKDEP_HANG_SIGNAL\")], [\"7\", \"USR2\"]);\n}\n";
+    write(at, "src/lib.rs", test);
+    assert_ended(&run(at, &["test", "--lib", "--offline", "--lockdep-profile", "ci"]), "exit 0");
+    let shown = run_with(at, &["show-config"], "LOCKDEP_HANG_AFTER", "0.5");
+    for line in ["hang-after = \"0.5\"  # LOCKDEP_HANG_AFTER", "# hang-signal is not set  # built in"] {
+        assert!(shown.stdout.lines().any(|one| one == line), "{line}\n{}", shown.stdout);
+    }
+}

@@ -115,6 +115,10 @@ impl Reader<'_> {
                 let seconds = seconds.and_then(|number| number.as_str().parse().ok());
                 seconds.filter(|seconds| *seconds > 0).map(Value::Seconds).ok_or_else(wrong)
             }
+            Kind::Signal => {
+                let name = given.as_str().filter(|name| keys::is_signal(name));
+                name.map(|name| Value::Word(name.to_owned())).ok_or_else(wrong)
+            }
             Kind::Path => {
                 let path = given.as_str().filter(|path| !path.is_empty());
                 path.map(|path| Value::Path(path.into())).ok_or_else(wrong)
@@ -152,6 +156,10 @@ mod tests {
             ),
             ("[profile]\nci = 1", "f.toml:2: `ci` has to be a table"),
             (
+                "[profile.ci]\nhang-signal = 'TERM'",
+                "f.toml:2: `hang-signal` has to be \"HUP\", \"INT\", \"QUIT\", \"USR1\", \"USR2\", \"WINCH\", \"URG\", \"IO\", or \"RTMIN+\" and a number",
+            ),
+            (
                 "[profile.ci]\ntimeout = 0",
                 "f.toml:2: `timeout` has to be a whole number of seconds above zero",
             ),
@@ -164,7 +172,7 @@ mod tests {
         assert!(error("[profile.ci]\ndeny = ").starts_with("f.toml:2: "));
         assert!(error("[profile.ci]\na = 1\na = 2").starts_with("f.toml:3: "));
         assert!(error("[profile.ci]\nzebra = 1").ends_with(
-            "the known ones are deny, settle, timeout, suspects, exceptions, order, features, skip"
+            "the known ones are deny, settle, timeout, hang-after, hang-signal, suspects, exceptions, order, features, skip"
         ));
     }
 

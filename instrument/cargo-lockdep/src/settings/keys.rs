@@ -10,6 +10,8 @@ pub(crate) enum Kind {
     Flag,
     /// Whole seconds, above zero.
     Seconds,
+    /// The name of a signal that users may choose.
+    Signal,
     /// The path of a file, below the directory of the project.
     Path,
     /// Names, in a list.
@@ -23,6 +25,9 @@ impl Kind {
             Self::Deny => "\"errors\", \"warnings\", \"notes\", or a list of codes",
             Self::Flag => "true or false",
             Self::Seconds => "a whole number of seconds above zero",
+            Self::Signal => {
+                "\"HUP\", \"INT\", \"QUIT\", \"USR1\", \"USR2\", \"WINCH\", \"URG\", \"IO\", or \"RTMIN+\" and a number"
+            }
             Self::Path => "the path of a file",
             Self::Names => "a list of names",
         }
@@ -47,7 +52,7 @@ pub(crate) struct Key {
 }
 
 /// All keys, in the order in which people read them.
-pub(crate) const KEYS: [Key; 8] = [
+pub(crate) const KEYS: [Key; 10] = [
     Key {
         name: "deny",
         kind: Kind::Deny,
@@ -74,6 +79,24 @@ pub(crate) const KEYS: [Key; 8] = [
         example: "1800",
         variable: None,
         option: Some("--timeout"),
+    },
+    Key {
+        name: "hang-after",
+        kind: Kind::Seconds,
+        meaning: "Has a process write a hang report when no watched thread has moved for so many seconds.",
+        built_in: "",
+        example: "60",
+        variable: Some("LOCKDEP_HANG_AFTER"),
+        option: None,
+    },
+    Key {
+        name: "hang-signal",
+        kind: Kind::Signal,
+        meaning: "Has a process write a hang report when it gets this signal. The process goes on.",
+        built_in: "",
+        example: "\"USR1\"",
+        variable: Some("LOCKDEP_HANG_SIGNAL"),
+        option: None,
     },
     Key {
         name: "suspects",
@@ -125,6 +148,15 @@ pub(crate) const KEYS: [Key; 8] = [
 /// The key of this name.
 pub(super) fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
+}
+
+/// Whether a process can be asked for a hang report by the signal of this name.
+pub(super) fn is_signal(name: &str) -> bool {
+    let name = name.strip_prefix("SIG").unwrap_or(name);
+    let is_real_time = name
+        .strip_prefix("RTMIN+")
+        .is_some_and(|number| number.parse::<u8>().is_ok_and(|number| number <= 30));
+    ["HUP", "INT", "QUIT", "USR1", "USR2", "WINCH", "URG", "IO"].contains(&name) || is_real_time
 }
 
 /// The known name that is nearest to `name`, if one is near.

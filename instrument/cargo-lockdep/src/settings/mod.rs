@@ -117,6 +117,8 @@ impl Settings {
             };
             let value = match key.kind {
                 keys::Kind::Path => Value::Path(text.into()),
+                keys::Kind::Seconds => text.parse().map_or(Value::Word(text), Value::Seconds),
+                keys::Kind::Signal => Value::Word(text),
                 _ => Value::Deny(text),
             };
             self.values.insert(key.name, Setting { value, origin: name.to_owned() });
@@ -210,7 +212,8 @@ impl Settings {
         let of = |key: &keys::Key| {
             let name = key.variable.filter(|name| !given(name))?;
             let value = match self.value(key.name)? {
-                Value::Deny(text) => text.into(),
+                Value::Deny(text) | Value::Word(text) => text.into(),
+                Value::Seconds(seconds) => seconds.to_string().into(),
                 // A lock-order file that is not written yet declares nothing.
                 Value::Path(path) if path.exists() => path.into(),
                 _ => return None,

@@ -70,6 +70,10 @@ fn property(key: &Key) -> Json {
     let mut property = match key.kind {
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Seconds => json!({ "type": "integer", "minimum": 1 }),
+        Kind::Signal => json!({
+            "type": "string",
+            "pattern": "^(SIG)?(HUP|INT|QUIT|USR1|USR2|WINCH|URG|IO|RTMIN\\+[0-9]{1,2})$"
+        }),
         Kind::Path => json!({ "type": "string", "minLength": 1 }),
         Kind::Names => names,
         Kind::Deny => json!({

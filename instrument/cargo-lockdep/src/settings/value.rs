@@ -12,6 +12,8 @@ pub(crate) enum Value {
     Flag(bool),
     /// A duration.
     Seconds(u64),
+    /// A signal, or what a variable says in place of a number.
+    Word(String),
     /// A file; relative ones start at the directory of the project.
     Path(PathBuf),
     /// Names.
@@ -30,6 +32,7 @@ impl Display for Value {
             Self::Deny(level) => write!(f, "{}", text(level)),
             Self::Flag(flag) => write!(f, "{flag}"),
             Self::Seconds(seconds) => write!(f, "{seconds}"),
+            Self::Word(word) => write!(f, "{}", text(word)),
             Self::Path(path) => write!(f, "{}", text(&path.to_string_lossy())),
             Self::Names(names) => {
                 write!(f, "{}", toml::Value::Array(names.iter().map(|name| text(name)).collect()))
