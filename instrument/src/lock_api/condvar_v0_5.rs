@@ -4,6 +4,7 @@ use core::fmt;
 
 use super::common::event::{self, Want};
 use super::common::{Mutex, MutexGuard};
+use super::hook::EventMap;
 use super::raw::{RawCondvar, RawCondvarTimed, RawMutexTimed};
 
 /// Whether a wait with a limit is known to have ended because of the limit.
@@ -24,14 +25,16 @@ impl WaitTimeoutResult {
 /// acquisition, for example under another lock that the waker wants first, so it is one to the
 /// validator, told before the wait.
 pub struct Condvar<C> {
+    event: EventMap,
     raw: C,
 }
 
 impl<C: RawCondvar> Condvar<C> {
     /// Makes a condition variable that no thread waits for.
+    #[track_caller]
     #[inline]
     pub const fn new() -> Self {
-        Self { raw: C::INIT }
+        Self { event: EventMap::new(), raw: C::INIT }
     }
 
     /// Returns the raw condition variable.
@@ -41,14 +44,18 @@ impl<C: RawCondvar> Condvar<C> {
     }
 
     /// Wakes one waiting thread; returns whether there was one, if `C` can tell.
+    #[track_caller]
     #[inline]
     pub fn notify_one(&self) -> bool {
+        self.event.provided();
         self.raw.notify_one()
     }
 
     /// Wakes all waiting threads; returns how many, if `C` can tell.
+    #[track_caller]
     #[inline]
     pub fn notify_all(&self) -> usize {
+        self.event.provided();
         self.raw.notify_all()
     }
 
@@ -63,7 +70,8 @@ impl<C: RawCondvar> Condvar<C> {
     pub fn wait<T: ?Sized>(&self, mutex_guard: &mut MutexGuard<'_, C::RawMutex, T>) {
         let mutex = announce(mutex_guard);
         // SAFETY: the guard holds the mutex, and stays borrowed until it does so again.
-        unsafe { self.raw.wait(mutex.raw_mutex(), &mut mutex_guard.state) };
+        let wait = || unsafe { self.raw.wait(mutex.raw_mutex(), &mut mutex_guard.state) };
+        mutex.map.wait_notified_by(&self.event, false, wait);
     }
 
     /// Waits as long as `condition` is true.
@@ -117,7 +125,8 @@ impl<R: RawMutexTimed, C: RawCondvarTimed<RawMutex = R>> Condvar<C> {
     ) -> WaitTimeoutResult {
         let mutex = announce(mutex_guard);
         // SAFETY: the guard holds the mutex, and stays borrowed until it does so again.
-        WaitTimeoutResult(unsafe { self.raw.wait_until(mutex.raw_mutex(), &mut mutex_guard.state, timeout) })
+        let wait = || unsafe { self.raw.wait_until(mutex.raw_mutex(), &mut mutex_guard.state, timeout) };
+        WaitTimeoutResult(mutex.map.wait_notified_by(&self.event, true, wait))
     }
 
     /// Does what [`wait`](Self::wait) does, at most `timeout` long. The mutex is then taken again
@@ -134,7 +143,8 @@ impl<R: RawMutexTimed, C: RawCondvarTimed<RawMutex = R>> Condvar<C> {
     ) -> WaitTimeoutResult {
         let mutex = announce(mutex_guard);
         // SAFETY: the guard holds the mutex, and stays borrowed until it does so again.
-        WaitTimeoutResult(unsafe { self.raw.wait_for(mutex.raw_mutex(), &mut mutex_guard.state, &timeout) })
+        let wait = || unsafe { self.raw.wait_for(mutex.raw_mutex(), &mut mutex_guard.state, &timeout) };
+        WaitTimeoutResult(mutex.map.wait_notified_by(&self.event, true, wait))
     }
 
     /// Waits as long as `condition` is true, until `timeout` at the latest, and looks at
@@ -189,6 +199,7 @@ impl<R: RawMutexTimed, C: RawCondvarTimed<RawMutex = R>> Condvar<C> {
 }
 
 impl<C: RawCondvar> Default for Condvar<C> {
+    #[track_caller]
     #[inline]
     fn default() -> Self {
         Self::new()

@@ -68,7 +68,7 @@ mod raw {
 /// The event interface.
 mod hook {
     pub(crate) use crate::hook::{
-        AcquireOptions, LockInfo, LockMap, LockRef, OwnedLockMap, Tracked, Verdict, is_on,
+        AcquireOptions, EventMap, LockInfo, LockMap, LockRef, OwnedLockMap, Tracked, Verdict, is_on,
     };
     pub(crate) use crate::{AcquireFlags, Mode, Wait};
 }
@@ -87,13 +87,14 @@ impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
     #[track_caller]
     pub(crate) unsafe fn lend<Ret>(
         &self,
+        event: &hook::EventMap,
         is_timed: bool,
         wait: impl FnOnce(&mut lock_api_0_4::MutexGuard<'_, R, ()>) -> Ret,
     ) -> Ret {
         event::yielded(&self.map, &Self::TAKEN, event::Want::EXCLUSIVE, || ());
         // SAFETY: the mutex is held, and the guard is never dropped.
         let mut guard = core::mem::ManuallyDrop::new(unsafe { self.raw.make_guard_unchecked() });
-        self.map.wait_notified(is_timed, || wait(&mut guard))
+        self.map.wait_notified_by(event, is_timed, || wait(&mut guard))
     }
 }
 

@@ -59,7 +59,7 @@ mod raw {
 /// The event interface.
 mod hook {
     pub(crate) use crate::hook::{
-        AcquireOptions, LockInfo, LockMap, LockRef, OwnedLockMap, Tracked, Verdict, is_on,
+        AcquireOptions, EventMap, LockInfo, LockMap, LockRef, OwnedLockMap, Tracked, Verdict, is_on,
     };
     pub(crate) use crate::{AcquireFlags, Mode, Wait};
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::MutexGuard;
+use crate::hook::EventMap;
 
 /// Whether a wait with a limit ended because of the limit.
 #[derive(Debug, PartialEq, Eq, Copy, Clone)]
@@ -43,26 +44,33 @@ impl From<parking_lot_0_12::WaitTimeoutResult> for WaitTimeoutResult {
 /// CHANGED.wait_while(&mut READY.lock(), |ready| !*ready);
 /// waker.join().unwrap();
 /// ```
-#[derive(Default)]
-pub struct Condvar(parking_lot_0_12::Condvar);
+pub struct Condvar {
+    event: EventMap,
+    inner: parking_lot_0_12::Condvar,
+}
 
 impl Condvar {
     /// Makes a condition variable that no thread waits for.
+    #[track_caller]
     #[inline]
     pub const fn new() -> Self {
-        Self(parking_lot_0_12::Condvar::new())
+        Self { event: EventMap::new(), inner: parking_lot_0_12::Condvar::new() }
     }
 
     /// Wakes one waiting thread; returns whether there was one.
+    #[track_caller]
     #[inline]
     pub fn notify_one(&self) -> bool {
-        self.0.notify_one()
+        self.event.provided();
+        self.inner.notify_one()
     }
 
     /// Wakes all waiting threads; returns how many.
+    #[track_caller]
     #[inline]
     pub fn notify_all(&self) -> usize {
-        self.0.notify_all()
+        self.event.provided();
+        self.inner.notify_all()
     }
 
     /// Gives the mutex up, waits for a notification, and takes the mutex again. Wakeups are never
@@ -76,7 +84,7 @@ impl Condvar {
     pub fn wait<T: ?Sized>(&self, mutex_guard: &mut MutexGuard<'_, T>) {
         // SAFETY: the guard holds the mutex, and a condition variable returns, or panics, with it
         // held.
-        unsafe { MutexGuard::mutex(mutex_guard).lend(false, |guard| self.0.wait(guard)) };
+        unsafe { MutexGuard::mutex(mutex_guard).lend(&self.event, false, |guard| self.inner.wait(guard)) };
     }
 
     /// Does what [`wait`](Self::wait) does, until `timeout` at the latest. The mutex is then taken
@@ -93,7 +101,10 @@ impl Condvar {
         timeout: Instant,
     ) -> WaitTimeoutResult {
         // SAFETY: as in `wait`.
-        unsafe { MutexGuard::mutex(mutex_guard).lend(true, |guard| self.0.wait_until(guard, timeout)) }.into()
+        unsafe {
+            let mutex = MutexGuard::mutex(mutex_guard);
+            mutex.lend(&self.event, true, |guard| self.inner.wait_until(guard, timeout)).into()
+        }
     }
 
     /// Does what [`wait`](Self::wait) does, at most `timeout` long. The mutex is then taken again
@@ -110,7 +121,10 @@ impl Condvar {
         timeout: Duration,
     ) -> WaitTimeoutResult {
         // SAFETY: as in `wait`.
-        unsafe { MutexGuard::mutex(mutex_guard).lend(true, |guard| self.0.wait_for(guard, timeout)) }.into()
+        unsafe {
+            let mutex = MutexGuard::mutex(mutex_guard);
+            mutex.lend(&self.event, true, |guard| self.inner.wait_for(guard, timeout)).into()
+        }
     }
 
     /// Waits as long as `condition` is true.
@@ -180,6 +194,14 @@ impl Condvar {
 
 impl fmt::Debug for Condvar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.inner.fmt(f)
+    }
+}
+
+impl Default for Condvar {
+    #[track_caller]
+    #[inline]
+    fn default() -> Self {
+        Self::new()
     }
 }

@@ -37,6 +37,6 @@ pub use raw::{
 
 /// The event interface.
 mod hook {
-    pub(crate) use lockdep::hook::{AcquireOptions, LockInfo, LockMap, LockRef, OwnedLockMap, Tracked, Verdict, is_on};
+    pub(crate) use lockdep::hook::{AcquireOptions, EventMap, LockInfo, LockMap, LockRef, OwnedLockMap, Tracked, Verdict, is_on};
     pub(crate) use lockdep::{AcquireFlags, Mode, Wait};
 }
