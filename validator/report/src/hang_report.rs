@@ -70,6 +70,10 @@ pub struct HangThread {
     /// The names of other threads that do the same.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub same: Vec<String>,
+    /// The thread that started it, directly or through others; under libtest that of its test.
+    /// Empty if that is the first thread of the process, or unknown.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub started_by: String,
     /// What part it has in the hang.
     pub role: HangRole,
     /// Whether it has acquired or released a lock that is watched.
@@ -160,8 +164,9 @@ impl HangReport {
             place(&mut class.site, change);
         }
         for thread in &mut self.threads {
-            let texts = [&mut thread.thread, &mut thread.system_call, &mut thread.no_stack];
-            texts.into_iter().chain(&mut thread.same).for_each(&mut *change);
+            let HangThread { thread: name, started_by, system_call, no_stack, same, .. } = &mut *thread;
+            let texts = [name, started_by, system_call, no_stack];
+            texts.into_iter().chain(same).for_each(&mut *change);
             if let Some(wait) = &mut thread.wait {
                 change(&mut wait.end_of);
                 change(&mut wait.behind);

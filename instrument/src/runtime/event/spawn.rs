@@ -20,6 +20,8 @@ use crate::runtime::{Runtime, task};
 pub(crate) struct Parent {
     segment: Segment,
     child: TaskId,
+    /// The thread that led to both, and that no watched thread started.
+    origin: Option<TaskId>,
     scope: Option<usize>,
 }
 
@@ -36,7 +38,7 @@ impl Parent {
         let segment = internal_error::guard(|| task.runtime.validator.spawned(&mut task.context))?;
         let child = task::new_id();
         task.runtime.awaited.expect(child, scope, site(caller));
-        Some(Self { segment, child, scope })
+        Some(Self { segment, child, origin: task.wait.origin(), scope })
     }
 
     /// The new thread begins.
@@ -45,6 +47,7 @@ impl Parent {
         if let Some(mut entered) = enter() {
             let task = entered.task();
             task.wait.set_scope(self.scope.unwrap_or(0) as u64);
+            self.origin.inspect(|origin| task.wait.set_origin(*origin));
             // The end of a scope depends on each class that its threads acquire.
             let completely = self.scope.is_some();
             internal_error::guard(|| task.runtime.validator.record_acquired(&mut task.context, completely));

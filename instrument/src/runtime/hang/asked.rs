@@ -37,20 +37,22 @@ pub(crate) fn install(runtime: &Runtime) {
     let highest = libc::SIGRTMAX();
     let is_free = |signal: &libc::c_int| installed(*signal) == libc::SIG_DFL;
     let wanted = runtime.config.hang_signal;
+    // A thread that makes a report cannot do so while a handler on its own stack waits for it.
+    let asking = [libc::SIGTERM, libc::SIGSTKFLT, wanted.unwrap_or(libc::SIGTERM)];
     let free = (libc::SIGRTMIN()..=highest).rev().find(|signal| Some(*signal) != wanted && is_free(signal));
     if let Some(signal) = free {
         stop::set_signal(signal);
-        handle(signal, on_own, true);
+        handle(signal, on_own, None);
     }
     if is_free(&libc::SIGSTKFLT) {
-        handle(libc::SIGSTKFLT, on_asking, false);
+        handle(libc::SIGSTKFLT, on_asking, Some(&asking));
         own_threads::set_asking_signal(libc::SIGSTKFLT);
     }
     if is_free(&libc::SIGTERM) {
-        handle(libc::SIGTERM, on_term, false);
+        handle(libc::SIGTERM, on_term, Some(&asking));
     }
     match wanted {
-        Some(signal) if is_free(&signal) => handle(signal, on_chosen, false),
+        Some(signal) if is_free(&signal) => handle(signal, on_chosen, Some(&asking)),
         Some(_) => {
             notice("the program handles or ignores the signal of LOCKDEP_HANG_SIGNAL, so no report will come")
         }
@@ -70,15 +72,19 @@ fn installed(signal: libc::c_int) -> libc::sighandler_t {
     }
 }
 
-fn handle(signal: libc::c_int, handler: Handler, blocks_all: bool) {
+/// Installs a handler that these signals do not interrupt; `None`: none at all does.
+fn handle(signal: libc::c_int, handler: Handler, blocked: Option<&[libc::c_int]>) {
     // SAFETY: all zero is a valid value; the handler has the form that SA_SIGINFO asks for, and
     // lives as long as the process.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = handler as libc::sighandler_t;
         action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
-        if blocks_all {
-            libc::sigfillset(&raw mut action.sa_mask);
+        match blocked {
+            None => _ = libc::sigfillset(&raw mut action.sa_mask),
+            Some(some) => {
+                some.iter().for_each(|signal| _ = libc::sigaddset(&raw mut action.sa_mask, *signal));
+            }
         }
         libc::sigaction(signal, &raw const action, ptr::null_mut());
     }

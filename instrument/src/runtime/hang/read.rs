@@ -87,12 +87,13 @@ fn seen(runtime: &Runtime, original: u32, cell: &Cell, known: &mut FxHashMap<u32
     let task = task.map(|watched| SeenTask {
         task: watched.task,
         scope: watched.scope,
+        origin: watched.origin,
         held: if watched.wait.is_some() { None } else { held(runtime, cell) },
         wait: watched.wait,
     });
     let stack = match cell.answer() {
         _ if !runtime.config.backtrace => Err("not taken: LOCKDEP_BACKTRACE=0".to_owned()),
-        None => Err(cell.why_no_stack().to_owned()),
+        None => Err(format!("{}{}", cell.why_no_stack(), told(original, cell))),
         Some(context) if context > 1 => match unwind::walk(context) {
             frames if frames.is_empty() => Err("not taken on this machine".to_owned()),
             frames => Ok(frames),
@@ -111,6 +112,22 @@ fn seen(runtime: &Runtime, original: u32, cell: &Cell, known: &mut FxHashMap<u32
         },
         system_call: if is_running == Some(false) { call_name(cell.call()) } else { String::new() },
         stack,
+    }
+}
+
+/// Where a thread without a stack is, as far as the system tells: the function that made the system
+/// call, and where the kernel has the thread.
+fn told(original: u32, cell: &Cell) -> String {
+    let function = cell.at().and_then(|at| resolve(at).into_iter().next()).map(|frame| frame.function);
+    let kernel = fs::read_to_string(format!("/proc/{original}/task/{}/wchan", cell.id())).unwrap_or_default();
+    let kernel = Some(kernel).filter(|name| !name.is_empty() && name != "0");
+    match (function, kernel) {
+        (None, None) => String::new(),
+        (Some(function), None) => format!("; it is in `{function}`"),
+        (None, Some(kernel)) => format!("; it is in the kernel's `{kernel}`"),
+        (Some(function), Some(kernel)) => {
+            format!("; it is in `{function}`, and in the kernel's `{kernel}`")
+        }
     }
 }
 

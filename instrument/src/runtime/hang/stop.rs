@@ -39,6 +39,8 @@ pub(super) struct Cell {
     state: AtomicU32,
     /// The system call that it was in; negative for none.
     call: AtomicI32,
+    /// Where its code goes on after that; zero if that is unknown.
+    at: AtomicUsize,
     /// Where the kernel has put its registers; zero until it has answered.
     context: AtomicUsize,
     /// What the thread's word says, and its parked state.
@@ -66,6 +68,12 @@ impl Cell {
     pub(super) fn call(&self) -> i32 {
         // ORDERING: Relaxed, as in `is_running`.
         self.call.load(Ordering::Relaxed)
+    }
+
+    /// Where its code goes on after the system call, if the system said so.
+    pub(super) fn at(&self) -> Option<usize> {
+        // ORDERING: Relaxed, as in `is_running`.
+        Some(self.at.load(Ordering::Relaxed)).filter(|at| *at != 0)
     }
 
     /// Whether it ran before it was stopped, if the system says.
@@ -178,6 +186,7 @@ pub(super) fn stop_all(own: usize, except: u32) {
         cell.id.store(id, Ordering::Relaxed);
         cell.state.store(state, Ordering::Relaxed); // ORDERING: as above
         cell.call.store(look.call, Ordering::Relaxed); // ORDERING: as above
+        cell.at.store(look.at, Ordering::Relaxed); // ORDERING: as above
         cell.context.store(0, Ordering::Relaxed); // ORDERING: as above
         n_cells += 1;
     });

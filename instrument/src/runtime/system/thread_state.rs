@@ -24,6 +24,8 @@ pub(crate) struct Look {
     pub(crate) is_running: Option<bool>,
     /// The number of the system call that it is in; negative if it is in none or that is unknown.
     pub(crate) call: i32,
+    /// Where its code goes on after the system call; zero if that is unknown.
+    pub(crate) at: usize,
     /// Whether it blocks the signal, or waits for signals.
     pub(crate) is_deaf: bool,
     /// How often it was put to sleep, or had to give way to others.
@@ -32,7 +34,7 @@ pub(crate) struct Look {
 
 impl Default for Look {
     fn default() -> Self {
-        Self { is_running: None, call: -1, is_deaf: false, n_switches: 0 }
+        Self { is_running: None, call: -1, at: 0, is_deaf: false, n_switches: 0 }
     }
 }
 
@@ -40,8 +42,10 @@ impl Default for Look {
 #[cfg(target_os = "linux")]
 pub(crate) fn look(thread: u32, signal: libc::c_int) -> Look {
     let mut text = [0_u8; 4096];
-    let call = read(thread, "syscall", &mut text).and_then(call_number).unwrap_or(-1);
-    let Some(status) = read(thread, "status", &mut text) else { return Look { call, ..Look::default() } };
+    let said = read(thread, "syscall", &mut text);
+    let call = said.and_then(call_number).unwrap_or(-1);
+    let at = said.and_then(place).unwrap_or(0);
+    let Some(status) = read(thread, "status", &mut text) else { return Look { call, at, ..Look::default() } };
     let field = |name: &[u8]| {
         let line = status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(name))?;
         std::str::from_utf8(line).ok().map(str::trim)
@@ -54,6 +58,7 @@ pub(crate) fn look(thread: u32, signal: libc::c_int) -> Look {
     Look {
         is_running: state.map(|state| state == b'R'),
         call,
+        at,
         is_deaf: is_blocked || i64::from(call) == libc::SYS_rt_sigtimedwait,
         n_switches: count(b"voluntary_ctxt_switches:").wrapping_add(count(b"nonvoluntary_ctxt_switches:")),
     }
@@ -64,6 +69,13 @@ pub(crate) fn look(thread: u32, signal: libc::c_int) -> Look {
 fn call_number(text: &[u8]) -> Option<i32> {
     let number = text.split(|byte| *byte == b' ').next()?;
     std::str::from_utf8(number).ok()?.parse().ok()
+}
+
+/// The address at the end, in hexadecimal digits.
+#[cfg(target_os = "linux")]
+fn place(text: &[u8]) -> Option<usize> {
+    let last = text.trim_ascii_end().rsplit(|byte| *byte == b' ').next()?;
+    usize::from_str_radix(std::str::from_utf8(last).ok()?.strip_prefix("0x")?, 16).ok()
 }
 
 /// Reads a file of the thread.

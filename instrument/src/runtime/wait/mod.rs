@@ -27,7 +27,7 @@ pub(crate) use publish::{Published, Waiting, Wanted, begin};
 pub(crate) use ring::Looked;
 pub(crate) use slot::{WaitSlot, forked};
 #[cfg(hang_report)]
-pub(crate) use slot::{slots, waiting_threads};
+pub(crate) use slot::{all as slots, waiting_threads};
 #[cfg(hang_report)]
 pub(crate) use snapshot::{Watched, minimal, watched};
 pub(crate) use stamp::Stamp;

@@ -36,6 +36,9 @@ pub(crate) struct WaitSlot {
     os_id: AtomicU32,
     /// The scope whose thread it is, or zero.
     scope: AtomicU64,
+    /// The thread that started it, directly or through others, and that no watched thread started;
+    /// zero if it is that one itself.
+    origin: AtomicU32,
     /// Odd while the words below are written.
     version: AtomicU64,
     /// What kind of wait it is, and whether it is timed; zero while the thread does not wait.
@@ -74,6 +77,7 @@ impl WaitSlot {
             owner: AtomicU32::new(owner),
             os_id: AtomicU32::new(0),
             scope: AtomicU64::new(0),
+            origin: AtomicU32::new(0),
             version: AtomicU64::new(0),
             kind: AtomicU64::new(0),
             target: AtomicU64::new(0),
@@ -93,6 +97,7 @@ impl WaitSlot {
         slot.os_id.store(os_id(), Ordering::Relaxed);
         // ORDERING: Relaxed: written by the owner alone, before its first wait is published.
         slot.scope.store(0, Ordering::Relaxed);
+        slot.origin.store(0, Ordering::Relaxed); // ORDERING: as in `os_id`
         slot
     }
 
@@ -157,6 +162,18 @@ impl WaitSlot {
     pub(crate) fn set_scope(&self, scope: u64) {
         // ORDERING: Relaxed, as in `scope`.
         self.scope.store(scope, Ordering::Relaxed);
+    }
+
+    /// The first of the threads that led to the owner.
+    pub(crate) fn origin(&self) -> Option<TaskId> {
+        let origin = self.origin.load(Ordering::Relaxed); // ORDERING: read for texts
+        if origin == 0 { self.owner() } else { Some(TaskId(origin)) }
+    }
+
+    /// This thread led to the owner.
+    pub(crate) fn set_origin(&self, origin: TaskId) {
+        // ORDERING: Relaxed, as in `origin`.
+        self.origin.store(origin.0, Ordering::Relaxed);
     }
 
     /// Whether a wait of the owner is published.
@@ -297,7 +314,7 @@ fn store(words: &Record, record: [u64; N_WORDS]) {
 }
 
 /// Every slot that was listed.
-pub(super) fn all() -> impl Iterator<Item = &'static WaitSlot> {
+pub(crate) fn all() -> impl Iterator<Item = &'static WaitSlot> {
     // ORDERING: Acquire pairs with the Release in `list`.
     let mut at = FIRST.load(Ordering::Acquire);
     std::iter::from_fn(move || {
@@ -307,12 +324,6 @@ pub(super) fn all() -> impl Iterator<Item = &'static WaitSlot> {
         at = slot.next.load(Ordering::Acquire);
         Some(slot)
     })
-}
-
-/// Every slot.
-#[cfg(hang_report)]
-pub(crate) fn slots() -> impl Iterator<Item = &'static WaitSlot> {
-    all()
 }
 
 #[cfg(hang_report)]

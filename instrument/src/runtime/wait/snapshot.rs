@@ -81,6 +81,8 @@ pub(crate) struct Watched {
     pub(crate) os_id: u32,
     pub(crate) task: TaskId,
     pub(crate) scope: u64,
+    /// The thread that led to it; the thread itself if none did.
+    pub(crate) origin: TaskId,
     pub(crate) wait: Option<WaitingTask>,
 }
 
@@ -92,7 +94,13 @@ pub(crate) fn watched(validator: &Validator) -> impl Iterator<Item = Watched> {
         let wait = slot
             .read()
             .and_then(|(version, published)| waiting_task(validator, slot, task, version, &published));
-        Some(Watched { os_id: slot.os_id(), task, scope: slot.scope(), wait })
+        Some(Watched {
+            os_id: slot.os_id(),
+            task,
+            scope: slot.scope(),
+            origin: slot.origin().unwrap_or(task),
+            wait,
+        })
     })
 }
 

@@ -50,6 +50,8 @@ pub struct SeenTask {
     pub task: TaskId,
     /// The scope whose thread it is; zero for none.
     pub scope: u64,
+    /// The thread that started it, directly or through others; the thread itself if none did.
+    pub origin: TaskId,
     /// What it waits for, if it has said so.
     pub wait: Option<WaitingTask>,
     /// What it holds, if it does not wait; `None` if that could not be read.
@@ -131,7 +133,8 @@ fn folded(threads: &[SeenThread]) -> Vec<Fold<'_>> {
 fn key(thread: &SeenThread) -> String {
     let task = thread.task.as_ref().map(|task| {
         let wait = task.wait.as_ref().map(|wait| (&wait.awaited, wait.site, wait.is_timed));
-        (task.scope, wait, task.held())
+        let origin = (task.origin != task.task).then_some(task.origin);
+        (task.scope, origin, wait, task.held())
     });
     format!("{task:?} {:?} {} {:?}", thread.state, thread.system_call, thread.stack)
 }
@@ -229,7 +232,11 @@ fn entry(
         |_| Vec::new(),
         |stack| prune(without_signal(stack.iter().flat_map(|address| names(*address)).collect())),
     );
+    let origin = first.task.as_ref().filter(|task| task.origin != task.task);
+    let started_by = origin.map_or_else(String::new, |task| builder.resolver.task_name(task.origin));
     HangThread {
+        // Every thread comes from the first one.
+        started_by: if started_by == "main" { String::new() } else { started_by },
         thread: first.name.clone(),
         id: first.id,
         same: fold.same.iter().map(|other| other.name.clone()).collect(),

@@ -159,6 +159,9 @@ impl Writer<'_> {
         if thread.same.len() > 1 {
             self.line("threads", &names(thread));
         }
+        if !thread.started_by.is_empty() {
+            self.line("started by", &thread_words(&thread.started_by));
+        }
         if let Some(wait) = &thread.wait {
             self.line("waits at", &place(&wait.site));
             for (word, text) in wait.event_lines() {
