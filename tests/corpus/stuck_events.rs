@@ -40,6 +40,18 @@ pub(crate) const STUCK: &[Stuck] = &[
         says: "1 thread waits for thread `waiter`, which has waited # s for a notification, and then `Mutex<()>`",
         run: lost_notification,
     },
+    Stuck {
+        name: "stuck_test",
+        why: "a thread of a test's thread is parked",
+        says: "1 thread waits for thread `parked`, which has waited # s for another thread to unpark it",
+        run: of_test,
+    },
+    Stuck {
+        name: "stuck_parking_condvar",
+        why: "parking_lot's condition variable was notified before its only wait",
+        says: "1 thread waits for thread `waiter`, which has waited # s for a notification, and then `Mutex<bool>`",
+        run: parking_condvar,
+    },
 ];
 
 fn named(name: &str, body: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
@@ -119,4 +131,27 @@ fn lost_notification() {
     });
     notifier.join().unwrap();
     waiter.join().unwrap();
+}
+
+fn parking_condvar() {
+    use lockdep::parking_lot::{Condvar, Mutex};
+    static STATE: Mutex<bool> = Mutex::new(false);
+    static EARLY: Condvar = Condvar::new();
+    named("notifier", || assert!(!EARLY.notify_one())).join().unwrap();
+    let waiter = named("waiter", || {
+        let mut state = STATE.lock();
+        EARLY.wait(&mut state);
+    });
+    waiter.join().unwrap();
+}
+
+/// As libtest does: a thread of the standard library's own runs the test.
+fn of_test() {
+    let test = std::thread::Builder::new().name("a_test".to_owned()).spawn(|| {
+        drop(Mutex::new(1).lock().unwrap());
+        let middle = thread::spawn(|| named("parked", thread::park));
+        // The thread between the two is gone.
+        middle.join().unwrap().join().unwrap();
+    });
+    test.unwrap().join().unwrap();
 }

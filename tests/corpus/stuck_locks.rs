@@ -1,6 +1,9 @@
 //! Programs that hang in locks, some of them those that LD0100 is reported for.
 #![expect(clippy::unwrap_used, reason = "a lock of these programs is never poisoned")]
 
+use std::io::Read as _;
+use std::process::{Command, Stdio};
+
 use lockdep::sync::{Barrier, Mutex};
 use lockdep::thread::Builder;
 
@@ -43,6 +46,18 @@ pub(crate) const STUCK: &[Stuck] = &[
         why: "a deadlock, and the thread that gets the signals does other work",
         says: "2 threads wait for each other",
         run: busy_main,
+    },
+    Stuck {
+        name: "stuck_parent",
+        why: "a deadlock, and the first thread waits for any child to end",
+        says: "2 threads wait for each other",
+        run: parent,
+    },
+    Stuck {
+        name: "stuck_deaf",
+        why: "a thread that blocks all signals reads from an empty pipe, under a lock",
+        says: "",
+        run: deaf,
     },
     Stuck {
         name: "stuck_rayon",
@@ -99,4 +114,42 @@ fn wait_for_pool() {
     });
     HELD.wait();
     caller.unwrap().join().unwrap();
+}
+
+/// Waits for its only child, which does not end: a copy of the process must not be taken for one.
+#[expect(unsafe_code, reason = "a wait for any child")]
+fn parent() {
+    let _ring = hangs::start_abba();
+    let mut cat = Command::new("cat");
+    cat.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    // Its input ends with this process.
+    let mut child = cat.spawn().expect("there is such a program everywhere");
+    let mut status = 0;
+    // SAFETY: asks for any child that ends.
+    let ended = unsafe { libc::waitpid(-1, &raw mut status, 0) };
+    child.wait().unwrap();
+    panic!("the child {} ran, and {ended} was waited for", child.id());
+}
+
+#[expect(unsafe_code, reason = "a mask of signals")]
+fn deaf() {
+    static STATE: Mutex<u8> = Mutex::new(1);
+    static HELD: Barrier = Barrier::new(2);
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let holder = Builder::new().name("deaf".to_owned()).spawn(move || {
+        // SAFETY: a mask that is made, filled and used.
+        unsafe {
+            let mut all: libc::sigset_t = std::mem::zeroed();
+            libc::sigfillset(&raw mut all);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, std::ptr::null_mut());
+        }
+        let _state = STATE.lock().unwrap();
+        HELD.wait();
+        reader.read_exact(&mut [0]).unwrap();
+    });
+    HELD.wait();
+    let waiter = Builder::new().name("waiter".to_owned()).spawn(|| drop(STATE.lock().unwrap()));
+    waiter.unwrap().join().unwrap();
+    holder.unwrap().join().unwrap();
+    drop(writer);
 }

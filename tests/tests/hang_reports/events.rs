@@ -67,3 +67,21 @@ fn a_notification_that_was_lost_came_before_the_wait() {
     let notified = line_of_events("CHANGED.notify_one();");
     assert_eq!(last(event.provided.as_ref()), Some(("notifier", notified, true)));
 }
+
+#[test]
+fn a_condition_variable_of_parking_lot_says_who_notified_last() {
+    let hang = asked("stuck_parking_condvar");
+    let event = event(&hang, "waiter", WaitKind::Notification);
+    assert_eq!(event.created.line, line_of_events("static EARLY: Condvar = Condvar::new();"));
+    let notified = line_of_events("EARLY.notify_one()");
+    assert_eq!(last(event.provided.as_ref()), Some(("notifier", notified, true)));
+}
+
+#[test]
+fn a_thread_names_the_test_that_started_it_through_others() {
+    let hang = asked("stuck_test");
+    assert_eq!(thread(&hang, "parked").started_by, "a_test");
+    assert_eq!(thread(&hang, "a_test").started_by, "", "no watched thread started it");
+    let hang = asked("stuck_park");
+    assert_eq!(thread(&hang, "parked").started_by, "", "every thread comes from the first one");
+}

@@ -49,3 +49,31 @@ fn a_thread_that_passed_the_report_on_goes_on_meanwhile() {
         assert!(running.child.try_wait().expect("a child").is_none(), "it goes on");
     }
 }
+
+#[test]
+fn a_program_that_waits_for_any_child_does_not_see_the_copy() {
+    let mut running = Running::start("stuck_parent", &[("LOCKDEP_HANG_SIGNAL", "USR1")]);
+    running.wait_for(|running| running.lines().iter().any(|line| line.contains("\"LD0100\"")));
+    let mut n_reports = 0;
+    for _ in 0..5 {
+        let hang = running.ask(&mut n_reports);
+        assert_eq!(hang.threads[0].role, HangRole::Ring);
+    }
+    assert!(running.child.try_wait().expect("a child").is_none(), "it still waits");
+}
+
+#[test]
+fn what_asks_while_a_report_is_made_is_dropped_but_for_the_end() {
+    // A thousand threads, so that the report takes a while.
+    let mut running = Running::start("stuck_thousand", &[("LOCKDEP_HANG_SIGNAL", "USR1")]);
+    running.wait_for(|running| !running.record_is_empty());
+    for _ in 0..20 {
+        running.send(libc::SIGUSR1);
+    }
+    running.send(libc::SIGTERM);
+    let status = running.child.wait().expect("a child");
+    assert_eq!(status.signal(), Some(libc::SIGTERM));
+    let hangs = running.hangs();
+    assert_eq!(hangs.len(), running.lines().len(), "whole lines of JSON alone");
+    assert_eq!(hangs.last().map(|hang| hang.reason), Some(HangReason::Terminated), "{hangs:?}");
+}
