@@ -28,6 +28,7 @@ pub(super) const CASES: &[Case] = &[
     Case::new("page_ld0100", Want::Error("LD0100"), "the example of its page", page_ld0100).has_happened(&[]),
     Case::new("page_ld0101", Want::Warning("LD0101"), "the example of its page", page_ld0101).reports(1),
     Case::new("page_ld0201", Want::Warning("LD0201"), "the example of its page", page_ld0201).reports(1),
+    Case::new("page_ld0202", Want::Error("LD0202"), "the example of its page", page_ld0202).reports(1),
 ];
 
 fn page_ld0001() {
@@ -303,4 +304,31 @@ fn page_ld0201() {
     let mut other = pin!(Task::new_local(async {}));
     let _ = one.as_mut().poll(&mut context);
     let _ = other.as_mut().poll(&mut context);
+}
+
+fn page_ld0202() {
+    use std::future::{pending, poll_fn};
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use lockdep::flow::Task;
+    use lockdep::tokio::sync::Mutex;
+
+    let jobs = Mutex::new(vec![1]);
+    let holds = async {
+        let _jobs = jobs.lock().await;
+        pending::<()>().await;
+    };
+    let starves = async {
+        let mut add = pin!(async { jobs.lock().await.push(2) });
+        // Polls `add` once and goes on, as `select!` does when another branch is ready.
+        let _ = poll_fn(|context| Poll::Ready(add.as_mut().poll(context))).await;
+        jobs.lock().await.clear(); // LD0202: `add` is ahead in the queue.
+    };
+
+    // An executor that runs two tasks by turns.
+    let mut context = Context::from_waker(Waker::noop());
+    let (mut holds, mut starves) = (pin!(Task::new_local(holds)), pin!(Task::new_local(starves)));
+    let _ = holds.as_mut().poll(&mut context);
+    let _ = starves.as_mut().poll(&mut context);
 }

@@ -101,7 +101,44 @@ async fn joins() {
         tokio_1::join!(one_of(&journal), one_of(&accounts));
         by_turns(one_of(&accounts), one_of(&journal)).await;
         by_turns(one_of(&journal), one_of(&accounts)).await;
-        tokio_1::join!(one_of(&accounts), one_of(&accounts));
+        tokio_1::join!(one_of(&accounts), one_of(&accounts), one_of(&accounts));
+        by_turns(one_of(&accounts), one_of(&accounts)).await;
+    }
+}
+
+/// A task awaits a lock that its own future is ahead for: it is ended from outside.
+async fn starves(is_boxed: bool) {
+    let lock = Arc::new(Mutex::new(0));
+    let first = Arc::clone(&lock);
+    let holds = spawn(async move {
+        let _guard = first.lock().await;
+        for _ in 0..5 {
+            yield_now().await;
+        }
+    });
+    yield_now().await;
+    let hangs = spawn(async move {
+        let op = async { one_of(&lock).await };
+        if is_boxed {
+            lose_and_lock(Box::pin(op).as_mut(), &lock).await;
+        } else {
+            lose_and_lock(pin!(op), &lock).await;
+        }
+    });
+    holds.await.expect("no panic");
+    for _ in 0..10 {
+        yield_now().await;
+    }
+    assert!(!hangs.is_finished(), "it waits for itself");
+    hangs.abort();
+}
+
+/// The future loses a select, and the handler awaits the lock.
+async fn lose_and_lock(mut op: Pin<&mut impl Future<Output = ()>>, lock: &Mutex<u32>) {
+    tokio_1::select! {
+        biased;
+        () = &mut op => {}
+        () = std::future::ready(()) => drop(lock.lock().await),
     }
 }
 
@@ -427,4 +464,59 @@ pub(super) const CASES: &[Case] = &[
             });
         },
     ),
+    Case::new(
+        "task_starves_its_future",
+        Want::Error("LD0202"),
+        "a future that lost a select is ahead in the queue",
+        || on_one_thread(starves(false)),
+    )
+    .reports(1),
+    Case::new(
+        "task_starves_its_boxed_future",
+        Want::Warning("LD0202"),
+        "the same, but another task could get the future",
+        || on_one_thread(starves(true)),
+    )
+    .reports(1),
+    Case::new(
+        "task_awaits_what_its_future_holds",
+        Want::Error("LD0001"),
+        "a future that lost a select holds the lock",
+        || {
+            let ended = on_one_thread(async {
+                spawn(async {
+                    let lock = Mutex::new(0);
+                    let mut holds = pin!(one_of(&lock));
+                    tokio_1::select! {
+                        biased;
+                        () = &mut holds => unreachable!("it waits"),
+                        () = std::future::ready(()) => drop(lock.lock().await),
+                    }
+                })
+                .await
+            });
+            assert!(ended.is_err(), "the report ends the task");
+        },
+    )
+    .reports(1),
+    Case::new(
+        "task_takes_a_lock_beside_its_future",
+        Want::Error("LD0003"),
+        "a future that lost a select holds one lock, its task awaits the other",
+        || {
+            on_one_thread(async {
+                let Locks { accounts, journal, .. } = Locks::new();
+                {
+                    let mut holds = pin!(one_of(&accounts));
+                    tokio_1::select! {
+                        biased;
+                        () = &mut holds => unreachable!("it waits"),
+                        () = std::future::ready(()) => drop(journal.lock().await),
+                    }
+                }
+                spawn(async move { both(&journal, &accounts).await }).await.expect("no panic");
+            });
+        },
+    )
+    .reports(1),
 ];

@@ -11,7 +11,7 @@ macro_rules! page {
 }
 
 /// The page of each code, in their order.
-const PAGES: [(&str, &str); 18] = [
+const PAGES: [(&str, &str); 19] = [
     ("LD0001", page!("LD0001")),
     ("LD0002", page!("LD0002")),
     ("LD0003", page!("LD0003")),
@@ -30,6 +30,7 @@ const PAGES: [(&str, &str); 18] = [
     ("LD0100", page!("LD0100")),
     ("LD0101", page!("LD0101")),
     ("LD0201", page!("LD0201")),
+    ("LD0202", page!("LD0202")),
 ];
 
 /// The page of a code, as people write it.
@@ -78,7 +79,7 @@ mod tests {
         let error = page("LD0099").expect_err("there is none");
         assert_eq!(
             error.to_string(),
-            "`LD0099` is not a lockdep code; valid codes are LD0001 to LD0015, and LD0100, LD0101, LD0201 (`cargo lockdep explain` lists them)"
+            "`LD0099` is not a lockdep code; valid codes are LD0001 to LD0015, and LD0100, LD0101, LD0201, LD0202 (`cargo lockdep explain` lists them)"
         );
         assert!(page(" ld0003 ").is_ok());
     }

@@ -124,7 +124,8 @@ impl<F: Future, T: FnMut() -> Option<F::Output>> Acquire<'_, F, T> {
     fn polled(&mut self, is_ready: bool) -> bool {
         match self.stage {
             Stage::Announced if !is_ready => {
-                flows::queued(self.map.slot());
+                let address = std::ptr::from_ref(self).addr();
+                flows::queued(self.map.as_ref(self.wanted.0), self.wanted.1, self.at, address);
                 self.stage = Stage::Queued;
                 false
             }
@@ -134,6 +135,7 @@ impl<F: Future, T: FnMut() -> Option<F::Output>> Acquire<'_, F, T> {
             }
             Stage::Queued if is_ready => {
                 self.stage = Stage::Unseen;
+                flows::left(self.map.slot(), std::ptr::from_ref(self).addr());
                 flows::granted(self.map.as_ref(self.wanted.0), self.wanted.1, self.at)
             }
             Stage::Queued | Stage::Fresh | Stage::Unseen => false,
@@ -155,10 +157,12 @@ impl<F: Future, T> Acquire<'_, F, T> {
 
 impl<F, T> Drop for Acquire<'_, F, T> {
     fn drop(&mut self) {
-        // The real lock has panicked.
         #[cfg(not(lockdep_disabled))]
-        if self.stage == Stage::Announced {
-            flows::queued(self.map.slot());
+        match self.stage {
+            // The real lock has panicked.
+            Stage::Announced => flows::withdrawn(self.map.slot()),
+            Stage::Queued => flows::left(self.map.slot(), std::ptr::from_ref(self).addr()),
+            Stage::Fresh | Stage::Unseen => {}
         }
     }
 }

@@ -67,10 +67,10 @@ impl<F: Future> Future for Task<F> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         // SAFETY: `future` is not moved out of; nothing else here is pinned.
         let this = unsafe { self.get_unchecked_mut() };
+        #[cfg(not(lockdep_disabled))]
+        let mut running = Running::begin(&mut this.state, &this.future);
         // SAFETY: it is pinned because the task is, and stays so until `Drop` drops it in place.
         let future = unsafe { Pin::new_unchecked(&mut *this.future) };
-        #[cfg(not(lockdep_disabled))]
-        let mut running = Running::begin(&mut this.state);
         let polled = future.poll(context);
         #[cfg(not(lockdep_disabled))]
         running.waits(polled.is_pending());
@@ -83,7 +83,7 @@ impl<F> Drop for Task<F> {
         {
             // The guards in it are released where they were acquired.
             #[cfg(not(lockdep_disabled))]
-            let _running = Running::begin(&mut self.state);
+            let _running = Running::begin(&mut self.state, &self.future);
             // SAFETY: dropped in place, here only.
             unsafe { ManuallyDrop::drop(&mut self.future) };
         }
@@ -108,8 +108,9 @@ struct Running<'a> {
 #[cfg(not(lockdep_disabled))]
 impl<'a> Running<'a> {
     #[inline]
-    fn begin(state: &'a mut FlowState) -> Self {
-        let is_entered = state::is_on() && state.enter();
+    fn begin<F>(state: &'a mut FlowState, future: &ManuallyDrop<F>) -> Self {
+        let start = std::ptr::from_ref(future).addr();
+        let is_entered = state::is_on() && state.enter(start, size_of::<F>());
         Self { state: is_entered.then_some(state), waits: false }
     }
 

@@ -20,6 +20,7 @@ pub struct LockInfo {
     pub(crate) is_measured: bool,
     pub(crate) is_sendable: fn() -> bool,
     pub(crate) recursive_reads: bool,
+    pub(crate) hands_over: bool,
 }
 
 /// The address of a kind's text, which is compared in place of the text.
@@ -56,6 +57,7 @@ impl LockInfo {
             is_measured: false,
             is_sendable: || false,
             recursive_reads: false,
+            hands_over: false,
         }
     }
 
@@ -79,6 +81,14 @@ impl LockInfo {
     #[must_use]
     pub const fn recursive_reads(mut self) -> Self {
         self.recursive_reads = true;
+        self
+    }
+
+    /// Says of an async lock that it goes to the future that has waited longest, whether or not
+    /// that future is polled, as the locks of tokio do.
+    #[must_use]
+    pub const fn hands_over(mut self) -> Self {
+        self.hands_over = true;
         self
     }
 

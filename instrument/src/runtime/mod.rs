@@ -4,8 +4,8 @@
 //! `--cfg lockdep_disabled`.
 //!
 //! Locks of the runtime, none ever held while code of the watched program runs: `Names`,
-//! `Classes::known`, `Stacks::table`, `Stacks::symbols`, `Sinks` and `Recorder` are leaves; none is
-//! taken while another, or one of the engine, is held.
+//! `Classes::known`, `Queued`, `Stacks::table`, `Stacks::symbols`, `Sinks` and `Recorder` are
+//! leaves; none is taken while another, or one of the engine, is held.
 
 pub(crate) mod event;
 #[cfg_attr(not(hang_report), path = "hang_none.rs")]
@@ -41,6 +41,7 @@ use settings::suspects::Suspects;
 use task::awaited::Awaited;
 use task::messages::Messages;
 use task::names::Names;
+use task::queued::Queued;
 
 /// Built by whichever thread comes first. Two may build at once: a thread that waited for another's
 /// first steps could hold the lock that those steps need (an allocator's). The loser's is dropped;
@@ -77,6 +78,8 @@ pub(crate) struct Runtime {
     pub(crate) awaited: Awaited,
     /// What the senders of messages had acquired.
     pub(crate) messages: Messages,
+    /// Futures that queue for async locks.
+    pub(crate) queued: Queued,
     /// Looks at the running thread's deferred events.
     pub(crate) catch_up: fn(),
     is_live: AtomicBool,

@@ -27,6 +27,7 @@ use super::system::{exit_key, extra_stack, others, rights};
 use super::task::awaited::Awaited;
 use super::task::messages::Messages;
 use super::task::names::Names;
+use super::task::queued::Queued;
 use super::{RUNTIME, Runtime};
 
 /// What the runtime calls in the rooms above it.
@@ -116,6 +117,7 @@ impl Runtime {
             suspects,
             awaited: Awaited::default(),
             messages: Messages::default(),
+            queued: Queued::default(),
             stats: config.stat.then(Stats::default),
             order,
             catch_up: calls.catch_up,

@@ -220,6 +220,12 @@ pub enum General {
     ReleaseBeforeAwait,
     /// Use a lock that is awaited.
     AwaitLock,
+    /// Spawn the future that is no longer polled.
+    SpawnFuture,
+    /// Drop the future that is no longer polled.
+    DropFuture,
+    /// Await the lock where the future is polled too.
+    NoAwaitInHandler,
     AcquireBefore,
     AcquireExclusively,
     AcquireForReading,

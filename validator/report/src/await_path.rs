@@ -84,7 +84,8 @@ fn within_task(frames: &[Frame]) -> Option<Vec<&Frame>> {
 fn is_combinator(frame: &Frame) -> bool {
     let name = frame.function.rsplit("::").next().unwrap_or_default();
     let polls = name.starts_with("poll") || frame.function.contains("executor");
-    polls && !SINGLE.iter().any(|single| type_of(frame).starts_with(single))
+    let is_reference = frame.function.starts_with("<&mut ");
+    polls && !is_reference && !SINGLE.iter().any(|single| type_of(frame).starts_with(single))
 }
 
 /// The function without what marks a type: `<&a::B as c::D>::e` becomes `a::B as c::D>::e`.

@@ -36,6 +36,7 @@ pub(super) fn help(code: Code, report: &Report, detail: &DetailWords) -> Vec<Adv
         Code::DeclaredOrder => declared(report),
         Code::Deadlock => deadlock(report),
         Code::WaitHoldingLock => wait(report),
+        Code::Futurelock => general(&[G::SpawnFuture, G::DropFuture, G::NoAwaitInHandler]),
         Code::HeldAcrossAwait => general(&[G::ReleaseBeforeAwait, G::AwaitLock]),
     }
 }

@@ -50,11 +50,13 @@ pub enum Code {
     WaitHoldingLock = 101,
     /// A lock of threads held by a task that is suspended, while its thread runs others.
     HeldAcrossAwait = 201,
+    /// A task awaits a lock for which a future of its own queues that it does not poll meanwhile.
+    Futurelock = 202,
 }
 
 impl Code {
     /// Every code, in order.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Recursion,
         Self::SameClassOrder,
         Self::CircularDependency,
@@ -73,6 +75,7 @@ impl Code {
         Self::Deadlock,
         Self::WaitHoldingLock,
         Self::HeldAcrossAwait,
+        Self::Futurelock,
     ];
 
     /// Returns the code as people write it.
@@ -96,6 +99,7 @@ impl Code {
             Self::Deadlock => "LD0100",
             Self::WaitHoldingLock => "LD0101",
             Self::HeldAcrossAwait => "LD0201",
+            Self::Futurelock => "LD0202",
         }
     }
 

@@ -89,6 +89,29 @@ impl Validator {
         violation
     }
 
+    /// Returns the acquisition as it is remembered, for [`futurelock`](Self::futurelock).
+    pub fn seen(&self, acquire: &Acquire, stacks: &dyn StackSource) -> Acquisition {
+        Wanted::new(acquire, self.class_of_level(acquire), stacks.capture()).acquisition
+    }
+
+    /// Announces that the task awaits `wanted`, for which a future of its own queues since `ahead`
+    /// that it does not poll meanwhile (LD0202). How sure that is, the embedder knows.
+    pub fn futurelock(
+        &self,
+        task: &TaskContext,
+        ahead: Acquisition,
+        wanted: Acquisition,
+        level: Level,
+    ) -> Outcome {
+        let mut findings = EventFindings::default();
+        let mut violation = self.view(task).violation(Code::Futurelock, Detail::None);
+        violation.level = level;
+        violation.evidence.timed = level == Level::Note;
+        (violation.subject, violation.conflict) = (Some(wanted), Some(ahead));
+        self.find(&mut findings, violation);
+        findings.into()
+    }
+
     /// Announces that a flow ended. What it still holds went on with its result, or was leaked; any
     /// task may release it.
     pub fn flow_ended(&self, flow: &mut Flow) {

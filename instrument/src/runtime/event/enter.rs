@@ -166,7 +166,7 @@ fn start(runtime: &'static Runtime, stack: Bounds, born: Option<(TaskId, Segment
         n_learned: 0,
         stack,
         is_ending: false,
-        flow_made_at: None,
+        flow: None,
         parked: ParkedLocks::default(),
     };
     deferred::install();

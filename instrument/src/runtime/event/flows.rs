@@ -13,7 +13,9 @@ use crate::hook::{AcquireOptions, LockRef, Slot, Verdict};
 use crate::runtime;
 use crate::runtime::identity::site::site;
 use crate::runtime::output::{flow_level, report};
-use crate::runtime::task;
+use crate::runtime::system::extra_stack;
+use crate::runtime::task::queued::Waiter;
+use crate::runtime::task::{self, FlowPlace};
 
 /// How a lock is awaited.
 const AWAITED: AcquireOptions = AcquireOptions::new().flags(AcquireFlags::ASYNC);
@@ -22,20 +24,24 @@ const AWAITED: AcquireOptions = AcquireOptions::new().flags(AcquireFlags::ASYNC)
 #[derive(Debug)]
 pub(crate) struct FlowState {
     flow: Flow,
-    made_at: Option<&'static Location<'static>>,
+    place: Option<FlowPlace>,
     /// Whether one thread alone runs the flow.
     is_local: bool,
 }
 
 impl FlowState {
     pub(crate) const fn new(made_at: &'static Location<'static>, is_local: bool) -> Self {
-        Self { flow: Flow::new(TaskId::of_flow(0)), made_at: Some(made_at), is_local }
+        let place = FlowPlace { made_at, start: 0, n_bytes: 0 };
+        Self { flow: Flow::new(TaskId::of_flow(0)), place: Some(place), is_local }
     }
 
-    /// The running thread begins to run the flow; false if its state cannot be used now. Then
-    /// [`leave`](Self::leave) must not be called.
-    pub(crate) fn enter(&mut self) -> bool {
+    /// The running thread begins to run the flow, whose future lies at this address; false if the
+    /// state of the thread cannot be used now. Then [`leave`](Self::leave) must not be called.
+    pub(crate) fn enter(&mut self, start: usize, n_bytes: usize) -> bool {
         let Some(mut entered) = enter() else { return false };
+        if let Some(place) = &mut self.place {
+            (place.start, place.n_bytes) = (start, n_bytes);
+        }
         if self.flow.id() == TaskId::of_flow(0) {
             self.flow = Flow::new(task::new_flow());
         }
@@ -55,6 +61,7 @@ impl FlowState {
             Some(mut entered) => {
                 let task = entered.task();
                 if waits && task.context.holds_thread_locks() {
+                    task.name_flow();
                     let locks = task.runtime.validator.thread_locks(&task.context);
                     task.parked.add(task.context.id(), locks, self.is_local);
                 }
@@ -68,7 +75,7 @@ impl FlowState {
     fn exchange(&mut self, entered: &mut Entered) {
         let task = entered.task();
         task.context.exchange(&mut self.flow);
-        std::mem::swap(&mut task.flow_made_at, &mut self.made_at);
+        std::mem::swap(&mut task.flow, &mut self.place);
     }
 
     /// The future has ended or was dropped.
@@ -99,8 +106,37 @@ pub(crate) fn want(lock: LockRef<'_>, mode: Mode, caller: &'static Location<'sta
     Some(acquire_at(lock, mode, Wait::Blocking, &AWAITED, caller))
 }
 
-/// The lock that was just asked for is not there yet.
-pub(crate) fn queued(slot: &Slot) {
+/// The lock that was just asked for is not there yet: the future at `address` queues for it.
+pub(crate) fn queued(lock: LockRef<'_>, mode: Mode, caller: &'static Location<'static>, address: usize) {
+    withdrawn(lock.slot);
+    let Some(mut entered) = enter() else { return };
+    let task = entered.task();
+    let runtime = task.runtime;
+    let (Some(id), Some(place)) = (lock.slot.id(), task.flow) else { return };
+    task.name_flow();
+    let event = event(&lock, id, mode, Wait::Blocking, &AWAITED, caller);
+    let seen = runtime.validator.seen(&event, &runtime.stacks);
+    let is_inside = place.contains(address);
+    let waiter = Waiter { address, flow: task.context.id(), is_inside, seen };
+    for ahead in runtime.queued.join(waiter) {
+        let mut level = None;
+        extra_stack::run(task.stack, || level = flow_level::futurelock(runtime, &ahead, &seen));
+        let most = if lock.info.hands_over { Level::Error } else { Level::Warning };
+        let Some(level) = level.map(|level| most.min(level)) else { continue };
+        let outcome = judge(|| runtime.validator.futurelock(&task.context, ahead.seen, seen, level));
+        report::handle(task, outcome).defer(task);
+    }
+}
+
+/// The future at `address` queues no longer.
+pub(crate) fn left(slot: &Slot, address: usize) {
+    if let (Some(id), Some(runtime)) = (slot.id(), runtime::running()) {
+        runtime.queued.leave(id, address);
+    }
+}
+
+/// The lock that was just asked for is not there.
+pub(crate) fn withdrawn(slot: &Slot) {
     let Some(mut entered) = enter() else { return };
     let task = entered.task();
     if let Some(id) = slot.id() {

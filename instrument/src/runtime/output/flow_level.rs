@@ -5,6 +5,7 @@ use lockdep_report::await_path::{self, Futures};
 use lockdep_validator::{Acquisition, Code, Level, Violation};
 
 use crate::runtime::Runtime;
+use crate::runtime::task::queued::Waiter;
 
 /// The violation at the level that the stacks leave it, or `None` if it is none or is no news.
 pub(crate) fn judged(runtime: &Runtime, violation: &Violation) -> Option<Violation> {
@@ -49,5 +50,19 @@ pub(crate) fn futures(runtime: &Runtime, held: &Acquisition, wanted: &Acquisitio
             await_path::compare(&runtime.stacks.whole(held), &runtime.stacks.whole(wanted))
         }
         _ => Futures::Unknown,
+    }
+}
+
+/// How sure it is that the task does not poll the future that is ahead in a lock's queue while it
+/// awaits the lock; `None` if it may poll it.
+pub(crate) fn futurelock(runtime: &Runtime, ahead: &Waiter, wanted: &Acquisition) -> Option<Level> {
+    let pair = ahead.seen.stack.zip(wanted.stack)?;
+    let compare = || await_path::compare(&runtime.stacks.whole(pair.0), &runtime.stacks.whole(pair.1));
+    match runtime.queued.compared(pair, compare) {
+        // What lies inside the task's own future no other task polls.
+        Futures::One if ahead.is_inside => Some(Level::Error),
+        Futures::One | Futures::OneBeside => Some(Level::Warning),
+        Futures::OneTimed => Some(Level::Note),
+        Futures::Unknown | Futures::Two => None,
     }
 }

@@ -18,6 +18,7 @@ pub(crate) mod parked;
 pub(crate) mod place;
 pub(crate) mod pointer;
 pub(crate) mod progress;
+pub(crate) mod queued;
 pub(crate) mod quick;
 #[cfg(hang_report)]
 pub(crate) mod stopped;
@@ -76,10 +77,27 @@ pub(crate) struct Task {
     /// Whether the thread's function is over: the end of the process waits for what its end has to
     /// say.
     pub(crate) is_ending: bool,
-    /// Where the flow was made that the thread runs; `None` while it runs none.
-    pub(crate) flow_made_at: Option<&'static Location<'static>>,
+    /// The flow that the thread runs; `None` while it runs none.
+    pub(crate) flow: Option<FlowPlace>,
     /// Locks of threads that suspended flows of this thread hold.
     pub(crate) parked: parked::ParkedLocks,
+}
+
+/// Where a flow was made, and where its future lies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FlowPlace {
+    pub(crate) made_at: &'static Location<'static>,
+    /// The address of the future.
+    pub(crate) start: usize,
+    /// Its size.
+    pub(crate) n_bytes: usize,
+}
+
+impl FlowPlace {
+    /// Whether what is at this address lies inside the future.
+    pub(crate) const fn contains(&self, address: usize) -> bool {
+        address.wrapping_sub(self.start) < self.n_bytes
+    }
 }
 
 /// See [`Task::extra`]. INVARIANT: never empty.
@@ -120,8 +138,8 @@ impl Task {
     /// first time, perhaps.
     #[inline]
     pub(crate) fn name_flow(&self) {
-        if let Some(made_at) = self.flow_made_at {
-            self.runtime.names.add_flow(self.context.id(), made_at);
+        if let Some(flow) = self.flow {
+            self.runtime.names.add_flow(self.context.id(), flow.made_at);
         }
     }
 

@@ -20,7 +20,7 @@ pub struct Mutex<T: ?Sized> {
 }
 
 impl<T: ?Sized> Mutex<T> {
-    const INFO: &'static LockInfo = &LockInfo::of::<T>("tokio::Mutex");
+    const INFO: &'static LockInfo = &LockInfo::of::<T>("tokio::Mutex").hands_over();
 
     /// Makes a mutex. Its class is the place of this call.
     #[track_caller]

@@ -20,7 +20,7 @@ pub struct RwLock<T: ?Sized> {
 }
 
 impl<T: ?Sized> RwLock<T> {
-    const INFO: &'static LockInfo = &LockInfo::of::<T>("tokio::RwLock");
+    const INFO: &'static LockInfo = &LockInfo::of::<T>("tokio::RwLock").hands_over();
 
     /// Makes a lock. Its class is the place of this call.
     #[track_caller]

@@ -133,7 +133,8 @@ fn dependency_labels(step: &ReportDependency) -> Vec<Label> {
 fn rule_snippet(report: &Report) -> Option<Snippet> {
     // The rule's own words for a place say more than what was held or wanted there.
     let told = |site: &Place| report.places.iter().any(|place| same_spot(&place.place, site));
-    let held = report.conflict.iter().filter(|held| !told(&held.site)).map(held_label);
+    let label_fn = if report.code == Code::Futurelock { ahead_label } else { held_label };
+    let held = report.conflict.iter().filter(|held| !told(&held.site)).map(label_fn);
     // Where a guard ended is not known without stacks; then the other places say what there is to
     // say.
     let is_shown = |subject: &&ReportLock| {
@@ -162,6 +163,12 @@ fn rule_snippet(report: &Report) -> Option<Snippet> {
 
 fn same_spot(a: &Place, b: &Place) -> bool {
     (&a.file, a.line, a.column) == (&b.file, b.line, b.column)
+}
+
+/// A future that queues for the lock that is awaited.
+fn ahead_label(ahead: &ReportLock) -> Label {
+    let text = format!("a future queues for `{}` here, and is not polled now", ahead.class);
+    Label { text, ..held_label(ahead) }
 }
 
 fn held_label(held: &ReportLock) -> Label {

@@ -24,5 +24,6 @@ pub fn scenario_kind(violation: &Violation) -> &'static str {
         Code::Deadlock => "deadlock",
         Code::WaitHoldingLock => "wait_holding_lock",
         Code::HeldAcrossAwait => "held_across_await",
+        Code::Futurelock => "futurelock",
     }
 }

@@ -186,6 +186,11 @@ const fn general(rule: General) -> &'static str {
         }
         G::ReleaseBeforeFree => "release the lock before the object that contains it is freed or reused",
         G::ReleaseBeforeAwait => "drop the guard before the `.await`, in a block of its own or with `drop`",
+        G::SpawnFuture => "spawn the future as a task of its own, and await its handle in the `select!`",
+        G::DropFuture => "or give the future to the `select!` by value, so that it is dropped when it loses",
+        G::NoAwaitInHandler => {
+            "or do not await the lock while the future exists: not in the handler of a branch, and not between its polls"
+        }
         G::AwaitLock => {
             "or use a lock that is awaited (`tokio::sync::Mutex`), or do the work in `spawn_blocking`"
         }

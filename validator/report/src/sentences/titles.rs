@@ -41,6 +41,9 @@ pub(crate) fn title(code: Code, report: &Report, detail: &DetailWords) -> String
         (Code::DeclaredOrder, _) => declared(report),
         (Code::Deadlock, _) => deadlock(report),
         (Code::WaitHoldingLock, _) => wait(report),
+        (Code::Futurelock, _) => format!(
+            "`{subject}` is awaited by a task that does not poll a future of its own, which is ahead in the queue"
+        ),
         (Code::HeldAcrossAwait, _) if report.level == Level::Error => format!(
             "`{subject}` is held by a suspended task of this thread, which would wait for itself forever"
         ),

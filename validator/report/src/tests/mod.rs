@@ -543,6 +543,7 @@ pub(crate) fn simple_rules() -> Vec<Violation> {
         with(Code::HeldLockFreed, held, None, Detail::None),
         with(Code::HeldAtExit, held, None, Detail::None),
         with(Code::HeldAcrossAwait, lock(1, 2, Mode::Exclusive, 6), Some(held), Detail::None),
+        with(Code::Futurelock, lock(1, 2, Mode::Exclusive, 6), Some(held), Detail::None),
         Violation { level: Level::Warning, ..with(Code::HeldAcrossAwait, held, None, Detail::None) },
         with(
             Code::Assertion,

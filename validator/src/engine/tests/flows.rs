@@ -240,3 +240,17 @@ fn a_lock_of_threads_is_told_apart_from_an_awaited_one() {
     assert_eq!((hangs.code, hangs.level), (Code::HeldAcrossAwait, Level::Error));
     assert!(bench.validator.confirm(&hangs) && !bench.validator.confirm(&hangs));
 }
+
+#[test]
+fn a_future_that_is_ahead_is_reported_once_at_each_level() {
+    let mut bench = Bench::user();
+    let ahead = bench.awaited("A");
+    let wanted = bench.awaited("A");
+    let [ahead, wanted] = [ahead, wanted].map(|event| bench.validator.seen(&event, &NoStacks));
+    for (level, is_new) in [(Level::Warning, true), (Level::Warning, false), (Level::Error, true)] {
+        let outcome = bench.validator.futurelock(&bench.task, ahead, wanted, level);
+        bench.take(outcome);
+        let expected: &[_] = if is_new { &[(Code::Futurelock, level)] } else { &[] };
+        assert_eq!(bench.found(), expected);
+    }
+}
