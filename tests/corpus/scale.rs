@@ -124,12 +124,12 @@ fn hand_over_hand_inverted() {
 }
 
 fn short_lived() {
-    let before = super::support::resident_kib();
+    let before = super::support::own_memory_kib();
     let outer = Mutex::new('o');
     for i in 0..1_000_000_usize {
         let fresh = Mutex::new(i);
         nest(&outer, &fresh);
     }
-    let grown_kib = super::support::resident_kib().saturating_sub(before);
+    let grown_kib = super::support::own_memory_kib().saturating_sub(before);
     assert!(grown_kib < 16 * 1024, "a million short-lived locks left {grown_kib} KiB behind");
 }

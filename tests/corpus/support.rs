@@ -21,9 +21,10 @@ pub(super) fn at_exit(handler: extern "C" fn()) {
     assert_eq!(refused, 0, "the C library takes at least 32 handlers");
 }
 
-/// How much memory the process has in use, in KiB.
-pub(super) fn resident_kib() -> usize {
+/// How much memory of its own the process has in use, in KiB. Pages of files come and go with what
+/// else the machine does.
+pub(super) fn own_memory_kib() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap_or_default();
     line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).unwrap_or(0)
 }
