@@ -3,8 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use lockdep_report::await_path::Futures;
-use lockdep_validator::check::violation::Acquisition;
-use lockdep_validator::{LockId, StackId, TaskId};
+use lockdep_validator::{Acquisition, LockId, StackId, TaskId};
 use rustc_hash::FxHashMap;
 
 /// How many futures of one task that are ahead for one lock are looked at.
