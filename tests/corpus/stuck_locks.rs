@@ -56,7 +56,7 @@ pub(crate) const STUCK: &[Stuck] = &[
     Stuck {
         name: "stuck_deaf",
         why: "a thread that blocks all signals reads from an empty pipe, under a lock",
-        says: "",
+        says: "2 threads wait for thread `deaf`, which sleeps in the system call `read`",
         run: deaf,
     },
     Stuck {

@@ -82,11 +82,11 @@ fn a_thread_that_waits_for_a_pool_shows_its_stack_and_who_of_the_pool_wants_its_
 #[test]
 fn a_thread_that_blocks_signals_has_what_the_system_tells_in_place_of_its_stack() {
     let hang = asked("stuck_deaf");
-    let root = thread(&hang, "deaf");
-    assert_eq!(root.state, HangState::Sleeping);
+    let root = &hang.threads[0];
+    assert_eq!((root.thread.as_str(), root.role, root.state), ("deaf", HangRole::Root, HangState::Sleeping));
     assert_eq!((root.system_call.as_str(), root.frames.len()), ("read", 0));
     assert!(root.no_stack.starts_with("not taken: the thread blocks signals"), "{root:#?}");
     assert!(root.no_stack.contains("; it is in `") && root.no_stack.contains("read"), "{root:#?}");
-    // It does not wait, so what it holds is not published.
-    assert!(root.holds_unknown || root.holds.len() == 1, "{root:#?}");
+    // It has slept all the time, so what it holds can be read without its help.
+    assert_eq!(root.holds.len(), 1, "{root:#?}");
 }

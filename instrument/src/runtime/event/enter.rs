@@ -169,6 +169,7 @@ fn start(runtime: &'static Runtime, stack: Bounds, born: Option<(TaskId, Segment
         flow: None,
         parked: ParkedLocks::default(),
     };
+    task.wait.set_word(task::word_address());
     deferred::install();
     task::count_started();
     let task = NonNull::from(Box::leak(Box::new(UnsafeCell::new(task))));

@@ -12,7 +12,9 @@ use super::ask::Ask;
 use super::stop::{self, Cell};
 use super::unwind;
 use crate::runtime::identity::stack::resolve;
+use crate::runtime::system::thread_state::has_slept;
 use crate::runtime::system::{signal_name, threads};
+use crate::runtime::task::stopped::Stopped;
 use crate::runtime::wait::{Watched, watched};
 use crate::runtime::{Runtime, running};
 
@@ -88,7 +90,7 @@ fn seen(runtime: &Runtime, original: u32, cell: &Cell, known: &mut FxHashMap<u32
         task: watched.task,
         scope: watched.scope,
         origin: watched.origin,
-        held: if watched.wait.is_some() { None } else { held(runtime, cell) },
+        held: if watched.wait.is_some() { None } else { held(runtime, original, cell, watched.word) },
         wait: watched.wait,
     });
     let stack = match cell.answer() {
@@ -141,10 +143,18 @@ fn name(original: u32, id: u32) -> String {
 }
 
 /// What a thread that does not wait in a lock of ours holds, oldest first.
-fn held(runtime: &Runtime, cell: &Cell) -> Option<Vec<LockUse>> {
-    cell.answer()?;
+fn held(runtime: &Runtime, original: u32, cell: &Cell, word: usize) -> Option<Vec<LockUse>> {
+    let stopped = match cell.answer() {
+        Some(_) => cell.held(),
+        // One that could not be asked, and has slept all the time, changed nothing.
+        None if word != 0 && has_slept(original, cell.id(), cell.n_switches()) => {
+            // SAFETY: its slot had an owner in this copy.
+            unsafe { Stopped::of_sleeper(word) }
+        }
+        None => return None,
+    };
     // SAFETY: this is a copy of the process, and its only thread.
-    let task = unsafe { cell.held().task() }?;
+    let task = unsafe { stopped.task() }?;
     runtime.validator.notice_releases(&mut task.context);
     let mut held: Vec<LockUse> =
         task.context.held_records().map(|record| runtime.validator.recalled(&record)).collect();

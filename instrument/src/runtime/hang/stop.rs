@@ -9,7 +9,7 @@
 
 use std::ffi::c_void;
 use std::ptr;
-use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use crate::runtime::system::thread_state::{self, Look};
 use crate::runtime::system::threads;
@@ -41,6 +41,8 @@ pub(super) struct Cell {
     call: AtomicI32,
     /// Where its code goes on after that; zero if that is unknown.
     at: AtomicUsize,
+    /// How often it was switched.
+    n_switches: AtomicU64,
     /// Where the kernel has put its registers; zero until it has answered.
     context: AtomicUsize,
     /// What the thread's word says, and its parked state.
@@ -74,6 +76,12 @@ impl Cell {
     pub(super) fn at(&self) -> Option<usize> {
         // ORDERING: Relaxed, as in `is_running`.
         Some(self.at.load(Ordering::Relaxed)).filter(|at| *at != 0)
+    }
+
+    /// How often it was switched before it was asked.
+    pub(super) fn n_switches(&self) -> u64 {
+        // ORDERING: Relaxed, as in `is_running`.
+        self.n_switches.load(Ordering::Relaxed)
     }
 
     /// Whether it ran before it was stopped, if the system says.
@@ -187,6 +195,7 @@ pub(super) fn stop_all(own: usize, except: u32) {
         cell.state.store(state, Ordering::Relaxed); // ORDERING: as above
         cell.call.store(look.call, Ordering::Relaxed); // ORDERING: as above
         cell.at.store(look.at, Ordering::Relaxed); // ORDERING: as above
+        cell.n_switches.store(look.n_switches, Ordering::Relaxed); // ORDERING: as above
         cell.context.store(0, Ordering::Relaxed); // ORDERING: as above
         n_cells += 1;
     });

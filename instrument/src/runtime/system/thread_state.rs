@@ -46,6 +46,13 @@ pub(crate) fn look(thread: u32, signal: libc::c_int) -> Look {
     let call = said.and_then(call_number).unwrap_or(-1);
     let at = said.and_then(place).unwrap_or(0);
     let Some(status) = read(thread, "status", &mut text) else { return Look { call, at, ..Look::default() } };
+    let look = of_status(status, signal);
+    Look { call, at, is_deaf: look.is_deaf || i64::from(call) == libc::SYS_rt_sigtimedwait, ..look }
+}
+
+/// What the text says.
+#[cfg(target_os = "linux")]
+fn of_status(status: &[u8], signal: libc::c_int) -> Look {
     let field = |name: &[u8]| {
         let line = status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(name))?;
         std::str::from_utf8(line).ok().map(str::trim)
@@ -57,11 +64,20 @@ pub(crate) fn look(thread: u32, signal: libc::c_int) -> Look {
     let count = |name: &[u8]| field(name).and_then(|count| count.parse().ok()).unwrap_or(0_u64);
     Look {
         is_running: state.map(|state| state == b'R'),
-        call,
-        at,
-        is_deaf: is_blocked || i64::from(call) == libc::SYS_rt_sigtimedwait,
+        is_deaf: is_blocked,
         n_switches: count(b"voluntary_ctxt_switches:").wrapping_add(count(b"nonvoluntary_ctxt_switches:")),
+        ..Look::default()
     }
+}
+
+/// Whether the thread of another process has slept since it was switched so often.
+#[cfg(target_os = "linux")]
+pub(crate) fn has_slept(process: u32, thread: u32, n_switches: u64) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{process}/task/{thread}/status"));
+    status.is_ok_and(|status| {
+        let look = of_status(status.as_bytes(), 0);
+        look.is_running == Some(false) && look.n_switches == n_switches
+    })
 }
 
 /// The number at the beginning; a thread that is in no system call has none.

@@ -44,6 +44,11 @@ pub(crate) use number::{count_ended, count_started, has_flows, n_tasks, new_flow
 pub(crate) use progress::{Mark, is_not_started, mark, segment};
 pub(crate) use quick::QuickStack;
 
+/// Where the running thread's word lies, which leads to its state.
+pub(crate) fn word_address() -> usize {
+    pointer::Pointer::of_this_thread().address()
+}
+
 /// Everything the runtime keeps for one thread.
 #[derive(Debug)]
 pub(crate) struct Task {

@@ -105,6 +105,16 @@ mod imp {
             place
         }
 
+        /// Where the pointer lies: for other threads, while this one stands still.
+        pub(in crate::runtime) fn address(self) -> usize {
+            let base: usize;
+            // SAFETY: the first word behind the thread register is its own address.
+            unsafe {
+                asm!("mov {base}, qword ptr fs:[0]", base = lateout(reg) base, options(readonly, nostack));
+            }
+            base.wrapping_add(self.0)
+        }
+
         #[inline(always)]
         pub(in crate::runtime) fn store(self, place: *mut Place) {
             // SAFETY: as in `load`; nothing else lies there.
@@ -172,6 +182,11 @@ mod imp {
     pub(in crate::runtime) struct Pointer(*const AtomicPtr<Place>);
 
     impl Pointer {
+        /// Where the pointer lies.
+        pub(in crate::runtime) fn address(self) -> usize {
+            self.0.expose_provenance()
+        }
+
         /// As [`of_this_thread`](Self::of_this_thread): every pointer is reached in the same way.
         #[inline(always)]
         #[expect(clippy::unnecessary_wraps, reason = "the same signature as where there are two ways")]

@@ -26,6 +26,17 @@ impl Stopped {
         Self { word, parked }
     }
 
+    /// The state of a thread that could not be asked and has slept, whose word lies at `word`;
+    /// what it has parked is not known.
+    ///
+    /// # Safety
+    ///
+    /// The thread was alive when the copy of the process was made that this runs in.
+    pub(crate) unsafe fn of_sleeper(word: usize) -> Self {
+        // SAFETY: the word of a thread that is alive.
+        Self { word: unsafe { ptr::with_exposed_provenance::<usize>(word).read() }, parked: 0 }
+    }
+
     /// Whether the thread is inside the validator.
     ///
     /// # Safety

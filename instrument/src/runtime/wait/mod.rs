@@ -19,15 +19,18 @@ mod kind;
 mod publish;
 mod ring;
 mod slot;
+mod slot_owner;
 mod snapshot;
 mod stamp;
 
 pub(crate) use event_words::Event;
 pub(crate) use publish::{Published, Waiting, Wanted, begin};
 pub(crate) use ring::Looked;
+#[cfg(hang_report)]
+pub(crate) use slot::all as slots;
 pub(crate) use slot::{WaitSlot, forked};
 #[cfg(hang_report)]
-pub(crate) use slot::{all as slots, waiting_threads};
+pub(crate) use slot_owner::waiting_threads;
 #[cfg(hang_report)]
 pub(crate) use snapshot::{Watched, minimal, watched};
 pub(crate) use stamp::Stamp;

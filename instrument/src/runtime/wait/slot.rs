@@ -10,7 +10,7 @@
 //! threads: a reader never meets freed memory.
 
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 
 use lockdep_validator::{N_WORDS, TaskId};
 
@@ -38,7 +38,9 @@ pub(crate) struct WaitSlot {
     scope: AtomicU64,
     /// The thread that started it, directly or through others, and that no watched thread started;
     /// zero if it is that one itself.
-    origin: AtomicU32,
+    pub(super) origin: AtomicU32,
+    /// Where the word of the owner lies that leads to its state; zero if that is unknown.
+    pub(super) word: AtomicUsize,
     /// Odd while the words below are written.
     version: AtomicU64,
     /// What kind of wait it is, and whether it is timed; zero while the thread does not wait.
@@ -78,6 +80,7 @@ impl WaitSlot {
             os_id: AtomicU32::new(0),
             scope: AtomicU64::new(0),
             origin: AtomicU32::new(0),
+            word: AtomicUsize::new(0),
             version: AtomicU64::new(0),
             kind: AtomicU64::new(0),
             target: AtomicU64::new(0),
@@ -98,6 +101,7 @@ impl WaitSlot {
         // ORDERING: Relaxed: written by the owner alone, before its first wait is published.
         slot.scope.store(0, Ordering::Relaxed);
         slot.origin.store(0, Ordering::Relaxed); // ORDERING: as in `os_id`
+        slot.word.store(0, Ordering::Relaxed); // ORDERING: as in `os_id`
         slot
     }
 
@@ -162,18 +166,6 @@ impl WaitSlot {
     pub(crate) fn set_scope(&self, scope: u64) {
         // ORDERING: Relaxed, as in `scope`.
         self.scope.store(scope, Ordering::Relaxed);
-    }
-
-    /// The first of the threads that led to the owner.
-    pub(crate) fn origin(&self) -> Option<TaskId> {
-        let origin = self.origin.load(Ordering::Relaxed); // ORDERING: read for texts
-        if origin == 0 { self.owner() } else { Some(TaskId(origin)) }
-    }
-
-    /// This thread led to the owner.
-    pub(crate) fn set_origin(&self, origin: TaskId) {
-        // ORDERING: Relaxed, as in `origin`.
-        self.origin.store(origin.0, Ordering::Relaxed);
     }
 
     /// Whether a wait of the owner is published.
@@ -324,25 +316,6 @@ pub(crate) fn all() -> impl Iterator<Item = &'static WaitSlot> {
         at = slot.next.load(Ordering::Acquire);
         Some(slot)
     })
-}
-
-#[cfg(hang_report)]
-impl WaitSlot {
-    /// Whether a thread owns it.
-    pub(crate) fn is_owned(&self) -> bool {
-        self.owner().is_some()
-    }
-
-    /// A number that changes with each wait.
-    pub(crate) fn look_again(&self) -> u64 {
-        self.version()
-    }
-}
-
-/// The slots whose owners wait, as far as a look shows.
-#[cfg(hang_report)]
-pub(crate) fn waiting_threads() -> impl Iterator<Item = &'static WaitSlot> {
-    all().filter(|slot| slot.owner().is_some() && slot.is_waiting())
 }
 
 /// The process is the child of a fork: the only thread has another number.

@@ -83,6 +83,8 @@ pub(crate) struct Watched {
     pub(crate) scope: u64,
     /// The thread that led to it; the thread itself if none did.
     pub(crate) origin: TaskId,
+    /// Where the word lies that leads to its state; zero if that is unknown.
+    pub(crate) word: usize,
     pub(crate) wait: Option<WaitingTask>,
 }
 
@@ -99,6 +101,7 @@ pub(crate) fn watched(validator: &Validator) -> impl Iterator<Item = Watched> {
             task,
             scope: slot.scope(),
             origin: slot.origin().unwrap_or(task),
+            word: slot.word(),
             wait,
         })
     })
