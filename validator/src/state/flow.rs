@@ -71,6 +71,12 @@ impl Flow {
         self.held.len() + self.rest.as_ref().map_or(0, |rest| rest.overflow.len())
     }
 
+    /// Returns whether nothing is kept here: an exchange with an [idle](TaskContext::is_idle) context
+    /// allocates nothing.
+    pub fn is_idle(&self) -> bool {
+        self.held.is_empty() && self.rest.is_none()
+    }
+
     /// The locks kept here.
     pub(crate) fn locks(&self) -> impl Iterator<Item = LockId> + '_ {
         let beyond = self.rest.iter().flat_map(|rest| rest.overflow.all());
@@ -106,16 +112,24 @@ impl TaskContext {
         self.settle();
     }
 
-    fn take_rest(&mut self) -> Option<Box<Rest>> {
-        let is_ordinary = self.is_plain()
+    /// Returns whether it holds nothing and nothing about it is out of the ordinary.
+    pub fn is_idle(&self) -> bool {
+        self.held.is_empty() && self.is_ordinary()
+    }
+
+    fn is_ordinary(&self) -> bool {
+        self.is_plain()
             && self.state == 0
             && self.overflow.is_empty()
             && self.given_up.is_empty()
             && self.toggled == ContextSet::EMPTY
             && !self.is_unknown
             && self.open_transactions.is_empty()
-            && self.lost_pins.is_empty();
-        if is_ordinary {
+            && self.lost_pins.is_empty()
+    }
+
+    fn take_rest(&mut self) -> Option<Box<Rest>> {
+        if self.is_ordinary() {
             return None;
         }
         Some(Box::new(Rest {

@@ -5,7 +5,7 @@ use std::panic::Location;
 use lockdep_validator::{Acquire, AcquireFlags, Flow, Level, Mode, TaskId, Wait};
 
 use super::acquire::{acquire_at, try_acquired_at};
-use super::enter::{Entered, enter};
+use super::enter::{Entered, enter, enter_anywhere};
 use super::found::{event, judge};
 use super::release::released;
 use super::self_deadlock::take_pending;
@@ -38,7 +38,7 @@ impl FlowState {
     /// The running thread begins to run the flow, whose future lies at this address; false if the
     /// state of the thread cannot be used now. Then [`leave`](Self::leave) must not be called.
     pub(crate) fn enter(&mut self, start: usize, n_bytes: usize) -> bool {
-        let Some(mut entered) = enter() else { return false };
+        let Some(mut entered) = self.enter_lightly() else { return false };
         if let Some(place) = &mut self.place {
             (place.start, place.n_bytes) = (start, n_bytes);
         }
@@ -57,7 +57,7 @@ impl FlowState {
 
     /// The thread ends to run it, because it waits, or has ended.
     pub(crate) fn leave(&mut self, waits: bool) {
-        match enter() {
+        match self.enter_lightly() {
             Some(mut entered) => {
                 let task = entered.task();
                 if waits && task.context.holds_thread_locks() {
@@ -70,6 +70,17 @@ impl FlowState {
             // What the thread held before is lost.
             None => runtime::count_unseen(),
         }
+    }
+
+    /// Takes the thread's state, with a look for signal handlers only where an exchange may
+    /// allocate: most tasks hold nothing when their thread changes.
+    fn enter_lightly(&self) -> Option<Entered> {
+        let mut entered = enter_anywhere()?;
+        let task = entered.task();
+        if task.context.is_idle() && self.flow.is_idle() && task.parked.is_empty() {
+            return Some(entered);
+        }
+        entered.outside_handlers()
     }
 
     fn exchange(&mut self, entered: &mut Entered) {
@@ -88,9 +99,10 @@ impl FlowState {
     }
 }
 
-/// The thread's state, if it runs a flow.
+/// The thread's state, if it runs a flow. Before it allocates or locks, the caller asks whether it
+/// is in a signal handler.
 fn enter_flow() -> Option<Entered> {
-    let mut entered = enter()?;
+    let mut entered = enter_anywhere()?;
     if entered.task().context.id().is_flow() {
         return Some(entered);
     }
@@ -146,7 +158,8 @@ pub(crate) fn withdrawn(slot: &Slot) {
 
 /// The task has got the lock that it awaited; false if no flow is running.
 pub(crate) fn granted(lock: LockRef<'_>, mode: Mode, caller: &'static Location<'static>) -> bool {
-    let Some(mut entered) = enter_flow() else { return false };
+    let entered = enter_flow().and_then(Entered::outside_handlers);
+    let Some(mut entered) = entered else { return false };
     let task = entered.task();
     let Some(id) = lock.slot.id() else { return false };
     let event: Acquire = event(&lock, id, mode, Wait::Blocking, &AWAITED, caller);
