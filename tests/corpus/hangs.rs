@@ -18,6 +18,8 @@ pub(super) const CASES: &[Case] = &[
         .has_happened(&["a -> b", "b -> a"]),
     Case::new("hang_queued_writer", Want::Error("LD0100"), "a reader queues behind a writer", queued_writer)
         .has_happened(&["a -> b", "b -> a"]),
+    Case::new("hang_read_again", Want::Error("LD0100"), "a writer queues between two reads", read_again)
+        .has_happened(&["a -> writer", "writer -> a"]),
     Case::new("hang_upgrades", Want::Error("LD0100"), "two upgrades wait for each other's read", upgrades)
         .has_happened(&["a -> b", "b -> a"]),
     Case::new("hang_join", Want::Error("LD0100"), "a thread is joined under a lock that it wants", join)
@@ -124,6 +126,21 @@ pub(super) fn queued_writer() {
     QUEUED.wait();
     let writer = named("writer", || drop(READ.write().unwrap()));
     join_all([a, b, writer]);
+}
+
+pub(super) fn read_again() {
+    static RATES: RwLock<u8> = RwLock::new(1);
+    static READ: Barrier = Barrier::new(2);
+    let a = named("a", || {
+        let _first = RATES.read().unwrap();
+        READ.wait();
+        // Readers get in until the writer has queued.
+        while RATES.try_read().is_ok() {}
+        let _second = RATES.read().unwrap();
+    });
+    READ.wait();
+    let writer = named("writer", || drop(RATES.write().unwrap()));
+    join_all([a, writer]);
 }
 
 pub(super) fn upgrades() {

@@ -53,7 +53,10 @@ impl<'a> Waiting<'a> {
         match &self.0[waiter].awaited {
             Awaited::End(task) => other.task == *task,
             Awaited::ScopeEnd(scope) => *scope != 0 && other.scope == *scope,
-            Awaited::Lock(wanted) => self.is_kept_by(wanted, &other.held, with_timed),
+            Awaited::Lock(wanted) => {
+                self.is_kept_by(wanted, &other.held, with_timed)
+                    || is_behind_itself(&self.0[waiter], wanted, other)
+            }
             Awaited::Notification { mutex, .. } => self.is_kept_by(mutex, &other.held, with_timed),
             Awaited::Upgrade(wanted) => other.held.iter().any(|held| held.lock() == wanted.lock()),
             // Which task will bring it cannot be known.
@@ -76,13 +79,7 @@ impl<'a> Waiting<'a> {
     }
 
     fn writer(self, lock: LockId, with_timed: bool) -> Option<&'a WaitingTask> {
-        self.0.iter().find(|task| match &task.awaited {
-            Awaited::Lock(wanted) if wanted.is_exclusive() => {
-                wanted.lock() == lock && (with_timed || !task.is_timed)
-            }
-            Awaited::Upgrade(wanted) => wanted.lock() == lock && (with_timed || !task.is_timed),
-            _ => false,
-        })
+        self.0.iter().find(|task| wants_to_write(task, lock) && (with_timed || !task.is_timed))
     }
 
     /// Returns the task at `waiter`, with the writer that it queues behind.
@@ -149,6 +146,23 @@ impl<'a> Waiting<'a> {
             let (waiter, next) = (ring[at], ring[(at + 1) % ring.len()]);
             self.0[waiter].is_timed || !self.waits_for(waiter, next, false)
         })
+    }
+}
+
+/// Whether the reader waits for the lock behind a writer that waits for this reader's own first
+/// read. Behind what other readers keep out, it waits for those readers.
+fn is_behind_itself(reader: &WaitingTask, wanted: &LockUse, writer: &WaitingTask) -> bool {
+    let has_read = |held: &LockUse| held.lock() == wanted.lock() && !held.is_exclusive();
+    wanted.acquisition.mode == Mode::Shared
+        && reader.held.iter().any(has_read)
+        && wants_to_write(writer, wanted.lock())
+}
+
+fn wants_to_write(task: &WaitingTask, lock: LockId) -> bool {
+    match &task.awaited {
+        Awaited::Lock(wanted) => wanted.is_exclusive() && wanted.lock() == lock,
+        Awaited::Upgrade(wanted) => wanted.lock() == lock,
+        _ => false,
     }
 }
 
@@ -247,6 +261,24 @@ mod tests {
         tasks[2].is_timed = false;
         tasks[0].awaited = wants(2, R);
         assert_eq!(level(&tasks), None, "a recursive read does not queue");
+    }
+
+    #[test]
+    fn a_reader_that_reads_again_waits_for_the_writer_in_between() {
+        let mut tasks = vec![task(1, wants(1, S), &[lock(1, S)]), task(2, wants(1, X), &[])];
+        assert_eq!(Waiting(&tasks).ring(0), Some(vec![0, 1]));
+        assert_eq!(Waiting(&tasks).ring(1), Some(vec![1, 0]));
+        assert_eq!(level(&tasks), Some(Level::Error));
+        tasks[1].is_timed = true;
+        assert_eq!(level(&tasks), Some(Level::Note), "the writer gives up");
+        tasks[1] = task(2, wants(1, X), &[lock(2, X)]);
+        tasks[0].awaited = wants(1, R);
+        assert_eq!(level(&tasks), None, "a recursive read does not queue");
+        tasks[0] = task(1, wants(1, S), &[]);
+        assert_eq!(level(&tasks), None, "another reader keeps the writer out");
+        tasks[0] = task(1, wants(1, S), &[lock(1, S)]);
+        tasks[1].awaited = wants(2, X);
+        assert_eq!(level(&tasks), None, "the writer wants another lock");
     }
 
     #[test]

@@ -47,6 +47,8 @@ pub(crate) struct Waiting {
     lock: u64,
     target: u64,
     n_held: u32,
+    /// Whether the thread holds the lock already that it waits for: as a reader, behind a writer.
+    is_again: bool,
     is_for_end: bool,
     /// Whether the wait ends by itself.
     pub(super) is_timed: bool,
@@ -97,6 +99,8 @@ fn of_lock(task: &mut Task, lock: LockId, kind: u64, is_timed: bool, at: u64) ->
     let slot = task.wait;
     let mut wanted = task.context.held_records().find(|record| record.lock == lock)?;
     let is_upgrade = kind == kind::UPGRADE;
+    let is_again =
+        kind == kind::LOCK && task.context.held_records().filter(|record| record.lock == lock).count() > 1;
     let mut is_wanted_left = true;
     let held = task.context.held_records().filter_map(|record| {
         if record.lock != lock || !std::mem::take(&mut is_wanted_left) {
@@ -116,7 +120,7 @@ fn of_lock(task: &mut Task, lock: LockId, kind: u64, is_timed: bool, at: u64) ->
     };
     let kind = if is_timed { kind | kind::TIMED } else { kind };
     let n_held = slot.publish([kind, 0, at, now_ms()], wanted.to_words(), held);
-    Some(Waiting { slot, lock: lock.raw(), target: 0, n_held, is_for_end: false, is_timed })
+    Some(Waiting { slot, lock: lock.raw(), target: 0, n_held, is_again, is_for_end: false, is_timed })
 }
 
 fn of_end(task: &mut Task, kind: u64, target: u64, at: u64) -> Waiting {
@@ -125,7 +129,7 @@ fn of_end(task: &mut Task, kind: u64, target: u64, at: u64) -> Waiting {
     let n_held = task.wait.publish([kind, target, at, now_ms()], [0; N_WORDS], held);
     // ORDERING: Relaxed: the fence in `begin` orders it before the look, on both sides.
     N_ENDS_AWAITED.fetch_add(1, Ordering::Relaxed);
-    Waiting { slot: task.wait, lock: 0, target, n_held, is_for_end: true, is_timed: false }
+    Waiting { slot: task.wait, lock: 0, target, n_held, is_again: false, is_for_end: true, is_timed: false }
 }
 
 fn of_event(
@@ -141,7 +145,7 @@ fn of_event(
     let kind = kind::of(kind) | if is_timed { kind::TIMED } else { 0 };
     let n_held = task.wait.publish([kind, target, at, now_ms()], [0; N_WORDS], held);
     event.inspect(|event| event.wait_begins());
-    Waiting { slot: task.wait, lock: 0, target: 0, n_held, is_for_end: false, is_timed }
+    Waiting { slot: task.wait, lock: 0, target: 0, n_held, is_again: false, is_for_end: false, is_timed }
 }
 
 impl Waiting {
@@ -152,15 +156,16 @@ impl Waiting {
         if self.n_held == 0 && N_ENDS_AWAITED.load(Ordering::Relaxed) == 0 {
             return false;
         }
-        all().any(|other| {
-            !std::ptr::eq(other, self.slot)
-                && if self.is_for_end {
-                    let is_it = other.owner().is_some_and(|owner| u64::from(owner.0) == self.target);
-                    other.is_waiting() && (is_it || other.scope() == self.target)
-                } else {
-                    other.seems_to_hold(self.lock)
-                }
-        })
+        self.is_again
+            || all().any(|other| {
+                !std::ptr::eq(other, self.slot)
+                    && if self.is_for_end {
+                        let is_it = other.owner().is_some_and(|owner| u64::from(owner.0) == self.target);
+                        other.is_waiting() && (is_it || other.scope() == self.target)
+                    } else {
+                        other.seems_to_hold(self.lock)
+                    }
+            })
     }
 }
 
