@@ -15,6 +15,7 @@ use super::run_for;
 static A: Mutex<u8> = Mutex::new(0);
 static B: Mutex<u16> = Mutex::new(0);
 static IN_HANDLER: Mutex<u32> = Mutex::new(0);
+static RING: [Mutex<u64>; 2] = [const { Mutex::new(0) }; 2];
 static NEW_IN_HANDLER: [Mutex<i8>; 4096] = [const { Mutex::new(0) }; 4096];
 /// How many of these were used.
 static N_NEW: AtomicUsize = AtomicUsize::new(0);
@@ -96,6 +97,9 @@ pub(crate) fn single_steps() {
     drop(IN_HANDLER.try_lock());
     drop((A.lock(), IN_HANDLER.try_lock()));
     drop((A.lock(), B.lock(), IN_HANDLER.try_lock()));
+    drop((RING[0].lock(), IN_HANDLER.try_lock()));
+    drop((RING[1].lock(), IN_HANDLER.try_lock()));
+    drop((RING[0].lock(), RING[1].lock(), IN_HANDLER.try_lock()));
     for _ in 0..8 {
         new_in_handler();
         let _outer = A.lock();
@@ -113,8 +117,16 @@ pub(crate) fn single_steps() {
         action.sa_flags = libc::SA_SIGINFO;
         libc::sigaction(libc::SIGTRAP, &raw const action, std::ptr::null_mut());
     }
-    let n_tried = [pair, pair_with_new].map(step_through);
+    let n_tried = [pair, pair_with_new, step_hand_over_hand].map(step_through);
     println!("{}", if n_tried.iter().min() > Some(&100) { "tried" } else { "too few" });
+}
+
+/// Goes from one lock to the next of its class.
+fn step_hand_over_hand() {
+    let first = RING[0].lock();
+    let second = RING[1].lock();
+    drop(first);
+    drop(second);
 }
 
 /// Has both kinds of handler come after each instruction of `work`, or after every few; returns how

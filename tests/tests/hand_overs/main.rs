@@ -50,7 +50,7 @@ mod base {
 pub use chain_set::{DashMap, Entry};
 
 /// Every model, by the name of its test.
-const MODELS: [&str; 9] = [
+const MODELS: [&str; 11] = [
     "rings::a_ring_is_empty_for_the_next_thread",
     "chain_set::no_chain_outlives_what_it_was_validated_with",
     "chain_set::a_cache_is_void_before_it_can_be_stale",
@@ -60,6 +60,8 @@ const MODELS: [&str; 9] = [
     "runtime::interrupted::a_handler_may_release_what_was_not_seen",
     "runtime::interrupted::a_handler_may_come_while_a_lock_gets_its_id",
     "runtime::interrupted::a_handler_may_set_the_state_aside_while_a_lock_gets_its_id",
+    "runtime::interrupted::a_handler_may_come_in_a_step_hand_over_hand",
+    "runtime::interrupted::a_handler_may_set_the_state_aside_in_a_step_hand_over_hand",
 ];
 
 /// Every weakness, with the model that must notice it.

@@ -103,7 +103,9 @@ fn acquire_again<H: How>(slot: &Slot, lock: LockId) -> bool {
 }
 
 #[track_caller]
-#[inline(always)]
+// Its frame is not to stay on a small stack where nothing is optimised.
+#[cfg_attr(debug_assertions, inline(never))]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn acquire_next<K: KeyKind, H: How>(keyed: &KeyedSlot<K>, info: &LockInfo) -> bool {
     let call = std::ptr::from_ref(Location::caller()).addr();
     let token = Token::new(keyed.key.any(), info);
@@ -217,7 +219,8 @@ pub(crate) fn release(slot: &Slot) {
 /// would be the drop glue), and is not the newest acquisition's. Never panics.
 #[cold]
 pub(crate) extern "C" fn release_another(slot: &Slot) {
-    if !release_hand_over_hand(slot) {
+    // `again` does not know it: so it is no step to another lock of the class.
+    if !quick::release_below_newest(std::ptr::from_ref(slot).addr()) {
         release_by_guard_slow(slot);
     }
 }
@@ -270,7 +273,8 @@ fn release_of_guard_unknown(slot: &Slot, made: &'static Location<'static>) {
 
 #[inline(always)]
 fn release_hand_over_hand(slot: &Slot) -> bool {
-    quick::release_below_newest(std::ptr::from_ref(slot).addr())
+    let address = std::ptr::from_ref(slot).addr();
+    quick::release_below(address) || quick::release_below_newest(address)
 }
 
 /// The lock object goes away. It has an id. `by_owner`: no other code can reach it.

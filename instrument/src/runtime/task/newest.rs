@@ -4,7 +4,7 @@
 //! A signal handler may come between any two lines. It leaves the stack as it found it, but it may
 //! set the state aside: the word then says [`DRAIN`](super::place::DRAIN).
 
-use lockdep_validator::{Acquire, ChainKey, Manner};
+use lockdep_validator::{Acquire, ChainKey, LockId, Manner};
 
 use super::Task;
 use super::known_class::KnownClass;
@@ -93,6 +93,53 @@ pub(crate) fn release_newest(address: usize) -> bool {
     }
     // If a handler has set the state aside since the word was read, this leads to the place before
     // the sentinel. The engine learns later that this place is not held.
+    word.retreat();
+    true
+}
+
+/// Releases the lock at `address` hand over hand: it lies right below the newest, which is another
+/// lock of its class, held alike. So the newest goes down one place, where the chain is the same.
+#[inline(always)]
+pub(crate) fn release_below(address: usize) -> bool {
+    let Some(word) = Pointer::near() else { return false };
+    let newest = word.load();
+    let below = newest.wrapping_sub(1);
+    // SAFETY: a place lies below each that the word may lead to (it may be one before a sentinel),
+    // and no signal handler changes either.
+    unsafe {
+        // ORDERING: Relaxed, as in `acquire_again`, and so in all of this function.
+        if (*below).held.load(Ordering::Relaxed) != address {
+            return false;
+        }
+        let (lock, manner) = ((*newest).lock, Manner::from_raw((*newest).manner));
+        if manner != manner.moved() || manner.raw() != (*below).manner {
+            return false;
+        }
+        let difference = lock ^ (*below).lock;
+        if difference == 0 || difference >> LockId::INSTANCE_BITS != 0 {
+            return false;
+        }
+        // ORDERING: Relaxed, as above.
+        let held = (*newest).held.load(Ordering::Relaxed);
+        // Just being acquired or released; or its release has to be looked at.
+        if held == 0 || held & 1 != 0 {
+            return false;
+        }
+        // From here on a handler finds a place that is not held, and leaves the state alone.
+        // ORDERING: Relaxed, as above.
+        (*newest).held.store(0, Ordering::Relaxed);
+        fence();
+        (*below).known = NOTHING;
+        (*below).address = held;
+        (*below).lock = lock;
+        // ORDERING: Relaxed, as above.
+        (*below).call.store((*newest).call.load(Ordering::Relaxed), Ordering::Relaxed);
+        (*newest).known = NOTHING;
+        fence();
+        // ORDERING: Relaxed, as above.
+        (*below).held.store(held, Ordering::Relaxed);
+    }
+    // As in `release_newest`.
     word.retreat();
     true
 }

@@ -24,7 +24,7 @@ use lockdep_validator::{Acquire, ChainKey, LockId, Manner, TaskContext, Validato
 use super::Task;
 use super::known_class::KnownClass;
 use super::newest::Taken;
-pub(crate) use super::newest::{acquire_again, acquire_next, release_newest};
+pub(crate) use super::newest::{acquire_again, acquire_next, release_below, release_newest};
 use super::place::{NOTHING, NOWHERE, Place, fence};
 use super::pointer::Pointer;
 

@@ -35,6 +35,9 @@ thread_local! {
     static LOCKS_IN_HANDLER: Cell<bool> = const { Cell::new(false) };
     /// Whether the interrupted code holds its lock.
     static IS_HELD: Cell<bool> = const { Cell::new(false) };
+    /// Whether it goes on to a second lock hand over hand, and how far it is.
+    static GOES_ON: Cell<bool> = const { Cell::new(false) };
+    static IS_SECOND_HELD: Cell<bool> = const { Cell::new(false) };
     /// Whether each lock is a new one, of a class that has several.
     static ARE_NEW: Cell<bool> = const { Cell::new(false) };
     /// The ids of the new locks.
@@ -56,6 +59,8 @@ pub(crate) fn count_all_unseen(n_events: u64) {
 /// The address of the lock of the interrupted code, and that of the handlers' lock.
 const OWN: usize = 1 << 12;
 const OF_HANDLER: usize = 2 << 12;
+/// The address of the second lock of the interrupted code.
+const SECOND: usize = 3 << 12;
 
 /// What is done with a lock.
 #[derive(Clone, Copy)]
@@ -133,6 +138,11 @@ fn acquire_new(address: usize) {
     }
 }
 
+/// The id of the lock at the address.
+fn id_at(address: usize) -> u64 {
+    1 << LockId::INSTANCE_BITS | address as u64
+}
+
 /// Acquires a lock that the thread has validated before.
 fn acquire(address: usize) {
     if ARE_NEW.get() {
@@ -147,7 +157,7 @@ fn acquire(address: usize) {
     match Taken::take() {
         Some(mut taken) => {
             taken.task().count();
-            let lock = LockId::from_raw(1 << LockId::INSTANCE_BITS | 1).expect("a class");
+            let lock = LockId::from_raw(id_at(address)).expect("a class");
             let acquire = Acquire { address, ..Acquire::new(lock, Mode::Exclusive, Wait::Blocking, Site(1)) };
             taken.push((key, address), &acquire, ChainKey(1));
         }
@@ -158,7 +168,7 @@ fn acquire(address: usize) {
 /// Releases it.
 fn release(address: usize) {
     add(&N_EVENTS, 1);
-    if newest::release_newest(address) {
+    if newest::release_newest(address) || newest::release_below(address) {
         add(&N_FAST, 1);
     } else {
         slow(true, Change::Released(address));
@@ -199,6 +209,7 @@ fn look_at(mut entered: Entered, change: Change) {
     let task = entered.task();
     if !memory::is_in_handler() {
         assert_eq!(task.holds(OWN), IS_HELD.get(), "broken: what is held is not what the engine knows");
+        assert_eq!(task.holds(SECOND), IS_SECOND_HELD.get(), "broken: what is held is not what it knows");
         assert!(!task.holds(OF_HANDLER), "broken: the lock of a handler is held after it");
     }
     task.count();
@@ -254,13 +265,40 @@ fn handler(number: usize) {
 fn pair() {
     acquire(OWN);
     IS_HELD.set(true);
+    if GOES_ON.get() {
+        acquire(SECOND);
+        IS_SECOND_HELD.set(true);
+    }
     release(OWN);
     IS_HELD.set(false);
+    if GOES_ON.get() {
+        // The engine looks at what is left.
+        new();
+        release(SECOND);
+        IS_SECOND_HELD.set(false);
+    }
 }
 
-/// Runs `main` with two signals, and checks that nothing was lost. `is_stale`: the place that the
-/// interrupted code acquires in was last used for the handlers' lock. `are_new`: each lock is one.
-fn model(is_started: bool, locks_in_handler: bool, is_stale: bool, are_new: bool) {
+/// What a model is about.
+#[derive(Clone, Copy)]
+struct About {
+    /// The thread has a state.
+    is_started: bool,
+    /// The second handler holds a lock of its own.
+    locks_in_handler: bool,
+    /// The place that the interrupted code acquires in was last used for the handlers' lock.
+    is_stale: bool,
+    /// Each lock is a new one.
+    are_new: bool,
+    /// The interrupted code goes on hand over hand.
+    goes_on: bool,
+}
+
+const PLAIN: About =
+    About { is_started: true, locks_in_handler: true, is_stale: false, are_new: false, goes_on: false };
+
+/// Runs the interrupted code with two signals, and checks that nothing was lost.
+fn model(About { is_started, locks_in_handler, is_stale, are_new, goes_on }: About) {
     // The spare rings and the count of what waits are the whole process's.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _alone = ONE_AT_A_TIME.lock();
@@ -268,6 +306,7 @@ fn model(is_started: bool, locks_in_handler: bool, is_stale: bool, are_new: bool
         [&N_EVENTS, &N_REPLAYED, &N_UNSEEN, &N_FAST].into_iter().for_each(|count| count.set(0));
         LOCKS_IN_HANDLER.set(locks_in_handler);
         ARE_NEW.set(are_new);
+        GOES_ON.set(goes_on);
         IDS.with_borrow_mut(Vec::clear);
         access::park(ptr::null_mut());
         pointer::begin();
@@ -315,30 +354,40 @@ fn model(is_started: bool, locks_in_handler: bool, is_stale: bool, are_new: bool
 
 #[test]
 fn a_handler_may_come_anywhere() {
-    model(true, true, false, false);
+    model(PLAIN);
 }
 
 #[test]
 fn a_handler_may_set_the_state_aside_anywhere() {
-    model(true, false, false, false);
+    model(About { locks_in_handler: false, ..PLAIN });
 }
 
 #[test]
 fn a_handler_may_come_before_the_first_event() {
-    model(false, true, false, false);
+    model(About { is_started: false, ..PLAIN });
 }
 
 #[test]
 fn a_handler_may_release_what_was_not_seen() {
-    model(true, true, true, false);
+    model(About { is_stale: true, ..PLAIN });
 }
 
 #[test]
 fn a_handler_may_come_while_a_lock_gets_its_id() {
-    model(true, true, false, true);
+    model(About { are_new: true, ..PLAIN });
 }
 
 #[test]
 fn a_handler_may_set_the_state_aside_while_a_lock_gets_its_id() {
-    model(true, false, false, true);
+    model(About { are_new: true, locks_in_handler: false, ..PLAIN });
+}
+
+#[test]
+fn a_handler_may_come_in_a_step_hand_over_hand() {
+    model(About { goes_on: true, ..PLAIN });
+}
+
+#[test]
+fn a_handler_may_set_the_state_aside_in_a_step_hand_over_hand() {
+    model(About { goes_on: true, locks_in_handler: false, ..PLAIN });
 }

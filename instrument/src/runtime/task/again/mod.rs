@@ -15,7 +15,7 @@ mod imp {
     use std::mem::offset_of;
     use std::panic::Location;
 
-    use lockdep_validator::TaskContext;
+    use lockdep_validator::{LockId, TaskContext};
 
     use crate::hook::{CreationSite, KeyKind, KeyedSlot, LockInfo, Slot};
     use crate::runtime::process::state::Epoch;
@@ -133,8 +133,8 @@ mod imp {
     acquire!(again_exclusive, "");
     acquire!(again_shared, "not rax");
 
-    /// A release: the slot is in `rdi`. Returns in `rax`, which is zero if it is not the newest
-    /// lock's; changes `r11`.
+    /// A release: the slot is in `rdi`. Returns in `rax`, which is zero if it is neither the newest
+    /// lock's nor one hand over hand; changes also `r10` and `r11`.
     #[unsafe(naked)]
     extern "C" fn release_again() {
         naked_asm!(
@@ -145,7 +145,7 @@ mod imp {
             // From here on as `release_newest`.
             "mov rax, qword ptr fs:[r11]",
             "cmp rdi, qword ptr [rax + {held}]",
-            "jne 2f",
+            "jne {below}",
             "mov qword ptr [rax + {held}], 0",
             "sub qword ptr fs:[r11], {size}",
             "ret",
@@ -153,8 +153,60 @@ mod imp {
             "xor eax, eax",
             "ret",
             ".cfi_endproc",
+            below = sym release_below,
             size = const SIZE,
             held = const offset_of!(Place, held),
+        )
+    }
+
+    /// The rest of a release that is not the newest lock's. The newest place is in `rax`.
+    #[unsafe(naked)]
+    extern "C" fn release_below() {
+        naked_asm!(
+            ".cfi_startproc",
+            // From here on as `release_below`.
+            "cmp rdi, qword ptr [rax + {held} - {size}]",
+            "jne 2f",
+            "mov r10, qword ptr [rax + {manner}]",
+            "test r10, r10",
+            "js 2f",
+            "cmp r10, qword ptr [rax + {manner} - {size}]",
+            "jne 2f",
+            "mov r10, qword ptr [rax + {lock}]",
+            "xor r10, qword ptr [rax + {lock} - {size}]",
+            "jz 2f",
+            "shr r10, {instance_bits}",
+            "jnz 2f",
+            "mov r10, qword ptr [rax + {held}]",
+            "test r10, r10",
+            "jz 2f",
+            "test r10b, 1",
+            "jnz 2f",
+            "mov qword ptr [rax + {held}], 0",
+            "mov qword ptr [rax + {known} - {size}], {nothing}",
+            "mov qword ptr [rax + {address} - {size}], r10",
+            "mov r11, qword ptr [rax + {lock}]",
+            "mov qword ptr [rax + {lock} - {size}], r11",
+            "mov r11, qword ptr [rax + {call}]",
+            "mov qword ptr [rax + {call} - {size}], r11",
+            "mov qword ptr [rax + {known}], {nothing}",
+            "mov qword ptr [rax + {held} - {size}], r10",
+            concat!("lea r11, [rip + ", symbol!(), "@TLSDESC]"),
+            "sub qword ptr fs:[r11], {size}",
+            "ret",
+            "2:",
+            "xor eax, eax",
+            "ret",
+            ".cfi_endproc",
+            size = const SIZE,
+            known = const offset_of!(Place, known),
+            address = const offset_of!(Place, address),
+            held = const offset_of!(Place, held),
+            call = const offset_of!(Place, call),
+            lock = const offset_of!(Place, lock),
+            manner = const offset_of!(Place, manner),
+            instance_bits = const LockId::INSTANCE_BITS,
+            nothing = const NOTHING,
         )
     }
 
@@ -204,17 +256,18 @@ mod imp {
         call!(again_shared, keyed, info, call, epoch)
     }
 
-    /// Releases the lock, if it is the newest.
+    /// Releases the lock, if it is the newest, or the one below it in a step hand over hand.
     #[inline(always)]
     pub(crate) fn release(slot: &Slot) -> bool {
         let place: usize;
-        // SAFETY: as in `call`; it does what `release_newest` does.
+        // SAFETY: as in `call`; it does what `release_newest` and `release_below` do.
         unsafe {
             asm!(
                 "call {function}",
                 function = sym release_again,
                 in("rdi") std::ptr::from_ref(slot),
                 lateout("rax") place,
+                lateout("r10") _,
                 lateout("r11") _,
             );
         }
@@ -228,7 +281,7 @@ mod imp {
 
     use crate::hook::{KeyKind, KeyedSlot, LockInfo, Slot};
     use crate::runtime::process::state::Epoch;
-    use crate::runtime::task::newest::release_newest;
+    use crate::runtime::task::newest::{release_below, release_newest};
 
     pub(crate) const KNOWS_ALL: bool = false;
 
@@ -253,7 +306,8 @@ mod imp {
     }
 
     pub(crate) fn release(slot: &Slot) -> bool {
-        release_newest(std::ptr::from_ref(slot).addr())
+        let address = std::ptr::from_ref(slot).addr();
+        release_newest(address) || release_below(address)
     }
 }
 

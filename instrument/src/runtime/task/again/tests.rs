@@ -11,7 +11,7 @@ use crate::hook::{CreationSite, KeyKind, KeyedSlot, LockInfo, Slot};
 use crate::runtime::process::state::Epoch;
 use crate::runtime::task::Task;
 use crate::runtime::task::known_class::{KnownClass, Token};
-use crate::runtime::task::newest::{acquire_again, acquire_next, release_newest};
+use crate::runtime::task::newest::{acquire_again, acquire_next, release_below, release_newest};
 use crate::runtime::task::place::{NOT_STARTED, Place, SHARED, Sentinels};
 use crate::runtime::task::pointer::Pointer;
 
@@ -25,11 +25,10 @@ fn said(place: &Place) -> String {
     format!("{place:?}")
 }
 
-/// Runs `event` on a stack whose upper places `prepare` has filled; the word leads to the middle
-/// one in a release, and to the one below in an acquisition. Returns what the event said, where the
-/// word leads to then, and what the places say.
+/// Runs `event` on a stack whose places `prepare` has filled; the word leads to the one at
+/// `newest`. Returns what the event said, where the word leads to then, and what the places say.
 fn run_on(
-    is_release: bool,
+    newest: usize,
     prepare: impl FnOnce(&mut [Place; N_PLACES]),
     event: impl FnOnce() -> bool,
 ) -> String {
@@ -37,7 +36,7 @@ fn run_on(
     prepare(&mut places);
     let first = places.as_mut_ptr();
     let word = Pointer::of_this_thread();
-    word.store(first.wrapping_add(usize::from(is_release)));
+    word.store(first.wrapping_add(newest));
     let is_done = event();
     let n_up = (word.load().addr() - first.addr()) / size_of::<Place>();
     word.store(Sentinels::place(NOT_STARTED));
@@ -59,7 +58,7 @@ fn run(
         places[1] = Place::new(address, if is_held { address } else { 0 }, ptr::null_mut());
         places[1].known = known;
     };
-    run_on(is_release, prepare, event)
+    run_on(usize::from(is_release), prepare, event)
 }
 
 #[test]
@@ -122,7 +121,7 @@ fn run_next(
         places[1].known = known;
         places[2].known = 77;
     };
-    let said = run_on(false, prepare, || event(&keyed));
+    let said = run_on(0, prepare, || event(&keyed));
     // Wherever these lie.
     let said = said.replace(&ptr::from_ref(&keyed).addr().to_string(), "the lock");
     let said = said.replace(&tagged.to_string(), "the class").replace(&format!("{task:?}"), "the state");
@@ -172,4 +171,54 @@ fn the_assembly_gives_a_lock_its_id_as_the_models_do() {
     // By its key, its class and its mode, while there are numbers.
     let (exclusive, shared) = ((EPOCH, token), (EPOCH ^ SHARED, token));
     assert_eq!(done, [(exclusive, (false, 1), false), (shared, (false, 1), true)]);
+}
+
+/// What the newest of two places says, as far as a step hand over hand asks.
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct Newest {
+    lock: u64,
+    manner: u64,
+    /// The address, zero while the lock is being acquired or released, odd if its release has to be
+    /// looked at.
+    held: usize,
+}
+
+#[test]
+fn the_assembly_goes_on_hand_over_hand_as_the_model_does() {
+    if !KNOWS_ALL {
+        return;
+    }
+    const FIRST_SIGHTING: u64 = 1 << 63;
+    let slot = Slot::empty();
+    let address = ptr::from_ref(&slot).addr();
+    let right = Newest { lock: CLASS | 2, manner: 1 << 27, held: 64 };
+    let newest = [
+        right,
+        Newest { lock: CLASS | 1, ..right },
+        Newest { lock: (CLASS << 1) | 2, ..right },
+        Newest { manner: 0, ..right },
+        Newest { manner: right.manner | FIRST_SIGHTING, ..right },
+        Newest { held: 0, ..right },
+        Newest { held: 65, ..right },
+    ];
+    let mut done = Vec::new();
+    for newest in newest {
+        for below in [address, address | 1, address + 8, 0] {
+            for first_sighting in [0, FIRST_SIGHTING] {
+                let prepare = |places: &mut [Place; N_PLACES]| {
+                    places[1] = Place::new(address, below, ptr::null_mut());
+                    places[2] = Place::new(64, newest.held, ptr::null_mut());
+                    (places[1].known, places[1].lock, places[1].chain) = (77, CLASS | 1, 7);
+                    (places[2].known, places[2].lock, places[2].chain) = (78, newest.lock, 8);
+                    (places[1].manner, places[2].manner) = (right.manner | first_sighting, newest.manner);
+                };
+                let asm = run_on(2, prepare, || release(&slot));
+                assert_eq!(asm, run_on(2, prepare, || release_below(address)));
+                if asm.starts_with("true 1") {
+                    done.push((newest, below, first_sighting));
+                }
+            }
+        }
+    }
+    assert_eq!(done, [(right, address, 0)], "another lock of the class, held alike");
 }

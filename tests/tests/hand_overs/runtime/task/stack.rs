@@ -103,7 +103,7 @@ impl Task {
             // SAFETY: no model holds more locks than there are places.
             let place = unsafe { &mut *place };
             place.address = address;
-            place.lock = 1 << LockId::INSTANCE_BITS | 1;
+            place.lock = 1 << LockId::INSTANCE_BITS | address as u64;
             place.held.store(address, Ordering::Relaxed);
             if !seed::is("key-kept") {
                 place.known = NOTHING;
