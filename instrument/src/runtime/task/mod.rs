@@ -41,13 +41,8 @@ pub(crate) use access::{
 };
 pub(crate) use names::{allocator_locks, is_allocators, is_tried};
 pub(crate) use number::{count_ended, count_started, has_flows, n_tasks, new_flow, new_id};
-pub(crate) use progress::{Mark, is_not_started, mark, segment};
+pub(crate) use progress::{Mark, is_not_started, mark, segment, word_address};
 pub(crate) use quick::QuickStack;
-
-/// Where the running thread's word lies, which leads to its state.
-pub(crate) fn word_address() -> usize {
-    pointer::Pointer::of_this_thread().address()
-}
 
 /// Everything the runtime keeps for one thread.
 #[derive(Debug)]

@@ -66,6 +66,11 @@ pub(crate) fn is_not_started() -> bool {
     matches!(look(), Access::Closed(NOT_STARTED))
 }
 
+/// Where the running thread's word lies, which leads to its state.
+pub(crate) fn word_address() -> usize {
+    Pointer::of_this_thread().address()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
