@@ -97,7 +97,8 @@ use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 #[cfg(not(lockdep_disabled))]
-use lockdep_validator::{LockId, WaitType};
+use lockdep_validator::LockId;
+use lockdep_validator::WaitType;
 
 use crate::hook::{LockClassKey, LockInfo, LockMap, LockRef, Tracked, Verdict};
 #[cfg(not(lockdep_disabled))]

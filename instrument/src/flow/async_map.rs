@@ -8,7 +8,7 @@ use crate::hook::{LockInfo, LockRef};
 #[cfg(not(lockdep_disabled))]
 use crate::runtime::event::flows;
 
-/// The part of the validator that sits in each async lock, as a [`LockMap`](crate::LockMap) sits in
+/// The part of the validator that sits in each async lock, as a [`LockMap`](crate::hook::LockMap) sits in
 /// a lock for threads.
 ///
 /// With validation off an acquisition costs one relaxed load.
@@ -25,7 +25,7 @@ impl AsyncMap {
         Self(OwnedLockMap::new())
     }
 
-    /// Does what [`LockMap::relocate`](crate::LockMap::relocate) does.
+    /// Does what [`LockMap::relocate`](crate::hook::LockMap::relocate) does.
     pub fn relocate(&mut self) {
         self.0.relocate();
     }
