@@ -33,12 +33,19 @@ fn gives(line: &str) -> bool {
 
 /// Whether the function returns an object of its own type, one of `made`, or one that it puts
 /// together. A method may make another object of the type of its own; the locks of its own are none
-/// that it has made. It may also put the object into a handle, which it returns.
+/// that it has made. It may also put the object into a handle, which it returns, or return it as
+/// what it does (`Arc<dyn Trait>`).
 pub(super) fn is_constructor(site: &Site<'_>, made: &[&str]) -> bool {
     let ReturnType::Type(_, returned) = &site.signature.output else { return false };
-    let mut returned_names = TypeNames(Vec::new());
+    let mut returned_names = TypeNames { names: Vec::new(), is_hidden: false };
     returned_names.visit_type(returned);
-    let returns = |name: &str| returned_names.0.iter().any(|returned| returned == name);
+    let returns = |name: &str| returned_names.names.iter().any(|returned| returned == name);
+    let is_last = || match site.body.stmts.last() {
+        Some(Stmt::Expr(value, None)) => {
+            path_of(value).is_some_and(|path| path == (site.root.clone(), vec![]))
+        }
+        _ => false,
+    };
     let puts_together = || {
         let mut literals = Literals(Vec::new());
         literals.visit_block(site.body);
@@ -49,15 +56,30 @@ pub(super) fn is_constructor(site: &Site<'_>, made: &[&str]) -> bool {
         || made.iter().any(|name| returns(name))
         || of.is_some_and(|name| returns(&name))
         || puts_together()
+        || returned_names.is_hidden && is_last()
 }
 
 /// The names of the types in a type.
-struct TypeNames(Vec<String>);
+struct TypeNames {
+    names: Vec<String>,
+    /// Whether a trait stands for one.
+    is_hidden: bool,
+}
 
 impl<'a> Visit<'a> for TypeNames {
     fn visit_path_segment(&mut self, segment: &'a syn::PathSegment) {
-        self.0.push(segment.ident.to_string());
+        self.names.push(segment.ident.to_string());
         visit::visit_path_segment(self, segment);
+    }
+
+    fn visit_type_trait_object(&mut self, object: &'a syn::TypeTraitObject) {
+        self.is_hidden = true;
+        visit::visit_type_trait_object(self, object);
+    }
+
+    fn visit_type_impl_trait(&mut self, implementor: &'a syn::TypeImplTrait) {
+        self.is_hidden = true;
+        visit::visit_type_impl_trait(self, implementor);
     }
 }
 

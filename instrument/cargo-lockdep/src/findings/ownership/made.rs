@@ -114,11 +114,52 @@ pub(super) fn borrowed(of: &Expr) -> &Expr {
 /// How often the function may give a variable to other code before the place: each use but that of
 /// calling a method on it.
 pub(super) fn n_given(site: &Site<'_>, name: &str) -> usize {
-    let is_in_loop = site.last_line > site.at.line;
-    let end = if is_in_loop { LineColumn { line: site.last_line, column: usize::MAX } } else { site.at };
-    let mut given = Given { name, end, n: 0 };
+    let mut given = Given { name, end: end(site), n: 0 };
     given.visit_block(site.body);
     given.n
+}
+
+/// Where what may run before the place ends.
+fn end(site: &Site<'_>) -> LineColumn {
+    let is_in_loop = site.last_line > site.at.line;
+    if is_in_loop { LineColumn { line: site.last_line, column: usize::MAX } } else { site.at }
+}
+
+/// Whether the function puts the object of the place, before that, into what others may have: into
+/// its own object, or into a static. What is only lent to a method there is not put into anything.
+pub(super) fn is_put_elsewhere(site: &Site<'_>) -> bool {
+    let mut put = Put { given: Given { name: &site.root, end: end(site), n: 0 } };
+    put.visit_block(site.body);
+    put.given.n > 0
+}
+
+/// Finds the calls that put a variable elsewhere.
+struct Put<'n> {
+    given: Given<'n>,
+}
+
+impl<'a> Visit<'a> for Put<'_> {
+    fn visit_expr_method_call(&mut self, call: &'a syn::ExprMethodCall) {
+        if is_others(&call.receiver) {
+            let is_lent = |argument: &Expr| matches!(argument, Expr::Reference(_));
+            call.args.iter().filter(|argument| !is_lent(argument)).for_each(|it| self.given.visit_expr(it));
+        }
+        visit::visit_expr_method_call(self, call);
+    }
+}
+
+/// Whether others may have what a chain of fields and calls begins with: `self`, or a static.
+fn is_others(of: &Expr) -> bool {
+    match of {
+        Expr::MethodCall(call) => is_others(&call.receiver),
+        Expr::Field(field) => is_others(&field.base),
+        Expr::Try(inner) => is_others(&inner.expr),
+        Expr::Path(path) => path.path.segments.last().is_some_and(|last| {
+            let name = last.ident.to_string();
+            name == "self" || !name.contains(char::is_lowercase)
+        }),
+        _ => false,
+    }
 }
 
 /// Counts the uses of a variable.

@@ -103,7 +103,8 @@ fn reach(place: &Place, kind: &str, sources: &Sources) -> Option<Reach> {
         if let Some(receiver) = owned::owner(&site, kind, file, lines) {
             return Some(Reach::Owned { method: function, receiver, lock });
         }
-        fresh::is_fresh(&site, kind, file, lines).then_some(Reach::Fresh { function, lock })
+        let is_fresh = fresh::is_fresh(&site, kind, file, lines) && !made::is_put_elsewhere(&site);
+        is_fresh.then_some(Reach::Fresh { function, lock })
     })
 }
 

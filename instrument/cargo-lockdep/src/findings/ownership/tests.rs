@@ -225,6 +225,16 @@ fn a_function_that_makes_an_object_has_its_locks_until_it_gives_them_away() {
             "it.log",
         ),
         ("fn f(&self) -> Self { let it = Inner::with_size(3); it.log.^lock(); make(it) }", "it.log"),
+        // The trait that it is returned as hides its type.
+        (
+            "fn f() -> Arc<dyn Sink> { let it = Arc::new(Inner { log: Mutex::new(0) }); it.log.^lock(); it }",
+            "it.log",
+        ),
+        // It is put into what others have, but only later.
+        (
+            "fn f(&self) -> Self { let it = Arc::new(Mutex::new(0)); it.^lock(); self.all.push(it.clone()); make(it) }",
+            "it",
+        ),
         // Others' variables do not matter.
         (
             "fn f() -> Self { let it = Mutex::new(0); for x in 0..1 { it.^lock(); } run(|y| y.lock()); make(it) }",
@@ -269,6 +279,13 @@ fn a_lock_is_not_fresh_where_others_may_have_it() {
         "fn f() -> Self { let it = Inner::shared(3); it.log.^lock(); make(it) }",
         "fn f() -> Self { let it = Store::new(3); it.log.^lock(); make(it) }",
         "fn f(&self) -> Handle { let it = Inner::new(3); it.log.^lock(); self.handle() }",
+        // Put into what others have, straight or under a guard, before it is taken.
+        "fn f(&self) -> Self { let it = Arc::new(Mutex::new(0)); self.all.push(it.clone()); it.^lock(); make(it) }",
+        "fn f(&self) -> Self { let it = Arc::new(Mutex::new(0)); self.all.lock().unwrap().push(Arc::clone(&it)); \
+         it.^lock(); make(it) }",
+        "fn f() -> Self { let it = Arc::new(Mutex::new(0)); ALL.lock().push(it.clone()); it.^lock(); make(it) }",
+        // What is returned is behind a trait, and it is another object.
+        "fn f() -> Box<dyn Sink> { let it = Inner { log: Mutex::new(0) }; it.log.^lock(); sink(it) }",
         // The name may mean something else by then.
         "fn f(b: Arc<Mutex<u8>>) -> Self { let mut it = Arc::new(Mutex::new(0)); it = b; it.^lock(); make(it) }",
         "fn f(b: Inner) -> Self { let mut it = Inner { log: Mutex::new(0) }; it.log = b.log; it.log.^lock(); make(it) }",
