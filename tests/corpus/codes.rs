@@ -161,8 +161,7 @@ fn page_ld0010() {
 }
 
 fn page_ld0011() {
-    use lockdep::hook::AcquireOptions;
-    use lockdep::hook::{LockInfo, LockMap};
+    use lockdep::hook::{AcquireOptions, LockInfo, LockMap};
     use lockdep::{Mode, Wait};
 
     let (table, shard) = (LockMap::new(), LockMap::new());
