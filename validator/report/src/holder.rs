@@ -126,11 +126,11 @@ fn meeting(
     let is_met = |in_held: usize, in_wanted: usize| {
         let (a, b) = (&held[in_held], &wanted[in_wanted]);
         let is_one = a.line != 0 && !a.function.is_empty() && without_closures(a) == without_closures(b);
-        // A stack has a greatest depth, so the outermost frames of the deeper one may be missing.
         is_one
             && is_later(in_held, in_wanted)
             && same_file(&a.file, &b.file)
-            && (!is_exact || held[in_held + 1..].iter().zip(&wanted[in_wanted + 1..]).all(|(a, b)| a == b))
+            && (!is_exact
+                || is_same_outside(&held[in_held + 1..], &wanted[in_wanted + 1..], in_held > in_wanted))
     };
     let pairs = (0..wanted.len()).flat_map(|b| (0..n_known).map(move |a| (a, b)));
     let (in_held, mut in_wanted) = pairs.into_iter().find(|&(a, b)| is_met(a, b))?;
@@ -143,6 +143,15 @@ fn meeting(
         in_wanted -= 1;
     }
     Some((in_held, in_wanted))
+}
+
+/// Whether what is outside of one frame is the same in both stacks.
+///
+/// A stack has a greatest depth, so the outermost frames of the deeper one may be missing. Where
+/// the held one has fewer without being the deeper one, the frame is another call: a task or a
+/// closure of an outer function, which runs further in.
+fn is_same_outside(held: &[Frame], wanted: &[Frame], held_is_deeper: bool) -> bool {
+    (wanted.len() <= held.len() || held_is_deeper) && held.iter().zip(wanted).all(|(a, b)| a == b)
 }
 
 /// Says of each place of an acquisition who called the wrapper that it is in.
@@ -381,6 +390,22 @@ mod tests {
         let inside = stack(&[("app::f::{{closure}}", "a.rs", 12), ("app::f", "a.rs", 11), main]);
         let step = dependency((site("a.rs", 8), held), (site("a.rs", 12), inside));
         assert_eq!(lines(&step), Some((8, 12)));
+    }
+
+    #[test]
+    fn a_task_of_an_outer_function_is_no_call_that_it_makes_now() {
+        // `run` polls, under its guard, a task that `main` wrote.
+        let held = stack(&[("app::run", "a.rs", 14), ("app::main", "a.rs", 21)]);
+        let wanted = stack(&[
+            ("app::wake", "a.rs", 7),
+            ("app::main::{{closure}}", "a.rs", 20),
+            ("app::run::{{closure}}", "a.rs", 15),
+            ("app::run", "a.rs", 14),
+            ("app::main", "a.rs", 21),
+        ]);
+        let step = dependency((site("a.rs", 14), held), (site("a.rs", 7), wanted));
+        assert_eq!(lines(&step), Some((14, 15)));
+        assert_eq!(Holder::of_dependency(&step).has_left(), Some(false));
     }
 
     #[test]
