@@ -14,6 +14,7 @@ use crate::cargo::project::{CargoOptions, Project};
 use crate::cargo::runtime::{self, Runtime};
 use crate::cargo::toolchain::Toolchain;
 use crate::cargo::wrapper;
+use crate::count::counted;
 use crate::error::{Context as _, Result};
 use crate::findings::coverage::Own;
 use crate::output::say;
@@ -186,8 +187,8 @@ impl Session {
             return Ok(());
         }
         say(format_args!(
-            "settling: running again, with the locks of {} classes distinguished from the start and a stack of each acquisition",
-            suspects.len()
+            "settling: running again, with the locks of {} distinguished from the start and a stack of each acquisition",
+            counted(suspects.len(), "class", "classes")
         ));
         let path = watch.records().join("suspects");
         let text = suspects.join("\n") + "\n";

@@ -192,8 +192,12 @@ pub(crate) fn offer_to_settle(verdict: &RunResult) {
     let n_inexact = verdict.tally.n_inexact();
     if n_inexact > 0 {
         say(format_args!(
-            "{} a stack of another path to the same place; `--settle` runs once more and records the acquisitions themselves",
-            counted(n_inexact, "report may show", "reports may show")
+            "{} of another path to the same place; `--settle` runs once more and records the acquisitions themselves",
+            counted(
+                n_inexact,
+                "report lacks a stack or may show one",
+                "reports lack a stack or may show one"
+            )
         ));
     }
 }
