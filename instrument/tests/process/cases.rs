@@ -90,6 +90,8 @@ pub(crate) fn run(name: &str) {
         #[cfg(target_os = "linux")]
         "late_objects" => crate::late::load(),
         "unloaded_object" => crate::late::unload(),
+        #[cfg(target_os = "linux")]
+        "flood" => crate::flood::flood(),
         #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
         "single_steps" => crate::steps::single_steps(),
         #[cfg(target_os = "linux")]

@@ -20,6 +20,11 @@ pub(crate) const ALL: &[(&str, fn())] = &[
         crate::steps::a_handler_may_come_between_any_two_instructions,
     ),
     #[cfg(target_os = "linux")]
+    (
+        "handlers_leave_no_release_without_its_acquisition",
+        crate::flood::handlers_leave_no_release_without_its_acquisition,
+    ),
+    #[cfg(target_os = "linux")]
     ("handlers_neither_allocate_nor_lock", crate::signals::handlers_neither_allocate_nor_lock),
     #[cfg(target_os = "linux")]
     (

@@ -15,6 +15,8 @@ mod checks;
 mod contention;
 mod exceptions;
 #[cfg(target_os = "linux")]
+mod flood;
+#[cfg(target_os = "linux")]
 mod harm;
 mod holder;
 mod just_made;

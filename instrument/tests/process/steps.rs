@@ -46,8 +46,10 @@ extern "C" fn on_step(signal: i32, _: *mut libc::siginfo_t, context: *mut libc::
         let _inside = context::signal(signal).enter();
         drop(IN_HANDLER.try_lock());
     } else {
-        drop(IN_HANDLER.try_lock());
+        // Known, and what is new under it has its release put aside, until after the handler.
+        let held = IN_HANDLER.try_lock();
         new_in_handler();
+        drop(held);
     }
     // What was put aside is looked at by the next event: that takes many instructions, and no trap
     // is wanted in it. SAFETY: the system gives the handler the registers to which it returns.

@@ -103,6 +103,14 @@ fn replay(task: &mut Task, deferred: DeferredEvent) {
         // The thread had announced that it wants the lock, and was interrupted before it took it.
         task.runtime.set_unverified(acquire.lock);
     }
+    if let DeferredEvent::Release(lock, _) = deferred
+        && !task.context.holds(lock)
+    {
+        // A handler may have come while the thread changed its quick stack, and have left a known
+        // acquisition there whose release was deferred: the thread has overwritten it since.
+        task.runtime.set_unverified(lock);
+        return runtime::count_unseen();
+    }
     let (validator, stacks) = (&task.runtime.validator, &task.runtime.stacks);
     let context = &mut task.context;
     let outcome = judge(|| match deferred {
