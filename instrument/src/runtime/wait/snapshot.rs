@@ -1,7 +1,7 @@
 //! What all threads wait for, read while they run.
 
 use lockdep_validator::{
-    Awaited, EventUse, HeldRecord, LockUse, Site, TaskId, Validator, Waiting as Tasks, WaitingTask,
+    Awaited, EventUse, HeldRecord, Site, TaskId, Validator, Waiting as Tasks, WaitingTask,
 };
 
 use super::clock::now_ms;
@@ -61,7 +61,12 @@ impl Ring {
     /// of it queues, has to wait as well.
     pub(super) fn is_closed(&self) -> bool {
         let is_on_ring = |index: usize| self.order.contains(&index);
-        let is_writer = |index: usize| self.tasks[index].awaited.lock().is_some_and(LockUse::is_exclusive);
+        // Only of a lock that a thread of the ring waits for: other threads come and go meanwhile.
+        let is_writer = |index: usize| {
+            let awaited = self.tasks[index].awaited.lock().filter(|lock| lock.is_exclusive());
+            let mut of_ring = self.order.iter().filter_map(|on_ring| self.tasks[*on_ring].awaited.lock());
+            awaited.is_some_and(|wanted| of_ring.any(|lock| lock.lock() == wanted.lock()))
+        };
         let mut needed = (0..self.seen.len()).filter(|index| is_on_ring(*index) || is_writer(*index));
         needed.all(|index| self.seen[index].is_same())
     }
