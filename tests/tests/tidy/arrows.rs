@@ -1,7 +1,8 @@
 //! The graph of which file uses which, read from the sources, and its circles.
 //!
 //! A file uses the file that *defines* what it names: a re-export is followed to the definition,
-//! and is no use by itself. Unit tests are left out, because a test may look at everything.
+//! and is no use by itself. Unit tests are left out, because a test may look at everything. What a
+//! method call leads to is not seen: only a type would say it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +24,8 @@ struct Module {
     exported: Vec<(String, Vec<String>)>,
     /// The whole paths that it names.
     named: Vec<Vec<String>>,
+    /// The modules of this crate from which it imports all names: which it uses is not seen.
+    globs: Vec<Vec<String>>,
     /// The modules that it declares whose file is another package's (`#[path]`).
     outside: BTreeSet<String>,
 }
@@ -30,6 +33,8 @@ struct Module {
 /// The files of one crate.
 pub(crate) struct Crate {
     modules: BTreeMap<ModulePath, Module>,
+    /// Modules that a `#[path]` leads to another file of the crate: as declared, and by its file.
+    elsewhere: Vec<(ModulePath, ModulePath)>,
 }
 
 impl Crate {
@@ -37,6 +42,7 @@ impl Crate {
     pub(crate) fn read(files: &[(String, String)]) -> Self {
         let paths: BTreeSet<ModulePath> = files.iter().map(|(file, _)| module_path(file)).collect();
         let mut modules = BTreeMap::new();
+        let mut elsewhere = Vec::new();
         for (file, text) in files {
             let parsed: File = syn::parse_file(text).unwrap_or_else(|error| panic!("{file}: {error}"));
             let path = module_path(file);
@@ -44,12 +50,16 @@ impl Crate {
                 paths: &paths,
                 here: path.clone(),
                 aliases: BTreeMap::new(),
+                elsewhere: Vec::new(),
+                inline: Vec::new(),
                 module: Module { file: file.clone(), ..Module::default() },
             };
             reader.items(&parsed.items);
+            elsewhere.append(&mut reader.elsewhere);
+            modules.extend(reader.inline);
             modules.insert(path, reader.module);
         }
-        Self { modules }
+        Self { modules, elsewhere }
     }
 
     /// Each file with the files that it uses.
@@ -57,38 +67,60 @@ impl Crate {
         let mut arrows = BTreeMap::<&str, BTreeSet<&str>>::new();
         for module in self.modules.values() {
             let used = arrows.entry(&module.file).or_default();
-            let targets = module.named.iter().filter_map(|path| self.definer(path, 0));
-            used.extend(targets.filter(|target| *target != module.file));
+            module.named.iter().for_each(|path| self.add_definers(path, 0, used));
+            used.remove(&*module.file);
         }
         arrows
     }
 
-    /// Each room with the rooms that it uses; a room is a folder or a file in the root of the
-    /// crate.
-    pub(crate) fn room_arrows(&self) -> BTreeMap<&str, BTreeSet<(&str, &str, &str)>> {
+    /// Each room with the rooms that it uses. A room is a folder or a file in the folder `inside`
+    /// (with a slash at its end), or in the root of the crate if that is empty.
+    pub(crate) fn room_arrows(&self, inside: &str) -> BTreeMap<&str, BTreeSet<(&str, &str, &str)>> {
         let mut rooms = BTreeMap::<&str, BTreeSet<(&str, &str, &str)>>::new();
         for (from, targets) in self.arrows() {
-            let used = rooms.entry(room(from)).or_default();
-            let others = targets.into_iter().filter(|to| room(to) != room(from));
-            used.extend(others.map(|to| (room(to), from, to)));
+            let Some(own) = room(from, inside) else { continue };
+            let used = rooms.entry(own).or_default();
+            let rooms_of = |to| Some((room(to, inside)?, from, to));
+            used.extend(targets.into_iter().filter_map(rooms_of).filter(|(other, ..)| *other != own));
         }
         rooms
     }
 
-    /// The file that defines what `path` names.
-    fn definer(&self, path: &[String], depth: usize) -> Option<&str> {
+    /// Each file that imports all names of a module of its crate, with that module.
+    pub(crate) fn globs(&self) -> Vec<(&str, String)> {
+        let mut found = Vec::new();
+        for module in self.modules.values() {
+            found.extend(module.globs.iter().map(|path| (module.file.as_str(), path.join("::"))));
+        }
+        found.dedup();
+        found
+    }
+
+    /// Adds the files that define what `path` names: several where a `#[path]` chooses between
+    /// files.
+    fn add_definers<'a>(&'a self, path: &[String], depth: usize, found: &mut BTreeSet<&'a str>) {
         // Two modules that re-export all of each other would send this round forever.
         if depth > 8 {
-            return None;
+            return;
         }
-        let (length, module) =
-            (0..=path.len()).rev().find_map(|n| self.modules.get(&path[..n]).map(|module| (n, module)))?;
-        let Some(name) = path.get(length) else { return Some(&module.file) };
+        for (declared, file) in &self.elsewhere {
+            if let Some(rest) = path.strip_prefix(&**declared) {
+                self.add_definers(&[file, rest].concat(), depth + 1, found);
+            }
+        }
+        let known =
+            (0..=path.len()).rev().find_map(|n| self.modules.get(&path[..n]).map(|module| (n, module)));
+        let Some((length, module)) = known else { return };
+        let Some(name) = path.get(length) else {
+            found.insert(&module.file);
+            return;
+        };
         if module.outside.contains(name) {
-            return None;
+            return;
         }
         if module.defined.contains(name) {
-            return Some(&module.file);
+            found.insert(&module.file);
+            return;
         }
         let rest = &path[length + 1..];
         for (exported, whole) in &module.exported {
@@ -102,10 +134,10 @@ impl Crate {
                 continue;
             }
             target.extend_from_slice(rest);
-            return self.definer(&target, depth + 1);
+            return self.add_definers(&target, depth + 1, found);
         }
         // A macro, or an inline module: the file itself.
-        Some(&module.file)
+        found.insert(&module.file);
     }
 
     fn defines(&self, path: &[String]) -> bool {
@@ -116,8 +148,9 @@ impl Crate {
     }
 }
 
-fn room(file: &str) -> &str {
-    file.split('/').next().unwrap_or(file).trim_end_matches(".rs")
+fn room<'a>(file: &'a str, inside: &str) -> Option<&'a str> {
+    let file = file.strip_prefix(inside)?;
+    Some(file.split('/').next().unwrap_or(file).trim_end_matches(".rs"))
 }
 
 /// The module that a file is: `a/b.rs` and `a/b/mod.rs` are `a::b`, and `lib.rs` and `main.rs` are
@@ -138,6 +171,10 @@ struct Reader<'a> {
     here: ModulePath,
     /// The names that `use` brings in, with the whole path of each.
     aliases: BTreeMap<String, Vec<String>>,
+    /// See [`Crate::elsewhere`].
+    elsewhere: Vec<(ModulePath, ModulePath)>,
+    /// The inline modules that were read.
+    inline: Vec<(ModulePath, Module)>,
     module: Module,
 }
 
@@ -145,8 +182,13 @@ impl Reader<'_> {
     fn items(&mut self, items: &[Item]) {
         // Imports first: they hold for the whole file, wherever they stand.
         for item in items {
-            if let Item::Use(item) = item {
-                self.import(item);
+            match item {
+                Item::Use(item) => self.import(item),
+                Item::Mod(ItemMod { ident, content: Some(_), .. }) => {
+                    let name = ident.to_string();
+                    self.aliases.insert(name.clone(), [&*self.here, &[name]].concat());
+                }
+                _ => {}
             }
         }
         for item in items {
@@ -163,10 +205,16 @@ impl Reader<'_> {
         flatten(&item.tree, &mut Vec::new(), &mut leaves);
         for (name, path) in leaves {
             let Some(whole) = self.whole(&path) else { continue };
+            // The file may use what it re-exports, too.
+            self.aliases.insert(name.clone(), whole.clone());
             if is_exported {
                 self.module.exported.push((name, whole));
+            } else if name == "*" {
+                // An inline module may import what stands around it.
+                if whole != module_path(&self.module.file) {
+                    self.module.globs.push(whole);
+                }
             } else {
-                self.aliases.insert(name, whole.clone());
                 self.module.named.push(whole);
             }
         }
@@ -177,10 +225,11 @@ impl Reader<'_> {
         let (first, mut rest) = path.split_first()?;
         let mut whole = match first.as_str() {
             "crate" => Vec::new(),
-            "self" => self.here.clone(),
-            "super" => {
+            "self" | "super" => {
                 let mut up = self.here.clone();
-                up.pop()?;
+                if first == "super" {
+                    up.pop()?;
+                }
                 while rest.first().is_some_and(|segment| segment == "super") {
                     up.pop()?;
                     rest = &rest[1..];
@@ -198,11 +247,42 @@ impl Reader<'_> {
     }
 
     fn name(&mut self, path: &[String]) {
-        // A single name is an item of the file or was imported, which has been counted.
-        if path.len() > 1
-            && let Some(whole) = self.whole(path)
-        {
-            self.module.named.push(whole);
+        // A single name is an item of the file or was imported, which has been counted; only a
+        // re-export has not.
+        let [only] = path else {
+            self.module.named.extend(self.whole(path));
+            return;
+        };
+        let is_exported = |(name, _): &&(String, Vec<String>)| name == only;
+        let exported = self.module.exported.iter().find(is_exported);
+        self.module.named.extend(exported.map(|(_, whole)| whole.clone()));
+    }
+
+    /// The files of the crate that a `#[path]` names, which may be conditional.
+    fn leads_elsewhere(&mut self, item: &ItemMod) {
+        for attribute in &item.attrs {
+            let Ok(list) = attribute.meta.require_list().map(|list| list.tokens.to_string()) else {
+                let syn::Meta::NameValue(value) = &attribute.meta else { continue };
+                let syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(path), .. }) = &value.value else {
+                    continue;
+                };
+                if attribute.path().is_ident("path") {
+                    self.lead(item, &path.value());
+                }
+                continue;
+            };
+            let path = list.split("path = \"").nth(1).and_then(|rest| rest.split('"').next());
+            if let Some(path) = path.filter(|_| attribute.path().is_ident("cfg_attr")) {
+                self.lead(item, path);
+            }
+        }
+    }
+
+    fn lead(&mut self, item: &ItemMod, path: &str) {
+        let folder = self.module.file.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let file = module_path(&format!("{folder}/{path}").trim_start_matches('/').replace("./", ""));
+        if self.paths.contains(&file) {
+            self.elsewhere.push(([&*self.here, &[item.ident.to_string()]].concat(), file));
         }
     }
 }
@@ -221,6 +301,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
 
     fn visit_item_mod(&mut self, item: &'ast ItemMod) {
         let Some((_, items)) = &item.content else {
+            self.leads_elsewhere(item);
             let name = item.ident.to_string();
             let file = [&*self.here, std::slice::from_ref(&name)].concat();
             if !self.paths.contains(&file) {
@@ -229,11 +310,20 @@ impl<'ast> Visit<'ast> for Reader<'_> {
             return;
         };
         self.here.push(item.ident.to_string());
+        let inner = Module { file: self.module.file.clone(), ..Module::default() };
+        let outer = std::mem::replace(&mut self.module, inner);
+        let imported = std::mem::take(&mut self.aliases);
         self.items(items);
+        self.aliases = imported;
+        let inner = std::mem::replace(&mut self.module, outer);
+        self.inline.push((self.here.clone(), inner));
         self.here.pop();
     }
 
-    fn visit_item_use(&mut self, _: &'ast ItemUse) {}
+    /// An import inside of a function; the others are known by now.
+    fn visit_item_use(&mut self, item: &'ast ItemUse) {
+        self.import(item);
+    }
 
     fn visit_path(&mut self, path: &'ast Path) {
         let segments: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
@@ -354,4 +444,71 @@ pub(crate) fn circles(arrows: &BTreeMap<&str, BTreeSet<&str>>) -> Vec<Vec<String
         .collect();
     found.sort();
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Crate, circles};
+
+    /// The circle that these two files make with what `b.rs` has, `a.rs` naming `b` already.
+    fn n_circles(b: &str) -> usize {
+        let lib = "mod a; mod b; mod c; pub use b::B; pub(crate) use a::A as Alias;";
+        let c = "pub(crate) use crate::a::A; pub(crate) mod inner { pub(crate) use super::super::a::f; }";
+        let a = "use super::B; pub struct A; pub fn f(_: B) {} macro_rules! m { () => {} }";
+        let file = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+        let files = [file("lib.rs", lib), file("a.rs", a), file("b.rs", b), file("c.rs", c)];
+        circles(&Crate::read(&files).arrows()).len()
+    }
+
+    #[test]
+    fn every_way_to_name_a_file_is_an_arrow() {
+        assert_eq!(n_circles("pub struct B;"), 0, "only one way");
+        for (b, why) in [
+            ("use crate::a::A; pub struct B(A);", "an import"),
+            ("use crate::Alias; pub struct B(Alias);", "a re-export of the root, renamed"),
+            ("use super::c::A; pub struct B(A);", "a re-export of a third file"),
+            ("pub struct B; fn g() { crate::c::inner::f(B) }", "a re-export of an inline module"),
+            ("pub struct B(super::a::A);", "a path in place"),
+            ("pub struct B; mod inner { use super::super::a::A; }", "from an inline module"),
+            ("pub struct B(self::super::a::A);", "up from the module itself"),
+            ("pub struct B; fn g() { use crate::a::f; f(B) }", "an import inside of a function"),
+            ("pub struct B; pub use crate::a::f; fn g() { f(B) }", "a re-export that the file uses"),
+            ("use super::a; pub struct B(a::A);", "through the module"),
+            ("pub struct B; fn g() { println!(\"{}\", crate::a::f(B)) }", "in a macro's arguments"),
+            ("pub struct B; fn g() { crate::a::m!() }", "a macro by its path"),
+            (
+                "pub struct B; impl From<B> for u8 { fn from(_: B) -> u8 { <crate::a::A>::x() } }",
+                "a type's own",
+            ),
+        ] {
+            assert_eq!(n_circles(b), 1, "{why}: {b}");
+        }
+        assert_eq!(n_circles("pub struct B; #[cfg(test)] mod tests { use crate::a::A; }"), 0, "a test");
+        assert_eq!(n_circles("pub use crate::a::A; pub struct B;"), 0, "only handed on");
+    }
+
+    #[test]
+    fn a_path_attribute_leads_to_the_file_that_it_names() {
+        let file = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+        for attribute in ["path = \"odd.rs\"", "cfg_attr(unix, path = \"odd.rs\")"] {
+            let lib = format!("#[{attribute}] mod b; mod a;");
+            let files = [
+                file("lib.rs", &lib),
+                file("a.rs", "use crate::b::B; pub struct A;"),
+                file("odd.rs", "use crate::a::A; pub struct B;"),
+            ];
+            assert_eq!(circles(&Crate::read(&files).arrows()).len(), 1, "{attribute}");
+        }
+    }
+
+    #[test]
+    fn imports_of_all_names_are_listed() {
+        let file = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+        let own = [
+            file("lib.rs", "mod a; mod b;"),
+            file("a.rs", "use super::b::*; use std::fmt::*;"),
+            file("b.rs", ""),
+        ];
+        assert_eq!(Crate::read(&own).globs(), [("a.rs", "b".to_owned())]);
+    }
 }

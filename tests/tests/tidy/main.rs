@@ -5,6 +5,8 @@ mod arrows;
 mod links;
 mod names;
 mod prose;
+mod reasons;
+mod rooms;
 mod systems;
 mod text;
 
@@ -60,250 +62,29 @@ fn sources(extensions: &[&str]) -> Vec<(&'static str, &'static str)> {
     all.iter().filter(|(name, _)| is_wanted(name)).map(|(name, text)| (&**name, &**text)).collect()
 }
 
-fn refuse(what: &str, offences: &[String]) {
-    assert!(offences.is_empty(), "{what}:\n{}", offences.join("\n"));
-}
-
-/// The floors of the design: a package may depend on packages of a lower floor only.
-const FLOORS: &[(&str, u8)] = &[
-    ("lockdep-validator", 0),
-    ("lockdep-report", 1),
-    ("lockdep", 2),
-    ("lockdep-std", 3),
-    ("lock_api", 3),
-    ("vmalock", 3),
-    ("cargo-lockdep", 4),
-    ("lockdep-tests", 5),
-];
-
-fn floor(package: &str) -> Option<u8> {
-    FLOORS.iter().find(|(name, _)| *name == package).map(|(_, floor)| *floor)
-}
-
-/// The names under `[dependencies]` and its kin; `[dev-dependencies]` too, since a test that
-/// reaches up couples as well.
-fn dependencies(manifest: &str) -> Vec<String> {
-    let mut names = Vec::new();
-    let mut inside = false;
-    for line in manifest.lines() {
-        let line = line.trim();
-        if let Some(section) = line.strip_prefix('[') {
-            inside = section.trim_end_matches(']').ends_with("dependencies");
-        } else if inside && let Some((name, value)) = line.split_once('=') {
-            let renamed = value.split("package = \"").nth(1).and_then(|rest| rest.split('"').next());
-            let name = name.trim().trim_end_matches(".workspace").trim();
-            names.push(renamed.unwrap_or(name).to_owned());
-        }
-    }
-    names
-}
-
-#[test]
-fn arrows_between_packages_point_down() {
-    let mut offences = Vec::new();
-    let mut seen = 0;
-    for manifest in [
-        "validator",
-        "validator/report",
-        "instrument",
-        "instrument/std",
-        "vmalock",
-        "instrument/cargo-lockdep",
-        "tests",
-    ] {
-        let path = root().join(manifest).join("Cargo.toml");
-        let Ok(text) = fs::read_to_string(&path) else { continue };
-        let name =
-            text.lines().find_map(|line| line.strip_prefix("name = ")).unwrap_or_default().trim_matches('"');
-        let Some(own) = floor(name) else { continue };
-        seen += 1;
-        for dependency in dependencies(&text) {
-            if let Some(theirs) = floor(&dependency)
-                && theirs >= own
-            {
-                offences.push(format!(
-                    "{manifest}/Cargo.toml: {name} (floor {own}) uses {dependency} (floor {theirs})"
-                ));
-            }
-        }
-    }
-    assert!(seen >= 5, "only {seen} manifests were recognised");
-    refuse("arrows that do not point down", &offences);
-}
-
-/// The rooms of a package, lowest floor first. A room uses rooms of lower floors only.
-const ROOMS: &[(&str, &[&[&str]])] = &[
-    ("validator/src/", &[&["config", "mutant"], &["base"], &["state"], &["graph"], &["check"], &["engine"]]),
-    (
-        "validator/report/src/",
-        &[
-            &["code", "detail", "exceptions", "names", "path", "place", "printable", "replay", "wire"],
-            &["await_path", "frames", "json", "lock_order", "note", "places", "policy", "wait_event"],
-            &["advice"],
-            &["model"],
-            &["hang_report"],
-            &["held_now", "history", "holder", "modes", "printable_report", "record", "under_guard"],
-            &["help", "notes", "render", "sentences"],
-            &["build", "stored"],
-            &["hang"],
-        ],
-    ),
-    (
-        "instrument/cargo-lockdep/src/",
-        &[
-            &["count", "exit", "printable"],
-            &["error"],
-            &["codes", "input", "output"],
-            &["excerpts", "settings", "sysroot"],
-            &["records"],
-            &["source"],
-            &["findings"],
-            &["render", "watch"],
-            &["cargo"],
-            &["command"],
-        ],
-    ),
-    ("vmalock/src/", &[&["probe"], &["base"], &["object"], &["lock"], &["guard"], &["space"]]),
-];
-
-#[test]
-fn arrows_between_rooms_point_down() {
-    let mut offences = Vec::new();
-    for (package, floors) in ROOMS {
-        let floor = |room: &str| floors.iter().position(|rooms| rooms.contains(&room));
-        let graph = arrows::Crate::read(&files_of(package));
-        for (room, targets) in graph.room_arrows() {
-            // The root re-exports; its own items are for all.
-            if room == "lib" || room == "main" {
-                continue;
-            }
-            let Some(own) = floor(room) else {
-                offences.push(format!("{package}{room}: on no floor (add it to ROOMS)"));
-                continue;
-            };
-            for (other, from, to) in targets {
-                if floor(other).is_some_and(|theirs| theirs >= own) {
-                    offences.push(format!("{package}{from} uses {to}: {room} reaches up into {other}"));
-                }
-            }
-        }
-    }
-    refuse("arrows that do not point down", &offences);
-}
-
-/// The files of a package without its tests, each by its path below `package`.
-fn files_of(package: &str) -> Vec<(String, String)> {
-    let is_test =
-        |name: &str| name.ends_with("tests.rs") || name.contains("tests/") || name.starts_with("bin/");
-    let files: Vec<(String, String)> = sources(&["rs"])
-        .into_iter()
-        .filter_map(|(name, text)| Some((name.strip_prefix(package)?.to_owned(), text.to_owned())))
-        .filter(|(name, _)| !is_test(name))
-        .collect();
-    assert!(!files.is_empty(), "{package} has no sources");
-    files
-}
-
-/// A module with files of its own lies in `a/mod.rs`, not in `a.rs` beside the folder: everything
-/// about it is in one place.
-#[test]
-fn a_folder_has_its_module_inside() {
-    let names: Vec<&str> = sources(&["rs"]).into_iter().map(|(name, _)| name).collect();
-    let has_folder = |name: &&&str| {
-        let folder = format!("{}/", name.trim_end_matches(".rs"));
-        name.contains("/src/") && names.iter().any(|other| other.starts_with(&folder))
-    };
-    let offences: Vec<String> = names.iter().filter(has_folder).map(|name| (*name).to_owned()).collect();
-    refuse("files beside the folder of their module (move them to its mod.rs)", &offences);
-}
-
-/// The crates whose files may not use each other in a circle.
-const CRATES: &[&str] = &[
-    "validator/src/",
-    "validator/report/src/",
-    "instrument/src/",
-    "instrument/cargo-lockdep/src/",
-    "instrument/std/src/",
-    "instrument/lock_api/v0_2/src/",
-    "instrument/lock_api/v0_3/src/",
-    "instrument/lock_api/v0_4/src/",
-    "instrument/lock_api/v0_5/src/",
-    "instrument/once_cell/src/",
-    "vmalock/src/",
-    "tests/src/",
-];
-
-/// Two files that are one concept: the arrow back from the first to the second, which makes no
-/// circle, and why it is there.
-const PAIRS: &[(&str, &str, &str)] = &[
-    (
-        "vmalock/src/object/node_pool.rs",
-        "vmalock/src/object/node.rs",
-        "the pool is memory for nodes, and links them through a field of theirs",
-    ),
-    (
-        "vmalock/src/object/vma.rs",
-        "vmalock/src/object/mm.rs",
-        "a VMA names its address space, whose tree holds VMAs: as `vm_mm` and `mm_mt` do in the kernel",
-    ),
-    (
-        "instrument/src/lock_api/common/rwlock_guard.rs",
-        "instrument/src/lock_api/common/rwlock.rs",
-        "a lock makes its guards, and a guard leads to its lock: `RwLock` and its six guards",
-    ),
-];
-
-#[test]
-fn no_files_use_each_other_in_a_circle() {
-    let mut offences = Vec::new();
-    for package in CRATES {
-        let graph = arrows::Crate::read(&files_of(package));
-        let mut arrows = graph.arrows();
-        for (from, to, why) in PAIRS {
-            let Some((from, to)) = from.strip_prefix(package).zip(to.strip_prefix(package)) else { continue };
-            if !arrows.get_mut(from).is_some_and(|targets| targets.remove(to)) {
-                offences.push(format!("{package}{from} does not use {to}: no exception is needed ({why})"));
-            }
-        }
-        for circle in arrows::circles(&arrows) {
-            offences.push(format!("{package}: {} files: {}", circle.len(), circle.join(", ")));
-            for from in &circle {
-                let to: Vec<&str> = arrows[from.as_str()]
-                    .iter()
-                    .copied()
-                    .filter(|to| circle.iter().any(|file| file == to))
-                    .collect();
-                offences.push(format!("    {from} -> {}", to.join(", ")));
-            }
-        }
-    }
-    refuse("files that use each other in a circle", &offences);
-}
-
-#[test]
-fn rooms_are_small() {
-    let offences: Vec<String> = sources(&["rs"])
-        .into_iter()
-        .filter(|(_, text)| text.lines().count() > MAX_LINES)
-        .map(|(name, text)| {
-            format!("{name}: {} lines; more than {MAX_LINES} is two concepts", text.lines().count())
-        })
-        .collect();
-    refuse("files that are too long", &offences);
-}
-
-/// Whether one of the `n` lines up to and including `index` holds `mark`; the comment may stand
-/// above a statement that spans lines.
-fn near(lines: &[&str], index: usize, n: usize, mark: &str) -> bool {
-    lines[index.saturating_sub(n)..=index].iter().any(|line| line.contains(mark))
-}
-
-/// The part of a file that is not its unit tests, which stand last.
+/// The lines of a file, those of its unit tests and of other items for tests empty.
 fn without_tests(text: &str) -> Vec<&str> {
-    let lines: Vec<&str> = text.lines().collect();
-    let end =
-        lines.iter().position(|line| line.trim_start().starts_with("#[cfg(test)]")).unwrap_or(lines.len());
-    lines[..end].to_vec()
+    let mut lines: Vec<&str> = text.lines().collect();
+    let mut inside = None;
+    for line in &mut lines {
+        let code = line.trim_start();
+        let indent = line.len() - code.len();
+        if inside.is_none()
+            && code.starts_with("#[cfg(")
+            && code.contains("test)")
+            && !code.contains("not(test")
+        {
+            inside = Some(indent);
+        }
+        let Some(begun) = inside else { continue };
+        // As rustfmt lays it out, an item ends on a line that is indented as it began.
+        let ends = code.starts_with('}') || code.ends_with([';', '}', ',']);
+        if indent == begun && ends && !code.starts_with(['#', '/']) {
+            inside = None;
+        }
+        *line = "";
+    }
+    lines
 }
 
 fn is_product(name: &str) -> bool {
@@ -322,41 +103,20 @@ fn is_product(name: &str) -> bool {
         && !name.ends_with("/tests.rs")
 }
 
-#[test]
-fn every_atomic_has_its_ordering_argued() {
-    const ORDERINGS: &[&str] = &["Relaxed", "Acquire", "Release", "AcqRel", "SeqCst"];
-    let mut offences = Vec::new();
-    for (name, text) in sources(&["rs"]).into_iter().filter(|(name, _)| is_product(name)) {
-        let lines = without_tests(text);
-        for (index, line) in lines.iter().enumerate() {
-            let code = line.trim_start();
-            let uses = ORDERINGS.iter().any(|ordering| line.contains(&format!("Ordering::{ordering}")));
-            if uses
-                && !code.starts_with("//")
-                && !code.starts_with("use ")
-                && !near(&lines, index, 12, "// ORDERING:")
-            {
-                offences.push(format!("{name}:{}: {}", index + 1, code));
-            }
-        }
-    }
-    refuse("atomics without an `// ORDERING:` line", &offences);
+fn refuse(what: &str, offences: &[String]) {
+    assert!(offences.is_empty(), "{what}:\n{}", offences.join("\n"));
 }
 
 #[test]
-fn every_unsafe_block_has_its_safety_argued() {
-    let mut offences = Vec::new();
-    for (name, text) in sources(&["rs"]).into_iter().filter(|(name, _)| is_product(name)) {
-        let lines = without_tests(text);
-        for (index, line) in lines.iter().enumerate() {
-            let code = line.trim_start();
-            let opens = code.contains("unsafe {") || code.starts_with("unsafe impl");
-            if opens && !code.starts_with("//") && !near(&lines, index, 12, "SAFETY:") {
-                offences.push(format!("{name}:{}: {}", index + 1, code));
-            }
-        }
-    }
-    refuse("unsafe without a `// SAFETY:` line", &offences);
+fn rooms_are_small() {
+    let offences: Vec<String> = sources(&["rs"])
+        .into_iter()
+        .filter(|(_, text)| text.lines().count() > MAX_LINES)
+        .map(|(name, text)| {
+            format!("{name}: {} lines; more than {MAX_LINES} is two concepts", text.lines().count())
+        })
+        .collect();
+    refuse("files that are too long", &offences);
 }
 
 #[test]
@@ -545,4 +305,11 @@ fn the_top_level_is_as_decided() {
         .filter(|name| !ALLOWED.contains(&name.as_str()))
         .collect();
     refuse("files that belong inside one of the six folders", &offences);
+}
+
+#[test]
+fn items_for_tests_are_left_out() {
+    let text = "a;\n#[cfg(test)]\nfn b() {\n    b;\n}\nc;\n    #[cfg(test)]\n    d: D,\n    e: E,\n#[cfg(test)]\nmod f;\ng;";
+    let left: Vec<&str> = without_tests(text).into_iter().filter(|line| !line.is_empty()).collect();
+    assert_eq!(left, ["a;", "c;", "    e: E,", "g;"]);
 }

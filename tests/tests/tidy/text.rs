@@ -1,7 +1,7 @@
 //! The prose rules for sources: replaced phrases in comments and messages, and the length of what a
 //! report says.
 
-use crate::prose;
+use crate::{prose, without_tests};
 
 /// The replaced phrases in the comments and string literals of one source file, a line each.
 pub(crate) fn phrases(name: &str, text: &str) -> Vec<String> {
@@ -29,8 +29,8 @@ pub(crate) fn long_statements(name: &str, text: &str) -> Vec<String> {
 
 /// The string literals of a source without its unit tests, each with the line on which it begins.
 pub(crate) fn literals(text: &str) -> Vec<(usize, String)> {
-    let end = text.find("#[cfg(test)]").unwrap_or(text.len());
-    let mut chars = text[..end].chars().peekable();
+    let text = without_tests(text).join("\n");
+    let mut chars = text.chars().peekable();
     let mut line = 1;
     let mut found = Vec::new();
     while let Some(c) = chars.next() {

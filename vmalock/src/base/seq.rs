@@ -69,8 +69,8 @@ impl MmLockSeq {
     /// Reads the sequence, whatever its parity (`raw_read_seqcount`).
     #[inline]
     pub(crate) fn raw_read(&self) -> u64 {
-        let order = if seeded(Mutant::H4b) { Ordering::Relaxed } else { Ordering::Acquire };
         // ORDERING: Acquire; pairs with the Release in `end`. Relaxed only as a mutant.
+        let order = if seeded(Mutant::H4b) { Ordering::Relaxed } else { Ordering::Acquire };
         self.sequence.load(order)
     }
 

@@ -1,8 +1,8 @@
 //! What the runtime keeps for each thread.
 //!
-//! `pointer.rs` has the thread-local pointer that leads to it, `quick.rs` and `place.rs` what the
-//! fast path sees of it, `access.rs` who may use it when. How it is made, entered and ended is in
-//! `event/enter.rs`.
+//! `thread.rs` has all of it, and `pointer.rs` the thread-local pointer that leads to it.
+//! `quick.rs` and `place.rs` have what the fast path sees of it, and `access.rs` says who may use
+//! it when. How it is made, entered and ended is in `event/enter.rs`.
 
 pub(crate) mod access;
 pub(crate) mod again;
@@ -10,12 +10,14 @@ pub(crate) mod awaited;
 pub(crate) mod deferred;
 pub(crate) mod entered;
 pub(crate) mod known_class;
+mod mark;
 pub(crate) mod messages;
 pub(crate) mod names;
 pub(crate) mod newest;
 pub(crate) mod number;
 pub(crate) mod parked;
 pub(crate) mod place;
+mod places;
 pub(crate) mod pointer;
 pub(crate) mod progress;
 pub(crate) mod queued;
@@ -23,147 +25,14 @@ pub(crate) mod quick;
 #[cfg(hang_report)]
 pub(crate) mod stopped;
 pub(crate) mod sync;
-
-use std::mem::offset_of;
-use std::panic::Location;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use lockdep_validator::{Acquire, ContextId, Site, TaskContext, Violation, WoundWait};
-
-use crate::runtime::Runtime;
-use crate::runtime::identity::classes::ClassCache;
-use crate::runtime::output::stat::ThreadStat;
-use crate::runtime::system::stack_bounds::Bounds;
-use crate::runtime::wait::WaitSlot;
+mod thread;
 
 pub(crate) use access::{
     Interrupted, abandon, deferred_state, enter_deferred, is_announced, is_busy, put_back,
 };
+pub(crate) use mark::Mark;
 pub(crate) use names::{allocator_locks, is_allocators, is_tried};
 pub(crate) use number::{count_ended, count_started, has_flows, n_tasks, new_flow, new_id};
-pub(crate) use progress::{Mark, is_not_started, mark, segment, word_address};
-pub(crate) use quick::QuickStack;
-
-/// Everything the runtime keeps for one thread.
-#[derive(Debug)]
-pub(crate) struct Task {
-    /// What the thread holds, and what it has validated.
-    pub(crate) context: TaskContext,
-    /// The same, where the fast path finds it.
-    pub(crate) quick: QuickStack,
-    /// The process's runtime; here, so that the fast path needs no other way to it.
-    pub(crate) runtime: &'static Runtime,
-    /// Classes this thread has used, by creation site and type.
-    pub(crate) classes: ClassCache,
-    /// An acquisition that would deadlock with the thread itself, until its wrapper has tried the
-    /// real lock.
-    pub(crate) pending: Option<Box<Pending>>,
-    /// Where it wanted an upgradable hold to become exclusive last.
-    pub(crate) upgraded_at: Site,
-    /// Its wound/wait transactions that are open.
-    pub(crate) transactions: Vec<WoundWait>,
-    /// What is left to do beside validating. Almost every thread has none, and one test shows that.
-    pub(crate) extra: Option<Box<ExtraWork>>,
-    /// Where the thread says what it waits for.
-    pub(crate) wait: &'static WaitSlot,
-    /// How many of its messages were looked at.
-    pub(crate) n_learned: u32,
-    /// What it marks words with.
-    pub(crate) mark: Mark,
-    /// Where the thread's stack lies.
-    pub(crate) stack: Bounds,
-    /// How many guards mask each context.
-    pub(crate) n_masks: [u16; ContextId::LIMIT as usize],
-    /// Whether the thread's function is over: the end of the process waits for what its end has to
-    /// say.
-    pub(crate) is_ending: bool,
-    /// The flow that the thread runs; `None` while it runs none.
-    pub(crate) flow: Option<FlowPlace>,
-    /// Locks of threads that suspended flows of this thread hold.
-    pub(crate) parked: parked::ParkedLocks,
-}
-
-/// Where a flow was made, and where its future lies.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct FlowPlace {
-    pub(crate) made_at: &'static Location<'static>,
-    /// The address of the future.
-    pub(crate) start: usize,
-    /// Its size.
-    pub(crate) n_bytes: usize,
-}
-
-impl FlowPlace {
-    /// Whether what is at this address lies inside the future.
-    pub(crate) const fn contains(&self, address: usize) -> bool {
-        address.wrapping_sub(self.start) < self.n_bytes
-    }
-}
-
-/// See [`Task::extra`]. INVARIANT: never empty.
-#[derive(Debug, Default)]
-pub(crate) struct ExtraWork {
-    /// A denied report was made where a panic was not possible; the next blocking acquisition
-    /// panics with it.
-    pub(crate) panic_due: Option<String>,
-    /// What the thread counts under `LOCKDEP_STAT=1`.
-    pub(crate) stat: Option<ThreadStat>,
-}
-
-impl Task {
-    /// Takes the number of a new lock, if the thread has one left. Another event may do the same
-    /// between any two steps.
-    ///
-    /// # Safety
-    ///
-    /// The state lives, and no reference to it exists.
-    pub(crate) unsafe fn take_number(task: *mut Self) -> Option<u64> {
-        // SAFETY: both are words of the state, which only this thread and its signal handlers use.
-        unsafe {
-            let first = task.cast::<u8>().wrapping_add(offset_of!(Self, context));
-            let next = &*first.wrapping_add(TaskContext::NEXT_NUMBER).cast::<AtomicU64>();
-            let end = *first.wrapping_add(TaskContext::END_OF_NUMBERS).cast::<u64>();
-            // ORDERING: Relaxed: one thread and its signal handlers.
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            if number < end { Some(number) } else { None }
-        }
-    }
-
-    /// Has the next blocking acquisition panic with this message.
-    pub(crate) fn owe_panic(&mut self, message: String) {
-        self.extra.get_or_insert_default().panic_due = Some(message);
-    }
-
-    /// Has reports name the flow that the thread runs, if it runs one: something is seen for the
-    /// first time, perhaps.
-    #[inline]
-    pub(crate) fn name_flow(&self) {
-        if let Some(flow) = self.flow {
-            self.runtime.names.add_flow(self.context.id(), flow.made_at);
-        }
-    }
-
-    /// The message of a panic that is due.
-    pub(crate) fn take_panic(&mut self) -> Option<String> {
-        let extra = self.extra.as_mut()?;
-        let message = extra.panic_due.take();
-        if extra.stat.is_none() {
-            self.extra = None;
-        }
-        message
-    }
-
-    /// What the thread counts, if it counts.
-    pub(crate) fn stat(&mut self) -> Option<&mut ThreadStat> {
-        self.extra.as_mut()?.stat.as_mut()
-    }
-}
-
-/// See [`Task::pending`].
-#[derive(Debug)]
-pub(crate) struct Pending {
-    pub(crate) acquire: Acquire,
-    /// Whether an upgradable hold is to become exclusive, rather than a lock to be taken.
-    pub(crate) is_upgrade: bool,
-    pub(crate) violation: Violation,
-}
+pub(crate) use places::QuickStack;
+pub(crate) use progress::{is_not_started, mark, segment, word_address};
+pub(crate) use thread::{ExtraWork, FlowPlace, Pending, Task};
