@@ -176,6 +176,29 @@ pub enum Advice {
     },
 }
 
+impl Advice {
+    /// Returns the places that the advice names.
+    pub(crate) fn places(&self) -> Vec<&Place> {
+        match self {
+            Self::FollowDeclared { since: spot, .. }
+            | Self::ReleaseBeforeWait { at: spot, .. }
+            | Self::DropGuard { made: spot }
+            | Self::TakeBefore { at: spot, .. }
+            | Self::ChangeOther { at: spot, .. }
+            | Self::TryLock { at: Some(spot), .. } => spot.places(),
+            Self::UnderCall { call, .. } => vec![call],
+            Self::ForeignCall { call, out, back, inside, .. } => {
+                [Some(out), Some(back), call.as_ref(), inside.as_ref()].into_iter().flatten().collect()
+            }
+            Self::KeptGuard { given, again, .. } => vec![given, again],
+            Self::MacroOfBoth { site: place }
+            | Self::Temporary { made: place, .. }
+            | Self::GetMut { place, .. } => vec![place],
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// How long a temporary lives.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -292,6 +315,15 @@ pub enum Way {
 }
 
 impl Spot {
+    fn places(&self) -> Vec<&Place> {
+        match &self.way {
+            Way::Itself => vec![&self.at],
+            Way::Through(other) | Way::CalledFrom(other) | Way::CalledOnOnePath(other) => {
+                vec![&self.at, other]
+            }
+        }
+    }
+
     /// The place of the function that holds the other lock, if it is known; else the caller of what
     /// was seen to be a wrapper.
     ///

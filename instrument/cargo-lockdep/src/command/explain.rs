@@ -59,7 +59,7 @@ fn story(fingerprint: &str, records: &[PathBuf]) -> Result<String> {
     };
     let mut story = String::from("# What was seen\n\n```text\n");
     for one in [first].into_iter().chain(told) {
-        story.push_str(text(&one.report, &TextOptions::default(), &sources).trim_end());
+        story.push_str(text(&one.report, &TextOptions::default().whole(), &sources).trim_end());
         story.push_str("\n\n");
         for run in &one.runs {
             story.push_str(&format!("seen by {run}\n"));

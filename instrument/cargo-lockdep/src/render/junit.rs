@@ -24,7 +24,7 @@ pub(super) fn render(found: &Findings<'_>) -> String {
             Judgement::Denied => {
                 status.set_type(report.code.to_string());
                 status.set_message(legal(&report.title));
-                let options = TextOptions { n_frames: 0, ..TextOptions::default() };
+                let options = TextOptions { n_frames: 0, max_lines: 0, ..TextOptions::default() };
                 status.set_description(legal(&text(report, &options, found.sources)));
             }
             Judgement::Tolerated => {

@@ -64,7 +64,8 @@ fn styles() -> Styles {
 }
 
 fn plain(found: &Findings<'_>, styles: &Styles) -> String {
-    let options = TextOptions { styles: *styles, ..TextOptions::default() };
+    let options = TextOptions { styles: *styles, in_full: "`--all`", ..TextOptions::default() };
+    let options = if found.shows_all { options.whole() } else { options };
     let mut out = String::new();
     for hang in hang::all(found, &options) {
         out.push_str(&format!("{}\n   = seen by: {}\n\n", hang.text.trim_end(), hang.run));
@@ -107,13 +108,16 @@ fn json(one: &Finding) -> String {
     }
 }
 
+/// How many reports are listed under the one that stands for their group.
+const MAX_LISTED: usize = 12;
+
 /// The reports that are about the same classes, a line each.
 fn folded_text(group: &Group<'_>, styles: &Styles) -> String {
     if group.folded.is_empty() {
         return String::new();
     }
     let mut out = format!("\n   = group: {} (`--all` shows each in full):", group.sentence());
-    for one in &group.folded {
+    let lines = group.folded.iter().take(MAX_LISTED).map(|one| {
         let report = &one.report;
         let head = format!("{}[{}]", report.level.as_str(), report.code);
         let colour = styles.level(report.level);
@@ -121,11 +125,11 @@ fn folded_text(group: &Group<'_>, styles: &Styles) -> String {
         let names: Vec<String> = report.cycle.iter().map(|step| format!("`{}`", step.from)).collect();
         let place =
             report.closing().map_or_else(String::new, |step| format!(", closed at {}", step.acquire_site));
-        out.push_str(&format!(
-            "\n       {colour}{head}{reset} {}: {}{place}",
-            report.fingerprint,
-            names.join(" -> ")
-        ));
+        format!("\n       {colour}{head}{reset} {}: {}{place}", report.fingerprint, names.join(" -> "))
+    });
+    out.extend(lines);
+    if group.folded.len() > MAX_LISTED {
+        out.push_str(&format!("\n       … and {} more", group.folded.len() - MAX_LISTED));
     }
     out
 }

@@ -25,7 +25,8 @@ pub(super) fn render(found: &Findings<'_>) -> String {
         let notes = report.notes.iter().map(|note| child("note", &note.to_string()));
         let children: Vec<Value> =
             notes.chain(report.help.iter().map(|help| child("help", &help.to_string()))).collect();
-        let rendered = text(report, &TextOptions { n_frames: 0, ..TextOptions::default() }, found.sources);
+        let rendered =
+            text(report, &TextOptions { n_frames: 0, max_lines: 0, ..TextOptions::default() }, found.sources);
         let message = json!({
             "reason": "compiler-message",
             "package_id": "lockdep",

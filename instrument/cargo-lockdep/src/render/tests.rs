@@ -4,6 +4,7 @@ use lockdep_report::advice::Advice;
 use lockdep_report::record::Record;
 
 use lockdep_report::model::Report;
+use lockdep_report::place::Frame;
 
 use super::*;
 use crate::findings::policy::{self, CommandPolicy};
@@ -79,6 +80,34 @@ fn reports_about_the_same_classes_are_folded_for_people_and_whole_for_tools() {
         assert!(render(ReportFormat::Github, found).contains("more reports are about the same 3 classes"));
         let page = render(ReportFormat::Html, found);
         assert_eq!(page.matches("<details class=\"report ").count(), n_reports, "every one is in the page");
+    });
+}
+
+#[test]
+fn all_shows_every_frame_of_a_stack() {
+    let mut report = fixture::inversion_report();
+    let frame = |at: u32| Frame {
+        function: format!("hyper::f{at}"),
+        file: "hyper-1.6.0/src/a.rs".into(),
+        line: at + 1,
+        column: 5,
+    };
+    report.cycle[0].frames_held.frames = (0..60).map(frame).collect();
+    let body = vec![Record::Report(Box::new(report))];
+    with_findings_of(fixture::union_of(&[fixture::record(100, "deep", body, true)]), |found| {
+        let text = plain(found, &Styles::PLAIN);
+        assert!(text.contains(" frames of `hyper`") && !text.contains("hyper::f30 "), "{text}");
+        let reports = found.reports.iter().map(copy).collect();
+        let all = Findings {
+            union: found.union,
+            sources: found.sources,
+            reports,
+            repair: Repair::default(),
+            coverage: Coverage::default(),
+            shows_all: true,
+        };
+        let text = plain(&all, &Styles::PLAIN);
+        assert!(text.contains("hyper::f30 ") && !text.contains(" frames of `hyper`"), "{text}");
     });
 }
 

@@ -44,7 +44,7 @@ impl Printer {
         };
         let is_coloured = args.output.is_none() && is_coloured.unwrap_or_else(by_terminal);
         let styles = if is_coloured { Styles::COLOUR } else { Styles::PLAIN };
-        let options = TextOptions { styles, ..TextOptions::default() };
+        let options = TextOptions { styles, in_full: IN_FULL, ..TextOptions::default() };
         Ok(Self { out, name, format: args.format, options, history: ReportHistory::default() })
     }
 

@@ -15,19 +15,19 @@ pub(super) enum Part {
 }
 
 /// The lines of a stack of which about `n_shown` frames fit: its head and its tail, the frames of
-/// the program's own packages, and the one of the function that `holder` is of. The rest is folded.
-pub(super) fn folded(frames: &[Frame], holder: Option<&Frame>, n_shown: usize) -> Vec<Part> {
-    let n_tail = n_shown / 4;
-    let n_head = n_shown - n_tail;
-    let is_end = |index: usize| index < n_head || index + n_tail >= frames.len();
-    let is_holder = |frame: &Frame| holder.is_some_and(|holder| holder.function == frame.function);
+/// the program's own packages from the lock on outward, and the frames at the indices `keys`. The
+/// rest is folded.
+pub(super) fn folded(frames: &[Frame], keys: &[usize], n_shown: usize) -> Vec<Part> {
+    let n_tail = (n_shown / 4).max(1);
+    let n_head = n_shown.saturating_sub(n_shown / 4).max(1);
+    let is_end = |index: usize| index < n_head || index.saturating_add(n_tail) >= frames.len();
     let is_own = |frame: &Frame| !frame.file.is_empty() && !is_dependency(&frame.file);
     // A recursion of the program's own is folded as well, or it would be printed whole.
     let mut n_own = n_shown;
     let mut is_kept = |index: usize, frame: &Frame| {
         let own = is_own(frame) && n_own > 0;
         n_own -= usize::from(own && !is_end(index));
-        frames.len() <= n_shown || is_end(index) || is_holder(frame) || own
+        frames.len() <= n_shown || is_end(index) || keys.contains(&index) || own
     };
     let mut parts: Vec<Part> = Vec::new();
     for (index, frame) in frames.iter().enumerate() {
@@ -86,7 +86,7 @@ mod tests {
         list[9] = ("app::callback", "src/main.rs");
         list[13] = ("tower::Locked::call", "tower-0.5.2/src/b.rs");
         let stack = frames(&list);
-        let shown = folded(&stack, Some(&stack[13]), 8);
+        let shown = folded(&stack, &[13], 8);
         let frames = |range: Range<usize>| range.map(Part::Frame).collect::<Vec<_>>();
         let mut expected = frames(0..6);
         expected.extend([
@@ -99,13 +99,13 @@ mod tests {
         expected.extend(frames(18..20));
         assert_eq!(shown, expected);
         assert_eq!(crates(&stack[8..15]), "`hyper`, `app`, `tower`");
-        assert_eq!(folded(&stack[..8], None, 8), frames(0..8), "it fits");
+        assert_eq!(folded(&stack[..8], &[], 8), frames(0..8), "it fits");
     }
 
     #[test]
     fn a_recursion_of_the_program_is_not_printed_whole() {
         let stack = frames(&vec![("app::f", "src/main.rs"); 60]);
-        assert!(folded(&stack, None, 8).len() <= 18);
-        assert!(folded(&[], None, 8).is_empty());
+        assert!(folded(&stack, &[], 8).len() <= 18);
+        assert!(folded(&[], &[], 8).is_empty());
     }
 }

@@ -1,6 +1,7 @@
 //! Renderers: pure functions of a [`Report`](super::model::Report), and of the source text its
 //! embedder can read.
 
+mod detail;
 mod fold;
 mod head;
 mod interleave;
@@ -9,6 +10,7 @@ mod labels;
 mod number;
 mod shorten;
 mod snippet;
+mod stacks;
 mod style;
 mod text;
 mod threads;

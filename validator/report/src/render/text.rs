@@ -6,22 +6,22 @@
 
 use std::collections::BTreeSet;
 
+use crate::advice::Advice;
 use crate::history::{Earlier, Relation};
 use crate::model::{Report, ReportDependency, ReportLock};
-use crate::names::thread_words;
-use crate::place::{Frame, Place};
-use crate::places::same_file;
-use lockdep_validator::Code;
+use crate::place::Place;
 
 use super::SourceText;
-use super::fold::{Part, crates, folded};
+use super::detail::{Detail, cut};
+use super::fold::{Part, crates};
 use super::head::advice_of_head;
-use super::interleave::{Interleaving, how_it_hangs, interleaving};
+use super::interleave::{Interleaving, Step, how_it_hangs, interleaving};
 use super::number::numbered;
 use super::shorten::shortened;
-use super::snippet::{self, MAX_EXCERPTS, push, snippets, who};
+use super::snippet::{self, push, snippets, who};
+use super::stacks::{Stack, frame_place, n_left_out, stacks};
 use super::style::Styles;
-use super::threads::{given, ring_lines, unasked_holds};
+use super::threads::{ring_lines, unasked_holds};
 
 /// Choices of a text report.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,62 +30,113 @@ pub struct TextOptions {
     pub styles: Styles,
     /// How many frames of each stack to print; zero leaves stacks out.
     pub n_frames: usize,
+    /// How many lines a report has at most, by folding its stacks and lists; zero for any number.
+    pub max_lines: usize,
+    /// How to see what is left out for that.
+    pub in_full: &'static str,
     /// How many columns the reader's screen has.
     pub width: usize,
 }
 
 impl Default for TextOptions {
     fn default() -> Self {
-        Self { styles: Styles::PLAIN, n_frames: 12, width: 110 }
+        Self {
+            styles: Styles::PLAIN,
+            n_frames: 12,
+            // A command adds up to four.
+            max_lines: 76,
+            in_full: "`LOCKDEP_FORMAT=json`",
+            width: 110,
+        }
+    }
+}
+
+impl TextOptions {
+    /// Returns the same, with every frame and every line of each list.
+    #[must_use]
+    pub fn whole(self) -> Self {
+        Self { n_frames: usize::MAX, max_lines: 0, ..self }
     }
 }
 
 /// Renders one report, with an empty line after it.
 pub fn text(report: &Report, options: &TextOptions, source: &dyn SourceText) -> String {
-    let (report, names) = &shortened(&numbered(&report.printable()));
-    let styles = &options.styles;
-    let mut out = String::new();
-    let head = format!("{}[{}]", report.level.as_str(), report.code);
-    let title = styles.paint(styles.strong, &format!(": {}", report.title));
-    push(&mut out, format_args!("{}{title}", styles.paint(styles.level(report.level), &head)));
-    let mut snippets = snippets(report);
-    if report.cycle.len().max(report.threads.len()) > MAX_EXCERPTS {
-        // The list of the cycle has the other places.
-        snippets.truncate(MAX_EXCERPTS);
-    }
-    let gutter = snippet::gutter_width(&snippets);
-    for one in &snippets {
-        if !one.heading.is_empty() {
-            let note = styles.paint(styles.note, "note");
-            push(&mut out, format_args!("{note}: {}", one.heading));
+    let printable = numbered(&report.printable());
+    let advised: Vec<&Place> = printable.help.iter().flat_map(Advice::places).collect();
+    let (report, names) = &shortened(&printable);
+    let shown = Shown { report, names, advised, options, source };
+    let fits = |text: &String| options.max_lines == 0 || text.lines().count() <= options.max_lines;
+    let steps = Detail::steps(options.n_frames);
+    let mut texts = steps.iter().map(|detail| shown.text(*detail));
+    let mut text = texts.next().unwrap_or_default();
+    while !fits(&text) {
+        match texts.next() {
+            Some(shorter) => text = shorter,
+            None => break,
         }
-        snippet::write(&mut out, one, gutter, styles, source);
     }
-    let mut parts = Parts { out, margin: " ".repeat(gutter), options };
-    for (short, full) in names {
-        parts.line("name", &format!("`{short}` is `{full}`"));
+    text
+}
+
+/// What a report's text is made of.
+struct Shown<'a> {
+    report: &'a Report,
+    /// The short and the full name of a class.
+    names: &'a [(String, String)],
+    /// The places that the advice names.
+    advised: Vec<&'a Place>,
+    options: &'a TextOptions,
+    source: &'a dyn SourceText,
+}
+
+impl Shown<'_> {
+    fn text(&self, detail: Detail) -> String {
+        let Self { report, options, source, .. } = *self;
+        let styles = &options.styles;
+        let mut out = String::new();
+        let head = format!("{}[{}]", report.level.as_str(), report.code);
+        let title = styles.paint(styles.strong, &format!(": {}", report.title));
+        push(&mut out, format_args!("{}{title}", styles.paint(styles.level(report.level), &head)));
+        let mut snippets = snippets(report);
+        let n_sides = report.cycle.len().max(report.threads.len());
+        if n_sides > detail.n_excerpts {
+            // The list of the cycle has the other places.
+            snippets.truncate(detail.n_excerpts);
+        }
+        let gutter = snippet::gutter_width(&snippets);
+        for one in &snippets {
+            if !one.heading.is_empty() {
+                let note = styles.paint(styles.note, "note");
+                push(&mut out, format_args!("{note}: {}", one.heading));
+            }
+            snippet::write(&mut out, one, gutter, styles, source);
+        }
+        let mut parts = Parts { out, margin: " ".repeat(gutter), options, detail };
+        parts.names(self.names);
+        parts.thread(report);
+        parts.cycle(report);
+        parts.ring(report);
+        // Of one thread the excerpt says the same.
+        if let Some(interleaving) = interleaving(report).filter(|told| told.columns.len() > 1) {
+            parts.interleaving(&interleaving, how_it_hangs(report));
+        }
+        parts.held(report);
+        for note in &report.notes {
+            parts.line("note", &note.to_string());
+        }
+        for help in &report.help {
+            parts.line("help", &help.to_string());
+        }
+        if let Some(help) = advice_of_head(report, source) {
+            parts.line("help", &help.to_string());
+        }
+        if detail.n_frames > 0 {
+            parts.stacks(report, &self.advised);
+        }
+        parts.footer(report);
+        parts.out.push('\n');
+        parts.out
     }
-    parts.thread(report);
-    parts.cycle(report);
-    parts.ring(report);
-    // Of one thread the excerpt says the same.
-    if let Some(interleaving) = interleaving(report).filter(|told| told.columns.len() > 1) {
-        parts.interleaving(&interleaving, how_it_hangs(report));
-    }
-    parts.held(report);
-    for note in &report.notes {
-        parts.line("note", &note.to_string());
-    }
-    for help in &report.help {
-        parts.line("help", &help.to_string());
-    }
-    if let Some(help) = advice_of_head(report, source) {
-        parts.line("help", &help.to_string());
-    }
-    parts.stacks(report);
-    parts.footer(report);
-    parts.out.push('\n');
-    parts.out
 }
 
 /// Renders the title of a report and the place that it is about, as two indented lines without an
@@ -107,7 +158,8 @@ pub fn brief(report: &Report, earlier: &Earlier, in_full: &str, options: &TextOp
     let head = format!("{}[{}]", report.level.as_str(), report.code);
     let title = styles.paint(styles.strong, &format!(": {}", report.title));
     push(&mut out, format_args!("{}{title}", styles.paint(styles.level(report.level), &head)));
-    let mut parts = Parts { out, margin: "  ".to_owned(), options };
+    let detail = Detail::steps(0)[0];
+    let mut parts = Parts { out, margin: "  ".to_owned(), options, detail };
     let (first, this) = (&earlier.fingerprint, &report.fingerprint);
     // Classes that differ only in their line share one.
     let same = if first == this { ", with the same fingerprint" } else { "" };
@@ -147,6 +199,7 @@ struct Parts<'a> {
     out: String,
     margin: String,
     options: &'a TextOptions,
+    detail: Detail,
 }
 
 impl Parts<'_> {
@@ -161,6 +214,16 @@ impl Parts<'_> {
         push(&mut self.out, format_args!("{}     {text}", self.margin));
     }
 
+    fn listed(&mut self, lines: Vec<String>) {
+        cut(lines, self.detail.n_listed).iter().for_each(|line| self.indented(line));
+    }
+
+    fn names(&mut self, names: &[(String, String)]) {
+        for (short, full) in names.iter().take(self.detail.n_listed) {
+            self.line("name", &format!("`{short}` is `{full}`"));
+        }
+    }
+
     fn thread(&mut self, report: &Report) {
         let process = report.closing().map_or("", |step| step.process.as_str());
         self.line("seen", &who(&report.thread, process));
@@ -173,7 +236,7 @@ impl Parts<'_> {
         let arrows: String =
             report.cycle.iter().map(|step| format!(" -{}-> `{}`", step.kind.as_str(), step.to)).collect();
         let line = format!("`{}`{arrows}", first.from);
-        let is_shown = report.cycle.len() <= MAX_EXCERPTS;
+        let is_shown = report.cycle.len() <= self.detail.n_excerpts;
         if is_shown && line.chars().count() + self.margin.len() + 10 <= self.options.width {
             return self.line("cycle", &line);
         }
@@ -184,18 +247,19 @@ impl Parts<'_> {
             .map(|step| format!("`{}` -{}-> `{}`", step.from, step.kind.as_str(), step.to))
             .collect();
         let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
-        for (name, step) in names.iter().zip(&report.cycle) {
+        let line = |(name, step): (&String, &ReportDependency)| {
             let places = if is_shown { String::new() } else { places(step) };
             let closing = if step.closing { "  closes it" } else { "" };
-            self.indented(format!("{name:width$}{places}{closing}").trim_end());
-        }
+            format!("{name:width$}{places}{closing}").trim_end().to_owned()
+        };
+        self.listed(names.iter().zip(&report.cycle).map(line).collect());
     }
 
     /// The ring of threads that wait, one line each.
     fn ring(&mut self, report: &Report) {
         if !report.threads.is_empty() {
             self.line("ring", "each thread waits for the one below, the last for the first");
-            ring_lines(report).iter().for_each(|line| self.indented(line));
+            self.listed(ring_lines(report));
         }
     }
 
@@ -209,15 +273,15 @@ impl Parts<'_> {
         let total = widths.iter().sum::<usize>() + 3 * widths.len();
         if total + self.margin.len() + 5 > self.options.width.max(60) {
             let mut seen = BTreeSet::new();
-            for (step, cell) in interleaving.steps.iter().zip(&cells) {
+            let line = |(step, cell): (&Step, &String)| {
                 let name = if seen.insert(step.column) {
                     &interleaving.columns[step.column]
                 } else {
                     interleaving.name(step.column)
                 };
-                self.indented(&format!("{name}: {cell}"));
-            }
-            return;
+                format!("{name}: {cell}")
+            };
+            return self.listed(interleaving.steps.iter().zip(&cells).map(line).collect());
         }
         let row = |fill: &dyn Fn(usize) -> String| {
             let row: Vec<String> =
@@ -226,9 +290,10 @@ impl Parts<'_> {
         };
         self.indented(&row(&|column| interleaving.columns[column].clone()));
         self.indented(&row(&|column| "-".repeat(widths[column])).replace(" | ", "-+-"));
-        for (step, cell) in interleaving.steps.iter().zip(&cells) {
-            self.indented(&row(&|column| if column == step.column { cell.clone() } else { String::new() }));
-        }
+        let line = |(step, cell): (&Step, &String)| {
+            row(&|column| if column == step.column { cell.clone() } else { String::new() })
+        };
+        self.listed(interleaving.steps.iter().zip(&cells).map(line).collect());
     }
 
     /// Everything that was held besides the locks that the excerpts are about.
@@ -253,84 +318,42 @@ impl Parts<'_> {
             return;
         }
         self.line("held then", "besides the locks above");
-        for other in others.iter().take(MAX_HELD) {
+        let n_listed = MAX_HELD.min(self.detail.n_listed);
+        for other in others.iter().take(n_listed) {
             self.indented(other);
         }
-        if others.len() > MAX_HELD {
-            self.indented(&format!("… and {} more", others.len() - MAX_HELD));
+        if others.len() > n_listed {
+            self.indented(&format!("… and {} more", others.len() - n_listed));
         }
     }
 
-    fn stacks(&mut self, report: &Report) {
-        if self.options.n_frames == 0 {
-            return;
-        }
-        let mut stacks: Vec<(String, &Place, &[Frame])> = Vec::new();
-        for step in report.cycle.iter().rev().take(MAX_EXCERPTS).rev() {
-            let (doubt_held, doubt_acquire) =
-                (doubt(step.frames_held.exact), doubt(step.frames_acquire.exact));
-            let held = format!("`{}` acquired, then held{doubt_held}", step.from);
-            let acquired = match report.code.known() {
-                Some(Code::WaitHoldingLock) if step.closing => "the wait".to_owned(),
-                Some(Code::WaitHoldingLock) => format!("`{}` acquired by the awaited thread", step.to),
-                _ => format!("`{}` acquired while `{}` was held{doubt_acquire}", step.to, step.from),
-            };
-            stacks.push((held, &step.held_site, &step.frames_held.frames));
-            stacks.push((acquired, &step.acquire_site, &step.frames_acquire.frames));
-        }
-        for (index, thread) in report.threads.iter().enumerate().take(MAX_EXCERPTS) {
-            let who = thread_words(&thread.thread);
-            let before = &report.threads[(index + report.threads.len() - 1) % report.threads.len()];
-            for (lock, what) in
-                [(given(before, thread), "acquired, then held"), (thread.wait.lock.as_ref(), "wanted")]
-            {
-                stacks.extend(lock.iter().map(|lock| {
-                    (
-                        format!("`{}` {what} by {who}{}", lock.class, doubt(lock.exact)),
-                        &lock.site,
-                        &lock.frames[..],
-                    )
-                }));
-            }
-        }
-        if report.cycle.is_empty() && report.threads.is_empty() {
-            for (lock, what) in [(&report.conflict, "acquired, then held"), (&report.subject, "here")] {
-                stacks.extend(lock.iter().map(|lock| {
-                    (format!("`{}` {what}{}", lock.class, doubt(lock.exact)), &lock.site, &lock.frames[..])
-                }));
-            }
-        }
-        let mut above: &[Frame] = &[];
-        for (what, site, frames) in stacks {
-            if says_nothing(frames, site) {
-                continue;
-            }
-            self.stack(&what, frames, above);
-            above = frames;
-        }
-    }
-
-    /// One stack; what it has in common with the one above it is not printed again.
-    fn stack(&mut self, what: &str, frames: &[Frame], above: &[Frame]) {
-        let n_common = frames.iter().rev().zip(above.iter().rev()).take_while(|(a, b)| a == b).count();
-        // A single frame is as short as the words that would stand for it.
-        let n_own = if n_common > 1 { frames.len() - n_common } else { frames.len() };
-        self.line("stack", what);
-        for part in folded(&frames[..n_own], above.first(), self.options.n_frames) {
-            match part {
-                Part::Frame(index) => {
-                    let frame = &frames[index];
-                    self.indented(&format!("{index}: {}{}", frame.function, frame_place(frame)));
-                }
-                Part::Folded(range) => {
-                    let n = range.len();
-                    let crates = crates(&frames[range]);
-                    self.indented(&format!("… {n} frames of {crates}"));
+    /// The stacks; what one has in common with the one above it is not printed again.
+    fn stacks(&mut self, report: &Report, advised: &[&Place]) {
+        let Detail { n_frames, n_stacked, .. } = self.detail;
+        for Stack { what, frames, n_own, parts } in stacks(report, n_stacked, advised, n_frames) {
+            self.line("stack", &what);
+            for part in parts {
+                match part {
+                    Part::Frame(index) => {
+                        let frame = &frames[index];
+                        self.indented(&format!("{index}: {}{}", frame.function, frame_place(frame)));
+                    }
+                    Part::Folded(range) => {
+                        let n = range.len();
+                        let crates = crates(&frames[range]);
+                        self.indented(&format!("… {n} frames of {crates}"));
+                    }
                 }
             }
+            if n_own < frames.len() {
+                self.indented(&format!("{n_own}: … as above, from `{}` on", frames[n_own].function));
+            }
         }
-        if n_own < frames.len() {
-            self.indented(&format!("{n_own}: … as above, from `{}` on", frames[n_own].function));
+        let in_full = self.options.in_full;
+        match n_left_out(report, n_stacked) {
+            0 => {}
+            1 => self.line("left out", &format!("the stacks of one more step; in full: {in_full}")),
+            n => self.line("left out", &format!("the stacks of {n} more steps; in full: {in_full}")),
         }
     }
 
@@ -356,21 +379,6 @@ impl Parts<'_> {
     }
 }
 
-/// What is said of a stack that may be another path to the same place.
-const fn doubt(exact: bool) -> &'static str {
-    if exact { "" } else { " (perhaps on another path)" }
-}
-
-/// Whether a stack adds nothing to the excerpt of `site`: it holds the place itself, and perhaps
-/// the caller named there.
-fn says_nothing(frames: &[Frame], site: &Place) -> bool {
-    match frames {
-        [] => true,
-        [only] => only.line == site.line && same_file(&only.file, &site.file),
-        _ => false,
-    }
-}
-
 /// How many other held locks are listed.
 const MAX_HELD: usize = 16;
 
@@ -378,7 +386,7 @@ fn places(step: &ReportDependency) -> String {
     format!("  {} then {}, {}", step.held_site, step.acquire_site, who(&step.thread, &step.process))
 }
 
-fn cell(interleaving: &Interleaving, step: &super::Step) -> String {
+fn cell(interleaving: &Interleaving, step: &Step) -> String {
     let place = if step.place.is_known() { format!("  {}", short(&step.place)) } else { String::new() };
     let waits = match step.waits_for {
         None => String::new(),
@@ -393,12 +401,4 @@ fn cell(interleaving: &Interleaving, step: &super::Step) -> String {
 fn short(place: &Place) -> String {
     let file = place.file.rsplit(['/', '\\']).next().unwrap_or(&place.file);
     format!("{file}:{}", place.line)
-}
-
-fn frame_place(frame: &Frame) -> String {
-    match (frame.file.is_empty(), frame.line) {
-        (true, _) => String::new(),
-        (false, 0) => format!(" at {}", frame.file),
-        (false, line) => format!(" at {}:{line}", frame.file),
-    }
 }

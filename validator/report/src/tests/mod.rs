@@ -37,6 +37,7 @@ fn rate(bank: &Bank) -> f64 {
     *rate + *bank.rates.read().unwrap()
 }
 ";
+mod length;
 mod recursive_reads;
 
 struct Fixture;

@@ -59,7 +59,7 @@ impl Sinks {
         Self {
             format: config.format,
             target: Target::new(&config.output),
-            options: TextOptions { styles, ..TextOptions::default() },
+            options: TextOptions { styles, in_full: IN_FULL, ..TextOptions::default() },
             source: SourceFiles::new(source_root),
             warnings,
             history: Mutex::default(),
