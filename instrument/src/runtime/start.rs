@@ -75,11 +75,12 @@ fn build(calls: Calls) -> Option<&'static Runtime> {
         if !SAID.swap(true, Ordering::Relaxed) {
             warnings
                 .iter()
-                .filter(|warning| warning.starts_with("LOCKDEP="))
-                .for_each(|warning| sink::notice(warning));
+                .filter(|warning| warning.variable == "LOCKDEP")
+                .for_each(|warning| sink::notice(&warning.line));
         }
         return None;
     }
+    let warnings = warnings.into_iter().map(|warning| warning.line).collect();
     exit_key::make(calls.finish);
     Some(RUNTIME.get_or_init(|| Box::new(Runtime::new(config, warnings, calls))))
 }

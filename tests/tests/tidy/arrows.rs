@@ -396,7 +396,7 @@ fn flatten(tree: &UseTree, before: &mut Vec<String>, leaves: &mut Vec<(String, V
     }
 }
 
-fn is_test(attributes: &[Attribute]) -> bool {
+pub(crate) fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg")
             && attribute
@@ -406,7 +406,7 @@ fn is_test(attributes: &[Attribute]) -> bool {
 }
 
 /// The attributes of an item, and the name that it defines.
-fn described(item: &Item) -> (&[Attribute], Option<String>) {
+pub(crate) fn described(item: &Item) -> (&[Attribute], Option<String>) {
     let (attributes, name) = match item {
         Item::Const(item) => (&item.attrs, Some(&item.ident)),
         Item::Enum(item) => (&item.attrs, Some(&item.ident)),

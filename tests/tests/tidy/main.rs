@@ -2,6 +2,7 @@
 //! unsafe, no private paths.
 
 mod arrows;
+mod compared;
 mod links;
 mod names;
 mod prose;

@@ -73,12 +73,13 @@ pub fn short_name(key: &LockClassKey) -> String {
 /// What a thread is called in a sentence; one without a name is called by its number, and so is a
 /// task that is not a thread.
 pub(crate) fn thread_words(thread: &str) -> String {
+    if is_named(thread) { format!("thread `{thread}`") } else { thread.to_owned() }
+}
+
+/// Whether this is the name that a thread was given.
+pub(crate) fn is_named(thread: &str) -> bool {
     let is_numbered = thread.strip_prefix("thread ").is_some_and(is_number);
-    if thread.is_empty() || is_numbered || is_task(thread) {
-        thread.to_owned()
-    } else {
-        format!("thread `{thread}`")
-    }
+    !thread.is_empty() && !is_numbered && !is_task(thread)
 }
 
 /// Whether this is a task that threads run by turns.

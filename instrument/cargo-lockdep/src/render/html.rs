@@ -231,7 +231,8 @@ fn schedule(interleaving: &Interleaving, heading: &'static str) -> Schedule {
         };
         row
     });
-    Schedule { heading, columns: interleaving.columns.clone(), rows: rows.collect() }
+    let columns = interleaving.columns.iter().map(ToString::to_string).collect();
+    Schedule { heading, columns, rows: rows.collect() }
 }
 
 fn excerpts(report: &Report, sources: &Sources) -> Vec<Excerpt> {

@@ -173,14 +173,23 @@ const VARIABLES: &[Variable] = &[
     },
 ];
 
-/// Reads `variables`; gives back the choices, and one line for each thing that was not understood.
-pub(crate) fn read(variables: impl Iterator<Item = (OsString, OsString)>) -> (Config, Vec<String>) {
+/// A variable that was not understood.
+#[derive(Debug)]
+pub(crate) struct Warning {
+    /// Its name.
+    pub(crate) variable: String,
+    /// What to say about it, in one line.
+    pub(crate) line: String,
+}
+
+/// Reads `variables`; gives back the choices, and what was not understood.
+pub(crate) fn read(variables: impl Iterator<Item = (OsString, OsString)>) -> (Config, Vec<Warning>) {
     let mut config = Config::default();
     let mut warnings = Vec::new();
     for (name, value) in variables {
         let Some(name) = name.to_str().filter(|name| is_ours(name)) else { continue };
         let Some(variable) = VARIABLES.iter().find(|variable| variable.name == name) else {
-            warnings.push(unknown(name));
+            warnings.push(Warning { variable: name.to_owned(), line: unknown(name) });
             continue;
         };
         if value.is_empty() {
@@ -188,15 +197,16 @@ pub(crate) fn read(variables: impl Iterator<Item = (OsString, OsString)>) -> (Co
         }
         if let Err(reason) = (variable.set)(&mut config, &value) {
             let reason = if reason.is_empty() { reason } else { format!(": {reason}") };
-            warnings.push(format!(
+            let line = format!(
                 "{name}={} is not understood{reason}; it accepts {}; the default is used",
                 value.to_string_lossy(),
                 variable.accepts
-            ));
+            );
+            warnings.push(Warning { variable: name.to_owned(), line });
         }
     }
     // The environment has no order of its own; the same one must always give the same words.
-    warnings.sort();
+    warnings.sort_by(|a, b| a.line.cmp(&b.line));
     (config, warnings)
 }
 
@@ -285,7 +295,9 @@ mod tests {
     use super::*;
 
     fn read_pairs(pairs: &[(&str, &str)]) -> (Config, Vec<String>) {
-        read(pairs.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))))
+        let pairs = pairs.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        let (config, warnings) = read(pairs);
+        (config, warnings.into_iter().map(|warning| warning.line).collect())
     }
 
     #[test]

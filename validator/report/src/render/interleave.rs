@@ -1,18 +1,42 @@
 //! The interleaving that hangs: which thread does what, in which order, as columns.
 
+use std::fmt;
+
 use crate::model::{Awaited, Report, ReportDependency};
 use crate::modes::needs_writer;
-use crate::names::thread_words;
+use crate::names::{is_named, thread_words};
 use crate::place::Place;
 use lockdep_validator::{Code, Level, Mode};
 
 /// A schedule that ends with every thread waiting.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Interleaving {
-    /// The heads of the columns: one a thread.
-    pub columns: Vec<String>,
+    /// The columns: one a thread.
+    pub columns: Vec<Column>,
     /// What happens, in this order.
     pub steps: Vec<Step>,
+}
+
+/// A thread of a schedule; what it displays is the head of its column.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Column {
+    /// What the other columns call it.
+    pub name: String,
+    /// The thread that was seen in this role, if one thread was seen in several.
+    pub seen_as: Option<String>,
+}
+
+impl fmt::Display for Column {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        self.seen_as.as_ref().map_or(Ok(()), |thread| write!(f, " (as {thread})"))
+    }
+}
+
+impl From<&str> for Column {
+    fn from(name: &str) -> Self {
+        Self { name: name.to_owned(), seen_as: None }
+    }
 }
 
 /// One thread's next action.
@@ -78,7 +102,7 @@ fn recursive_read(report: &Report) -> Option<Interleaving> {
         waits_for,
     };
     Some(Interleaving {
-        columns: vec![thread(&report.thread), "any writer".to_owned()],
+        columns: vec![thread(&report.thread), "any writer".into()],
         steps: vec![
             step(0, held.mode, &held.site, None),
             step(1, Mode::Exclusive, &Place::default(), Some(0)),
@@ -99,8 +123,7 @@ fn wait(report: &Report) -> Option<Interleaving> {
         let place = site.outside_wrapper().clone();
         Step { column, action: action(report, class, hash, mode), place, waits_for: None }
     };
-    let mut columns = vec![thread(&wait.thread), thread(&provision.thread)];
-    distinguish(&mut columns);
+    let columns = columns(&[&wait.thread, &provision.thread]);
     let action = match report.awaited_kind() {
         Some(Awaited::Scope) => "end of the scope".to_owned(),
         Some(Awaited::Message) => "receive".to_owned(),
@@ -127,7 +150,7 @@ fn context(report: &Report) -> Option<Interleaving> {
         waits_for,
     };
     Some(Interleaving {
-        columns: vec!["the thread".to_owned(), "the context, interrupting it".to_owned()],
+        columns: vec!["the thread".into(), "the context, interrupting it".into()],
         steps: vec![step(0, &enabled.place, None), step(1, &inside.place, Some(0))],
     })
 }
@@ -135,8 +158,7 @@ fn context(report: &Report) -> Option<Interleaving> {
 fn circular(report: &Report) -> Option<Interleaving> {
     let cycle = &report.cycle;
     let last = cycle.len().checked_sub(1)?;
-    let mut columns: Vec<String> = cycle.iter().map(|step| thread(&step.thread)).collect();
-    distinguish(&mut columns);
+    let mut columns = columns(&cycle.iter().map(|step| &*step.thread).collect::<Vec<_>>());
     let mut steps: Vec<Step> = Vec::with_capacity(2 * cycle.len());
     for (column, step) in cycle.iter().enumerate() {
         let action = action(report, &step.from, &step.from_hash, step.held_mode);
@@ -159,7 +181,7 @@ fn circular(report: &Report) -> Option<Interleaving> {
 
 /// Adds a writer for each reader that only waits because one is queued; gives (waiting column,
 /// writer's column).
-fn queue_writers(report: &Report, columns: &mut Vec<String>, steps: &mut Vec<Step>) -> Vec<(usize, usize)> {
+fn queue_writers(report: &Report, columns: &mut Vec<Column>, steps: &mut Vec<Step>) -> Vec<(usize, usize)> {
     let n_dependencies = report.cycle.len();
     let mut queued = Vec::new();
     for (column, arrive) in report.cycle.iter().enumerate() {
@@ -174,7 +196,7 @@ fn queue_writers(report: &Report, columns: &mut Vec<String>, steps: &mut Vec<Ste
             place: Place::default(),
             waits_for: Some(holder),
         });
-        columns.push("any writer".to_owned());
+        columns.push("any writer".into());
     }
     queued
 }
@@ -188,42 +210,44 @@ fn needs_writer_between(arrive: &ReportDependency, leave: &ReportDependency) -> 
 /// The longest name of a thread that is written in full: it stands in each of its lines.
 const MAX_NAME: usize = 32;
 
-fn thread(name: &str) -> String {
+fn thread(name: &str) -> Column {
+    let name = if name.is_empty() { UNNAMED.to_owned() } else { thread_words(&cut(name)) };
+    Column { name, seen_as: None }
+}
+
+/// A thread of which no name is known.
+const UNNAMED: &str = "a thread";
+
+fn cut(name: &str) -> String {
     match name.char_indices().nth(MAX_NAME) {
-        _ if name.is_empty() => "a thread".to_owned(),
-        Some((end, _)) => thread_words(&format!("{}…", &name[..end])),
-        None => thread_words(name),
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
     }
 }
 
-/// Letters the columns if two have one name: one thread was seen in several roles, but it takes
-/// several threads to hang.
-fn distinguish(columns: &mut [String]) {
-    let is_repeated = (1..columns.len()).any(|index| columns[..index].contains(&columns[index]));
+/// The columns of these threads. They have letters if two are one thread: it was seen in several
+/// roles, but it takes several threads to hang.
+fn columns(threads: &[&str]) -> Vec<Column> {
+    let shown: Vec<String> = threads.iter().map(|name| cut(name)).collect();
+    let is_repeated = (1..shown.len()).any(|index| shown[..index].contains(&shown[index]));
     if !is_repeated {
-        return;
+        return threads.iter().map(|name| thread(name)).collect();
     }
-    for (index, column) in columns.iter_mut().enumerate() {
-        let name = column.strip_prefix("thread `").map_or_else(|| column.clone(), |name| format!("`{name}"));
-        *column = format!("thread {}{SEEN_AS}{name})", letters(index));
-    }
+    let lettered = |(index, thread): (usize, String)| {
+        let seen_as = match () {
+            () if thread.is_empty() => UNNAMED.to_owned(),
+            () if is_named(&thread) => format!("`{thread}`"),
+            () => thread,
+        };
+        Column { name: format!("thread {}", letters(index)), seen_as: Some(seen_as) }
+    };
+    shown.into_iter().enumerate().map(lettered).collect()
 }
-
-/// What stands between a column's own name and what it was seen as.
-const SEEN_AS: &str = " (as ";
 
 /// A, B … Z, AA …
 fn letters(index: usize) -> String {
     let last = char::from(b'A' + u8::try_from(index % 26).expect("a remainder of 26 is small"));
     if index < 26 { last.to_string() } else { format!("{}{last}", letters(index / 26 - 1)) }
-}
-
-impl Interleaving {
-    /// The name by which another column speaks of this one.
-    pub(super) fn name(&self, column: usize) -> &str {
-        let head = &self.columns[column];
-        head.split_once(SEEN_AS).map_or(head, |(name, _)| name)
-    }
 }
 
 /// The call as the program writes it.
@@ -245,17 +269,19 @@ mod tests {
 
     #[test]
     fn columns_of_one_thread_are_lettered() {
-        let mut columns = ["thread `main`", "thread 2", "thread `main`"].map(str::to_owned).to_vec();
-        distinguish(&mut columns);
-        let told = Interleaving { columns, steps: Vec::new() };
-        assert_eq!(told.columns, ["thread A (as `main`)", "thread B (as thread 2)", "thread C (as `main`)"]);
-        assert_eq!(told.name(2), "thread C");
-        let mut different = vec!["thread 1".to_owned(), "thread 2".to_owned()];
-        distinguish(&mut different);
-        assert_eq!(different, ["thread 1", "thread 2"]);
-        let long = thread(&"\u{e9}".repeat(MAX_NAME + 1));
-        assert_eq!(long, format!("thread `{}…`", "\u{e9}".repeat(MAX_NAME)));
-        assert_eq!(thread(&"x".repeat(MAX_NAME)), format!("thread `{}`", "x".repeat(MAX_NAME)));
+        let heads =
+            |threads: &[&str]| -> Vec<String> { columns(threads).iter().map(ToString::to_string).collect() };
+        assert_eq!(
+            heads(&["main", "thread 2", "main"]),
+            ["thread A (as `main`)", "thread B (as thread 2)", "thread C (as `main`)"]
+        );
+        assert_eq!(heads(&["", ""]), ["thread A (as a thread)", "thread B (as a thread)"]);
+        assert_eq!(columns(&["main", "main"])[1].name, "thread B");
+        assert_eq!(heads(&["thread 1", "thread 2"]), ["thread 1", "thread 2"]);
+        assert_eq!(heads(&[""]), ["a thread"]);
+        let long = "\u{e9}".repeat(MAX_NAME);
+        assert_eq!(heads(&[&format!("{long}\u{e9}")]), [format!("thread `{long}…`")]);
+        assert_eq!(heads(&[&long]), [format!("thread `{long}`")]);
         assert_eq!([letters(0), letters(25), letters(26), letters(52)], ["A", "Z", "AA", "BA"]);
     }
 }

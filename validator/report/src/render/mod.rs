@@ -16,7 +16,7 @@ mod text;
 mod threads;
 mod wait;
 
-pub use interleave::{Interleaving, Step, how_it_hangs, interleaving};
+pub use interleave::{Column, Interleaving, Step, how_it_hangs, interleaving};
 pub use json::json_line;
 pub use labels::{Label, Snippet};
 pub use number::numbered;

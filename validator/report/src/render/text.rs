@@ -10,6 +10,7 @@ use crate::advice::Advice;
 use crate::history::{Earlier, Relation};
 use crate::model::{Report, ReportDependency, ReportLock};
 use crate::place::Place;
+use crate::sentences;
 
 use super::SourceText;
 use super::detail::{Detail, cut};
@@ -182,11 +183,8 @@ pub fn brief(report: &Report, earlier: &Earlier, in_full: &str, options: &TextOp
         }
         Relation::Raised => {
             let level = report.level.as_str();
-            let because = report.notes.first().map_or_else(String::new, |note| {
-                let note = note.to_string();
-                let reason = note.split_once(". ").map_or(note.as_str(), |(first, _)| first);
-                format!(" because {}", reason.trim_end_matches('.'))
-            });
+            let reason = report.notes.first().map(sentences::reason);
+            let because = reason.map_or_else(String::new, |reason| format!(" because {reason}"));
             ("raised", format!("the level of report {first} above is `{level}` now{because}"))
         }
     };
@@ -265,8 +263,9 @@ impl Parts<'_> {
 
     fn interleaving(&mut self, interleaving: &Interleaving, heading: &str) {
         self.line(heading, "time runs downwards");
+        let heads: Vec<String> = interleaving.columns.iter().map(ToString::to_string).collect();
         let cells: Vec<String> = interleaving.steps.iter().map(|step| cell(interleaving, step)).collect();
-        let mut widths: Vec<usize> = interleaving.columns.iter().map(|head| head.chars().count()).collect();
+        let mut widths: Vec<usize> = heads.iter().map(|head| head.chars().count()).collect();
         for (step, cell) in interleaving.steps.iter().zip(&cells) {
             widths[step.column] = widths[step.column].max(cell.chars().count());
         }
@@ -275,9 +274,9 @@ impl Parts<'_> {
             let mut seen = BTreeSet::new();
             let line = |(step, cell): (&Step, &String)| {
                 let name = if seen.insert(step.column) {
-                    &interleaving.columns[step.column]
+                    &heads[step.column]
                 } else {
-                    interleaving.name(step.column)
+                    &interleaving.columns[step.column].name
                 };
                 format!("{name}: {cell}")
             };
@@ -288,7 +287,7 @@ impl Parts<'_> {
                 (0..widths.len()).map(|column| format!("{:w$}", fill(column), w = widths[column])).collect();
             row.join(" | ")
         };
-        self.indented(&row(&|column| interleaving.columns[column].clone()));
+        self.indented(&row(&|column| heads[column].clone()));
         self.indented(&row(&|column| "-".repeat(widths[column])).replace(" | ", "-+-"));
         let line = |(step, cell): (&Step, &String)| {
             row(&|column| if column == step.column { cell.clone() } else { String::new() })
@@ -392,7 +391,7 @@ fn cell(interleaving: &Interleaving, step: &Step) -> String {
         None => String::new(),
         Some(column) if column == step.column => "  waits for itself".to_owned(),
         Some(_) if interleaving.columns.len() == 2 => "  waits".to_owned(),
-        Some(column) => format!("  waits for {}", interleaving.name(column)),
+        Some(column) => format!("  waits for {}", interleaving.columns[column].name),
     };
     format!("{}{place}{waits}", step.action)
 }
