@@ -136,8 +136,8 @@ where
 /// Locks several locks at once, without an order between them.
 ///
 /// Two callers may name the same locks in any order and cannot wait for each other: a caller waits
-/// only while it holds none of them, takes the others by trying, and gives back what it has when
-/// one is taken (back-off, as in the kernel's wound/wait locks and C++'s `std::lock`). The
+/// only while it holds none of them, and takes the others by trying. When one is taken, it gives
+/// back what it has (back-off, as in the kernel's wound/wait locks and C++'s `std::lock`). The
 /// validator learns no order between the locks. What the thread holds **besides** them does come
 /// before each of them, because each may be the one that is waited for.
 ///

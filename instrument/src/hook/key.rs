@@ -24,7 +24,7 @@ mod sealed {
     /// The acquisitions without options; the blocking ones are not what their place was last used
     /// for.
     ///
-    /// They are written out for each kind of key, so that they are compiled in this crate, with its
+    /// They are written out for each kind of key. So they are compiled in this crate, with its
     /// optimisation level, and not in the watched program.
     pub trait Events: KeyKind {
         #[cfg(not(lockdep_disabled))]

@@ -85,7 +85,7 @@ impl LockInfo {
     }
 
     /// Says of an async lock that it goes to the future that has waited longest, whether or not
-    /// that future is polled, as the locks of tokio do.
+    /// that future is polled. The locks of tokio do so.
     #[must_use]
     pub const fn hands_over(mut self) -> Self {
         self.hands_over = true;

@@ -13,8 +13,8 @@ pub enum Verdict {
     /// forever.
     ///
     /// Nothing has been reported and nothing is recorded as held yet, because the validator may be
-    /// wrong (the guard moved to another thread, the lock was given up through its raw form). Try
-    /// the real lock without waiting, then call
+    /// wrong. The guard may have moved to another thread, or the lock was given up through its raw
+    /// form. Try the real lock without waiting, then call
     /// [`LockMap::stale_holder`](super::LockMap::stale_holder) if that succeeded, or
     /// [`LockMap::self_deadlock`](super::LockMap::self_deadlock) if it did not.
     SelfDeadlock,

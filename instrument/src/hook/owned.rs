@@ -10,8 +10,8 @@ use crate::{Mode, Wait};
 ///
 /// Put it into a lock whose guards borrow the lock: then no thread can hold the lock when it is
 /// dropped, and a lock that is still held had a guard that was leaked. The lock itself needs no
-/// `Drop`, so it can be taken apart by `into_inner`, and the drop check looks at the protected data
-/// as it would without the map.
+/// `Drop`, so `into_inner` can take it apart. The drop check looks at the protected data as it
+/// would without the map.
 ///
 /// ```
 /// use lockdep::hook::OwnedLockMap;

@@ -115,8 +115,8 @@ impl<K: ClassKey> LockMap<K> {
         event::acquire(self.as_ref(info), mode, wait, options)
     }
 
-    /// Says to other threads that the running thread runs an initialiser or waits for one, after it
-    /// was announced ([`acquire`](Self::acquire)) and until the result is dropped.
+    /// Says to other threads that the running thread runs an initialiser or waits for one. To be
+    /// called after [`acquire`](Self::acquire) has announced it; holds until the result is dropped.
     #[cold]
     #[track_caller]
     #[inline(never)]

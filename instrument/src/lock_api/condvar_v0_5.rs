@@ -22,8 +22,8 @@ impl WaitTimeoutResult {
 /// A condition variable for mutexes of one raw kind.
 ///
 /// A wait gives the mutex up and takes it again. The second half can hang like any other
-/// acquisition, for example under another lock that the waker wants first, so it is one to the
-/// validator, told before the wait.
+/// acquisition, for example under another lock that the waker wants first. So the validator treats
+/// it as one, announced before the wait.
 pub struct Condvar<C> {
     event: EventMap,
     raw: C,

@@ -46,9 +46,9 @@ impl<R, T> Mutex<R, T> {
 impl<R: RawMutex, T: ?Sized> Mutex<R, T> {
     /// Returns the raw mutex.
     ///
-    /// The validator cannot see what is done with it: from here on this object is unverified, and
-    /// neither a self-deadlock (LD0001), a bad release (LD0007) nor a lock held at thread exit
-    /// (LD0009) is reported for it.
+    /// The validator cannot see what is done with it: from here on this object is unverified. No
+    /// self-deadlock (LD0001), bad release (LD0007) or lock held at thread exit (LD0009) is
+    /// reported for it.
     ///
     /// # Safety
     ///

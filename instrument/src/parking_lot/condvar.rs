@@ -28,8 +28,8 @@ impl From<parking_lot_0_12::WaitTimeoutResult> for WaitTimeoutResult {
 /// `parking_lot::Condvar` for a validated [`Mutex`](super::Mutex).
 ///
 /// A wait gives the mutex up and takes it again. The second half can hang like any other
-/// acquisition, for example under another lock that the waker wants first, so it is one to the
-/// validator, told before the wait.
+/// acquisition, for example under another lock that the waker wants first. So the validator treats
+/// it as one, announced before the wait.
 ///
 /// ```
 /// use lockdep::parking_lot::{Condvar, Mutex};

@@ -8,8 +8,8 @@ use crate::hook::{LockInfo, LockRef, OwnedLockMap, Tracked};
 /// `parking_lot::Once`, validated.
 ///
 /// A *running* initialisation is held exclusively: what it locks comes after it, and a thread that
-/// waits for it waits for all of that, and starting it again from inside waits for itself. A
-/// finished one is no lock any more and sends no event.
+/// waits for it waits for all of that. Starting it again from inside waits for itself. A finished
+/// one is no lock any more and sends no event.
 pub struct Once {
     pub(super) identity: OwnedLockMap,
     pub(super) inner: real::Once,

@@ -11,8 +11,8 @@ use crate::hook::EventMap;
 /// [`std::sync::Condvar`] for a validated [`Mutex`](super::Mutex).
 ///
 /// A wait gives the mutex up and takes it again. The second half can hang like any other
-/// acquisition, for example under another lock that the waker wants first, so it is one to the
-/// validator, told before the wait.
+/// acquisition, for example under another lock that the waker wants first. So the validator treats
+/// it as one, announced before the wait.
 ///
 /// ```
 /// use lockdep::sync::{Condvar, Mutex};

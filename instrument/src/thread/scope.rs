@@ -7,8 +7,8 @@ use super::spawn::{ScopeEnd, ScopeId, Spawn, Waiter};
 
 /// Does what [`std::thread::scope`] does, with the order of its threads announced to the validator.
 ///
-/// What the caller still holds when the scope ends is held while the scope waits for its threads,
-/// so it gets dependencies to what they acquired.
+/// The caller may still hold locks when the scope ends and waits for its threads. These locks get
+/// dependencies to what the threads acquired.
 ///
 /// # Panics
 ///

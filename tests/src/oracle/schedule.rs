@@ -2,9 +2,9 @@
 //!
 //! A program is a few outermost sections, each from holding nothing to holding nothing. One run of
 //! each, one after the other, is all that the engine sees, under the default policy. Then every
-//! interleaving of threads that run these sections is tried: an error must have one that hangs for
-//! ever, and a program that can hang must have got at least a warning. A cycle whose dependencies
-//! are kept apart by a gate lock has none.
+//! interleaving of threads that run these sections is tried: an error must have one that hangs
+//! forever, and a program that can hang must have got at least a warning. A cycle whose
+//! dependencies are kept apart by a gate lock has none.
 
 use lockdep_validator::{
     Acquire, ClassAttributes, Code, Config, Level, LockClassKey, LockId, Mode, NoStacks, OwnStack, Site,
@@ -258,8 +258,8 @@ fn undone(section: &Section) -> Vec<Option<usize>> {
         .collect()
 }
 
-/// Whether some interleaving of `n_copies` threads for each section ends with threads that wait for
-/// ever.
+/// Whether some interleaving of `n_copies` threads for each section ends with threads that wait
+/// forever.
 pub fn hangs(program: &[Section], n_copies: usize) -> bool {
     let world = World::new(program);
     let start: Vec<Thread> = (0..program.len())

@@ -53,7 +53,10 @@ pub(crate) fn missing_paths(name: &str, text: &str, root: &Path) -> Vec<String> 
         for span in line.split('`').skip(1).step_by(2) {
             let is_path = !span.is_empty() && span.chars().all(|c| c.is_alphanumeric() || "._-/".contains(c));
             let first = span.split('/').next().unwrap_or_default();
-            let is_ours = span.contains('/') && root.join(first).exists();
+            // A folder and a file with an ending are meant to be here, however they are spelled.
+            let is_file =
+                span.ends_with('/') || span.rsplit('/').next().is_some_and(|name| name.contains('.'));
+            let is_ours = span.contains('/') && (root.join(first).exists() || is_file);
             if is_path && is_ours && !root.join(span).exists() {
                 offences.push(format!("{name}:{number}: `{span}` does not exist"));
             }
@@ -147,5 +150,45 @@ fn paths_that_do_not_exist_are_noticed() {
     let n_missing = |text: &str| missing_paths("a.md", text, &root).len();
     assert_eq!(n_missing("`tests/tests/tidy/main.rs`, `docs/src/`, `base/id`, `a/b c`, `Cargo.toml`"), 0);
     assert_eq!(n_missing("`tests/tests/tidy.rs`"), 1, "no file");
+    assert_eq!(n_missing("`test/tidy/main.rs`, `test/`"), 2, "no such first folder");
     assert_eq!(n_missing("see `main.rs`"), 1, "no folder");
+}
+
+/// The rows of CONTRIBUTING's table of beginnings, whose columns are what is added, the folder, the
+/// file to begin in, and the rest.
+pub(crate) fn beginnings(contributing: &str) -> Vec<[&str; 4]> {
+    let section = contributing.split("\n## ").find(|section| section.starts_with("Where to start\n"));
+    let rows = section.unwrap_or_default().lines().filter(|line| line.starts_with("| ")).skip(1);
+    rows.filter_map(|row| {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        <[&str; 4]>::try_from(cells).ok()
+    })
+    .collect()
+}
+
+/// The code spans of a text, each with what stands between it and the one before.
+pub(crate) fn spans(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut parts = text.split('`');
+    std::iter::from_fn(move || parts.next().zip(parts.next()))
+}
+
+/// The items that a text places in a file, as `Name` in `a/file.rs` or `a/file.rs` (`Name`).
+pub(crate) fn items(text: &str) -> Vec<(&str, &str)> {
+    let spans: Vec<(&str, &str)> = spans(text).collect();
+    let mut found = Vec::new();
+    for pair in spans.windows(2) {
+        match (pair[0].1, pair[1]) {
+            (name, (" in ", file)) => found.push((name, file)),
+            (file, (" (", name)) => found.push((name, file)),
+            _ => {}
+        }
+    }
+    found
+}
+
+#[test]
+fn items_are_read_with_their_file() {
+    assert_eq!(items("`A` in `a/b.rs` and `c.rs` (`B`), `d`"), [("A", "a/b.rs"), ("B", "c.rs")]);
+    let table = "# T\n\n## Where to start\n\n| I | f | b | t |\n|---|---|---|---|\n| a code | `f/` | `f/a.rs` | x |\n\n## More\n";
+    assert_eq!(beginnings(table), [["a code", "`f/`", "`f/a.rs`", "x"]]);
 }

@@ -171,23 +171,29 @@ fn every_file_says_what_lives_in_it() {
 
 #[test]
 fn comments_and_messages_are_plain_english() {
-    let offences: Vec<String> =
+    let mut offences: Vec<String> =
         sources(&["rs"]).iter().flat_map(|(name, text)| text::phrases(name, text)).collect();
+    for (name, text) in sources(&["css", "html", "js", "sh", "toml", "yml"]) {
+        let lines = text.lines().enumerate();
+        offences
+            .extend(lines.flat_map(|(index, line)| prose::replaced(&format!("{name}:{}", index + 1), line)));
+    }
     refuse("phrases with a better one", &offences);
 }
 
 #[test]
-fn reports_make_short_statements() {
+fn messages_make_short_statements() {
     let mut n_literals = 0;
     let mut offences = Vec::new();
     for (name, text) in sources(&["rs"]) {
-        if name.starts_with("validator/report/src/sentences/") {
+        if name.contains("/src/") && (is_product(name) || name.starts_with("instrument/cargo-lockdep/src/")) {
             n_literals += text::literals(text).len();
             offences.extend(text::long_statements(name, text));
+            offences.extend(text::long_documentation(name, text));
         }
     }
-    assert!(n_literals > 100, "only {n_literals} texts of reports were found");
-    refuse("statements of reports that are too long", &offences);
+    assert!(n_literals > 100, "only {n_literals} texts were found");
+    refuse("statements of reports and messages that are too long", &offences);
 }
 
 #[test]
@@ -231,6 +237,34 @@ fn files_that_the_maps_name_exist() {
         offences.extend(links::missing_paths(name, &text, &root()));
     }
     refuse("paths that do not exist", &offences);
+}
+
+#[test]
+fn a_newcomer_finds_where_to_start() {
+    let text = fs::read_to_string(root().join("CONTRIBUTING.md")).expect("the page exists");
+    let rows = links::beginnings(&text);
+    let mut offences = Vec::new();
+    for wanted in ["a code", "a lock type", "a report format", "a subcommand", "an advice"] {
+        let Some([_, folder, begin, _]) = rows.iter().find(|row| row[0] == wanted) else {
+            offences.push(format!("no row says where {wanted} is added"));
+            continue;
+        };
+        let folder = folder.trim_matches('`');
+        if !folder.ends_with('/') || !root().join(folder).is_dir() {
+            offences.push(format!("{wanted}: `{folder}` is not a folder"));
+        }
+        if !links::spans(begin).any(|(_, span)| root().join(span).is_file()) {
+            offences.push(format!("{wanted}: `{begin}` names no file to begin in"));
+        }
+    }
+    for (name, file) in rows.iter().flat_map(|row| row.iter().flat_map(|cell| links::items(cell))) {
+        let text = fs::read_to_string(root().join(file)).unwrap_or_default();
+        if !["enum", "struct", "fn"].iter().any(|what| text.contains(&format!("{what} {name} "))) {
+            offences.push(format!("`{file}` has no `{name}`"));
+        }
+    }
+    assert!(rows.iter().flat_map(|row| row.iter().flat_map(|cell| links::items(cell))).count() > 3, "names");
+    refuse("the table in CONTRIBUTING of where to start", &offences);
 }
 
 #[test]

@@ -27,7 +27,9 @@ const REPLACED: &[(&str, &str)] = &[
 pub(crate) fn markdown(name: &str, text: &str) -> Vec<String> {
     let mut offences = Vec::new();
     let mut is_code = false;
+    let mut above = "";
     for (index, line) in text.lines().enumerate() {
+        let before = std::mem::take(&mut above);
         if line.trim_start().starts_with("```") {
             is_code = !is_code;
             continue;
@@ -35,6 +37,8 @@ pub(crate) fn markdown(name: &str, text: &str) -> Vec<String> {
         if is_code || line.starts_with("    ") {
             continue;
         }
+        above = line;
+        offences.extend(split_phrases(&format!("{name}:{index}"), before, line));
         let place = format!("{name}:{}", index + 1);
         offences.extend(replaced(&place, line));
         let is_table = line.trim_start().starts_with('|');
@@ -85,6 +89,14 @@ pub(crate) fn replaced(place: &str, line: &str) -> Vec<String> {
         })
         .map(|(phrase, better)| format!("{place}: `{phrase}`; better: {better}"))
         .collect()
+}
+
+/// The phrases with a better one that begin at the end of one line and end on the next.
+pub(crate) fn split_phrases(place: &str, above: &str, below: &str) -> Vec<String> {
+    let below = below.trim_start_matches(['/', '!', '*', '>', ' ']);
+    let (last, first) = (above.split_whitespace().next_back(), below.split_whitespace().next());
+    let Some((last, first)) = last.zip(first) else { return Vec::new() };
+    replaced(place, &format!("{last} {first}"))
 }
 
 /// The statements of `text` that are too long, a line each.
@@ -139,6 +151,7 @@ fn the_rules_notice_what_they_are_for() {
     assert_eq!(markdown("a.md", &wide.replace(". And", ", and")).len(), 0, "a wide line of one sentence");
     assert_eq!(markdown("a.md", &format!("```\n{wide}\n```")).len(), 0, "code");
     assert_eq!(markdown("a.md", concat!("It waits for", " ever.")).len(), 1, "a phrase");
+    assert_eq!(markdown("a.md", "It waits for\never.").len(), 1, "a phrase on two lines");
     assert_eq!(markdown("a.md", "It stands for every place.").len(), 0, "part of a word");
     let long = "one two three four five six seven eight nine ten eleven twelve thirteen ".repeat(2);
     assert_eq!(

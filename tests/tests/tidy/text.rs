@@ -6,11 +6,18 @@ use crate::{prose, without_tests};
 /// The replaced phrases in the comments and string literals of one source file, a line each.
 pub(crate) fn phrases(name: &str, text: &str) -> Vec<String> {
     let is_prose = |line: &str| line.contains("//") || line.contains('"') || is_continued(line);
-    text.lines()
-        .enumerate()
-        .filter(|(_, line)| is_prose(line))
-        .flat_map(|(index, line)| prose::replaced(&format!("{name}:{}", index + 1), line))
-        .collect()
+    let place = |index| format!("{name}:{}", index + 1);
+    let lines: Vec<&str> = text.lines().collect();
+    let prose = lines.iter().enumerate().filter(|(_, line)| is_prose(line));
+    let mut offences: Vec<String> =
+        prose.flat_map(|(index, line)| prose::replaced(&place(index), line)).collect();
+    for (index, pair) in lines.windows(2).enumerate() {
+        let [above, below] = [pair[0], pair[1]].map(|line| line.trim_start().strip_prefix("//"));
+        if let Some((above, below)) = above.zip(below) {
+            offences.extend(prose::split_phrases(&place(index), above, below));
+        }
+    }
+    offences
 }
 
 /// Whether a line may be the middle of a literal that spans lines.
@@ -21,10 +28,48 @@ fn is_continued(line: &str) -> bool {
 /// The statements of the string literals of one source file that are too long, a line each.
 pub(crate) fn long_statements(name: &str, text: &str) -> Vec<String> {
     let mut offences = Vec::new();
-    for (line, literal) in literals(text) {
+    // Markup has no statements, and a list of names is as long as it has to be.
+    let is_said = |text: &str| !text.starts_with('<') && !text.contains("known are ");
+    for (line, literal) in literals(text).into_iter().filter(|(_, text)| is_said(text)) {
         offences.extend(prose::long_statements(&format!("{name}:{line}"), &literal));
     }
     offences
+}
+
+/// The statements of the doc comments of one source file that are too long, a line each: a
+/// command's are its help texts.
+pub(crate) fn long_documentation(name: &str, text: &str) -> Vec<String> {
+    let mut offences = Vec::new();
+    for (line, paragraph) in documentation(text) {
+        offences.extend(prose::long_statements(&format!("{name}:{line}"), &paragraph));
+    }
+    offences
+}
+
+/// The paragraphs of the doc comments of items, each with the line on which it begins; no code.
+fn documentation(text: &str) -> Vec<(usize, String)> {
+    let mut found: Vec<(usize, String)> = Vec::new();
+    let (mut is_inside, mut is_code) = (false, false);
+    for (index, line) in without_tests(text).iter().enumerate() {
+        let Some(comment) = line.trim_start().strip_prefix("///") else {
+            (is_inside, is_code) = (false, false);
+            continue;
+        };
+        let comment = comment.trim();
+        if comment.starts_with("```") {
+            (is_inside, is_code) = (false, !is_code);
+        } else if comment.is_empty() || is_code || comment.starts_with(['|', '#']) {
+            is_inside = false;
+        } else if let Some((_, paragraph)) =
+            found.last_mut().filter(|_| is_inside && !comment.starts_with("* "))
+        {
+            *paragraph += &format!(" {comment}");
+        } else {
+            found.push((index + 1, comment.to_owned()));
+            is_inside = true;
+        }
+    }
+    found
 }
 
 /// The string literals of a source without its unit tests, each with the line on which it begins.
@@ -102,4 +147,12 @@ fn the_rules_for_sources_notice_what_they_are_for() {
         2,
         "quotes elsewhere"
     );
+    let documented = |text: &str| long_documentation("a.rs", &format!("{text}\nfn f() {{}}")).len();
+    assert_eq!(documented(&format!("/// {short}\n/// {short}")), 1, "a doc comment on two lines");
+    assert_eq!(documented(&format!("/// {short}.\n/// {short}")), 0, "two sentences");
+    assert_eq!(documented(&format!("/// {short}\n///\n/// {short}")), 0, "two paragraphs");
+    assert_eq!(documented(&format!("/// ```\n/// {short} {short}\n/// ```")), 0, "code");
+    assert_eq!(documented(&format!("// {short} {short}")), 0, "no doc comment");
+    assert_eq!(phrases("a.rs", "// It waits for\n// ever.").len(), 1, "a phrase on two lines");
+    assert_eq!(phrases("a.rs", "// It waits for\n\n// ever.").len(), 0, "two comments");
 }

@@ -29,9 +29,9 @@ const INNER: [&str; 14] = [
 const OUTER: [&str; 7] =
     ["lockdep::thread::", "test::", "main", "_start", "clone", "start_thread", "thread_start"];
 
-/// Drops the validator's and the lock's own frames on the inside, those that start the program, a
-/// thread or a test on the outside, and the standard library's in between. A stack that would be
-/// empty afterwards is kept.
+/// Drops the validator's and the lock's own frames on the inside, and the standard library's in
+/// between. On the outside, drops those that start the program, a thread or a test. A stack that
+/// would be empty afterwards is kept.
 ///
 /// ```
 /// use lockdep_report::{frames::prune, place::Frame};

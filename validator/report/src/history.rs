@@ -14,9 +14,9 @@ const MAX_KNOWN: usize = 4096;
 
 /// The reports so far, as far as it takes to know what follows from them.
 ///
-/// Classes that are taken in every order close a new cycle with every second acquisition, and a
-/// single wrong order closes one with everything between its ends. The first report says it all:
-/// the next ones only have to say that they are there.
+/// Classes that are taken in every order close a new cycle with every second acquisition. A single
+/// wrong order closes one with everything between its ends. The first report says it all: the next
+/// ones only have to say that they are there.
 ///
 /// ```
 /// # use lockdep_report::history::ReportHistory;
@@ -98,9 +98,9 @@ impl Weight {
 }
 
 impl ReportHistory {
-    /// Notes a report. Gives an earlier one that weighs at least as much, from which it follows, or
-    /// the report itself if it was told in full, with the same locks and places, before its level
-    /// rose. Gives `None` if there is none.
+    /// Notes a report. Gives an earlier one that weighs at least as much, from which it follows. If
+    /// the report itself was printed in full, with the same locks and places, before its level
+    /// rose, gives that one. Gives `None` if there is none.
     pub fn note(&mut self, report: &Report, is_denied: bool) -> Option<Earlier> {
         let this = Weight { is_denied, rank: report.rank(), fingerprint: report.fingerprint.clone() };
         let identity = report.identity();

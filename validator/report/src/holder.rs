@@ -14,8 +14,8 @@ use super::places::{around_with, is_at, outside_macro, place_of, same_file, with
 /// What two stacks tell of a lock that is held and one that is wanted meanwhile.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Holder {
-    /// Where the function that has the guard got it, itself or through what it called, and where it
-    /// takes the second lock, itself or through what it calls.
+    /// Where the function that has the guard got it, and where it takes the second lock: itself, or
+    /// through what it called.
     pub places: Option<(Place, Place)>,
     /// How many functions gave the guard to their caller, from the one that made it on; `None` if
     /// the stacks do not tell.

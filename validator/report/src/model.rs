@@ -387,8 +387,8 @@ pub struct ReportEvidence {
 }
 
 impl ReportEvidence {
-    /// Returns whether the source, or the run, shows a lock that no other thread could reach, so
-    /// that the threads as they were seen do not hang.
+    /// Returns whether the source, or the run, shows a lock that no other thread could reach. The
+    /// threads as they were seen then do not hang.
     pub fn is_out_of_reach(&self) -> bool {
         self.owned || self.fresh || self.unpublished
     }

@@ -49,7 +49,7 @@ pub fn shown(file: &str, source_root: Option<&str>) -> String {
 }
 
 /// Returns a source path that classes are hashed by: [`shown`], but an absolute path outside every
-/// known tree is taken from the crate's folder on (`/r/a/store/src/a.rs` is `store/src/a.rs`),
+/// known tree is taken from the crate's folder on. So `/r/a/store/src/a.rs` is `store/src/a.rs`,
 /// because a class must not depend on a machine.
 ///
 /// ```

@@ -62,9 +62,9 @@ pub struct Acquire {
     /// Whether the lock object was never acquired before. Evidence only, looked at when the
     /// acquisition is not known.
     pub is_first: bool,
-    /// Where the stack of the task lies. Evidence only, as above: an order that ends in an object
-    /// that was first acquired on the task's own stack is no side of a deadlock until another task
-    /// is seen at the object.
+    /// Where the stack of the task lies. Evidence only, as above: an object that was first acquired
+    /// on the task's own stack may be out of reach. An order that ends in it is no side of a
+    /// deadlock until another task is seen at it.
     pub own_stack: OwnStack,
 }
 

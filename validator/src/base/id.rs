@@ -59,8 +59,8 @@ impl fmt::Display for ClassHash {
 
 /// One lock object: its class (24 bits) and its instance number (40 bits) in a single word.
 ///
-/// The word is written once into the lock at its first acquisition, travels with the object when it
-/// is moved, and is never handed out twice, so that a reused address cannot revive an old order.
+/// The word is written once into the lock, at its first acquisition, and travels with the object
+/// when it is moved. It is never handed out twice, so a reused address cannot revive an old order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct LockId(NonZeroU64);
 

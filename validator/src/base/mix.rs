@@ -3,8 +3,8 @@
 /// Folds `value` into `state`.
 ///
 /// One 64 × 64 → 128 bit multiplication whose halves are joined: every bit of both inputs reaches
-/// every bit of the result, which matters because two chains with one key would hide a violation
-/// (the kernel's "chain_key collision").
+/// every bit of the result. Two chains with one key would hide a violation (the kernel's "chain_key
+/// collision").
 #[inline(always)]
 pub(crate) const fn mix(state: u64, value: u64) -> u64 {
     let product = (state ^ 0x9e37_79b9_7f4a_7c15) as u128 * (value ^ 0xd1b5_4a32_d192_ed03) as u128;

@@ -40,17 +40,17 @@ const MAX_CONNECTED: usize = 48;
 /// The holders that the wanted lock depends on directly, newest first.
 ///
 /// The older holders are connected through the first one that was waited for, and where the
-/// arriving task waits for the leaving one.
-/// Kernel: the walk ends there, or at the first holder that is not a try, and so forgets what a
-/// recursive reader hides. With evidence a fair reader connects nothing, because the joint there
-/// counts fully only once a writer was seen, nor does a timed acquisition, because the connection
-/// through it would be worth no more than a note. Nor does a lock that was taken under a nest lock:
-/// it may have been given no dependency on what was taken in between (the kernel forgets that); nor
-/// what lies above a lock that was upgraded since.
+/// arriving task waits for the leaving one. Kernel: the walk ends there, or at the first holder
+/// that is not a try, and so forgets what a recursive reader hides. With evidence a fair reader
+/// connects nothing, because the joint there counts fully only once a writer was seen. A timed
+/// acquisition connects nothing either: the connection through it would be worth no more than a
+/// note. Nor does a lock that was taken under a nest lock: it may have been given no dependency on
+/// what was taken in between (the kernel forgets that); nor what lies above a lock that was
+/// upgraded since.
 ///
 /// With evidence the walk goes on behind a connection, once for each class: in a ring of
-/// dependencies each one stands for a thread, and one thread that holds many locks would stand
-/// there several times and be kept apart from itself by what it holds.
+/// dependencies each one stands for a thread. One thread that holds many locks would stand there
+/// several times, and be kept apart from itself by what it holds.
 pub(crate) fn holders(view: &View<'_>, skip: Option<usize>) -> Vec<Holder> {
     let task = view.task;
     // Down to the oldest upgraded lock nothing is connected through what lies above it.

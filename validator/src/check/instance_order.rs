@@ -18,8 +18,8 @@ use crate::state::registry::fact;
 use crate::state::task::TaskContext;
 
 /// What an acquisition is known by when the locks themselves matter: every lock in the stack, where
-/// it is (a class may be ordered by address, and a lock that no task holds may move), and the chain
-/// with its context.
+/// it is, and the chain with its context. The address counts, because a class may be ordered by
+/// address, and a lock that no task holds may move.
 #[inline]
 pub(crate) fn instance_key(task: &TaskContext, wanted: &Acquire, validation_key: u64) -> u64 {
     key_over(wanted, validation_key, task.held.iter().map(|held| (held.lock, held.address)))

@@ -192,8 +192,8 @@ pub struct Evidence {
     /// Whether the locks close the cycle themselves, and a sighting shown is that of other locks of
     /// these classes, because theirs was not recorded.
     pub other_objects: bool,
-    /// Whether it rests on what one task did whose acquisitions may belong to two futures that the
-    /// task polls by turns, for all that is known.
+    /// Whether it rests on what one task did. For all that is known, its acquisitions may belong to
+    /// two futures that the task polls by turns.
     pub two_futures: bool,
     /// Whether it needs a wait beside which the task polls other futures, one of which may end it.
     pub beside: bool,

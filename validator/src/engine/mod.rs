@@ -139,7 +139,7 @@ impl Validator {
     }
 
     /// Marks a self-deadlock as reported, once the embedder is sure that the acquisition cannot
-    /// return (it tried the real lock and failed), or what [rests on a
+    /// return: it tried the real lock and failed. The same for what [rests on a
     /// flow](Violation::rests_on_flow), at the level that the embedder gave it. `true` the first
     /// time at that level. Other violations are marked when they are found: always `true`.
     pub fn confirm(&self, violation: &Violation) -> bool {

@@ -202,9 +202,9 @@ impl TaskContext {
         while self.held.len() > n_held && self.pop_newest(|_| true) {}
     }
 
-    /// Returns what is held, oldest first, each with the chain key after it, and whether the
-    /// embedder may release it itself while it is the newest. `None` if the embedder has to send
-    /// every event: there is too much to keep.
+    /// Returns what is held, oldest first, each with the chain key after it. Says of each whether
+    /// the embedder may release it itself while it is the newest. `None` if the embedder has to
+    /// send every event: there is too much to keep.
     pub fn quick_held(
         &self,
         n_room: usize,

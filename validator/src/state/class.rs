@@ -66,8 +66,8 @@ impl LockClassKey {
 }
 
 /// What a lock waits for, on the ladder of wait types: each may be taken only where its `outer` is
-/// allowed, and while it is held nothing above its `inner` may be (the kernel's `wait_type_outer`
-/// and `wait_type_inner`).
+/// allowed. While it is held, nothing above its `inner` may be taken (the kernel's
+/// `wait_type_outer` and `wait_type_inner`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 #[repr(u8)]
 pub enum WaitType {

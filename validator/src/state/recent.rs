@@ -9,10 +9,10 @@ const N_CHUNKS: usize = 1 << 10;
 /// Slots of the pool; a power of two.
 const N_POOLED: usize = 1 << 16;
 
-/// The key that was last validated for each instance number (modulo a million), so that a traversal
-/// of a long list, or of a tree, finds each of its steps known on the second walk without a lock.
-/// What a newer key pushed out is in a pool for all, so that locks that nest in many ways (shards,
-/// two at a time) are known as well. A cache: losing an entry costs time only.
+/// The key that was last validated for each instance number (modulo a million). So the second walk
+/// over a long list, or a tree, finds each of its steps known without a lock. What a newer key
+/// pushed out is in a pool for all. So locks that nest in many ways (shards, two at a time) are
+/// known as well. A cache: losing an entry costs time only.
 ///
 /// Instance numbers are dense, hence so is the memory: eight bytes for each lock between the first
 /// and the last, and half a megabyte for the pool as soon as anything is pushed out.

@@ -150,10 +150,10 @@ impl TaskContext {
         self.held.iter().any(|held| held.lock == lock)
     }
 
-    /// Does the fast half of [`Validator::release`](crate::Validator::release): if the lock at
-    /// `address`, as given with its acquisition, is the newest of the current context and nothing
-    /// about what is held is out of the ordinary, takes it off the stack and returns true;
-    /// otherwise does nothing. A held lock cannot move, so its address names it.
+    /// Does the fast half of [`Validator::release`](crate::Validator::release): looks at the lock
+    /// at `address`, as given with its acquisition. Takes it off the stack and returns true, if it
+    /// is the newest of the current context and what is held is all plain. Otherwise does nothing.
+    /// A held lock cannot move, so its address names it.
     ///
     /// Calls nothing and cannot panic.
     #[inline(always)]

@@ -338,8 +338,8 @@ pub fn mmap_lock_is_contended(mm: &Mm) -> bool {
 
 /// Drops all VMA write locks of the address space with one store.
 ///
-/// Part of unlock and downgrade. Called by hand it also drops the locks of the callers further up
-/// (Linux had that bug, 1235ccd05b6d), and leaves the sequence even under a write owner.
+/// Part of unlock and downgrade. Called by hand it also drops the locks of the callers further up:
+/// Linux had that bug, 1235ccd05b6d. It also leaves the sequence even under a write owner.
 ///
 /// Warns and changes nothing if the calling task does not hold the mmap lock for writing.
 #[track_caller]

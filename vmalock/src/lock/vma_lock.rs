@@ -40,7 +40,7 @@ pub enum StartReadError {
 
 /// Tries to read-lock `vma`, which an RCU lookup in `mm` found. Never waits.
 ///
-/// The RCU section goes in and comes out: on success it is still open, on failure this function has
+/// The RCU section goes in and comes out: on success it is still open. On failure this function has
 /// ended it, because the failure path may have to put the last reference of a stranger. On success
 /// the caller owes a [`vma_end_read`].
 ///

@@ -82,8 +82,8 @@ impl<P: VmaPayload> SpaceWriteGuard<'_, P> {
     }
 
     /// Moves the mapping of `old_len` bytes at `start` to `to`, in place of what is mapped there,
-    /// and gives it the length `new_len` (`mremap` with `MREMAP_MAYMOVE | MREMAP_FIXED`). Every
-    /// page keeps its offset; its payload moves with it.
+    /// and gives it the length `new_len`. This is `mremap` with `MREMAP_MAYMOVE | MREMAP_FIXED`.
+    /// Every page keeps its offset; its payload moves with it.
     ///
     /// # Errors
     ///

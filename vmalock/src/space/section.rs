@@ -101,7 +101,7 @@ impl<P: VmaPayload> AddressSpace<P> {
     }
 
     /// Copies the address space, as `fork` does: the child's mmap lock nests in the parent's, and
-    /// every VMA of the parent is write-locked, killably, so that no fault changes it while it is
+    /// every VMA of the parent is write-locked, killably. So no fault changes a VMA while it is
     /// copied.
     ///
     /// # Errors

@@ -127,7 +127,7 @@ fn without_arguments(mut message: String, arguments: &[OsString]) -> String {
 }
 
 /// The arguments as clap wants them: without the `lockdep` that cargo puts in front when it starts
-/// `cargo-lockdep lockdep test …`, and with our options of a wrapping subcommand before those of
+/// `cargo-lockdep lockdep test …`. Our options of a wrapping subcommand stand before those of
 /// cargo, so that `cargo lockdep test -p a --timeout 60` means what it looks like.
 fn arguments(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut args: Vec<OsString> = args.collect();

@@ -130,7 +130,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Runs the command to its end, or to the timeout, and prints each report as soon as a record
-    /// holds it, unless `first` (an earlier run of the same) has told it.
+    /// holds it. What `first`, an earlier run of the same, has printed is not printed again.
     ///
     /// # Errors
     ///

@@ -8,8 +8,8 @@ use super::common::event;
 /// Code outside the wrapper reached the raw mutex of `map`.
 ///
 /// `parking_lot`'s condition variable does, each time it waits: it gives the raw mutex up and takes
-/// it again, while the caller keeps the guard. That is a release and a blocking acquisition, and
-/// nothing about the mutex becomes uncertain, so it is distinguished from all other callers by
+/// it again, while the caller keeps the guard. That is a release and a blocking acquisition.
+/// Nothing about the mutex becomes uncertain, so it is distinguished from all other callers by
 /// where the call is.
 #[track_caller]
 #[inline]

@@ -398,8 +398,8 @@ unsafe fn replace<S>(guard: &mut S, release: impl FnOnce(S), acquire: impl Fn() 
 ///
 /// # Safety
 ///
-/// A wait must give the mutex up and begin to wait in one step, and must return, or unwind, with
-/// the mutex held and the state of that acquisition in `guard`.
+/// A wait must give the mutex up and begin to wait in one step. It must return, or unwind, with the
+/// mutex held and the state of that acquisition in `guard`.
 pub unsafe trait RawCondvar {
     /// A condition variable that no thread waits for.
     #[expect(clippy::declare_interior_mutable_const, reason = "the value is an initialiser")]

@@ -184,8 +184,7 @@ pub(crate) fn timed<S>(
 }
 
 /// A blocking acquisition for a guard that goes on living: `slot` is filled with the real lock's
-/// state on every way out, because the guard will be dropped, and give the lock up, on every way
-/// out.
+/// state on every way out, because the guard is always dropped and gives the lock up.
 #[track_caller]
 #[inline]
 pub(crate) fn reacquire<S>(

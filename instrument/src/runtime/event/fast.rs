@@ -158,8 +158,8 @@ fn plain<H: How>(slot: &Slot, lock: LockId, caller: &'static Location<'static>) 
     }
 }
 
-/// The first acquisition of a lock. If its class is one that this thread has used lately, and is
-/// known to have several locks, the lock gets its id here, and the order is looked up as for any
+/// The first acquisition of a lock. If this thread has used its class lately, and the class is
+/// known to have several locks, the lock gets its id here. The order is then looked up as for any
 /// other.
 #[inline(never)]
 #[track_caller]
@@ -215,8 +215,8 @@ pub(crate) fn release(slot: &Slot) {
     }
 }
 
-/// A release by the end of a guard that does not know where it was made (the place of the call
-/// would be the drop glue), and is not the newest acquisition's. Never panics.
+/// A release by the end of a guard that is not the newest acquisition's. The guard does not know
+/// where it was made, and the place of the call would be the drop glue. Never panics.
 #[cold]
 pub(crate) extern "C" fn release_another(slot: &Slot) {
     // `again` does not know it: so it is no step to another lock of the class.

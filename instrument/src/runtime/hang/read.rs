@@ -19,7 +19,7 @@ use crate::runtime::wait::{Watched, watched};
 use crate::runtime::{Runtime, running};
 
 /// After so long functions are no longer named: naming the first ones of a large program may take
-/// seconds on a busy machine, and the report must be out before the process is killed.
+/// seconds on a busy machine. The report must be out before the process is killed.
 const NAMING_MS: u64 = 3500;
 
 /// Reads what the threads of the process `original` do, and writes the report. In a copy of it,

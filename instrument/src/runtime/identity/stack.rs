@@ -45,8 +45,8 @@ impl Stacks {
         self.table.lock().unwrap_or_else(PoisonError::into_inner).intern(hash, frames)
     }
 
-    /// The frames of a stack, innermost first, inlined functions unfolded, without those between
-    /// the event and its capture, without those of our own wrappers, and without what polls a task.
+    /// The frames of a stack, innermost first, inlined functions unfolded. Left out are the frames
+    /// between the event and its capture, those of our own wrappers, and what polls a task.
     pub(crate) fn frames(&self, stack: StackId) -> Vec<Frame> {
         let mut frames = self.whole(stack);
         if let Some(task) = frames.iter().position(|frame| is_of(frame, &["flow::task"])) {

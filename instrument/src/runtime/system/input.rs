@@ -12,8 +12,8 @@ pub(crate) const MAX_BYTES: u64 = 16 << 20;
 ///
 /// # Errors
 ///
-/// What is wrong, without the path: the file cannot be opened or read, it is not a regular file (a
-/// pipe would hang the program), it is too large, or it is not UTF-8.
+/// What is wrong, without the path: the file cannot be opened or read, it is too large, it is not
+/// UTF-8, or it is not a regular file. A pipe would hang the program.
 pub(crate) fn read(path: &Path, max_bytes: u64) -> Result<String, String> {
     let file = open(path).map_err(|error| error.to_string())?;
     let metadata = file.metadata().map_err(|error| error.to_string())?;

@@ -31,9 +31,9 @@ pub(crate) fn has_room_for_symbols() -> bool {
     true
 }
 
-/// Makes sure that a mapping of ours can be written now. A write to a page of a file that was cut
-/// short, or that needs a new block on a full disk, would be a signal that ends the program; asked
-/// in this way the system says it in an error.
+/// Makes sure that a mapping of ours can be written now. A write fails if the file was cut short,
+/// or if the page needs a new block on a full disk. A failed write would be a signal that ends the
+/// program; asked in this way the system says it in an error.
 #[cfg(target_os = "linux")]
 pub(crate) fn is_writable(page: *mut u8, n_bytes: usize) -> bool {
     // SAFETY: makes the page of our own mapping present, and changes nothing in it.

@@ -24,7 +24,7 @@ pub(crate) fn new_flow() -> TaskId {
     TaskId::of_flow(NEXT_FLOW.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Whether the process has run a flow, so that a guard may be on the thread that runs its flow now
+/// Whether the process has run a flow. Then a guard may be on the thread that runs its flow now
 /// rather than in what the thread holds.
 pub(crate) fn has_flows() -> bool {
     // ORDERING: Relaxed: changed by the thread that runs a flow, before that flow holds anything.

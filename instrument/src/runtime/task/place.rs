@@ -9,7 +9,7 @@ use super::Task;
 use super::sync::{AtomicUsize, Ordering, compiler_fence};
 
 /// A key that no acquisition has: not that of a lock without an id before the process has read its
-/// environment, which is zero, and none of those joined with a number without a pattern.
+/// environment, which is zero. It is also none of those joined with a number without a pattern.
 pub(crate) const NOTHING: u64 = 2;
 /// An address that no lock has.
 pub(super) const NOWHERE: usize = 1;
@@ -154,8 +154,8 @@ const N_SENTINELS: usize = DEFERRED_ALONE + 1;
 /// An acquisition looks at the place behind the one that it finds, and so do as many signal
 /// handlers as come at just that moment.
 const N_BEHIND: usize = 8;
-/// A release steps down from a sentinel if a signal handler set the state aside meanwhile, and so
-/// may the handlers that come at just that moment.
+/// A release steps down from a sentinel if a signal handler set the state aside meanwhile. So may
+/// the handlers that come at just that moment.
 const N_BEFORE: usize = 4;
 const N_PLACES: usize = N_BEFORE + N_BEHIND;
 

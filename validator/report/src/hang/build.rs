@@ -177,8 +177,8 @@ fn as_task(fold: &Fold<'_>) -> WaitingTask {
     })
 }
 
-/// Several threads that hold nothing, that no thread waits for, and that wait for something that no
-/// thread holds, are waiting for work, if another thread explains the hang.
+/// Several threads wait for work if they hold nothing, no thread waits for them, and no thread
+/// holds what they wait for. Another thread then has to explain the hang.
 fn put_idle_last(ordered: &mut Ordered, folds: &[Fold<'_>]) {
     if !ordered.roles.iter().any(|role| matches!(role, HangRole::Ring | HangRole::Root)) {
         return;

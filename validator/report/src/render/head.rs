@@ -10,8 +10,8 @@ use crate::place::Place;
 use super::SourceText;
 use super::snippet::index_of_column;
 
-/// Returns the advice about a guard that lives as long as a body, where the source shows such a
-/// guard and no other advice names its life.
+/// Returns the advice about a guard that lives as long as a body. There is one if the source shows
+/// such a guard and no other advice names its life.
 pub(super) fn advice_of_head(report: &Report, source: &dyn SourceText) -> Option<Advice> {
     let held = report.conflict.as_ref().filter(|_| report.code == Code::Recursion)?;
     let is_shown_there = |help: &Advice| match help {

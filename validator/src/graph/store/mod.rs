@@ -210,8 +210,8 @@ impl Graph {
     }
 
     /// Removes a class and keeps what ran through it: each predecessor gets a dependency on each
-    /// successor where the joint in between is strong, so that nothing that could be concluded
-    /// before is lost (the kernel forgets it).
+    /// successor where the joint in between is strong. So nothing that could be concluded before is
+    /// lost (the kernel forgets it).
     ///
     /// `fair_waits` says whether a fair read that arrives where a reader leaves the class counts as
     /// a strong joint.

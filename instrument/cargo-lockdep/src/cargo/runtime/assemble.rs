@@ -20,8 +20,8 @@ use crate::output::say;
 /// How often a long build says that it is alive.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Builds the runtime beside `folder` and moves it there as the last step, so that an interrupted
-/// build leaves nothing that the next run could mistake for a runtime.
+/// Builds the runtime beside `folder` and moves it there as the last step. So an interrupted build
+/// leaves nothing that the next run could mistake for a runtime.
 ///
 /// # Errors
 ///

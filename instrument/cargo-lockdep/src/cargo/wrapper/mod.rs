@@ -99,8 +99,8 @@ fn compiler(inner: Option<&OsStr>, words: &[OsString]) -> Command {
     command
 }
 
-/// Splits what precedes the compiler's options (a workspace wrapper is followed by the compiler)
-/// from the options, and unfolds the file that cargo uses when a command line is too long.
+/// Splits what precedes the compiler's options from the options: a workspace wrapper is followed by
+/// the compiler. Unfolds the file that cargo uses when a command line is too long.
 fn split_compiler(args: Vec<OsString>) -> Result<(Vec<OsString>, Vec<OsString>)> {
     let mut leading = Vec::new();
     let mut options = Vec::new();

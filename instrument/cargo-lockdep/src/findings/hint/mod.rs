@@ -118,8 +118,9 @@ fn macro_of_both<'a>(report: &'a Report, sources: &Sources) -> Option<&'a Place>
     (text.starts_with("#[") || is_call).then_some(&held.site)
 }
 
-/// The frame of the function that holds, by its index in the stack of the second acquisition, where
-/// no stack of the first one tells it: the next line below the acquisition, in the same function.
+/// The frame of the function that holds, by its index in the stack of the second acquisition. For
+/// reports in which no stack of the first acquisition shows it: the next line below the
+/// acquisition, in the same function.
 fn call_of_holder(report: &Report, sources: &Sources) -> Option<usize> {
     let (held, wanted) = report.conflict.as_ref().zip(report.subject.as_ref())?;
     if !report.is_recursion() || !held.frames.is_empty() {
@@ -154,8 +155,8 @@ fn begins_closure(line: &str) -> bool {
     line.contains('|') || line.contains("async")
 }
 
-/// Gives the report the stack of the holder, and advice about the call that it makes under its
-/// guard, unless it takes the lock again itself.
+/// Gives the report the stack of the holder. Unless the holder takes the lock again itself, adds
+/// advice about the call that it makes under its guard.
 fn under_guard(report: &mut Report, call: usize) -> Option<Advice> {
     let (held, wanted) = report.conflict.as_mut().zip(report.subject.as_ref())?;
     let holder = &wanted.frames[call];

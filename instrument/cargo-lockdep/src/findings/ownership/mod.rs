@@ -84,9 +84,9 @@ pub(crate) fn lower(report: &mut Report, sources: &Sources) {
     }
 }
 
-/// The highest level that the reason leaves. Where the run shows a lock that lay on the stack of
-/// the thread that took it, and the source shows a function that makes such a lock to return it,
-/// nothing is left to look at.
+/// The highest level that the reason leaves. Nothing is left to look at if the run and the source
+/// agree. The run shows a lock that lay on the stack of the thread that took it; the source shows a
+/// function that makes such a lock to return it.
 fn level_of(report: &Report, reach: &Reach, place: &Place) -> Level {
     let is_taken_last = report.cycle.iter().any(|step| step.acquire_site == *place);
     let is_fresh = matches!(reach, Reach::Fresh { .. });

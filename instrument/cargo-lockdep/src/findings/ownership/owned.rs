@@ -10,7 +10,7 @@ use super::site::{LOCKS, Site, type_name};
 const LENDING: [&str; 6] = ["spawn", "scope", "Scope", "join", "par_", "unsafe"];
 
 /// How the method takes its object, `self` or `&mut self`: only if it has the lock of type `kind`
-/// to itself, because the object is lent to no other code there, and the field holds the lock
+/// to itself. It has if the object is lent to no other code there, and the field holds the lock
 /// itself.
 pub(super) fn owner(site: &Site<'_>, kind: &str, file: &syn::File, lines: &[String]) -> Option<&'static str> {
     let receiver = exclusive(site.signature.receiver()?).filter(|_| site.root == "self")?;
