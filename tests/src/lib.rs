@@ -8,6 +8,7 @@ pub mod command_line;
 pub mod fuzz;
 pub mod mutants;
 pub mod oracle;
+pub mod overlay_matrix;
 pub mod reports;
 pub mod scenario_case;
 pub mod stand_in_matrix;

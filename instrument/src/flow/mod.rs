@@ -30,8 +30,12 @@
 //! ```
 
 mod acquire;
+mod announced;
 mod async_map;
 mod hold;
+#[cfg(not(lockdep_disabled))]
+#[doc(hidden)]
+pub mod overlay;
 mod task;
 
 pub use acquire::Acquire;

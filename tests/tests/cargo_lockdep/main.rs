@@ -11,6 +11,7 @@ mod first_run;
 mod harness;
 mod hostile;
 mod input;
+mod overlays;
 mod policy;
 mod records;
 mod settle;

@@ -196,11 +196,12 @@ fn field(context: &Context) -> Result<(), String> {
         Some("known-bugs") => context.cargo(&run("known_bugs")),
         Some("crates") => context.cargo(&run("crates_table")),
         Some("matrix") => context.cargo(&run("stand_in_matrix")),
+        Some("overlays") => context.cargo(&run("overlay_matrix")),
         Some("packed") => context.run("bash", &["tests/field/packed/run.sh"]),
         Some("consumers") => context.run("bash", &["tests/field/consumers/run.sh"]),
         Some("tutorial") => context.run("bash", &["tests/field/tutorial/run.sh"]),
         Some(other) => Err(format!(
-            "`{}` is not one of known-bugs, crates, matrix, packed, consumers, tutorial",
+            "`{}` is not one of known-bugs, crates, matrix, overlays, packed, consumers, tutorial",
             other.escape_debug()
         )),
         None => {

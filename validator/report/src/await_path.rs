@@ -39,6 +39,15 @@ const SINGLE: [&str; 8] = [
     "lockdep::",
 ];
 
+/// Files whose `poll` functions poll one future. Where a build has only tables of lines, the name
+/// of an inlined function comes without its type.
+const SINGLE_FILES: [&str; 4] = [
+    "/core/src/future/future.rs",
+    "/core/src/panic/unwind_safe.rs",
+    "/alloc/src/boxed.rs",
+    "/core/src/pin.rs",
+];
+
 /// Compares the stacks of two acquisitions that one task made: each whole, innermost first, and
 /// that of the acquisition itself.
 ///
@@ -66,9 +75,7 @@ pub fn compare(held: &[Frame], wanted: &[Frame]) -> Futures {
         () if common.iter().any(|frame| is_combinator(frame)) => Futures::Two,
         // An inlined function shows only where lines are known.
         () if common.iter().any(|frame| frame.file.is_empty()) => Futures::Unknown,
-        () if wanted.iter().any(|frame| type_of(frame).starts_with("tokio::time::timeout::Timeout<")) => {
-            Futures::OneTimed
-        }
+        () if wanted.iter().any(|frame| is_timeout(frame)) => Futures::OneTimed,
         () if alone.iter().any(|frame| is_combinator(frame)) => Futures::OneBeside,
         () => Futures::One,
     }
@@ -76,16 +83,46 @@ pub fn compare(held: &[Frame], wanted: &[Frame]) -> Futures {
 
 /// The frames inside the task, outermost first.
 fn within_task(frames: &[Frame]) -> Option<Vec<&Frame>> {
-    let task = frames.iter().position(|frame| type_of(frame).starts_with(TASK))?;
+    let task = frames.iter().position(is_task)?;
     Some(frames[..task].iter().rev().collect())
+}
+
+fn is_task(frame: &Frame) -> bool {
+    type_of(frame).starts_with(TASK)
+        || is_bare(frame) && frame.file.contains("lockdep") && frame.file.ends_with("/src/flow/task.rs")
+}
+
+fn is_timeout(frame: &Frame) -> bool {
+    type_of(frame).starts_with("tokio::time::timeout::Timeout<")
+        || is_bare(frame) && name_of(frame) == "poll" && frame.file.ends_with("/src/time/timeout.rs")
 }
 
 /// Whether the function may poll several futures.
 fn is_combinator(frame: &Frame) -> bool {
-    let name = frame.function.rsplit("::").next().unwrap_or_default();
-    let polls = name.starts_with("poll") || frame.function.contains("executor");
-    let is_reference = frame.function.starts_with("<&mut ");
-    polls && !is_reference && !SINGLE.iter().any(|single| type_of(frame).starts_with(single))
+    let polls = name_of(frame).starts_with("poll") || frame.function.contains("executor");
+    polls && !is_single(frame)
+}
+
+/// Whether the function polls one future.
+fn is_single(frame: &Frame) -> bool {
+    if is_bare(frame) {
+        let is_ours = frame.file.contains("lockdep") && frame.file.contains("/src/flow/");
+        return is_timeout(frame) || is_ours || SINGLE_FILES.iter().any(|file| frame.file.contains(file));
+    }
+    frame.function.starts_with("<&mut ") || SINGLE.iter().any(|single| type_of(frame).starts_with(single))
+}
+
+/// Whether the name of the function comes without its type or module.
+fn is_bare(frame: &Frame) -> bool {
+    let name = frame.function.split('<').next().unwrap_or_default();
+    !name.is_empty() && !name.contains("::")
+}
+
+/// The function's own name.
+fn name_of(frame: &Frame) -> &str {
+    let name =
+        if is_bare(frame) { frame.function.split('<').next() } else { frame.function.rsplit("::").next() };
+    name.unwrap_or_default()
 }
 
 /// The function without what marks a type: `<&a::B as c::D>::e` becomes `a::B as c::D>::e`.
@@ -149,6 +186,32 @@ mod tests {
         let wanted = [("run::{{closure}}", 4), (POLL_FN, 1), ("run::{{closure}}::{{closure}}", 5)];
         check(&[("run::{{closure}}", 3)], &wanted, Futures::OneBeside);
         check(&[("run::{{closure}}", 3)], &[("run::{{closure}}", 4), (TIMEOUT, 1)], Futures::OneTimed);
+    }
+
+    /// As a build with only tables of lines names what is inlined.
+    #[test]
+    fn a_name_without_its_type_counts_by_its_file() {
+        let bare = |file: &str| Frame {
+            function: "poll<a::b::{async_fn_env#0}<c::D>>".to_owned(),
+            file: file.to_owned(),
+            line: 5,
+            column: 1,
+        };
+        let between = |file: &str| {
+            let at = |line| {
+                let mut frames = stack(&[("run::{{closure}}", 3), ("{async_fn#0}", line)]);
+                frames.insert(1, bare(file));
+                frames
+            };
+            compare(&at(7), &at(8))
+        };
+        assert_eq!(between("/r/tokio-macros/src/select.rs"), Futures::Two);
+        assert_eq!(between("/rustc/0/library/core/src/future/poll_fn.rs"), Futures::Two);
+        assert_eq!(between("/rustc/0/library/alloc/src/boxed.rs"), Futures::One);
+        assert_eq!(between("/r/tokio-1.54.1/src/time/timeout.rs"), Futures::OneTimed);
+        let mut task = stack(&[("{async_fn#0}", 7)]);
+        task[1] = bare("/lockdep/instrument/src/flow/task.rs");
+        assert_eq!(compare(&task, &task), Futures::One);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::cargo::project::{CargoOptions, Project};
 use crate::cargo::runtime::{self, Runtime};
 use crate::cargo::toolchain::Toolchain;
 use crate::cargo::wrapper;
+use crate::cargo::wrapper::overlay::{self, Note};
 use crate::count::counted;
 use crate::error::{Context as _, Result};
 use crate::findings::coverage::Own;
@@ -136,15 +137,21 @@ impl Session {
         if args.settles() {
             self.settle(command, cargo_args, &mut watch, &mut verdict)?;
         }
-        let unseen = if verdict.has_watched() { self.unseen_locks() } else { Vec::new() };
+        let (unseen, overlaid) =
+            if verdict.has_watched() { self.unseen_locks() } else { (Vec::new(), Vec::new()) };
         if let Err(error) = records::note_not_seen(&records, &unseen) {
             say(format_args!(
                 "warning: {}: {error}; reports of these records will not list the locks that were not seen",
                 records.display()
             ));
         }
-        let own = if verdict.has_watched() { Own::read(&self.directories).sentence() } else { None };
+        let is_overlaid = overlaid.iter().any(Note::is_overlaid);
+        let own =
+            if verdict.has_watched() { Own::read(&self.directories, is_overlaid).sentence() } else { None };
         watch::summarise(&verdict, &records, runs_programs(command, cargo_args), &unseen, own.as_deref());
+        for note in &overlaid {
+            say(note.sentence());
+        }
         if !args.settles() {
             watch::offer_to_settle(&verdict);
         }
@@ -209,6 +216,7 @@ impl Session {
             .env("CARGO_TARGET_DIR", self.crates_directory())
             .env("RUSTC_WRAPPER", std::env::current_exe().unwrap_or_else(|_| "cargo-lockdep".into()))
             .env(wrapper::RUNTIME_VARIABLE, Runtime::manifest(&self.base, &self.toolchain, &self.target))
+            .env(overlay::FOLDER_VARIABLE, self.overlay_folder())
             .env("LOCKDEP_DIR", records)
             // The record carries every report to us, and we print it: a child's own stderr may be
             // compared by a test.
@@ -256,7 +264,14 @@ impl Session {
     /// The target directory of cargo: of its own for each runtime, so that nothing is linked with
     /// another one.
     fn crates_directory(&self) -> PathBuf {
-        self.base.join(format!("crates-{}", Runtime::key(&self.toolchain, &self.target)))
+        // Cargo does not know that a crate compiled with an overlay is another one.
+        let plain = if self.settings.overlays() { "" } else { "-plain" };
+        self.base.join(format!("crates-{}{plain}", Runtime::key(&self.toolchain, &self.target)))
+    }
+
+    /// Where the patched copies of crates are; empty if none is to be made.
+    fn overlay_folder(&self) -> PathBuf {
+        if self.settings.overlays() { self.crates_directory().join("overlays") } else { PathBuf::new() }
     }
 
     /// The project's lock-order file: the one that it names, or the default if it is there.
@@ -283,8 +298,9 @@ impl Session {
         records.canonicalize().context(|| records.display().to_string())
     }
 
-    /// Kinds of locks that the crate graph contains and we do not see, in words.
-    fn unseen_locks(&self) -> Vec<&'static str> {
+    /// Kinds of locks that the crate graph contains and we do not see, in words, and the crates of
+    /// it that have an overlay.
+    fn unseen_locks(&self) -> (Vec<&'static str>, Vec<Note>) {
         let mut tree = self.toolchain.cargo_command();
         tree.args(["tree", "--workspace", "--edges", "normal,dev", "--prefix", "none", "--format", "{p}"]);
         tree.args(["--target", &self.target, "--offline", "--quiet"]).current_dir(&self.directory);
@@ -292,7 +308,11 @@ impl Session {
             tree.arg("--manifest-path").arg(manifest);
         }
         let output = tree.output().map(|output| output.stdout).unwrap_or_default();
-        watch::unseen_locks(&String::from_utf8_lossy(&output))
+        let tree = String::from_utf8_lossy(&output);
+        let is_there = |note: &Note| tree.contains(&format!("{} v{}", note.name, note.version));
+        let mut notes = overlay::read_notes(&self.overlay_folder());
+        notes.retain(is_there);
+        (watch::unseen_locks(&tree, notes.iter().any(Note::is_overlaid)), notes)
     }
 }
 

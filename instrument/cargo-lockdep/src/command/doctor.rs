@@ -14,6 +14,7 @@ use crate::cargo::toolchain::Toolchain;
 use crate::error::{Context as _, Error, Result};
 use crate::findings::coverage::Own;
 use crate::output::say;
+use crate::settings::Settings;
 use crate::watch::args::WatchArgs;
 use crate::{exit, input};
 
@@ -66,7 +67,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<u8> {
         )));
     }
     say("healthy: the planted inversion was found (the report above is that one)");
-    if let Some(sentence) = Own::read(&project.directories).sentence() {
+    if let Some(sentence) = Own::read(&project.directories, Settings::default().overlays()).sentence() {
         say(sentence);
     }
     Ok(exit::CLEAN)

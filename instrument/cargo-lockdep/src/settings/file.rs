@@ -172,7 +172,7 @@ mod tests {
         assert!(error("[profile.ci]\ndeny = ").starts_with("f.toml:2: "));
         assert!(error("[profile.ci]\na = 1\na = 2").starts_with("f.toml:3: "));
         assert!(error("[profile.ci]\nzebra = 1").ends_with(
-            "the known ones are deny, settle, timeout, hang-after, hang-signal, suspects, exceptions, order, features, skip"
+            "the known ones are deny, settle, timeout, hang-after, hang-signal, suspects, exceptions, order, overlays, features, skip"
         ));
     }
 

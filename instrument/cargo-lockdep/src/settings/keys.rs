@@ -51,8 +51,11 @@ pub(crate) struct Key {
     pub(crate) option: Option<&'static str>,
 }
 
+/// Above the key `overlays`. Not called `LOCKDEP_…`: it is nothing to the watched programs.
+pub(super) const OVERLAYS_VARIABLE: &str = "CARGO_LOCKDEP_OVERLAYS";
+
 /// All keys, in the order in which people read them.
-pub(crate) const KEYS: [Key; 10] = [
+pub(crate) const KEYS: [Key; 11] = [
     Key {
         name: "deny",
         kind: Kind::Deny,
@@ -126,6 +129,15 @@ pub(crate) const KEYS: [Key; 10] = [
         option: None,
     },
     Key {
+        name: "overlays",
+        kind: Kind::Flag,
+        meaning: "Compiles tokio from a patched copy of its sources, so that its tasks and async locks are watched.",
+        built_in: "true",
+        example: "false",
+        variable: Some(OVERLAYS_VARIABLE),
+        option: None,
+    },
+    Key {
         name: "features",
         kind: Kind::Names,
         meaning: "Passes these features to cargo, unless the command line chooses features.",
@@ -148,6 +160,11 @@ pub(crate) const KEYS: [Key; 10] = [
 /// The key of this name.
 pub(super) fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
+}
+
+/// Whether the value of a variable says yes.
+pub(super) fn is_on(text: &str) -> bool {
+    !["0", "off", "no", "false"].contains(&text.to_ascii_lowercase().as_str())
 }
 
 /// Whether a process can be asked for a hang report by the signal of this name.

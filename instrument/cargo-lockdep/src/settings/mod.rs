@@ -119,6 +119,7 @@ impl Settings {
                 keys::Kind::Path => Value::Path(text.into()),
                 keys::Kind::Seconds => text.parse().map_or(Value::Word(text), Value::Seconds),
                 keys::Kind::Signal => Value::Word(text),
+                keys::Kind::Flag => Value::Flag(keys::is_on(&text)),
                 _ => Value::Deny(text),
             };
             self.values.insert(key.name, Setting { value, origin: name.to_owned() });
@@ -155,6 +156,15 @@ impl Settings {
     /// Whether a run is followed by one that settles its levels.
     pub(crate) fn settles(&self) -> bool {
         matches!(self.value("settle"), Some(Value::Flag(true)))
+    }
+
+    /// Whether crates that have an overlay are compiled with it.
+    pub(crate) fn overlays(&self) -> bool {
+        match self.value("overlays") {
+            Some(value) => *value != Value::Flag(false),
+            // The package of another project: its file does not count.
+            None => std::env::var(keys::OVERLAYS_VARIABLE).map_or(true, |text| keys::is_on(&text)),
+        }
     }
 
     /// After how many seconds a run ends.

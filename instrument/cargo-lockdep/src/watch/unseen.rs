@@ -27,8 +27,12 @@ const UNSEEN: [(&str, &[&str], &str); 15] = [
     ("antidote", &[], "antidote"),
 ];
 
-/// What of it is in this output of `cargo tree --prefix none --format '{p}'`.
-pub(crate) fn unseen_locks(tree: &str) -> Vec<&'static str> {
+/// What is left of tokio's where its locks are watched.
+const UNSEEN_OF_OVERLAY: &str = "tokio's semaphores, channels and OnceCell (async)";
+
+/// What of it is in this output of `cargo tree --prefix none --format '{p}'`; `is_overlaid` says
+/// that the async locks of tokio are watched.
+pub(crate) fn unseen_locks(tree: &str, is_overlaid: bool) -> Vec<&'static str> {
     let packages: Vec<(&str, &str)> = tree
         .lines()
         .filter_map(|line| {
@@ -43,7 +47,7 @@ pub(crate) fn unseen_locks(tree: &str) -> Vec<&'static str> {
                 |version: &str| lines.is_empty() || lines.iter().any(|line| version.starts_with(line));
             packages.iter().any(|(package, version)| package == name && is_meant(version))
         })
-        .map(|(_, _, words)| *words)
+        .map(|(name, _, words)| if is_overlaid && *name == "tokio" { UNSEEN_OF_OVERLAY } else { *words })
         .collect()
 }
 
@@ -54,9 +58,10 @@ mod tests {
     #[test]
     fn only_what_is_there_is_named() {
         let tree = "a v1.0.0 (/p)\nlock_api v0.4.1\ntokio v1.2.3 (*)\n";
-        assert_eq!(unseen_locks(tree), ["tokio::sync (async)"]);
-        assert_eq!(unseen_locks("parking_lot v0.5.5"), ["parking_lot before 0.6"]);
-        assert_eq!(unseen_locks("once_cell v1.13.1"), ["once_cell::sync before 1.14"]);
-        assert!(unseen_locks("once_cell v1.21.3\nparking_lot v0.6.4\nlock_api v0.1.5").is_empty());
+        assert_eq!(unseen_locks(tree, false), ["tokio::sync (async)"]);
+        assert_eq!(unseen_locks(tree, true), [UNSEEN_OF_OVERLAY]);
+        assert_eq!(unseen_locks("parking_lot v0.5.5", false), ["parking_lot before 0.6"]);
+        assert_eq!(unseen_locks("once_cell v1.13.1", false), ["once_cell::sync before 1.14"]);
+        assert!(unseen_locks("once_cell v1.21.3\nparking_lot v0.6.4\nlock_api v0.1.5", false).is_empty());
     }
 }

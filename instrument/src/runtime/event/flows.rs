@@ -14,6 +14,7 @@ use crate::runtime;
 use crate::runtime::identity::site::site;
 use crate::runtime::output::{flow_level, report};
 use crate::runtime::system::extra_stack;
+use crate::runtime::system::statics::is_in_program;
 use crate::runtime::task::queued::Waiter;
 use crate::runtime::task::{self, FlowPlace};
 
@@ -115,7 +116,21 @@ fn enter_flow() -> Option<Entered> {
 #[track_caller]
 pub(crate) fn want(lock: LockRef<'_>, mode: Mode, caller: &'static Location<'static>) -> Option<Verdict> {
     drop(enter_flow()?);
-    Some(acquire_at(lock, mode, Wait::Blocking, &AWAITED, caller))
+    let is_first = !lock.slot.is_used();
+    let slot = lock.slot;
+    let verdict = acquire_at(lock, mode, Wait::Blocking, &AWAITED, caller);
+    if is_first {
+        static_moves(slot);
+    }
+    Some(verdict)
+}
+
+/// The guard of a static borrows nothing that ends: it can outlive the task that acquired it.
+#[cold]
+fn static_moves(slot: &Slot) {
+    if is_in_program(std::ptr::from_ref(slot).addr()) {
+        movable(slot);
+    }
 }
 
 /// The lock that was just asked for is not there yet: the future at `address` queues for it.
@@ -172,7 +187,12 @@ pub(crate) fn granted(lock: LockRef<'_>, mode: Mode, caller: &'static Location<'
 pub(crate) fn tried(lock: LockRef<'_>, mode: Mode, caller: &'static Location<'static>) -> bool {
     let is_seen = enter_flow().is_some();
     if is_seen {
+        let is_first = !lock.slot.is_used();
+        let slot = lock.slot;
         try_acquired_at(lock, mode, &AWAITED, caller);
+        if is_first {
+            static_moves(slot);
+        }
     }
     is_seen
 }

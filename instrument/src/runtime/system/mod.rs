@@ -16,6 +16,7 @@ pub(crate) mod rights;
 #[cfg(hang_report)]
 pub(crate) mod signal_name;
 pub(crate) mod stack_bounds;
+pub(crate) mod statics;
 pub(crate) mod thread_state;
 #[cfg(hang_report)]
 pub(crate) mod threads;

@@ -52,7 +52,9 @@ pub(super) fn assemble(folder: &Path, toolchain: &Toolchain, target: &str, offli
         // Crates that were compiled with an earlier build of this runtime do not fit this one, and
         // cargo does not know.
         if let Some(name) = folder.file_name().and_then(|name| name.to_str()) {
-            remove(&folder.with_file_name(name.replacen("runtime-", "crates-", 1)))?;
+            let crates = name.replacen("runtime-", "crates-", 1);
+            remove(&folder.with_file_name(format!("{crates}-plain")))?;
+            remove(&folder.with_file_name(crates))?;
         }
         fs::rename(&temporary, folder).context(|| folder.display().to_string())?;
     } else {

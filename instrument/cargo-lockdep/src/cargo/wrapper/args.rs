@@ -75,6 +75,11 @@ impl RustcCall {
         self.cfgs.iter().any(|cfg| *cfg == format!("feature=\"{feature}\""))
     }
 
+    /// Whether this is configured, by its bare name.
+    pub(crate) fn has_cfg(&self, cfg: &str) -> bool {
+        self.cfgs.iter().any(|given| given == cfg)
+    }
+
     fn note(&mut self, name: &str, value: String, index: usize) {
         match name {
             "--crate-name" => self.crate_name = value,

@@ -2,16 +2,18 @@
 //! locks put in.
 
 mod args;
+pub(crate) mod overlay;
 mod plan;
 
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use self::args::RustcCall;
+use self::overlay::Subject;
 use self::plan::{Package, Plan};
 use crate::cargo::runtime::Runtime;
 use crate::error::{Context as _, Error, Result};
@@ -61,7 +63,7 @@ pub(crate) fn run() -> Result<u8> {
         repository: variable("CARGO_PKG_REPOSITORY"),
         directory: variable("CARGO_MANIFEST_DIR"),
     };
-    let plan = Plan::of(&call, &package, &runtime);
+    let mut plan = Plan::of(&call, &package, &runtime);
     if let Plan::Refuse(reason) = plan {
         return Err(Error::new(reason));
     }
@@ -74,8 +76,17 @@ pub(crate) fn run() -> Result<u8> {
             return Ok(crate::exit::of_status(status));
         }
     }
-    let mut args = plan.apply(args, &call, &runtime);
     let is_foreign = env::var_os(FOREIGN_VARIABLE).is_some();
+    if let Some((folder, subject)) = overlay_of(&package, &call, &plan, is_foreign) {
+        plan = Plan::Overlay;
+        let command = compiler(inner.as_deref(), &words);
+        let args = plan.apply(args.clone(), &call, &runtime);
+        if overlay::compile(&folder, subject, &call, command, args) {
+            return Ok(0);
+        }
+        plan = Plan::Facade;
+    }
+    let mut args = plan.apply(args, &call, &runtime);
     if is_foreign && plan.keeps_lints() && !call.has_cap_lints && !call.is_query {
         args.extend(["--cap-lints".into(), "warn".into()]);
     }
@@ -89,6 +100,24 @@ pub(crate) fn run() -> Result<u8> {
     }
     let error = command.exec();
     Err(Error::new(format_args!("cannot run {}: {error}", command.get_program().display())))
+}
+
+/// Where the copies of crates go, and the crate, if it is to be compiled from one.
+fn overlay_of<'a>(
+    package: &'a Package,
+    call: &RustcCall,
+    plan: &Plan,
+    is_foreign: bool,
+) -> Option<(PathBuf, Subject<'a>)> {
+    let folder = env::var_os(overlay::FOLDER_VARIABLE).filter(|folder| !folder.is_empty())?;
+    let subject = Subject {
+        name: &package.name,
+        version: &package.version,
+        repository: &package.repository,
+        directory: Path::new(&package.directory),
+    };
+    let is_meant = *plan == Plan::Facade && subject.is_meant(call, is_foreign);
+    is_meant.then(|| (folder.into(), subject))
 }
 
 /// The compiler, behind the wrapper that the user had before us.

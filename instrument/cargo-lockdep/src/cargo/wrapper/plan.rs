@@ -55,6 +55,8 @@ pub(crate) enum Plan {
         /// What the crate itself is called from then on.
         real_name: &'static str,
     },
+    /// The crate sees our `std`, and is compiled from a patched copy of its sources if that can be.
+    Overlay,
     /// The crate is one of ours: it becomes another name of the runtime's copy, so that there is
     /// one validator.
     Alias(&'static str),
@@ -211,7 +213,7 @@ impl Plan {
 
     /// Whether the lints that the package asks for apply to what is compiled.
     pub(crate) fn keeps_lints(&self) -> bool {
-        !matches!(self, Self::Substitute { .. } | Self::Alias(_))
+        !matches!(self, Self::Substitute { .. } | Self::Overlay | Self::Alias(_))
     }
 
     /// The arguments with which the compiler is called; `alias` is the file that re-exports the
@@ -225,6 +227,11 @@ impl Plan {
         match self {
             Self::LeaveAlone | Self::Refuse(_) => {}
             Self::Facade => args.extend(runtime.facade_flags().into_iter().map(OsString::from)),
+            Self::Overlay => {
+                args.extend(runtime.facade_flags().into_iter().map(OsString::from));
+                args.extend(extern_flag("lockdep", &runtime.lockdep));
+                args.extend(without_lints(call));
+            }
             Self::Substitute { source, edition, features } => {
                 if let Some(input) = call.input {
                     args[input] = source.into();

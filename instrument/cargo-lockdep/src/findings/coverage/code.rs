@@ -2,17 +2,25 @@
 
 use std::collections::BTreeMap;
 
-/// Paths whose locks no façade reaches, so that no run shows whether they were acquired.
+/// Paths whose locks no façade reaches, so that no run shows whether they were acquired. The first
+/// is that of a crate with an overlay.
 const NOT_SEEN: [&str; 6] =
     ["tokio::sync", "async_lock", "async_std::sync", "futures::lock", "futures_util::lock", "spin"];
 
+/// The paths that are not seen where crates have their overlays, or have not.
+fn not_seen(is_overlaid: bool) -> &'static [&'static str] {
+    if is_overlaid { &NOT_SEEN[1..] } else { &NOT_SEEN }
+}
+
 /// The numbers, from 1, of the lines that make a `Mutex` or `RwLock` by the name of its
 /// constructor.
-pub(super) fn lines_with_locks(text: &str) -> Vec<u32> {
+pub(super) fn lines_with_locks(text: &str, is_overlaid: bool) -> Vec<u32> {
     let code = without_comments_and_strings(text);
-    let is_foreign = |name: &str| code.split(';').any(|item| imports_unseen(item, name));
+    let not_seen = not_seen(is_overlaid);
+    let is_foreign = |name: &str| code.split(';').any(|item| imports_unseen(item, name, not_seen));
     let foreign = [("Mutex", is_foreign("Mutex")), ("RwLock", is_foreign("RwLock"))];
-    let makes = |line: &&str| foreign.iter().any(|&(name, is_foreign)| makes_lock(line, name, is_foreign));
+    let makes =
+        |line: &&str| foreign.iter().any(|&(name, is_foreign)| makes_lock(line, name, is_foreign, not_seen));
     let numbered = (1..).zip(code.lines()).filter(|(_, line)| makes(line));
     numbered.map(|(number, _)| number).collect()
 }
@@ -37,10 +45,11 @@ const CHANNELS: [&str; 6] =
     ["mpsc::channel(", "mpsc::channel::<", "sync_channel(", "sync_channel::<", " channel(", " channel::<"];
 
 /// Counts what the text makes and waits for.
-pub(super) fn kinds(text: &str) -> Kinds {
+pub(super) fn kinds(text: &str, is_overlaid: bool) -> Kinds {
     let code = without_comments_and_strings(text);
+    let not_seen = not_seen(is_overlaid);
     // A join announces what it waits for, as a lock does.
-    let n_watched = lines_with_locks(text).len() + code.matches(".join()").count();
+    let n_watched = lines_with_locks(text, is_overlaid).len() + code.matches(".join()").count();
     let mut kinds = Kinds { n_watched, ..Kinds::default() };
     let mut add = |kind, n| {
         if n > 0 {
@@ -56,11 +65,12 @@ pub(super) fn kinds(text: &str) -> Kinds {
         add("other channels", n_channels);
     }
     let is_async = |line: &&str| {
-        let of = |name: &str| makes_lock(line, name, false) != makes_lock(line, name, true);
-        NOT_SEEN.iter().any(|path| names_path(line, path)) && !line.contains("use ")
+        let of =
+            |name: &str| makes_lock(line, name, false, not_seen) != makes_lock(line, name, true, not_seen);
+        not_seen.iter().any(|path| names_path(line, path)) && !line.contains("use ")
             || ["Mutex", "RwLock"]
                 .iter()
-                .any(|name| of(name) && code.split(';').any(|item| imports_unseen(item, name)))
+                .any(|name| of(name) && code.split(';').any(|item| imports_unseen(item, name, not_seen)))
     };
     add("async and other locks", code.lines().filter(is_async).count());
     // A receive from a channel of std announces what it waits for, as a join does.
@@ -80,12 +90,12 @@ fn names_path(line: &str, module: &str) -> bool {
 
 /// Whether a line calls a constructor of a type whose name ends with `name`; `is_foreign` says that
 /// without a path it is none of those that are seen.
-fn makes_lock(line: &str, name: &str, is_foreign: bool) -> bool {
+fn makes_lock(line: &str, name: &str, is_foreign: bool, not_seen: &[&str]) -> bool {
     line.match_indices(&format!("{name}::")).any(|(at, found)| {
         let path = line[..at].trim_end_matches(|c: char| c.is_alphanumeric() || c == '_');
         let path = &path[path.trim_end_matches(|c: char| c.is_alphanumeric() || "_:".contains(c)).len()..];
         let is_unseen = match path.strip_suffix("::") {
-            Some(module) => NOT_SEEN.contains(&module.trim_start_matches("::")),
+            Some(module) => not_seen.contains(&module.trim_start_matches("::")),
             None => is_foreign && line[..at].chars().next_back().is_none_or(|c| !c.is_alphanumeric()),
         };
         let called = without_turbofish(&line[at + found.len()..]);
@@ -109,11 +119,11 @@ fn without_turbofish(text: &str) -> &str {
 }
 
 /// Whether an item is a `use` of this name from a crate whose locks are not seen.
-fn imports_unseen(item: &str, name: &str) -> bool {
+fn imports_unseen(item: &str, name: &str, not_seen: &[&str]) -> bool {
     let item = item.rsplit('}').next().filter(|last| last.contains("use ")).unwrap_or(item);
     let Some((_, path)) = item.split_once("use ") else { return false };
     let is_from =
-        NOT_SEEN.iter().any(|module| path.trim_start().trim_start_matches("::").starts_with(module));
+        not_seen.iter().any(|module| path.trim_start().trim_start_matches("::").starts_with(module));
     is_from && path.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == name)
 }
 
@@ -208,7 +218,7 @@ mod tests {
         assert!(names_path("f(::tokio::sync::Notify::new())", "tokio::sync"));
         assert!(!names_path("let bar = ProgressBar::new_spinner();", "spin"));
         assert!(!names_path("my_spin::Mutex::new(1); spin(1)", "spin"));
-        assert!(kinds("fn f() { spinner.tick(); spin_once(); }").unwatched.is_empty());
+        assert!(kinds("fn f() { spinner.tick(); spin_once(); }", false).unwatched.is_empty());
     }
 
     #[test]
@@ -235,8 +245,13 @@ mod tests {
             ("use tokio::sync::Mutex; static A: X = std::sync::Mutex::new(1);", true),
             ("use tokio::sync::mpsc; static A: Mutex<u8> = Mutex::new(1);", true),
         ] {
-            assert_eq!(!lines_with_locks(line).is_empty(), makes, "{line}");
+            assert_eq!(!lines_with_locks(line, false).is_empty(), makes, "{line}");
         }
-        assert_eq!(lines_with_locks("/*\n\n*/\nlet t = \"\n\";\nMutex::new(1);\n"), [6]);
+        assert_eq!(lines_with_locks("/*\n\n*/\nlet t = \"\n\";\nMutex::new(1);\n", false), [6]);
+        let text =
+            "use tokio::sync::Mutex;\nstatic A: Mutex<u8> = Mutex::const_new(1);\nlet b = Mutex::new(1);";
+        assert_eq!(lines_with_locks(text, true), [3]);
+        assert!(kinds(text, true).unwatched.is_empty());
+        assert_eq!(kinds(text, false).unwatched["async and other locks"], 1);
     }
 }

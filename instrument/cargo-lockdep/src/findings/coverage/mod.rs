@@ -121,7 +121,7 @@ fn never_ran(union: &Union, sources: &Sources, coverage: &mut Coverage) {
             let name = printable::line(&format!("{package}src/{}", below.display())).into_owned();
             coverage.n_files += 1;
             let Ok(text) = input::read_text(&file) else { continue };
-            let unseen = code::lines_with_locks(&text).into_iter();
+            let unseen = code::lines_with_locks(&text, false).into_iter();
             let unseen = unseen.filter(|&number| !seen.contains(&(name.as_str(), number)));
             coverage.never_ran.extend(unseen.map(|number| format!("{name}:{number}")));
         }

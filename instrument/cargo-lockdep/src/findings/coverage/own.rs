@@ -20,21 +20,22 @@ pub(crate) struct Own {
 }
 
 impl Own {
-    /// Reads the sources below these directories.
-    pub(crate) fn read(directories: &[PathBuf]) -> Self {
+    /// Reads the sources below these directories; `is_overlaid` says that the async locks of tokio
+    /// are watched.
+    pub(crate) fn read(directories: &[PathBuf], is_overlaid: bool) -> Self {
         let mut files = Vec::new();
         for directory in directories {
             own_files(directory, &mut files);
         }
         let mut own = Self::default();
         for text in files.iter().filter_map(|file| input::read_text(file).ok()) {
-            own.add(&text);
+            own.add(&text, is_overlaid);
         }
         own
     }
 
-    fn add(&mut self, text: &str) {
-        let kinds = code::kinds(text);
+    fn add(&mut self, text: &str, is_overlaid: bool) {
+        let kinds = code::kinds(text, is_overlaid);
         self.n_watched += kinds.n_watched;
         for (kind, n) in kinds.unwatched {
             *self.unwatched.entry(kind).or_default() += n;
@@ -88,8 +89,8 @@ mod tests {
     #[test]
     fn the_share_that_is_not_watched_is_said_by_kind() {
         let mut own = Own::default();
-        own.add("use std::sync::{mpsc, Mutex};\nfn f() { let m = Mutex::new(1);\nlet (s, r) = mpsc::channel::<u8>();\nlet t = spawn(f);\nt.join().unwrap();\n}");
-        own.add("// x.join()\nlet b = Barrier::new(2); let path = a.join(\"b\"); t.join();\nstatic C: RwLock<u8> = RwLock::new(1);");
+        own.add("use std::sync::{mpsc, Mutex};\nfn f() { let m = Mutex::new(1);\nlet (s, r) = mpsc::channel::<u8>();\nlet t = spawn(f);\nt.join().unwrap();\n}", false);
+        own.add("// x.join()\nlet b = Barrier::new(2); let path = a.join(\"b\"); t.join();\nstatic C: RwLock<u8> = RwLock::new(1);", false);
         assert_eq!(
             own.sentence().as_deref(),
             Some("not watched in your sources: 1 of 6 places that make a lock or wait (16 %): barriers 1")
