@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use lockdep::sync::mpsc::{self, channel, sync_channel};
 use lockdep::sync::{Barrier, Condvar, LazyLock, Mutex, OnceLock, RwLock};
@@ -23,6 +24,20 @@ pub(super) const CASES: &[Case] = &[
         Want::Warning("LD0101"),
         "a mutex is held over the answer of a loop that takes it for another message",
         main_loop_reply,
+    )
+    .reports(1),
+    Case::new(
+        "main_loop_reply_by_chance",
+        Want::Error("LD0101"),
+        "the same, and nothing orders the two threads",
+        main_loop_reply_by_chance,
+    )
+    .reports(1),
+    Case::new(
+        "reply_that_another_may_send",
+        Want::Warning("LD0101"),
+        "another thread has a sender as well",
+        reply_that_another_may_send,
     )
     .reports(1),
     Case::new(
@@ -125,6 +140,45 @@ fn main_loop_reply() {
     }
     drop(sender);
     main_loop.join().unwrap();
+}
+
+fn main_loop_reply_by_chance() {
+    static STATE: Mutex<u8> = Mutex::new(1);
+    let (sender, messages) = channel();
+    let main_loop = thread::spawn(move || {
+        for message in messages {
+            match message {
+                Message::Tick => *STATE.lock().unwrap() += 1,
+                Message::Ask(answer) => answer.send(2).unwrap(),
+            }
+        }
+    });
+    sender.send(Message::Tick).unwrap();
+    // In this run the loop has ticked by then.
+    thread::sleep(Duration::from_millis(60));
+    {
+        let _state = STATE.lock().unwrap();
+        let (answer, wait) = channel();
+        sender.send(Message::Ask(answer)).unwrap();
+        assert_eq!(wait.recv(), Ok(2));
+    }
+    drop(sender);
+    main_loop.join().unwrap();
+}
+
+fn reply_that_another_may_send() {
+    static STATE: Mutex<u8> = Mutex::new(1);
+    let (sender, receiver) = channel();
+    let other = sender.clone();
+    let worker = thread::spawn(move || {
+        drop(STATE.lock().unwrap());
+        sender.send(1).unwrap();
+    });
+    thread::sleep(Duration::from_millis(60));
+    let state = STATE.lock().unwrap();
+    assert_eq!(receiver.recv(), Ok(1));
+    drop((state, other));
+    worker.join().unwrap();
 }
 
 fn rendezvous() {
@@ -422,7 +476,7 @@ fn with_a_limit() {
     });
     faster(&IS_FASTER);
     let state = STATE.lock().unwrap();
-    let limit = std::time::Duration::from_secs(60);
+    let limit = Duration::from_secs(60);
     assert_eq!(receiver.recv_timeout(limit), Ok(1));
     drop(state);
     worker.join().unwrap();

@@ -19,6 +19,7 @@ mod parking_events;
 mod pins;
 mod readers;
 mod robustness;
+mod rooms;
 mod scale;
 mod std_locks;
 mod stuck;
@@ -148,6 +149,7 @@ pub(crate) fn cases() -> impl Iterator<Item = &'static Case> {
         parking_events::CASES,
         scale::CASES,
         robustness::CASES,
+        rooms::CASES,
         codes::CASES,
         hangs::CASES,
         events::CASES,

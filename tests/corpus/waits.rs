@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use lockdep::sync::{Mutex, RwLock};
 use lockdep::thread::{self, JoinHandle};
@@ -65,6 +66,96 @@ pub(super) const CASES: &[Case] = &[
         },
     )
     .reports(1),
+    Case::new(
+        "join_under_write_lock",
+        Want::Error("LD0101"),
+        "the thread reads what its joiner writes, and nothing orders the two",
+        || {
+            let lock = Arc::new(RwLock::new(0));
+            let worker = faster_by_chance(&lock, |lock| drop(lock.read()));
+            let _guard = lock.write();
+            worker.join().expect("does not panic");
+        },
+    )
+    .reports(1),
+    Case::new(
+        "scope_ends_under_lock_by_chance",
+        Want::Error("LD0101"),
+        "a child acquires what the opener holds, and nothing orders the two",
+        || {
+            let lock = Mutex::new(0);
+            let mut guard = None;
+            thread::scope(|scope| {
+                scope.spawn(|| drop(lock.lock()));
+                thread::sleep(FASTER);
+                guard = Some(lock.lock());
+            });
+            drop(guard);
+        },
+    ),
+    Case::new(
+        "join_after_sleeps",
+        Want::Warning("LD0101"),
+        "a thread that sleeps again and again may look at a flag",
+        || {
+            let lock = Arc::new(Mutex::new(0));
+            let worker = started(&lock, |lock| drop(lock.lock()));
+            for _ in 0..3 {
+                thread::sleep(FASTER);
+            }
+            let _guard = lock.lock();
+            worker.join().expect("does not panic");
+        },
+    )
+    .reports(1),
+    Case::new(
+        "join_after_another_lock",
+        Want::Warning("LD0101"),
+        "a flag under another lock may order the two",
+        || {
+            let (lock, is_done) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(false)));
+            let done = Arc::clone(&is_done);
+            let worker = faster_by_chance(&lock, move |lock| {
+                drop(lock.lock());
+                *done.lock().expect("not poisoned") = true;
+            });
+            if *is_done.lock().expect("not poisoned") {
+                let _guard = lock.lock();
+                worker.join().expect("does not panic");
+            }
+        },
+    )
+    .reports(1),
+    Case::new(
+        "join_after_a_flag_under_the_lock",
+        Want::Warning("LD0101"),
+        "a flag under the lock itself may order the two",
+        || {
+            let lock = Arc::new(Mutex::new(0));
+            let worker = faster_by_chance(&lock, |lock| *lock.lock().expect("not poisoned") = 1);
+            if *lock.lock().expect("not poisoned") == 1 {
+                let _guard = lock.lock();
+                worker.join().expect("does not panic");
+            }
+        },
+    )
+    .reports(1),
+    Case::new(
+        "join_after_asking",
+        Want::Warning("LD0101"),
+        "a thread that asks whether the other has finished may look at a flag as well",
+        || {
+            let lock = Arc::new(Mutex::new(0));
+            let worker = faster_by_chance(&lock, |lock| {
+                drop(lock.lock());
+                thread::sleep(FASTER * 3);
+            });
+            let _is_finished = worker.is_finished();
+            let _guard = lock.lock();
+            worker.join().expect("does not panic");
+        },
+    )
+    .reports(1),
     Case::new("join_after_release", Want::Silent, "the guard is dropped before the join", || {
         let lock = Arc::new(Mutex::new(0));
         let worker = faster(&lock, |lock| drop(lock.lock()));
@@ -124,6 +215,28 @@ fn faster<T: Send + Sync + 'static>(lock: &Arc<T>, body: impl FnOnce(&T) + Send 
         done.store(true, Ordering::Release);
     });
     wait_for(&is_faster);
+    worker
+}
+
+/// Long enough for another thread to be faster.
+const FASTER: Duration = Duration::from_millis(60);
+
+/// Starts a thread that runs `body` on the lock.
+fn started<T: Send + Sync + 'static>(
+    lock: &Arc<T>,
+    body: impl FnOnce(&T) + Send + 'static,
+) -> JoinHandle<()> {
+    let lock = Arc::clone(lock);
+    thread::spawn(move || body(&lock))
+}
+
+/// The same, and lets it be faster in this run: nothing orders the two threads.
+fn faster_by_chance<T: Send + Sync + 'static>(
+    lock: &Arc<T>,
+    body: impl FnOnce(&T) + Send + 'static,
+) -> JoinHandle<()> {
+    let worker = started(lock, body);
+    thread::sleep(FASTER);
     worker
 }
 

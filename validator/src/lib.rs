@@ -35,14 +35,14 @@ pub use check::violation::{Code, CycleStep, Detail, Evidence, Level, Violation};
 pub use check::waiting::{Awaited, EventKind, EventUse, LockUse, Provision, WaitingTask};
 pub use config::{Config, SameClassPolicy};
 pub use engine::{
-    EndedTask, EventFindings, Held, Manner, NoStacks, Outcome, PinCookie, QuickHeld, StackSource, Validator,
-    WoundWait,
+    BoundedSend, EndedTask, EventFindings, Held, Manner, NoStacks, Outcome, PinCookie, QuickHeld,
+    StackSource, Validator, WoundWait,
 };
 pub use graph::{
     Added, Dependency, DependencyKinds, Gate, Gates, Graph, HeldMode, Instances, Kind, PathStep,
     QueuedWriter, Removed, SearchFilter, Sighting, WantedMode, Witness,
 };
-pub use state::acquired::Noted;
+pub use state::acquired::{Noted, When};
 pub use state::class::{ClassAttributes, LockClass, LockClassKey, LockType, Validation, WaitType};
 pub use state::class_order::{ClassOrder, OrderFn, OrderedLock};
 pub use state::context::{Context, ContextAttributes, ContextId, ContextSet};

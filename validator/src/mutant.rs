@@ -160,6 +160,24 @@ mutants! {
     WaitOrderIgnored,
     /// A wait whose order is not known orders nothing.
     UnknownWaitsDoNotOrder,
+    /// A task that let time pass looked at no flag.
+    IdleOrdersNothing,
+    /// A wait counts as one by chance although its task did not sleep.
+    SleepNotNeeded,
+    /// A join or a message of a third task orders nothing unseen.
+    OtherOrdersIgnored,
+    /// A flag under a lock orders nothing.
+    HandOversIgnored,
+    /// Another task that may bring what is awaited is not asked for.
+    OtherProvidersIgnored,
+    /// A send into a full channel is not looked at.
+    NoRoomUnderLock,
+    /// A send that could not come to wait in a full channel counts as one that can.
+    CapacityIgnored,
+    /// A send that was never seen to wait counts as one that was.
+    UnseenFillCounts,
+    /// A channel of several receivers or senders counts as one with one of each.
+    SeveralEndsIgnored,
 }
 
 /// Returns whether `mutant` is switched on.

@@ -8,14 +8,17 @@ use lockdep_validator::EventKind;
 
 use super::CreationSite;
 use super::event_map::wait_as;
-use crate::runtime::event::messages;
+use crate::runtime::event::{messages, rooms};
 use crate::runtime::wait::{Event, Stamp};
 
 /// Makes what the two ends of a new channel need.
 #[track_caller]
-pub(crate) fn ends(is_bounded: bool) -> (SenderEnd, ReceiverEnd) {
+pub(crate) fn ends(bound: Option<usize>) -> (SenderEnd, ReceiverEnd) {
     let event = Event::claim(CreationSite::caller().token());
-    event.inspect(|event| event.set_channel(is_bounded));
+    event.inspect(|event| event.set_channel(bound));
+    if event.is_some() && bound.is_some() {
+        rooms::made();
+    }
     (SenderEnd(event), ReceiverEnd(event))
 }
 
@@ -36,13 +39,14 @@ pub(crate) struct Message<T> {
 }
 
 impl SenderEnd {
-    /// Makes a message of what the running thread is about to send.
+    /// Makes a message of what the running thread is about to send. `waits`: for room, if the
+    /// channel is full.
     #[track_caller]
     #[inline]
-    pub(crate) fn message<T>(&self, value: T) -> Message<T> {
+    pub(crate) fn message<T>(&self, value: T, waits: bool) -> Message<T> {
         let stamp = match self.0 {
             None => Stamp::NONE,
-            Some(event) if event.is_learning() => messages::send(event, Location::caller()),
+            Some(event) if event.is_learning() => messages::send(event, waits, Location::caller()),
             Some(_) => Stamp::now(),
         };
         Message { stamp, value }
@@ -57,12 +61,27 @@ impl SenderEnd {
         }
     }
 
-    /// Waits by `wait` until the channel has room.
+    /// The message was not sent.
+    #[inline]
+    pub(crate) fn not_sent<T>(&self, message: Message<T>) -> T {
+        if let Some(event) = self.0
+            && message.stamp.is_learned()
+        {
+            rooms::not_sent(event);
+        }
+        message.value
+    }
+
+    /// Waits by `wait` until the channel has room for the message.
     #[cold]
     #[track_caller]
     #[inline(never)]
-    pub(crate) fn wait_for_room<R>(&self, wait: impl FnOnce() -> R) -> R {
-        if self.0.is_none() { wait() } else { wait_as(EventKind::Room, self.0, false, wait) }
+    pub(crate) fn wait_for_room<T, R>(&self, message: Message<T>, wait: impl FnOnce(Message<T>) -> R) -> R {
+        let Some(event) = self.0 else { return wait(message) };
+        if message.stamp.is_learned() {
+            rooms::send_waits(event);
+        }
+        wait_as(EventKind::Room, self.0, false, || wait(message))
     }
 }
 
@@ -118,6 +137,9 @@ impl ReceiverEnd {
 impl Drop for ReceiverEnd {
     #[inline]
     fn drop(&mut self) {
-        self.0.inspect(|event| event.remove_user(true));
+        if let Some(event) = self.0 {
+            rooms::receiver_ends(event);
+            event.remove_user(true);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 /// Makes what the two ends of a new channel need: nothing, in this build.
 #[inline(always)]
-pub(crate) fn ends(_is_bounded: bool) -> (SenderEnd, ReceiverEnd) {
+pub(crate) fn ends(_bound: Option<usize>) -> (SenderEnd, ReceiverEnd) {
     (SenderEnd(()), ReceiverEnd(()))
 }
 
@@ -22,7 +22,7 @@ pub(crate) struct Message<T> {
 
 impl SenderEnd {
     #[inline(always)]
-    pub(crate) fn message<T>(&self, value: T) -> Message<T> {
+    pub(crate) fn message<T>(&self, value: T, _waits: bool) -> Message<T> {
         Message { value }
     }
 
@@ -30,8 +30,13 @@ impl SenderEnd {
     pub(crate) fn sent(&self) {}
 
     #[inline(always)]
-    pub(crate) fn wait_for_room<R>(&self, wait: impl FnOnce() -> R) -> R {
-        wait()
+    pub(crate) fn not_sent<T>(&self, message: Message<T>) -> T {
+        message.value
+    }
+
+    #[inline(always)]
+    pub(crate) fn wait_for_room<T, R>(&self, message: Message<T>, wait: impl FnOnce(Message<T>) -> R) -> R {
+        wait(message)
     }
 }
 

@@ -4,6 +4,7 @@
 use std::panic::Location;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
+use std::time::Duration;
 
 use lockdep_validator::EventKind;
 
@@ -11,6 +12,9 @@ use super::{ClassKey, CreationSite, LockMap};
 use crate::runtime::event::messages;
 use crate::runtime::process::state;
 use crate::runtime::wait::{self, Event, Wanted};
+
+/// A thread that looks for something again and again sleeps for a shorter time between two looks.
+const LONG: Duration = Duration::from_millis(20);
 
 /// The part of the validator that sits in a condition variable, a barrier, or anything else that
 /// threads wait on until other threads bring something. Two words.
@@ -158,11 +162,25 @@ pub(crate) fn park<R>(is_timed: bool, wait: impl FnOnce() -> R) -> R {
     if state::is_off() { wait() } else { wait_as(EventKind::Token, None, is_timed, wait) }
 }
 
-/// Waits by `wait` for time to pass.
+/// Notes that the running thread lets others run, perhaps because it looks for what they do.
+#[doc(hidden)]
+#[track_caller]
+#[inline]
+pub fn idled() {
+    if !state::is_off() {
+        messages::idled();
+    }
+}
+
+/// Waits by `wait` for so much time to pass.
 #[track_caller]
 #[inline(never)]
-pub(crate) fn pause<R>(wait: impl FnOnce() -> R) -> R {
-    if state::is_off() { wait() } else { wait_as(EventKind::Time, None, true, wait) }
+pub(crate) fn pause<R>(time: Duration, wait: impl FnOnce() -> R) -> R {
+    if state::is_off() {
+        return wait();
+    }
+    messages::sleeps(time >= LONG, Location::caller());
+    wait_as(EventKind::Time, None, true, wait)
 }
 
 #[track_caller]
@@ -175,9 +193,11 @@ pub(super) fn wait_as<R>(
     let waiting = wait::begin(Wanted::Event { kind, event, is_timed }, Location::caller());
     let result = wait();
     drop(waiting);
-    // Messages say what they order. That time has passed orders nothing.
-    if !matches!(kind, EventKind::Message | EventKind::Room | EventKind::Time) {
-        messages::waited();
+    match kind {
+        // Messages say what they order.
+        EventKind::Message | EventKind::Room => {}
+        EventKind::Time => messages::slept(),
+        _ => messages::waited(),
     }
     result
 }

@@ -44,6 +44,10 @@ pub(crate) fn park<R>(_is_timed: bool, wait: impl FnOnce() -> R) -> R {
 }
 
 #[inline(always)]
-pub(crate) fn pause<R>(wait: impl FnOnce() -> R) -> R {
+pub(crate) fn pause<R>(_time: std::time::Duration, wait: impl FnOnce() -> R) -> R {
     wait()
 }
+
+#[doc(hidden)]
+#[inline(always)]
+pub fn idled() {}

@@ -69,6 +69,8 @@ mod wait_for;
 pub(crate) use class_key::LockClassKey;
 pub use creation_site::CreationSite;
 pub use event_map::EventMap;
+#[doc(hidden)]
+pub use event_map::idled;
 pub(crate) use key::ClassKey;
 pub use lock_info::LockInfo;
 pub use lock_map::LockMap;

@@ -46,6 +46,7 @@ impl<T> JoinHandle<T> {
 
     /// Returns whether the thread has finished its function. No event: it may still be running
     /// destructors.
+    #[track_caller]
     pub fn is_finished(&self) -> bool {
         self.waiter.asked(self.inner.is_finished())
     }

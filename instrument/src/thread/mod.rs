@@ -33,5 +33,5 @@ pub use std::thread::*;
 pub use builder::{Builder, spawn};
 pub use join_handle::JoinHandle;
 #[expect(deprecated, reason = "std still has them")]
-pub use park::{park, park_timeout, park_timeout_ms, sleep, sleep_ms};
+pub use park::{park, park_timeout, park_timeout_ms, sleep, sleep_ms, yield_now};
 pub use scope::{Scope, ScopedJoinHandle, scope};

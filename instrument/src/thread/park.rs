@@ -1,4 +1,5 @@
-//! [`park`], [`sleep`] and their relatives: waits that other threads can read of.
+//! [`park`], [`sleep`] and their relatives: waits that other threads can read of. And
+//! [`yield_now`].
 
 use std::thread;
 use std::time::Duration;
@@ -24,10 +25,19 @@ pub fn park_timeout_ms(ms: u32) {
     park_timeout(Duration::from_millis(ms.into()));
 }
 
+/// Does what [`std::thread::yield_now`] does. A thread that looks for a flag again and again does
+/// so meanwhile, and the flag may be what orders it after another thread.
+#[track_caller]
+#[inline]
+pub fn yield_now() {
+    hook::idled();
+    thread::yield_now();
+}
+
 /// Does what [`std::thread::sleep`] does, and says so to other threads meanwhile.
 #[track_caller]
 pub fn sleep(dur: Duration) {
-    hook::pause(|| thread::sleep(dur));
+    hook::pause(dur, || thread::sleep(dur));
 }
 
 /// Does what [`sleep`] does, for so many milliseconds.

@@ -111,6 +111,7 @@ impl<'scope, T> ScopedJoinHandle<'scope, T> {
 
     /// Returns whether the thread has finished its function. No event: it may still be running
     /// destructors.
+    #[track_caller]
     pub fn is_finished(&self) -> bool {
         self.waiter.asked(self.inner.is_finished())
     }

@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::panic::Location;
 
 #[cfg(not(lockdep_disabled))]
+use crate::hook;
+#[cfg(not(lockdep_disabled))]
 use crate::runtime::event::spawn::{Family, Parent};
 #[cfg(not(lockdep_disabled))]
 use crate::runtime::wait::Waiting;
@@ -84,11 +86,15 @@ impl Waiter {
 
     /// The program asked whether the thread has ended.
     #[inline]
+    #[track_caller]
     pub(super) fn asked(&self, is_finished: bool) -> bool {
         #[cfg(not(lockdep_disabled))]
         if is_finished {
             // ORDERING: Relaxed: read by the thread that joins, which owns the handle by then.
             self.is_known_to_have_ended.store(true, Ordering::Relaxed);
+        } else {
+            // It is likely to ask again.
+            hook::idled();
         }
         is_finished
     }

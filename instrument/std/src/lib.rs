@@ -12,6 +12,21 @@ extern crate std as real_std;
 
 pub use real_std::*;
 
+pub mod hint {
+    //! [`std::hint`](real_std::hint), with spins told to the validator.
+
+    pub use real_std::hint::*;
+
+    /// Does what `std::hint::spin_loop` does. A thread that looks for a flag again and again does
+    /// so meanwhile, and the flag may be what orders it after another thread.
+    #[track_caller]
+    #[inline]
+    pub fn spin_loop() {
+        lockdep::hook::idled();
+        real_std::hint::spin_loop();
+    }
+}
+
 pub mod sync {
     //! [`std::sync`](real_std::sync), validated.
 

@@ -131,6 +131,8 @@ pub(crate) enum Awaited {
     Scope,
     /// A message in a channel.
     Message,
+    /// Room in a channel.
+    Room,
 }
 
 /// Kinds of locks that are held while something is made once.
@@ -151,6 +153,7 @@ impl Report {
         Some(match class.map(|class| class.kind.as_str()) {
             Some("Scope") => Awaited::Scope,
             Some("Channel") => Awaited::Message,
+            Some("ChannelRoom") => Awaited::Room,
             _ => Awaited::Thread,
         })
     }

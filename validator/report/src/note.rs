@@ -92,6 +92,13 @@ pub enum Note {
         /// The lock.
         class: String,
     },
+    /// Nothing that the waiting thread did can have ordered the two threads.
+    NothingOrders {
+        /// The lock.
+        class: String,
+    },
+    /// Whether the channel is full there is not known.
+    FillUnknown,
     /// Each side was seen in another process.
     SeparateProcesses,
     /// The source shows that a side has its lock to itself.

@@ -4,7 +4,7 @@
 use lockdep_validator::{Code, Level};
 
 use super::detail::DetailWords;
-use super::model::Report;
+use super::model::{Awaited, Report};
 use super::modes::needs_writer;
 use super::note::{GateEffect, MovableEffect, Note};
 
@@ -26,7 +26,7 @@ pub(super) fn notes(code: Code, report: &Report, detail: &DetailWords) -> Vec<No
         Code::Deadlock if report.evidence.timed => notes.push(Note::RingOpens),
         Code::Deadlock => notes.push(Note::RingStays),
         Code::WaitHoldingLock if report.evidence.movable => {}
-        Code::WaitHoldingLock => notes.push(wait_note(report)),
+        Code::WaitHoldingLock => notes.extend(wait_notes(report)),
         _ => {}
     }
     if report.evidence.two_futures {
@@ -57,11 +57,15 @@ fn path_not_recorded(report: &Report) -> Option<Note> {
 }
 
 /// A wait is reported after the run has shown that it can end.
-fn wait_note(report: &Report) -> Note {
-    if report.evidence.timed {
-        return Note::WaitEnds;
+fn wait_notes(report: &Report) -> Vec<Note> {
+    let class = report.conflict.as_ref().map_or_else(String::new, |held| held.class.clone());
+    let is_room = report.awaited_kind() == Some(Awaited::Room);
+    match report.level {
+        _ if report.evidence.timed => vec![Note::WaitEnds],
+        Level::Error => vec![Note::NothingOrders { class }],
+        _ if is_room => vec![Note::FillUnknown, Note::OrderUnseen { class }],
+        _ => vec![Note::OrderUnseen { class }],
     }
-    Note::OrderUnseen { class: report.conflict.as_ref().map_or_else(String::new, |held| held.class.clone()) }
 }
 
 fn fair_read_note(report: &Report) -> Note {

@@ -110,6 +110,9 @@ impl Validator {
             task.forget_all(epoch);
         }
         if task.held.len() >= MAX_ORDERED || !task.overflow.is_empty() {
+            if let Some(acquired) = &mut task.acquired {
+                acquired.cut();
+            }
             let outcome = self.acquire_overflow(task, acquire, chain, stacks);
             return seen_here(outcome, acquire, stacks);
         }
@@ -129,7 +132,13 @@ impl Validator {
             return Outcome::CLEAN;
         }
         match self.registry.validation(acquire.lock.class()) {
-            Validation::Untracked => Outcome::CLEAN,
+            Validation::Untracked => {
+                // Not seen, so nothing is known of what it orders.
+                if let Some(acquired) = &mut task.acquired {
+                    acquired.cut();
+                }
+                Outcome::CLEAN
+            }
             Validation::Simple => {
                 let unchecked = Acquire { flags: acquire.flags.union(AcquireFlags::UNCHECKED), ..*acquire };
                 seen_here(self.acquire_checked(task, &unchecked, chain, stacks), acquire, stacks)
@@ -235,10 +244,10 @@ impl Validator {
         let base = acquire.lock.class();
         // What an initialiser acquires is over for all who find the value, which is no event.
         let is_inside = task.acquired.is_some() && self.is_initialising(task);
-        if let Some(acquired) = task.acquired.as_mut().filter(|_| !is_inside) {
-            let moment = self.segments.moment();
-            acquired.note(&Wanted::new(acquire, class, None).acquisition, task.segment, moment);
+        if task.acquired.is_some() {
+            self.note_acquisition(task, acquire, class, is_inside);
         }
+        let looks_at_all = task.acquired.as_ref().is_some_and(Acquired::looks_at_all);
         let suspects = self.has_suspects() && instance_order::is_suspect(&self.view(task), acquire.lock);
         let by_instance = suspects || task.held.iter().any(|held| held.base_class() == base);
         let is_known =
@@ -271,7 +280,7 @@ impl Validator {
         let is_sync = acquire.flags.contains(AcquireFlags::SYNC);
         // What a cache of the task knows is pushed without another look: not what a sync is for,
         // not without its nest lock, and not without a stack that is wanted each time.
-        if acquire.nest.is_none() && !is_sync && is_sure && !is_traced {
+        if acquire.nest.is_none() && !is_sync && is_sure && !is_traced && !looks_at_all {
             if !by_instance {
                 task.remember(key);
             } else if !task.held.iter().any(|held| held.lock == acquire.lock) {

@@ -3,7 +3,8 @@
 //! Locks of the engine, in the order in which they may be taken; none is ever held while the
 //! embedder's or the program's code runs (stack capture, order functions, sinks):
 //!
-//! 1. `Validator::knowledge`: the graph, instances and what was reported;
+//! 1. `Validator::knowledge`: the graph, instances and what was reported; or `Validator::rooms`,
+//!    the channels with a bound;
 //! 2. `Registry::registering` and `Segments::tasks`, each a leaf, as are the shards of the
 //!    concurrent maps.
 
@@ -17,11 +18,13 @@ mod flows;
 mod found;
 mod hand_over;
 mod held_modes;
+mod order;
 mod outcome;
 mod overflow;
 mod quick;
 mod rare;
 mod release;
+mod rooms;
 mod rules;
 mod tasks;
 #[cfg(test)]
@@ -31,6 +34,8 @@ mod wound_wait;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+use rustc_hash::FxHashMap;
 
 use crate::base::counters::Counters;
 use crate::base::id::{ClassId, StackId};
@@ -46,6 +51,7 @@ use crate::state::context::Contexts;
 use crate::state::elsewhere::ReleasedElsewhere;
 use crate::state::recent::Recent;
 use crate::state::registry::Registry;
+use crate::state::room::Room;
 use crate::state::segment::Segments;
 
 pub(crate) use crate::base::dependency::NewDependency;
@@ -54,6 +60,7 @@ pub(crate) use crate::state::class_order::ClassOrder;
 pub(crate) use crate::state::task::TaskContext;
 pub use outcome::{EventFindings, Held, Outcome, PinCookie};
 pub use quick::{Manner, QuickHeld};
+pub use rooms::BoundedSend;
 pub use waits::EndedTask;
 pub use wound_wait::WoundWait;
 
@@ -84,6 +91,7 @@ pub struct Validator {
     released_elsewhere: ReleasedElsewhere,
     segments: Segments,
     contexts: Contexts,
+    rooms: Mutex<FxHashMap<u64, Room>>,
     knowledge: Mutex<Knowledge>,
     /// Whether `Knowledge::pending` holds anything.
     has_pending: AtomicBool,
@@ -113,6 +121,7 @@ impl Validator {
             recent: Recent::new(),
             released_elsewhere: ReleasedElsewhere::new(),
             segments: Segments::default(),
+            rooms: Mutex::default(),
             epoch: AtomicU64::new(1),
             on_epoch: None,
             next_instance: AtomicU64::new(1),

@@ -5,24 +5,76 @@ use super::rare::keep_unsure;
 use super::rules::Pass;
 use super::{EventFindings, Outcome, StackSource, TaskContext, Validator};
 use crate::base::acquisition::Acquisition;
-use crate::base::event::{AcquireFlags, OwnStack};
-use crate::base::id::TaskId;
+use crate::base::event::{Acquire, AcquireFlags, OwnStack};
+use crate::base::id::{ClassId, TaskId};
 use crate::base::mode::Wait;
 use crate::base::site::Site;
 use crate::check::view::Wanted;
 use crate::mutant::{self, Mutant};
-use crate::state::acquired::{Acquired, Noted};
+use crate::state::acquired::{Acquired, Noted, When};
 use crate::state::segment::Segment;
 
-/// What the task did so far is one stretch. What it acquires from now on is noted again.
-fn begin_segment(task: &mut TaskContext) {
-    task.segment = task.segment.saturating_add(1);
-    if task.acquired.is_some() {
-        task.look_again();
-    }
-}
-
 impl Validator {
+    /// What the task did so far is one stretch. What it acquires from now on is noted again.
+    fn begin_segment(&self, task: &mut TaskContext) {
+        task.segment = task.segment.saturating_add(1);
+        task.began = self.segments.clock();
+        if let Some(acquired) = &mut task.acquired {
+            acquired.look_at_all(self.segments.clock());
+            task.look_again();
+        }
+    }
+
+    /// Notes that the task wants this lock. `is_inside`: in an initialiser.
+    pub(super) fn note_acquisition(
+        &self,
+        task: &mut TaskContext,
+        acquire: &Acquire,
+        class: ClassId,
+        is_inside: bool,
+    ) {
+        let when = self.when(task);
+        let Some(acquired) = &mut task.acquired else { return };
+        acquired.step(acquire.lock, when.clock);
+        if !is_inside {
+            acquired.note(&Wanted::new(acquire, class, None).acquisition, task.segment, when);
+        }
+    }
+
+    /// Moves the clock on: returns what this moment is for the task.
+    pub(super) fn when(&self, task: &TaskContext) -> When {
+        When {
+            clock: self.segments.tick(),
+            moment: self.segments.moment(),
+            waited: task.moment,
+            idled: task.idled,
+        }
+    }
+
+    /// Announces that the task yields or spins: it may look for what another task has done.
+    pub fn idled(&self, task: &mut TaskContext) {
+        task.idled = self.segments.clock();
+    }
+
+    /// Announces that the task is about to sleep. `is_long`: longer than one that looks for
+    /// something again and again. If tasks sleep at one place more than once, they may do that.
+    pub fn sleeps(&self, task: &mut TaskContext, site: Site, is_long: bool) {
+        task.sleep = task.began..0;
+        if !is_long || !self.segments.sleeps_first(site) {
+            task.sleep = 0..0;
+            self.idled(task);
+        }
+    }
+
+    /// Announces that the task has slept.
+    pub fn slept(&self, task: &mut TaskContext) {
+        if task.sleep.start == 0 {
+            self.idled(task);
+        } else {
+            task.sleep.end = self.segments.clock();
+        }
+    }
+
     /// Announces a new task, and what had run before it, if that is known ([`Validator::spawned`]).
     pub fn start_task(&self, id: TaskId, spawned_by: Option<Segment>) -> TaskContext {
         if let Some(parent) = spawned_by {
@@ -35,13 +87,18 @@ impl Validator {
     /// segment that ran before.
     pub fn spawned(&self, parent: &mut TaskContext) -> Segment {
         let segment = parent.segment();
-        begin_segment(parent);
+        if self.config.evidence && parent.acquired.is_none() {
+            // What it acquires from now on decides what may have been ordered unseen.
+            parent.acquired = Some(Acquired::new(false, self.segments.clock()));
+        }
+        self.begin_segment(parent);
         segment
     }
 
     /// Announces that the task has joined another one.
     pub fn joined(&self, task: &mut TaskContext, child: TaskId) {
-        begin_segment(task);
+        self.begin_segment(task);
+        task.ordered = self.segments.tick();
         self.segments.joined(task.segment(), child);
     }
 
@@ -50,7 +107,8 @@ impl Validator {
         if mutant::is(Mutant::MessagesDoNotOrder) {
             return;
         }
-        begin_segment(task);
+        self.begin_segment(task);
+        task.ordered = self.segments.tick();
         self.segments.received(task.segment(), sent);
     }
 
@@ -66,14 +124,14 @@ impl Validator {
     /// [`Validator::joined_holding`]. Any other one may miss a lock that is nested in one of its
     /// own class and was validated by another task: it keeps the fast path.
     pub fn record_acquired(&self, task: &mut TaskContext, completely: bool) {
-        task.acquired = Some(Acquired::new(completely));
+        task.acquired = Some(Acquired::new(completely, self.segments.clock()));
     }
 
     /// Does what [`Validator::record_acquired`] does, for a task that sends a message, unless it
     /// remembers already.
     pub fn note_acquired(&self, task: &mut TaskContext) {
         if task.acquired.is_none() {
-            task.acquired = Some(Acquired::new(false));
+            task.acquired = Some(Acquired::new(false, self.segments.clock()));
             task.look_again();
         }
     }

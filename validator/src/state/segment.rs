@@ -1,12 +1,13 @@
 //! Segments: the stretches of a task between spawns, joins and messages, and which of them ran
 //! before which.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::base::id::TaskId;
+use crate::base::site::Site;
 
 /// One stretch of a task; its number grows at every spawn and join, and at messages.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -54,6 +55,16 @@ struct TaskOrigin {
     received: Vec<(u32, Segment)>,
 }
 
+/// A clock starts at one, so that zero is before everything.
+#[derive(Debug)]
+struct Clock(AtomicU64);
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self(AtomicU64::new(1))
+    }
+}
+
 /// Who was spawned by whom, and who was joined when.
 #[derive(Debug, Default)]
 pub(crate) struct Segments {
@@ -62,10 +73,17 @@ pub(crate) struct Segments {
     is_incomplete: AtomicBool,
     /// How many waits have ended whose order is not remembered.
     moment: AtomicU32,
+    /// Grows at every acquisition that is noted, and at waits: what comes later in one run has a
+    /// larger number, if anything ordered the two.
+    clock: Clock,
+    /// Where tasks have slept. Bounded.
+    sleeps: Mutex<FxHashSet<Site>>,
 }
 
 /// More tasks than this are not remembered: their order is simply not told.
 const MAX_TASKS: usize = 1 << 16;
+/// So many places at which tasks sleep are remembered.
+const MAX_SLEEPS: usize = 1 << 12;
 /// More messages than this to one task are not remembered either.
 const MAX_RECEIVED: usize = 1 << 12;
 
@@ -118,6 +136,24 @@ impl Segments {
     pub(crate) fn wait_ended(&self) -> u32 {
         // ORDERING: Relaxed, as in `moment`.
         self.moment.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    }
+
+    /// Whether no task has slept there before, as far as is remembered.
+    pub(crate) fn sleeps_first(&self, site: Site) -> bool {
+        let mut sleeps = self.sleeps.lock().unwrap_or_else(PoisonError::into_inner);
+        sleeps.len() < MAX_SLEEPS && sleeps.insert(site)
+    }
+
+    /// Returns the moment that the clock shows.
+    pub(crate) fn clock(&self) -> u64 {
+        // ORDERING: Relaxed: who synchronised with the task that moved it sees it moved.
+        self.clock.0.load(Ordering::Relaxed)
+    }
+
+    /// Moves the clock on: returns a moment that no other event has.
+    pub(crate) fn tick(&self) -> u64 {
+        // ORDERING: Relaxed, as in `clock`.
+        self.clock.0.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Whether all of `earlier` was over when `later` began, in every run, as far as is remembered:

@@ -74,6 +74,15 @@ pub struct TaskContext {
     /// How many waits of all tasks, of those that lockdep knows no order of, had ended when this
     /// task's last one did.
     pub(crate) moment: u32,
+    /// When this task let time pass last.
+    pub(crate) idled: u64,
+    /// When its stretch began.
+    pub(crate) began: u64,
+    /// If it slept last for long, and where no task had slept before: from when its stretch began
+    /// to the end of the sleep. Zero if not.
+    pub(crate) sleep: std::ops::Range<u64>,
+    /// When a join or a message ordered something before this task last.
+    pub(crate) ordered: u64,
     /// What this task acquired, if a task may wait for its end.
     pub(crate) acquired: Option<Acquired>,
     /// The next instance number of this task's block, and the end of the block. Empty if the next
@@ -107,6 +116,10 @@ impl TaskContext {
             id,
             segment: 0,
             moment: 0,
+            idled: 0,
+            began: 1,
+            sleep: 0..0,
+            ordered: 0,
             acquired: None,
             instances: 0..0,
             n_pins: 0,

@@ -24,6 +24,7 @@ mod modes;
 mod orders;
 mod pins;
 mod release;
+pub(crate) mod rooms;
 mod self_deadlock;
 pub(crate) mod spawn;
 mod stat;

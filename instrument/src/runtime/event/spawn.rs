@@ -114,6 +114,7 @@ fn waited(
             task: thread.task,
             spawned_at: thread.spawned_at,
             acquired: &thread.acquired,
+            is_only_provider: true,
         })
         .collect();
     // A scope is made where it is called, a thread where it is spawned.

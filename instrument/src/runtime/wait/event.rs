@@ -12,7 +12,7 @@ use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::sync::{Mutex, PoisonError};
 
-use super::event_words::{Event, Last, RECEIVER};
+use super::event_words::{Event, Last, RECEIVER, UNBOUNDED};
 use crate::runtime::event::enter;
 use crate::runtime::process::state;
 use crate::runtime::task::{self, Mark};
@@ -66,7 +66,8 @@ impl Event {
         for word in [&event.n_users, &event.n_arrived, &event.n_needed, &event.provided.0, &event.taken.0] {
             word.store(0, Ordering::Relaxed); // ORDERING: as above
         }
-        event.is_bounded.store(false, Ordering::Relaxed); // ORDERING: as above
+        event.has_clones.store(false, Ordering::Relaxed); // ORDERING: as above
+        event.capacity.store(UNBOUNDED, Ordering::Relaxed); // ORDERING: as above
         event.forget_messages();
         event.number.store(number, Ordering::Relaxed); // ORDERING: as above
         Some(event)
@@ -100,7 +101,9 @@ impl Event {
         let number = self.number.swap(0, Ordering::Relaxed);
         // ORDERING: Relaxed, as in `claim`.
         if self.n_learned.load(Ordering::Relaxed) > 0 {
-            entered.task().runtime.messages.forget(number);
+            let runtime = entered.task().runtime;
+            runtime.messages.forget(number);
+            runtime.validator.channel_ends(number);
         }
         let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
         if free.len() < free.capacity() {
@@ -120,11 +123,13 @@ impl Event {
         self.taken.set(caller);
     }
 
-    /// The object is a channel with one sender and one receiver.
-    pub(crate) fn set_channel(&self, is_bounded: bool) {
+    /// The object is a channel with one sender and one receiver, for so many messages if it has a
+    /// bound.
+    pub(crate) fn set_channel(&self, bound: Option<usize>) {
         // ORDERING: Relaxed, as in `claim`.
         self.n_users.store(RECEIVER + 1, Ordering::Relaxed);
-        self.is_bounded.store(is_bounded, Ordering::Relaxed); // ORDERING: as above
+        let capacity = bound.map_or(UNBOUNDED, |bound| bound as u64);
+        self.capacity.store(capacity, Ordering::Relaxed); // ORDERING: as above
     }
 
     /// A sender was cloned.
@@ -132,6 +137,8 @@ impl Event {
     pub(crate) fn add_sender(&self) {
         // ORDERING: Relaxed: who adds one has one.
         self.n_users.fetch_add(1, Ordering::Relaxed);
+        // ORDERING: Relaxed, as above.
+        self.has_clones.store(true, Ordering::Relaxed);
     }
 
     /// A sender is gone, or the receiver.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use lockdep_validator::{Site, TaskId};
 
-use super::event_words::{Event, N_KNOWN};
+use super::event_words::{Event, N_KNOWN, RECEIVER, UNBOUNDED};
 use super::stamp::Stamp;
 
 /// After so many messages of a channel the order of locks around them is known.
@@ -24,6 +24,31 @@ impl Event {
     pub(crate) fn created(&self) -> Site {
         // ORDERING: Relaxed, as in `claim`.
         Site(self.created.load(Ordering::Relaxed))
+    }
+
+    /// Returns how many messages the channel holds, if it has a bound.
+    pub(crate) fn capacity(&self) -> Option<u64> {
+        // ORDERING: Relaxed, as in `claim`.
+        let capacity = self.capacity.load(Ordering::Relaxed);
+        (capacity != UNBOUNDED).then_some(capacity)
+    }
+
+    /// Whether the receiver is still there.
+    pub(crate) fn has_receiver(&self) -> bool {
+        // ORDERING: Relaxed: a sender that sees it too late remembers one message in vain.
+        self.n_users.load(Ordering::Relaxed) >= RECEIVER
+    }
+
+    /// Whether there was one sender at any time, and each message so far was looked at.
+    pub(crate) fn has_one_sender(&self) -> bool {
+        // ORDERING: Relaxed: the receiver got a message from that sender, or from a clone.
+        self.is_learning() && !self.has_clones.load(Ordering::Relaxed)
+    }
+
+    /// Whether any message was looked at.
+    pub(crate) fn has_messages(&self) -> bool {
+        // ORDERING: Relaxed, as in `is_learning`.
+        self.n_learned.load(Ordering::Relaxed) > 0
     }
 
     /// Whether messages are still looked at.
@@ -45,6 +70,12 @@ impl Event {
         {
             self.provider.store(SEVERAL, Ordering::Relaxed); // ORDERING: as above
         }
+    }
+
+    /// Whether one task has sent every message so far, and each was looked at.
+    pub(crate) fn is_all_of_one(&self) -> bool {
+        // ORDERING: Relaxed, as in `learn`.
+        self.is_learning() && !matches!(self.provider.load(Ordering::Relaxed), 0 | SEVERAL)
     }
 
     /// Whether this task has sent every message so far.

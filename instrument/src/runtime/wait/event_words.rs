@@ -13,6 +13,8 @@ use crate::runtime::task::Mark;
 
 /// One receiver, in [`Event::n_users`]; a sender counts one.
 pub(super) const RECEIVER: u64 = 1 << 32;
+/// In [`Event::capacity`]: there is no bound.
+pub(super) const UNBOUNDED: u64 = u64::MAX;
 /// For so many senders the receiver remembers what it knows.
 pub(super) const N_KNOWN: usize = 8;
 /// In the word of a provision: a wait on the object began after it.
@@ -31,8 +33,10 @@ pub(crate) struct Event {
     pub(super) n_arrived: AtomicU64,
     /// How many a barrier needs.
     pub(super) n_needed: AtomicU64,
-    /// Whether a channel has a bound.
-    pub(super) is_bounded: AtomicBool,
+    /// Whether a sender of a channel was cloned.
+    pub(super) has_clones: AtomicBool,
+    /// How many messages a channel with a bound holds.
+    pub(super) capacity: AtomicU64,
     /// How many messages were looked at.
     pub(super) n_learned: AtomicU32,
     /// The number of the only task that sent any, if there is one.
@@ -77,7 +81,8 @@ impl Event {
             n_users: AtomicU64::new(0),
             n_arrived: AtomicU64::new(0),
             n_needed: AtomicU64::new(0),
-            is_bounded: AtomicBool::new(false),
+            has_clones: AtomicBool::new(false),
+            capacity: AtomicU64::new(UNBOUNDED),
             n_learned: AtomicU32::new(0),
             provider: AtomicU32::new(0),
             known: [const { AtomicU64::new(0) }; N_KNOWN],

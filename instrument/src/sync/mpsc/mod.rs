@@ -41,7 +41,7 @@ use crate::hook;
 #[track_caller]
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let (sender, receiver) = std::sync::mpsc::channel();
-    let (sender_end, receiver_end) = hook::ends(false);
+    let (sender_end, receiver_end) = hook::ends(None);
     (Sender::new(sender, sender_end), Receiver::new(receiver, receiver_end))
 }
 
@@ -60,6 +60,6 @@ pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
 #[track_caller]
 pub fn sync_channel<T>(bound: usize) -> (SyncSender<T>, Receiver<T>) {
     let (sender, receiver) = std::sync::mpsc::sync_channel(bound);
-    let (sender_end, receiver_end) = hook::ends(true);
+    let (sender_end, receiver_end) = hook::ends(Some(bound));
     (SyncSender::new(sender, sender_end), Receiver::new(receiver, receiver_end))
 }

@@ -33,7 +33,7 @@ impl<T> Sender<T> {
     #[track_caller]
     #[inline]
     pub fn send(&self, t: T) -> Result<(), SendError<T>> {
-        match self.inner.send(self.end.message(t)) {
+        match self.inner.send(self.end.message(t, false)) {
             Ok(()) => {
                 self.end.sent();
                 Ok(())
@@ -57,14 +57,15 @@ impl<T> SyncSender<T> {
     #[track_caller]
     #[inline]
     pub fn send(&self, t: T) -> Result<(), SendError<T>> {
-        match self.inner.try_send(self.end.message(t)) {
+        match self.inner.try_send(self.end.message(t, true)) {
             Ok(()) => {}
             Err(TrySendError::Full(message)) => {
-                if let Err(SendError(message)) = self.end.wait_for_room(|| self.inner.send(message)) {
+                let waited = self.end.wait_for_room(message, |message| self.inner.send(message));
+                if let Err(SendError(message)) = waited {
                     return Err(SendError(message.value));
                 }
             }
-            Err(TrySendError::Disconnected(message)) => return Err(SendError(message.value)),
+            Err(TrySendError::Disconnected(message)) => return Err(SendError(self.end.not_sent(message))),
         }
         self.end.sent();
         Ok(())
@@ -78,13 +79,15 @@ impl<T> SyncSender<T> {
     #[track_caller]
     #[inline]
     pub fn try_send(&self, t: T) -> Result<(), TrySendError<T>> {
-        match self.inner.try_send(self.end.message(t)) {
+        match self.inner.try_send(self.end.message(t, false)) {
             Ok(()) => {
                 self.end.sent();
                 Ok(())
             }
-            Err(TrySendError::Full(message)) => Err(TrySendError::Full(message.value)),
-            Err(TrySendError::Disconnected(message)) => Err(TrySendError::Disconnected(message.value)),
+            Err(TrySendError::Full(message)) => Err(TrySendError::Full(self.end.not_sent(message))),
+            Err(TrySendError::Disconnected(message)) => {
+                Err(TrySendError::Disconnected(self.end.not_sent(message)))
+            }
         }
     }
 }

@@ -127,6 +127,7 @@ fn wait(report: &Report) -> Option<Interleaving> {
     let action = match report.awaited_kind() {
         Some(Awaited::Scope) => "end of the scope".to_owned(),
         Some(Awaited::Message) => "receive".to_owned(),
+        Some(Awaited::Room) => "send, channel full".to_owned(),
         _ => "join".to_owned(),
     };
     let place = wait.acquire_site.outside_wrapper().clone();

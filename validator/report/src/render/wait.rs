@@ -35,6 +35,7 @@ pub(super) fn snippet(report: &Report, step: &ReportDependency) -> Snippet {
         let awaited = match kind {
             Some(Awaited::Scope) => "the threads of this scope to end".to_owned(),
             Some(Awaited::Message) => format!("a message of {thread}"),
+            Some(Awaited::Room) => format!("{thread} to make room in the channel"),
             Some(Awaited::Thread) | None => format!("{thread} to end"),
         };
         let labels = vec![
@@ -46,6 +47,7 @@ pub(super) fn snippet(report: &Report, step: &ReportDependency) -> Snippet {
     let timeout = if step.acquire_wait == Wait::Timed { ", with a timeout" } else { "" };
     let started = match kind {
         Some(Awaited::Message) => format!("{thread} sends the message here"),
+        Some(Awaited::Room) => format!("{thread} takes a message here, which makes room"),
         _ => format!("{thread} is started here"),
     };
     let mut labels = vec![

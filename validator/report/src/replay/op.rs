@@ -37,6 +37,13 @@ pub(super) struct Op {
     pub(super) value: Value,
     pub(super) source: Option<String>,
     pub(super) task: Option<String>,
+    /// A channel with a bound, and how many messages it holds.
+    pub(super) channel: Option<String>,
+    #[serde(default)]
+    pub(super) room: u64,
+    /// Other tasks may send into the channel as well.
+    #[serde(default)]
+    pub(super) several: bool,
 }
 
 /// A flag that is `null` is off.

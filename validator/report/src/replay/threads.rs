@@ -50,7 +50,7 @@ pub(super) fn joined(
     site: Site,
 ) -> Outcome {
     let acquired = validator.take_acquired(child);
-    let ended = EndedTask { task: child.id(), spawned_at, acquired: &acquired };
+    let ended = EndedTask { task: child.id(), spawned_at, acquired: &acquired, is_only_provider: true };
     let outcome = validator.waited_for_end(
         task,
         &[ended],

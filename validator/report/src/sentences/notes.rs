@@ -110,6 +110,22 @@ impl fmt::Display for Note {
                      them guarantees that order, this cannot deadlock."
                 );
             }
+            Self::NothingOrders { class } => {
+                return write!(
+                    f,
+                    "the other thread acquired `{class}` before this one had slept. Since then, this thread joined no \
+                     thread, received nothing, acquired no other lock and never yielded. So the order was chance, \
+                     and the next run can take the other one."
+                );
+            }
+            Self::FillUnknown => {
+                return write!(
+                    f,
+                    "the send waits only if the channel is full, and in this run that was not certain: no send was \
+                     seen to wait there, or the channel has several senders, or the messages that were counted do not \
+                     fill it. Another run, or a slower receiver, may fill it."
+                );
+            }
             Self::CycleCut { n_steps, n_left_out } => {
                 return write!(
                     f,

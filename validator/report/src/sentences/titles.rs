@@ -169,6 +169,7 @@ fn wait(report: &Report) -> String {
     let what = match report.awaited_kind() {
         Some(Awaited::Scope) => "the threads of a scope, one of which",
         Some(Awaited::Message) => "a message of a thread that",
+        Some(Awaited::Room) => "room in a channel whose receiver",
         _ => "a thread that",
     };
     format!("`{held}` is held while this thread waits for {what} acquires it")

@@ -37,7 +37,7 @@ fn acquired(bench: &mut Bench, lock: &str, mode: Mode, wait: Wait) -> Vec<Noted>
 }
 
 fn wait_for(bench: &mut Bench, acquired: &[Noted]) {
-    let ended = [EndedTask { task: CHILD, spawned_at: Site(4), acquired }];
+    let ended = [EndedTask { task: CHILD, spawned_at: Site(4), acquired, is_only_provider: true }];
     let class = bench.class("Event");
     let outcome =
         bench.validator.waited_for_end(&bench.task, &ended, Site(5), &mut || Some(class), &NoStacks);
