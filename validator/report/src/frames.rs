@@ -7,13 +7,14 @@ use super::place::Frame;
 /// a reader.
 ///
 /// The runtime catches its own panics, hence the frames of `catch_unwind` among them.
-const INNER: [&str; 14] = [
+const INNER: [&str; 15] = [
     "lockdep::",
     "vmalock::dep::",
     "lockdep_validator::",
     "backtrace::",
     "lock_api::",
     "parking_lot::",
+    "parking_lot_core::",
     "std::sync::",
     "std::sys::",
     "core::ops::",
@@ -41,7 +42,10 @@ const OUTER: [&str; 7] =
 /// assert_eq!(kept, ["bank::transfer", "bank::main"].map(frame));
 /// ```
 pub fn prune(frames: Vec<Frame>) -> Vec<Frame> {
-    let Some(start) = frames.iter().position(|frame| !starts_with_any(&frame.function, &INNER)) else {
+    // A thread that sleeps is in the C library, below the lock's own frames.
+    let is_inner = |frame: &Frame| starts_with_any(&frame.function, &INNER);
+    let start = frames.iter().position(|frame| !is_inner(frame) && !is_library(frame));
+    let Some(start) = start.or_else(|| frames.iter().position(|frame| !is_inner(frame))) else {
         return frames;
     };
     // Runtime and library code also stands between functions of the program, in callbacks: only its
@@ -83,12 +87,24 @@ fn is_outer(frame: &Frame) -> bool {
 fn is_library(frame: &Frame) -> bool {
     is_standard_library(&frame.file)
         || is_runtime(&frame.file)
-        || frame.file.ends_with(".c")
-        || frame.file.ends_with(".S")
-        // The headers of the C library that hold code.
-        || frame.file.contains("sysdeps/")
+        || is_c_library(&frame.file)
         || (frame.file.is_empty()
             && starts_with_any(&frame.function, &["core::", "alloc::", "std::", "0x", "__"]))
+}
+
+/// Whether a file belongs to the C library. The C files of a program are the program's.
+fn is_c_library(file: &str) -> bool {
+    const FOLDERS: [&str; 16] = [
+        "csu/", "debug/", "elf/", "inet/", "io/", "libio/", "malloc/", "misc/", "nptl/", "posix/", "setjmp/",
+        "signal/", "socket/", "stdlib/", "string/", "time/",
+    ];
+    let file = file.trim_start_matches("./").trim_start_matches("../");
+    let is_c = file.ends_with(".c") || file.ends_with(".S");
+    // Its headers hold code as well.
+    file.contains("sysdeps/")
+        || file.ends_with(".S")
+        || file.contains("/glibc-")
+        || is_c && FOLDERS.iter().any(|folder| file.starts_with(folder))
 }
 
 /// Whether `function`, written `a::b` or `<a::b as c>::d`, begins with one of `prefixes`.
@@ -125,6 +141,36 @@ mod tests {
             "std::rt::lang_start",
         ]));
         assert_eq!(pruned, stack(&["app::nest", "app::main"]));
+    }
+
+    #[test]
+    fn what_sleeps_inside_a_lock_is_dropped() {
+        let pruned = prune(stack(&[
+            "__futex_wait",
+            "parking_lot_core::parking_lot::park",
+            "<parking_lot::raw_mutex::RawMutex as lock_api::mutex::RawMutex>::lock",
+            "app::nest",
+            "app::main",
+        ]));
+        assert_eq!(pruned, stack(&["app::nest", "app::main"]));
+    }
+
+    #[test]
+    fn a_c_file_of_the_program_stays_and_the_c_library_goes() {
+        let at = |function: &str, file: &str| Frame {
+            function: function.into(),
+            file: file.into(),
+            ..Frame::default()
+        };
+        let own = [at("gauge_wait_for", "c/gauge.c"), at("app::main", "src/main.rs")];
+        let mut all = vec![
+            at("__futex_abstimed_wait_common", ""),
+            at("___pthread_cond_wait", "./nptl/pthread_cond_wait.c"),
+            at("syscall", "../sysdeps/unix/sysv/linux/x86_64/syscall.S"),
+        ];
+        all.extend(own.clone());
+        all.push(at("__libc_start_main", "./csu/libc-start.c"));
+        assert_eq!(prune(all), own);
     }
 
     #[test]

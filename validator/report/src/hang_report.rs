@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::json;
 use crate::model::{ReportClass, ReportLock, ThreadWait};
+use crate::path::{is_dependency, is_standard_library};
 use crate::place::{Frame, Place};
 use crate::printable::printable;
 
@@ -188,6 +189,13 @@ impl HangThread {
     /// Returns how many threads the entry stands for.
     pub fn n_threads(&self) -> usize {
         1 + self.same.len()
+    }
+
+    /// Returns the innermost frame of its stack that is in the program's own packages.
+    pub fn own_frame(&self) -> Option<&Frame> {
+        let is_known = |frame: &&Frame| frame.line > 0 && !frame.file.is_empty();
+        let is_own = |frame: &&Frame| !is_dependency(&frame.file) && !is_standard_library(&frame.file);
+        self.frames.iter().filter(is_known).find(is_own)
     }
 }
 

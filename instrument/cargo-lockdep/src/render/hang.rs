@@ -5,7 +5,8 @@
 
 use lockdep_report::hang::text::{headline, text};
 use lockdep_report::hang_report::{HangReport, HangRole, HangThread};
-use lockdep_report::place::Place;
+use lockdep_report::path::is_dependency;
+use lockdep_report::place::{Frame, Place};
 use lockdep_report::render::TextOptions;
 use serde::Serialize;
 
@@ -44,12 +45,16 @@ pub(super) fn all(found: &Findings<'_>, options: &TextOptions) -> Vec<ShownHang>
         .collect()
 }
 
-/// Where a thread is: where it waits, or the innermost line of the program that it is in.
+/// Where a thread is: where it waits, or the innermost line of the program's own that led there,
+/// because a person can open that one.
 fn place(thread: &HangThread) -> Place {
-    if let Some(wait) = thread.wait.as_ref().filter(|wait| wait.site.is_known()) {
-        return wait.site.outside_wrapper().clone();
+    let own = thread.own_frame();
+    let wait = thread.wait.as_ref().map(|wait| wait.site.outside_wrapper()).filter(|site| site.is_known());
+    if let Some(site) = wait.filter(|site| own.is_none() || !is_dependency(&site.file)) {
+        return site.clone();
     }
-    let frame = thread.frames.iter().find(|frame| !frame.file.is_empty() && frame.line > 0);
+    let is_known = |frame: &&Frame| !frame.file.is_empty() && frame.line > 0;
+    let frame = own.or_else(|| thread.frames.iter().find(is_known));
     frame.map_or_else(Place::default, |frame| Place {
         file: frame.file.clone(),
         line: frame.line,

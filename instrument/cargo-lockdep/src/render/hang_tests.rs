@@ -14,12 +14,15 @@ fn rendered(format: ReportFormat) -> String {
         role,
         waits_for: waits_for.to_vec(),
         n_waiters,
-        frames: vec![Frame {
-            function: "shop::wait<T>".into(),
-            file: "src/shop.rs".into(),
-            line: 7,
-            column: 1,
-        }],
+        // A person can open the second one.
+        frames: [("channel::recv", "channel-1.0.0/src/lib.rs", 9), ("shop::wait<T>", "src/shop.rs", 7)]
+            .map(|(function, file, line)| Frame {
+                function: function.into(),
+                file: file.into(),
+                line,
+                column: 1,
+            })
+            .into(),
         ..HangThread::default()
     };
     let report = HangReport {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use lockdep_validator::{Awaited, ClassId, LockUse, Site, TaskId, Waiting, WaitingTask};
 
+use super::given_up;
 use super::graph::{Graph, Ordered};
 use crate::build::{self, Builder, Classes, Resolver};
 use crate::frames::prune;
@@ -79,7 +80,8 @@ pub fn build(
     resolver: &dyn Resolver,
     names: &mut dyn FnMut(usize) -> Vec<Frame>,
 ) -> HangReport {
-    let folds = folded(threads);
+    let threads = without_given_up(threads, resolver, names);
+    let folds = folded(&threads);
     let tasks: Vec<WaitingTask> = folds.iter().map(as_task).collect();
     let waits_for = edges(&folds, &tasks);
     let n_threads: Vec<usize> = folds.iter().map(|fold| 1 + fold.same.len()).collect();
@@ -109,6 +111,25 @@ pub fn build(
         remarks: head.remarks,
         lines: Vec::new(),
     }
+}
+
+/// The threads, without the mutexes that they have given up for a wait that is not watched.
+fn without_given_up(
+    threads: &[SeenThread],
+    resolver: &dyn Resolver,
+    names: &mut dyn FnMut(usize) -> Vec<Frame>,
+) -> Vec<SeenThread> {
+    let mut threads = threads.to_vec();
+    for thread in &mut threads {
+        let held = thread.task.as_mut().and_then(|task| task.held.as_mut());
+        if let (Some(held), Ok(stack)) = (held, &thread.stack)
+            && let sites = held.iter().map(|lock| lock.acquisition.site).collect::<Vec<_>>()
+            && let Some(index) = given_up::index(&sites, stack, resolver, names)
+        {
+            held.remove(index);
+        }
+    }
+    threads
 }
 
 /// Threads that wait in the same way, hold the same and have the same stack.
@@ -230,7 +251,7 @@ fn entry(
     let held = first.task.as_ref().map(SeenTask::held);
     let frames = first.stack.as_ref().map_or_else(
         |_| Vec::new(),
-        |stack| prune(without_signal(stack.iter().flat_map(|address| names(*address)).collect())),
+        |stack| shown(without_signal(stack.iter().flat_map(|address| names(*address)).collect())),
     );
     let origin = first.task.as_ref().filter(|task| task.origin != task.task);
     let started_by = origin.map_or_else(String::new, |task| builder.resolver.task_name(task.origin));
@@ -254,6 +275,15 @@ fn entry(
         no_stack: first.stack.as_ref().err().cloned().unwrap_or_default(),
         frames,
         ..HangThread::default()
+    }
+}
+
+/// The stack as a reader wants to see it. A condition variable that is not instrumented stays on
+/// it: nothing else says what the thread waits for.
+fn shown(frames: Vec<Frame>) -> Vec<Frame> {
+    match given_up::split(&frames) {
+        Some((wait, rest)) => std::iter::once(wait.clone()).chain(prune(rest.to_vec())).collect(),
+        None => prune(frames),
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod build;
 pub mod text;
 
+mod given_up;
 mod graph;
 
 #[cfg(test)]

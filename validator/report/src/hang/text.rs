@@ -2,15 +2,20 @@
 
 use std::fmt::Write as _;
 
+use super::given_up::is_wait;
 use crate::hang_report::{HangReason, HangReport, HangRole, HangState, HangThread};
 use crate::model::ReportLock;
 use crate::modes::mode_word;
 use crate::names::thread_words;
+use crate::path::is_dependency;
 use crate::place::{Frame, Place};
 use crate::render::TextOptions;
+use crate::render::fold::{Part, crates, folded};
 
 /// How many entries are shown in full.
 const MAX_SHOWN: usize = 40;
+/// How many frames of a stack are shown that does not fit, besides those of the program itself.
+const MAX_LONG: usize = 8;
 /// How many names of threads that do the same are shown.
 const MAX_NAMES: usize = 4;
 
@@ -37,9 +42,11 @@ pub fn headline(report: &HangReport) -> String {
             format!("{} for {who}, {which} {}", threads_wait(first.n_waiters, ""), doing(first))
         }
         _ => {
-            let waiting = report.threads.iter().filter(|thread| thread.wait.is_some());
-            match waiting.map(HangThread::n_threads).sum::<usize>() {
+            let waiting: Vec<&HangThread> =
+                report.threads.iter().filter(|thread| thread.wait.is_some()).collect();
+            match waiting.iter().map(|thread| thread.n_threads()).sum::<usize>() {
                 0 => "no thread waits for a lock or an event that is watched".to_owned(),
+                1 => format!("{} {}", self::who(waiting[0]), doing(waiting[0])),
                 n => format!("{}, none of them for a thread that is known", threads_wait(n, "")),
             }
         }
@@ -117,6 +124,7 @@ fn doing(thread: &HangThread) -> String {
     let call = &thread.system_call;
     match thread.state {
         HangState::Running => "runs".to_owned(),
+        _ if thread.frames.first().is_some_and(is_wait) => "waits for a notification".to_owned(),
         HangState::Sleeping if call.is_empty() => "sleeps outside of what is watched".to_owned(),
         HangState::Sleeping => format!("sleeps in the system call `{call}`"),
         HangState::Unknown => "may run or sleep".to_owned(),
@@ -139,8 +147,8 @@ impl Writer<'_> {
         let styles = &self.options.styles;
         if thread.role == HangRole::Idle {
             let names = names(thread);
-            let at =
-                thread.frames.first().map_or_else(String::new, |frame| format!(" in {}", frame_words(frame)));
+            let at = thread.frames.iter().find(|frame| !is_wait(frame));
+            let at = at.map_or_else(String::new, |frame| format!(" in {}", frame_words(frame)));
             let _ = writeln!(
                 self.out,
                 "{} hold nothing and {}{at}; no thread waits for them: {names}",
@@ -164,6 +172,10 @@ impl Writer<'_> {
         }
         if let Some(wait) = &thread.wait {
             self.line("waits at", &place(&wait.site));
+            let in_dependency = is_dependency(&wait.site.outside_wrapper().file);
+            if let Some(frame) = thread.own_frame().filter(|_| in_dependency) {
+                self.line("called from", &frame_words(frame));
+            }
             for (word, text) in wait.event_lines() {
                 self.line(word, &text);
             }
@@ -207,12 +219,17 @@ impl Writer<'_> {
             return;
         }
         self.line("stack", "where it is now");
-        for frame in thread.frames.iter().take(self.options.n_frames) {
-            let _ = writeln!(self.out, "       {}", frame_words(frame));
-        }
-        let n_more = thread.frames.len().saturating_sub(self.options.n_frames);
-        if n_more > 0 {
-            let _ = writeln!(self.out, "       … {n_more} more frames");
+        // Of a long stack the ends and the program's own frames are enough.
+        let fits = thread.frames.len() <= self.options.n_frames;
+        let n_shown = if fits { thread.frames.len() } else { self.options.n_frames.min(MAX_LONG) };
+        for part in folded(&thread.frames, &[], n_shown) {
+            let _ = match part {
+                Part::Frame(index) => writeln!(self.out, "       {}", frame_words(&thread.frames[index])),
+                Part::Folded(range) => {
+                    let n = range.len();
+                    writeln!(self.out, "       … {n} frames of {}", crates(&thread.frames[range]))
+                }
+            };
         }
     }
 }
@@ -220,6 +237,7 @@ impl Writer<'_> {
 fn doing_all(thread: &HangThread) -> String {
     match &thread.wait {
         Some(wait) => format!("wait for {}, for {} at most", wait.words(), wait.time()),
+        None if thread.frames.first().is_some_and(is_wait) => "wait for a notification".to_owned(),
         None if thread.system_call.is_empty() => "sleep".to_owned(),
         None => format!("sleep in the system call `{}`", thread.system_call),
     }
@@ -227,10 +245,16 @@ fn doing_all(thread: &HangThread) -> String {
 
 fn names(thread: &HangThread) -> String {
     let all = std::iter::once(&thread.thread).chain(&thread.same);
-    let shown: Vec<String> = all.take(MAX_NAMES).map(|name| format!("`{name}`")).collect();
+    let shown: Vec<String> = all.take(MAX_NAMES).map(|name| listed(name)).collect();
     let n_more = thread.n_threads().saturating_sub(MAX_NAMES);
     let more = if n_more > 0 { format!(" and {n_more} more") } else { String::new() };
     format!("{}{more}", shown.join(", "))
+}
+
+/// A name in a list of threads.
+fn listed(name: &str) -> String {
+    // One without a name of its own needs no quotes.
+    if thread_words(name) == name { name.to_owned() } else { format!("`{name}`") }
 }
 
 fn lock_words(lock: &ReportLock) -> String {

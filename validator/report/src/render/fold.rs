@@ -7,7 +7,7 @@ use crate::place::Frame;
 
 /// A line of a stack.
 #[derive(PartialEq, Eq, Debug)]
-pub(super) enum Part {
+pub(crate) enum Part {
     /// The frame at this index.
     Frame(usize),
     /// Several frames that are only counted.
@@ -17,7 +17,7 @@ pub(super) enum Part {
 /// The lines of a stack of which about `n_shown` frames fit: its head and its tail, the frames of
 /// the program's own packages from the lock on outward, and the frames at the indices `keys`. The
 /// rest is folded.
-pub(super) fn folded(frames: &[Frame], keys: &[usize], n_shown: usize) -> Vec<Part> {
+pub(crate) fn folded(frames: &[Frame], keys: &[usize], n_shown: usize) -> Vec<Part> {
     let n_tail = (n_shown / 4).max(1);
     let n_head = n_shown.saturating_sub(n_shown / 4).max(1);
     let is_end = |index: usize| index < n_head || index.saturating_add(n_tail) >= frames.len();
@@ -50,7 +50,7 @@ pub(super) fn folded(frames: &[Frame], keys: &[usize], n_shown: usize) -> Vec<Pa
 }
 
 /// The crates that frames belong to, each once.
-pub(super) fn crates(frames: &[Frame]) -> String {
+pub(crate) fn crates(frames: &[Frame]) -> String {
     const MAX_NAMED: usize = 4;
     let mut names: Vec<&str> = Vec::new();
     for frame in frames {

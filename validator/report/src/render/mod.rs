@@ -2,7 +2,7 @@
 //! embedder can read.
 
 mod detail;
-mod fold;
+pub(crate) mod fold;
 mod head;
 mod interleave;
 mod json;

@@ -42,7 +42,7 @@ impl ThreadWait {
             WaitKind::Lock => self.lock_words(lock),
             WaitKind::Upgrade => format!("the other readers of `{lock}` to leave"),
             WaitKind::Notification => format!("a notification, and then `{lock}`"),
-            WaitKind::ThreadEnd => format!("thread `{}` to end", self.end_of),
+            WaitKind::ThreadEnd => format!("{} to end", thread_words(&self.end_of)),
             WaitKind::ScopeEnd => "the threads of its scope to end".to_owned(),
             WaitKind::Message => "a message".to_owned(),
             WaitKind::Room => "room in a channel".to_owned(),
