@@ -25,6 +25,15 @@ fn every_report_begins_with_the_thread_that_the_others_wait_for() {
     });
 }
 
+#[test]
+fn every_program_is_in_the_table_of_the_page() {
+    let page = include_str!("../../../docs/src/how-we-know.md");
+    for stuck in corpus::stuck() {
+        let row = format!("| `{}` | {} |", stuck.name, stuck.why);
+        assert!(page.contains(&row), "docs/src/how-we-know.md lacks the row {row}");
+    }
+}
+
 /// Asks the program until it says what it has to: it may have come less far when it is asked.
 fn compare(name: &str, says: &str) {
     let dir = tempfile::tempdir().expect("a temporary directory");

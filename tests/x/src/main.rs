@@ -194,6 +194,7 @@ fn field(context: &Context) -> Result<(), String> {
     let run = |binary: &'static str| ["run", "--quiet", "--package", "lockdep-tests", "--bin", binary, "--"];
     match context.arguments.first().map(String::as_str) {
         Some("known-bugs") => context.cargo(&run("known_bugs")),
+        Some("hangs") => context.cargo(&run("known_hangs")),
         Some("crates") => context.cargo(&run("crates_table")),
         Some("matrix") => context.cargo(&run("stand_in_matrix")),
         Some("overlays") => context.cargo(&run("overlay_matrix")),
@@ -201,11 +202,12 @@ fn field(context: &Context) -> Result<(), String> {
         Some("consumers") => context.run("bash", &["tests/field/consumers/run.sh"]),
         Some("tutorial") => context.run("bash", &["tests/field/tutorial/run.sh"]),
         Some(other) => Err(format!(
-            "`{}` is not one of known-bugs, crates, matrix, overlays, packed, consumers, tutorial",
+            "`{}` is not one of known-bugs, hangs, crates, matrix, overlays, packed, consumers, tutorial",
             other.escape_debug()
         )),
         None => {
             context.cargo(&run("known_bugs"))?;
+            context.cargo(&run("known_hangs"))?;
             context.cargo(&run("crates_table"))?;
             context.cargo(&run("stand_in_matrix"))?;
             context.run("bash", &["tests/field/packed/run.sh"])?;
