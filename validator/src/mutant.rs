@@ -166,6 +166,8 @@ mutants! {
     SleepNotNeeded,
     /// A join or a message of a third task orders nothing unseen.
     OtherOrdersIgnored,
+    /// Room that a receiver has made orders nothing.
+    RoomOrdersNothing,
     /// A flag under a lock orders nothing.
     HandOversIgnored,
     /// Another task that may bring what is awaited is not asked for.

@@ -38,6 +38,14 @@ pub(crate) struct Message<T> {
     pub(crate) value: T,
 }
 
+impl<T> Message<T> {
+    /// Whether the message is looked at.
+    #[inline]
+    pub(crate) fn is_looked_at(&self) -> bool {
+        self.stamp.is_learned()
+    }
+}
+
 impl SenderEnd {
     /// Makes a message of what the running thread is about to send. `waits`: for room, if the
     /// channel is full.
@@ -62,14 +70,24 @@ impl SenderEnd {
     }
 
     /// The message was not sent.
-    #[inline]
+    #[cold]
     pub(crate) fn not_sent<T>(&self, message: Message<T>) -> T {
-        if let Some(event) = self.0
-            && message.stamp.is_learned()
-        {
-            rooms::not_sent(event);
+        if let Some(event) = self.0 {
+            if message.stamp.is_learned() {
+                rooms::not_sent(event);
+            }
+            // It says what the receiver has done, or not.
+            messages::idled();
         }
         message.value
+    }
+
+    /// A send into a channel with a bound is over.
+    #[cold]
+    pub(crate) fn had_room(&self) {
+        if self.0.is_some() {
+            rooms::had_room();
+        }
     }
 
     /// Waits by `wait` until the channel has room for the message.
@@ -120,6 +138,14 @@ impl ReceiverEnd {
             }
         }
         message.value
+    }
+
+    /// The running thread has received none: that says what the senders have done, or not.
+    #[cold]
+    pub(crate) fn received_none(&self) {
+        if self.0.is_some() {
+            messages::idled();
+        }
     }
 
     /// Waits by `wait` for a message.

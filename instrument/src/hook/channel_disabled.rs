@@ -20,6 +20,13 @@ pub(crate) struct Message<T> {
     pub(crate) value: T,
 }
 
+impl<T> Message<T> {
+    #[inline(always)]
+    pub(crate) fn is_looked_at(&self) -> bool {
+        false
+    }
+}
+
 impl SenderEnd {
     #[inline(always)]
     pub(crate) fn message<T>(&self, value: T, _waits: bool) -> Message<T> {
@@ -33,6 +40,9 @@ impl SenderEnd {
     pub(crate) fn not_sent<T>(&self, message: Message<T>) -> T {
         message.value
     }
+
+    #[inline(always)]
+    pub(crate) fn had_room(&self) {}
 
     #[inline(always)]
     pub(crate) fn wait_for_room<T, R>(&self, message: Message<T>, wait: impl FnOnce(Message<T>) -> R) -> R {
@@ -50,6 +60,9 @@ impl ReceiverEnd {
     pub(crate) fn received<T>(&self, message: Message<T>, _waits: bool) -> T {
         message.value
     }
+
+    #[inline(always)]
+    pub(crate) fn received_none(&self) {}
 
     #[inline(always)]
     pub(crate) fn wait_for_message<R>(&self, _is_timed: bool, wait: impl FnOnce() -> R) -> R {

@@ -33,13 +33,18 @@ impl Validator {
         }
         let clock = noted.when.clock;
         let is_idle = waiter.when.idled >= clock.min(waiter.began) && !mutant::is(Mutant::IdleOrdersNothing);
+        let is_unseen = self.segments.may_be_ordered_by_room();
         let is_ordered = waiter.ordered > clock && !mutant::is(Mutant::OtherOrdersIgnored);
         // A trail that is not complete says nothing.
         let is_by_lock =
             waiter.acquired_since(clock, but) != Some(false) && !mutant::is(Mutant::HandOversIgnored);
         let is_asleep = (waiter.sleep.start + 1..=waiter.sleep.end).contains(&clock)
             || mutant::is(Mutant::SleepNotNeeded);
-        if is_asleep && !is_idle && !is_ordered && !is_by_lock { Order::ByChance } else { Order::MaybeUnseen }
+        if is_asleep && !is_unseen && !is_idle && !is_ordered && !is_by_lock {
+            Order::ByChance
+        } else {
+            Order::MaybeUnseen
+        }
     }
 
     fn is_before_wait(&self, waiter: &Waiter, other: TaskId, noted: &Noted) -> bool {

@@ -56,6 +56,20 @@ impl Validator {
         task.idled = self.segments.clock();
     }
 
+    /// Announces that a send of the task into a channel with a bound is over: its receiver may have
+    /// made the room, and what that one did before came first.
+    pub fn had_room(&self, task: &mut TaskContext) {
+        if !mutant::is(Mutant::RoomOrdersNothing) {
+            task.ordered = self.segments.tick();
+        }
+    }
+
+    /// Announces that sends into channels with a bound are not looked at any more: from now on any
+    /// wait may be ordered by one.
+    pub fn room_unseen(&self) {
+        self.segments.room_unseen();
+    }
+
     /// Announces that the task is about to sleep. `is_long`: longer than one that looks for
     /// something again and again. If tasks sleep at one place more than once, they may do that.
     pub fn sleeps(&self, task: &mut TaskContext, site: Site, is_long: bool) {

@@ -71,6 +71,8 @@ pub(crate) struct Segments {
     tasks: Mutex<FxHashMap<TaskId, TaskOrigin>>,
     /// Whether something was not remembered, so that what seems to have no order may have one.
     is_incomplete: AtomicBool,
+    /// Whether sends into channels with a bound are not looked at any more.
+    is_room_unseen: AtomicBool,
     /// How many waits have ended whose order is not remembered.
     moment: AtomicU32,
     /// Grows at every acquisition that is noted, and at waits: what comes later in one run has a
@@ -136,6 +138,18 @@ impl Segments {
     pub(crate) fn wait_ended(&self) -> u32 {
         // ORDERING: Relaxed, as in `moment`.
         self.moment.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    }
+
+    /// Sends into channels with a bound are not looked at any more.
+    pub(crate) fn room_unseen(&self) {
+        // ORDERING: Relaxed: set before the first send that is not looked at, which is what orders.
+        self.is_room_unseen.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a send into a channel with a bound may have ordered something unseen.
+    pub(crate) fn may_be_ordered_by_room(&self) -> bool {
+        // ORDERING: Relaxed, as above.
+        self.is_room_unseen.load(Ordering::Relaxed)
     }
 
     /// Whether no task has slept there before, as far as is remembered.

@@ -34,6 +34,10 @@ pub(super) fn sends(
     caller: &'static Location<'static>,
 ) -> Outcome {
     let Some(capacity) = event.capacity().filter(|_| event.has_receiver()) else { return Outcome::CLEAN };
+    if !event.is_learning() {
+        // The last one that is looked at.
+        runtime.validator.room_unseen();
+    }
     let send = BoundedSend { channel: event.number(), capacity, waits, site: site(caller) };
     let mut class_fn = || classes::of_event(runtime, KIND, event.created());
     runtime.validator.sends(context, &send, &mut class_fn, &runtime.stacks)
@@ -46,6 +50,14 @@ pub(crate) fn send_waits(event: &Event) {
     let Some(mut entered) = enter() else { return };
     let task = entered.task();
     internal_error::guard(|| task.runtime.validator.send_waits(&task.context, event.number()));
+}
+
+/// A send of the running thread into a channel with a bound is over.
+#[cold]
+pub(crate) fn had_room() {
+    let Some(mut entered) = enter() else { return };
+    let task = entered.task();
+    internal_error::guard(|| task.runtime.validator.had_room(&mut task.context));
 }
 
 /// The running thread could not send a message that is looked at.

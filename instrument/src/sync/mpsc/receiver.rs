@@ -28,7 +28,10 @@ impl<T> Receiver<T> {
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         match self.inner.try_recv() {
             Ok(message) => Ok(self.end.received(message, false)),
-            Err(error) => Err(error),
+            Err(error) => {
+                self.end.received_none();
+                Err(error)
+            }
         }
     }
 
@@ -45,9 +48,13 @@ impl<T> Receiver<T> {
         }
         match self.inner.try_recv() {
             Ok(message) => Ok(self.end.received(message, true)),
-            Err(TryRecvError::Disconnected) => Err(RecvError),
+            Err(TryRecvError::Disconnected) => {
+                self.end.received_none();
+                Err(RecvError)
+            }
             Err(TryRecvError::Empty) => {
-                let message = self.end.wait_for_message(false, || self.inner.recv())?;
+                let message = self.end.wait_for_message(false, || self.inner.recv());
+                let message = message.inspect_err(|_| self.end.received_none())?;
                 Ok(self.end.received(message, true))
             }
         }
@@ -63,9 +70,13 @@ impl<T> Receiver<T> {
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         match self.inner.try_recv() {
             Ok(message) => Ok(self.end.received(message, false)),
-            Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
+            Err(TryRecvError::Disconnected) => {
+                self.end.received_none();
+                Err(RecvTimeoutError::Disconnected)
+            }
             Err(TryRecvError::Empty) => {
-                let message = self.end.wait_for_message(true, || self.inner.recv_timeout(timeout))?;
+                let message = self.end.wait_for_message(true, || self.inner.recv_timeout(timeout));
+                let message = message.inspect_err(|_| self.end.received_none())?;
                 Ok(self.end.received(message, false))
             }
         }

@@ -38,7 +38,7 @@ impl<T> Sender<T> {
                 self.end.sent();
                 Ok(())
             }
-            Err(SendError(message)) => Err(SendError(message.value)),
+            Err(SendError(message)) => Err(SendError(self.end.not_sent(message))),
         }
     }
 }
@@ -57,10 +57,14 @@ impl<T> SyncSender<T> {
     #[track_caller]
     #[inline]
     pub fn send(&self, t: T) -> Result<(), SendError<T>> {
-        match self.inner.try_send(self.end.message(t, true)) {
+        let message = self.end.message(t, true);
+        let is_looked_at = message.is_looked_at();
+        match self.inner.try_send(message) {
             Ok(()) => {}
             Err(TrySendError::Full(message)) => {
                 let waited = self.end.wait_for_room(message, |message| self.inner.send(message));
+                // The room orders what follows, and so does the end of the receiver.
+                self.end.had_room();
                 if let Err(SendError(message)) = waited {
                     return Err(SendError(message.value));
                 }
@@ -68,6 +72,9 @@ impl<T> SyncSender<T> {
             Err(TrySendError::Disconnected(message)) => return Err(SendError(self.end.not_sent(message))),
         }
         self.end.sent();
+        if is_looked_at {
+            self.end.had_room();
+        }
         Ok(())
     }
 
@@ -79,9 +86,14 @@ impl<T> SyncSender<T> {
     #[track_caller]
     #[inline]
     pub fn try_send(&self, t: T) -> Result<(), TrySendError<T>> {
-        match self.inner.try_send(self.end.message(t, false)) {
+        let message = self.end.message(t, false);
+        let is_looked_at = message.is_looked_at();
+        match self.inner.try_send(message) {
             Ok(()) => {
                 self.end.sent();
+                if is_looked_at {
+                    self.end.had_room();
+                }
                 Ok(())
             }
             Err(TrySendError::Full(message)) => Err(TrySendError::Full(self.end.not_sent(message))),

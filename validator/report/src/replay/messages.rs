@@ -16,6 +16,7 @@ impl Runner {
         match op.op.as_str() {
             "wait_ended" => validator.wait_ended(task),
             "yield" => validator.idled(task),
+            "had_room" => validator.had_room(task),
             // All at one place.
             "sleep" => validator.sleeps(task, Site::UNKNOWN, true),
             "wake" => validator.slept(task),

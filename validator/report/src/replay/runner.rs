@@ -133,8 +133,8 @@ impl Runner {
                 Ok(validator.thread_exit(task, site))
             }
             "spawn" | "join" => self.spawn_or_join(op, site),
-            "send" | "receive" | "wait_ended" | "send_waits" | "drop_receiver" | "yield" | "sleep"
-            | "wake" => self.message(op, site),
+            "send" | "receive" | "wait_ended" | "send_waits" | "had_room" | "drop_receiver" | "yield"
+            | "sleep" | "wake" => self.message(op, site),
             "move" => self.move_object(op),
             "noop" | "trylock_fails" => Ok(Outcome::CLEAN),
             "test_poke" => {
@@ -145,7 +145,7 @@ impl Runner {
             name => Err(ReplayError::new(format_args!(
                 "unknown op \"{name}\"; known are acquire release init free sync downgrade upgrade irq_enter irq_exit \
                  irq_disable irq_enable set_subclass set_class check_name_unchanged pin unpin assert order_by_instance \
-                 order_by_key remove_class thread_exit spawn join send receive wait_ended send_waits drop_receiver yield sleep wake resume suspend \
+                 order_by_key remove_class thread_exit spawn join send receive wait_ended send_waits had_room drop_receiver yield sleep wake resume suspend \
                  end want queued granted move forget_held trylock_fails test_poke noop and ww_*"
             ))),
         }?;
