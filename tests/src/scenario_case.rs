@@ -47,6 +47,13 @@ impl<'a> Expected<'a> {
                 return fail(format!("expected exactly the {name} {wanted:?}"));
             }
         }
+        if let Some(n_shared) = value["n_shared"].as_u64() {
+            let cycle = result.found.last().map(|(_, violation)| violation.cycle.as_slice());
+            let n_got = cycle.into_iter().flatten().filter(|step| step.shared.is_some()).count();
+            if usize::try_from(n_shared) != Ok(n_got) {
+                return fail(format!("expected {n_shared} orders on shared objects, not {n_got}"));
+            }
+        }
         if let Some(level) = value["level"].as_str() {
             let highest = result.found.iter().map(|(_, violation)| violation.level).max();
             if highest.map(lockdep_validator::Level::as_str) != Some(level) {

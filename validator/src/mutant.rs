@@ -152,6 +152,10 @@ mutants! {
     PublishingIgnored,
     /// The class of an unpublished object is not watched.
     UnpublishedUnwatched,
+    /// An order on objects that two tasks have is not kept beside the one that was seen first.
+    SharedIgnored,
+    /// A chain that was validated is not looked at again when another task comes.
+    NoSecondLook,
     /// A lock held while its task waits for the end of another one is not looked at.
     NoWaitHoldingLock,
     /// A message orders nothing.

@@ -97,6 +97,7 @@ fn what_keeps_a_guard_alive_is_named_and_what_was_meant_is_not() {
     names_who_calls_a_wrapper(&found);
     names_who_keeps_what_a_wrapper_gave(&found);
     an_order_that_its_owner_takes_is_a_warning(&found);
+    an_order_of_a_maker_counts_where_others_take_it(&found);
     what_runs_under_a_guard_is_told(&found);
     assert!(
         !found.contains_key("tail_of_a_block") && !found.contains_key("else_of_an_if_let"),
@@ -224,6 +225,29 @@ fn an_order_that_its_owner_takes_is_a_warning(found: &BTreeMap<String, Vec<Repor
     assert!(shelf.notes[0].to_string().starts_with(&why), "{:#?}", shelf.notes);
     let shared = only(found, "owned::others_may_take_these_in_both_orders");
     assert_eq!((shared.level, shared.evidence.owned), (Level::Error, false), "{shared:#?}");
+}
+
+/// An order of the maker weighs less, until it is seen on an object that others have.
+fn an_order_of_a_maker_counts_where_others_take_it(found: &BTreeMap<String, Vec<Report>>) {
+    let line = |text| u32::try_from(line("young/src/made.rs", text)).expect("short");
+    for (test, levels) in [
+        ("only_its_maker_takes_the_order", &[Level::Warning][..]),
+        ("each_thread_has_its_own", &[Level::Warning]),
+        ("another_thread_takes_the_makers_order", &[Level::Error]),
+        ("another_thread_takes_it_after_the_report", &[Level::Warning, Level::Error]),
+        ("the_maker_takes_it_when_others_have_it", &[Level::Warning, Level::Error]),
+        ("the_second_that_was_made_is_shared", &[Level::Error]),
+    ] {
+        let reports = found.get(&format!("made::{test}")).map(Vec::as_slice).unwrap_or_default();
+        let got: Vec<Level> = reports.iter().map(|report| report.level).collect();
+        assert_eq!(got, levels, "{test}: {reports:#?}");
+        for report in reports {
+            assert_eq!(report.evidence.fresh, report.level == Level::Warning, "{test}: {report:#?}");
+            let place = if report.evidence.fresh { "// by its maker" } else { "// by others" };
+            let places = report.cycle.iter().map(|step| step.acquire_site.line);
+            assert!(places.into_iter().any(|at| at == line(place)), "{test}: {report:#?}");
+        }
+    }
 }
 
 #[test]

@@ -22,7 +22,7 @@ use crate::seed::{self, explore};
 #[expect(dead_code, reason = "the models use a part of it")]
 mod chains;
 
-use chains::Chains;
+use chains::{Chains, Looks};
 
 /// The atomics of the set, with a weakness.
 #[derive(Debug, Default)]
@@ -101,6 +101,12 @@ impl<K: Eq + Hash + Copy, V: Copy, S> DashMap<K, V, S> {
         self.lock().get(key).copied()
     }
 
+    pub(crate) fn alter(&self, key: &K, change: impl FnOnce(&K, V) -> V) {
+        if let Some(value) = self.lock().get_mut(key) {
+            *value = change(key, *value);
+        }
+    }
+
     pub(crate) fn entry(&self, key: K) -> Entry<'_, K, V> {
         let map = self.lock();
         if map.contains_key(&key) { Entry::Occupied } else { Entry::Vacant(Vacant(map, key)) }
@@ -142,7 +148,7 @@ impl Engine {
         }
         let since = self.chains.generation();
         let n_seen = self.n_contexts.load(Ordering::Relaxed);
-        self.chains.insert(key, None, Site::UNKNOWN, since);
+        self.chains.insert(key, (None, Site::UNKNOWN), Looks::NONE, since);
         Some(n_seen)
     }
 }

@@ -28,7 +28,7 @@ mod hook {
 /// What the chain set knows of the engine.
 mod base {
     pub(crate) mod id {
-        pub(crate) use lockdep_validator::{ClassId, StackId};
+        pub(crate) use lockdep_validator::{ClassId, StackId, TaskId};
     }
 
     pub(crate) mod mix {

@@ -121,7 +121,7 @@ const ROOMS: &[(&str, &str, &[&[&str]])] = &[
             &["held_now", "history", "holder", "modes", "printable_report", "record", "under_guard"],
             &["sentences"],
             &["help", "notes", "render"],
-            &["build", "stored"],
+            &["build", "shared", "stored"],
             &["hang"],
         ],
     ),

@@ -252,6 +252,7 @@ impl Builder<'_> {
             closing: step.closing,
             acquire_wait: step.to.wait,
             process: self.resolver.process_name(step.task),
+            shared: step.shared().map(|shared| Box::new(self.dependency(&shared))),
         }
     }
 

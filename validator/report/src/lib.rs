@@ -42,6 +42,7 @@ mod notes;
 mod places;
 mod printable_report;
 mod sentences;
+mod shared;
 mod stored;
 pub(crate) mod wire;
 

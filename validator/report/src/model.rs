@@ -252,6 +252,9 @@ pub struct ReportDependency {
     /// The process of the first sighting, when records of several were joined; else empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub process: String,
+    /// The first sighting of locks that another thread had acquired before, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared: Option<Box<ReportDependency>>,
 }
 
 /// A thread of a hang.

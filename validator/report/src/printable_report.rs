@@ -6,7 +6,7 @@ use std::fmt::Display;
 use crate::printable::printable;
 
 use super::code::ReportCode;
-use super::model::{Report, ReportLock};
+use super::model::{Report, ReportDependency, ReportLock};
 use super::place::{Frame, Place};
 
 impl Report {
@@ -38,14 +38,7 @@ impl Report {
             }
             place(&mut class.site, change);
         }
-        for step in &mut self.cycle {
-            let names = [&mut step.from, &mut step.to, &mut step.thread, &mut step.process];
-            names.into_iter().for_each(&mut *change);
-            place(&mut step.held_site, change);
-            place(&mut step.acquire_site, change);
-            frames(&mut step.frames_held.frames, change);
-            frames(&mut step.frames_acquire.frames, change);
-        }
+        self.cycle.iter_mut().for_each(|step| dependency(step, change));
         let locks = self.held.iter_mut().chain(&mut self.subject).chain(&mut self.conflict);
         locks.for_each(|one| lock(one, change));
         for labelled in &mut self.places {
@@ -71,6 +64,19 @@ impl Report {
         }
         self.notes.iter_mut().for_each(|note| sentence(note, change));
         self.help.iter_mut().for_each(|advice| sentence(advice, change));
+    }
+}
+
+fn dependency(step: &mut ReportDependency, change: &mut impl FnMut(&mut String)) {
+    for text in [&mut step.from, &mut step.to, &mut step.thread, &mut step.process] {
+        change(text);
+    }
+    place(&mut step.held_site, change);
+    place(&mut step.acquire_site, change);
+    frames(&mut step.frames_held.frames, change);
+    frames(&mut step.frames_acquire.frames, change);
+    if let Some(shared) = &mut step.shared {
+        dependency(shared, change);
     }
 }
 

@@ -13,6 +13,8 @@ use crate::state::segment::{Segment, Segments};
 pub(crate) struct StepSighting {
     pub(crate) kind: Kind,
     pub(crate) witness: Witness,
+    /// The sighting of the same locks by a task of several that have them, if it is remembered.
+    pub(crate) shared: Option<Witness>,
     pub(crate) count: u64,
     /// Whether the locks of the sighting are others than those of the cycle.
     pub(crate) is_of_others: bool,
@@ -27,6 +29,7 @@ pub(crate) fn sightings(graph: &Graph, path: &[PathStep]) -> Vec<StepSighting> {
             Some(StepSighting {
                 kind: step.kind,
                 witness: sighting.witness,
+                shared: sighting.shared_of(sighting.witness.from.lock, sighting.witness.to.lock).copied(),
                 count: dependency.count(),
                 is_of_others: false,
             })
@@ -58,6 +61,7 @@ pub(crate) fn steps(seen: &[StepSighting], closing: bool) -> Vec<CycleStep> {
             segment: seen.witness.segment,
             count: seen.count,
             closing: closing && index == last,
+            shared: seen.shared.map(Box::new),
         })
         .collect()
 }
@@ -126,11 +130,19 @@ fn is_sibling(seen: &[StepSighting]) -> bool {
         && to.abs_diff(from) <= MAX_DISTANCE
 }
 
+/// The sighting of an order between two single locks by a task of several that have them.
+pub(crate) fn shared_sighting(knowledge: &Knowledge, step: &PathStep<LockId>) -> Option<Witness> {
+    let known = knowledge.graph.edge(step.from.class(), step.to.class())?;
+    known.sighting(step.kind)?.shared_of(step.from, step.to).copied()
+}
+
 /// The sighting of an order between two single locks: what is remembered of it, else what is known
 /// of their classes.
 pub(crate) fn instance_sighting(knowledge: &Knowledge, step: &PathStep<LockId>) -> Option<StepSighting> {
+    let shared = shared_sighting(knowledge, step);
     if let Some(pair) = knowledge.pair(step.from, step.to) {
-        return Some(StepSighting { kind: step.kind, witness: pair.witness, count: 1, is_of_others: false });
+        let witness = pair.witness;
+        return Some(StepSighting { kind: step.kind, witness, shared, count: 1, is_of_others: false });
     }
     let (mut witness, count) = if step.from.class() == step.to.class() {
         (*knowledge.nesting(step.from.class())?, 1)
@@ -144,5 +156,5 @@ pub(crate) fn instance_sighting(knowledge: &Knowledge, step: &PathStep<LockId>) 
         end.stack_exact &= end.lock == lock;
         end.lock = lock;
     }
-    Some(StepSighting { kind: step.kind, witness, count, is_of_others })
+    Some(StepSighting { kind: step.kind, witness, shared, count, is_of_others })
 }

@@ -325,7 +325,7 @@ pub(crate) fn sightings(
     };
     let own = |step: &PathStep<LockId>| knowledge.pair(step.from, step.to).map(|pair| pair.witness);
     let sighting = |(step, seen): (&PathStep<LockId>, &StepSighting)| match own(step) {
-        Some(witness) => StepSighting { witness, ..*seen },
+        Some(witness) => StepSighting { witness, shared: cycle::shared_sighting(knowledge, step), ..*seen },
         None => StepSighting { is_of_others: true, ..*seen },
     };
     locks.iter().zip(&first).map(sighting).collect()

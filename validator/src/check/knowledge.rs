@@ -6,11 +6,12 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::lowered::{FairRead, Lowered};
 use super::unpublished::{Standing, Unpublished};
+use super::users::Users;
 use super::violation::{Level, Violation};
 use crate::base::acquisition::Acquisition;
 use crate::base::id::{ClassId, LockId, StackId, TaskId};
 use crate::base::site::Site;
-use crate::graph::{Gate, Gates, Graph, Instances, Witness};
+use crate::graph::{Gate, Gates, Graph, Instances, PathStep, Witness};
 use crate::mutant::{self, Mutant};
 use crate::state::context::ContextSet;
 use crate::state::held::Order;
@@ -42,6 +43,10 @@ pub(crate) struct Knowledge {
     pub(crate) instances: Instances,
     /// The lock objects that no other thread can have yet.
     pub(crate) unpublished: Unpublished,
+    /// Who acquired the lock objects that orders were seen on.
+    pub(crate) users: Users,
+    /// Cycles that were reported as errors; the closing dependency last.
+    pub(crate) told: Vec<Vec<PathStep>>,
     /// The first sightings of orders between single locks; only for reports, bounded.
     pair_sites: FxHashMap<(LockId, LockId), PairSighting>,
     /// The first sighting of a class nested in itself, for pairs that no longer fitted.
@@ -79,6 +84,8 @@ impl Knowledge {
             graph: Graph::new(),
             instances: Instances::new(MAX_INSTANCES),
             unpublished: Unpublished::default(),
+            users: Users::default(),
+            told: Vec::new(),
             pair_sites: FxHashMap::default(),
             nesting: FxHashMap::default(),
             class_gates: FxHashMap::default(),
@@ -292,6 +299,7 @@ impl Knowledge {
     pub(crate) fn forget(&mut self, lock: LockId) {
         self.instances.forget(lock);
         self.unpublished.forget(lock);
+        self.users.forget(lock);
         if !self.pair_sites.is_empty() && self.pair_sites.len() >= MAX_PAIR_SITES {
             self.pair_sites.retain(|(from, to), _| *from != lock && *to != lock);
         }

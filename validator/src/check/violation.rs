@@ -2,7 +2,7 @@
 
 use crate::base::id::{ClassId, TaskId};
 use crate::base::site::Site;
-use crate::graph::DependencyKind;
+use crate::graph::{DependencyKind, Witness};
 use crate::state::class_order::ClassOrder;
 
 pub(crate) use super::misuse::{Demand, Misuse};
@@ -160,6 +160,16 @@ pub struct CycleStep {
     pub count: u64,
     /// Whether this dependency is the one that closed the cycle.
     pub closing: bool,
+    /// The first sighting of locks that another task had acquired before, if there was one.
+    pub shared: Option<Box<Witness>>,
+}
+
+impl CycleStep {
+    /// Returns the dependency as it was first seen on locks that two tasks have.
+    pub fn shared(&self) -> Option<Self> {
+        let Witness { from, to, task, segment } = **self.shared.as_ref()?;
+        Some(Self { from, to, task, segment, shared: None, ..self.clone() })
+    }
 }
 
 /// What else is known about a violation; decides the level.

@@ -272,15 +272,18 @@ impl Validator {
                 if key != chain {
                     self.chains.insert_stack(chain, stack, acquire.site);
                 }
-                if !self.chains.insert(key, stack, acquire.site, since) {
+                let looks = findings.looks(task.id, acquire.is_first);
+                if !self.chains.insert(key, (stack, acquire.site), looks, since) {
                     self.count_dropped();
                 }
             }
         }
+        let is_open = self.look_again(task, (acquire, class), (key, is_known), stacks, &mut findings);
         let is_sync = acquire.flags.contains(AcquireFlags::SYNC);
         // What a cache of the task knows is pushed without another look: not what a sync is for,
         // not without its nest lock, and not without a stack that is wanted each time.
-        if acquire.nest.is_none() && !is_sync && is_sure && !is_traced && !looks_at_all {
+        let is_cached = is_sure && !is_traced && !looks_at_all && !is_open;
+        if acquire.nest.is_none() && !is_sync && is_cached {
             if !by_instance {
                 task.remember(key);
             } else if !task.held.iter().any(|held| held.lock == acquire.lock) {

@@ -149,7 +149,11 @@ impl Validator {
         let violation = cycle::violation(view, &self.segments, Code::CircularDependency, &seen, assessment);
         let n_before = findings.violations.len();
         self.admit(knowledge, findings, violation);
-        if findings.violations.len() == n_before || assessment.level == Level::Error {
+        if findings.violations.len() == n_before {
+            return;
+        }
+        if assessment.level == Level::Error {
+            knowledge.told.push(path);
             return;
         }
         let mut is_new = false;

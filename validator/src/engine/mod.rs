@@ -9,6 +9,7 @@
 //!    concurrent maps.
 
 mod acquire;
+mod again;
 mod assertions;
 mod chain;
 mod classes;

@@ -19,6 +19,12 @@ pub struct EventFindings {
     /// New dependencies and new kinds of known ones, if
     /// [`Config::list_dependencies`](crate::Config) asks for them.
     pub dependencies: Vec<NewDependency>,
+    /// Violations that were reported as errors before, and whose orders were seen since on objects
+    /// that two tasks have: for run records alone.
+    pub repeated: Vec<Violation>,
+    /// Whether an order of the chain has not been seen on objects that two tasks have. Without
+    /// meaning once the event is over.
+    pub(crate) is_open: bool,
     /// Orders that are not sure yet, each with the index of the held lock that decides about it.
     /// Empty once the event is over.
     pub(crate) unsure: Vec<(usize, Unsure)>,
@@ -43,6 +49,7 @@ impl Outcome {
             (Some(all), Some(found)) => {
                 all.violations.extend(found.violations);
                 all.dependencies.extend(found.dependencies);
+                all.repeated.extend(found.repeated);
             }
             (all, found) => *all = all.take().or(found),
         }
@@ -87,7 +94,8 @@ impl Outcome {
 
 impl From<EventFindings> for Outcome {
     fn from(findings: EventFindings) -> Self {
-        if findings.violations.is_empty() && findings.dependencies.is_empty() {
+        let EventFindings { violations, dependencies, repeated, .. } = &findings;
+        if violations.is_empty() && dependencies.is_empty() && repeated.is_empty() {
             Self::CLEAN
         } else {
             Self(Some(Box::new(findings)))

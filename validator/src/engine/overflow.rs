@@ -16,6 +16,7 @@ use crate::check::recursion::{self, Again};
 use crate::check::view::{View, Wanted};
 use crate::config::SameClassPolicy;
 use crate::mutant::{self, Mutant};
+use crate::state::chains::Looks;
 use crate::state::class::Validation;
 use crate::state::held::HeldLock;
 use crate::state::overflow::MAX_ORDERED;
@@ -50,7 +51,8 @@ impl Validator {
             let stack = stacks.capture();
             let wanted = Wanted::new(acquire, wanted.acquisition.class, stack);
             Pass::new(self, task, &wanted, true, &mut findings).only_classes().run();
-            if !keep_unsure(task, &mut findings) && !self.chains.insert(key, stack, acquire.site, since) {
+            let seen = (stack, acquire.site);
+            if !keep_unsure(task, &mut findings) && !self.chains.insert(key, seen, Looks::NONE, since) {
                 self.count_dropped();
             }
         }

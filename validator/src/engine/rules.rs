@@ -11,6 +11,7 @@ use crate::check::judge::{self, FoundCycle};
 use crate::check::knowledge::Knowledge;
 use crate::check::lowered::{Assessment, Lowered};
 use crate::check::recursion::{self, Nesting};
+use crate::check::shared;
 use crate::check::unpublished::{Standing, UnpublishedOrder};
 use crate::check::usage::{self, Usage};
 use crate::check::view::{View, Wanted};
@@ -80,6 +81,19 @@ impl<'a> Pass<'a> {
 
     pub(super) fn only_classes(self) -> Self {
         Self { scope: Scope::Classes, ..self }
+    }
+
+    /// Looks only at who is at the lock objects; gives the orders that were seen on shared objects
+    /// for the first time, and whether there are others.
+    pub(super) fn look(self) -> (Vec<shared::Shared>, bool) {
+        if !self.is_ordered() {
+            return (Vec::new(), false);
+        }
+        let holders = circular::holders(&self.view, self.skip);
+        let knowledge = self.validator.knowledge.lock();
+        let mut knowledge = knowledge.unwrap_or_else(PoisonError::into_inner);
+        let looked = shared::look(&self.view, &mut knowledge, &holders, self.wanted);
+        (looked.shared, looked.is_open)
     }
 
     /// Runs every rule; gives whether another thread can have the lock.
@@ -255,7 +269,8 @@ impl<'a> Pass<'a> {
             return;
         }
         let (mut found, mut is_published_now) = (Vec::new(), false);
-        for holder in circular::holders(&self.view, self.skip) {
+        let holders = circular::holders(&self.view, self.skip);
+        for &holder in &holders {
             let seen = (standing, self.is_new_chain);
             let Some(recorded) = circular::record(&self.view, knowledge, holder, self.wanted, seen) else {
                 continue;
@@ -282,8 +297,14 @@ impl<'a> Pass<'a> {
                 }
             }
         }
+        let mut looked = shared::Looked::default();
+        if self.scope == Scope::All && self.view.config.evidence {
+            looked = shared::look(&self.view, knowledge, &holders, self.wanted);
+            self.findings.is_open = looked.is_open;
+            self.validator.repeat(&self.view, knowledge, self.findings, &looked.shared);
+        }
         self.report_cycles(knowledge, found);
-        if is_published_now {
+        if is_published_now || !looked.shared.is_empty() {
             self.validator.raise(&self.view, knowledge, self.findings);
         }
     }

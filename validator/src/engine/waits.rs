@@ -174,6 +174,7 @@ pub(super) fn violation(
         segment,
         count: 1,
         closing,
+        shared: None,
     };
     let timed = need.acquisition.wait == Wait::Timed;
     let movable = held.is_movable;

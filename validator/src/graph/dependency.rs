@@ -86,13 +86,21 @@ pub struct Sighting {
     pub gates: Gates,
     /// What protected the one in `witness`.
     pub witness_gates: Gates,
+    /// The first sightings of locks that another task had acquired before, of a few pairs of locks:
+    /// where only the maker of an object took this order so far, they are the better ones.
+    pub shared: Vec<Witness>,
 }
 
 impl Sighting {
+    /// The sighting of these locks by a task of several that have them, if it is remembered.
+    pub(crate) fn shared_of(&self, from: LockId, to: LockId) -> Option<&Witness> {
+        self.shared.iter().find(|seen| (seen.from.lock, seen.to.lock) == (from, to))
+    }
+
     /// A first sighting, of which nothing else is known yet.
     fn first(kind: Kind, witness: &Witness) -> Self {
         let (gates, witness_gates) = (Gates::none(), Gates::none());
-        Self { kind, count: 1, witness: *witness, direct: true, gates, witness_gates }
+        Self { kind, count: 1, witness: *witness, direct: true, gates, witness_gates, shared: Vec::new() }
     }
 }
 

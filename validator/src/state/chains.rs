@@ -3,7 +3,7 @@
 use dashmap::{DashMap, Entry};
 use rustc_hash::FxBuildHasher;
 
-use crate::base::id::{ClassId, StackId};
+use crate::base::id::{ClassId, StackId, TaskId};
 use crate::base::mix::mix;
 use crate::base::site::Site;
 use crate::base::sync::{AtomicU64, Ordering};
@@ -20,6 +20,54 @@ const STACK_OF_SITE: u64 = 0x9ae1_6a3b_2f90_404f;
 struct Led {
     stack: Option<StackId>,
     to: Site,
+    looks: Looks,
+}
+
+/// Who saw a chain first, and how often it may be looked at again: an order that was seen only
+/// where its object was new may be seen where others have it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Looks {
+    /// The task of the first sighting.
+    pub(crate) task: TaskId,
+    /// Whether the last lock of the chain was never acquired before.
+    pub(crate) is_of_new: bool,
+    /// What is left to spend.
+    pub(crate) n_left: u16,
+}
+
+impl Looks {
+    /// None.
+    pub(crate) const NONE: Self = Self { task: TaskId(0), is_of_new: false, n_left: 0 };
+    /// What a chain has to spend.
+    const ALL: u16 = 1024;
+    /// How much of that is kept for others than the task of the first sighting.
+    const OF_OTHERS: u16 = 512;
+    /// What a look costs at an object that is acquired for the first time, which is slow anyway.
+    const OF_NEW: u16 = 1;
+    /// What a look costs when another task comes.
+    const OF_OTHER: u16 = 4;
+    /// What a look costs when the task of the first sighting comes again.
+    const OF_OWN: u16 = 64;
+
+    /// As many as a chain gets.
+    pub(crate) const fn all(task: TaskId, is_of_new: bool) -> Self {
+        Self { task, is_of_new, n_left: Self::ALL }
+    }
+
+    /// Whether a chain that was just looked at is to be looked at again by the same task.
+    pub(crate) fn is_generous(&self) -> bool {
+        self.is_of_new && self.n_left > Self::OF_OTHERS
+    }
+
+    /// What a look at the chain costs now; none if it would show nothing, or is no longer due.
+    pub(crate) fn cost(&self, task: TaskId, is_first: bool) -> Option<u16> {
+        match () {
+            () if self.n_left == 0 => None,
+            () if is_first => Some(Self::OF_NEW),
+            () if task != self.task => Some(Self::OF_OTHER),
+            () => self.is_generous().then_some(Self::OF_OWN),
+        }
+    }
 }
 
 /// Every chain that was validated, by key, with the stack of its first sighting.
@@ -52,6 +100,19 @@ impl Chains {
         self.map.contains_key(&key)
     }
 
+    /// How often the chain may be looked at again, if it was validated.
+    pub(crate) fn looks(&self, key: u64) -> Option<Looks> {
+        self.map.get(&key).map(|led| led.looks)
+    }
+
+    /// The chain was looked at again: it costs so much.
+    pub(crate) fn spend(&self, key: u64, cost: u16) {
+        self.map.alter(&key, |_, led| {
+            let n_left = led.looks.n_left.saturating_sub(cost);
+            Led { looks: Looks { n_left, ..led.looks }, ..led }
+        });
+    }
+
     /// A stack that led to this place, where a lock of this class was acquired: that of the chain's
     /// first sighting if it was here, else that of the first chain that was new here. An unknown
     /// place has none.
@@ -76,14 +137,20 @@ impl Chains {
 
     fn insert_led(&self, key: u64, stack: Option<StackId>, to: Site) {
         if stack.is_some() && to != Site(0) && self.n_chains() < MAX_CHAINS {
-            self.map.entry(key).or_insert(Led { stack, to });
+            self.map.entry(key).or_insert(Led { stack, to, looks: Looks::NONE });
         }
     }
 
     /// Remembers a chain; the first stack stays. `false` if there was no room: the chain will be
     /// validated again each time. A chain that was validated before all were forgotten is left out:
     /// `since` is the state of the set before its validation.
-    pub(crate) fn insert(&self, key: u64, stack: Option<StackId>, to: Site, since: Generation) -> bool {
+    pub(crate) fn insert(
+        &self,
+        key: u64,
+        (stack, to): (Option<StackId>, Site),
+        looks: Looks,
+        since: Generation,
+    ) -> bool {
         if self.n_chains() >= MAX_CHAINS {
             return false;
         }
@@ -92,7 +159,7 @@ impl Chains {
             // that comes after it finds the new count.
             // ORDERING: Relaxed: that lock orders it.
             if self.n_clears.load(Ordering::Relaxed) == since.0 {
-                place.insert(Led { stack, to });
+                place.insert(Led { stack, to, looks });
                 // ORDERING: Relaxed: a statistic.
                 self.n_chains.fetch_add(1, Ordering::Relaxed);
             }

@@ -30,6 +30,8 @@ pub(crate) fn recheck(union: &mut Union, is_static: &dyn Fn(&lockdep_report::rec
         violations.iter().map(|violation| report(&replay.validator, violation, &replay.tokens)).collect();
     for mut report in found {
         lowered(&mut report, &replay.shared);
+        // A replay gives the locks of several processes one number.
+        report.cycle.iter_mut().for_each(|step| step.shared = None);
         report.counters = union.counters();
         let identity = report.identity();
         match union.reports.get_mut(&identity) {

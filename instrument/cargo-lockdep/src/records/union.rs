@@ -212,7 +212,8 @@ impl Union {
                 self.reports.insert(identity, JoinedReport { report, runs: vec![run] });
             }
             Some(known) => {
-                if report.rank() > known.report.rank() {
+                let rank = |report: &Report| (report.rank(), report.has_shared());
+                if rank(&report) > rank(&known.report) {
                     known.report = report;
                 }
                 if !known.runs.contains(&run) {

@@ -71,6 +71,9 @@ pub(crate) fn handle(task: &mut Task, outcome: Outcome) -> Aftermath {
     if !findings.dependencies.is_empty() {
         extra_stack::run(task.stack, || declared = recorded(runtime, &findings.dependencies));
     }
+    if !findings.repeated.is_empty() {
+        extra_stack::run(task.stack, || repeat(runtime, &findings.repeated));
+    }
     let mut message = None;
     for violation in findings.violations.iter().chain(&declared) {
         if is_doubtful(runtime, violation) {
@@ -97,6 +100,15 @@ pub(crate) fn handle(task: &mut Task, outcome: Outcome) -> Aftermath {
         }
     }
     Aftermath(message)
+}
+
+/// Writes reports that were made before to the record alone: there they say more now.
+fn repeat(runtime: &Runtime, violations: &[Violation]) {
+    let Some(recorder) = &runtime.recorder else { return };
+    for violation in violations.iter().filter(|violation| !violation.rests_on_flow()) {
+        let write = || recorder.report(&build(violation, runtime, runtime, runtime.counters()));
+        let _ = internal_error::guard(write);
+    }
 }
 
 /// Records new dependencies; returns those that the declared order forbids.

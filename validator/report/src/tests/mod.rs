@@ -145,6 +145,7 @@ pub(crate) fn step(from: Acquisition, to: Acquisition, kind: Kind, task: u32, co
         segment: 0,
         count,
         closing: task == 2,
+        shared: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Table tests of the engine, rule by rule.
 
+mod again;
 mod contexts;
 mod cycles;
 mod fast;

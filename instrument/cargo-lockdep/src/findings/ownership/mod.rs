@@ -9,7 +9,7 @@
 //! Where the source does not show it, nothing changes.
 
 use lockdep_report::advice::Advice;
-use lockdep_report::model::Report;
+use lockdep_report::model::{Report, ReportDependency};
 use lockdep_report::note::Note;
 use lockdep_report::place::{Frame, Frames, Place};
 use lockdep_validator::{Code, Level};
@@ -46,7 +46,8 @@ pub(crate) fn lower(report: &mut Report, sources: &Sources) {
     if evidence.owned || evidence.fresh || !is_about_order {
         return;
     }
-    let mut known = places(report).filter_map(|(place, hash, frames)| {
+    let shared = show_shared(report, sources);
+    let mut known = places(report, &shared).filter_map(|(place, hash, frames)| {
         let kind = report.classes.iter().find(|class| class.hash == hash).map(|class| &class.kind)?;
         let known = reach(place, kind, sources).or_else(|| made_outside(place, kind, frames, sources));
         known.map(|reach| (reach, place.clone()))
@@ -82,6 +83,27 @@ pub(crate) fn lower(report: &mut Report, sources: &Sources) {
             report.notes.insert(0, Note::Fresh { function, lock, place, is_lowered });
         }
     }
+}
+
+/// Shows another sighting of each order that was first seen where no other thread can reach a lock:
+/// one of locks that two threads have, unless its method has one of them to itself by then. Returns
+/// the steps that show one.
+fn show_shared(report: &mut Report, sources: &Sources) -> Vec<usize> {
+    let classes = report.classes.clone();
+    let kind_of = |hash: &str| classes.iter().find(|class| class.hash == hash).map(|class| &*class.kind);
+    report.show_shared(&|step| {
+        let Some(shared) = &step.shared else { return false };
+        let is_owned = |(place, hash, _): (&Place, &str, &[Frame])| {
+            let reach = kind_of(hash).and_then(|kind| reach(place, kind, sources));
+            matches!(reach, Some(Reach::Owned { .. }))
+        };
+        let is_alone = |(place, hash, frames): (&Place, &str, &[Frame])| {
+            kind_of(hash).is_some_and(|kind| {
+                reach(place, kind, sources).is_some() || made_outside(place, kind, frames, sources).is_some()
+            })
+        };
+        ends(step).into_iter().any(is_alone) && !ends(shared).into_iter().any(is_owned)
+    })
 }
 
 /// The highest level that the reason leaves. Nothing is left to look at if the run and the source
@@ -121,19 +143,27 @@ fn made_outside(place: &Place, kind: &str, frames: &[Frame], sources: &Sources) 
 }
 
 /// The acquisitions of the report that have to wait, or be waited for, if it is to hang; each with
-/// the hash of its class, and the stack if it is the one of the acquisition.
-fn places(report: &Report) -> impl Iterator<Item = (&Place, &str, &[Frame])> {
-    let of_cycle = report.cycle.iter().flat_map(|step| {
-        [
-            (&step.held_site, &*step.from_hash, exact(&step.frames_held)),
-            (&step.acquire_site, &*step.to_hash, exact(&step.frames_acquire)),
-        ]
-    });
+/// the hash of its class, and the stack if it is the one of the acquisition. The orders at `shared`
+/// were seen on locks that others have, whatever the source seems to say.
+fn places<'r>(
+    report: &'r Report,
+    shared: &[usize],
+) -> impl Iterator<Item = (&'r Place, &'r str, &'r [Frame])> {
+    let of_cycle = report.cycle.iter().enumerate().filter(|(index, _)| !shared.contains(index));
+    let of_cycle = of_cycle.flat_map(|(_, step)| ends(step));
     let alone = report.conflict.iter().chain(&report.subject);
     let alone = alone
         .filter(|_| report.cycle.is_empty())
         .map(|lock| (&lock.site, &*lock.hash, if lock.exact { lock.frames.as_slice() } else { &[] }));
     of_cycle.chain(alone)
+}
+
+/// The two acquisitions of an order, as [`places`] gives them.
+fn ends(step: &ReportDependency) -> [(&Place, &str, &[Frame]); 2] {
+    [
+        (&step.held_site, &*step.from_hash, exact(&step.frames_held)),
+        (&step.acquire_site, &*step.to_hash, exact(&step.frames_acquire)),
+    ]
 }
 
 /// The stack, if it is the one of the acquisition.

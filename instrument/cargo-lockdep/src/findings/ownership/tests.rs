@@ -163,6 +163,40 @@ fn a_lock_that_both_the_run_and_the_source_show_as_just_made_is_a_note() {
     std::fs::remove_dir_all(folder).expect("ours");
 }
 
+#[test]
+fn an_order_on_a_lock_that_two_threads_have_counts_fully() {
+    // The first order is taken in lines 10 and 11, both in column 20.
+    let head = "struct Bank { a: Mutex<u32>, b: Mutex<u32> }\n\n\n\n\n\n\nimpl Bank {\n";
+    let body = "    let a = self.a.lock();\n    let b = copy.b.lock();\n    Safe { copy } }\n";
+    let owner = "fn f(&mut self) { let a = self.a.lock();\n    let b = self.b.lock(); }\n}\n";
+    let folder = std::env::temp_dir().join(format!("lockdep-shared-{}", std::process::id()));
+    std::fs::create_dir_all(folder.join("src")).expect("a temporary folder");
+    let source =
+        format!("{head}    fn image(&self) -> Safe {{ let copy = Bank::new(self.size);\n{body}{owner}");
+    std::fs::write(folder.join("src/bank.rs"), source).expect("written");
+    let lowered = |lines: Option<(u32, u32)>| {
+        let mut report = inversion_report();
+        let of_maker = report.cycle.iter().position(|step| step.acquire_site.line == 11).expect("one");
+        let first = report.cycle[of_maker].clone();
+        report.cycle[of_maker].shared = lines.map(|(held, acquired)| {
+            let at = |place: &Place, line| Place { line, ..place.clone() };
+            let held_site = at(&first.held_site, held);
+            let acquire_site = at(&first.acquire_site, acquired);
+            Box::new(lockdep_report::model::ReportDependency { held_site, acquire_site, ..first.clone() })
+        });
+        lower(&mut report, &Sources::new(vec![folder.clone()]));
+        (report.level, report.evidence.fresh, report.cycle[of_maker].acquire_site.line)
+    };
+    assert_eq!(lowered(None), (lockdep_validator::Level::Warning, true, 11));
+    assert_eq!(lowered(Some((1, 2))), (lockdep_validator::Level::Error, false, 2));
+    assert_eq!(
+        lowered(Some((10, 11))),
+        (lockdep_validator::Level::Error, false, 11),
+        "the source is mistaken"
+    );
+    std::fs::remove_dir_all(folder).expect("ours");
+}
+
 const MADE: &str = "use std::sync::{Arc, Mutex, RwLock};\n\
     pub struct Store(Arc<Inner>);\n\
     struct Inner { rows: Arc<RwLock<u8>>, shared: Shared, log: Mutex<u8> }\n\
