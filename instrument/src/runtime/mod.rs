@@ -1,7 +1,7 @@
 //! The one validator of the process, with everything that the process has one of.
 //!
-//! How it comes to life is in `start.rs`; the rooms below hold the rest. None of it exists under
-//! `--cfg lockdep_disabled`.
+//! How it comes to life is in `life/start.rs`; the other rooms hold the rest. None of it exists
+//! under `--cfg lockdep_disabled`.
 //!
 //! Locks of the runtime, none ever held while code of the watched program runs: `Names`,
 //! `Classes::known`, `Queued`, `Stacks::table`, `Stacks::symbols`, `Sinks` and `Recorder` are
@@ -11,10 +11,11 @@ pub(crate) mod event;
 #[cfg_attr(not(hang_report), path = "hang_none.rs")]
 pub(crate) mod hang;
 pub(crate) mod identity;
+pub(crate) mod life;
 pub(crate) mod output;
 pub(crate) mod process;
 pub(crate) mod settings;
-pub(crate) mod start;
+pub(crate) mod stat;
 pub(crate) mod system;
 pub(crate) mod task;
 pub(crate) mod wait;
@@ -34,10 +35,10 @@ use identity::site;
 use identity::stack::Stacks;
 use output::recorder::Recorder;
 use output::sink::Sinks;
-use output::stat::Stats;
 use settings::config::Config;
 use settings::declared_order::DeclaredOrder;
 use settings::suspects::Suspects;
+use stat::Stats;
 use task::awaited::Awaited;
 use task::messages::Messages;
 use task::names::Names;

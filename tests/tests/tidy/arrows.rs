@@ -104,8 +104,11 @@ impl Crate {
             return;
         }
         for (declared, file) in &self.elsewhere {
-            if let Some(rest) = path.strip_prefix(&**declared) {
-                self.add_definers(&[file, rest].concat(), depth + 1, found);
+            let Some(rest) = path.strip_prefix(&**declared) else { continue };
+            // Of two files that are one module by turns, a path may lead into the other.
+            let other = [file, rest].concat();
+            if rest.is_empty() || self.defines(&other[..=file.len()]) {
+                self.add_definers(&other, depth + 1, found);
             }
         }
         let known =

@@ -6,7 +6,7 @@
 
 use super::enter::{CALLS, enter};
 use crate::runtime;
-use crate::runtime::process::{fork, start, state};
+use crate::runtime::process::{orphan, start, state};
 use crate::runtime::system::exit_key;
 use crate::runtime::task::{deferred, names};
 
@@ -29,7 +29,7 @@ extern "C" fn at_start() {
 /// Runs at the end of the process, after what a started runtime has registered.
 extern "C" fn at_exit() {
     let is_seen = runtime::n_unseen() == 0 && deferred::n_waiting() == 0;
-    if is_seen || state::is_off() || fork::is_silent_orphan() || runtime::running().is_some() {
+    if is_seen || state::is_off() || orphan::is_silent() || runtime::running().is_some() {
         return;
     }
     // The thread-local destructors are over: std is not asked for the thread's name.

@@ -11,9 +11,9 @@ use lockdep_validator::{ContextId, Segment, Site, TaskId};
 use super::deferred::replay_all;
 use super::found::judge;
 use crate::runtime::identity::classes::ClassCache;
+use crate::runtime::life::start::Calls;
 use crate::runtime::output::report;
 use crate::runtime::process::ending;
-use crate::runtime::start::Calls;
 use crate::runtime::system::stack_bounds::Bounds;
 use crate::runtime::system::{errno, exit_key, extra_stack, handler};
 use crate::runtime::task::access::{Access, Interrupted, look, park, parked, take};
@@ -104,7 +104,7 @@ fn begin(born: Option<(TaskId, Segment)>) -> Option<Entered> {
     let mut entered = None;
     let stack = Bounds::of_this_thread();
     extra_stack::run(stack, || {
-        entered = runtime::start::start(CALLS).map(|runtime| start(runtime, stack, born));
+        entered = runtime::life::start::start(CALLS).map(|runtime| start(runtime, stack, born));
         if let Some(entered) = &mut entered {
             replay_all(entered.task());
         }

@@ -17,9 +17,9 @@ use super::release::{
     release_by_any_thread_slow, release_by_guard_slow, release_of_guard_slow, release_slow,
 };
 use crate::hook::{AcquireOptions, KeyKind, KeyedSlot, LockInfo, LockRef, Slot, Verdict};
+use crate::runtime::identity::known_class::Token;
 use crate::runtime::identity::site::site;
 use crate::runtime::process::state;
-use crate::runtime::task::known_class::Token;
 use crate::runtime::task::{Task, again, place, quick};
 
 /// A way to acquire that is common enough to have code of its own.

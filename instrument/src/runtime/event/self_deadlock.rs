@@ -5,8 +5,9 @@ use lockdep_validator::{Acquire, Acquisition, Code, Level, Outcome, Wait};
 use super::enter::enter;
 use super::found::judge;
 use crate::hook::Slot;
+use crate::runtime::life::fork;
 use crate::runtime::output::report;
-use crate::runtime::process::{fork, internal_error};
+use crate::runtime::process::internal_error;
 use crate::runtime::task::{Pending, Task};
 
 /// Takes a self-deadlock out of the outcome. The rest of the outcome is made again when the wrapper

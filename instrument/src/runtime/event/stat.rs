@@ -4,7 +4,7 @@ use lockdep_validator::{Acquire, LockId};
 
 use super::enter::enter;
 use crate::hook::Slot;
-use crate::runtime::output::stat;
+use crate::runtime::stat;
 use crate::runtime::task::Task;
 
 /// An acquisition was made, or is about to wait. Has the next one come this way too.

@@ -25,7 +25,7 @@ use super::conduct::{self, Asked};
 use super::stop;
 use crate::runtime::Runtime;
 use crate::runtime::output::sink::notice;
-use crate::runtime::process::{fork, own_threads, state};
+use crate::runtime::process::{orphan, own_threads, state};
 use crate::runtime::system::errno;
 
 type Handler = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut c_void);
@@ -98,7 +98,7 @@ fn is_ours(signal: libc::c_int, handler: Handler) -> bool {
 /// Whether this process validates.
 fn is_watched() -> bool {
     // ORDERING: Relaxed: see `install`; a child of a fork stores its own.
-    PROCESS.load(Ordering::Relaxed) == std::process::id() && state::is_on() && !fork::is_silent_orphan()
+    PROCESS.load(Ordering::Relaxed) == std::process::id() && state::is_on() && !orphan::is_silent()
 }
 
 extern "C" fn on_own(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut c_void) {

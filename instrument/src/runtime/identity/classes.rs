@@ -12,8 +12,8 @@ use lockdep_validator::{ClassAttributes, ClassId, LockClassKey as EngineKey, Loc
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::hook::{AnyKey, LockInfo};
+use crate::runtime::identity::known_class::{KnownClass, Token};
 use crate::runtime::identity::site;
-use crate::runtime::task::known_class::{KnownClass, Token};
 
 impl Token {
     #[inline]

@@ -3,5 +3,6 @@
 
 pub(crate) mod callers;
 pub(crate) mod classes;
+pub(crate) mod known_class;
 pub(crate) mod site;
 pub(crate) mod stack;

@@ -1,4 +1,4 @@
-//! What leaves the runtime: reports, the run record, and what was counted under `LOCKDEP_STAT=1`.
+//! What leaves the runtime: reports and the run record.
 
 pub(crate) mod flow_level;
 #[cfg_attr(not(hang_report), path = "raw_record_none.rs")]
@@ -7,4 +7,3 @@ mod record;
 pub(crate) mod recorder;
 pub(crate) mod report;
 pub(crate) mod sink;
-pub(crate) mod stat;

@@ -5,7 +5,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::runtime::process::state;
+use crate::runtime::process::{state, stderr};
 
 /// Runs `run`; `None` if it panicked, which turns validation off.
 pub(crate) fn guard<T>(run: impl FnOnce() -> T) -> Option<T> {
@@ -33,7 +33,7 @@ pub(crate) fn disable(payload: &(dyn Any + Send)) {
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("a panic without a message");
-    crate::runtime::output::sink::notice(&format!("internal error, validation is off from here on: {what}"));
+    stderr::notice(&format!("internal error, validation is off from here on: {what}"));
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ pub(crate) mod again;
 pub(crate) mod awaited;
 pub(crate) mod deferred;
 pub(crate) mod entered;
-pub(crate) mod known_class;
 mod mark;
 pub(crate) mod messages;
 pub(crate) mod names;

@@ -7,10 +7,10 @@
 use lockdep_validator::{Acquire, ChainKey, LockId, Manner};
 
 use super::Task;
-use super::known_class::KnownClass;
 use super::place::{BUSY, NOTHING, Place, fence};
 use super::pointer::Pointer;
 use super::sync::Ordering;
+use crate::runtime::identity::known_class::KnownClass;
 
 /// Acquires the lock at `address` if it is what the next place was last used for; `key` says which
 /// lock it is, how it is wanted, and in which epoch. On x86-64 Linux, `again` does it instead.

@@ -27,7 +27,7 @@ pub(crate) struct Place {
     /// the key.
     pub(super) known: u64,
     /// The address of the lock that the place was last used for; or, if that had no id before, that
-    /// of its [class](super::known_class), which is odd.
+    /// of its [class](crate::runtime::identity::known_class), which is odd.
     pub(super) address: usize,
     /// The same while the lock is held; odd if its release has to be looked at. INVARIANT: zero
     /// exactly while the lock is not held: in a free place, or in one whose lock is just being

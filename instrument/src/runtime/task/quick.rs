@@ -22,12 +22,12 @@ use std::sync::atomic::{Ordering, fence as processor_fence};
 use lockdep_validator::{Acquire, ChainKey, LockId, Manner, TaskContext, Validator};
 
 use super::Task;
-use super::known_class::KnownClass;
 use super::newest::Taken;
 pub(crate) use super::newest::{acquire_again, acquire_next, release_below, release_newest};
 use super::place::{NOTHING, NOWHERE, Place, fence};
 use super::places::{BASE, N_ROOM, OPAQUE};
 use super::pointer::Pointer;
+use crate::runtime::identity::known_class::KnownClass;
 
 impl Task {
     /// Has every place lead to this state, which does not move any more.

@@ -10,7 +10,7 @@ use lockdep_validator::{Acquire, ContextId, Site, TaskContext, Violation, WoundW
 
 use crate::runtime::Runtime;
 use crate::runtime::identity::classes::ClassCache;
-use crate::runtime::output::stat::ThreadStat;
+use crate::runtime::stat::ThreadStat;
 use crate::runtime::system::stack_bounds::Bounds;
 use crate::runtime::wait::WaitSlot;
 

@@ -14,12 +14,12 @@ use loom::thread;
 
 use lockdep_validator::{Acquire, ChainKey, LockId, Mode, Site, Wait};
 
+use crate::runtime::identity::known_class::{KnownClass, Token};
 use crate::runtime::memory;
 use crate::runtime::task::Task;
 use crate::runtime::task::access::{self, Access};
 use crate::runtime::task::deferred::{self, DeferredEvent};
 use crate::runtime::task::entered::{self, Entered};
-use crate::runtime::task::known_class::{KnownClass, Token};
 use crate::runtime::task::newest::{self, Taken};
 use crate::runtime::task::place::{BUSY, DEFERRED, DEFERRED_ALONE, DRAIN, NOT_STARTED, UNBORN, fence};
 use crate::runtime::task::pointer::{self, Pointer};

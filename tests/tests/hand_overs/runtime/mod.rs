@@ -1,5 +1,6 @@
 //! The runtime, as far as its hand-overs go.
 
+pub(crate) mod identity;
 mod interrupted;
 pub(crate) mod memory;
 pub(crate) mod task;

@@ -8,8 +8,6 @@ pub(crate) mod access;
 pub(crate) mod deferred;
 #[path = "../../../../instrument/src/runtime/task/entered.rs"]
 pub(crate) mod entered;
-#[path = "../../../../instrument/src/runtime/task/known_class.rs"]
-pub(crate) mod known_class;
 #[path = "../../../../instrument/src/runtime/task/newest.rs"]
 #[expect(dead_code, reason = "the models use a part of it")]
 pub(crate) mod newest;

@@ -4,7 +4,6 @@
 #[cfg_attr(not(unix), path = "own_file_std.rs")]
 mod own_file;
 mod source_files;
-mod stderr;
 mod target;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,10 +21,10 @@ use crate::runtime::settings::config::{Config, Output, OutputFormat};
 use source_files::SourceFiles;
 use target::Target;
 
-pub(crate) use own_file::{Creation, OwnFile};
+pub(crate) use crate::runtime::process::stderr::notice;
 #[cfg(hang_report)]
-pub(crate) use stderr::write_stderr;
-pub(crate) use target::notice;
+pub(crate) use crate::runtime::process::stderr::write_stderr;
+pub(crate) use own_file::{Creation, OwnFile};
 
 /// A function of the program that gets every report.
 pub(crate) type Callback = Arc<dyn Fn(&Report) + Send + Sync>;

@@ -3,19 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use lockdep_report::printable::printable;
-
 use super::own_file::{Creation, OwnFile};
-use super::stderr::write_stderr;
 use crate::runtime::process::own_id;
+use crate::runtime::process::stderr::{notice, write_stderr};
 use crate::runtime::settings::config::Output;
-
-/// Says one line to the person who runs the program, on the standard error stream. What the line
-/// quotes is made printable.
-pub(crate) fn notice(line: &str) {
-    // Nothing is left to say it on if even this fails.
-    let _ = write_stderr(format!("lockdep: {}\n", printable(line)).as_bytes());
-}
 
 /// Where the bytes of reports go.
 #[derive(Debug)]

@@ -18,9 +18,9 @@ mod imp {
     use lockdep_validator::{LockId, TaskContext};
 
     use crate::hook::{CreationSite, KeyKind, KeyedSlot, LockInfo, Slot};
+    use crate::runtime::identity::known_class::{KnownClass, TAG};
     use crate::runtime::process::state::Epoch;
     use crate::runtime::task::Task;
-    use crate::runtime::task::known_class::{KnownClass, TAG};
     use crate::runtime::task::place::{NOTHING, Place};
     use crate::runtime::task::pointer::symbol;
 

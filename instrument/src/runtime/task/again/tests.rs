@@ -8,9 +8,9 @@ use lockdep_validator::{LockId, TaskContext};
 
 use super::{KNOWS_ALL, acquire_exclusive, acquire_shared, release};
 use crate::hook::{CreationSite, KeyKind, KeyedSlot, LockInfo, Slot};
+use crate::runtime::identity::known_class::{KnownClass, Token};
 use crate::runtime::process::state::Epoch;
 use crate::runtime::task::Task;
-use crate::runtime::task::known_class::{KnownClass, Token};
 use crate::runtime::task::newest::{acquire_again, acquire_next, release_below, release_newest};
 use crate::runtime::task::place::{NOT_STARTED, Place, SHARED, Sentinels};
 use crate::runtime::task::pointer::Pointer;

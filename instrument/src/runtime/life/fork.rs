@@ -4,15 +4,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::runtime::process::ledger::{self, Counter};
-use crate::runtime::process::{ending, own_threads, state};
+use crate::runtime::process::{ending, orphan, own_threads, state};
 use crate::runtime::task;
 
 /// Whether the process had several threads when it last forked.
 static SEVERAL_THREADS: AtomicBool = AtomicBool::new(false);
-
-/// Set in the child of a fork that may not validate.
-static ORPHANED: AtomicBool = AtomicBool::new(false);
 
 /// Has `fork` call us. Does nothing where there is no fork.
 pub(crate) fn install() {
@@ -78,7 +74,7 @@ extern "C" fn in_child() {
     ending::reset();
     own_threads::set_watcher(0);
     task::deferred::forked();
-    crate::runtime::output::stat::forked();
+    crate::runtime::stat::forked();
     crate::runtime::forked();
     crate::runtime::wait::forked();
     crate::runtime::hang::forked();
@@ -86,36 +82,10 @@ extern "C" fn in_child() {
     if state::is_off() || !SEVERAL_THREADS.load(Ordering::Relaxed) {
         return;
     }
-    // ORDERING: Relaxed: the child has one thread.
-    ORPHANED.store(true, Ordering::Relaxed);
+    orphan::set();
     // The next event finds no state, asks for the runtime and is answered here. Most children
     // execute another program before they take a lock, and those stay silent.
     task::abandon();
-}
-
-/// Whether this process is a child that may not validate; counts it once and turns validation off.
-/// It is the parent, or the command, that says so: the child's standard error stream may be what a
-/// test compares.
-#[cold]
-pub(crate) fn is_orphaned() -> bool {
-    // ORDERING: Relaxed: the child began with one thread, and threads that it made later see what
-    // it wrote before.
-    if !ORPHANED.load(Ordering::Relaxed) {
-        return false;
-    }
-    state::set(false);
-    // ORDERING: Relaxed, as above.
-    if ORPHANED.swap(false, Ordering::Relaxed) {
-        ledger::count(Counter::UnwatchedChild);
-    }
-    true
-}
-
-/// Whether this process is a child that may not validate and has not said so. For the end of the
-/// process.
-pub(crate) fn is_silent_orphan() -> bool {
-    // ORDERING: Relaxed, as above.
-    ORPHANED.load(Ordering::Relaxed)
 }
 
 #[cfg(test)]

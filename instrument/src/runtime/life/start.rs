@@ -1,7 +1,7 @@
 //! How the runtime comes to life: the settings are read, then everything is built, then the first
 //! effects happen.
 //!
-//! What the runtime consists of is in `mod.rs`. The first event of a thread starts it
+//! What the runtime consists of is in `runtime/mod.rs`. The first event of a thread starts it
 //! (`event/enter.rs`).
 
 use std::ffi::c_void;
@@ -11,24 +11,25 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use lockdep_validator::Validator;
 
-use super::hang;
-use super::identity::callers::Callers;
-use super::identity::classes::Classes;
-use super::identity::stack::Stacks;
-use super::output::recorder::Recorder;
-use super::output::sink::{self, Sinks};
-use super::output::stat::Stats;
-use super::process::{exit as process_exit, fork, ledger, start as process_start, state};
-use super::settings::config::Config;
-use super::settings::declared_order::DeclaredOrder;
-use super::settings::env;
-use super::settings::suspects::Suspects;
-use super::system::{exit_key, extra_stack, others, rights};
-use super::task::awaited::Awaited;
-use super::task::messages::Messages;
-use super::task::names::Names;
-use super::task::queued::Queued;
-use super::{RUNTIME, Runtime};
+use super::{exit, fork};
+use crate::runtime::hang;
+use crate::runtime::identity::callers::Callers;
+use crate::runtime::identity::classes::Classes;
+use crate::runtime::identity::stack::Stacks;
+use crate::runtime::output::recorder::Recorder;
+use crate::runtime::output::sink::{self, Sinks};
+use crate::runtime::process::{ledger, orphan, start as process_start, state};
+use crate::runtime::settings::config::Config;
+use crate::runtime::settings::declared_order::DeclaredOrder;
+use crate::runtime::settings::env;
+use crate::runtime::settings::suspects::Suspects;
+use crate::runtime::stat::Stats;
+use crate::runtime::system::{exit_key, extra_stack, others, rights};
+use crate::runtime::task::awaited::Awaited;
+use crate::runtime::task::messages::Messages;
+use crate::runtime::task::names::Names;
+use crate::runtime::task::queued::Queued;
+use crate::runtime::{RUNTIME, Runtime};
 
 /// What the runtime calls in the rooms above it.
 #[derive(Clone, Copy)]
@@ -43,7 +44,7 @@ pub(crate) struct Calls {
 /// be marked busy.
 #[cold]
 pub(crate) fn start(calls: Calls) -> Option<&'static Runtime> {
-    if state::is_off() || fork::is_orphaned() {
+    if state::is_off() || orphan::is_orphaned() {
         return None;
     }
     let runtime = match RUNTIME.get() {
@@ -142,7 +143,7 @@ impl Runtime {
             );
         }
         fork::install();
-        process_exit::install();
+        exit::install();
         hang::install(self);
         if let Some(recorder) = &self.recorder {
             recorder.open();

@@ -13,6 +13,15 @@
 
 use std::io;
 
+use lockdep_report::printable::printable;
+
+/// Says one line to the person who runs the program, on the standard error stream. What the line
+/// quotes is made printable.
+pub(crate) fn notice(line: &str) {
+    // Nothing is left to say it on if even this fails.
+    let _ = write_stderr(format!("lockdep: {}\n", printable(line)).as_bytes());
+}
+
 /// Writes to the standard error stream without the lock of `std::io::stderr`: a thread that holds
 /// that lock may be waiting for one that the reporting thread holds.
 #[cfg(unix)]
@@ -32,7 +41,7 @@ fn is_stderr() -> bool {
     const STDOUT: libc::c_int = libc::STDOUT_FILENO;
     const STDERR: libc::c_int = libc::STDERR_FILENO;
     let Some((identity, kind)) = of(STDERR) else { return false };
-    if crate::runtime::process::start::stderr() == Some(identity) || kind == Kind::Null {
+    if super::start::stderr() == Some(identity) || kind == Kind::Null {
         return true;
     }
     let is_stdout_too = || of(STDOUT).is_some_and(|(stdout, _)| stdout == identity) && is_inherited(STDOUT);

@@ -30,7 +30,7 @@ pub(crate) struct KnownClass {
 }
 
 impl KnownClass {
-    /// What a [place](super::place::Place) has in place of a lock's address, for this class.
+    /// What a [place](crate::runtime::task::place::Place) has in place of a lock's address, for this class.
     pub(crate) fn tagged(class: *const Self) -> usize {
         class.expose_provenance() | TAG
     }

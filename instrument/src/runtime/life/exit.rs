@@ -6,9 +6,9 @@ use lockdep_report::build::Resolver as _;
 use lockdep_report::short_name;
 
 use crate::runtime::output::sink;
-use crate::runtime::output::stat::{Key, Numbers, Stats};
 use crate::runtime::process::ledger::{self, Counter};
-use crate::runtime::process::{ending, fork, state};
+use crate::runtime::process::{ending, orphan, state};
+use crate::runtime::stat::{Key, Numbers, Stats};
 use crate::runtime::system::handler;
 use crate::runtime::system::others;
 use crate::runtime::system::stack_bounds::Bounds;
@@ -26,7 +26,7 @@ pub(crate) fn install() {
 
 /// Runs after main returned or the program called `exit`; not after `_exit`, `abort` or a signal.
 extern "C" fn at_exit() {
-    if state::is_off() || fork::is_silent_orphan() {
+    if state::is_off() || orphan::is_silent() {
         return;
     }
     let Some(runtime) = runtime::running() else { return };
