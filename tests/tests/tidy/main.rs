@@ -8,6 +8,7 @@ mod names;
 mod prose;
 mod reasons;
 mod rooms;
+mod surface;
 mod systems;
 mod text;
 

@@ -14,6 +14,7 @@ pub const HANG_SCHEMA: u32 = 1;
 /// What every thread of a process did at one moment.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct HangReport {
     /// [`HANG_SCHEMA`].
     pub schema: u32,
@@ -45,6 +46,7 @@ pub struct HangReport {
 /// Why a hang report was made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum HangReason {
     /// The command asked for it, because the time of the run was over.
     Timeout,
@@ -63,6 +65,7 @@ pub enum HangReason {
 /// A thread, or several that do the same.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct HangThread {
     /// Its name; libtest names threads after tests.
     pub thread: String,
@@ -106,6 +109,7 @@ pub struct HangThread {
 /// What part a thread has in a hang.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum HangRole {
     /// Others wait for it, and it waits for itself through others.
     Ring,
@@ -124,6 +128,7 @@ pub enum HangRole {
 /// Whether a thread runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum HangState {
     /// It runs, or is ready to.
     Running,

@@ -17,6 +17,7 @@ pub const SCHEMA: u32 = 1;
 
 /// A report, as a person or a tool reads it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Report {
     /// [`SCHEMA`].
     pub schema: u32,
@@ -61,12 +62,13 @@ pub struct Report {
     #[serde(flatten, with = "super::stored::advice")]
     pub help: Vec<Advice>,
     /// How much was looked at, and what was not.
-    #[serde(with = "super::wire::CountersText")]
+    #[serde(with = "super::wire::counters")]
     pub counters: Counters,
 }
 
 /// A class that a report names.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ReportClass {
     /// Its display name.
     pub name: String,
@@ -87,6 +89,7 @@ pub struct ReportClass {
 
 /// One lock as a report points at it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ReportLock {
     /// Its class's display name.
     pub class: String,
@@ -208,6 +211,7 @@ impl Report {
 
 /// One dependency of a cycle.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ReportDependency {
     /// The class that was held, by display name.
     pub from: String,
@@ -259,6 +263,7 @@ pub struct ReportDependency {
 
 /// A thread of a hang.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct WaitingThread {
     /// Its name; libtest names threads after tests.
     pub thread: String,
@@ -274,6 +279,7 @@ pub struct WaitingThread {
 
 /// What a thread waits for.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ThreadWait {
     /// The kind of what it waits for.
     pub kind: WaitKind,
@@ -301,6 +307,7 @@ pub struct ThreadWait {
 /// The kinds of waits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum WaitKind {
     /// For a lock.
     Lock,
@@ -340,6 +347,7 @@ pub struct LabelledPlace {
 
 /// Why the level is what it is.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ReportEvidence {
     /// Whether the instances themselves close the cycle.
     pub same_instances: bool,

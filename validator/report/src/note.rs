@@ -163,6 +163,7 @@ pub struct SeenWriter {
 /// What follows from a lock that keeps two steps apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum GateEffect {
     /// Nothing can hang as long as it is so.
     Safe,
@@ -175,6 +176,7 @@ pub enum GateEffect {
 /// What depends on where a guard is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum MovableEffect {
     /// Whether the acquisition waits for its own thread.
     OwnThread,

@@ -76,11 +76,32 @@ pub(crate) mod option {
 
 /// How counters are written in JSON. What is missing is zero.
 #[derive(Default, Serialize, Deserialize)]
-#[serde(remote = "Counters", default)]
-pub(crate) struct CountersText {
+#[serde(default)]
+struct CountersText {
     classes: u64,
     dependencies: u64,
     chains: u64,
     dropped: u64,
     unseen: u64,
+}
+
+/// The engine's counters, field by field.
+pub(crate) mod counters {
+    use super::{Counters, CountersText, Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(counters: &Counters, serializer: S) -> Result<S::Ok, S::Error> {
+        let Counters { classes, dependencies, chains, dropped, unseen, .. } = *counters;
+        CountersText { classes, dependencies, chains, dropped, unseen }.serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Counters, D::Error> {
+        let text = CountersText::deserialize(deserializer)?;
+        let mut counters = Counters::default();
+        counters.classes = text.classes;
+        counters.dependencies = text.dependencies;
+        counters.chains = text.chains;
+        counters.dropped = text.dropped;
+        counters.unseen = text.unseen;
+        Ok(counters)
+    }
 }

@@ -2,6 +2,7 @@
 
 /// How much was looked at, and what was not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
 pub struct Counters {
     /// Registered classes.
     pub classes: u64,

@@ -114,6 +114,7 @@ impl VmaLockEvents {
 
 /// What was waited for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum WaitKind {
     /// The mmap lock, for reading: waits that slept.
     MmapRead,

@@ -13,6 +13,7 @@ use super::super::probe::step::Step;
 
 /// One tracepoint. `mm` is the number of the address space ([`super::super::object::mm::Mm::id`]).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum TraceEvent {
     /// `mmap_lock_start_locking`: the caller is about to take the lock.
     StartLocking {

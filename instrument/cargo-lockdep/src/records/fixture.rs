@@ -1,6 +1,6 @@
 //! A small program's records for the tests of everything that reads records.
 
-use lockdep_report::model::{Counters, Report};
+use lockdep_report::model::{Counters, Report, ReportLock};
 use lockdep_report::place::{Frame, Frames, Place};
 use lockdep_report::record::{
     ClassRecord, DependencyRecord, Durations, EndRecord, Record, RecordedLock, RunRecord, SCHEMA, StatRecord,
@@ -87,11 +87,9 @@ pub(crate) fn record(pid: u32, test: &str, body: Vec<Record>, ended: bool) -> St
         test: test.into(),
         ..RunRecord::default()
     };
-    let end = EndRecord {
-        counters: Counters { classes: 2, dependencies: 1, chains: 2, dropped: 0, unseen: 2 },
-        unseen: vec![("re-entered".into(), 2)],
-        ..EndRecord::default()
-    };
+    let mut counters = Counters::default();
+    (counters.classes, counters.dependencies, counters.chains, counters.unseen) = (2, 1, 2, 2);
+    let end = EndRecord { counters, unseen: vec![("re-entered".into(), 2)], ..EndRecord::default() };
     let end = ended.then_some(Record::End(end));
     [Record::Run(run)].into_iter().chain(body).chain(end).map(|record| record.to_line()).collect()
 }
@@ -162,4 +160,13 @@ pub(crate) fn inversion_report() -> Report {
     super::recheck(&mut union, &|_| false);
     let first = union.reports.into_values().next();
     first.expect("opposite orders of two named classes are reported").report
+}
+
+/// A lock of a report, with its place and its stack.
+pub(crate) fn lock_at(site: Place, frames: Vec<Frame>, is_exact: bool) -> ReportLock {
+    let json = r#"{"class": "A", "hash": "", "mode": "exclusive", "wait": "blocking", "instance": 1,
+        "site": {"file": "", "line": 0, "column": 0}}"#;
+    let mut lock: ReportLock = serde_json::from_str(json).expect("a lock");
+    (lock.site, lock.frames, lock.exact) = (site, frames, is_exact);
+    lock
 }

@@ -258,7 +258,10 @@ impl Union {
     pub(crate) fn counters(&self) -> Counters {
         let direct = self.dependencies.iter().filter(|(_, seen)| seen.first.direct);
         let pairs: FxHashSet<(ClassHash, ClassHash)> = direct.map(|(key, _)| (key.from, key.to)).collect();
-        Counters { classes: self.classes.len() as u64, dependencies: pairs.len() as u64, ..self.end.counters }
+        let mut counters = self.end.counters;
+        counters.classes = self.classes.len() as u64;
+        counters.dependencies = pairs.len() as u64;
+        counters
     }
 
     /// What people call the run.

@@ -9,31 +9,29 @@ use super::{ReportFormat, render};
 use crate::records::fixture;
 
 fn rendered(format: ReportFormat) -> String {
-    let thread = |name: &str, role, waits_for: &[usize], n_waiters| HangThread {
-        thread: name.into(),
-        role,
-        waits_for: waits_for.to_vec(),
-        n_waiters,
+    let thread = |name: &str, role, waits_for: &[usize], n_waiters| {
+        let mut thread = HangThread::default();
+        thread.thread = name.into();
+        thread.role = role;
+        thread.waits_for = waits_for.to_vec();
+        thread.n_waiters = n_waiters;
         // A person can open the second one.
-        frames: [("channel::recv", "channel-1.0.0/src/lib.rs", 9), ("shop::wait<T>", "src/shop.rs", 7)]
+        let frames = [("channel::recv", "channel-1.0.0/src/lib.rs", 9), ("shop::wait<T>", "src/shop.rs", 7)];
+        thread.frames = frames
             .map(|(function, file, line)| Frame {
                 function: function.into(),
                 file: file.into(),
                 line,
                 column: 1,
             })
-            .into(),
-        ..HangThread::default()
+            .into();
+        thread
     };
-    let report = HangReport {
-        pid: 7,
-        n_threads: 2,
-        threads: vec![
-            thread("root", HangRole::Root, &[], 1),
-            thread("waiter\u{1b}", HangRole::Waiter, &[0], 0),
-        ],
-        ..HangReport::default()
-    };
+    let mut report = HangReport::default();
+    report.pid = 7;
+    report.n_threads = 2;
+    report.threads =
+        vec![thread("root", HangRole::Root, &[], 1), thread("waiter\u{1b}", HangRole::Waiter, &[0], 0)];
     let record = fixture::record(100, "hang", vec![Record::Hang(Box::new(report))], true);
     with_findings_of(fixture::union_of(&[record]), |found| {
         assert!(found.reports.is_empty());

@@ -25,7 +25,7 @@ impl Ask {
             HangReason::Terminated => 2,
             HangReason::Signal => 3,
             HangReason::Still => 4,
-            HangReason::Newer => 5,
+            _ => 5,
         };
         reason << 8 | self.signal.unsigned_abs()
     }

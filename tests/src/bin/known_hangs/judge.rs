@@ -43,7 +43,7 @@ fn of_thread(want: &Expected, thread: &HangThread, report: &HangReport) -> Vec<S
         }
         (None, HangState::Running) => Some("running".to_owned()),
         (None, HangState::Sleeping) => Some("sleeping".to_owned()),
-        (None, HangState::Unknown) => None,
+        (None, _) => None,
     };
     if does.as_deref() != Some(&want.does) {
         wrong.push(format!("it does {does:?} and not `{}`", want.does));

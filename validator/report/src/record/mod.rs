@@ -333,7 +333,7 @@ impl Durations {
 #[serde(default)]
 pub struct EndRecord {
     /// How much was looked at, and what was not.
-    #[serde(with = "crate::wire::CountersText")]
+    #[serde(with = "crate::wire::counters")]
     pub counters: Counters,
     /// What was dropped or not looked at, by reason, most frequent first.
     pub unseen: Vec<(String, u64)>,

@@ -11,9 +11,6 @@ use crate::source::Sources;
 /// The line of the caller of the wrapper `lock` that holds, and the first advice; the text is a
 /// file of which `main` is active.
 fn returned(text: &str, wanted: &[(&str, u32, u32)]) -> (Option<u32>, String) {
-    use lockdep_report::model::ReportLock;
-    use lockdep_validator::{Mode, Wait};
-
     let folder = std::env::temp_dir().join(format!(
         "lockdep-hint-returned-{}-{:?}",
         std::process::id(),
@@ -28,16 +25,8 @@ fn returned(text: &str, wanted: &[(&str, u32, u32)]) -> (Option<u32>, String) {
         column,
     };
     let frames: Vec<Frame> = wanted.iter().map(frame).collect();
-    let lock = |frames: Vec<Frame>, exact| ReportLock {
-        class: "A".into(),
-        hash: String::new(),
-        mode: Mode::Exclusive,
-        wait: Wait::Blocking,
-        instance: 1,
-        site: Place { file: "w.rs".into(), line: 3, column: 9, ..Place::default() },
-        frames,
-        exact,
-    };
+    let site = Place { file: "w.rs".into(), line: 3, column: 9, ..Place::default() };
+    let lock = |frames, exact| crate::records::fixture::lock_at(site.clone(), frames, exact);
     let mut report = crate::records::fixture::inversion_report();
     report.code = Code::Recursion.into();
     report.cycle.clear();

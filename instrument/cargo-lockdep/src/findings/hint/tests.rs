@@ -147,9 +147,6 @@ fn recursion(text: &str, wanted: &[(&str, u32)]) -> Vec<String> {
 
 /// The report of a recursion in this text: `lock()` is called first where the guard is made.
 fn recursion_report(text: &str, wanted: &[(&str, u32)]) -> Report {
-    use lockdep_report::model::ReportLock;
-    use lockdep_validator::{Mode, Wait};
-
     let folder = std::env::temp_dir().join(format!(
         "lockdep-under-{}-{:?}",
         std::process::id(),
@@ -166,15 +163,9 @@ fn recursion_report(text: &str, wanted: &[(&str, u32)]) -> Report {
     let frames: Vec<Frame> = frames.collect();
     let line = u32::try_from(text.lines().position(|line| line.contains("lock()")).expect("a call") + 1)
         .expect("short");
-    let lock = |line, frames| ReportLock {
-        class: "A".into(),
-        hash: String::new(),
-        mode: Mode::Exclusive,
-        wait: Wait::Blocking,
-        instance: 1,
-        site: Place { file: "a.rs".into(), line, column: 5, ..Place::default() },
-        frames,
-        exact: true,
+    let lock = |line, frames| {
+        let site = Place { file: "a.rs".into(), line, column: 5, ..Place::default() };
+        crate::records::fixture::lock_at(site, frames, true)
     };
     let mut report = crate::records::fixture::inversion_report();
     report.code = Code::Recursion.into();
@@ -425,18 +416,8 @@ fn place_of(frame: &Frame) -> Place {
 
 /// The report of a recursion whose held stack is perhaps that of another path.
 pub(super) fn lone(held: &[Frame], wanted: &[Frame]) -> Report {
-    use lockdep_report::model::ReportLock;
-    use lockdep_validator::{Mode, Wait};
-
-    let lock = |frames: &[Frame], exact| ReportLock {
-        class: "A".into(),
-        hash: String::new(),
-        mode: Mode::Exclusive,
-        wait: Wait::Blocking,
-        instance: 1,
-        site: place_of(&frames[0]),
-        frames: frames.to_vec(),
-        exact,
+    let lock = |frames: &[Frame], exact| {
+        crate::records::fixture::lock_at(place_of(&frames[0]), frames.to_vec(), exact)
     };
     let mut report = crate::records::fixture::inversion_report();
     report.code = Code::Recursion.into();
