@@ -21,7 +21,7 @@ pub type Wanted = &'static [(&'static str, &'static str)];
 pub const PROGRAMS: [(&str, Wanted); 31] = [
     ("in_turn_on_one_thread", &[("LD0003", "error")]),
     ("in_turn_on_four_threads", &[("LD0003", "error")]),
-    ("in_turn_in_a_join_set", &[("LD0003", "error")]),
+    ("in_turn_by_a_handle", &[("LD0003", "error")]),
     ("awaits_its_own_lock", &[("LD0001", "error")]),
     ("awaits_its_own_lock_for_a_while", &[("LD0001", "note")]),
     ("mixes_locks", &[("LD0003", "error")]),

@@ -1,5 +1,8 @@
 //! Crates that are compiled from a patched copy of their sources: tokio.
 
+use std::fs;
+
+use lockdep_tests::child::Ended;
 use lockdep_tests::overlay_matrix::{self, PROGRAMS};
 
 use crate::harness::{assert_ended, command, finish, fixture};
@@ -22,4 +25,62 @@ fn an_overlay_can_be_turned_off() {
     assert_ended(&ended, "exit 0");
     assert!(ended.stderr.contains("tokio::sync (async)"), "{}", ended.stderr);
     assert!(!ended.stderr.contains("are watched"), "{}", ended.stderr);
+}
+
+/// A program with a crate that is called tokio, and fits no overlay.
+fn with_another_tokio(version: &str, files: &[(&str, &str)]) -> Ended {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let manifest = |name: &str, version: &str, rest: &str| {
+        format!(
+            "[package]\nname = '{name}'\nversion = '{version}'\nedition = '2021'\nrepository = 'https://github.com/tokio-rs/tokio'\n{rest}"
+        )
+    };
+    let all = [
+        ("Cargo.toml", &*manifest("app", "0.1.0", "[dependencies]\ntokio.path = 'tokio'\n[workspace]\n")),
+        ("src/main.rs", "fn main() { drop(std::sync::Mutex::new(tokio::one()).lock()); }"),
+        ("tokio/Cargo.toml", &manifest("tokio", version, "")),
+        // As in a package that cargo has unpacked.
+        ("tokio/.cargo-ok", ""),
+    ];
+    for (file, text) in all.iter().chain(files) {
+        let path = folder.path().join(file);
+        fs::create_dir_all(path.parent().expect("below the folder")).expect("a folder");
+        fs::write(path, text).expect("written");
+    }
+    finish(&mut command(folder.path(), &["run", "-q"]))
+}
+
+#[test]
+fn a_tokio_without_the_anchors_is_compiled_as_it_is() {
+    let ended = with_another_tokio("1.98.0", &[("tokio/src/lib.rs", "pub fn one() -> u8 { 1 }")]);
+    assert_ended(&ended, "exit 0");
+    let said = "tasks and async locks of tokio 1.98.0 are not watched: `pub fn spawn<` is not in task/spawn.rs as expected";
+    assert!(ended.stderr.contains(said), "{}", ended.stderr);
+    assert!(ended.stderr.contains("not seen here: tokio::sync (async)"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_tokio_whose_copy_does_not_compile_is_compiled_as_it_is() {
+    let spawn = "pub fn spawn<F>(future: F) -> F {\n    future\n}\n";
+    let local = "pub fn spawn_local<F>(future: F) {\n}\npub fn spawn_local<F>(&self, future: F) {\n}\n";
+    let runtime =
+        "pub fn spawn<F>(&self, future: F) {\n}\npub fn block_on<F: Future>(&self, future: F) {\n}\n";
+    let semaphore = "pub(crate) struct Semaphore {\npermits: AtomicUsize::new(\npub(crate) fn new(permits: usize)\n\
+                     pub(crate) const fn const_new(\npub(crate) fn release(&self, added: usize) {\n\
+                     pub(crate) fn available_permits(&self)\n";
+    let files = [
+        (
+            "tokio/src/lib.rs",
+            "#[path = \"task/spawn.rs\"]\nmod spawn;\npub fn one() -> u8 { spawn::spawn(1) }",
+        ),
+        ("tokio/src/task/spawn.rs", spawn),
+        ("tokio/src/task/local.rs", local),
+        ("tokio/src/runtime/runtime.rs", runtime),
+        ("tokio/src/runtime/handle.rs", runtime),
+        ("tokio/src/sync/batch_semaphore.rs", semaphore),
+    ];
+    let ended = with_another_tokio("1.99.0", &files);
+    assert_ended(&ended, "exit 0");
+    let said = "tasks and async locks of tokio 1.99.0 are not watched: the patched copy does not compile";
+    assert!(ended.stderr.contains(said), "{}", ended.stderr);
 }
