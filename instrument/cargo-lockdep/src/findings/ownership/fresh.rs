@@ -129,6 +129,9 @@ impl Locals<'_> {
             Expr::MethodCall(call) if call.method == "clone" && call.args.is_empty() => {
                 self.made(&call.receiver, members, at)
             }
+            Expr::MethodCall(call) if call.method == "unwrap" || call.method == "expect" => {
+                self.made(&call.receiver, members, at)
+            }
             Expr::Struct(literal) => members.split_first().is_some_and(|(first, rest)| {
                 let is_it = |member: &Member| matches!(member, Member::Named(name) if name == first);
                 let field = literal.fields.iter().find(|field| is_it(&field.member));
@@ -158,11 +161,47 @@ impl Locals<'_> {
             ("new" | "clone", [inner]) if of.is_some() && self.made(inner, members, at) => true,
             (_, [inner]) if is_type(&name) => self.made(inner, members, at),
             // A constructor: nothing refers to what it returns, and the lock lies in that.
-            (name, _) if name.starts_with("new") || name.starts_with("with") => of
+            (name, _) => of
                 .and_then(|of| if of == "Self" { type_name(self.site.implementation?) } else { Some(of) })
-                .is_some_and(|of| lies_in(of, members, self.kind, self.file) == Some(true)),
-            _ => false,
+                .is_some_and(|of| {
+                    let is_called_so = name.starts_with("new") || name.starts_with("with");
+                    (is_called_so || hands_out(&of, name, self.file))
+                        && lies_in(of, members, self.kind, self.file) == Some(true)
+                }),
         }
+    }
+}
+
+/// Whether `of::name` is a function of the file that returns an object of the type itself. What is
+/// moved to the caller is referred to by nothing, whatever the function is called.
+fn hands_out(of: &str, name: &str, file: &syn::File) -> bool {
+    let implementations = file.items.iter().filter_map(|item| match item {
+        syn::Item::Impl(item) if type_name(item).is_some_and(|own| own == of) => Some(item),
+        _ => None,
+    });
+    let mut functions = implementations.flat_map(|item| &item.items).filter_map(|item| match item {
+        syn::ImplItem::Fn(function) if function.sig.ident == name => Some(&function.sig),
+        _ => None,
+    });
+    let (Some(function), None) = (functions.next(), functions.next()) else { return false };
+    let ReturnType::Type(_, returned) = &function.output else { return false };
+    function.receiver().is_none() && is_itself(returned, of)
+}
+
+/// Whether a type is the object, or a wrapper that has it alone.
+fn is_itself(returned: &syn::Type, of: &str) -> bool {
+    let syn::Type::Path(path) = returned else { return false };
+    let Some(last) = path.path.segments.last() else { return false };
+    let syn::PathArguments::AngleBracketed(arguments) = &last.arguments else {
+        return last.ident == "Self" || last.ident == of;
+    };
+    match arguments.args.first() {
+        Some(syn::GenericArgument::Type(inner))
+            if ["Result", "Option", "Box"].iter().any(|it| last.ident == it) =>
+        {
+            is_itself(inner, of)
+        }
+        _ => last.ident == of,
     }
 }
 

@@ -336,6 +336,35 @@ fn a_lock_is_not_fresh_where_others_may_have_it() {
     assert_eq!(known(&alone, "Mutex"), None);
 }
 
+/// A function that returns the object itself gives it to its caller alone, whatever it is called.
+#[test]
+fn what_a_function_hands_out_is_fresh_under_any_name() {
+    let is_known = |maker: &str, call: &str| {
+        let inner = format!("impl Inner {{ {maker} {{ make() }} }}\n");
+        let store = format!("fn f() -> Self {{ let it = {call}; it.log.^lock(); make(it) }}");
+        known(&format!("{MADE}{inner}impl Store {{ {store} }}\n"), "Mutex").is_some()
+    };
+    for (maker, call) in [
+        ("fn empty() -> Self", "Inner::empty()"),
+        ("fn from_parts(rows: Rows) -> Inner", "Inner::from_parts(rows())"),
+        ("fn open(path: &Path) -> io::Result<Self>", "Inner::open(path)?"),
+        ("fn create() -> Option<Box<Inner>>", "Inner::create()?"),
+        ("fn load() -> Result<Inner, Error>", "Inner::load().unwrap()"),
+    ] {
+        assert!(is_known(maker, call), "{maker}");
+    }
+    for (maker, call) in [
+        ("fn shared() -> Arc<Self>", "Inner::shared()"),
+        ("fn get() -> &'static Self", "Inner::get()"),
+        ("fn find(&self) -> Self", "Inner::find(all)"),
+        ("fn other() -> Other", "Inner::other()"),
+        ("fn pool() -> Result<Arc<Self>>", "Inner::pool()?"),
+        ("fn none()", "Inner::none()"),
+    ] {
+        assert!(!is_known(maker, call), "{maker}");
+    }
+}
+
 /// Generated code may be an expression of tens of thousands of operands, which the compiler takes.
 #[test]
 fn a_file_is_read_as_far_as_a_stack_goes() {
