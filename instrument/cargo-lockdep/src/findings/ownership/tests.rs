@@ -179,10 +179,9 @@ fn an_order_on_a_lock_that_two_threads_have_counts_fully() {
         let of_maker = report.cycle.iter().position(|step| step.acquire_site.line == 11).expect("one");
         let first = report.cycle[of_maker].clone();
         report.cycle[of_maker].shared = lines.map(|(held, acquired)| {
-            let at = |place: &Place, line| Place { line, ..place.clone() };
-            let held_site = at(&first.held_site, held);
-            let acquire_site = at(&first.acquire_site, acquired);
-            Box::new(lockdep_report::model::ReportDependency { held_site, acquire_site, ..first.clone() })
+            let mut seen = Box::new(first.clone());
+            (seen.held_site.line, seen.acquire_site.line) = (held, acquired);
+            seen
         });
         lower(&mut report, &Sources::new(vec![folder.clone()]));
         (report.level, report.evidence.fresh, report.cycle[of_maker].acquire_site.line)
