@@ -12,11 +12,13 @@ pub(crate) fn say(message: impl Display) {
 }
 
 /// Prints the words of another program on stderr, as they are but for what would steer the
-/// terminal.
-#[expect(clippy::print_stderr, reason = "the command line speaks on stderr; stdout is cargo's")]
+/// terminal. A closed pipe or a full disk there loses words, and must not change the exit code.
 pub(crate) fn show(text: &str) {
+    use std::io::Write as _;
+
     if !text.is_empty() {
-        eprintln!("{}", printable::lines(text));
+        let line = format!("{}\n", printable::lines(text));
+        let _ = std::io::stderr().lock().write_all(line.as_bytes());
     }
 }
 

@@ -24,6 +24,16 @@ fn a_version_or_name_that_cannot_be_is_named() {
     }
 }
 
+/// A closed pipe (`2>&1 | head`) or a full disk.
+#[test]
+fn stderr_that_takes_nothing_leaves_the_exit_code() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+    let mut report = command(folder.path(), &["report", "nope"]);
+    let status = report.stderr(full).status().expect("the command line can be started");
+    assert_eq!(status.code(), Some(2));
+}
+
 #[test]
 fn what_cannot_work_says_why() {
     let project = fixture("cargo_graph");
