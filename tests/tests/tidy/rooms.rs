@@ -116,7 +116,7 @@ const ROOMS: &[(&str, &str, &[&[&str]])] = &[
             &["code", "detail", "exceptions", "names", "path", "place", "printable", "replay", "wire"],
             &["await_path", "frames", "json", "lock_order", "note", "places", "policy", "wait_event"],
             &["advice"],
-            &["model"],
+            &["foreign", "model"],
             &["hang_report"],
             &["held_now", "history", "holder", "modes", "printable_report", "record", "under_guard"],
             &["sentences"],

@@ -116,7 +116,8 @@ pub enum Advice {
         /// The destructor through which it comes back.
         destructor: Option<String>,
     },
-    /// Code of another crate is called while the guard is alive, and comes back to the lock.
+    /// Code that the caller does not know is called while the guard is alive, and comes back to the
+    /// lock: that of another crate, a callback, a method of a trait.
     ForeignCall {
         /// The class of the lock.
         class: String,
@@ -132,6 +133,21 @@ pub enum Advice {
         /// Where the callee is then, if that is neither of the two.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         inside: Option<Place>,
+        /// The destructor through which it comes back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        destructor: Option<String>,
+        /// What the callee is to its caller, if its name tells.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role: Option<Role>,
+    },
+    /// An initialiser that runs while the guard is alive comes back to the lock.
+    InInitialiser {
+        /// The class of the lock.
+        class: String,
+        /// The class of what is initialised.
+        cell: String,
+        /// Where it is asked for.
+        at: Place,
     },
     /// A macro wrote both acquisitions.
     MacroOfBoth {
@@ -192,11 +208,35 @@ impl Advice {
             }
             Self::KeptGuard { given, again, .. } => vec![given, again],
             Self::MacroOfBoth { site: place }
+            | Self::InInitialiser { at: place, .. }
             | Self::Temporary { made: place, .. }
             | Self::GetMut { place, .. } => vec![place],
             _ => Vec::new(),
         }
     }
+}
+
+/// What foreign code does for the function that calls it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Role {
+    /// A closure that other code made.
+    Callback,
+    /// It formats a value.
+    Format,
+    /// It hashes or compares a key.
+    Key,
+    /// It copies a value.
+    Clone,
+    /// It makes the items of an iteration.
+    Iterator,
+    /// It serialises a value.
+    Serialization,
+    /// It wakes a task.
+    Wake,
+    /// It polls a future.
+    Future,
 }
 
 /// How long a temporary lives.
@@ -330,7 +370,7 @@ impl Spot {
     /// A function that another file calls is no wrapper for that alone: then both are shown, and
     /// the reader knows.
     pub(super) fn new(holder: Option<&Place>, site: &Place, is_exact: bool) -> Self {
-        let bare = |place: &Place| Place { caller: None, in_wrapper: false, ..place.clone() };
+        let bare = |place: &Place| Place { caller: None, in_wrapper: false, through: None, ..place.clone() };
         let outside = site.outside_wrapper();
         let caller = site.caller.as_deref().filter(|_| holder.is_none() && !site.in_wrapper);
         if let Some(caller) = caller.map(bare) {

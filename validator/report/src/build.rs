@@ -111,9 +111,7 @@ pub fn build(
     report.notes = notes::notes(violation.code, &report, &detail);
     report.notes.extend(left_out);
     report.help = help::help(violation.code, &report, &detail);
-    if let Some(advice) = under_guard::advice(violation.code, &report) {
-        report.help.insert(0, advice);
-    }
+    report.help.splice(0..0, under_guard::advice(violation.code, &report));
     report
 }
 
@@ -228,6 +226,7 @@ impl Builder<'_> {
             site: with_frames(self.resolver.place(acquisition.site), &frames.frames),
             exact: frames.exact,
             frames: frames.frames,
+            first_seen: Vec::new(),
         }
     }
 
@@ -263,7 +262,7 @@ impl Builder<'_> {
         let mut frames =
             acquisition.stack.map(|stack| prune(self.resolver.frames(stack))).unwrap_or_default();
         with_site(&mut frames, &self.resolver.place(acquisition.site));
-        Frames { exact, frames }
+        Frames { exact, frames, first_seen: Vec::new() }
     }
 
     fn places(&self, violation: &Violation) -> Vec<LabelledPlace> {

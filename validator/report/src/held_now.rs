@@ -6,9 +6,8 @@
 //! the holder's stack.
 
 use super::model::Report;
-use super::path::crate_folder;
 use super::place::{Frame, Place};
-use super::places::{is_at, same_file, without_closures};
+use super::places::{is_at, same_file};
 
 /// Replaces each doubtful stack of a held lock by what the stack of the wanted one shows.
 pub(super) fn complete(report: &mut Report) {
@@ -16,7 +15,9 @@ pub(super) fn complete(report: &mut Report) {
         if !step.frames_held.exact && step.frames_acquire.exact {
             let (frames, exact) =
                 completed(&step.held_site, &step.frames_held.frames, &step.frames_acquire.frames);
-            (step.frames_held.frames, step.frames_held.exact) = (frames, exact);
+            let first_seen = std::mem::replace(&mut step.frames_held.frames, frames);
+            step.frames_held.exact = exact;
+            step.frames_held.first_seen = if exact { Vec::new() } else { first_seen };
         }
     }
     let Some(wanted) = report.subject.as_ref().filter(|wanted| wanted.exact) else { return };
@@ -25,7 +26,9 @@ pub(super) fn complete(report: &mut Report) {
     for held in report.conflict.iter_mut().chain(&mut report.held).filter(|held| !held.exact) {
         let n_at_place = sites.iter().filter(|site| **site == held.site).count();
         let (frames, exact) = completed(&held.site, &held.frames, &wanted.frames);
-        (held.frames, held.exact) = (frames, exact && n_at_place <= 1);
+        held.exact = exact && n_at_place <= 1;
+        let first_seen = std::mem::replace(&mut held.frames, frames);
+        held.first_seen = if held.exact { Vec::new() } else { first_seen };
     }
 }
 
@@ -58,12 +61,8 @@ fn completed(site: &Place, held: &[Frame], wanted: &[Frame]) -> (Vec<Frame>, boo
     });
     match caller {
         Some(at) => (with(&held[..=taken + 1], at), false),
-        None => {
-            let n_wrappers = n_wrappers(&held[taken..], &wanted[way..]);
-            // The wrappers that both went through may have had other callers as well.
-            let n_shown = if way > 1 { n_wrappers.min(way - 1) } else { n_wrappers };
-            (held[..=taken + n_shown].to_vec(), false)
-        }
+        // What is outside of the wrapper may be another caller than the one that holds.
+        None => (vec![maker.clone()], false),
     }
 }
 
@@ -91,32 +90,6 @@ fn is_closure_in(rest: &str) -> bool {
 fn n_on_one_way(held: &[Frame], wanted: &[Frame]) -> usize {
     let n_same = held.iter().zip(wanted).take_while(|(a, b)| a == b).count();
     if n_same == wanted.len() { 0 } else { n_same }
-}
-
-/// How many functions around the one that made the guard are wrappers of it as well: those of its
-/// own file or published crate which have returned, where the stack goes on in a function that is
-/// active. What is outside of them may be another caller than the one that holds. A closure is a
-/// part of the function that it is written in, and no wrapper: its caller has it from there.
-fn n_wrappers(held: &[Frame], wanted: &[Frame]) -> usize {
-    let maker = &held[0];
-    let is_of_one = |frame: &Frame| match crate_folder(&maker.file) {
-        Some(package) => crate_folder(&frame.file) == Some(package),
-        None => frame.file == maker.file,
-    };
-    let is_active = |frame: &Frame| {
-        // A closure that was inlined may have no path; then its function may be any.
-        if frame.function.starts_with('{') {
-            return true;
-        }
-        let part_of = Frame { function: without_closures(frame).to_owned(), ..frame.clone() };
-        wanted.iter().any(|active| is_same(active, &part_of))
-    };
-    if is_active(maker) {
-        return 0;
-    }
-    let n_returned = held.iter().take_while(|frame| is_of_one(frame) && !is_active(frame)).count();
-    let goes_on = held.get(n_returned).is_some_and(is_active);
-    if goes_on { n_returned - 1 } else { 0 }
 }
 
 /// Whether two frames are of one function. Where it was inlined its name may have no path.
@@ -194,27 +167,30 @@ mod tests {
     }
 
     #[test]
-    fn wrappers_of_wrappers_are_kept_where_the_stack_goes_on_in_an_active_function() {
+    fn a_caller_that_has_returned_is_another_one_perhaps() {
         let first = [("lock", 10), ("read", 30), ("get", 50), ("one", 80), ("main", 99)];
-        let inner = list(&first[..3]);
-        assert_eq!(known(&first, &[("write", 40), ("one", 81), ("main", 98)]), (inner, false));
-        assert_eq!(known(&first[..4], &[("write", 40), ("main", 98)]).0.len(), 1, "another program's path");
-        let elsewhere = Frame { file: "src/b.rs".into(), ..frames(&first)[2].clone() };
-        let stack = [&frames(&first)[..2], &[elsewhere], &frames(&first)[3..]].concat();
-        let site = Place { file: "src/a.rs".into(), line: 10, column: 20, ..Place::default() };
-        let wanted = frames(&[("write", 40), ("one", 81), ("main", 98)]);
-        assert_eq!(completed(&site, &stack, &wanted).0.len(), 1, "`get` is no wrapper of that file");
-    }
-
-    #[test]
-    fn the_caller_of_a_closure_is_no_wrapper_where_the_closure_is_of_an_active_function() {
+        let maker = (list(&first[..1]), false);
+        assert_eq!(known(&first, &[("write", 40), ("one", 81), ("main", 98)]), maker, "`read` and `get`");
         let now = [("keep", 82), ("app::one", 38), ("main", 99)];
         for closure in ["app::one::{{closure}}", "{closure#1}"] {
             let first = [("lock", 76), (closure, 28), ("early", 51), ("app::one", 28), ("main", 99)];
             assert_eq!(known(&first, &now), (list(&first[..1]), false), "`early` is another path");
         }
-        let first = [("lock", 10), ("with::{{closure}}", 20), ("with", 21), ("app::one", 28), ("main", 99)];
-        assert_eq!(known(&first, &now), (list(&first[..3]), false), "`with` has returned");
+    }
+
+    #[test]
+    fn the_recorded_stack_is_kept_beside_what_is_certain() {
+        let mut found = crate::tests::report(&crate::tests::inversion());
+        let step = &mut found.cycle[0];
+        let first = frames(&[("lock", 10), ("start", 30), ("main", 99)]);
+        step.frames_held.frames.clone_from(&first);
+        step.frames_held.exact = false;
+        step.frames_acquire.frames = frames(&[("look", 40), ("hold", 43), ("main", 98)]);
+        step.held_site = Place { file: "src/a.rs".into(), line: 10, column: 20, ..Place::default() };
+        complete(&mut found);
+        let held = &found.cycle[0].frames_held;
+        assert_eq!((held.frames.as_slice(), held.first_seen.as_slice()), (&first[..1], &first[..]));
+        assert!(found.cycle[1].frames_held.first_seen.is_empty(), "it is exact");
     }
 
     #[test]
@@ -235,7 +211,7 @@ mod tests {
     fn the_wrappers_on_the_way_of_the_wanted_lock_hold_nothing() {
         let first = [("raw", 8), ("lock", 11), ("len", 23), ("warm", 32), ("main", 99)];
         let now = [("raw", 8), ("lock", 11), ("len", 23), ("look", 48), ("hold", 43), ("main", 98)];
-        assert_eq!(known(&first, &now), (list(&first[..3]), false), "neither `look` nor `hold`");
+        assert_eq!(known(&first, &now), (list(&first[..1]), false), "neither `look` nor `hold`");
         let first = [("lock", 32), ("wait", 222), ("main", 99)];
         let again = [("lock", 32), ("wait", 222), ("wake", 15), ("wait", 231), ("main", 99)];
         assert_eq!(known(&first, &again), (list(&first), false), "the outer run of `wait` holds it");

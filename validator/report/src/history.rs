@@ -67,6 +67,8 @@ pub enum Relation {
     Guard,
     /// They are one report about the same locks and places, whose level rose.
     Raised,
+    /// They are one report about the same classes, whose level rose for other locks or places.
+    RaisedElsewhere,
 }
 
 /// How a report was told last.
@@ -99,8 +101,8 @@ impl Weight {
 
 impl ReportHistory {
     /// Notes a report. Gives an earlier one that weighs at least as much, from which it follows. If
-    /// the report itself was printed in full, with the same locks and places, before its level
-    /// rose, gives that one. Gives `None` if there is none.
+    /// the report itself was printed in full before its level rose, gives that one. Gives `None` if
+    /// there is none.
     pub fn note(&mut self, report: &Report, is_denied: bool) -> Option<Earlier> {
         let this = Weight { is_denied, rank: report.rank(), fingerprint: report.fingerprint.clone() };
         let identity = report.identity();
@@ -123,13 +125,16 @@ impl ReportHistory {
             Some(told) if told.in_full && told.sightings == sightings => {
                 Some(earlier(this, Relation::Raised))
             }
-            // What stands above is a few words, or is about other locks than those that count now.
+            Some(told) if told.in_full => Some(earlier(this, Relation::RaisedElsewhere)),
+            // What stands above is a few words.
             Some(_) => None,
             None => by_dependency
                 .or(by_classes.map(|known| earlier(known, Relation::Classes)))
                 .or(by_guard.map(|known| earlier(known, Relation::Guard))),
         };
-        let in_full = found.as_ref().is_none_or(|earlier| earlier.relation == Relation::Raised);
+        let is_raised =
+            |earlier: &Earlier| matches!(earlier.relation, Relation::Raised | Relation::RaisedElsewhere);
+        let in_full = found.as_ref().is_none_or(is_raised);
         self.identities.insert(identity, Told { in_full, sightings });
         found
     }

@@ -248,14 +248,20 @@ fn name_caller(
         Some(frame) if forwards(frame) => callers.find(|frame| !forwards(frame)).or(Some(frame)),
         caller => caller,
     };
+    // The call itself, if it is in the same file and further in than the caller that is named.
+    let direct = outside.get(1).filter(|frame| !frame.file.is_empty() && !is_standard_library(&frame.file));
     let caller = caller.filter(|frame| !frame.file.is_empty() && !is_standard_library(&frame.file));
     let of_holder = holder.filter(|At { place, .. }| (&place.file, place.line) != (&site.file, site.line));
     // Beside one function that runs closures there are others.
     let is_beside = |caller: &&Frame| {
         of_holder.as_ref().is_some_and(|at| at.runs_closure && same_file(&caller.file, &at.place.file))
     };
-    let caller = caller.filter(|caller| !is_beside(caller)).map(place_of);
-    site.caller = caller.or(of_holder.map(|at| at.place)).map(Box::new);
+    let caller = caller.filter(|caller| !is_beside(caller));
+    let through = direct.filter(|direct| caller.is_some_and(|caller| caller != *direct));
+    let caller =
+        caller.map(|caller| Place { through: through.map(|at| Box::new(place_of(at))), ..place_of(caller) });
+    let fallback = || of_holder.map(|at| direct.filter(|_| !at.runs_closure).map_or(at.place, place_of));
+    site.caller = caller.or_else(fallback).map(Box::new);
 }
 
 /// The name of the function of a frame; none of a closure.
@@ -275,7 +281,7 @@ mod tests {
             line,
             column: 5,
         };
-        Frames { exact: true, frames: frames.iter().map(frame).collect() }
+        Frames { exact: true, frames: frames.iter().map(frame).collect(), first_seen: Vec::new() }
     }
 
     fn site(file: &str, line: u32) -> Place {
@@ -415,6 +421,8 @@ mod tests {
         name_caller((&mut in_own_file, Side::Held), (&frames.frames, true), &[], None);
         assert_eq!(in_own_file.caller.as_ref().map(|caller| caller.line), Some(7));
         assert_eq!(in_own_file.outside_wrapper().line, 3, "it may be no wrapper");
+        let through = in_own_file.caller.and_then(|caller| caller.through);
+        assert_eq!(through.map(|direct| direct.line), Some(5), "the call itself is named as well");
         let forwarded = stack(&[
             ("<wrap::Data as wrap::Span>::fields", "w.rs", 3),
             ("wrap::SpanRef<R>::fields", "r.rs", 5),
@@ -451,5 +459,11 @@ mod tests {
             Some(At { place: site("w.rs", 5), runs_closure: false }),
         );
         assert_eq!(alone.caller.map(|caller| caller.line), Some(5), "the holder, in the same file");
+        let stack =
+            stack(&[("app::n", "a.rs", 3), ("app::main::{{closure}}", "a.rs", 8), ("app::emit", "a.rs", 5)]);
+        let mut further_in = site("a.rs", 3);
+        let emit = At { place: site("a.rs", 5), runs_closure: false };
+        name_caller((&mut further_in, Side::Wanted), (&stack.frames, true), &[], Some(emit));
+        assert_eq!(further_in.caller.map(|caller| caller.line), Some(8), "what calls it, not who holds");
     }
 }

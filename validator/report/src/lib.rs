@@ -33,6 +33,7 @@ pub mod under_guard;
 pub mod wait_event;
 
 mod detail;
+mod foreign;
 mod held_now;
 mod help;
 mod json;

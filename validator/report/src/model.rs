@@ -111,6 +111,10 @@ pub struct ReportLock {
     /// False if `frames` may be another path to the same place.
     #[serde(default = "is_exact")]
     pub exact: bool,
+    /// The stack of the first acquisition at the place, where it may not be this one: its callers
+    /// may be others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub first_seen: Vec<Frame>,
 }
 
 const fn exclusive() -> Mode {

@@ -7,6 +7,7 @@ use super::detail::DetailWords;
 use super::model::{Awaited, Report};
 use super::modes::needs_writer;
 use super::note::{GateEffect, MovableEffect, Note};
+use super::place::Frame;
 
 /// The notes of a report.
 pub(super) fn notes(code: Code, report: &Report, detail: &DetailWords) -> Vec<Note> {
@@ -48,12 +49,22 @@ pub(super) fn notes(code: Code, report: &Report, detail: &DetailWords) -> Vec<No
     notes
 }
 
-/// Says so where the holder's stack ends at its own function.
-fn path_not_recorded(report: &Report) -> Option<Note> {
-    let (held, wanted) = report.conflict.as_ref().zip(report.subject.as_ref())?;
+/// Says so where the holder's stack ends at its own function, once for a class.
+fn path_not_recorded(report: &Report) -> Vec<Note> {
     let is_unknown =
-        report.cycle.is_empty() && !held.exact && held.frames.len() <= 1 && wanted.frames.len() > 1;
-    is_unknown.then(|| Note::PathNotRecorded { class: held.class.clone() })
+        |exact: bool, held: &[Frame], wanted: &[Frame]| !exact && held.len() <= 1 && wanted.len() > 1;
+    let of_locks = report.conflict.iter().zip(&report.subject).filter(|_| report.cycle.is_empty());
+    let of_locks = of_locks
+        .filter(|(held, wanted)| is_unknown(held.exact, &held.frames, &wanted.frames))
+        .map(|(held, _)| &held.class);
+    // Who awaits a thread has no lock of it.
+    let steps = report.cycle.iter().filter(|_| report.code != Code::WaitHoldingLock).filter(|step| {
+        let (held, wanted) = (&step.frames_held, &step.frames_acquire);
+        wanted.exact && is_unknown(held.exact, &held.frames, &wanted.frames)
+    });
+    let mut classes: Vec<&String> = of_locks.chain(steps.map(|step| &step.from)).collect();
+    classes.dedup();
+    classes.into_iter().map(|class| Note::PathNotRecorded { class: class.clone() }).collect()
 }
 
 /// A wait is reported after the run has shown that it can end.

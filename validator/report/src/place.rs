@@ -21,6 +21,9 @@ pub struct Place {
     /// the place that matters.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub in_wrapper: bool,
+    /// Of a caller: the call through which it comes to the place, if that is not its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<Box<Place>>,
 }
 
 impl Place {
@@ -54,6 +57,10 @@ pub struct Frames {
     pub exact: bool,
     /// Innermost first, pruned.
     pub frames: Vec<Frame>,
+    /// The stack of the first acquisition at the place, where it may not be this one: its callers
+    /// may be others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub first_seen: Vec<Frame>,
 }
 
 impl Frames {

@@ -40,6 +40,7 @@ pub(super) fn place_of(frame: &Frame) -> Place {
         function: Some(frame.function.clone()),
         caller: None,
         in_wrapper: false,
+        through: None,
     }
 }
 

@@ -73,8 +73,10 @@ fn dependency(step: &mut ReportDependency, change: &mut impl FnMut(&mut String))
     }
     place(&mut step.held_site, change);
     place(&mut step.acquire_site, change);
-    frames(&mut step.frames_held.frames, change);
-    frames(&mut step.frames_acquire.frames, change);
+    for stack in [&mut step.frames_held, &mut step.frames_acquire] {
+        frames(&mut stack.frames, change);
+        frames(&mut stack.first_seen, change);
+    }
     if let Some(shared) = &mut step.shared {
         dependency(shared, change);
     }
@@ -96,13 +98,14 @@ fn lock(lock: &mut ReportLock, change: &mut impl FnMut(&mut String)) {
     }
     place(&mut lock.site, change);
     frames(&mut lock.frames, change);
+    frames(&mut lock.first_seen, change);
 }
 
 fn place(place_of: &mut Place, change: &mut impl FnMut(&mut String)) {
     change(&mut place_of.file);
     place_of.function.iter_mut().for_each(&mut *change);
-    if let Some(caller) = &mut place_of.caller {
-        place(caller, change);
+    for other in place_of.caller.iter_mut().chain(&mut place_of.through) {
+        place(other, change);
     }
 }
 

@@ -47,9 +47,7 @@ impl Report {
         self.notes = notes::notes(code, self, &DetailWords::None);
         self.notes.extend(left_out);
         self.help = help::help(code, self, &DetailWords::None);
-        if let Some(advice) = under_guard::advice(code, self) {
-            self.help.insert(0, advice);
-        }
+        self.help.splice(0..0, under_guard::advice(code, self));
         shown
     }
 }
@@ -65,6 +63,7 @@ fn locks_of(step: &ReportDependency) -> [ReportLock; 2] {
         site: step.held_site.clone(),
         frames: step.frames_held.frames.clone(),
         exact: step.frames_held.exact,
+        first_seen: Vec::new(),
     };
     let wanted = ReportLock {
         class: step.to.clone(),
@@ -75,6 +74,7 @@ fn locks_of(step: &ReportDependency) -> [ReportLock; 2] {
         site: step.acquire_site.clone(),
         frames: step.frames_acquire.frames.clone(),
         exact: step.frames_acquire.exact,
+        first_seen: Vec::new(),
     };
     [held, wanted]
 }

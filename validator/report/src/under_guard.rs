@@ -6,19 +6,35 @@
 
 use lockdep_validator::Code;
 
-use super::advice::Advice;
+use super::advice::{Advice, Role};
+use super::foreign::inward;
 use super::model::{Report, ReportLock};
 use super::path::{crate_folder, is_dependency, is_standard_library};
 use super::place::{Frame, Place};
 use super::places::{around_with, crate_of, is_at, outside_macro, place_of, same_file};
 
 /// Advice about the call, if the stacks show which it is.
-pub(super) fn advice(code: Code, report: &Report) -> Option<Advice> {
-    if !matches!(code, Code::Recursion | Code::RecursiveFairRead) {
-        return None;
-    }
-    let (held, wanted) = report.conflict.as_ref().zip(report.subject.as_ref())?;
-    Some(of_call(&held.class, &wanted.frames, call(held, wanted)?))
+pub(super) fn advice(code: Code, report: &Report) -> Vec<Advice> {
+    let locks = report.conflict.as_ref().zip(report.subject.as_ref());
+    let Some((held, wanted)) = locks.filter(|_| matches!(code, Code::Recursion | Code::RecursiveFairRead))
+    else {
+        return Vec::new();
+    };
+    let initialiser = in_initialiser(report, held);
+    let of_call = call(held, wanted).map(|call| of_call(&held.class, &wanted.frames, call));
+    // The initialiser is that callback.
+    let is_same = |advice: &Advice| matches!(advice, Advice::ForeignCall { role: Some(Role::Callback), .. });
+    let of_call = of_call.filter(|advice| initialiser.is_none() || !is_same(advice));
+    of_call.into_iter().chain(initialiser).collect()
+}
+
+/// Advice about an initialiser that runs under the guard, where it is what wants the lock again.
+fn in_initialiser(report: &Report, held: &ReportLock) -> Option<Advice> {
+    let is_held = |lock: &ReportLock| (&lock.hash, lock.instance) == (&held.hash, held.instance);
+    let since = report.held.iter().position(is_held)?;
+    let cell = report.held[since + 1..].iter().find(|lock| report.is_initialisation(&lock.hash))?;
+    let (class, cell, at) = (held.class.clone(), cell.class.clone(), &cell.site);
+    Some(Advice::InInitialiser { class, cell, at: Place { caller: None, in_wrapper: false, ..at.clone() } })
 }
 
 /// Returns advice about the call at this index of the stack, which led to the second acquisition.
@@ -28,7 +44,7 @@ pub(super) fn advice(code: Code, report: &Report) -> Option<Advice> {
 /// let frame = |function: &str, line| Frame { function: function.into(), file: "a.rs".into(), line, column: 9 };
 /// let stack = [frame("log", 7), frame("<Talkative as core::fmt::Display>::fmt", 40), frame("log", 8)];
 /// let advice = of_call("Mutex<File>", &stack, 2);
-/// assert!(advice.to_string().contains("is alive during the call at a.rs:8:9"));
+/// assert!(advice.to_string().contains("`<Talkative as core::fmt::Display>::fmt` runs under the guard"));
 /// ```
 pub fn of_call(class: &str, frames: &[Frame], call: usize) -> Advice {
     // The function that holds may run a closure of its caller.
@@ -36,24 +52,47 @@ pub fn of_call(class: &str, frames: &[Frame], call: usize) -> Advice {
     let call = runs.map_or_else(|| in_closure(frames, call), |(closure, _)| closure);
     let is_destructor = |frame: &&Frame| frame.function.ends_with("core::ops::drop::Drop>::drop");
     // The outermost is what the call lets go.
-    let destructor = frames[..call].iter().rfind(is_destructor).map(|frame| frame.function.clone());
+    let destructor = frames[..call].iter().rposition(|frame| is_destructor(&frame));
     let place = |index: usize| Place { function: None, ..place_of(&frames[outside_macro(frames, index)]) };
     let class = class.to_owned();
     if let Some((closure, writer)) = runs.filter(|_| destructor.is_none()) {
         let callee = frames[closure].function.clone();
-        let (call, out, back) = (Some(place(writer)), place(with), place(closure));
-        return Advice::ForeignCall { class, call, out, callee, back, inside: None };
+        // A closure that is written above the call was there before it, and may be registered.
+        let at = |index: usize| (frames[index].line, frames[index].column);
+        let is_earlier = at(closure) < at(writer) && same_file(&frames[closure].file, &frames[writer].file);
+        let call = (!is_earlier).then(|| place(writer));
+        let (out, back) = (place(with), place(closure));
+        let role = is_earlier.then_some(Role::Callback);
+        return Advice::ForeignCall { class, call, out, callee, back, inside: None, destructor: None, role };
     }
-    match foreign(frames, call).filter(|_| destructor.is_none()) {
-        Some((out, back)) => {
+    let crates = foreign(frames, call).filter(|_| destructor.is_none());
+    // What the program writes for a library to call says more than the library's function.
+    let is_programs = |at: usize| !is_dependency(&frames[at].file) && !frames[at].file.is_empty();
+    let says_more = |(at, role): &(usize, Option<Role>)| {
+        let is_outside = destructor.is_none_or(|drop| *at > drop);
+        is_outside && (crates.is_none() || role.is_some() && is_programs(*at))
+    };
+    let by_name = inward(frames, call).find(says_more);
+    let calls_out = |out: usize| (place(call) != place(out)).then(|| place(call));
+    match (by_name, crates) {
+        (Some((at, role)), crates) => {
+            let out = crates.map_or(at + 1, |(out, _)| out);
+            let destructor = destructor.map(|drop| frames[drop].function.clone());
+            let callee = without_async(&frames[at].function).to_owned();
+            let (call, out, back) = (calls_out(out), place(out), place(at));
+            Advice::ForeignCall { class, call, out, callee, back, inside: None, destructor, role }
+        }
+        (None, Some((out, back))) => {
             let at = callee(frames, out, back);
             let callee = without_async(&frames[at].function).to_owned();
             let inside = (at != back && at + 1 != out).then(|| place(at));
-            let (call, out) = (place(call), place(out));
-            let call = (call != out).then_some(call);
-            Advice::ForeignCall { class, call, out, callee, back: place(back), inside }
+            let (call, out, back) = (calls_out(out), place(out), place(back));
+            Advice::ForeignCall { class, call, out, callee, back, inside, destructor: None, role: None }
         }
-        None => Advice::UnderCall { class, call: place(call), destructor },
+        (None, None) => {
+            let destructor = destructor.map(|drop| frames[drop].function.clone());
+            Advice::UnderCall { class, call: place(call), destructor }
+        }
     }
 }
 
@@ -171,6 +210,7 @@ mod tests {
             site,
             frames,
             exact,
+            first_seen: Vec::new(),
         }
     }
 
@@ -214,6 +254,96 @@ mod tests {
         assert_eq!(line(&wrapped, &inside), Some(258));
         let after = [inside[0], inside[1], ("with", "context.rs", 260)];
         assert_eq!(line(&wrapped, &after), None, "perhaps after it");
+    }
+
+    #[test]
+    fn an_initialiser_that_runs_under_the_guard_is_named_once() {
+        let rule = crate::tests::simple_rules().into_iter().find(|found| found.code == Code::Recursion);
+        let mut report = crate::tests::report(&rule.expect("one of them"));
+        let (held, cell) = (
+            lock(true, &[("check", "a.rs", 17), ("main", "a.rs", 28)]),
+            lock(true, &[("check", "a.rs", 19)]),
+        );
+        let cell = ReportLock { class: "LazyLock<Map>".into(), hash: "cell".into(), ..cell };
+        report.classes[0].hash = "cell".into();
+        report.classes[0].kind = "LazyLock".into();
+        report.held = vec![held.clone(), cell];
+        report.conflict = Some(held);
+        let wanted = [
+            ("register", "a.rs", 14),
+            ("DEFAULTS::{{closure}}", "a.rs", 6),
+            ("check", "a.rs", 19),
+            ("main", "a.rs", 28),
+        ];
+        report.subject = Some(lock(true, &wanted));
+        let advice = advice(Code::Recursion, &report);
+        let [Advice::InInitialiser { cell, at, .. }] = advice.as_slice() else { panic!("{advice:?}") };
+        assert_eq!((cell.as_str(), at.line), ("LazyLock<Map>", 19));
+        report.held.reverse();
+        let other = super::advice(Code::Recursion, &report);
+        assert!(
+            matches!(other.as_slice(), [Advice::ForeignCall { role: Some(Role::Callback), call: None, out, back, .. }]
+                if (out.line, back.line) == (19, 6)),
+            "it was there before the guard: {other:?}"
+        );
+    }
+
+    #[test]
+    fn a_closure_that_is_written_above_the_call_is_a_callback() {
+        let stack = |line| {
+            [
+                ("app::look", "src/a.rs", 3),
+                ("app::main::{{closure}}", "src/a.rs", line),
+                ("app::emit", "src/a.rs", 9),
+                ("app::main", "src/a.rs", 21),
+            ]
+        };
+        let of = |line| match of_call("M", &frames(&stack(line)), 2) {
+            Advice::ForeignCall { call, out, back, role, .. } => (call.is_some(), out.line, back.line, role),
+            advice => panic!("{advice:?}"),
+        };
+        assert_eq!(of(22), (true, 9, 22, None), "handed in by the call");
+        assert_eq!(of(18), (false, 9, 18, Some(Role::Callback)), "registered before");
+    }
+
+    #[test]
+    fn a_destructor_inside_of_a_callback_is_named_besides() {
+        let stack = [
+            ("js::lock", "js-0.1.0/src/lock.rs", 52),
+            ("<js::Owner as core::ops::drop::Drop>::drop", "js-0.1.0/src/owner.rs", 97),
+            ("app::main::{{closure}}", "src/main.rs", 8),
+            ("js::Context::with", "js-0.1.0/src/base.rs", 124),
+        ];
+        let said = of_call("M", &frames(&stack), 3).to_string();
+        assert!(said.starts_with("the callback `app::main::{{closure}}` runs under the guard"), "{said}");
+        assert!(
+            said.contains("at src/main.rs:8:5, through `<js::Owner as core::ops::drop::Drop>::drop`."),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn what_a_library_calls_back_is_named_before_the_library() {
+        let stack = [
+            ("<app::Tree as serde_core::ser::Serialize>::serialize", "src/main.rs", 36),
+            (
+                "<serde_json::ser::Compound<W,F> as serde_core::ser::SerializeSeq>::serialize_element",
+                "serde_json-1.0.0/src/ser.rs",
+                502,
+            ),
+            ("serde_json::ser::to_string", "serde_json-1.0.0/src/ser.rs", 2249),
+            ("app::save", "src/main.rs", 41),
+        ];
+        let said = of_call("M", &frames(&stack), 3).to_string();
+        assert!(
+            said.starts_with("`<app::Tree as serde_core::ser::Serialize>::serialize` runs under the guard"),
+            "{said}"
+        );
+        assert!(
+            said.contains("is called at src/main.rs:41:5 and comes back to the lock at src/main.rs:36:5"),
+            "{said}"
+        );
+        assert!(said.contains("Serialise a copy"), "{said}");
     }
 
     #[test]

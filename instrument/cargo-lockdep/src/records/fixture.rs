@@ -74,7 +74,7 @@ pub(crate) fn dependency(from: &ClassRecord, to: &ClassRecord, line: u32, thread
         gates: Vec::new(),
         guards: Vec::new(),
         frames_held: Frames::default(),
-        frames_acquire: Frames { exact: true, frames: vec![frame] },
+        frames_acquire: Frames { exact: true, frames: vec![frame], ..Frames::default() },
     }
 }
 

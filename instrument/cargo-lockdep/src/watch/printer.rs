@@ -96,3 +96,66 @@ impl Printer {
         self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()).context(|| self.name.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use lockdep_validator::Level;
+
+    use super::*;
+    use crate::findings::Finding;
+    use crate::records::fixture;
+    use crate::source::Sources;
+
+    /// What is printed of reports that are judged so, in turn.
+    fn printed(name: &str, reports: Vec<(lockdep_report::model::Report, Judgement)>) -> String {
+        let path = std::env::temp_dir().join(format!("lockdep-printer-{}-{name}", std::process::id()));
+        let args = WatchArgs { output: Some(path.clone()), ..WatchArgs::default() };
+        let mut printer = Printer::open(&args, None).expect("a temporary file");
+        for (report, judgement) in reports {
+            let finding = Finding { report, runs: Vec::new(), judgement, group: None };
+            let new = NewReport { finding, origin: "in a test".into(), sources: Rc::new(Sources::default()) };
+            printer.print(&new).expect("written");
+        }
+        let text = std::fs::read_to_string(&path).expect("printed");
+        std::fs::remove_file(path).expect("ours");
+        text
+    }
+
+    #[test]
+    fn a_report_of_the_group_of_an_excepted_one_is_printed_in_full() {
+        let first = fixture::inversion_report();
+        let mut second = first.clone();
+        second.fingerprint = "00000000000000bb".into();
+        let excepted = || Judgement::Excepted("known".into());
+        let text = printed(
+            "excepted",
+            vec![
+                (first.clone(), excepted()),
+                (second, Judgement::Denied),
+                (first.clone(), Judgement::Denied),
+            ],
+        );
+        assert_eq!(text.matches("= cycle: ").count(), 1, "{text}");
+        let full = text.find("= cycle: ").expect("in full");
+        let line = text.find(&first.fingerprint).expect("a line");
+        assert!(line < full && text[line..full].contains("known"), "{text}");
+        assert!(
+            text.contains("report 00000000000000bb above"),
+            "the first of the group that was shown: {text}"
+        );
+    }
+
+    #[test]
+    fn a_warning_that_becomes_an_error_is_not_printed_in_full_again() {
+        let error = fixture::inversion_report();
+        let mut warning = error.clone();
+        warning.level = Level::Warning;
+        warning.cycle[0].instances.0 += 7;
+        let text = printed("raised", vec![(warning, Judgement::Tolerated), (error, Judgement::Denied)]);
+        assert_eq!(text.matches("= cycle: ").count(), 1, "{text}");
+        let raised = text.split_once("= raised: ").expect("told").1;
+        assert!(raised.contains("`error` now") && raised.contains("= now: "), "{text}");
+    }
+}

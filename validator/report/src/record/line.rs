@@ -214,6 +214,7 @@ mod tests {
                 frames_held: Frames {
                     exact: true,
                     frames: vec![Frame { function: "f".into(), ..Frame::default() }],
+                    first_seen: Vec::new(),
                 },
                 frames_acquire: Frames::default(),
             }),

@@ -94,7 +94,8 @@ pub(super) fn who(thread: &str, process: &str) -> String {
 
 fn dependency_labels(step: &ReportDependency) -> Vec<Label> {
     let wait = if step.acquire_wait == Wait::Timed { ", with a timeout" } else { "" };
-    if same_spot(&step.held_site, &step.acquire_site) {
+    let is_one_call = same_spot(step.held_site.outside_wrapper(), step.acquire_site.outside_wrapper());
+    if is_one_call && same_spot(&step.held_site, &step.acquire_site) {
         // One call takes both, further down.
         let text = format!(
             "takes `{}` {} here, and then wants `{}` {}{wait}",
@@ -277,7 +278,11 @@ fn callers(labels: &[&Label]) -> Vec<String> {
             None => known.push((caller, label)),
         }
     }
-    let is_one = known.len() == 1;
+    // One line for all labels needs no name; else it says whose caller it is.
+    let is_one = known.len() == 1
+        && labels
+            .iter()
+            .all(|label| label.class.is_empty() || label.place.caller.as_deref() == Some(known[0].0));
     let is_one_class = known.windows(2).all(|pair| pair[0].1.class == pair[1].1.class);
     let line = |(caller, label): (&Place, &Label)| {
         let class = &label.class;
@@ -288,7 +293,11 @@ fn callers(labels: &[&Label]) -> Vec<String> {
             _ => format!("`{class}`: "),
         };
         let sure = if label.exact { "called from" } else { "called, on one path, from" };
-        format!("{whose}{sure} {caller}{}", function_words(caller))
+        let through = caller
+            .through
+            .as_deref()
+            .map_or_else(String::new, |direct| format!(", through {direct}{}", function_words(direct)));
+        format!("{whose}{sure} {caller}{}{through}", function_words(caller))
     };
     known.into_iter().map(line).collect()
 }

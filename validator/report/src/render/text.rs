@@ -150,8 +150,11 @@ pub fn headline(report: &Report) -> String {
     format!("  {}{place}", report.title)
 }
 
+/// How many orders of a report whose level rose are listed.
+const MAX_BRIEF: usize = 4;
+
 /// Renders a report in two lines: what it is, and from which one before it follows. `in_full` says
-/// how to see the rest.
+/// how to see the rest. A report that rose for other locks has their places besides.
 pub fn brief(report: &Report, earlier: &Earlier, in_full: &str, options: &TextOptions) -> String {
     let report = &report.printable();
     let styles = &options.styles;
@@ -159,7 +162,7 @@ pub fn brief(report: &Report, earlier: &Earlier, in_full: &str, options: &TextOp
     let head = format!("{}[{}]", report.level.as_str(), report.code);
     let title = styles.paint(styles.strong, &format!(": {}", report.title));
     push(&mut out, format_args!("{}{title}", styles.paint(styles.level(report.level), &head)));
-    let detail = Detail::steps(0)[0];
+    let detail = Detail { n_listed: MAX_BRIEF, ..Detail::steps(0)[0] };
     let mut parts = Parts { out, margin: "  ".to_owned(), options, detail };
     let (first, this) = (&earlier.fingerprint, &report.fingerprint);
     // Classes that differ only in their line share one.
@@ -181,7 +184,7 @@ pub fn brief(report: &Report, earlier: &Earlier, in_full: &str, options: &TextOp
             let held = report.conflict.as_ref().map_or_else(Place::default, |held| held.site.clone());
             ("follows", format!("from {above}: the guard made at {held} is alive here as well"))
         }
-        Relation::Raised => {
+        Relation::Raised | Relation::RaisedElsewhere => {
             let level = report.level.as_str();
             let reason = report.notes.first().map(sentences::reason);
             let because = reason.map_or_else(String::new, |reason| format!(" because {reason}"));
@@ -189,6 +192,17 @@ pub fn brief(report: &Report, earlier: &Earlier, in_full: &str, options: &TextOp
         }
     };
     parts.line(word, &format!("{sentence}; {this} in full: {in_full}"));
+    if earlier.relation == Relation::RaisedElsewhere {
+        parts.line("now", "the level rose for these acquisitions");
+        let line = |step: &ReportDependency| {
+            let who = who(&step.thread, &step.process);
+            format!(
+                "`{}` at {}, then `{}` at {}, {who}",
+                step.from, step.held_site, step.to, step.acquire_site
+            )
+        };
+        parts.listed(report.cycle.iter().map(line).collect());
+    }
     parts.out
 }
 

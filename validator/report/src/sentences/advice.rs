@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::advice::{Advice, General, Scope, Spot, Way};
+use crate::advice::{Advice, General, Role, Scope, Spot, Way};
 
 impl fmt::Display for Advice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,26 +53,57 @@ impl fmt::Display for Advice {
                 "the guard of `{class}` is alive during the call at {call}, which comes back to the lock: drop the guard \
                  before that call"
             ),
-            Self::ForeignCall { class, call, out, callee, back, inside } => {
-                let at = inside.as_ref().map_or_else(String::new, |inside| format!(" (at {inside})"));
-                match call {
-                    None => write!(f, "`{callee}`{at} runs under the guard of `{class}`: it")?,
-                    Some(call) => write!(
-                        f,
-                        "the guard of `{class}` is alive during the call at {call}. There `{callee}`{at} runs: it"
-                    )?,
-                }
-                write!(
-                    f,
-                    " is called at {out} and comes back to the lock at {back}. Call it after the guard is dropped, or keep it \
-                     from using what the lock protects."
-                )
-            }
+            Self::ForeignCall { .. } => foreign_call(self, f),
+            Self::InInitialiser { class, cell, at } => write!(
+                f,
+                "the initialiser of `{cell}` runs at {at} under the guard of `{class}` and comes back to the lock: \
+                 initialise it before the guard is made"
+            ),
             Self::MacroOfBoth { .. }
             | Self::KeptGuard { .. }
             | Self::Temporary { .. }
             | Self::GetMut { .. } => from_source(self, f),
         }
+    }
+}
+
+/// Advice about code that the one who calls it does not know.
+fn foreign_call(advice: &Advice, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Advice::ForeignCall { class, call, out, callee, back, inside, destructor, role } = advice else {
+        return Ok(());
+    };
+    let at = inside.as_ref().map_or_else(String::new, |inside| format!(" (at {inside})"));
+    let callback = if *role == Some(Role::Callback) { "the callback " } else { "" };
+    match call {
+        None => write!(f, "{callback}`{callee}`{at} runs under the guard of `{class}`: it")?,
+        Some(call) => write!(
+            f,
+            "the guard of `{class}` is alive during the call at {call}. There {callback}`{callee}`{at} runs: it"
+        )?,
+    }
+    let through = destructor.as_ref().map_or_else(String::new, |drop| format!(", through `{drop}`"));
+    write!(f, " is called at {out} and comes back to the lock at {back}{through}. {}", remedy(*role))
+}
+
+/// How to keep foreign code from coming back to the lock.
+const fn remedy(role: Option<Role>) -> &'static str {
+    match role {
+        None | Some(Role::Callback) => {
+            "Call it after the guard is dropped, or keep it from using what the lock protects."
+        }
+        Some(Role::Format) => {
+            "Format the value before the guard is made, or keep `fmt` from taking the lock."
+        }
+        Some(Role::Key) => "Keep `Hash`, `Eq` and `Ord` of a key from taking locks.",
+        Some(Role::Clone) => "Clone the value without the guard, or keep `clone` from taking the lock.",
+        Some(Role::Iterator) => {
+            "Collect the items before the guard is made, or keep `next` from taking the lock."
+        }
+        Some(Role::Serialization) => {
+            "Serialise a copy after the guard is dropped, or keep `serialize` from taking the lock."
+        }
+        Some(Role::Wake) => "Take the wakers out under the guard, and wake them after it is dropped.",
+        Some(Role::Future) => "Poll the future after the guard is dropped.",
     }
 }
 

@@ -37,6 +37,7 @@ fn rate(bank: &Bank) -> f64 {
     *rate + *bank.rates.read().unwrap()
 }
 ";
+mod callers;
 mod length;
 mod recursive_reads;
 
@@ -307,7 +308,15 @@ fn what_follows_from_an_earlier_report_is_reported_in_few_words() {
     assert_eq!(told_of_others.note(&first, true), None);
     let mut of_other_locks = raised.clone();
     of_other_locks.cycle[0].instances.0 += 7;
-    assert_eq!(told_of_others.note(&of_other_locks, true), None, "what stands above shows other locks");
+    let elsewhere = earlier(&first, Relation::RaisedElsewhere);
+    assert_eq!(told_of_others.note(&of_other_locks, true), elsewhere, "what stands above shows other locks");
+    assert_eq!(
+        told_of_others.note(&of_other_locks, true).map(|earlier| earlier.relation),
+        Some(Relation::Raised)
+    );
+    let of_others =
+        brief(&of_other_locks, &elsewhere.expect("made here"), "somewhere", &TextOptions::default());
+    insta::assert_snapshot!("raised_for_other_locks", of_others);
     assert_eq!(told.note(&with(5, Level::Error, direct.clone()), true), by(&sure, 1));
     let options = TextOptions::default();
     let by_closing = brief(&sure, &by(&first, 2).expect("made here"), "somewhere", &options);
@@ -433,17 +442,6 @@ fn an_initialisation_is_not_to_be_tried_and_of_two_orders_both_are_reported() {
         !advice(&found).iter().any(|help| matches!(help, Advice::TryLock { at: None, .. })),
         "two places were named"
     );
-}
-
-#[test]
-fn a_recursive_read_is_advised_only_for_locks_that_have_one() {
-    let found = simple_rules().into_iter().find(|found| found.code == Code::RecursiveFairRead);
-    let mut found = report(&found.expect("one of them"));
-    let advice = |report: &Report| help::help(Code::RecursiveFairRead, report, &DetailWords::None);
-    let both = [General::PassGuardOn, General::ReadRecursively].map(Advice::from);
-    assert_eq!(advice(&found), both);
-    found.classes.iter_mut().for_each(|class| class.recursive_reads = false);
-    assert_eq!(advice(&found), both[..1], "std has none");
 }
 
 #[test]

@@ -27,3 +27,14 @@ fn a_recursive_read_is_advised_only_for_locks_that_have_it() {
     assert!(is_advised(&Fixture));
     assert!(!is_advised(&WithoutRecursiveReads));
 }
+
+#[test]
+fn a_recursive_read_is_advised_only_for_locks_that_have_one() {
+    let found = simple_rules().into_iter().find(|found| found.code == Code::RecursiveFairRead);
+    let mut found = report(&found.expect("one of them"));
+    let advice = |report: &Report| help::help(Code::RecursiveFairRead, report, &DetailWords::None);
+    let both = [General::PassGuardOn, General::ReadRecursively].map(Advice::from);
+    assert_eq!(advice(&found), both);
+    found.classes.iter_mut().for_each(|class| class.recursive_reads = false);
+    assert_eq!(advice(&found), both[..1], "std has none");
+}

@@ -158,7 +158,7 @@ pub(super) fn begins_function(line: &str) -> bool {
 
 /// The place alone: advice names no caller.
 pub(super) fn bare(place: &Place) -> Place {
-    Place { function: None, caller: None, in_wrapper: false, ..place.clone() }
+    Place { function: None, caller: None, in_wrapper: false, through: None, ..place.clone() }
 }
 
 /// A temporary in the head of a `match` or its like lives as long as the whole.

@@ -19,6 +19,7 @@ use crate::source::Sources;
 
 mod call;
 mod expanded;
+mod giving;
 mod returned;
 #[cfg(test)]
 mod returned_tests;
@@ -31,6 +32,7 @@ pub(crate) fn add(report: &mut Report, sources: &Sources) {
     let mut advice: Vec<Advice> = Vec::new();
     let mut was_read = false;
     let comes_back = returned::complete(report, sources);
+    giving::leave(report, sources);
     expanded::leave(report, sources);
     for sighting in sightings(report) {
         let Some(call) = Call::read(sighting.held, sources) else { continue };

@@ -12,6 +12,7 @@ use lockdep_report::place::{Frame, Place};
 use lockdep_report::render::index_of_column;
 
 use super::call::{Call, bare, begins_function, in_head};
+use super::giving::{gives_on, returns_guard};
 use crate::source::Sources;
 
 /// How far above a call its function begins at most.
@@ -29,11 +30,14 @@ pub(super) fn complete(report: &mut Report, sources: &Sources) -> Option<Advice>
     if held.exact {
         return None;
     }
-    let Some(holder) = holder(&held.site, &held.frames, &wanted.frames, sources) else {
+    let known = wrappers(&held.frames, &held.first_seen, sources);
+    let Some(holder) = holder(&held.site, &known, &wanted.frames, sources) else {
         if n_on_one_way(&held.frames, &wanted.frames) > 1 {
             // No active function has a guard of these wrappers: another one gave it away.
             held.frames.truncate(1);
-            report.notes.push(Note::PathNotRecorded { class: held.class.clone() });
+            let note = Note::PathNotRecorded { class: held.class.clone() };
+            report.notes.retain(|known| *known != note);
+            report.notes.push(note);
         }
         return None;
     };
@@ -58,7 +62,9 @@ fn complete_cycle(report: &mut Report, sources: &Sources) {
         if held.exact {
             continue;
         }
-        let Some(holder) = holder(&step.held_site, &held.frames, wanted, sources) else { continue };
+        let known = self::wrappers(&held.frames, &held.first_seen, sources);
+        let Some(holder) = holder(&step.held_site, &known, wanted, sources) else { continue };
+        report.notes.retain(|note| !matches!(note, Note::PathNotRecorded { class } if *class == step.from));
         wrappers.extend(holder.wrappers.iter().map(|wrapper| wrapper.function.clone()));
         holder.name_callers(&mut step.held_site, &mut step.acquire_site, wanted);
         held.frames = holder.stack(wanted);
@@ -151,7 +157,7 @@ fn n_on_one_way(held: &[Frame], wanted: &[Frame]) -> usize {
 fn holder(site: &Place, held: &[Frame], wanted: &[Frame], sources: &Sources) -> Option<Holder> {
     let maker = held.first().filter(|maker| maker.line == site.line && maker.file == site.file)?;
     let longer = [&held[..1], outer_wrappers(held, wanted, sources)].concat();
-    let held = if longer.len() > held.len() { &longer } else { held };
+    let held = if held.len() == 1 { &longer } else { held };
     let way = n_on_one_way(held, wanted);
     for (n_inner, wrapper) in held.iter().enumerate() {
         // Further out begins what called all of them, on the path that is known.
@@ -189,6 +195,18 @@ fn holder(site: &Place, held: &[Frame], wanted: &[Frame], sources: &Sources) -> 
     None
 }
 
+/// The functions that gave the guard on to each other, the one that made it first: those of the
+/// stack that is known, or else those of the first acquisition there which the source shows to give
+/// it on.
+fn wrappers(held: &[Frame], first_seen: &[Frame], sources: &Sources) -> Vec<Frame> {
+    let taken = held.first().and_then(|maker| first_seen.iter().position(|frame| frame == maker));
+    let outside = taken.map_or(&[][..], |taken| &first_seen[taken + 1..]);
+    // The caller of another path is asked only where the type of what it gets may hold a guard.
+    let may_give = |frame: &&Frame| gives_on(frame, sources) || returns_guard(frame, sources);
+    let given_on = outside.iter().take_while(|_| held.len() == 1).take_while(may_give);
+    held.iter().chain(given_on).cloned().collect()
+}
+
 /// The functions around the one that made the guard which give it on, as the source shows: those on
 /// the way of the lock that is wanted, if it goes through the same wrapper.
 fn outer_wrappers<'a>(held: &[Frame], wanted: &'a [Frame], sources: &Sources) -> &'a [Frame] {
@@ -198,36 +216,6 @@ fn outer_wrappers<'a>(held: &[Frame], wanted: &'a [Frame], sources: &Sources) ->
     let outside = &wanted[1..];
     let n_wrappers = outside.iter().take_while(|frame| gives_on(frame, sources)).count();
     &outside[..n_wrappers]
-}
-
-/// Whether what the call at the place of a frame returns is what its function returns.
-fn gives_on(frame: &Frame, sources: &Sources) -> bool {
-    let Frame { file, line, column, .. } = frame.clone();
-    let Some(call) = Call::read(&Place { file, line, column, ..Place::default() }, sources) else {
-        return false;
-    };
-    let is_path = |text: &str| text.chars().all(|c| c.is_alphanumeric() || "_.:&".contains(c));
-    let is_last = match call.head.strip_prefix("return ") {
-        Some(value) => is_path(value) && call.rest.ends_with(';'),
-        None => is_path(&call.head) && call.rest.ends_with('}') && depth_in_function(&call) == Some(1),
-    };
-    is_last && !call.is_temporary()
-}
-
-/// How many blocks of its function a call is in.
-fn depth_in_function(call: &Call) -> Option<usize> {
-    let above = (call.index.saturating_sub(MAX_LINES)..=call.index).rev();
-    let start = above.into_iter().find(|&index| begins_function(&call.lines[index]))?;
-    let to_call =
-        call.lines[start..=call.index].iter().map(|line| line.split("//").next().unwrap_or_default());
-    let text: Vec<&str> = to_call.collect();
-    let text = text.join("\n");
-    // Up to the call on its own line.
-    let text = match text.rfind(call.rest.lines().next().unwrap_or_default()) {
-        Some(end) if !call.rest.is_empty() => &text[..end],
-        _ => &text,
-    };
-    text.matches('{').count().checked_sub(text.matches('}').count())
 }
 
 /// The calls of `name` above the place of a frame, in its function, whose guard is alive there.

@@ -299,8 +299,10 @@ fn both_sides_of_an_inversion_name_the_callers_of_wrappers() {
         let mut report = crate::records::fixture::inversion_report();
         let step = |step: &mut lockdep_report::model::ReportDependency, held: &[Frame], wanted: &[Frame]| {
             (step.held_site, step.acquire_site) = (place_of(&held[0]), place_of(&wanted[0]));
-            step.frames_held = lockdep_report::place::Frames { exact: false, frames: held.to_vec() };
-            step.frames_acquire = lockdep_report::place::Frames { exact: true, frames: wanted.to_vec() };
+            step.frames_held =
+                lockdep_report::place::Frames { exact: false, frames: held.to_vec(), ..Default::default() };
+            step.frames_acquire =
+                lockdep_report::place::Frames { exact: true, frames: wanted.to_vec(), ..Default::default() };
         };
         let main = frame("a::main", 99);
         step(
@@ -358,6 +360,8 @@ fn what_an_attribute_writes_gives_way_to_its_caller() {
             callee: "f".into(),
             back,
             inside: None,
+            destructor: None,
+            role: None,
         }];
         let held = report.conflict.as_mut().expect("given");
         held.exact = true;

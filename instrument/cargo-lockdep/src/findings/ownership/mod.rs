@@ -61,7 +61,7 @@ pub(crate) fn lower(report: &mut Report, sources: &Sources) {
     let level = level_of(report, &reach, &place);
     let is_lowered = report.level > level;
     report.level = report.level.min(level);
-    let place = Place { function: None, caller: None, in_wrapper: false, ..place };
+    let place = Place { function: None, caller: None, in_wrapper: false, through: None, ..place };
     match reach {
         Reach::Owned { method, receiver, lock } => {
             report.evidence.owned = true;
