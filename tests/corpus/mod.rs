@@ -25,6 +25,7 @@ mod std_locks;
 mod stuck;
 mod stuck_events;
 mod stuck_locks;
+mod stuck_vma;
 mod support;
 mod trylock;
 mod waits;
@@ -128,7 +129,7 @@ impl Case {
 
 /// Every program that hangs, for the hang report.
 pub(crate) fn stuck() -> impl Iterator<Item = &'static stuck::Stuck> {
-    stuck::STUCK.iter().chain(stuck_events::STUCK).chain(stuck_locks::STUCK)
+    [stuck::STUCK, stuck_events::STUCK, stuck_locks::STUCK, stuck_vma::STUCK].into_iter().flatten()
 }
 
 /// Every case, by topic.

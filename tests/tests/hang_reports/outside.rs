@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use lockdep_report::hang_report::{HangReason, HangRole, HangState};
+use lockdep_report::hang_report::{HangReason, HangRole, HangState, HangThread};
 
-use super::running::{LIMIT, Running, asked, is_in, line_of, line_of_locks, names_of, thread};
+use super::running::{LIMIT, Running, asked, is_in, line_in, line_of, line_of_locks, names_of, thread};
 #[test]
 fn a_thread_that_waits_in_nothing_of_ours_shows_its_stack_and_what_it_holds() {
     let mut pipe = Running::start("stuck_pipe", &[("LOCKDEP_HANG_AFTER", "0.5")]);
@@ -17,6 +17,10 @@ fn a_thread_that_waits_in_nothing_of_ours_shows_its_stack_and_what_it_holds() {
     assert!(is_in(root, "stuck::pipe"), "{root:#?}");
     assert!(["wait4", "waitid"].contains(&root.system_call.as_str()), "{}", root.system_call);
     assert_eq!(root.holds.len(), 1);
+    let child = root.child.as_ref().expect("it waits for a child");
+    assert_eq!((child.name.as_str(), child.state), ("yes", HangState::Sleeping));
+    // The system may keep it from a process that is no parent.
+    assert!(["write", ""].contains(&child.system_call.as_str()), "{child:?}");
     let hang = asked("stuck_in_c");
     let root = &hang.threads[0];
     assert_eq!((root.thread.as_str(), root.system_call.as_str()), ("holder", "futex"));
@@ -89,4 +93,33 @@ fn a_thread_that_blocks_signals_has_what_the_system_tells_in_place_of_its_stack(
     assert!(root.no_stack.contains("; it is in `") && root.no_stack.contains("read"), "{root:#?}");
     // It has slept all the time, so what it holds can be read without its help.
     assert_eq!(root.holds.len(), 1, "{root:#?}");
+}
+
+#[test]
+fn who_waits_in_an_address_space_names_the_thread_that_keeps_it_out() {
+    // Their waits wake up now and then.
+    let mut running = Running::start("stuck_vma", &[("LOCKDEP_HANG_SIGNAL", "USR1")]);
+    running.wait_for(|running| !running.record_is_empty());
+    let mut n_reports = 0;
+    let hang = loop {
+        let hang = running.ask(&mut n_reports);
+        let waits = |name: &str| {
+            let named = hang.threads.iter().find(|thread| thread.thread == name);
+            named.is_some_and(|thread| !thread.waits_for.is_empty())
+        };
+        if waits("writer") && waits("late") {
+            break hang;
+        }
+    };
+    let [reader, writer, late] = ["reader", "writer", "late"].map(|name| thread(&hang, name));
+    assert_eq!((hang.threads[0].thread.as_str(), reader.role), ("reader", HangRole::Root));
+    assert_eq!((names_of(&hang, writer), names_of(&hang, late)), (vec!["reader"], vec!["writer"]));
+    let source = include_str!("../../corpus/stuck_vma.rs");
+    let [read, write, start, wait] =
+        ["lock_vma_under_rcu(space", ".mm().write()", "start_write(", ".mm().read()"]
+            .map(|text| line_in(source, text));
+    assert_eq!((reader.holds[0].class.as_str(), reader.holds[0].site.line), ("vm_lock", read));
+    assert_eq!((writer.holds[0].class.as_str(), writer.holds[0].site.line), ("mmap_lock", write));
+    let line = |thread: &HangThread| thread.wait.as_ref().map(|wait| wait.site.line);
+    assert_eq!((line(writer), line(late)), (Some(start), Some(wait)));
 }

@@ -141,7 +141,8 @@ pub(crate) fn line_of_locks(text: &str) -> u32 {
     line_in(include_str!("../../corpus/stuck_locks.rs"), text)
 }
 
-fn line_in(source: &str, text: &str) -> u32 {
+/// The line of a source that contains `text`, from 1.
+pub(crate) fn line_in(source: &str, text: &str) -> u32 {
     let line = source.lines().position(|line| line.contains(text)).expect("it is there");
     u32::try_from(line + 1).expect("small")
 }

@@ -87,6 +87,9 @@ pub struct HangThread {
     /// The system call that it sleeps in, by name; empty if unknown or none.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub system_call: String,
+    /// The child process whose end it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub child: Option<HangChild>,
     /// What it waits for, if it waits in an operation that is watched.
     pub wait: Option<ThreadWait>,
     /// The entries of the threads that it waits for.
@@ -104,6 +107,22 @@ pub struct HangThread {
     /// Why there is no stack; empty if there is one.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub no_stack: String,
+}
+
+/// A process that a thread waits for.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct HangChild {
+    /// What the operating system calls it.
+    pub id: u32,
+    /// Its name.
+    pub name: String,
+    /// Whether it runs, as the operating system says.
+    pub state: HangState,
+    /// The system call that it sleeps in, by name; empty if unknown or none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub system_call: String,
 }
 
 /// What part a thread has in a hang.
@@ -173,6 +192,9 @@ impl HangReport {
             let HangThread { thread: name, started_by, system_call, no_stack, same, .. } = &mut *thread;
             let texts = [name, started_by, system_call, no_stack];
             texts.into_iter().chain(same).for_each(&mut *change);
+            if let Some(child) = &mut thread.child {
+                [&mut child.name, &mut child.system_call].into_iter().for_each(&mut *change);
+            }
             if let Some(wait) = &mut thread.wait {
                 change(&mut wait.end_of);
                 change(&mut wait.behind);

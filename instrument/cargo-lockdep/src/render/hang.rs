@@ -96,7 +96,9 @@ fn picture(report: &HangReport, id: &str) -> String {
         }
         let n_more = thread.same.len();
         let more = if n_more > 0 { format!(" and {n_more} more") } else { String::new() };
-        let label: String = format!("{}{more}", thread.thread).chars().take(50).collect();
+        let origin = &thread.started_by;
+        let of = if origin.is_empty() { String::new() } else { format!(", started by {origin}") };
+        let label: String = format!("{}{more}{of}", thread.thread).chars().take(50).collect();
         out.push_str(&format!(
             "<g class=\"n\"><rect x=\"20\" y=\"{}\" width=\"{BOX}\" height=\"30\" rx=\"5\"/><text x=\"{}\" y=\"{}\">{}</text></g>\n",
             middle(row) - 15,

@@ -32,6 +32,7 @@ fn rendered(format: ReportFormat) -> String {
     report.n_threads = 2;
     report.threads =
         vec![thread("root", HangRole::Root, &[], 1), thread("waiter\u{1b}", HangRole::Waiter, &[0], 0)];
+    report.threads[1].started_by = "a_test".into();
     let record = fixture::record(100, "hang", vec![Record::Hang(Box::new(report))], true);
     with_findings_of(fixture::union_of(&[record]), |found| {
         assert!(found.reports.is_empty());
@@ -51,6 +52,8 @@ fn people_read_the_whole_of_it() {
     let page = rendered(ReportFormat::Html);
     let section = page.split_once("id=\"hangs\"").expect("a section").1;
     assert!(section.contains("<svg") && section.contains("marker-end"), "the graph is drawn: {section}");
+    assert!(section.contains(", started by a_test</text>"), "the graph says so: {section}");
+    assert!(section.contains("= started by: thread `a_test`"), "{section}");
     assert!(section.contains("shop::wait&lt;T&gt; at src"), "{section}");
 }
 

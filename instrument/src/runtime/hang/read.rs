@@ -3,7 +3,7 @@
 use std::fs;
 
 use lockdep_report::hang::build::{HangHead, SeenTask, SeenThread, build};
-use lockdep_report::hang_report::HangState;
+use lockdep_report::hang_report::{HangChild, HangState};
 use lockdep_report::place::Frame;
 use lockdep_validator::LockUse;
 use rustc_hash::FxHashMap;
@@ -12,7 +12,7 @@ use super::ask::Ask;
 use super::stop::{self, Cell};
 use super::unwind;
 use crate::runtime::identity::stack::resolve;
-use crate::runtime::system::thread_state::has_slept;
+use crate::runtime::system::thread_state::{has_slept, of_process};
 use crate::runtime::system::{signal_name, threads};
 use crate::runtime::task::stopped::Stopped;
 use crate::runtime::wait::{Watched, watched};
@@ -103,18 +103,40 @@ fn seen(runtime: &Runtime, original: u32, cell: &Cell, known: &mut FxHashMap<u32
         Some(_) => Err("not taken".to_owned()),
     };
     let is_running = cell.is_running();
+    let state = |is_running| match is_running {
+        Some(true) => HangState::Running,
+        Some(false) => HangState::Sleeping,
+        None => HangState::Unknown,
+    };
+    let child = awaited_child(cell).and_then(|id| {
+        let (name, look) = of_process(id)?;
+        let system_call = if look.is_running == Some(false) { call_name(look.call) } else { String::new() };
+        let mut child = HangChild::default();
+        (child.id, child.name, child.state) = (id, name, state(look.is_running));
+        child.system_call = system_call;
+        Some(child)
+    });
     SeenThread {
+        child,
         id,
         name,
         task,
-        state: match is_running {
-            Some(true) => HangState::Running,
-            Some(false) => HangState::Sleeping,
-            None => HangState::Unknown,
-        },
+        state: state(is_running),
         system_call: if is_running == Some(false) { call_name(cell.call()) } else { String::new() },
         stack,
     }
+}
+
+/// The child process whose end the thread waits for, if it is a certain one.
+fn awaited_child(cell: &Cell) -> Option<u32> {
+    let [first, second] = cell.arguments();
+    let id = match libc::c_long::from(cell.call()) {
+        libc::SYS_wait4 => first,
+        libc::SYS_waitid if u32::try_from(first) == Ok(libc::P_PID) => second,
+        _ => return None,
+    };
+    // Negative ones stand for groups.
+    i32::try_from(id).ok().filter(|id| *id > 0).map(i32::unsigned_abs)
 }
 
 /// Where a thread without a stack is, as far as the system tells: the function that made the system

@@ -39,6 +39,8 @@ pub(super) struct Cell {
     state: AtomicU32,
     /// The system call that it was in; negative for none.
     call: AtomicI32,
+    /// The first two arguments of that.
+    arguments: [AtomicUsize; 2],
     /// Where its code goes on after that; zero if that is unknown.
     at: AtomicUsize,
     /// How often it was switched.
@@ -70,6 +72,12 @@ impl Cell {
     pub(super) fn call(&self) -> i32 {
         // ORDERING: Relaxed, as in `is_running`.
         self.call.load(Ordering::Relaxed)
+    }
+
+    /// The first two arguments of the system call; zeros if they are unknown.
+    pub(super) fn arguments(&self) -> [usize; 2] {
+        // ORDERING: Relaxed, as in `is_running`.
+        self.arguments.each_ref().map(|argument| argument.load(Ordering::Relaxed))
     }
 
     /// Where its code goes on after the system call, if the system said so.
@@ -194,6 +202,9 @@ pub(super) fn stop_all(own: usize, except: u32) {
         cell.id.store(id, Ordering::Relaxed);
         cell.state.store(state, Ordering::Relaxed); // ORDERING: as above
         cell.call.store(look.call, Ordering::Relaxed); // ORDERING: as above
+        for (argument, value) in cell.arguments.iter().zip(look.arguments) {
+            argument.store(value, Ordering::Relaxed); // ORDERING: as above
+        }
         cell.at.store(look.at, Ordering::Relaxed); // ORDERING: as above
         cell.n_switches.store(look.n_switches, Ordering::Relaxed); // ORDERING: as above
         cell.context.store(0, Ordering::Relaxed); // ORDERING: as above
@@ -280,7 +291,9 @@ fn interrupted(context: usize) -> Look {
         let running = Look { is_running: Some(true), ..Look::default() };
         if code(at) == SYSCALL {
             let call = i32::try_from(result).unwrap_or(-1);
-            return Look { is_running: Some(false), call, ..Look::default() };
+            let argument = |register: libc::c_int| registers[register as usize] as usize;
+            let arguments = [argument(libc::REG_RDI), argument(libc::REG_RSI)];
+            return Look { is_running: Some(false), call, arguments, ..Look::default() };
         }
         if result == -libc::c_longlong::from(libc::EINTR) && code(at - 2) == SYSCALL {
             return Look { is_running: Some(false), ..Look::default() };

@@ -24,6 +24,8 @@ pub(crate) struct Look {
     pub(crate) is_running: Option<bool>,
     /// The number of the system call that it is in; negative if it is in none or that is unknown.
     pub(crate) call: i32,
+    /// The first two arguments of the system call; zeros if they are unknown.
+    pub(crate) arguments: [usize; 2],
     /// Where its code goes on after the system call; zero if that is unknown.
     pub(crate) at: usize,
     /// Whether it blocks the signal, or waits for signals.
@@ -34,7 +36,7 @@ pub(crate) struct Look {
 
 impl Default for Look {
     fn default() -> Self {
-        Self { is_running: None, call: -1, at: 0, is_deaf: false, n_switches: 0 }
+        Self { is_running: None, call: -1, arguments: [0; 2], at: 0, is_deaf: false, n_switches: 0 }
     }
 }
 
@@ -45,9 +47,18 @@ pub(crate) fn look(thread: u32, signal: libc::c_int) -> Look {
     let said = read(thread, "syscall", &mut text);
     let call = said.and_then(call_number).unwrap_or(-1);
     let at = said.and_then(place).unwrap_or(0);
-    let Some(status) = read(thread, "status", &mut text) else { return Look { call, at, ..Look::default() } };
+    let arguments = [1, 2].map(|index| said.and_then(|said| argument(said, index)).unwrap_or(0));
+    let Some(status) = read(thread, "status", &mut text) else {
+        return Look { call, arguments, at, ..Look::default() };
+    };
     let look = of_status(status, signal);
-    Look { call, at, is_deaf: look.is_deaf || i64::from(call) == libc::SYS_rt_sigtimedwait, ..look }
+    Look {
+        call,
+        arguments,
+        at,
+        is_deaf: look.is_deaf || i64::from(call) == libc::SYS_rt_sigtimedwait,
+        ..look
+    }
 }
 
 /// What the text says.
@@ -87,11 +98,32 @@ fn call_number(text: &[u8]) -> Option<i32> {
     std::str::from_utf8(number).ok()?.parse().ok()
 }
 
-/// The address at the end, in hexadecimal digits.
+/// The address at the end.
 #[cfg(target_os = "linux")]
 fn place(text: &[u8]) -> Option<usize> {
-    let last = text.trim_ascii_end().rsplit(|byte| *byte == b' ').next()?;
-    usize::from_str_radix(std::str::from_utf8(last).ok()?.strip_prefix("0x")?, 16).ok()
+    hexadecimal(text.trim_ascii_end().rsplit(|byte| *byte == b' ').next()?)
+}
+
+/// An argument, from 1.
+#[cfg(target_os = "linux")]
+fn argument(text: &[u8], index: usize) -> Option<usize> {
+    hexadecimal(text.split(|byte| *byte == b' ').nth(index)?)
+}
+
+#[cfg(target_os = "linux")]
+fn hexadecimal(digits: &[u8]) -> Option<usize> {
+    usize::from_str_radix(std::str::from_utf8(digits).ok()?.strip_prefix("0x")?, 16).ok()
+}
+
+/// The name of another process; whether it runs, and the system call that it is in, as far as the
+/// system says so.
+#[cfg(target_os = "linux")]
+pub(crate) fn of_process(process: u32) -> Option<(String, Look)> {
+    let file = |name| std::fs::read(format!("/proc/{process}/{name}")).ok();
+    let name = String::from_utf8_lossy(&file("comm")?).trim_end().to_owned();
+    let look = of_status(&file("status")?, 0);
+    let call = file("syscall").and_then(|said| call_number(&said)).unwrap_or(-1);
+    Some((name, Look { call, ..look }))
 }
 
 /// Reads a file of the thread.

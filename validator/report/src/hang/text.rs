@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::given_up::is_wait;
-use crate::hang_report::{HangReason, HangReport, HangRole, HangState, HangThread};
+use crate::hang_report::{HangChild, HangReason, HangReport, HangRole, HangState, HangThread};
 use crate::model::ReportLock;
 use crate::modes::mode_word;
 use crate::names::thread_words;
@@ -126,6 +126,14 @@ fn doing(thread: &HangThread) -> String {
         HangState::Running => "runs".to_owned(),
         _ if thread.frames.first().is_some_and(is_wait) => "waits for a notification".to_owned(),
         HangState::Sleeping if call.is_empty() => "sleeps outside of what is watched".to_owned(),
+        state => state_words(state, call),
+    }
+}
+
+fn state_words(state: HangState, call: &str) -> String {
+    match state {
+        HangState::Running => "runs".to_owned(),
+        HangState::Sleeping if call.is_empty() => "sleeps".to_owned(),
         HangState::Sleeping => format!("sleeps in the system call `{call}`"),
         HangState::Unknown => "may run or sleep".to_owned(),
     }
@@ -179,6 +187,10 @@ impl Writer<'_> {
             for (word, text) in wait.event_lines() {
                 self.line(word, &text);
             }
+        }
+        if let Some(HangChild { id, name, state, system_call }) = &thread.child {
+            let does = state_words(*state, system_call);
+            self.line("waits for child", &format!("process {id} (`{name}`), which {does}"));
         }
         for target in thread.waits_for.iter().take(MAX_NAMES) {
             let Some(other) = self.report.threads.get(*target) else { continue };
