@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a lock of these programs is never poisoned")]
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use lockdep::sync::mpsc::{channel, sync_channel};
 use lockdep::sync::{Barrier, Condvar, Mutex};
@@ -33,6 +34,18 @@ pub(crate) const STUCK: &[Stuck] = &[
         why: "no thread unparks a parked one",
         says: "1 thread waits for thread `parked`, which has waited # s for another thread to unpark it",
         run: park,
+    },
+    Stuck {
+        name: "stuck_unpark",
+        why: "a thread that was unparked once parks twice",
+        says: "1 thread waits for thread `parked`, which has waited # s for another thread to unpark it",
+        run: unpark,
+    },
+    Stuck {
+        name: "stuck_sleep",
+        why: "a thread sleeps for an hour under a lock",
+        says: "2 threads wait for thread `sleeper`, which has waited # s for time to pass, with a timeout",
+        run: sleep,
     },
     Stuck {
         name: "stuck_lost_notification",
@@ -104,6 +117,32 @@ fn barrier() {
 
 fn park() {
     named("parked", thread::park).join().unwrap();
+}
+
+fn unpark() {
+    let parked = named("parked", || {
+        thread::park();
+        thread::park();
+    });
+    let handle = parked.thread().clone();
+    named("unparker", move || handle.unpark()).join().unwrap();
+    parked.join().unwrap();
+}
+
+fn sleep() {
+    static STATE: Mutex<u8> = Mutex::new(1);
+    static HELD: Barrier = Barrier::new(2);
+    let sleeper = named("sleeper", || {
+        let _state = STATE.lock().unwrap();
+        HELD.wait();
+        thread::sleep(Duration::from_secs(3600));
+    });
+    let waiter = named("waiter", || {
+        HELD.wait();
+        drop(STATE.lock().unwrap());
+    });
+    waiter.join().unwrap();
+    sleeper.join().unwrap();
 }
 
 fn lost_notification() {

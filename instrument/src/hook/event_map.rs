@@ -4,6 +4,7 @@
 use std::panic::Location;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
+use std::thread::ThreadId;
 use std::time::Duration;
 
 use lockdep_validator::EventKind;
@@ -148,6 +149,7 @@ impl<K: ClassKey> LockMap<K> {
         }
         let wanted = Wanted::Notification { slot: self.slot(), event: event.event(), is_timed };
         let waiting = wait::begin(wanted, Location::caller());
+        waiting.as_ref().inspect(|waiting| waiting.report_held_back());
         let result = wait();
         drop(waiting);
         messages::waited();
@@ -159,7 +161,19 @@ impl<K: ClassKey> LockMap<K> {
 #[track_caller]
 #[inline(never)]
 pub(crate) fn park<R>(is_timed: bool, wait: impl FnOnce() -> R) -> R {
-    if state::is_off() { wait() } else { wait_as(EventKind::Token, None, is_timed, wait) }
+    if state::is_off() {
+        return wait();
+    }
+    wait_by(Wanted::Token { thread: std::thread::current().id(), is_timed }, wait)
+}
+
+/// Notes that the running thread is about to unpark another one.
+#[track_caller]
+#[inline]
+pub(crate) fn unparked(thread: impl FnOnce() -> ThreadId) {
+    if state::is_on() {
+        wait::unparked(thread(), Location::caller());
+    }
 }
 
 /// Notes that the running thread lets others run, perhaps because it looks for what they do.
@@ -190,13 +204,18 @@ pub(super) fn wait_as<R>(
     is_timed: bool,
     wait: impl FnOnce() -> R,
 ) -> R {
-    let waiting = wait::begin(Wanted::Event { kind, event, is_timed }, Location::caller());
+    wait_by(Wanted::Event { kind, event, is_timed }, wait)
+}
+
+#[track_caller]
+fn wait_by<R>(wanted: Wanted<'_>, wait: impl FnOnce() -> R) -> R {
+    let waiting = wait::begin(wanted, Location::caller());
     let result = wait();
     drop(waiting);
-    match kind {
+    match wanted {
         // Messages say what they order.
-        EventKind::Message | EventKind::Room => {}
-        EventKind::Time => messages::slept(),
+        Wanted::Event { kind: EventKind::Message | EventKind::Room, .. } => {}
+        Wanted::Event { kind: EventKind::Time, .. } => messages::slept(),
         _ => messages::waited(),
     }
     result

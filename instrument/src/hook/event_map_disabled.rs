@@ -44,6 +44,9 @@ pub(crate) fn park<R>(_is_timed: bool, wait: impl FnOnce() -> R) -> R {
 }
 
 #[inline(always)]
+pub(crate) fn unparked(_thread: impl FnOnce() -> std::thread::ThreadId) {}
+
+#[inline(always)]
 pub(crate) fn pause<R>(_time: std::time::Duration, wait: impl FnOnce() -> R) -> R {
     wait()
 }

@@ -84,7 +84,7 @@ pub use tracked::Tracked;
 pub use wait_for::Waiting;
 
 pub(crate) use channel::{Message, ReceiverEnd, SenderEnd, ends};
-pub(crate) use event_map::{park, pause};
+pub(crate) use event_map::{park, pause, unparked};
 
 #[cfg(not(lockdep_disabled))]
 pub(crate) use any_key::{AnyKey, KeyKind};

@@ -2,6 +2,7 @@
 
 use std::{fmt, thread};
 
+use super::handle::Thread;
 use super::spawn::{Spawn, Waiter};
 
 /// [`std::thread::JoinHandle`], whose join is announced to the validator.
@@ -17,8 +18,8 @@ impl<T> JoinHandle<T> {
 
     /// Returns the thread behind the handle.
     #[must_use]
-    pub fn thread(&self) -> &thread::Thread {
-        self.inner.thread()
+    pub fn thread(&self) -> &Thread {
+        Thread::wrap(self.inner.thread())
     }
 
     /// Waits for the thread to end. What follows cannot run at the same time as anything the thread

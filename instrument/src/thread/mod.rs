@@ -18,10 +18,10 @@
 //! assert_eq!(words.len(), 3);
 //! ```
 //!
-//! A thread that is parked or sleeps says so to other threads. [`Thread`] is std's own type, since
-//! programs and libraries name it: which thread unparks another one is not seen.
+//! A thread that is parked or sleeps says so to other threads. A [`Thread`] notes who unparks it.
 
 mod builder;
+mod handle;
 mod join_handle;
 mod park;
 mod scope;
@@ -31,6 +31,7 @@ mod spawn;
 pub use std::thread::*;
 
 pub use builder::{Builder, spawn};
+pub use handle::{Thread, current};
 pub use join_handle::JoinHandle;
 #[expect(deprecated, reason = "std still has them")]
 pub use park::{park, park_timeout, park_timeout_ms, sleep, sleep_ms, yield_now};

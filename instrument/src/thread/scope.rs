@@ -3,6 +3,7 @@
 use std::ptr;
 use std::{fmt, thread};
 
+use super::handle::Thread;
 use super::spawn::{ScopeEnd, ScopeId, Spawn, Waiter};
 
 /// Does what [`std::thread::scope`] does, with the order of its threads announced to the validator.
@@ -89,8 +90,8 @@ impl<'scope, T> ScopedJoinHandle<'scope, T> {
 
     /// Returns the thread behind the handle.
     #[must_use]
-    pub fn thread(&self) -> &thread::Thread {
-        self.inner.thread()
+    pub fn thread(&self) -> &Thread {
+        Thread::wrap(self.inner.thread())
     }
 
     /// Waits for the thread to end. What follows cannot run at the same time as anything the thread

@@ -1,6 +1,6 @@
 //! Threads that wait for what others bring.
 
-use lockdep_report::hang_report::HangReport;
+use lockdep_report::hang_report::{HangReport, HangRole};
 use lockdep_report::model::WaitKind;
 use lockdep_report::wait_event::{WaitEvent, WaitProvision};
 
@@ -55,8 +55,31 @@ fn a_barrier_says_how_many_have_arrived() {
 fn a_parked_thread_waits_for_another_to_unpark_it() {
     let hang = asked("stuck_park");
     let wait = thread(&hang, "parked").wait.as_ref().expect("it waits");
-    assert_eq!((wait.kind, wait.timed, wait.event.as_ref()), (WaitKind::Unpark, false, None));
+    assert_eq!((wait.kind, wait.timed), (WaitKind::Unpark, false));
+    assert_eq!(event(&hang, "parked", WaitKind::Unpark).provided, None, "no thread unparked it");
     assert_eq!(names_of(&hang, thread(&hang, "main")), ["parked"]);
+}
+
+#[test]
+fn a_parked_thread_says_which_thread_unparked_it_last() {
+    let hang = asked("stuck_unpark");
+    let event = event(&hang, "parked", WaitKind::Unpark);
+    let unparked = line_of_events("handle.unpark()");
+    assert_eq!(last(event.provided.as_ref()), Some(("unparker", unparked, true)));
+    let wait = thread(&hang, "parked").wait.as_ref().expect("it waits");
+    assert_eq!(wait.site.line, line_of_events("        thread::park();") + 1, "the second one");
+}
+
+#[test]
+fn a_thread_that_sleeps_under_a_lock_is_the_root() {
+    let hang = asked("stuck_sleep");
+    let root = &hang.threads[0];
+    assert_eq!((root.thread.as_str(), root.role), ("sleeper", HangRole::Root));
+    let wait = root.wait.as_ref().expect("it waits");
+    assert_eq!((wait.kind, wait.timed), (WaitKind::Time, true));
+    assert_eq!(wait.site.line, line_of_events("thread::sleep(Duration"));
+    assert_eq!(root.holds[0].site.line, wait.site.line - 2);
+    assert_eq!(names_of(&hang, thread(&hang, "waiter")), ["sleeper"]);
 }
 
 #[test]

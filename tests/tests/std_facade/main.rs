@@ -116,6 +116,7 @@ fn locks_and_threads_are_replaced_and_nothing_else() {
         "Iter",
         "TryIter",
         "IntoIter",
+        "Thread",
     ];
     assert_eq!(replaced.len(), expected.len(), "{replaced:#?}");
     for (line, name) in replaced.iter().zip(expected) {

@@ -8,7 +8,7 @@ use super::sync::{
     Barrier, Condvar, LazyLock, Mutex, MutexGuard, Once, OnceLock, OnceState, RwLock, RwLockReadGuard,
     RwLockWriteGuard,
 };
-use super::thread::{self, Builder, JoinHandle, Scope, ScopedJoinHandle};
+use super::thread::{self, Builder, JoinHandle, Scope, ScopedJoinHandle, Thread};
 
 type Lazy = LazyLock<u8, fn() -> u8>;
 type Never = fn(&mut u8) -> bool;
@@ -125,5 +125,6 @@ fn of_threads() -> Vec<(&'static str, Vec<&'static str>)> {
             spawn = |scope: &'static Scope<'static, 'static>| scope.spawn(|| ()).is_finished(),
         }
         "thread/struct.ScopedJoinHandle": ScopedJoinHandle<'static, u8> { thread, join, is_finished }
+        "thread/struct.Thread": Thread { id, name, unpark }
     }
 }

@@ -11,7 +11,7 @@ use super::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use super::sync::{
     Barrier, Condvar, LazyLock, Mutex, MutexGuard, Once, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
-use super::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
+use super::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle, Thread};
 
 /// Data for which no trait holds but those that hold for everything.
 pub(crate) struct Bare;
@@ -112,6 +112,7 @@ fn of_threads(all: &mut Vec<(String, bool)>) {
         [
             Builder, JoinHandle<u8>, JoinHandle<Rc<u8>>, JoinHandle<Cell<u8>>, Scope<'static, 'static>,
             ScopedJoinHandle<'static, u8>, ScopedJoinHandle<'static, Rc<u8>>, ScopedJoinHandle<'static, Cell<u8>>,
+            Thread,
         ],
         [Send, Sync, Unpin, UnwindSafe, RefUnwindSafe, Debug, Default, Clone]
     );

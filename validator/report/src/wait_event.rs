@@ -1,4 +1,4 @@
-//! The object that a thread waits on: a condition variable, a channel, a barrier.
+//! The object that a thread waits on: a condition variable, a channel, a barrier, or its own token.
 
 use lockdep_validator::{EventKind, EventUse, Provision, Site, TaskId};
 use serde::{Deserialize, Serialize};
@@ -84,16 +84,22 @@ impl WaitEvent {
             EventKind::Message => ("channel", "last sent", "last received", "senders"),
             EventKind::Room => ("channel", "last received", "last sent", "receivers"),
             EventKind::Arrivals => ("barrier", "last arrived", "", ""),
-            EventKind::Token | EventKind::Time | EventKind::Other => ("object", "last brought", "", ""),
+            EventKind::Token => ("", "last unparked", "", ""),
+            EventKind::Time | EventKind::Other => ("object", "last brought", "", ""),
         };
-        let mut lines = vec![(object, format!("made at {}", self.created))];
+        let mut lines = Vec::new();
+        if !object.is_empty() {
+            lines.push((object, format!("made at {}", self.created)));
+        }
         if let (Some(arrived), Some(needed)) = (self.arrived, self.needed) {
             lines.push(("arrived", format!("{arrived} of {needed} threads")));
         }
         if let Some(n_providers) = self.providers {
             lines.push((providers, n_providers.to_string()));
         }
-        lines.push((provided, self.provided.as_ref().map_or_else(|| "never".to_owned(), words)));
+        // Who has a handle of std's own can unpark a thread unseen.
+        let none = if kind == EventKind::Token { "no unpark was seen" } else { "never" };
+        lines.push((provided, self.provided.as_ref().map_or_else(|| none.to_owned(), words)));
         if !taken.is_empty() {
             lines.push((taken, self.taken.as_ref().map_or_else(|| "never".to_owned(), words)));
         }

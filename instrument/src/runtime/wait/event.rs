@@ -11,8 +11,10 @@
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::sync::{Mutex, PoisonError};
+use std::thread::ThreadId;
 
 use super::event_words::{Event, Last, RECEIVER, UNBOUNDED};
+use super::unparked::{number, word};
 use crate::runtime::event::enter;
 use crate::runtime::process::state;
 use crate::runtime::task::{self, Mark};
@@ -27,13 +29,24 @@ static N_OBJECTS: AtomicU64 = AtomicU64::new(0);
 impl Last {
     #[inline(always)]
     fn set(&self, caller: &'static Location<'static>) {
-        // As `site` makes it.
-        let place = std::ptr::from_ref(caller).expose_provenance() as u64;
-        let word = task::mark().unwrap_or_else(first_mark).at(place);
-        // ORDERING: Relaxed, here and below: a reader wants one recent word, which is whole.
-        if self.0.load(Ordering::Relaxed) != word {
-            self.0.store(word, Ordering::Relaxed);
-        }
+        set(&self.0, caller);
+    }
+}
+
+/// The running thread is about to unpark that one.
+pub(crate) fn unparked(thread: ThreadId, caller: &'static Location<'static>) {
+    word(number(thread)).inspect(|word| set(word, caller));
+}
+
+/// Notes that the running thread brings something at this place.
+#[inline(always)]
+fn set(last: &AtomicU64, caller: &'static Location<'static>) {
+    // As `site` makes it.
+    let place = std::ptr::from_ref(caller).expose_provenance() as u64;
+    let word = task::mark().unwrap_or_else(first_mark).at(place);
+    // ORDERING: Relaxed, here and below: a reader wants one recent word, which is whole.
+    if last.load(Ordering::Relaxed) != word {
+        last.store(word, Ordering::Relaxed);
     }
 }
 

@@ -55,21 +55,31 @@ pub(super) struct Last(pub(super) AtomicU64);
 
 impl Last {
     pub(super) fn get(&self) -> Option<Provision> {
-        // ORDERING: Relaxed, as in `set`.
-        let word = self.0.load(Ordering::Relaxed);
-        if word == 0 {
-            return None;
-        }
-        let (task, place) = Mark::read(word);
-        Some(Provision { task, site: Site(place), is_before_wait: word & BEFORE_WAIT != 0 })
+        get(&self.0)
     }
 
     /// A wait begins.
     pub(super) fn mark(&self) {
-        // ORDERING: Relaxed, as in `set`.
-        if self.0.load(Ordering::Relaxed) != 0 {
-            self.0.fetch_or(BEFORE_WAIT, Ordering::Relaxed);
-        }
+        mark(&self.0);
+    }
+}
+
+/// Reads the word of a provision.
+pub(super) fn get(last: &AtomicU64) -> Option<Provision> {
+    // ORDERING: Relaxed, as in `set`.
+    let word = last.load(Ordering::Relaxed);
+    if word == 0 {
+        return None;
+    }
+    let (task, place) = Mark::read(word);
+    Some(Provision { task, site: Site(place), is_before_wait: word & BEFORE_WAIT != 0 })
+}
+
+/// A wait for what the word is about begins.
+pub(super) fn mark(last: &AtomicU64) {
+    // ORDERING: Relaxed, as in `set`.
+    if last.load(Ordering::Relaxed) != 0 {
+        last.fetch_or(BEFORE_WAIT, Ordering::Relaxed);
     }
 }
 

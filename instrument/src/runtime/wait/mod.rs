@@ -7,7 +7,8 @@
 //! (`ring.rs`, LD0100). So no timer, no signal and no thread of ours is needed.
 //!
 //! What a condition variable, channel or barrier knows of those who brought something to it is in
-//! `event.rs`. Which thread will bring something cannot be known, so such a wait closes no ring.
+//! `event.rs`, and what is known of those who unparked a thread in `unparked.rs`. Which thread will
+//! bring something cannot be known, so such a wait closes no ring.
 //!
 //! Only contended operations come here: they try first, and publish if that failed.
 
@@ -22,10 +23,12 @@ mod slot;
 mod slot_owner;
 mod snapshot;
 mod stamp;
+mod unparked;
 
+pub(crate) use event::unparked;
 pub(crate) use event_words::Event;
 pub(crate) use publish::{Published, Waiting, Wanted, begin};
-pub(crate) use ring::Looked;
+pub(crate) use ring::{Looked, would_close_ring};
 #[cfg(hang_report)]
 pub(crate) use slot::all as slots;
 pub(crate) use slot::{WaitSlot, forked};

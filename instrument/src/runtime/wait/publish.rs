@@ -2,6 +2,7 @@
 
 use std::panic::Location;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
+use std::thread::ThreadId;
 
 use lockdep_validator::{AcquireFlags, EventKind, HeldRecord, LockId, Mode, N_WORDS, TaskId};
 
@@ -9,6 +10,7 @@ use super::clock::now_ms;
 use super::event_words::Event;
 use super::kind;
 use super::slot::{WaitSlot, all};
+use super::unparked;
 use crate::hook::Slot;
 use crate::runtime::event::enter_anywhere;
 use crate::runtime::hang;
@@ -38,6 +40,8 @@ pub(crate) enum Wanted<'a> {
     ScopeEnd(u64),
     /// What other threads bring to an object, or time.
     Event { kind: EventKind, event: Option<&'static Event>, is_timed: bool },
+    /// That another thread unparks this one, which is the running one.
+    Token { thread: ThreadId, is_timed: bool },
 }
 
 /// A wait that is published; dropping it withdraws it.
@@ -52,6 +56,8 @@ pub(crate) struct Waiting {
     is_for_end: bool,
     /// Whether the wait ends by itself.
     pub(super) is_timed: bool,
+    /// Whether a report waits for the look at the ring.
+    pub(super) is_holding_back: bool,
 }
 
 /// The running thread is about to block. `None` if nothing is known of the thread now, or if it is
@@ -68,7 +74,8 @@ pub(crate) fn begin(wanted: Wanted<'_>, caller: &'static Location<'static>) -> O
         return None;
     }
     let at = site(caller).0;
-    let waiting = match wanted {
+    let is_holding_back = task.is_holding_back();
+    let mut waiting = match wanted {
         Wanted::Lock { slot: lock, is_timed } => of_lock(task, lock.id()?, kind::LOCK, is_timed, at)?,
         Wanted::Upgrade { slot: lock, is_timed } => of_lock(task, lock.id()?, kind::UPGRADE, is_timed, at)?,
         Wanted::Notification { slot: lock, event, is_timed } => {
@@ -77,7 +84,16 @@ pub(crate) fn begin(wanted: Wanted<'_>, caller: &'static Location<'static>) -> O
             event.inspect(|event| event.wait_begins());
             waiting
         }
-        Wanted::Event { kind, event, is_timed } => of_event(task, kind, event, is_timed, at),
+        Wanted::Event { kind, event, is_timed } => {
+            let waiting = of_event(task, kind, event.map_or(0, Event::address), is_timed, at);
+            event.inspect(|event| event.wait_begins());
+            waiting
+        }
+        Wanted::Token { thread, is_timed } => {
+            let number = unparked::number(thread);
+            unparked::wait_begins(number);
+            of_event(task, EventKind::Token, number, is_timed, at)
+        }
         Wanted::Initialiser(lock) => of_lock(task, lock.id()?, kind::INITIALISER, false, at)?,
         Wanted::End(child) => of_end(task, kind::END, u64::from(child.0), at),
         Wanted::ScopeEnd(scope) => of_end(task, kind::SCOPE_END, scope, at),
@@ -90,7 +106,22 @@ pub(crate) fn begin(wanted: Wanted<'_>, caller: &'static Location<'static>) -> O
     if is_outside {
         hang::wait_began();
     }
+    waiting.is_holding_back = is_holding_back;
     Some(waiting)
+}
+
+impl Waiting {
+    /// The running thread has announced an acquisition, and may wait for it soon: publishes that
+    /// wait for a moment.
+    pub(super) fn for_a_look(task: &mut Task, lock: LockId) -> Option<Self> {
+        if task.wait.is_waiting() || task.wait.is_being_written() {
+            return None;
+        }
+        let waiting = of_lock(task, lock, kind::LOCK, false, 0);
+        // ORDERING: SeqCst, as in `begin`.
+        fence(Ordering::SeqCst);
+        waiting
+    }
 }
 
 fn of_lock(task: &mut Task, lock: LockId, kind: u64, is_timed: bool, at: u64) -> Option<Waiting> {
@@ -120,7 +151,16 @@ fn of_lock(task: &mut Task, lock: LockId, kind: u64, is_timed: bool, at: u64) ->
     };
     let kind = if is_timed { kind | kind::TIMED } else { kind };
     let n_held = slot.publish([kind, 0, at, now_ms()], wanted.to_words(), held);
-    Some(Waiting { slot, lock: lock.raw(), target: 0, n_held, is_again, is_for_end: false, is_timed })
+    Some(Waiting {
+        slot,
+        lock: lock.raw(),
+        target: 0,
+        n_held,
+        is_again,
+        is_for_end: false,
+        is_timed,
+        is_holding_back: false,
+    })
 }
 
 fn of_end(task: &mut Task, kind: u64, target: u64, at: u64) -> Waiting {
@@ -129,23 +169,33 @@ fn of_end(task: &mut Task, kind: u64, target: u64, at: u64) -> Waiting {
     let n_held = task.wait.publish([kind, target, at, now_ms()], [0; N_WORDS], held);
     // ORDERING: Relaxed: the fence in `begin` orders it before the look, on both sides.
     N_ENDS_AWAITED.fetch_add(1, Ordering::Relaxed);
-    Waiting { slot: task.wait, lock: 0, target, n_held, is_again: false, is_for_end: true, is_timed: false }
+    Waiting {
+        slot: task.wait,
+        lock: 0,
+        target,
+        n_held,
+        is_again: false,
+        is_for_end: true,
+        is_timed: false,
+        is_holding_back: false,
+    }
 }
 
-fn of_event(
-    task: &mut Task,
-    kind: EventKind,
-    event: Option<&'static Event>,
-    is_timed: bool,
-    at: u64,
-) -> Waiting {
+fn of_event(task: &mut Task, kind: EventKind, target: u64, is_timed: bool, at: u64) -> Waiting {
     task.runtime.validator.notice_releases(&mut task.context);
     let held = task.context.held_records().map(|record| record.to_words());
-    let target = event.map_or(0, Event::address);
     let kind = kind::of(kind) | if is_timed { kind::TIMED } else { 0 };
     let n_held = task.wait.publish([kind, target, at, now_ms()], [0; N_WORDS], held);
-    event.inspect(|event| event.wait_begins());
-    Waiting { slot: task.wait, lock: 0, target: 0, n_held, is_again: false, is_for_end: false, is_timed }
+    Waiting {
+        slot: task.wait,
+        lock: 0,
+        target: 0,
+        n_held,
+        is_again: false,
+        is_for_end: false,
+        is_timed,
+        is_holding_back: false,
+    }
 }
 
 impl Waiting {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use lockdep_validator::{Awaited, ClassId, LockUse, Site, TaskId, Waiting, WaitingTask};
+use lockdep_validator::{Awaited, ClassId, EventKind, EventUse, LockUse, Site, TaskId, Waiting, WaitingTask};
 
 use super::given_up;
 use super::graph::{Graph, Ordered};
 use crate::build::{self, Builder, Classes, Resolver};
 use crate::frames::prune;
-use crate::hang_report::{HANG_SCHEMA, HangReason, HangReport, HangRole, HangState, HangThread};
+use crate::hang_report::{HANG_SCHEMA, HangChild, HangReason, HangReport, HangRole, HangState, HangThread};
 use crate::names::Names;
 use crate::place::Frame;
 
@@ -40,6 +40,8 @@ pub struct SeenThread {
     pub state: HangState,
     /// The system call that it sleeps in, by name; empty if unknown.
     pub system_call: String,
+    /// The child process that it waits for.
+    pub child: Option<HangChild>,
     /// Its stack, innermost first; else why it is not known.
     pub stack: Result<Vec<usize>, String>,
 }
@@ -153,11 +155,22 @@ fn folded(threads: &[SeenThread]) -> Vec<Fold<'_>> {
 
 fn key(thread: &SeenThread) -> String {
     let task = thread.task.as_ref().map(|task| {
-        let wait = task.wait.as_ref().map(|wait| (&wait.awaited, wait.site, wait.is_timed));
+        let wait = task.wait.as_ref().map(|wait| (without_own(&wait.awaited), wait.site, wait.is_timed));
         let origin = (task.origin != task.task).then_some(task.origin);
         (task.scope, origin, wait, task.held())
     });
-    format!("{task:?} {:?} {} {:?}", thread.state, thread.system_call, thread.stack)
+    let child = thread.child.as_ref().map(|child| child.id);
+    format!("{task:?} {:?} {} {child:?} {:?}", thread.state, thread.system_call, thread.stack)
+}
+
+/// What is waited for, without what each parked thread has of its own.
+fn without_own(awaited: &Awaited) -> Awaited {
+    match awaited {
+        Awaited::Event(event) if event.kind == EventKind::Token => {
+            Awaited::Event(EventUse::unknown(event.kind))
+        }
+        other => other.clone(),
+    }
 }
 
 /// For each entry those that it waits for.
@@ -245,7 +258,9 @@ fn entry(
 ) -> HangThread {
     let first = fold.first;
     let wait = first.task.as_ref().and_then(|task| task.wait.as_ref()).map(|wait| {
-        let wait = WaitingTask { waited_ms: fold.waited_ms, behind: task.behind, ..wait.clone() };
+        let awaited = if fold.same.is_empty() { wait.awaited.clone() } else { without_own(&wait.awaited) };
+        let waited_ms = fold.waited_ms;
+        let wait = WaitingTask { awaited, waited_ms, behind: task.behind, ..wait.clone() };
         build::wait(builder, &wait)
     });
     let held = first.task.as_ref().map(SeenTask::held);
@@ -264,6 +279,7 @@ fn entry(
         watched: first.task.is_some(),
         state: first.state,
         system_call: first.system_call.clone(),
+        child: first.child.clone(),
         wait,
         holds: held
             .flatten()
