@@ -3,6 +3,8 @@
 
 use std::io::Read as _;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
 
 use lockdep::sync::{Barrier, Mutex};
 use lockdep::thread::Builder;
@@ -16,6 +18,12 @@ pub(crate) const STUCK: &[Stuck] = &[
         why: "two threads, each with what the other wants, and two that go on",
         says: "2 threads wait for each other, and 1 more thread waits for them",
         run: hangs::beside_work,
+    },
+    Stuck {
+        name: "stuck_new_order",
+        why: "the last step to a deadlock makes the second order of its locks",
+        says: "2 threads wait for each other, and 1 more thread waits for them",
+        run: new_order,
     },
     Stuck {
         name: "stuck_queued_writer",
@@ -66,6 +74,39 @@ pub(crate) const STUCK: &[Stuck] = &[
         run: wait_for_pool,
     },
 ];
+
+/// The second thread comes to its last step once the first one sleeps.
+#[expect(unsafe_code, reason = "the number of a thread")]
+fn new_order() {
+    static A: Mutex<u8> = Mutex::new(1);
+    static B: Mutex<u16> = Mutex::new(2);
+    static BOTH: Barrier = Barrier::new(2);
+    static FIRST: AtomicI32 = AtomicI32::new(0);
+    let first = Builder::new().name("first".to_owned()).spawn(|| {
+        let _a = A.lock().unwrap();
+        BOTH.wait();
+        // SAFETY: only returns a number.
+        FIRST.store(unsafe { libc::gettid() }, Ordering::Relaxed); // ORDERING: a number
+        let _b = B.lock().unwrap();
+    });
+    let second = Builder::new().name("second".to_owned()).spawn(|| {
+        let _b = B.lock().unwrap();
+        BOTH.wait();
+        let sleeps = || {
+            // ORDERING: Relaxed, as above.
+            let file = format!("/proc/self/task/{}/syscall", FIRST.load(Ordering::Relaxed));
+            let futex = format!("{} ", libc::SYS_futex);
+            std::fs::read_to_string(file).is_ok_and(|text| text.starts_with(&futex))
+        };
+        let mut n_looks = 0;
+        while n_looks < 5 {
+            n_looks = if sleeps() { n_looks + 1 } else { 0 };
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let _a = A.lock().unwrap();
+    });
+    [first, second].into_iter().for_each(|thread| thread.unwrap().join().unwrap());
+}
 
 /// The first thread, which gets the signals, is seldom at the same place of its stack.
 fn busy_main() {

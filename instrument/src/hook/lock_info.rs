@@ -18,6 +18,7 @@ pub struct LockInfo {
     pub(crate) outer: WaitType,
     pub(crate) inner: WaitType,
     pub(crate) is_measured: bool,
+    pub(crate) publishes_waits: bool,
     pub(crate) is_sendable: fn() -> bool,
     pub(crate) recursive_reads: bool,
     pub(crate) hands_over: bool,
@@ -55,6 +56,7 @@ impl LockInfo {
             outer: WaitType::Unchecked,
             inner: WaitType::Unchecked,
             is_measured: false,
+            publishes_waits: false,
             is_sendable: || false,
             recursive_reads: false,
             hands_over: false,
@@ -71,6 +73,17 @@ impl LockInfo {
     #[must_use]
     pub const fn measured(mut self) -> Self {
         self.is_measured = true;
+        self
+    }
+
+    /// Says that the wrapper waits by [`wait_for`](super::LockMap::wait_for) or a relative of it
+    /// whenever it has to wait.
+    ///
+    /// If such a wait is about to close a ring of waiting threads, the report of that (LD0100)
+    /// comes before the reports of the acquisition.
+    #[must_use]
+    pub const fn publishes_waits(mut self) -> Self {
+        self.publishes_waits = true;
         self
     }
 

@@ -141,6 +141,7 @@ impl<K: ClassKey> LockMap<K> {
         }
         let wanted = Wanted::Notification { slot: self.slot(), event: None, is_timed };
         let waiting = wait::begin(wanted, Location::caller());
+        waiting.as_ref().inspect(|waiting| waiting.report_held_back());
         let result = wait();
         drop(waiting);
         event::messages::waited();

@@ -10,7 +10,7 @@
 macro_rules! impl_lock {
     ($Lock:ident, $probe:ident, $noun:literal, $holder:literal) => {
         impl<T: ?Sized> $Lock<T> {
-            const INFO: LockInfo = LockInfo::of::<T>(stringify!($Lock)).measured();
+            const INFO: LockInfo = LockInfo::of::<T>(stringify!($Lock)).measured().publishes_waits();
 
             /// Announces that the caller may have to wait for the lock, under what it holds now.
             #[track_caller]

@@ -135,3 +135,15 @@ fn two_lazies_that_make_each_other_are_a_ring() {
     let made = line_of_hangs("join_all([named(\"a\", || assert!(*A > 0))");
     assert_eq!(lines(&hang, "a"), (Some(line_of_hangs("*B + 1")), vec![made]));
 }
+
+#[test]
+fn the_report_of_a_deadlock_comes_before_that_of_the_order_that_led_to_it() {
+    let mut running = Running::start("stuck_new_order", &[]);
+    let codes = |running: &Running| {
+        let lines = running.lines();
+        let code = |line: &String| ["LD0100", "LD0003"].into_iter().find(|code| line.contains(*code));
+        lines.iter().filter_map(code).collect::<Vec<&str>>()
+    };
+    running.wait_for(|running| codes(running).len() == 2);
+    assert_eq!(codes(&running), ["LD0100", "LD0003"]);
+}

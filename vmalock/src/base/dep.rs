@@ -35,7 +35,7 @@ static MMAP_LOCK: LockClassKey = LockClassKey::named("mmap_lock").kind("rwsem");
 /// The class of every VMA's lock.
 static VM_LOCK: LockClassKey = LockClassKey::named("vm_lock").kind("per-VMA lock");
 
-const INFO: LockInfo = LockInfo::bare("vmalock").measured();
+const INFO: LockInfo = LockInfo::bare("vmalock").measured().publishes_waits();
 
 /// What sits in a lock: 16 bytes with the validator linked, nothing under `--cfg lockdep_disabled`.
 #[derive(Debug)]

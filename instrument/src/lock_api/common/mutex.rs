@@ -30,7 +30,7 @@ pub struct Mutex<R, T: ?Sized> {
 unsafe impl<R: RawMutex + Sync, T: ?Sized + Send> Sync for Mutex<R, T> {}
 
 impl<R, T: ?Sized> Mutex<R, T> {
-    pub(crate) const INFO: LockInfo = LockInfo::of::<T>("Mutex").measured();
+    pub(crate) const INFO: LockInfo = LockInfo::of::<T>("Mutex").measured().publishes_waits();
 }
 
 impl<R: RawMutex, T> Mutex<R, T> {

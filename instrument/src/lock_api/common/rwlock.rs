@@ -31,7 +31,8 @@ pub struct RwLock<R, T: ?Sized> {
 unsafe impl<R: RawRwLock + Sync, T: ?Sized + Send + Sync> Sync for RwLock<R, T> {}
 
 impl<R, T: ?Sized> RwLock<R, T> {
-    pub(crate) const INFO: LockInfo = LockInfo::of::<T>("RwLock").measured().recursive_reads();
+    pub(crate) const INFO: LockInfo =
+        LockInfo::of::<T>("RwLock").measured().publishes_waits().recursive_reads();
 }
 
 impl<R: RawRwLock, T> RwLock<R, T> {

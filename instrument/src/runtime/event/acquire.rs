@@ -4,6 +4,7 @@
 //! The end of a hold is in `release.rs`.
 
 use std::panic::Location;
+use std::time::Duration;
 
 use lockdep_validator::{Acquire, AcquireFlags, Mode, Outcome, Wait};
 
@@ -15,8 +16,10 @@ use super::self_deadlock::{parked_until_tried, self_deadlock, self_deadlock_of};
 use super::stat;
 use crate::hook::{AcquireOptions, LockInfo, LockRef, Slot, Verdict};
 use crate::runtime::output::report;
+use crate::runtime::settings::config::OnViolation;
 use crate::runtime::task::Task;
 use crate::runtime::task::deferred::DeferredEvent;
+use crate::runtime::wait;
 
 /// An acquisition, before it waits.
 #[track_caller]
@@ -91,7 +94,13 @@ pub(super) fn acquire_found(
             return Verdict::SelfDeadlock;
         }
     };
-    let due = report::handle(task, outcome).into_message().or_else(|| task.take_panic());
+    let mut found = task.take_held_back();
+    found.append(outcome);
+    if may_come_later(task, event, info, &found) {
+        task.hold_back(found);
+        found = Outcome::CLEAN;
+    }
+    let due = report::handle(task, found).into_message().or_else(|| task.take_panic());
     if let Some(message) = due
         && !std::thread::panicking()
     {
@@ -100,9 +109,31 @@ pub(super) fn acquire_found(
         report::raise(&message);
     }
     stat::counted(task, event);
-    let measures = info.is_measured && event.wait == Wait::Blocking && task.extra.is_some();
+    let measures = info.is_measured && event.wait == Wait::Blocking && task.stat().is_some();
     if measures { Verdict::Measure } else { Verdict::Proceed }
 }
+
+/// Whether the report of what was found can wait for that of a deadlock which the wait for this
+/// lock completes: to name the functions of a large program may take longer than to be sure of the
+/// deadlock. Not where the program asks that the report stop the thread before it waits.
+fn may_come_later(task: &mut Task, event: &Acquire, info: &LockInfo, found: &Outcome) -> bool {
+    !found.is_clean()
+        && info.publishes_waits
+        && event.wait == Wait::Blocking
+        && task.runtime.config.on_violation == OnViolation::Report
+        && task.runtime.config.deadlock_check.is_some()
+        && (0..N_LOOKS).any(|n_looks| {
+            if n_looks > 0 {
+                std::thread::sleep(BETWEEN_LOOKS);
+            }
+            wait::would_close_ring(task, event.lock)
+        })
+}
+
+/// How often a thread with something to report looks for a ring: the other thread of it may be
+/// about to wait.
+const N_LOOKS: u32 = 4;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 
 /// A try that succeeded.
 #[track_caller]

@@ -260,7 +260,8 @@ unsafe extern "C" fn finish(task: *mut std::ffi::c_void) {
 #[cold]
 fn thread_exit(task: &mut Task) {
     // No place in the program is at work here; the report names where each lock was acquired.
-    let outcome = judge(|| task.runtime.validator.thread_exit(&mut task.context, Site::UNKNOWN));
+    let mut outcome = task.take_held_back();
+    outcome.append(judge(|| task.runtime.validator.thread_exit(&mut task.context, Site::UNKNOWN)));
     if !outcome.is_clean() {
         // The thread is past every place that could panic.
         report::handle(task, outcome).forget();

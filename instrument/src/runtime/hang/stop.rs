@@ -291,7 +291,7 @@ fn interrupted(context: usize) -> Look {
         let running = Look { is_running: Some(true), ..Look::default() };
         if code(at) == SYSCALL {
             let call = i32::try_from(result).unwrap_or(-1);
-            let argument = |register: libc::c_int| registers[register as usize] as usize;
+            let argument = |register: libc::c_int| usize::try_from(registers[register as usize]).unwrap_or(0);
             let arguments = [argument(libc::REG_RDI), argument(libc::REG_RSI)];
             return Look { is_running: Some(false), call, arguments, ..Look::default() };
         }

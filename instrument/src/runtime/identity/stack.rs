@@ -5,7 +5,7 @@
 //! taken, and no code of the watched program runs under them.
 
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use lockdep_report::place::Frame;
 use lockdep_validator::{StackId, StackSource};
@@ -20,6 +20,17 @@ pub(crate) struct Stacks {
     capture: bool,
     table: Mutex<Table>,
     symbols: Mutex<FxHashMap<usize, Vec<Frame>>>,
+}
+
+/// What came of an attempt to name a function.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Naming {
+    /// It has a name now, and others may still need one.
+    NamedOne,
+    /// Every function has a name.
+    Done,
+    /// Another thread names functions.
+    Busy,
 }
 
 #[derive(Debug, Default)]
@@ -56,12 +67,43 @@ impl Stacks {
         frames
     }
 
-    /// The same with the frames of our own wrappers, and with what polls a task.
+    fn addresses(&self, stack: StackId) -> Vec<usize> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner).stack(stack.0).to_vec()
+    }
+
+    /// Names the functions of one more address of the stack, which later reports then need not do.
+    /// Does not wait for a thread that names others.
+    pub(crate) fn name_one(&self, stack: StackId) -> Naming {
+        let addresses = self.addresses(stack);
+        let Some(mut symbols) = self.try_symbols() else { return Naming::Busy };
+        match addresses.into_iter().find(|address| !symbols.contains_key(address)) {
+            None => Naming::Done,
+            Some(address) => {
+                symbols.insert(address, resolve(address));
+                Naming::NamedOne
+            }
+        }
+    }
+
+    /// Whether all functions of the stack are named; false if that cannot be seen just now.
+    pub(crate) fn is_named(&self, stack: StackId) -> bool {
+        let addresses = self.addresses(stack);
+        self.try_symbols()
+            .is_some_and(|symbols| addresses.iter().all(|address| symbols.contains_key(address)))
+    }
+
+    fn try_symbols(&self) -> Option<MutexGuard<'_, FxHashMap<usize, Vec<Frame>>>> {
+        match self.symbols.try_lock() {
+            Ok(symbols) => Some(symbols),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// The same as [`frames`](Self::frames) with the frames of our own wrappers, and with what
+    /// polls a task.
     pub(crate) fn whole(&self, stack: StackId) -> Vec<Frame> {
-        let addresses = {
-            let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-            table.stack(stack.0).to_vec()
-        };
+        let addresses = self.addresses(stack);
         let mut symbols = self.symbols.lock().unwrap_or_else(PoisonError::into_inner);
         let frames =
             addresses.iter().flat_map(|&ip| symbols.entry(ip).or_insert_with(|| resolve(ip)).clone());
@@ -203,6 +245,19 @@ mod tests {
         let own =
             frames.iter().find(|frame| frame.function.contains("named_for_the_test")).expect("our frame");
         assert!(own.file.ends_with("stack.rs") && own.line > 0, "{own:?}");
+    }
+
+    #[test]
+    fn the_functions_of_a_stack_are_named_one_by_one() {
+        let stacks = Stacks::new(true);
+        let id = named_for_the_test(&stacks).expect("captured");
+        assert!(!stacks.is_named(id));
+        let busy = stacks.symbols.lock().expect("nothing panics");
+        assert_eq!(stacks.name_one(id), Naming::Busy);
+        drop(busy);
+        let n_named = std::iter::from_fn(|| (stacks.name_one(id) == Naming::NamedOne).then_some(())).count();
+        assert!(n_named > 1 && stacks.is_named(id), "{n_named}");
+        assert_eq!(stacks.name_one(id), Naming::Done);
     }
 
     #[test]

@@ -50,6 +50,13 @@ pub(crate) fn raise(message: &str) -> ! {
     panic!("{message}");
 }
 
+/// Reports what was held back, if anything was. A panic that follows is left to the thread's next
+/// blocking acquisition.
+pub(crate) fn handle_held_back(task: &mut Task) {
+    let outcome = task.take_held_back();
+    handle(task, outcome).defer(task);
+}
+
 /// Reports everything in `outcome`.
 ///
 /// # Panics

@@ -6,7 +6,7 @@ use std::mem::offset_of;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use lockdep_validator::{Acquire, ContextId, Site, TaskContext, Violation, WoundWait};
+use lockdep_validator::{Acquire, ContextId, Outcome, Site, TaskContext, Violation, WoundWait};
 
 use crate::runtime::Runtime;
 use crate::runtime::identity::classes::ClassCache;
@@ -80,6 +80,8 @@ pub(crate) struct ExtraWork {
     /// A denied report was made where a panic was not possible; the next blocking acquisition
     /// panics with it.
     pub(crate) panic_due: Option<String>,
+    /// What was found, if its report comes after that of a deadlock.
+    pub(crate) held_back: Option<Outcome>,
     /// What the thread counts under `LOCKDEP_STAT=1`.
     pub(crate) stat: Option<ThreadStat>,
 }
@@ -119,12 +121,37 @@ impl Task {
 
     /// The message of a panic that is due.
     pub(crate) fn take_panic(&mut self) -> Option<String> {
-        let extra = self.extra.as_mut()?;
-        let message = extra.panic_due.take();
-        if extra.stat.is_none() {
+        let message = self.extra.as_mut()?.panic_due.take();
+        self.drop_empty_extra();
+        message
+    }
+
+    /// Leaves the report of what was found until the thread has looked whether its wait closes a
+    /// ring.
+    pub(crate) fn hold_back(&mut self, outcome: Outcome) {
+        self.extra.get_or_insert_default().held_back.get_or_insert_default().append(outcome);
+        self.context.look_again();
+    }
+
+    /// Whether a report was held back.
+    pub(crate) fn is_holding_back(&self) -> bool {
+        self.extra.as_ref().is_some_and(|extra| extra.held_back.is_some())
+    }
+
+    /// What was held back; clean if nothing was.
+    pub(crate) fn take_held_back(&mut self) -> Outcome {
+        let outcome = self.extra.as_mut().and_then(|extra| extra.held_back.take());
+        self.drop_empty_extra();
+        outcome.unwrap_or(Outcome::CLEAN)
+    }
+
+    fn drop_empty_extra(&mut self) {
+        let is_empty = |extra: &ExtraWork| {
+            extra.stat.is_none() && extra.panic_due.is_none() && extra.held_back.is_none()
+        };
+        if self.extra.as_ref().is_some_and(|extra| is_empty(extra)) {
             self.extra = None;
         }
-        message
     }
 
     /// What the thread counts, if it counts.

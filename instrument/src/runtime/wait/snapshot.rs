@@ -1,13 +1,15 @@
 //! What all threads wait for, read while they run.
 
 use lockdep_validator::{
-    Awaited, EventUse, HeldRecord, Site, TaskId, Validator, Waiting as Tasks, WaitingTask,
+    Awaited, EventKind, EventUse, HeldRecord, Site, StackId, TaskId, Validator, Waiting as Tasks, WaitingTask,
 };
 
 use super::clock::now_ms;
 use super::event_words::Event;
 use super::kind;
 use super::slot::{Published, WaitSlot, all};
+use super::unparked;
+use crate::runtime::identity::stack::Stacks;
 use crate::runtime::system::thread_state;
 
 /// A wait as it was read.
@@ -69,6 +71,35 @@ impl Ring {
         };
         let mut needed = (0..self.seen.len()).filter(|index| is_on_ring(*index) || is_writer(*index));
         needed.all(|index| self.seen[index].is_same())
+    }
+
+    /// The stacks that its report shows.
+    pub(super) fn stacks(&self) -> impl Iterator<Item = StackId> {
+        let of_task = |task: &WaitingTask| {
+            let wanted = task.awaited.lock().into_iter();
+            wanted.chain(&task.held).filter_map(|lock| lock.acquisition.stack).collect::<Vec<StackId>>()
+        };
+        self.order.iter().flat_map(move |index| of_task(&self.tasks[*index]))
+    }
+
+    /// Forgets the stacks whose functions are not named yet: the places stay.
+    pub(super) fn forget_unnamed(&mut self, stacks: &Stacks) {
+        for task in &mut self.tasks {
+            let wanted = match &mut task.awaited {
+                Awaited::Lock(wanted)
+                | Awaited::Upgrade(wanted)
+                | Awaited::Notification { mutex: wanted, .. } => Some(wanted),
+                Awaited::Event(_) | Awaited::End(_) | Awaited::ScopeEnd(_) => None,
+            };
+            for lock in wanted.into_iter().chain(&mut task.held) {
+                lock.acquisition.stack = lock.acquisition.stack.filter(|stack| stacks.is_named(*stack));
+            }
+        }
+    }
+
+    /// Whether a wait of the ring has a limit.
+    pub(super) fn ends_by_itself(&self) -> bool {
+        self.order.iter().any(|index| self.tasks[*index].is_timed)
     }
 
     /// Whether every thread but the asking one sleeps. One that runs may have got what it waited
@@ -145,7 +176,10 @@ fn waiting_task(
     let recalled = |words| HeldRecord::from_words(words).map(|record| validator.recalled(&record));
     let wanted = recalled(published.wanted);
     let event = kind::event(published.kind).map(|kind| {
-        let event = Event::at(published.target).map(|event| event.read(kind));
+        let event = match kind {
+            EventKind::Token => Some(unparked::read(published.target)),
+            _ => Event::at(published.target).map(|event| event.read(kind)),
+        };
         // The object may be gone by now, if the wait is.
         event.filter(|_| slot.is_still(version)).unwrap_or(EventUse::unknown(kind))
     });
@@ -170,4 +204,68 @@ fn waiting_task(
         scope: slot.scope(),
         behind: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use lockdep_validator::{
+        AcquireFlags, Acquisition, ClassId, LockId, LockUse, Mode, N_WORDS, Subclass, Wait,
+    };
+
+    use super::*;
+
+    fn lock(number: u64) -> LockUse {
+        let class = ClassId::from_index(0).expect("small");
+        let acquisition = Acquisition {
+            lock: LockId::new(class, number),
+            class,
+            subclass: Subclass::ZERO,
+            mode: Mode::Exclusive,
+            wait: Wait::Blocking,
+            address: 0,
+            site: Site::UNKNOWN,
+            stack: None,
+            stack_exact: false,
+        };
+        LockUse { acquisition, flags: AcquireFlags::NONE }
+    }
+
+    fn begins_to_wait(slot: &WaitSlot) {
+        slot.publish([kind::LOCK, 0, 0, 0], [1; N_WORDS], std::iter::empty());
+    }
+
+    /// Three threads that wait for these locks; the first two are a ring.
+    fn ring(wanted: [u64; 3]) -> Ring {
+        let waits = |(index, number): (u32, u64)| {
+            let slot = WaitSlot::claim(TaskId(1000 + index));
+            begins_to_wait(slot);
+            let task = WaitingTask {
+                task: TaskId(1000 + index),
+                awaited: Awaited::Lock(lock(number)),
+                site: Site::UNKNOWN,
+                waited_ms: 0,
+                is_timed: false,
+                held: Vec::new(),
+                scope: 0,
+                behind: None,
+            };
+            (Seen { slot, version: slot.version() }, task)
+        };
+        let (seen, tasks) = (0..).zip(wanted).map(waits).unzip();
+        Ring { seen, tasks, order: vec![0, 1] }
+    }
+
+    #[test]
+    fn a_ring_stays_closed_while_other_threads_wait_for_other_locks() {
+        let other = ring([1, 2, 3]);
+        assert!(other.is_closed());
+        begins_to_wait(other.seen[2].slot);
+        assert!(other.is_closed(), "it contends for a lock that no thread of the ring wants");
+        let writer = ring([1, 2, 2]);
+        begins_to_wait(writer.seen[2].slot);
+        assert!(!writer.is_closed(), "a reader of the ring may have queued behind it");
+        let on_ring = ring([1, 2, 3]);
+        begins_to_wait(on_ring.seen[1].slot);
+        assert!(!on_ring.is_closed());
+    }
 }
