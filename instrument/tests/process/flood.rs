@@ -78,7 +78,8 @@ pub(crate) fn flood() {
 }
 
 pub(crate) fn handlers_leave_no_release_without_its_acquisition() {
-    let ended = run_for("flood", &[], Duration::from_secs(120));
+    // It works all the time, and takes minutes where other programs have the processors.
+    let ended = run_for("flood", &[], Duration::from_secs(900));
     assert!(!ended.hung, "{}", ended.stderr);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "over\n"), "{}", ended.stderr);
     assert!(!ended.stderr.contains("error["), "{}", ended.stderr);
