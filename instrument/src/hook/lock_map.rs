@@ -88,10 +88,7 @@ impl<K: ClassKey> LockMap<K> {
     #[track_caller]
     #[inline]
     pub fn acquire(&self, info: &LockInfo, mode: Mode, wait: Wait) -> Verdict {
-        let epoch = state::now();
-        if epoch.is_off() {
-            return Verdict::Proceed;
-        }
+        let Some(epoch) = again::epoch_if_on() else { return Verdict::Proceed };
         match (mode, wait) {
             (Mode::Exclusive, Wait::Blocking) => {
                 if again::acquire_exclusive(&self.0, info, Location::caller(), epoch) {
@@ -165,7 +162,7 @@ impl<K: ClassKey> LockMap<K> {
     pub fn release(&self) {
         // A lock without an id was never acquired with validation on: it is not known as held. Its
         // own word is nearer than the process's.
-        if self.0.slot.is_used() {
+        if again::is_used(&self.0.slot) {
             event::release(&self.0.slot);
         }
     }
@@ -189,7 +186,7 @@ impl<K: ClassKey> LockMap<K> {
     /// ```
     #[inline]
     pub fn release_of_guard(&self, made: &'static Location<'static>) {
-        if self.0.slot.is_used() {
+        if again::is_used(&self.0.slot) {
             event::release_of_guard(&self.0.slot, made);
         }
     }
@@ -205,7 +202,7 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn release_by_any_thread(&self) {
         // As in `release`.
-        if self.0.slot.is_used() {
+        if again::is_used(&self.0.slot) {
             event::release_by_any_thread(&self.0.slot);
         }
     }
@@ -223,7 +220,7 @@ impl<K: ClassKey> LockMap<K> {
     #[inline(always)]
     pub(crate) fn release_newest(&self) -> bool {
         // As in `release`.
-        !self.0.slot.is_used() || again::release(&self.0.slot)
+        !again::is_used(&self.0.slot) || again::release(&self.0.slot)
     }
 
     /// The second half.
@@ -415,7 +412,7 @@ impl<K: ClassKey> LockMap<K> {
     #[inline]
     pub fn dropped(&self) {
         // As in `release`.
-        if self.0.slot.is_used() {
+        if again::is_used(&self.0.slot) {
             event::dropped(&self.0.slot, false);
         }
     }
@@ -427,7 +424,7 @@ impl<K: ClassKey> LockMap<K> {
     #[doc(hidden)]
     pub fn dropped_by_owner(&self) {
         // As in `release`.
-        if self.0.slot.is_used() {
+        if again::is_used(&self.0.slot) {
             event::dropped(&self.0.slot, true);
         }
     }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The environment has not been read yet. Counts as on: the first event finds out.
 const UNINITIALISED: u64 = 0;
-const OFF: u64 = 1;
+pub(crate) const OFF: u64 = 1;
 
 /// [`UNINITIALISED`], [`OFF`], or what makes the keys of the [quick
 /// stack](crate::runtime::task::quick): another number for each epoch.
@@ -35,6 +35,23 @@ impl Epoch {
     pub(crate) fn is_off(self) -> bool {
         self.0 == OFF
     }
+}
+
+/// Returns where the word is, for the assembly that compares it.
+#[inline(always)]
+pub(crate) fn word() -> *const AtomicU64 {
+    &raw const STATE
+}
+
+/// Returns what [`now`] returns.
+///
+/// # Safety
+/// `word` is what [`word`] returned.
+#[inline(always)]
+pub(crate) unsafe fn at(word: *const AtomicU64) -> Epoch {
+    // SAFETY: it is the address of a static.
+    // ORDERING: Relaxed, as in `now`.
+    Epoch(unsafe { &*word }.load(Ordering::Relaxed))
 }
 
 /// Returns what the word says: the epoch, for an event that is looked at.

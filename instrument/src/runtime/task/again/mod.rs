@@ -19,7 +19,7 @@ mod imp {
 
     use crate::hook::{CreationSite, KeyKind, KeyedSlot, LockInfo, Slot};
     use crate::runtime::identity::known_class::{KnownClass, TAG};
-    use crate::runtime::process::state::Epoch;
+    use crate::runtime::process::state::{self, Epoch};
     use crate::runtime::task::Task;
     use crate::runtime::task::place::{NOTHING, Place};
     use crate::runtime::task::pointer::symbol;
@@ -234,6 +234,51 @@ mod imp {
     /// Whether an acquisition that is not known here need not be looked at by `acquire_again`.
     pub(crate) const KNOWS_ALL: bool = true;
 
+    /// Returns the epoch, unless events can be skipped: as `state::now`, in two instructions if
+    /// they can. The compiler does not join an atomic load with its comparison.
+    #[inline(always)]
+    pub(crate) fn epoch_if_on() -> Option<Epoch> {
+        let mut word = state::word();
+        // SAFETY: it does nothing. The compiler then computes the address once, not twice.
+        #[expect(clippy::pointers_in_nomem_asm_block, reason = "the pointer is not followed there")]
+        unsafe {
+            asm!(
+                "/* {word} */",
+                word = inout(reg) word,
+                options(pure, nomem, nostack, preserves_flags),
+            );
+        }
+        // SAFETY: it compares a word that can be read at any time, and goes one of two ways.
+        unsafe {
+            asm!(
+                "cmp qword ptr [{word}], {off}",
+                "je {skip}",
+                word = in(reg) word,
+                off = const state::OFF,
+                skip = label { return None },
+                options(nostack, readonly),
+            );
+        }
+        // SAFETY: it is still the address of the word.
+        Some(unsafe { state::at(word) })
+    }
+
+    /// Whether the lock was ever acquired with validation on: as `Slot::is_used`, likewise.
+    #[inline(always)]
+    pub(crate) fn is_used(slot: &Slot) -> bool {
+        // SAFETY: as in `is_off`.
+        unsafe {
+            asm!(
+                "cmp qword ptr [{slot}], 0",
+                "je {skip}",
+                slot = in(reg) std::ptr::from_ref(slot),
+                skip = label { return false },
+                options(nostack, readonly),
+            );
+        }
+        true
+    }
+
     /// Acquires the lock exclusively, if that is what its place was last used for.
     #[inline(always)]
     pub(crate) fn acquire_exclusive<K: KeyKind>(
@@ -280,10 +325,21 @@ mod imp {
     use std::panic::Location;
 
     use crate::hook::{KeyKind, KeyedSlot, LockInfo, Slot};
-    use crate::runtime::process::state::Epoch;
+    use crate::runtime::process::state::{self, Epoch};
     use crate::runtime::task::newest::{release_below, release_newest};
 
     pub(crate) const KNOWS_ALL: bool = false;
+
+    #[inline(always)]
+    pub(crate) fn epoch_if_on() -> Option<Epoch> {
+        let epoch = state::now();
+        if epoch.is_off() { None } else { Some(epoch) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_used(slot: &Slot) -> bool {
+        slot.is_used()
+    }
 
     #[inline(always)]
     pub(crate) fn acquire_exclusive<K: KeyKind>(
@@ -311,7 +367,7 @@ mod imp {
     }
 }
 
-pub(crate) use imp::{KNOWS_ALL, acquire_exclusive, acquire_shared, release};
+pub(crate) use imp::{KNOWS_ALL, acquire_exclusive, acquire_shared, epoch_if_on, is_used, release};
 
 #[cfg(test)]
 mod tests;
