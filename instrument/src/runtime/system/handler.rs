@@ -65,7 +65,7 @@ mod imp {
         let Some(restorer) = restorer() else { return false };
         let mut at = (&raw const restorer).addr() & !(WORD - 1);
         let is_known = bounds.contains(at);
-        let end = if is_known { bounds.high.min(at + REACH) } else { at + REACH };
+        let end = if is_known { bounds.high.min(at + REACH) } else { end_of_unknown(at) };
         // The page that the running function uses is there.
         let mut readable_to = if is_known { end } else { page_after(at) };
         while at + FRAME <= end {
@@ -81,6 +81,18 @@ mod imp {
             at += WORD;
         }
         false
+    }
+
+    /// Where to stop on a stack whose bounds are not known. The C library puts the block of a
+    /// thread at the top of its stack. What lies above is another thread's, whose end may unmap it
+    /// between the question whether it can be read and the reading.
+    pub(super) fn end_of_unknown(at: usize) -> usize {
+        let block: usize;
+        // SAFETY: the first word of a thread's block is its address.
+        unsafe {
+            asm!("mov {}, qword ptr fs:[0]", lateout(reg) block, options(readonly, nostack, preserves_flags))
+        };
+        if block > at { block.min(at + REACH) } else { at + REACH }
     }
 
     fn page_after(address: usize) -> usize {
@@ -199,5 +211,20 @@ mod imp {
     /// What a handler's frame looks like is not known here.
     pub(super) fn is_inside(_bounds: Bounds) -> bool {
         false
+    }
+}
+
+#[cfg(all(test, target_arch = "x86_64", target_os = "linux", not(miri)))]
+mod tests {
+    #[test]
+    fn a_thread_looks_for_no_frame_above_its_own_stack() {
+        let above = std::thread::spawn(|| {
+            let here = 0_usize;
+            // SAFETY: it returns the address of the thread's block.
+            let block = unsafe { libc::pthread_self() };
+            let end = super::imp::end_of_unknown((&raw const here).addr());
+            u64::try_from(end).unwrap_or(u64::MAX).saturating_sub(block)
+        });
+        assert_eq!(above.join().expect("does not panic"), 0, "bytes above the thread's block");
     }
 }
