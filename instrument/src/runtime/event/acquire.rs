@@ -17,6 +17,7 @@ use super::stat;
 use crate::hook::{AcquireOptions, LockInfo, LockRef, Slot, Verdict};
 use crate::runtime::output::report;
 use crate::runtime::settings::config::OnViolation;
+use crate::runtime::system::pause;
 use crate::runtime::task::Task;
 use crate::runtime::task::deferred::DeferredEvent;
 use crate::runtime::wait;
@@ -124,7 +125,7 @@ fn may_come_later(task: &mut Task, event: &Acquire, info: &LockInfo, found: &Out
         && task.runtime.config.deadlock_check.is_some()
         && (0..N_LOOKS).any(|n_looks| {
             if n_looks > 0 {
-                std::thread::sleep(BETWEEN_LOOKS);
+                pause::pause(BETWEEN_LOOKS);
             }
             wait::would_close_ring(task, event.lock)
         })

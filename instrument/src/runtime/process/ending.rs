@@ -7,6 +7,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::runtime::system::pause;
+
 /// Threads whose function is over and whose state is not.
 static N_ENDING: AtomicUsize = AtomicUsize::new(0);
 /// Threads that are delivering what was found.
@@ -72,7 +74,7 @@ pub(crate) fn wait(own: bool) {
         if start.elapsed() >= patience {
             return;
         }
-        std::thread::sleep(PAUSE);
+        pause::pause(PAUSE);
     }
 }
 

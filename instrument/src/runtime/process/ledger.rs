@@ -15,6 +15,7 @@ pub(crate) use lockdep_report::record::ledger::Counter;
 
 use crate::runtime::system::descriptor;
 use crate::runtime::system::memory;
+use crate::runtime::system::pause;
 use crate::runtime::system::quiet_write::write_all;
 
 /// The mapped bytes; null before they are.
@@ -160,7 +161,7 @@ pub(crate) fn wait_until_printed() {
     let is_printed = || printed.load(Ordering::Relaxed).wrapping_sub(own) < u32::MAX / 2;
     let began = Instant::now();
     while !is_printed() && is_reading() && began.elapsed() < PATIENCE {
-        std::thread::sleep(PAUSE);
+        pause::pause(PAUSE);
     }
 }
 

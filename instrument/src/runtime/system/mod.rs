@@ -10,6 +10,7 @@ pub(crate) mod handler;
 pub(crate) mod input;
 pub(crate) mod memory;
 pub(crate) mod others;
+pub(crate) mod pause;
 #[cfg(unix)]
 pub(crate) mod quiet_write;
 pub(crate) mod rights;

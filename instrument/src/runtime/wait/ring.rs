@@ -11,6 +11,7 @@ use crate::runtime::identity::stack::Naming;
 use crate::runtime::output::report;
 use crate::runtime::process::{ending, internal_error};
 use crate::runtime::system::extra_stack;
+use crate::runtime::system::pause;
 use crate::runtime::task::Task;
 use crate::runtime::{Runtime, running};
 
@@ -71,7 +72,7 @@ impl Waiting {
         loop {
             let is_named = since.elapsed() < NAMES_AFTER || name_some(runtime, &ring, pause);
             if is_named {
-                std::thread::sleep(pause);
+                pause::pause(pause);
             }
             if try_fn() {
                 return Looked::Taken;
@@ -117,7 +118,7 @@ fn name_some(runtime: &'static Runtime, ring: &Ring, time: Duration) -> bool {
     if !is_done && start.elapsed() < time {
         // Another thread names functions.
         drop(entered);
-        std::thread::sleep(time);
+        pause::pause(time);
     }
     is_done
 }
