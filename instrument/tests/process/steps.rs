@@ -134,7 +134,9 @@ fn step_hand_over_hand() {
 /// Has both kinds of handler come after each instruction of `work`, or after every few; returns how
 /// many times one came.
 fn step_through(work: fn()) -> usize {
-    (0..8).for_each(|_| work());
+    // A chain that ends at a new lock is looked at again a thousand times, to see whether others
+    // have such locks too. After that it is known.
+    (0..1100).for_each(|_| work());
     let n_steps = stepped(usize::MAX, work);
     let stride = (n_steps * n_steps / 2 / MAX_TRAPS).max(1);
     let mut n_tried = 0;

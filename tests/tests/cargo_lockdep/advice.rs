@@ -145,7 +145,7 @@ fn what_runs_under_a_guard_is_told(found: &BTreeMap<String, Vec<Report>>) {
             "a_method_of_a_trait_calls_back",
             "// a trait's own method holds",
             "// looks",
-            "is alive during the call at",
+            "Visitor<_>>::visit` runs under the guard of",
         ),
         (
             "a_guard_goes_into_a_field_of_the_caller",
