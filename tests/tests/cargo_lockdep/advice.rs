@@ -153,9 +153,19 @@ fn what_runs_under_a_guard_is_told(found: &BTreeMap<String, Vec<Report>>) {
             "// looks",
             "drop the guard acquired at",
         ),
-        ("a_value_is_shown_under_the_guard", "// shown", "// looks", "is alive during the call at"),
+        (
+            "a_value_is_shown_under_the_guard",
+            "// shown",
+            "// looks",
+            "Format the value before the guard is made",
+        ),
         ("a_value_is_dropped_under_the_guard", "// dropped", "// looks", "drop it after the guard"),
-        ("an_exporter_runs_under_the_guard", "// exported", "// looks", "is alive during the call at"),
+        (
+            "an_exporter_runs_under_the_guard",
+            "// exported",
+            "// looks",
+            "Exporter>::export` runs under the guard of",
+        ),
         (
             "wrappers_of_wrappers_on_both_sides",
             "// kept by wrappers",
