@@ -19,6 +19,9 @@ use crate::{input, printable, sysroot};
 /// Files above this are not read: no source file is that long, and an excerpt is not worth it.
 const MAX_BYTES: u64 = 16 << 20;
 
+/// How many files of a crate are listed.
+const MAX_CRATE_FILES: usize = 2_000;
+
 type Lines = Rc<Vec<String>>;
 
 /// The directories whose files may be shown.
@@ -81,6 +84,8 @@ pub(crate) struct Sources {
     /// Where cargo keeps the sources of other people's crates on this machine.
     trees: OnceCell<Trees>,
     files: RefCell<FxHashMap<String, Text>>,
+    /// The files of each crate that was asked for, by its folder in reports.
+    crates: RefCell<FxHashMap<String, Rc<Vec<String>>>>,
     /// Lines that came with the records.
     excerpts: Excerpts,
 }
@@ -211,6 +216,27 @@ impl Sources {
         }
     }
 
+    /// The source files of the crate that the file belongs to, called as reports call them; none if
+    /// the file does not lie in the crate's `src`.
+    pub(crate) fn files_of_crate(&self, file: &str) -> Rc<Vec<String>> {
+        let known = |folder: &str| self.crates.borrow().get(folder).cloned();
+        let Found::Here(path) = self.locate(file) else { return Rc::default() };
+        let root = path.ancestors().skip(1).find(|folder| folder.join("Cargo.toml").is_file());
+        let Some(root) = root else { return Rc::default() };
+        let within = path.strip_prefix(root).ok().filter(|within| within.starts_with("src"));
+        let Some(folder) = within.and_then(|within| file.strip_suffix(within.to_str()?)) else {
+            return Rc::default();
+        };
+        if let Some(files) = known(folder) {
+            return files;
+        }
+        let mut files = Vec::new();
+        list(&root.join("src"), &format!("{folder}src"), &mut files);
+        let files = Rc::new(files);
+        self.crates.borrow_mut().insert(folder.to_owned(), Rc::clone(&files));
+        files
+    }
+
     /// Where the directory is on this machine.
     pub(crate) fn locate_directory(&self, directory: &str) -> Option<PathBuf> {
         let path = Path::new(directory);
@@ -276,6 +302,21 @@ impl Trees {
         let cloned =
             self.checkouts.iter().filter(of_repository).map(|checkout| checkout.join(revision).join(rest));
         published.chain(library).chain(cloned).find(|candidate| candidate.is_file())
+    }
+}
+
+/// Lists the Rust files below a folder that is called `name`. Links are not followed.
+fn list(folder: &Path, name: &str, files: &mut Vec<String>) {
+    let mut entries: Vec<_> = fs::read_dir(folder).into_iter().flatten().flatten().collect();
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let Some(own) = entry.file_name().to_str().map(|own| format!("{name}/{own}")) else { continue };
+        match entry.file_type() {
+            _ if files.len() >= MAX_CRATE_FILES => return,
+            Ok(kind) if kind.is_dir() => list(&entry.path(), &own, files),
+            Ok(kind) if kind.is_file() && own.ends_with(".rs") => files.push(own),
+            _ => {}
+        }
     }
 }
 

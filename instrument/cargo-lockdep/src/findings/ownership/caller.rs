@@ -8,11 +8,15 @@ use lockdep_report::place::{Frame, Place};
 use syn::visit::{self, Visit};
 use syn::{Expr, FnArg, ImplItem, Member, Pat};
 
-use super::fresh::{binding, gives_nothing, is_constructor};
-use super::made::{Field, Made, borrowed, n_given};
+use super::bindings::binding;
+use super::elsewhere;
+use super::files::Files;
+use super::fresh::is_constructor;
+use super::given::{gives_nothing, n_given};
+use super::made::{Field, Made, borrowed};
 use super::owned::lies_in;
-use super::parse;
 use super::site::{self, Site, path_of, type_name};
+use crate::source::Sources;
 
 /// How many calls are followed outwards.
 pub(super) const MAX_CALLS: usize = 4;
@@ -39,13 +43,16 @@ pub(super) fn place_of(frame: &Frame) -> Place {
 
 /// The function that made the object of the lock of type `kind`, and what it calls the lock. The
 /// acquisition comes first in `calls`, and the calls that led there follow.
-pub(super) fn maker(kind: &str, calls: &[Call<'_>]) -> Option<(String, String)> {
+pub(super) fn maker(kind: &str, calls: &[Call<'_>], sources: &Sources) -> Option<(String, String)> {
     let ((lines, place), outer) = calls.split_first()?;
-    let mut method = parse::with_file(lines, |file| acquiring(&site::find(file, place)?, kind, file, lines))?;
+    // The file of the object, which may have the functions that make it.
+    let own = (&*place.file, *lines);
+    let mut method =
+        elsewhere::ask(own, &[], sources, |files| acquiring(&site::find(files.own(), place)?, kind, files))?;
     for (lines, place) in outer {
-        let step = parse::with_file(lines, |file| {
-            let site = site::find(file, place).filter(|site| site.method == method.name)?;
-            gives_nothing(&site, lines).then(|| outwards(&site, &method, file))?
+        let step = elsewhere::ask((&place.file, lines), &[own], sources, |files| {
+            let site = site::find(files.own(), place).filter(|site| site.method == method.name)?;
+            gives_nothing(&site, files.lines()).then(|| outwards(&site, &method, files))?
         })?;
         match step {
             Step::Made { function, lock } => return Some((function, lock)),
@@ -56,13 +63,18 @@ pub(super) fn maker(kind: &str, calls: &[Call<'_>]) -> Option<(String, String)> 
 }
 
 /// The method around an acquisition of a lock that lies in its own object.
-fn acquiring(site: &Site<'_>, kind: &str, file: &syn::File, lines: &[String]) -> Option<Method> {
+fn acquiring(site: &Site<'_>, kind: &str, files: &Files<'_>) -> Option<Method> {
     let object = type_name(site.implementation?)?;
     let is_own = site.root == "self" && site.signature.receiver().is_some();
-    let lies_there = is_own && lies_in(object.clone(), &site.members, kind, file)?;
+    let lies_there = is_own && lies_in(object.clone(), &site.members, kind, files)?;
     let name = site.signature.ident.to_string();
     let members = site.members.clone();
-    (lies_there && gives_nothing(site, lines)).then_some(Method { name, object, through: None, members })
+    (lies_there && gives_nothing(site, files.lines())).then_some(Method {
+        name,
+        object,
+        through: None,
+        members,
+    })
 }
 
 /// What a call of the method says of its object.
@@ -73,16 +85,16 @@ enum Step {
     Called(Method),
 }
 
-fn outwards(site: &Site<'_>, method: &Method, file: &syn::File) -> Option<Step> {
+fn outwards(site: &Site<'_>, method: &Method, files: &Files<'_>) -> Option<Step> {
     if let Some(path) = path_of_own(site) {
-        return called_on_self(site, method, path, file).map(Step::Called);
+        return called_on_self(site, method, path, files.own()).map(Step::Called);
     }
     let local = binding(site, &site.root, site.at).filter(|_| site.members.is_empty())?;
     let init = &local.init.as_ref()?.expr;
     if n_given(site, &site.root) > 0 {
         return None;
     }
-    let made = Made { site, object: &method.object };
+    let made = Made { site, object: &method.object, files };
     let at = local.let_token.span.start();
     let (is_made, holder) = match &method.through {
         None => (made.is_made(init, at), &method.object),

@@ -3,11 +3,13 @@
 use lockdep_report::place::Place;
 
 use super::caller::maker;
+use crate::source::Sources;
 
 /// The maker of the lock that is acquired at `^0`, in a call at `^1`, in a call at `^2`, and so on.
 fn made(files: &[&str]) -> Option<String> {
     let mut calls = Vec::new();
-    for file in files {
+    for (number, file) in files.iter().enumerate() {
+        let name = format!("{number}.rs");
         let mut text = String::new();
         for (n, piece) in file.split('^').enumerate() {
             let (level, rest) = if n == 0 { (None, piece) } else { (piece.get(..1), &piece[1..]) };
@@ -15,7 +17,7 @@ fn made(files: &[&str]) -> Option<String> {
                 let number = |n: usize| u32::try_from(n).expect("short");
                 let line = number(text.matches('\n').count() + 1);
                 let column = number(text.rsplit('\n').next().unwrap_or_default().chars().count() + 1);
-                let place = Place { line, column, ..Place::default() };
+                let place = Place { file: name.clone(), line, column, ..Place::default() };
                 calls.push((level.parse::<usize>().expect("a digit"), calls_file(file), place));
             }
             text.push_str(rest);
@@ -24,7 +26,7 @@ fn made(files: &[&str]) -> Option<String> {
     }
     calls.sort_by_key(|call| call.0);
     let calls: Vec<_> = calls.iter().map(|(_, lines, place)| (lines.as_slice(), place.clone())).collect();
-    maker("RwLock", &calls).map(|(function, lock)| format!("{function} {lock}"))
+    maker("RwLock", &calls, &Sources::default()).map(|(function, lock)| format!("{function} {lock}"))
 }
 
 /// The lines without their marks.
@@ -113,4 +115,38 @@ fn an_object_that_others_may_have_is_not_its_makers() {
     }
     let shared = LOG.replace("self.io.^0write", "self.shared.^0write");
     assert_eq!(made(&[&shared, PAGER, &store(fresh, "Some(log)", "")]), None);
+}
+
+#[test]
+fn the_file_of_the_object_tells_which_functions_make_one() {
+    let with = |maker: &str, call: &str| {
+        let log = format!("{LOG} impl Log {{ {maker} {{ make() }} }}");
+        made(&[
+            &log,
+            &format!(
+                "use crate::Log; impl Store {{ fn f() -> Arc<Log> {{ let it = {call}; it.^1set(1); it }} }}"
+            ),
+        ])
+    };
+    for (maker, call) in [
+        ("fn open() -> io::Result<Self>", "Arc::new(Log::open()?)"),
+        (
+            "fn builder() -> Builder { make() } } impl Builder { fn build(self) -> Log",
+            "Log::builder().build()",
+        ),
+        ("fn new() -> Log", "Arc::new(Log::new())"),
+    ] {
+        assert_eq!(with(maker, call).as_deref(), Some("Store::f it.io"), "{maker}");
+    }
+    for (maker, call) in [
+        ("fn new() -> Arc<Self>", "Log::new()"),
+        ("fn open() -> Arc<Self>", "Log::open()"),
+        ("fn open() -> Other", "Log::open()"),
+        (
+            "fn builder() -> Builder { make() } } impl Builder { fn build(self) -> Arc<Log>",
+            "Log::builder().build()",
+        ),
+    ] {
+        assert_eq!(with(maker, call), None, "{maker}");
+    }
 }

@@ -16,10 +16,19 @@ use lockdep_validator::{Code, Level};
 
 use crate::source::Sources;
 
+use files::Files;
+
+mod bindings;
 mod caller;
 #[cfg(test)]
 mod caller_tests;
+mod elsewhere;
+mod files;
 mod fresh;
+mod given;
+mod handed_out;
+#[cfg(test)]
+mod handed_out_tests;
 mod made;
 mod owned;
 mod parse;
@@ -115,19 +124,21 @@ fn level_of(report: &Report, reach: &Reach, place: &Place) -> Level {
     if is_fresh && is_taken_last && report.evidence.unpublished { Level::Note } else { Level::Warning }
 }
 
-/// What the source says of the acquisition at `place`, which is one of a lock of type `kind`.
+/// What the source says of the acquisition at `place`, which is one of a lock of type `kind`. Types
+/// that the file takes from others of its crate are looked up there.
 fn reach(place: &Place, kind: &str, sources: &Sources) -> Option<Reach> {
     let lines = sources.lines(&place.file)?;
-    let lines = lines.as_slice();
-    parse::with_file(lines, |file| {
-        let site = site::find(file, place)?;
-        let (function, lock) = (site.function(), site.lock());
-        if let Some(receiver) = owned::owner(&site, kind, file, lines) {
-            return Some(Reach::Owned { method: function, receiver, lock });
-        }
-        let is_fresh = fresh::is_fresh(&site, kind, file, lines) && !made::is_put_elsewhere(&site);
-        is_fresh.then_some(Reach::Fresh { function, lock })
-    })
+    elsewhere::ask((&place.file, &lines), &[], sources, |files| reach_in(place, kind, files))
+}
+
+fn reach_in(place: &Place, kind: &str, files: &Files<'_>) -> Option<Reach> {
+    let site = site::find(files.own(), place)?;
+    let (function, lock) = (site.function(), site.lock());
+    if let Some(receiver) = owned::owner(&site, kind, files) {
+        return Some(Reach::Owned { method: function, receiver, lock });
+    }
+    let is_fresh = fresh::is_fresh(&site, kind, files) && !given::is_put_elsewhere(&site);
+    is_fresh.then_some(Reach::Fresh { function, lock })
 }
 
 /// What the source says of the functions that led to the acquisition, where the stack is its own.
@@ -136,10 +147,10 @@ fn made_outside(place: &Place, kind: &str, frames: &[Frame], sources: &Sources) 
     let outer = frames.split_first().filter(|(first, _)| is_here(first))?.1;
     let places = std::iter::once(place.clone()).chain(outer.iter().map(caller::place_of));
     let places = places.map_while(|place| Some((sources.lines(&place.file)?, place)));
-    let sources: Vec<_> = places.take(1 + caller::MAX_CALLS).collect();
+    let texts: Vec<_> = places.take(1 + caller::MAX_CALLS).collect();
     let calls: Vec<caller::Call<'_>> =
-        sources.iter().map(|(lines, place)| (lines.as_slice(), place.clone())).collect();
-    caller::maker(kind, &calls).map(|(function, lock)| Reach::Fresh { function, lock })
+        texts.iter().map(|(lines, place)| (lines.as_slice(), place.clone())).collect();
+    caller::maker(kind, &calls, sources).map(|(function, lock)| Reach::Fresh { function, lock })
 }
 
 /// The acquisitions of the report that have to wait, or be waited for, if it is to hang; each with
