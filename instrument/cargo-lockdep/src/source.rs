@@ -19,6 +19,8 @@ use crate::{input, printable, sysroot};
 /// Files above this are not read: no source file is that long, and an excerpt is not worth it.
 const MAX_BYTES: u64 = 16 << 20;
 
+/// Folders of a crate that are not its library's.
+const TARGETS: [&str; 5] = ["tests", "benches", "examples", "target", "fuzz"];
 /// How many files of a crate are listed.
 const MAX_CRATE_FILES: usize = 2_000;
 
@@ -216,14 +218,19 @@ impl Sources {
         }
     }
 
-    /// The source files of the crate that the file belongs to, called as reports call them; none if
-    /// the file does not lie in the crate's `src`.
+    /// The source files of the library that the file belongs to, called as reports call them; none
+    /// if the file belongs to another target of its crate.
     pub(crate) fn files_of_crate(&self, file: &str) -> Rc<Vec<String>> {
         let known = |folder: &str| self.crates.borrow().get(folder).cloned();
         let Found::Here(path) = self.locate(file) else { return Rc::default() };
         let root = path.ancestors().skip(1).find(|folder| folder.join("Cargo.toml").is_file());
         let Some(root) = root else { return Rc::default() };
-        let within = path.strip_prefix(root).ok().filter(|within| within.starts_with("src"));
+        // A library may have its files beside the manifest.
+        let is_bare = root.join("lib.rs").is_file();
+        let is_in_library = |within: &&Path| {
+            within.starts_with("src") || is_bare && !TARGETS.iter().any(|folder| within.starts_with(folder))
+        };
+        let within = path.strip_prefix(root).ok().filter(is_in_library);
         let Some(folder) = within.and_then(|within| file.strip_suffix(within.to_str()?)) else {
             return Rc::default();
         };
@@ -231,7 +238,12 @@ impl Sources {
             return files;
         }
         let mut files = Vec::new();
-        list(&root.join("src"), &format!("{folder}src"), &mut files);
+        if is_bare {
+            list(root, folder, &mut files);
+            files.retain(|file| !TARGETS.iter().any(|of| file[folder.len()..].starts_with(of)));
+        } else {
+            list(&root.join("src"), &format!("{folder}src/"), &mut files);
+        }
         let files = Rc::new(files);
         self.crates.borrow_mut().insert(folder.to_owned(), Rc::clone(&files));
         files
@@ -305,15 +317,15 @@ impl Trees {
     }
 }
 
-/// Lists the Rust files below a folder that is called `name`. Links are not followed.
-fn list(folder: &Path, name: &str, files: &mut Vec<String>) {
+/// Lists the Rust files below a folder, with a prefix to their names. Links are not followed.
+fn list(folder: &Path, prefix: &str, files: &mut Vec<String>) {
     let mut entries: Vec<_> = fs::read_dir(folder).into_iter().flatten().flatten().collect();
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
-        let Some(own) = entry.file_name().to_str().map(|own| format!("{name}/{own}")) else { continue };
+        let Some(own) = entry.file_name().to_str().map(|own| format!("{prefix}{own}")) else { continue };
         match entry.file_type() {
             _ if files.len() >= MAX_CRATE_FILES => return,
-            Ok(kind) if kind.is_dir() => list(&entry.path(), &own, files),
+            Ok(kind) if kind.is_dir() => list(&entry.path(), &format!("{own}/"), files),
             Ok(kind) if kind.is_file() && own.ends_with(".rs") => files.push(own),
             _ => {}
         }
@@ -362,6 +374,25 @@ mod tests {
             assert_eq!(trees.locate(shown), Some(base.join(file)), "{shown}");
         }
         assert_eq!(trees.locate("tokio-1.3.0/src/lib.rs"), None);
+        fs::remove_dir_all(base).expect("ours");
+    }
+
+    #[test]
+    fn the_files_of_a_crate_are_those_of_its_library() {
+        let base = std::env::temp_dir().join(format!("lockdep-crate-{}", std::process::id()));
+        let files = ["a/Cargo.toml", "a/src/lib.rs", "a/src/deep/x.rs", "a/src/x.txt", "a/tests/t.rs"];
+        let bare = ["b/Cargo.toml", "b/lib.rs", "b/io/x.rs", "b/tests/t.rs", "alone.rs"];
+        for file in files.iter().chain(&bare) {
+            fs::create_dir_all(base.join(file).parent().expect("a folder")).expect("a temporary directory");
+            fs::write(base.join(file), "").expect("a temporary file");
+        }
+        let sources = Sources::only(vec![base.clone()]);
+        let listed = |file: &str| sources.files_of_crate(file).to_vec();
+        assert_eq!(listed("a/src/deep/x.rs"), ["a/src/deep/x.rs", "a/src/lib.rs"]);
+        assert_eq!(listed("b/io/x.rs"), ["b/io/x.rs", "b/lib.rs"]);
+        for other in ["a/tests/t.rs", "b/tests/t.rs", "alone.rs", "none.rs"] {
+            assert!(listed(other).is_empty(), "{other}");
+        }
         fs::remove_dir_all(base).expect("ours");
     }
 

@@ -20,6 +20,7 @@ use crate::source::Sources;
 mod call;
 mod expanded;
 mod giving;
+mod indirect;
 mod returned;
 #[cfg(test)]
 mod returned_tests;
@@ -67,6 +68,7 @@ pub(crate) fn add(report: &mut Report, sources: &Sources) {
     });
     advice.append(&mut report.help);
     report.help = advice;
+    indirect::name(report, sources);
     // Stacks and advice were completed meanwhile.
     expanded::leave(report, sources);
 }
