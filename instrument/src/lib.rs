@@ -14,6 +14,7 @@ pub mod context;
 pub mod flow;
 pub mod hook;
 mod inspect;
+mod lock;
 #[cfg(feature = "lock_api_0_4")]
 pub mod lock_api;
 #[cfg(feature = "lock_api_0_5")]
@@ -34,9 +35,9 @@ pub mod thread;
 pub mod tokio;
 pub mod wound_wait;
 
-pub use hook::class_key::LockClassKey;
 pub use hook::key::ClassKey;
 pub use inspect::{counters, enabled, set_report_callback};
+pub use lock::LockClassKey;
 pub use lockdep_report::model::{Counters, Report};
 pub use lockdep_validator::{AcquireFlags, Level, LockId, Mode, Subclass, Wait};
 pub use many::{LockList, Lockable, Reading, Writing, lock_all, lock_many, reading, writing};

@@ -100,7 +100,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use lockdep_validator::LockId;
 use lockdep_validator::WaitType;
 
-use crate::hook::{LockClassKey, LockInfo, LockMap, LockRef, Tracked, Verdict};
+use crate::LockClassKey;
+use crate::hook::{LockInfo, LockMap, LockRef, Tracked, Verdict};
 #[cfg(not(lockdep_disabled))]
 use crate::runtime::{event, process::state};
 

@@ -2,9 +2,9 @@
 
 use crate::hook::OwnedLockMap;
 #[cfg(not(lockdep_disabled))]
-use crate::hook::Slot;
-#[cfg(not(lockdep_disabled))]
 use crate::hook::{LockInfo, LockRef};
+#[cfg(not(lockdep_disabled))]
+use crate::lock::Slot;
 #[cfg(not(lockdep_disabled))]
 use crate::runtime::event::flows;
 

@@ -6,8 +6,8 @@ use std::panic::Location;
 
 use lockdep_validator::EventKind;
 
-use super::CreationSite;
 use super::event_map::wait_as;
+use crate::lock::CreationSite;
 use crate::runtime::event::{messages, rooms};
 use crate::runtime::wait::{Event, Stamp};
 

@@ -8,7 +8,8 @@ use std::panic::Location;
 
 use lockdep_validator::{LockId, Mode, Wait};
 
-use super::{AcquireOptions, ClassKey, CreationSite, Held, LockClassKey, LockInfo, LockRef, Verdict};
+use super::ClassKey;
+use crate::lock::{AcquireOptions, CreationSite, Held, LockClassKey, LockInfo, LockRef, Verdict};
 
 /// The part of the validator that sits in each lock: nothing, in this build.
 #[derive(Debug)]

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use lockdep_validator::EventKind;
 
-use super::{ClassKey, CreationSite, LockMap};
+use super::{ClassKey, LockMap};
+use crate::lock::CreationSite;
 use crate::runtime::event::messages;
 use crate::runtime::process::state;
 use crate::runtime::wait::{self, Event, Wanted};

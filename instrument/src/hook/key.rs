@@ -3,8 +3,9 @@
 
 use std::fmt;
 
-use super::any_key::KeyKind;
-use super::{CreationSite, LockClassKey};
+#[cfg(lockdep_disabled)]
+use crate::lock::KeyKind;
+use crate::lock::{CreationSite, LockClassKey};
 
 /// What identifies the class of a [`LockMap`](super::LockMap): its [`CreationSite`], or a
 /// `&'static` [`LockClassKey`].
@@ -17,9 +18,9 @@ impl ClassKey for &'static LockClassKey {}
 
 /// What the hooks ask of a key.
 mod sealed {
-    use super::KeyKind;
+    use crate::lock::KeyKind;
     #[cfg(not(lockdep_disabled))]
-    use crate::hook::{KeyedSlot, LockInfo, Verdict};
+    use crate::lock::{KeyedSlot, LockInfo, Verdict};
 
     /// The acquisitions without options; the blocking ones are not what their place was last used
     /// for.
@@ -48,7 +49,7 @@ impl<K: KeyKind> sealed::Events for K {}
 #[cfg(not(lockdep_disabled))]
 mod events {
     use super::sealed::Events;
-    use crate::hook::{CreationSite, KeyedSlot, LockClassKey, LockInfo, Verdict};
+    use crate::lock::{CreationSite, KeyedSlot, LockClassKey, LockInfo, Verdict};
     use crate::runtime::event;
 
     macro_rules! events {

@@ -4,8 +4,9 @@ use std::panic::Location;
 
 use lockdep_validator::{LockId, Mode, Wait};
 
-use super::{
-    AcquireOptions, ClassKey, CreationSite, Held, KeyedSlot, LockClassKey, LockInfo, LockRef, Slot, Verdict,
+use super::ClassKey;
+use crate::lock::{
+    AcquireOptions, CreationSite, Held, KeyedSlot, LockClassKey, LockInfo, LockRef, Slot, Verdict,
 };
 use crate::runtime::event;
 use crate::runtime::identity::callers;

@@ -43,39 +43,25 @@
 //! Cost: with validation off each call is one relaxed load and a predictable branch. With `--cfg
 //! lockdep_disabled` a [`LockMap`] has no size and every call compiles to nothing.
 
-mod any_key;
 #[cfg_attr(lockdep_disabled, path = "channel_disabled.rs")]
 mod channel;
-pub(crate) mod class_key;
-mod creation_site;
 #[cfg_attr(lockdep_disabled, path = "event_map_disabled.rs")]
 mod event_map;
 pub(crate) mod key;
-#[cfg(not(lockdep_disabled))]
-mod keyed_slot;
-mod lock_info;
 #[cfg_attr(lockdep_disabled, path = "disabled.rs")]
 mod lock_map;
-mod lock_ref;
-mod options;
 mod owned;
 mod pin;
-#[cfg(not(lockdep_disabled))]
-mod slot;
 mod tracked;
 #[cfg_attr(lockdep_disabled, path = "wait_for_disabled.rs")]
 mod wait_for;
 
-pub(crate) use class_key::LockClassKey;
-pub use creation_site::CreationSite;
+pub use crate::lock::{AcquireOptions, CreationSite, Held, LockInfo, LockRef, Verdict};
 pub use event_map::EventMap;
 #[doc(hidden)]
 pub use event_map::idled;
 pub(crate) use key::ClassKey;
-pub use lock_info::LockInfo;
 pub use lock_map::LockMap;
-pub use lock_ref::LockRef;
-pub use options::{AcquireOptions, Held, Verdict};
 #[doc(hidden)]
 pub use owned::Initialisation;
 pub use owned::OwnedLockMap;
@@ -85,15 +71,6 @@ pub use wait_for::Waiting;
 
 pub(crate) use channel::{Message, ReceiverEnd, SenderEnd, ends};
 pub(crate) use event_map::{park, pause, unparked};
-
-#[cfg(not(lockdep_disabled))]
-pub(crate) use any_key::{AnyKey, KeyKind};
-#[cfg(not(lockdep_disabled))]
-pub(crate) use creation_site::Caller;
-#[cfg(not(lockdep_disabled))]
-pub(crate) use keyed_slot::KeyedSlot;
-#[cfg(not(lockdep_disabled))]
-pub(crate) use slot::Slot;
 
 /// Returns whether events are looked at, or may be: one relaxed load. For wrappers that must
 /// compute something to make an event.

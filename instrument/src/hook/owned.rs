@@ -3,7 +3,8 @@
 
 use std::ops::Deref;
 
-use super::{LockInfo, LockMap, Verdict, Waiting};
+use super::{LockMap, Waiting};
+use crate::lock::{LockInfo, Verdict};
 use crate::{Mode, Wait};
 
 /// A [`LockMap`] that announces when its lock goes away.

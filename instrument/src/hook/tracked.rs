@@ -1,6 +1,7 @@
 //! One view of every lock that carries a [`LockMap`], for assertions and annotations.
 
-use super::{ClassKey, LockInfo, LockMap, LockRef};
+use super::{ClassKey, LockMap};
+use crate::lock::{LockInfo, LockRef};
 
 /// A lock that the validator knows: what the assertion macros take.
 ///

@@ -4,7 +4,8 @@ use std::panic::Location;
 
 use lockdep_validator::{Mode, Wait};
 
-use super::{AcquireOptions, ClassKey, LockInfo, LockMap, Verdict};
+use super::{ClassKey, LockMap};
+use crate::lock::{AcquireOptions, LockInfo, Verdict};
 use crate::runtime::event;
 use crate::runtime::process::{internal_error, state};
 use crate::runtime::wait::{self, Looked, Published, Wanted};

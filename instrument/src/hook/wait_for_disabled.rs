@@ -7,7 +7,8 @@ use std::panic::Location;
 
 use lockdep_validator::{Mode, Wait};
 
-use super::{AcquireOptions, ClassKey, LockInfo, LockMap, Verdict};
+use super::{ClassKey, LockMap};
+use crate::lock::{AcquireOptions, LockInfo, Verdict};
 
 /// A wait that other threads can read of: nothing, in this build.
 #[derive(Debug)]

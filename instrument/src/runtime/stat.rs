@@ -1,7 +1,7 @@
 //! Contention (`LOCKDEP_STAT=1`): who waits for which lock, where and for how long.
 //!
 //! The clock is read on the contended path only. A lock that measures
-//! ([`LockInfo::measured`](crate::hook::LockInfo::measured)) tries its real lock first; only if
+//! ([`LockInfo::measured`](crate::lock::LockInfo::measured)) tries its real lock first; only if
 //! that fails does it say `contended`, wait, and say `acquired`. From then to its release it counts
 //! as held after contention, which is the only holding time that is known: an uncontended
 //! acquisition reads no clock.

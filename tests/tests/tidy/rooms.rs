@@ -143,6 +143,18 @@ const ROOMS: &[(&str, &str, &[&[&str]])] = &[
     ),
     (
         "instrument/src/",
+        "",
+        &[
+            &["lock"],
+            &["runtime"],
+            &["hook"],
+            &["assert", "class_order", "context", "flow", "inspect", "many", "pins", "thread", "wound_wait"],
+            &["lock_api", "sync"],
+            &["parking_lot", "tokio"],
+        ],
+    ),
+    (
+        "instrument/src/",
         "runtime/",
         &[
             &["stat", "system"],

@@ -14,7 +14,7 @@ use super::found::{event, id_of, judge, placed};
 use super::release::enter_for;
 use super::self_deadlock::{parked_until_tried, self_deadlock, self_deadlock_of};
 use super::stat;
-use crate::hook::{AcquireOptions, LockInfo, LockRef, Slot, Verdict};
+use crate::lock::{AcquireOptions, LockInfo, LockRef, Slot, Verdict};
 use crate::runtime::output::report;
 use crate::runtime::settings::config::OnViolation;
 use crate::runtime::system::pause;

@@ -6,7 +6,7 @@ use lockdep_validator::{Held, HeldQuery, LockId, Mode, Outcome};
 
 use super::enter::{enter, enter_anywhere};
 use super::found::{id_of, judge, looked_at};
-use crate::hook::{LockRef, Slot};
+use crate::lock::{LockRef, Slot};
 use crate::runtime::identity::site::site;
 use crate::runtime::output::report;
 use crate::runtime::system::handler;

@@ -5,7 +5,7 @@
 use lockdep_report::short_name;
 use lockdep_validator::{ClassAttributes, ClassId, ClassOrder, Site};
 
-use crate::hook::{AnyKey, LockClassKey, LockInfo};
+use crate::lock::{AnyKey, LockClassKey, LockInfo};
 use crate::runtime::Runtime;
 use crate::runtime::identity::classes::ClassCache;
 use crate::runtime::output::sink;

@@ -8,7 +8,7 @@ use lockdep_validator::{Acquire, LockId, Mode, Outcome, Wait};
 
 use super::found::{event, found, judge};
 use super::{classes, unseen};
-use crate::hook::{AcquireOptions, LockRef, Slot};
+use crate::lock::{AcquireOptions, LockRef, Slot};
 use crate::runtime;
 use crate::runtime::task::deferred::{self, DeferredEvent};
 use crate::runtime::task::{self, Task};

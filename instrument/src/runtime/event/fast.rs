@@ -16,7 +16,7 @@ use super::lifetime::dropped_slow;
 use super::release::{
     release_by_any_thread_slow, release_by_guard_slow, release_of_guard_slow, release_slow,
 };
-use crate::hook::{AcquireOptions, KeyKind, KeyedSlot, LockInfo, LockRef, Slot, Verdict};
+use crate::lock::{AcquireOptions, KeyKind, KeyedSlot, LockInfo, LockRef, Slot, Verdict};
 use crate::runtime::identity::known_class::Token;
 use crate::runtime::identity::site::site;
 use crate::runtime::process::state;

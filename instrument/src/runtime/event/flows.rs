@@ -9,7 +9,7 @@ use super::enter::{Entered, enter, enter_anywhere};
 use super::found::{event, judge};
 use super::release::released;
 use super::self_deadlock::take_pending;
-use crate::hook::{AcquireOptions, LockRef, Slot, Verdict};
+use crate::lock::{AcquireOptions, LockRef, Slot, Verdict};
 use crate::runtime;
 use crate::runtime::identity::site::site;
 use crate::runtime::output::{flow_level, report};

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use lockdep_validator::{Acquire, LockId, Mode, Outcome, OwnStack, Wait};
 
 use super::classes;
-use crate::hook::{AcquireOptions, LockRef};
+use crate::lock::{AcquireOptions, LockRef};
 use crate::runtime::identity::site::site;
 use crate::runtime::output::report;
 use crate::runtime::process::internal_error;

@@ -6,7 +6,7 @@ use lockdep_validator::{LockId, Outcome};
 
 use super::enter::enter;
 use super::found::looked_at;
-use crate::hook::Slot;
+use crate::lock::Slot;
 use crate::runtime::task::Task;
 
 /// An event about a lock that has been acquired before, which cannot panic.

@@ -5,7 +5,7 @@ use lockdep_validator::LockId;
 use super::enter::enter;
 use super::found::id_of;
 use super::held::on_held;
-use crate::hook::{CreationSite, LockRef, Slot};
+use crate::lock::{CreationSite, LockRef, Slot};
 use crate::runtime::identity::site::site;
 use crate::runtime::process::internal_error;
 

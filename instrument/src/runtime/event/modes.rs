@@ -8,7 +8,7 @@ use super::enter::enter;
 use super::found::judge;
 use super::held::on_held;
 use super::self_deadlock::keep_until_tried;
-use crate::hook::{LockRef, Slot, Verdict};
+use crate::lock::{LockRef, Slot, Verdict};
 use crate::runtime::identity::site::site;
 use crate::runtime::output::report;
 

@@ -5,7 +5,7 @@ use lockdep_validator::ClassOrder;
 use super::classes;
 use super::enter::enter;
 use super::found::id_of;
-use crate::hook::LockRef;
+use crate::lock::LockRef;
 use crate::runtime::process::internal_error;
 
 /// The class of the lock gets an order.

@@ -7,7 +7,7 @@ use lockdep_validator::PinCookie;
 use super::enter::enter;
 use super::found::{id_of, looked_at};
 use super::held::on_held;
-use crate::hook::LockRef;
+use crate::lock::LockRef;
 use crate::runtime::identity::site::site;
 
 /// The lock must stay held from here on.

@@ -10,7 +10,7 @@ use super::enter::{Entered, enter_anywhere};
 use super::found::{found, judge};
 use super::held::on_held;
 use super::{stat, unseen};
-use crate::hook::Slot;
+use crate::lock::Slot;
 use crate::runtime::identity::site::site;
 use crate::runtime::task::deferred::DeferredEvent;
 use crate::runtime::task::has_flows;

@@ -4,7 +4,7 @@ use lockdep_validator::{Acquire, Acquisition, Code, Level, Outcome, Wait};
 
 use super::enter::enter;
 use super::found::judge;
-use crate::hook::Slot;
+use crate::lock::Slot;
 use crate::runtime::life::fork;
 use crate::runtime::output::report;
 use crate::runtime::process::internal_error;
@@ -54,7 +54,7 @@ pub(super) fn keep_until_tried(
     Err(Box::new(Pending { acquire: *event, is_upgrade, violation }))
 }
 
-/// After [`Verdict::SelfDeadlock`](crate::hook::Verdict::SelfDeadlock), when the real lock could
+/// After [`Verdict::SelfDeadlock`](crate::lock::Verdict::SelfDeadlock), when the real lock could
 /// not be had.
 #[cold]
 #[track_caller]
@@ -94,7 +94,7 @@ pub(crate) fn self_deadlock(slot: &Slot) {
     record_anyway(task, &pending);
 }
 
-/// After [`Verdict::SelfDeadlock`](crate::hook::Verdict::SelfDeadlock), when the real lock was had:
+/// After [`Verdict::SelfDeadlock`](crate::lock::Verdict::SelfDeadlock), when the real lock was had:
 /// the held entry was stale.
 #[cold]
 #[track_caller]

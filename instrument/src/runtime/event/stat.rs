@@ -3,7 +3,7 @@
 use lockdep_validator::{Acquire, LockId};
 
 use super::enter::enter;
-use crate::hook::Slot;
+use crate::lock::Slot;
 use crate::runtime::stat;
 use crate::runtime::task::Task;
 

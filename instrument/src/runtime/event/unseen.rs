@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::hook::Slot;
+use crate::lock::Slot;
 use crate::runtime;
 
 /// How many locks may stay locked at once that were acquired so. Of more, one may be reported as

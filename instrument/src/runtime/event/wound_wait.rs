@@ -8,7 +8,7 @@ use super::acquire::{acquire, acquire_found, try_acquired};
 use super::enter::enter;
 use super::found::{event, id_of, judge, looked_at};
 use super::{classes, fast};
-use crate::hook::{AcquireOptions, AnyKey, LockClassKey, LockInfo, LockRef, Verdict};
+use crate::lock::{AcquireOptions, AnyKey, LockClassKey, LockInfo, LockRef, Verdict};
 use crate::runtime::identity::site::site;
 use crate::runtime::process::internal_error;
 use crate::runtime::task::Task;

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use lockdep_report::place::Frame;
 use rustc_hash::FxHashMap;
 
-use crate::hook::{Caller, CreationSite};
+use crate::lock::{Caller, CreationSite};
 use crate::runtime::identity::stack;
 
 /// How far up the stack the caller is looked for.

@@ -11,7 +11,7 @@ use lockdep_report::place::Place;
 use lockdep_validator::{ClassAttributes, ClassId, LockClassKey as EngineKey, LockId, Site};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::hook::{AnyKey, LockInfo};
+use crate::lock::{AnyKey, LockInfo};
 use crate::runtime::identity::known_class::{KnownClass, Token};
 use crate::runtime::identity::site;
 

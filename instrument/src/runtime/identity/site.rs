@@ -5,7 +5,7 @@ use std::panic::Location;
 use lockdep_report::place::Place;
 use lockdep_validator::Site;
 
-use crate::hook::{Caller, CreationSite};
+use crate::lock::{Caller, CreationSite};
 
 /// The token that the engine keeps for a place: the address of the `Location`, which is a constant
 /// of the program.

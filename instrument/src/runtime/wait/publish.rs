@@ -11,7 +11,7 @@ use super::event_words::Event;
 use super::kind;
 use super::slot::{WaitSlot, all};
 use super::unparked;
-use crate::hook::Slot;
+use crate::lock::Slot;
 use crate::runtime::event::enter_anywhere;
 use crate::runtime::hang;
 use crate::runtime::identity::site::site;

@@ -17,7 +17,7 @@ mod imp {
 
     use lockdep_validator::{LockId, TaskContext};
 
-    use crate::hook::{CreationSite, KeyKind, KeyedSlot, LockInfo, Slot};
+    use crate::lock::{CreationSite, KeyKind, KeyedSlot, LockInfo, Slot};
     use crate::runtime::identity::known_class::{KnownClass, TAG};
     use crate::runtime::process::state::{self, Epoch};
     use crate::runtime::task::Task;
@@ -324,7 +324,7 @@ mod imp {
 mod imp {
     use std::panic::Location;
 
-    use crate::hook::{KeyKind, KeyedSlot, LockInfo, Slot};
+    use crate::lock::{KeyKind, KeyedSlot, LockInfo, Slot};
     use crate::runtime::process::state::{self, Epoch};
     use crate::runtime::task::newest::{release_below, release_newest};
 

@@ -7,7 +7,7 @@ use std::ptr;
 use lockdep_validator::{LockId, TaskContext};
 
 use super::{KNOWS_ALL, acquire_exclusive, acquire_shared, release};
-use crate::hook::{CreationSite, KeyKind, KeyedSlot, LockInfo, Slot};
+use crate::lock::{CreationSite, KeyKind, KeyedSlot, LockInfo, Slot};
 use crate::runtime::identity::known_class::{KnownClass, Token};
 use crate::runtime::process::state::Epoch;
 use crate::runtime::task::Task;

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 
 use lockdep_validator::{Acquire, ContextId, LockId, Site};
 
-use crate::hook::{AnyKey, LockInfo};
+use crate::lock::{AnyKey, LockInfo};
 
 /// How many events one thread can defer.
 const CAPACITY: usize = 64;

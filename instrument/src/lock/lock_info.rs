@@ -76,7 +76,7 @@ impl LockInfo {
         self
     }
 
-    /// Says that the wrapper waits by [`wait_for`](super::LockMap::wait_for) or a relative of it
+    /// Says that the wrapper waits by [`wait_for`](crate::hook::LockMap::wait_for) or a relative of it
     /// whenever it has to wait.
     ///
     /// If such a wait is about to close a ring of waiting threads, the report of that (LD0100)
@@ -106,7 +106,7 @@ impl LockInfo {
     }
 
     /// Says that the guards of the lock can be sent to other threads, which release it there with
-    /// [`release_by_any_thread`](super::LockMap::release_by_any_thread).
+    /// [`release_by_any_thread`](crate::hook::LockMap::release_by_any_thread).
     ///
     /// That a thread acquired the lock is then no proof that it still holds it. What rests on that
     /// is a note, until the thread is seen to release the lock itself.

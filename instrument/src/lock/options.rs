@@ -15,12 +15,12 @@ pub enum Verdict {
     /// Nothing has been reported and nothing is recorded as held yet, because the validator may be
     /// wrong. The guard may have moved to another thread, or the lock was given up through its raw
     /// form. Try the real lock without waiting, then call
-    /// [`LockMap::stale_holder`](super::LockMap::stale_holder) if that succeeded, or
-    /// [`LockMap::self_deadlock`](super::LockMap::self_deadlock) if it did not.
+    /// [`LockMap::stale_holder`](crate::hook::LockMap::stale_holder) if that succeeded, or
+    /// [`LockMap::self_deadlock`](crate::hook::LockMap::self_deadlock) if it did not.
     SelfDeadlock,
     /// Contention is counted (`LOCKDEP_STAT=1`): take the real lock without waiting; if that fails,
-    /// call [`LockMap::contended`](super::LockMap::contended), wait for it, and call
-    /// [`LockMap::acquired`](super::LockMap::acquired).
+    /// call [`LockMap::contended`](crate::hook::LockMap::contended), wait for it, and call
+    /// [`LockMap::acquired`](crate::hook::LockMap::acquired).
     ///
     /// Only locks whose [`LockInfo`](super::LockInfo) is [`measured`](super::LockInfo::measured)
     /// get this answer.
@@ -63,7 +63,7 @@ impl AcquireOptions {
     }
 
     /// Acquires under `nest`, whose holder may take several locks of one class in any order (the
-    /// kernel's `nest_lock`). Get the id from [`LockMap::lock_id`](super::LockMap::lock_id); `None`
+    /// kernel's `nest_lock`). Get the id from [`LockMap::lock_id`](crate::hook::LockMap::lock_id); `None`
     /// (validation is off) changes nothing.
     #[inline]
     #[must_use]

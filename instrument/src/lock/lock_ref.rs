@@ -4,7 +4,7 @@ use super::LockInfo;
 #[cfg(not(lockdep_disabled))]
 use super::{AnyKey, Slot};
 
-/// A borrowed view of one lock; from [`LockMap::as_ref`](super::LockMap::as_ref).
+/// A borrowed view of one lock; from [`LockMap::as_ref`](crate::hook::LockMap::as_ref).
 #[derive(Clone, Copy, Debug)]
 pub struct LockRef<'a> {
     #[cfg(not(lockdep_disabled))]

@@ -1,4 +1,4 @@
-//! The slot of a lock together with its key: what a [`LockMap`](super::LockMap) consists of, and
+//! The slot of a lock together with its key: what a [`LockMap`](crate::hook::LockMap) consists of, and
 //! what the fast path takes.
 
 use super::any_key::KeyKind;
