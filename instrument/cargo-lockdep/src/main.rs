@@ -8,6 +8,7 @@
 
 mod cargo;
 mod codes;
+mod columns;
 mod command;
 mod count;
 mod error;

@@ -129,7 +129,7 @@ const ROOMS: &[(&str, &str, &[&[&str]])] = &[
         "instrument/cargo-lockdep/src/",
         "",
         &[
-            &["count", "exit", "printable"],
+            &["columns", "count", "exit", "printable"],
             &["error"],
             &["codes", "input", "output"],
             &["excerpts", "settings", "sysroot"],

@@ -2,8 +2,8 @@
 
 use lockdep_report::advice::Scope;
 use lockdep_report::place::Place;
-use lockdep_report::render::index_of_column;
 
+use crate::columns::index_of_call;
 use crate::source::Sources;
 
 /// How far above a lock call the head of its statement is looked for, and below it the rest of it.
@@ -28,7 +28,7 @@ impl Call {
         let lines = sources.lines(&place.file)?;
         let index = (place.line as usize).checked_sub(1)?;
         let line = lines.get(index)?;
-        let split = index_of_column(line, place.column);
+        let split = index_of_call(line, place.column);
         let before: String = line.chars().take(split).collect();
         let after: String = line.chars().skip(split).collect();
         let (head, start) = statement_head(&lines, index, &before);

@@ -6,9 +6,9 @@
 use lockdep_report::advice::Advice;
 use lockdep_report::model::Report;
 use lockdep_report::place::{Frame, Place};
-use lockdep_report::render::index_of_column;
 
 use super::call::bare;
+use crate::columns::index_of_call;
 use crate::source::Sources;
 
 /// Puts the first caller outside of what attributes write beside each place of an acquisition, and
@@ -62,7 +62,7 @@ fn is_attribute(place: &Place, sources: &Sources) -> bool {
     let text = || {
         let lines = sources.lines(&place.file)?;
         let line = lines.get((place.line as usize).checked_sub(1)?)?;
-        let text: String = line.chars().skip(index_of_column(line, place.column)).collect();
+        let text: String = line.chars().skip(index_of_call(line, place.column)).collect();
         Some(text.starts_with("#[") || line.trim_start().starts_with("#[derive("))
     };
     place.is_known() && text().unwrap_or_default()

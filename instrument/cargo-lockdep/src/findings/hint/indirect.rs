@@ -3,9 +3,9 @@
 use lockdep_report::advice::{Advice, Role};
 use lockdep_report::model::Report;
 use lockdep_report::place::{Frame, Place};
-use lockdep_report::render::index_of_column;
 
 use super::call::{bare, begins_function};
+use crate::columns::index_of_call;
 use crate::source::Sources;
 
 /// How far above a call its function begins at most.
@@ -44,7 +44,7 @@ fn is_of_variable(call: &Place, function: &str, sources: &Sources) -> bool {
     let Some(lines) = sources.lines(&call.file) else { return false };
     let Some(index) = (call.line as usize).checked_sub(1) else { return false };
     let Some(line) = lines.get(index) else { return false };
-    let split = index_of_column(line, call.column);
+    let split = index_of_call(line, call.column);
     let (before, after): (String, String) =
         (line.chars().take(split).collect(), line.chars().skip(split).collect());
     // `(self.hook)(event)`: no function is called so.

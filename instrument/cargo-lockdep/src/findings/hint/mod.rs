@@ -11,10 +11,10 @@ use lockdep_report::advice::{Advice, General, Scope};
 use lockdep_report::model::Report;
 use lockdep_report::note::Note;
 use lockdep_report::place::{Frame, Place};
-use lockdep_report::render::index_of_column;
 
 use call::{Call, bare, begins_function, in_head, text_between};
 
+use crate::columns::index_of_call;
 use crate::source::Sources;
 
 mod call;
@@ -115,7 +115,7 @@ fn macro_of_both<'a>(report: &'a Report, sources: &Sources) -> Option<&'a Place>
     }
     let lines = sources.lines(&held.site.file)?;
     let line = lines.get((held.site.line as usize).checked_sub(1)?)?;
-    let text: String = line.chars().skip(index_of_column(line, held.site.column)).collect();
+    let text: String = line.chars().skip(index_of_call(line, held.site.column)).collect();
     let after_name = text.trim_start_matches(|c: char| c.is_alphanumeric() || "_:".contains(c));
     let is_call =
         after_name.len() < text.len() && after_name.starts_with('!') && !after_name.starts_with("!=");
@@ -202,8 +202,8 @@ fn one_statement(sighting: &Sighting<'_>, call: &Call) -> Option<Scope> {
         return None;
     }
     let line = (wanted.line as usize).checked_sub(1)?;
-    let column = index_of_column(call.lines.get(line)?, wanted.column);
-    let held = (call.index, index_of_column(&call.lines[call.index], sighting.held.column));
+    let column = index_of_call(call.lines.get(line)?, wanted.column);
+    let held = (call.index, index_of_call(&call.lines[call.index], sighting.held.column));
     // One call that was reached twice makes one temporary each time.
     if held == (line, column) {
         return None;

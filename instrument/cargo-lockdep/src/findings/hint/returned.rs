@@ -9,10 +9,10 @@ use lockdep_report::advice::{Advice, Spot, Way};
 use lockdep_report::model::Report;
 use lockdep_report::note::Note;
 use lockdep_report::place::{Frame, Place};
-use lockdep_report::render::index_of_column;
 
 use super::call::{Call, bare, begins_function, in_head};
 use super::giving::{gives_on, returns_guard};
+use crate::columns::index_of_call;
 use crate::source::Sources;
 
 /// How far above a call its function begins at most.
@@ -224,7 +224,7 @@ fn living_calls(frame: &Frame, name: &str, sources: &Sources) -> Vec<Frame> {
     let Some(last) = (frame.line as usize).checked_sub(1).filter(|last| *last < lines.len()) else {
         return Vec::new();
     };
-    let end = (last, index_of_column(&lines[last], frame.column));
+    let end = (last, index_of_call(&lines[last], frame.column));
     let above = (last.saturating_sub(MAX_LINES)..=last).rev();
     let Some(start) = above.into_iter().find(|&index| begins_function(&lines[index])) else {
         return Vec::new();

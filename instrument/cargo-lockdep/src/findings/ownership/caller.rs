@@ -10,12 +10,12 @@ use syn::{Expr, FnArg, ImplItem, Member, Pat};
 
 use super::bindings::binding;
 use super::elsewhere;
-use super::files::Files;
+use super::files::{Files, type_name};
 use super::fresh::is_constructor;
 use super::given::{gives_nothing, n_given};
 use super::made::{Field, Made, borrowed};
 use super::owned::lies_in;
-use super::site::{self, Site, path_of, type_name};
+use super::site::{self, Site, path_of};
 use crate::source::Sources;
 
 /// How many calls are followed outwards.
@@ -48,10 +48,10 @@ pub(super) fn maker(kind: &str, calls: &[Call<'_>], sources: &Sources) -> Option
     // The file of the object, which may have the functions that make it.
     let own = (&*place.file, *lines);
     let mut method =
-        elsewhere::ask(own, &[], sources, |files| acquiring(&site::find(files.own(), place)?, kind, files))?;
+        elsewhere::ask(own, &[], sources, |files| acquiring(&site::find(files, place)?, kind, files))?;
     for (lines, place) in outer {
         let step = elsewhere::ask((&place.file, lines), &[own], sources, |files| {
-            let site = site::find(files.own(), place).filter(|site| site.method == method.name)?;
+            let site = site::find(files, place).filter(|site| site.method == method.name)?;
             gives_nothing(&site, files.lines()).then(|| outwards(&site, &method, files))?
         })?;
         match step {

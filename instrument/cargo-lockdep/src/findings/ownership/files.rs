@@ -7,8 +7,6 @@ use std::collections::BTreeSet;
 use syn::visit::{self, Visit};
 use syn::{Block, ImplItem, ItemImpl, ItemTrait, Signature, Type, UseTree};
 
-use super::site::type_name;
-
 /// A file that was parsed.
 pub(super) struct File<'a> {
     pub(super) lines: &'a [String],
@@ -272,4 +270,10 @@ impl<'f> Visit<'f> for Imports<'_> {
         self.modules.push(item.ident.to_string());
         visit::visit_item_mod(self, item);
     }
+}
+
+/// The name of the type that an `impl` block is for; none for a reference and the like.
+pub(super) fn type_name(implementation: &ItemImpl) -> Option<String> {
+    let Type::Path(object) = &*implementation.self_ty else { return None };
+    object.path.segments.last().map(|last| last.ident.to_string())
 }

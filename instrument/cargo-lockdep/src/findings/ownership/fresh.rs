@@ -5,11 +5,11 @@ use syn::visit::{self, Visit};
 use syn::{Expr, Member, ReturnType, Stmt};
 
 use super::bindings::{binding, callee, is_type};
-use super::files::Files;
+use super::files::{Files, type_name};
 use super::given::gives_nothing;
 use super::handed_out;
 use super::owned::lies_in;
-use super::site::{LOCKS, Site, path_of, type_name};
+use super::site::{LOCKS, Site, path_of};
 
 /// Whether the acquisition stands in a function that makes an object to return it, and the lock is
 /// one that it made: everything from the variable to the lock is a value written down there.

@@ -8,9 +8,9 @@ use syn::visit::{self, Visit};
 use syn::{Block, Expr, ExprMethodCall, GenericArgument, PathArguments, ReturnType, Stmt, Type};
 
 use super::bindings::{binding, callee, is_type};
-use super::files::{Files, Function, Lookup};
+use super::files::{Files, Function, Lookup, type_name};
 use super::given::{gives, n_given};
-use super::site::{Site, path_of, type_name};
+use super::site::{Site, path_of};
 
 /// What a function returns, besides an error or nothing.
 enum Returned {

@@ -4,10 +4,10 @@ use proc_macro2::LineColumn;
 use syn::{Block, Expr, Stmt};
 
 use super::bindings::{binding, callee, is_type};
-use super::files::Files;
+use super::files::{Files, type_name};
 use super::given::n_given;
 use super::handed_out;
-use super::site::{Site, path_of, type_name};
+use super::site::{Site, path_of};
 
 /// A field of an object, and what fills it.
 pub(super) struct Field {

@@ -132,7 +132,7 @@ fn reach(place: &Place, kind: &str, sources: &Sources) -> Option<Reach> {
 }
 
 fn reach_in(place: &Place, kind: &str, files: &Files<'_>) -> Option<Reach> {
-    let site = site::find(files.own(), place)?;
+    let site = site::find(files, place)?;
     let (function, lock) = (site.function(), site.lock());
     if let Some(receiver) = owned::owner(&site, kind, files) {
         return Some(Reach::Owned { method: function, receiver, lock });

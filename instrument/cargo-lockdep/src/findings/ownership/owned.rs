@@ -2,8 +2,8 @@
 
 use syn::{GenericArgument, PathArguments, Receiver, ReceiverKind, Type};
 
-use super::files::Files;
-use super::site::{LOCKS, Site, type_name};
+use super::files::{Files, type_name};
+use super::site::{LOCKS, Site};
 
 /// Words of which one in the method means that its object may be lent to other threads while it
 /// runs.

@@ -5,6 +5,9 @@ use proc_macro2::LineColumn;
 use syn::visit::{self, Visit};
 use syn::{Block, Expr, ItemImpl, Member, Signature};
 
+use super::files::{Files, type_name};
+use crate::columns;
+
 /// The locks that lie where their field lies.
 pub(super) const LOCKS: [&str; 4] = ["Mutex", "RwLock", "ReentrantMutex", "FairMutex"];
 
@@ -51,30 +54,28 @@ impl Site<'_> {
     }
 }
 
-/// The name of the type that an `impl` block is for; none for a reference and the like.
-pub(super) fn type_name(implementation: &ItemImpl) -> Option<String> {
-    let syn::Type::Path(object) = &*implementation.self_ty else { return None };
-    object.path.segments.last().map(|last| last.ident.to_string())
-}
-
 /// The method call at `place`, if it stands straight in a function, in no closure of it, and on a
 /// field or a variable.
-pub(super) fn find<'a>(file: &'a syn::File, place: &Place) -> Option<Site<'a>> {
-    let mut search = Search { place, implementation: None, found: None };
-    search.visit_file(file);
-    search.found
+pub(super) fn find<'a>(files: &'a Files<'_>, place: &Place) -> Option<Site<'a>> {
+    let line = (place.line as usize).checked_sub(1).and_then(|index| files.lines().get(index))?;
+    columns::indices(line, place.column).into_iter().find_map(|column| {
+        let at = LineColumn { line: place.line as usize, column };
+        let mut search = Search { at, implementation: None, found: None };
+        search.visit_file(files.own());
+        search.found
+    })
 }
 
 /// Finds the function around a place.
-struct Search<'a, 'p> {
-    place: &'p Place,
+struct Search<'a> {
+    at: LineColumn,
     implementation: Option<&'a ItemImpl>,
     found: Option<Site<'a>>,
 }
 
-impl<'a> Search<'a, '_> {
+impl<'a> Search<'a> {
     fn look_into(&mut self, signature: &'a Signature, body: &'a Block) {
-        let mut calls = Calls { place: self.place, end_of_loop: None, found: None };
+        let mut calls = Calls { at: self.at, end_of_loop: None, found: None };
         calls.visit_block(body);
         if let Some(Call { root, members, method, at, last_line }) = calls.found {
             let implementation = self.implementation;
@@ -83,7 +84,7 @@ impl<'a> Search<'a, '_> {
     }
 }
 
-impl<'a> Visit<'a> for Search<'a, '_> {
+impl<'a> Visit<'a> for Search<'a> {
     fn visit_item_impl(&mut self, implementation: &'a ItemImpl) {
         let outer = self.implementation.replace(implementation);
         visit::visit_item_impl(self, implementation);
@@ -105,8 +106,8 @@ impl<'a> Visit<'a> for Search<'a, '_> {
 }
 
 /// Finds `root.field.method()` at a place.
-struct Calls<'p> {
-    place: &'p Place,
+struct Calls {
+    at: LineColumn,
     end_of_loop: Option<usize>,
     found: Option<Call>,
 }
@@ -120,7 +121,7 @@ struct Call {
     last_line: usize,
 }
 
-impl Calls<'_> {
+impl Calls {
     fn in_loop(&mut self, body: &Block, visit: impl FnOnce(&mut Self)) {
         let is_outermost = self.end_of_loop.is_none();
         if is_outermost {
@@ -133,10 +134,10 @@ impl Calls<'_> {
     }
 }
 
-impl<'a> Visit<'a> for Calls<'_> {
+impl<'a> Visit<'a> for Calls {
     fn visit_expr_method_call(&mut self, call: &'a syn::ExprMethodCall) {
         let at = call.method.span().start();
-        if (at.line, at.column + 1) == (self.place.line as usize, self.place.column as usize)
+        if at == self.at
             && let Some((root, members)) = path_of(&call.receiver)
         {
             let last_line = self.end_of_loop.unwrap_or(at.line);

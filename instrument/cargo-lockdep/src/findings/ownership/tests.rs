@@ -70,6 +70,23 @@ fn a_method_that_takes_its_object_has_the_locks_in_it_to_itself() {
     assert!(matches!(known(&in_drop, "Mutex"), Some(Reach::Owned { method, .. }) if method == "Pair::drop"));
 }
 
+/// `Location` counts a tab as four columns, and debug information as one byte.
+#[test]
+fn a_line_that_is_indented_by_tabs_is_found() {
+    let source = format!("{STRUCTS}impl Pair<'_> {{\n\tfn f(&mut self) {{\n\t\tself.a.lock();\n\t}}\n}}\n");
+    let folder = std::env::temp_dir().join(format!("lockdep-tabs-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    std::fs::write(folder.join("a.rs"), &source).expect("written");
+    let line = source.lines().position(|line| line.starts_with("\t\tself")).expect("there") + 1;
+    let line = u32::try_from(line).expect("short");
+    for (column, is_found) in [(16, true), (10, true), (11, false), (15, false)] {
+        let place = Place { file: "a.rs".into(), line, column, ..Place::default() };
+        let known = reach(&place, "Mutex", &Sources::only(vec![folder.clone()]));
+        assert_eq!(known.is_some(), is_found, "{column}");
+    }
+    std::fs::remove_dir_all(folder).expect("ours");
+}
+
 #[test]
 fn nothing_is_proved_where_others_may_reach_the_lock() {
     for (method, kind) in [
