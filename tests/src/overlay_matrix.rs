@@ -4,9 +4,11 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use lockdep_report::model::Report;
+use lockdep_report::record::{Record, whole_lines};
 
 use crate::child;
 use crate::command_line;
@@ -61,6 +63,8 @@ const LIMIT: Duration = Duration::from_secs(900);
 pub struct Ran {
     /// Codes and levels.
     pub reports: Vec<(String, String)>,
+    /// How it ended, in words.
+    pub ended: String,
     /// What was said besides.
     pub said: String,
 }
@@ -89,18 +93,76 @@ pub fn written(version: &str) -> io::Result<PathBuf> {
     Ok(directory)
 }
 
-/// Runs one program that lies in the directory.
+/// The programs of a directory, built once.
+#[derive(Debug)]
+pub struct Built {
+    executable: PathBuf,
+    source_root: PathBuf,
+}
+
+impl Built {
+    /// Builds the programs that lie in the directory.
+    ///
+    /// # Errors
+    /// When cargo cannot be started, or the programs do not compile.
+    pub fn of(directory: &Path) -> io::Result<Self> {
+        let args = ["build", "-q", "--message-format=json"];
+        let ended = child::run(&mut command_line::command(directory, &args), LIMIT)?;
+        let executable = ended.stdout.lines().find_map(|line| {
+            let message: serde_json::Value = serde_json::from_str(line).ok()?;
+            message["executable"].as_str().map(PathBuf::from)
+        });
+        let executable = executable.ok_or_else(|| io::Error::other(ended.stderr))?;
+        Ok(Self { executable, source_root: directory.to_owned() })
+    }
+
+    /// Runs one program as `cargo lockdep run` does, without cargo.
+    ///
+    /// # Errors
+    /// When the program cannot be started, or its record cannot be read.
+    pub fn run(&self, program: &str) -> io::Result<Ran> {
+        let records = tempfile::tempdir()?;
+        let mut command = Command::new(&self.executable);
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LOCKDEP"))
+        {
+            command.env_remove(name);
+        }
+        command
+            .arg(program)
+            .env("LOCKDEP", "1")
+            .env("LOCKDEP_DIR", records.path())
+            .env("LOCKDEP_OUTPUT", "/dev/null")
+            .env("LOCKDEP_SOURCE_ROOT", &self.source_root);
+        let ended = child::run(&mut command, LIMIT)?;
+        let mut reports = Vec::new();
+        for file in fs::read_dir(records.path())?.flatten() {
+            if file.path().extension().is_some_and(|extension| extension == "jsonl") {
+                let bytes = fs::read(file.path())?;
+                reports.extend(whole_lines(&bytes).0.filter_map(|line| match Record::parse_line(line) {
+                    Ok(Record::Report(report)) => Some(named(&report)),
+                    _ => None,
+                }));
+            }
+        }
+        Ok(Ran { reports, ended: ended.describe(), said: ended.stderr })
+    }
+}
+
+fn named(report: &Report) -> (String, String) {
+    (report.code.as_str().to_owned(), report.level.as_str().to_owned())
+}
+
+/// Runs one program that lies in the directory, by `cargo lockdep run`.
 ///
 /// # Errors
 /// When cargo cannot be started.
 pub fn run(directory: &Path, program: &str) -> io::Result<Ran> {
     let args = ["run", "-q", "--format", "json", "--", program];
     let ended = child::run(&mut command_line::command(directory, &args), LIMIT)?;
-    let reports: Vec<Report> =
-        ended.stderr.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let reports = reports
-        .into_iter()
-        .map(|report| (report.code.as_str().to_owned(), report.level.as_str().to_owned()))
-        .collect();
-    Ok(Ran { reports, said: ended.stderr })
+    let reports = ended.stderr.lines().filter_map(|line| serde_json::from_str(line).ok());
+    Ok(Ran {
+        reports: reports.map(|report| named(&report)).collect(),
+        ended: ended.describe(),
+        said: ended.stderr,
+    })
 }

@@ -1,34 +1,47 @@
 //! Crates that are compiled from a patched copy of their sources: tokio.
 
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use lockdep_tests::child::Ended;
-use lockdep_tests::overlay_matrix::{self, PROGRAMS};
+use lockdep_tests::overlay_matrix::{self, Built, PROGRAMS, Ran};
 
 use crate::harness::{assert_ended, command, finish, fixture};
 
 #[test]
 fn async_programs_are_watched_without_a_word_about_it() {
-    for (name, wanted) in PROGRAMS {
-        let ran = overlay_matrix::run(&fixture("tokio_programs"), name).expect("cargo can be run");
-        assert!(ran.is(wanted), "{name}: {:?} in place of {wanted:?}\n{}", ran.reports, ran.said);
-        if !wanted.is_empty() {
-            assert!(ran.said.contains("are watched\n"), "{name}: {}", ran.said);
-        }
+    let project = fixture("tokio_programs");
+    // One with a report and one without, by the command line; the others by what it built.
+    for name in ["in_turn_on_one_thread", "joins_futures"] {
+        let ran = overlay_matrix::run(&project, name).expect("cargo can be run");
+        assert_as_wanted(name, &ran);
+        assert!(ran.said.contains("are watched\n"), "{name}: {}", ran.said);
     }
+    let built = Built::of(&project).expect("it compiles");
+    let next = AtomicUsize::new(0);
+    let run_all = || {
+        // ORDERING: Relaxed: each number is taken once, and nothing else is handed over.
+        while let Some((name, _)) = PROGRAMS.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let ran = built.run(name).expect("it can be run");
+            assert_eq!(ran.ended, "exit 0", "{name}: {}", ran.said);
+            assert_as_wanted(name, &ran);
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(run_all);
+        run_all();
+    });
 }
 
-#[test]
-fn an_overlay_can_be_turned_off() {
-    let args = ["run", "-q", "--", "in_turn_on_one_thread"];
-    let ended = finish(command(&fixture("tokio_programs"), &args).env("CARGO_LOCKDEP_OVERLAYS", "0"));
-    assert_ended(&ended, "exit 0");
-    assert!(ended.stderr.contains("tokio::sync (async)"), "{}", ended.stderr);
-    assert!(!ended.stderr.contains("are watched"), "{}", ended.stderr);
+#[track_caller]
+fn assert_as_wanted(name: &str, ran: &Ran) {
+    let (_, wanted) = PROGRAMS.iter().find(|(program, _)| *program == name).expect("it is listed");
+    assert!(ran.is(wanted), "{name}: {:?} in place of {wanted:?}\n{}", ran.reports, ran.said);
 }
 
 /// A program with a crate that is called tokio, and fits no overlay.
-fn with_another_tokio(version: &str, files: &[(&str, &str)]) -> Ended {
+fn with_another_tokio(version: &str, files: &[(&str, &str)], variables: &[(&str, &str)]) -> Ended {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let manifest = |name: &str, version: &str, rest: &str| {
         format!(
@@ -47,16 +60,23 @@ fn with_another_tokio(version: &str, files: &[(&str, &str)]) -> Ended {
         fs::create_dir_all(path.parent().expect("below the folder")).expect("a folder");
         fs::write(path, text).expect("written");
     }
-    finish(&mut command(folder.path(), &["run", "-q"]))
+    finish(command(folder.path(), &["run", "-q"]).envs(variables.iter().copied()))
 }
 
 #[test]
 fn a_tokio_without_the_anchors_is_compiled_as_it_is() {
-    let ended = with_another_tokio("1.98.0", &[("tokio/src/lib.rs", "pub fn one() -> u8 { 1 }")]);
+    let files = [("tokio/src/lib.rs", "pub fn one() -> u8 { 1 }")];
+    let ended = with_another_tokio("1.98.0", &files, &[]);
     assert_ended(&ended, "exit 0");
     let said = "tasks and async locks of tokio 1.98.0 are not watched: `pub fn spawn<` is not in task/spawn.rs as expected";
     assert!(ended.stderr.contains(said), "{}", ended.stderr);
     assert!(ended.stderr.contains("not seen here: tokio::sync (async)"), "{}", ended.stderr);
+
+    // The same where it is turned off: no copy is made.
+    let ended = with_another_tokio("1.98.0", &files, &[("CARGO_LOCKDEP_OVERLAYS", "0")]);
+    assert_ended(&ended, "exit 0");
+    assert!(ended.stderr.contains("not seen here: tokio::sync (async)"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("of tokio 1.98.0"), "{}", ended.stderr);
 }
 
 #[test]
@@ -79,7 +99,7 @@ fn a_tokio_whose_copy_does_not_compile_is_compiled_as_it_is() {
         ("tokio/src/runtime/handle.rs", runtime),
         ("tokio/src/sync/batch_semaphore.rs", semaphore),
     ];
-    let ended = with_another_tokio("1.99.0", &files);
+    let ended = with_another_tokio("1.99.0", &files, &[]);
     assert_ended(&ended, "exit 0");
     let said = "tasks and async locks of tokio 1.99.0 are not watched: the patched copy does not compile";
     assert!(ended.stderr.contains(said), "{}", ended.stderr);
