@@ -17,8 +17,8 @@ mod rings;
 mod runtime;
 mod seed;
 
-/// What the rings know of the hooks.
-mod hook {
+/// What the rings know of a lock.
+mod lock {
     #[derive(Clone, Copy, Debug)]
     pub(crate) struct AnyKey;
     #[derive(Clone, Copy, Debug)]
