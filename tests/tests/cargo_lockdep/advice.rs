@@ -239,7 +239,7 @@ fn an_order_that_its_owner_takes_is_a_warning(found: &BTreeMap<String, Vec<Repor
 
 /// An order of the maker weighs less, until it is seen on an object that others have.
 fn an_order_of_a_maker_counts_where_others_take_it(found: &BTreeMap<String, Vec<Report>>) {
-    let line = |text| u32::try_from(line("young/src/made.rs", text)).expect("short");
+    let line = |text: &str| u32::try_from(line("young/src/made.rs", text)).expect("short");
     for (test, levels) in [
         ("only_its_maker_takes_the_order", &[Level::Warning][..]),
         ("each_thread_has_its_own", &[Level::Warning]),
@@ -247,15 +247,21 @@ fn an_order_of_a_maker_counts_where_others_take_it(found: &BTreeMap<String, Vec<
         ("another_thread_takes_it_after_the_report", &[Level::Warning, Level::Error]),
         ("the_maker_takes_it_when_others_have_it", &[Level::Warning, Level::Error]),
         ("the_second_that_was_made_is_shared", &[Level::Error]),
+        ("only_its_maker_takes_the_pair", &[Level::Warning]),
+        ("another_thread_takes_the_makers_pair", &[Level::Error]),
+        ("another_thread_takes_the_pair_after_the_report", &[Level::Warning, Level::Error]),
+        ("the_maker_takes_the_pair_when_others_have_it", &[Level::Warning, Level::Error]),
+        ("another_pair_of_the_class_is_shared", &[Level::Warning, Level::Error]),
     ] {
         let reports = found.get(&format!("made::{test}")).map(Vec::as_slice).unwrap_or_default();
         let got: Vec<Level> = reports.iter().map(|report| report.level).collect();
         assert_eq!(got, levels, "{test}: {reports:#?}");
         for report in reports {
             assert_eq!(report.evidence.fresh, report.level == Level::Warning, "{test}: {report:#?}");
-            let place = if report.evidence.fresh { "// by its maker" } else { "// by others" };
+            let place = if report.evidence.fresh { "by its maker" } else { "by others" };
+            let of = if test.contains("pair") { "// right " } else { "// " };
             let places = report.cycle.iter().map(|step| step.acquire_site.line);
-            assert!(places.into_iter().any(|at| at == line(place)), "{test}: {report:#?}");
+            assert!(places.into_iter().any(|at| at == line(&format!("{of}{place}"))), "{test}: {report:#?}");
         }
     }
 }

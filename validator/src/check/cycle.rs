@@ -141,7 +141,7 @@ pub(crate) fn shared_sighting(knowledge: &Knowledge, step: &PathStep<LockId>) ->
 pub(crate) fn instance_sighting(knowledge: &Knowledge, step: &PathStep<LockId>) -> Option<StepSighting> {
     let shared = shared_sighting(knowledge, step);
     if let Some(pair) = knowledge.pair(step.from, step.to) {
-        let witness = pair.witness;
+        let (witness, shared) = (pair.witness, shared.or(pair.shared));
         return Some(StepSighting { kind: step.kind, witness, shared, count: 1, is_of_others: false });
     }
     let (mut witness, count) = if step.from.class() == step.to.class() {

@@ -31,6 +31,8 @@ pub(crate) struct PairSighting {
     pub(crate) gates: Gates,
     /// Whether another thread could have the inner lock in the sighting above.
     is_published: bool,
+    /// The first sighting by a task of several that have acquired both locks.
+    pub(crate) shared: Option<Witness>,
 }
 
 /// How many orders under locks that change hands are known to be sure.
@@ -47,6 +49,8 @@ pub(crate) struct Knowledge {
     pub(crate) users: Users,
     /// Cycles that were reported as errors; the closing dependency last.
     pub(crate) told: Vec<Vec<PathStep>>,
+    /// The same of single locks of one class; bounded.
+    pub(crate) told_of_locks: Vec<Vec<PathStep<LockId>>>,
     /// The first sightings of orders between single locks; only for reports, bounded.
     pair_sites: FxHashMap<(LockId, LockId), PairSighting>,
     /// The first sighting of a class nested in itself, for pairs that no longer fitted.
@@ -86,6 +90,7 @@ impl Knowledge {
             unpublished: Unpublished::default(),
             users: Users::default(),
             told: Vec::new(),
+            told_of_locks: Vec::new(),
             pair_sites: FxHashMap::default(),
             nesting: FxHashMap::default(),
             class_gates: FxHashMap::default(),
@@ -139,7 +144,8 @@ impl Knowledge {
         let is_published = standing == Standing::Published;
         if let Some(known) = self.pair_sites.get_mut(&key) {
             if is_published && !known.is_published {
-                *known = PairSighting { witness: witness_fn(), gates: Gates::new(gates), is_published };
+                let (witness, gates) = (witness_fn(), Gates::new(gates));
+                *known = PairSighting { witness, gates, is_published, shared: None };
                 return false;
             }
             return is_published && known.gates.narrow(gates);
@@ -157,7 +163,7 @@ impl Knowledge {
                 if let Some(of_classes) = self.class_gates.get(&(key.0.class(), key.1.class())) {
                     gates.narrow(of_classes.all());
                 }
-                self.pair_sites.insert(key, PairSighting { witness, gates, is_published });
+                self.pair_sites.insert(key, PairSighting { witness, gates, is_published, shared: None });
             }
         }
         !has_room && is_published && self.narrow_class_gates((key.0.class(), key.1.class()), gates)
@@ -234,6 +240,18 @@ impl Knowledge {
         if let Some(pair) = self.pair_sites.get_mut(&key).filter(|pair| !pair.witness.to.stack_exact) {
             (pair.witness.to.stack, pair.witness.to.stack_exact) = (Some(stack), true);
         }
+    }
+
+    /// Gives the sighting by a task of several the stack of its inner lock, if it has none.
+    pub(crate) fn give_shared_stack(&mut self, key: (LockId, LockId), stack: Option<StackId>) {
+        let shared = self.pair_sites.get_mut(&key).and_then(|pair| pair.shared.as_mut());
+        if let Some(seen) = shared.filter(|seen| !seen.to.stack_exact) {
+            (seen.to.stack, seen.to.stack_exact) = (stack, stack.is_some());
+        }
+    }
+
+    pub(crate) fn pair_mut(&mut self, from: LockId, to: LockId) -> Option<&mut PairSighting> {
+        self.pair_sites.get_mut(&(from, to))
     }
 
     pub(crate) fn pair(&self, from: LockId, to: LockId) -> Option<&PairSighting> {

@@ -3,7 +3,7 @@
 //! An order is often seen first where a function makes an object, before others have it. Whether
 //! that is so only the source tells. The order is a side of a deadlock all the same once it is seen
 //! on an object that two tasks have acquired where it lies. The first such sightings are kept
-//! beside the first of all.
+//! beside the first of all, of classes and of two locks of one class.
 
 use super::circular::Holder;
 use super::knowledge::Knowledge;
@@ -67,4 +67,58 @@ pub(crate) fn look(
         }
     }
     looked
+}
+
+/// Of how many cycles of single locks a report is made again.
+const MAX_TOLD: usize = 64;
+
+/// What a look at two locks of one class showed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum PairLook {
+    /// Nothing is left to see: the order was seen on these shared objects, or is not remembered.
+    Closed,
+    /// The order was seen by a task that has the objects alone, so far.
+    Open,
+    /// It was seen on shared objects now.
+    News,
+}
+
+/// Notes who is at two locks of one class. Keeps the first time that their order is seen when two
+/// tasks have acquired both.
+pub(crate) fn look_at_pair(
+    view: &View<'_>,
+    knowledge: &mut Knowledge,
+    holder: usize,
+    wanted: &Wanted,
+) -> PairLook {
+    let (acquisition, task) = (wanted.acquisition, view.task.id);
+    let held = &view.task.held[holder];
+    if held.base_class() != acquisition.lock.class() {
+        return PairLook::Closed;
+    }
+    let is_shared = [(held.lock, held.address), (acquisition.lock, acquisition.address)]
+        .map(|(lock, address)| knowledge.users.touch(lock, address, task))
+        == [true, true];
+    let witness = view.witness(holder, acquisition);
+    match knowledge.pair_mut(held.lock, acquisition.lock) {
+        Some(pair) if pair.shared.is_none() && is_shared && !mutant::is(Mutant::SharedIgnored) => {
+            pair.shared = Some(witness);
+            PairLook::News
+        }
+        Some(pair) if pair.shared.is_none() => PairLook::Open,
+        _ => PairLook::Closed,
+    }
+}
+
+/// Remembers a cycle of single locks that was reported; `true` if an order of it was seen only by a
+/// task that has its objects alone, so that every task has to look again.
+pub(crate) fn tell(knowledge: &mut Knowledge, path: &[PathStep<LockId>]) -> bool {
+    if knowledge.told_of_locks.len() >= MAX_TOLD {
+        return false;
+    }
+    knowledge.told_of_locks.push(path.to_vec());
+    let is_open = |step: &PathStep<LockId>| {
+        knowledge.pair(step.from, step.to).is_some_and(|pair| pair.shared.is_none())
+    };
+    path.iter().any(is_open)
 }

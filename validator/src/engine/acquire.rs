@@ -265,6 +265,7 @@ impl Validator {
             wanted.acquisition.stack_exact = !is_known || is_traced;
             standing = Pass::new(self, task, &wanted, !is_known, &mut findings).run();
             self.give_stacks(&mut findings, stacks);
+            self.repeat_pairs(task, &mut findings, stacks);
             // What is not sure yet is looked at each time until it is.
             is_sure = !keep_unsure(task, &mut findings);
             if !is_known && is_sure {
@@ -291,8 +292,10 @@ impl Validator {
                 task.remember(known);
                 // Whether another task is at an object that is not published has to be seen, so
                 // such a key is known to this task alone. Its own cache is direct-mapped: without
-                // the second memory two keys of one slot would push each other out for good.
-                let shared = if standing == Standing::Published { known } else { own_key(task, known) };
+                // the second memory two keys of one slot would push each other out for good. So has
+                // whether another task takes the order of a maker.
+                let is_for_all = standing == Standing::Published && !findings.is_pair_open;
+                let shared = if is_for_all { known } else { own_key(task, known) };
                 self.recent.remember(acquire.lock.instance(), shared);
             }
         }

@@ -11,14 +11,14 @@ use std::sync::PoisonError;
 use super::rules::Pass;
 use super::{EventFindings, StackSource, TaskContext, Validator};
 use crate::base::event::Acquire;
-use crate::base::id::{ClassId, StackId, TaskId};
+use crate::base::id::{ClassId, LockId, StackId, TaskId};
 use crate::check::cycle;
 use crate::check::judge;
 use crate::check::knowledge::Knowledge;
-use crate::check::shared::Shared;
+use crate::check::shared::{self, Shared};
 use crate::check::signature;
 use crate::check::view::{View, Wanted};
-use crate::check::violation::{Code, CycleStep};
+use crate::check::violation::{Code, CycleStep, Violation};
 use crate::graph::PathStep;
 use crate::mutant::{self, Mutant};
 use crate::state::chains::Looks;
@@ -55,6 +55,67 @@ impl Validator {
         }
         self.chains.spend(key, if is_open { cost } else { u16::MAX });
         is_open && (acquire.is_first || looks.is_generous())
+    }
+
+    /// Remembers an error about locks of one class. The class is reported once: what other locks of
+    /// it do later is for run records alone. Their source may show that the reported locks cannot
+    /// hang, and that these can.
+    pub(super) fn tell_of_locks(
+        &self,
+        knowledge: &mut Knowledge,
+        findings: &mut EventFindings,
+        path: &[PathStep<LockId>],
+        mut violation: Violation,
+        is_news: bool,
+    ) {
+        let n_told = knowledge.told_of_locks.len();
+        let looks_again = shared::tell(knowledge, path);
+        if !is_news && knowledge.told_of_locks.len() > n_told {
+            violation.fingerprint = signature::fingerprint(&self.registry, &violation);
+            findings.repeated.push(violation);
+        }
+        if looks_again {
+            self.bump_epoch();
+        }
+    }
+
+    /// Has the errors about locks of one class told again whose orders were now seen on objects
+    /// that two tasks have.
+    pub(super) fn repeat_pairs(
+        &self,
+        task: &TaskContext,
+        findings: &mut EventFindings,
+        stacks: &dyn StackSource,
+    ) {
+        let pairs = std::mem::take(&mut findings.shared_pairs);
+        if pairs.is_empty() {
+            return;
+        }
+        // No lock of ours is held meanwhile.
+        let stack = stacks.capture();
+        let mut knowledge = self.knowledge.lock().unwrap_or_else(PoisonError::into_inner);
+        let knowledge = &mut *knowledge;
+        for &pair in &pairs {
+            knowledge.give_shared_stack(pair, stack);
+        }
+        // What is reported just now says all that is known.
+        if findings.violations.iter().any(|violation| violation.code == Code::SameClassOrder) {
+            return;
+        }
+        let is_about =
+            |path: &&Vec<PathStep<LockId>>| path.iter().any(|step| pairs.contains(&(step.from, step.to)));
+        let told: Vec<Vec<PathStep<LockId>>> =
+            knowledge.told_of_locks.iter().filter(is_about).cloned().collect();
+        let view = self.view(task);
+        for path in told {
+            let assessment = judge::judge_instances(&view, knowledge, &path);
+            let seen: Vec<_> =
+                path.iter().filter_map(|step| cycle::instance_sighting(knowledge, step)).collect();
+            let mut violation =
+                cycle::violation(&view, &self.segments, Code::SameClassOrder, &seen, &assessment);
+            violation.fingerprint = signature::fingerprint(&self.registry, &violation);
+            findings.repeated.push(violation);
+        }
     }
 
     /// Has the errors told again, for run records, whose orders were now seen on objects that two

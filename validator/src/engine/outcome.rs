@@ -31,6 +31,12 @@ pub struct EventFindings {
     /// New orders between single locks whose sighting still has the stack of another one. Empty
     /// once the event is over.
     pub(crate) without_stack: Vec<(LockId, LockId)>,
+    /// Whether an order of two locks of one class was seen only by a task that has them alone.
+    /// Without meaning once the event is over.
+    pub(crate) is_pair_open: bool,
+    /// Orders of two locks of one class that were seen on objects which two tasks have, for the
+    /// first time. Empty once the event is over.
+    pub(crate) shared_pairs: Vec<(LockId, LockId)>,
 }
 
 impl Outcome {

@@ -11,7 +11,7 @@ use crate::check::judge::{self, FoundCycle};
 use crate::check::knowledge::Knowledge;
 use crate::check::lowered::{Assessment, Lowered};
 use crate::check::recursion::{self, Nesting};
-use crate::check::shared;
+use crate::check::shared::{self, PairLook};
 use crate::check::unpublished::{Standing, UnpublishedOrder};
 use crate::check::usage::{self, Usage};
 use crate::check::view::{View, Wanted};
@@ -375,6 +375,13 @@ impl<'a> Pass<'a> {
             }
         };
         let closed = instance_order::record(&view, knowledge, holder, wanted, standing, list);
+        match shared::look_at_pair(&view, knowledge, holder, wanted) {
+            PairLook::Closed => {}
+            PairLook::Open => self.findings.is_pair_open = true,
+            PairLook::News => {
+                self.findings.shared_pairs.push((view.task.held[holder].lock, wanted.acquisition.lock));
+            }
+        }
         if is_unsure {
             self.findings.unsure.push((holder, Unsure { order, listed }));
         } else {
@@ -408,9 +415,13 @@ impl<'a> Pass<'a> {
         let seen: Vec<_> = path.iter().filter_map(|step| cycle::instance_sighting(knowledge, step)).collect();
         let violation = cycle::violation(&self.view, &self.validator.segments, code, &seen, assessment);
         let n_before = self.findings.violations.len();
+        let again = (is_one_class && assessment.level == Level::Error).then(|| violation.clone());
         self.admit(knowledge, violation);
-        if self.findings.violations.len() > n_before && assessment.level < Level::Error {
+        let is_news = self.findings.violations.len() > n_before;
+        if is_news && assessment.level < Level::Error {
             knowledge.lowered.push(Lowered::Instances(path));
+        } else if let Some(violation) = again {
+            self.validator.tell_of_locks(knowledge, self.findings, &path, violation, is_news);
         }
     }
 }

@@ -83,7 +83,15 @@ pub(crate) fn of_union(
 ) -> Vec<Finding> {
     let finding = |joined: &JoinedReport| {
         let runs = joined.runs.iter().map(|&run| union.run_label(run)).collect();
-        Finding { runs, ..enrich(joined.report.clone(), sources, policy, today) }
+        let mut best = enrich(joined.report.clone(), sources, policy, today);
+        // The surest of those that the source does not explain.
+        for other in &joined.others {
+            let other = enrich(other.clone(), sources, policy, today);
+            if other.report.rank() > best.report.rank() {
+                best = other;
+            }
+        }
+        Finding { runs, ..best }
     };
     let mut findings: Vec<Finding> = union.reports.values().map(finding).collect();
     findings.sort_by_key(|one| {

@@ -38,7 +38,7 @@ pub(crate) fn recheck(union: &mut Union, is_static: &dyn Fn(&lockdep_report::rec
             Some(known) if known.report.rank() >= report.rank() => {}
             Some(known) => known.report = report,
             None => {
-                union.reports.insert(identity, JoinedReport { report, runs: Vec::new() });
+                union.reports.insert(identity, JoinedReport { report, others: Vec::new(), runs: Vec::new() });
             }
         }
     }

@@ -7,7 +7,7 @@ use lockdep_report::hang_report::HangReport;
 use lockdep_report::model::{Counters, Report};
 use lockdep_report::place::Place;
 use lockdep_report::record::{ClassRecord, DependencyRecord, EndRecord, Record, RunRecord, StatRecord};
-use lockdep_validator::{ClassHash, Kind};
+use lockdep_validator::{ClassHash, Code, Kind};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::problem::{Problem, ProblemKind};
@@ -49,6 +49,9 @@ pub(crate) struct JoinedDependency {
 #[derive(Clone, Debug)]
 pub(crate) struct JoinedReport {
     pub(crate) report: Report,
+    /// Reports of one identity and level about other locks of one class: the source may show that
+    /// the first ones cannot hang. A few.
+    pub(crate) others: Vec<Report>,
     /// The runs that made it; empty if no single process could see it.
     pub(crate) runs: Vec<usize>,
 }
@@ -209,13 +212,21 @@ impl Union {
         let identity = report.identity();
         match self.reports.get_mut(&identity) {
             None => {
-                self.reports.insert(identity, JoinedReport { report, runs: vec![run] });
+                let others = Vec::new();
+                self.reports.insert(identity, JoinedReport { report, others, runs: vec![run] });
             }
             Some(known) => {
-                let rank = |report: &Report| (report.rank(), report.has_shared());
-                if rank(&report) > rank(&known.report) {
-                    known.report = report;
-                }
+                let n_shared =
+                    |report: &Report| report.cycle.iter().filter(|step| step.shared.is_some()).count();
+                let rank = |report: &Report| (report.rank(), n_shared(report));
+                let is_of_one_class = report.code == Code::SameClassOrder;
+                let other = if rank(&report) > rank(&known.report) {
+                    Some(std::mem::replace(&mut known.report, report))
+                } else {
+                    Some(report)
+                };
+                let other = other.filter(|other| is_of_one_class && other.rank() == known.report.rank());
+                known.others.extend(other.filter(|_| known.others.len() < MAX_REMEMBERED));
                 if !known.runs.contains(&run) {
                     known.runs.push(run);
                 }

@@ -89,6 +89,41 @@ fn an_order_on_an_object_that_two_tasks_have_is_kept_beside_the_first() {
 }
 
 #[test]
+fn an_order_of_two_locks_of_one_class_is_kept_when_others_take_it() {
+    // The maker takes A2 under A1, and so does another task; a third one takes both the other way.
+    assert_eq!(Tasks::run("A1!A2! 0:A1A2 1:A2A1").shared(), [Some(2), Some(3)]);
+    assert_eq!(Tasks::run("A1!A2! 1:A2A1 0:A1A2").shared(), [Some(2), Some(3)], "after the report");
+    // The maker alone takes A2 under A1.
+    assert_eq!(Tasks::run("A1!A2! 1:A2A1").shared(), [None, Some(3)]);
+    assert_eq!(Tasks::run("A1!A2! A1A2 A1A2 1:A2A1").shared(), [None, Some(3)]);
+    // It does so again after the report, where others have both.
+    assert_eq!(Tasks::run("A1!A2! 1:A2A1 A1A2").shared(), [Some(1), Some(3)]);
+    // Two other locks of the class, after a report that their source may explain.
+    let tasks = Tasks::run("A1!A2! A2A1 A3!A4! 0:A3A4 1:A4A3");
+    assert_eq!(tasks.bench.violations.len(), 1, "one class, one report");
+    assert_eq!(tasks.shared(), [Some(2), Some(3)]);
+    assert_eq!(Tasks::run("A1!A2! A2A1 A3!A4! 1:A4A3 0:A3A4").shared(), [Some(2), Some(3)]);
+    // Each task has locks of its own.
+    assert!(Tasks::run("A1!A2! A2A1 0:A3!A4! 0:A3A4").repeated.is_empty());
+}
+
+#[test]
+fn an_order_that_two_tasks_took_is_known_to_all() {
+    let is_known = |script: &str| {
+        let mut tasks = Tasks::run(script);
+        let [held, wanted] = ["A1", "A2"].map(|name| {
+            let event = tasks.bench.event(name, Mode::Exclusive, Wait::Blocking);
+            Acquire { address: 0x1000, ..event }
+        });
+        let mut task = TaskContext::new(TaskId(9));
+        assert!(tasks.bench.validator.acquire(&mut task, &held, &NoStacks).is_clean());
+        tasks.bench.validator.acquire_known_instances(&mut task, &wanted)
+    };
+    assert!(!is_known("A1!A2! A1A2"), "the maker alone");
+    assert!(is_known("A1!A2! 0:A1A2"));
+}
+
+#[test]
 fn a_new_chain_stays_out_of_the_caches_for_a_few_looks_only() {
     let mut tasks = Tasks::run("AX!");
     let events = ["A", "X"].map(|name| {
