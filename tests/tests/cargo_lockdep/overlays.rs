@@ -7,7 +7,7 @@ use std::thread;
 use lockdep_tests::child::Ended;
 use lockdep_tests::overlay_matrix::{self, Built, PROGRAMS, Ran};
 
-use crate::harness::{assert_ended, command, finish, fixture};
+use crate::harness::{assert_ended, command, finish, fixture, run};
 
 #[test]
 fn async_programs_are_watched_without_a_word_about_it() {
@@ -38,6 +38,14 @@ fn async_programs_are_watched_without_a_word_about_it() {
 fn assert_as_wanted(name: &str, ran: &Ran) {
     let (_, wanted) = PROGRAMS.iter().find(|(program, _)| *program == name).expect("it is listed");
     assert!(ran.is(wanted), "{name}: {:?} in place of {wanted:?}\n{}", ran.reports, ran.said);
+}
+
+#[test]
+fn a_program_that_links_the_locks_of_tasks_is_built() {
+    let ended = run(&fixture("tokio_linked"), &["run", "-q"]);
+    assert_ended(&ended, "exit 3");
+    assert!(ended.stderr.contains("error[LD0003]"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("1 error (1 denied)"), "{}", ended.stderr);
 }
 
 /// A program with a crate that is called tokio, and fits no overlay.

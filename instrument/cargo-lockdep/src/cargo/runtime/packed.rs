@@ -31,8 +31,23 @@ pub(super) fn unpack(folder: &Path) -> Result<()> {
     for name in ["lockdep", "lockdep_report", "lockdep_validator"] {
         let path = folder.join(format!("alias_{name}.rs"));
         // Macros that are exported at the crate root come through the glob as well.
-        fs::write(&path, "#![no_std]\npub use lockdep_of_runtime::*;\n")
+        let rest = if name == "lockdep" { TOKIO } else { "" };
+        fs::write(&path, format!("#![no_std]\npub use lockdep_of_runtime::*;\n{rest}"))
             .context(|| path.display().to_string())?;
     }
     Ok(())
 }
+
+/// `lockdep::tokio` of a graph that asks for it: tokio's own tasks and locks, which the overlay
+/// watches. The runtime has none, because it has no tokio.
+const TOKIO: &str = "#[cfg(feature = \"tokio_1\")]
+pub mod tokio {
+    pub use tokio_1::spawn;
+    pub use tokio_1::task::spawn_local;
+    pub mod sync {
+        pub use tokio_1::sync::{
+            Mutex, MutexGuard, OwnedMutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
+        };
+    }
+}
+";
