@@ -20,7 +20,7 @@ pub const VERSIONS: [&str; 6] = ["1.20.6", "1.28.2", "1.38.2", "1.47.5", "1.51.1
 pub type Wanted = &'static [(&'static str, &'static str)];
 
 /// The programs of `tests/fixtures/tokio_programs`.
-pub const PROGRAMS: [(&str, Wanted); 31] = [
+pub const PROGRAMS: [(&str, Wanted); 36] = [
     ("in_turn_on_one_thread", &[("LD0003", "error")]),
     ("in_turn_on_four_threads", &[("LD0003", "error")]),
     ("in_turn_by_a_handle", &[("LD0003", "error")]),
@@ -37,6 +37,11 @@ pub const PROGRAMS: [(&str, Wanted); 31] = [
     // A guard that owns its lock may be with another task, until it is dropped.
     ("owned_in_turn", &[("LD0003", "note"), ("LD0003", "error")]),
     ("readers_and_writers_in_turn", &[("LD0003", "error")]),
+    // Another task may add a permit.
+    ("permits_in_turn", &[("LD0003", "note"), ("LD0003", "error")]),
+    ("awaits_its_own_permit_for_a_while", &[("LD0001", "note")]),
+    ("fills_its_cell_from_itself", &[("LD0001", "error")]),
+    ("cells_in_turn", &[("LD0003", "error")]),
     ("joins_futures", &[]),
     ("selects_and_drops", &[]),
     ("selects_in_a_loop", &[]),
@@ -53,10 +58,14 @@ pub const PROGRAMS: [(&str, Wanted); 31] = [
     ("downgrades", &[]),
     ("runs_long", &[]),
     ("holds_under_block_on", &[]),
+    ("counts_permits", &[]),
 ];
 
 /// Covers a first build of the runtime on a slow machine.
 const LIMIT: Duration = Duration::from_secs(900);
+
+/// Far more than a program takes.
+const PROGRAM_LIMIT: Duration = Duration::from_secs(60);
 
 /// One program as it ran.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -133,7 +142,7 @@ impl Built {
             .env("LOCKDEP_DIR", records.path())
             .env("LOCKDEP_OUTPUT", "/dev/null")
             .env("LOCKDEP_SOURCE_ROOT", &self.source_root);
-        let ended = child::run(&mut command, LIMIT)?;
+        let ended = child::run(&mut command, PROGRAM_LIMIT)?;
         let mut reports = Vec::new();
         for file in fs::read_dir(records.path())?.flatten() {
             if file.path().extension().is_some_and(|extension| extension == "jsonl") {

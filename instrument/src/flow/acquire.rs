@@ -62,7 +62,7 @@ impl<'a, F: Future, T: FnMut() -> Option<F::Output>> Future for Acquire<'a, F, T
         // SAFETY: `real` is not moved out of; nothing else here is pinned.
         let this = unsafe { self.get_unchecked_mut() };
         let (map, at) = (this.announced.map, this.announced.at);
-        if let Some(guard) = this.announced.begin(&mut this.try_real) {
+        if let Some(guard) = this.announced.begin(&mut this.try_real, || false) {
             return Poll::Ready((AsyncHold::new(map, true, at), guard));
         }
         // SAFETY: it is pinned because this is.

@@ -45,15 +45,23 @@ impl<'a> Announced<'a> {
     }
 
     /// Says that the lock is wanted, if that was not said yet. Returns what the real lock gave if
-    /// it was asked already.
-    pub(super) fn begin<O>(&mut self, try_real: impl FnMut() -> Option<O>) -> Option<O> {
-        if self.stage == Stage::Fresh { self.announce(try_real) } else { None }
+    /// it was asked already. `is_owned_fn` says that the guard of the holder may be anywhere.
+    pub(super) fn begin<O>(
+        &mut self,
+        try_real: impl FnMut() -> Option<O>,
+        is_owned_fn: impl FnOnce() -> bool,
+    ) -> Option<O> {
+        if self.stage == Stage::Fresh { self.announce(try_real, is_owned_fn) } else { None }
     }
 }
 
 #[cfg(not(lockdep_disabled))]
 impl Announced<'_> {
-    fn announce<O>(&mut self, mut try_real: impl FnMut() -> Option<O>) -> Option<O> {
+    fn announce<O>(
+        &mut self,
+        mut try_real: impl FnMut() -> Option<O>,
+        is_owned_fn: impl FnOnce() -> bool,
+    ) -> Option<O> {
         self.stage = Stage::Unseen;
         if state::is_off() {
             return None;
@@ -69,7 +77,7 @@ impl Announced<'_> {
                 }
                 // It is not held, and no more is to be said about it until it is granted.
                 self.stage = Stage::Queued;
-                flows::waits_for_itself(self.map.slot());
+                flows::waits_for_itself(self.map.slot(), is_owned_fn());
             }
         }
         None
@@ -105,7 +113,11 @@ impl Announced<'_> {
 
 #[cfg(lockdep_disabled)]
 impl Announced<'_> {
-    fn announce<O>(&mut self, _try_real: impl FnMut() -> Option<O>) -> Option<O> {
+    fn announce<O>(
+        &mut self,
+        _try_real: impl FnMut() -> Option<O>,
+        _is_owned_fn: impl FnOnce() -> bool,
+    ) -> Option<O> {
         self.stage = Stage::Unseen;
         None
     }

@@ -36,6 +36,9 @@ mod hold;
 #[cfg(not(lockdep_disabled))]
 #[doc(hidden)]
 pub mod overlay;
+#[cfg(not(lockdep_disabled))]
+#[doc(hidden)]
+pub mod permit;
 mod task;
 
 pub use acquire::Acquire;

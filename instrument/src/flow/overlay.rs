@@ -7,7 +7,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use super::AsyncMap;
@@ -27,6 +27,14 @@ pub struct Permits {
     info: AtomicPtr<LockInfo>,
     /// How many of its holders that share it were announced.
     n_readers: AtomicUsize,
+    /// Whether the guard of its holder owns it, and may be anywhere.
+    is_owned: AtomicBool,
+    /// How many permits it was made with.
+    n_at_first: usize,
+    /// Whether tasks take its permits by name, which no other lock has.
+    is_by_name: AtomicBool,
+    /// Whether it was used otherwise than as a lock.
+    is_signal: AtomicBool,
 }
 
 impl Permits {
@@ -35,13 +43,58 @@ impl Permits {
     #[must_use]
     #[expect(clippy::new_without_default, reason = "a default value has no place of its own")]
     pub const fn new() -> Self {
+        Self::of(0)
+    }
+
+    /// The same for a semaphore that is made with `n` permits.
+    #[track_caller]
+    #[must_use]
+    pub const fn of(n: usize) -> Self {
         Self {
             map: AsyncMap::new(),
             n_of_writer: AtomicUsize::new(0),
             acquired_at: AtomicPtr::new(ptr::null_mut()),
             info: AtomicPtr::new(ptr::null_mut()),
             n_readers: AtomicUsize::new(0),
+            is_owned: AtomicBool::new(false),
+            n_at_first: n,
+            is_by_name: AtomicBool::new(false),
+            is_signal: AtomicBool::new(false),
         }
+    }
+
+    /// Announces that permits are added or taken away: from now on it is no lock.
+    pub fn signals(&self) {
+        // ORDERING: Relaxed: acquisitions that have not seen it count as one that came before.
+        self.is_signal.store(true, Ordering::Relaxed);
+    }
+
+    /// Announces that `n` permits that a task had taken by name are about to be given back.
+    pub fn permit_released(&self, n: usize) {
+        // ORDERING: Relaxed: what the holder of the one permit wrote.
+        if n == 1 && self.n_of_writer.load(Ordering::Relaxed) == 1 {
+            self.writer_released(1, 1);
+        }
+    }
+
+    /// Announces that `n` permits are about to be taken by name. Returns whether that is a lock.
+    pub(super) fn is_lock(&self, n: usize) -> bool {
+        // ORDERING: Relaxed: as in `signals`. The other is set before any permit is held, and each
+        // task that gives one back has a hold or a later look.
+        let is_lock = n == 1 && self.n_at_first == 1 && !self.is_signal.load(Ordering::Relaxed);
+        if is_lock {
+            self.is_by_name.store(true, Ordering::Relaxed);
+        }
+        is_lock
+    }
+
+    /// The one permit was taken.
+    pub(super) fn permit_held(&self, info: &'static LockInfo, at: &'static Location<'static>) {
+        self.held(&Wanted { info, n: 1 }, at);
+    }
+
+    pub(super) const fn map(&self) -> &AsyncMap {
+        &self.map
     }
 
     /// Does what [`LockMap::relocate`](crate::hook::LockMap::relocate) does.
@@ -96,20 +149,42 @@ impl Permits {
     /// Announces that the guard of the hold that was just announced owns its lock.
     pub fn owned(&self) {
         self.map.movable();
+        self.permit_owned();
+    }
+
+    /// The same for a permit that was taken by name: those of its class are movable anyway.
+    pub fn permit_owned(&self) {
+        // ORDERING: Relaxed: whether one of several tasks reads it late decides about a note.
+        self.is_owned.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the guard of its holder owns it: the task that acquired it may have given it away.
+    pub(super) fn is_owned(&self) -> bool {
+        // ORDERING: Relaxed: as in `permit_owned`.
+        self.is_owned.load(Ordering::Relaxed)
     }
 
     /// Announces that `n` permits are about to be given back, if their acquisition was announced.
     pub fn released(&self, n: usize) {
-        // ORDERING: Relaxed: what the holder wrote, and the real lock orders its holders.
-        let of_writer = self.n_of_writer.load(Ordering::Relaxed);
-        if of_writer == 0 {
-            return self.reader_released();
+        // Of a semaphore, another task may add permits: its guards say what they give back.
+        // ORDERING: Relaxed: set before the hold that would be given back here.
+        if self.is_by_name.load(Ordering::Relaxed) {
+            return;
         }
-        // ORDERING: Relaxed: as above.
+        // ORDERING: Relaxed: what the holder wrote, and the real lock orders its holders.
+        match self.n_of_writer.load(Ordering::Relaxed) {
+            0 => self.reader_released(),
+            of_writer => self.writer_released(of_writer, n),
+        }
+    }
+
+    /// The one holder, which has `of_writer` permits, gives `n` back.
+    fn writer_released(&self, of_writer: usize, n: usize) {
+        // ORDERING: Relaxed: as in `released`.
         let (at, info) = (self.acquired_at.load(Ordering::Relaxed), self.info.load(Ordering::Relaxed));
         self.n_of_writer.store(0, Ordering::Relaxed);
-        // SAFETY: `held` stored them before it set the number, from references that live forever.
-        let (at, info) = unsafe { (&*at, &*info) };
+        // SAFETY: null, or from references that live forever.
+        let (Some(at), Some(info)) = (unsafe { (at.as_ref(), info.as_ref()) }) else { return };
         flows::gave_up(self.map.slot(), at);
         if n < of_writer {
             // The writer goes on as a reader.
@@ -133,6 +208,7 @@ impl Permits {
         } else {
             self.acquired_at.store(ptr::from_ref(at).cast_mut(), Ordering::Relaxed);
             self.info.store(ptr::from_ref(wanted.info).cast_mut(), Ordering::Relaxed);
+            self.is_owned.store(false, Ordering::Relaxed);
             self.n_of_writer.store(wanted.n, Ordering::Relaxed);
         }
     }
@@ -196,7 +272,7 @@ where
         // SAFETY: `real` is not moved out of; nothing else here is pinned.
         let this = unsafe { self.get_unchecked_mut() };
         let at = this.announced.at;
-        if let Some(guard) = this.announced.begin(&mut this.try_real) {
+        if let Some(guard) = this.announced.begin(&mut this.try_real, || this.permits.is_owned()) {
             this.permits.held(&this.wanted, at);
             return Poll::Ready(guard);
         }

@@ -93,7 +93,7 @@ fn a_tokio_whose_copy_does_not_compile_is_compiled_as_it_is() {
     let local = "pub fn spawn_local<F>(future: F) {\n}\npub fn spawn_local<F>(&self, future: F) {\n}\n";
     let runtime =
         "pub fn spawn<F>(&self, future: F) {\n}\npub fn block_on<F: Future>(&self, future: F) {\n}\n";
-    let semaphore = "pub(crate) struct Semaphore {\npermits: AtomicUsize::new(\npub(crate) fn new(permits: usize)\n\
+    let semaphore = "pub(crate) struct Semaphore {\npermits: AtomicUsize::new(permits\npub(crate) fn new(permits: usize)\n\
                      pub(crate) const fn const_new(\npub(crate) fn release(&self, added: usize) {\n\
                      pub(crate) fn available_permits(&self)\n";
     let files = [

@@ -28,7 +28,7 @@ const UNSEEN: [(&str, &[&str], &str); 15] = [
 ];
 
 /// What is left of tokio's where its locks are watched.
-const UNSEEN_OF_OVERLAY: &str = "tokio's semaphores, channels and OnceCell (async)";
+const UNSEEN_OF_OVERLAY: &str = "tokio's channels and Notify (async)";
 
 /// What of it is in this output of `cargo tree --prefix none --format '{p}'`; `is_overlaid` says
 /// that the async locks of tokio are watched.

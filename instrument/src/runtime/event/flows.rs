@@ -211,20 +211,21 @@ pub(crate) fn movable(slot: &Slot) {
 }
 
 /// A task awaits a lock that it seems to hold, and the lock could not be had. Returns if the task
-/// may get it all the same, or is to wait.
+/// may get it all the same, or is to wait. `is_owned`: a guard that owns its lock is nearly always
+/// given away, so nothing is reported.
 ///
 /// # Panics
 ///
 /// If it never gets the lock, as `LOCKDEP_ON_DEADLOCK` says.
 #[cold]
 #[track_caller]
-pub(crate) fn waits_for_itself(slot: &Slot) {
+pub(crate) fn waits_for_itself(slot: &Slot, is_owned: bool) {
     let Some(mut entered) = enter() else { return };
     let task = entered.task();
     let Some(mut pending) = take_pending(task, slot) else { return };
     let (runtime, lock) = (task.runtime, pending.acquire.lock);
     runtime.validator.notice_releases(&mut task.context);
-    if !task.context.holds(lock) {
+    if is_owned || !task.context.holds(lock) {
         return;
     }
     if runtime.validator.is_movable(lock) {

@@ -28,6 +28,15 @@ pub(super) enum Edit {
     Inside(&'static str),
     /// The text is a function that calls the anchor's one, which becomes this.
     Around(&'static str, &'static str),
+    /// The text takes the place of the anchor in each line that has it.
+    ReplaceEach(&'static str),
+}
+
+/// What is made in the function belongs to its caller.
+pub(super) const CALLER: Edit = Edit::Before("#[track_caller]");
+
+pub(super) const fn hook(files: &'static [&'static str], anchor: &'static str, edit: Edit) -> Hook {
+    Hook { files, anchor, edit }
 }
 
 /// Insertions of which all are made or none.
@@ -86,7 +95,9 @@ fn edited(text: &str, hook: &Hook) -> Option<String> {
     let mut lines: Vec<String> = text.split('\n').map(str::to_owned).collect();
     let anchors: Vec<usize> =
         (0..lines.len()).filter(|line| lines[*line].trim_start().starts_with(hook.anchor)).collect();
-    if anchors.is_empty() || anchors.len() > 1 && !matches!(hook.edit, Edit::BeforeEach(_)) {
+    if anchors.is_empty()
+        || anchors.len() > 1 && !matches!(hook.edit, Edit::BeforeEach(_) | Edit::ReplaceEach(_))
+    {
         return None;
     }
     for line in anchors {
@@ -102,6 +113,10 @@ fn edited(text: &str, hook: &Hook) -> Option<String> {
             Edit::Around(text, renamed) => {
                 let rest = lines[line].trim_start().strip_prefix(hook.anchor)?;
                 lines[line] = format!("{} {renamed}{rest}", one_line(text));
+            }
+            Edit::ReplaceEach(text) => {
+                let rest = lines[line].trim_start().strip_prefix(hook.anchor)?;
+                lines[line] = format!("{}{rest}", one_line(text));
             }
         }
     }
@@ -138,6 +153,8 @@ mod tests {
         assert_eq!(at("pub fn put(", Edit::Before("a")), None);
         assert_eq!(at("}", Edit::Before("a")), at("none", Edit::Before("a")));
         assert!(at("}", Edit::BeforeEach("a")).is_some());
+        let replaced = at("pub fn get(", Edit::ReplaceEach("fn put(")).expect("it is there");
+        assert_eq!(replaced.lines().nth(2), Some("fn put("));
     }
 
     #[test]

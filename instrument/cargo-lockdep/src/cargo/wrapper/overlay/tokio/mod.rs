@@ -3,7 +3,10 @@
 //! Each lock of `tokio::sync` takes the permits of a `batch_semaphore::Semaphore`, whose functions
 //! have the same heads since 1.8. So the map of a lock lies there.
 
-use super::patch::{Edit, Group, Hook};
+mod semaphore;
+
+use super::patch::{CALLER, Edit, Group, Hook, hook};
+use semaphore::SEMAPHORES;
 
 const SEMAPHORE: &[&str] = &["sync/batch_semaphore.rs"];
 const MUTEX: &[&str] = &["sync/mutex.rs"];
@@ -12,7 +15,6 @@ const RUNTIME: &[&str] = &["runtime/runtime.rs", "runtime/mod.rs"];
 const HANDLE: &[&str] = &["runtime/handle.rs"];
 const LOCAL: &[&str] = &["task/local.rs"];
 
-const CALLER: Edit = Edit::Before("#[track_caller]");
 /// These make a lock on a caller's behalf, who may be a function of the standard library.
 const FROM: Edit = Edit::Around(
     "#[track_caller]
@@ -33,16 +35,13 @@ const DEFAULT: Edit = Edit::Around(
 const TASK: Edit = Edit::Inside("let future = ::lockdep::flow::Task::new(future);");
 const LOCAL_TASK: Edit = Edit::Inside("let future = ::lockdep::flow::Task::new_local(future);");
 
-const fn hook(files: &'static [&'static str], anchor: &'static str, edit: Edit) -> Hook {
-    Hook { files, anchor, edit }
-}
-
 /// The insertions, in the order in which they are made.
 pub(super) const GROUPS: &[Group] = &[
     Group { name: "tasks", is_base: true, hooks: TASKS },
     Group { name: "locks", is_base: true, hooks: PERMITS },
     Group { name: "Mutex", is_base: false, hooks: MUTEXES },
     Group { name: "RwLock", is_base: false, hooks: RWLOCKS },
+    Group { name: "Semaphore and OnceCell", is_base: false, hooks: SEMAPHORES },
 ];
 
 const TASKS: &[Hook] = &[
@@ -65,6 +64,14 @@ const PERMITS: &[Hook] = &[
         SEMAPHORE,
         "permits: AtomicUsize::new(",
         Edit::BeforeEach("lockdep: ::lockdep::flow::overlay::Permits::new(),"),
+    ),
+    // Those that are not closed from the start.
+    hook(
+        SEMAPHORE,
+        "lockdep: ::lockdep::flow::overlay::Permits::new(), permits: AtomicUsize::new(permits",
+        Edit::ReplaceEach(
+            "lockdep: ::lockdep::flow::overlay::Permits::of(permits), permits: AtomicUsize::new(permits",
+        ),
     ),
     hook(SEMAPHORE, "pub(crate) fn new(permits: usize)", CALLER),
     hook(SEMAPHORE, "pub(crate) const fn const_new(", CALLER),
