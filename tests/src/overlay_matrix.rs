@@ -20,7 +20,7 @@ pub const VERSIONS: [&str; 6] = ["1.20.6", "1.28.2", "1.38.2", "1.47.5", "1.51.1
 pub type Wanted = &'static [(&'static str, &'static str)];
 
 /// The programs of `tests/fixtures/tokio_programs`.
-pub const PROGRAMS: [(&str, Wanted); 36] = [
+pub const PROGRAMS: [(&str, Wanted); 37] = [
     ("in_turn_on_one_thread", &[("LD0003", "error")]),
     ("in_turn_on_four_threads", &[("LD0003", "error")]),
     ("in_turn_by_a_handle", &[("LD0003", "error")]),
@@ -42,6 +42,7 @@ pub const PROGRAMS: [(&str, Wanted); 36] = [
     ("awaits_its_own_permit_for_a_while", &[("LD0001", "note")]),
     ("fills_its_cell_from_itself", &[("LD0001", "error")]),
     ("cells_in_turn", &[("LD0003", "error")]),
+    ("blocks_in_turn", &[("LD0003", "error")]),
     ("joins_futures", &[]),
     ("selects_and_drops", &[]),
     ("selects_in_a_loop", &[]),

@@ -32,6 +32,9 @@
 mod acquire;
 mod announced;
 mod async_map;
+#[cfg(not(lockdep_disabled))]
+#[doc(hidden)]
+pub mod blocking;
 mod hold;
 #[cfg(not(lockdep_disabled))]
 #[doc(hidden)]

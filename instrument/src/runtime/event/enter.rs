@@ -168,6 +168,7 @@ fn start(runtime: &'static Runtime, stack: Bounds, born: Option<(TaskId, Segment
         is_ending: false,
         flow: None,
         parked: ParkedLocks::default(),
+        blocks: false,
     };
     task.wait.set_word(task::word_address());
     deferred::install();

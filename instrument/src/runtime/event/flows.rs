@@ -100,16 +100,23 @@ impl FlowState {
     }
 }
 
-/// The thread's state, if it runs a flow. Before it allocates or locks, the caller asks whether it
-/// is in a signal handler.
+/// The thread's state, if it runs a flow, or waits for an async lock as threads do. Before it
+/// allocates or locks, the caller asks whether it is in a signal handler.
 fn enter_flow() -> Option<Entered> {
     let mut entered = enter_anywhere()?;
-    if entered.task().context.id().is_flow() {
+    let task = entered.task();
+    if task.context.id().is_flow() || task.blocks {
         return Some(entered);
     }
     // Another task may run on this thread before this one goes on.
     runtime::count_unseen();
     None
+}
+
+/// The running thread begins to wait for an async lock, or has it now. Returns what was said last.
+pub(crate) fn set_blocks(blocks: bool) -> bool {
+    let Some(mut entered) = enter_anywhere() else { return false };
+    std::mem::replace(&mut entered.task().blocks, blocks)
 }
 
 /// A task is about to await the lock. `None` if no flow is running.

@@ -55,6 +55,8 @@ pub(crate) struct Task {
     pub(crate) flow: Option<FlowPlace>,
     /// Locks of threads that suspended flows of this thread hold.
     pub(crate) parked: ParkedLocks,
+    /// Whether the thread itself, without a flow, waits for an async lock.
+    pub(crate) blocks: bool,
 }
 
 /// Where a flow was made, and where its future lies.

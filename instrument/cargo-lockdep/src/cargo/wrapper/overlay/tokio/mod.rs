@@ -33,6 +33,7 @@ const DEFAULT: Edit = Edit::Around(
     "",
 );
 const TASK: Edit = Edit::Inside("let future = ::lockdep::flow::Task::new(future);");
+const BLOCKS: Edit = Edit::Inside("let _lockdep = ::lockdep::flow::blocking::Blocking::new();");
 const LOCAL_TASK: Edit = Edit::Inside("let future = ::lockdep::flow::Task::new_local(future);");
 
 /// The insertions, in the order in which they are made.
@@ -148,6 +149,7 @@ const MUTEXES: &[Hook] = &[
             "fn lockdep_try_lock_owned(self: Arc<Self>)",
         ),
     ),
+    hook(MUTEX, "pub fn blocking_lock(&self)", BLOCKS),
     hook(MUTEX, "fn from(s: T) -> Self {", FROM),
     hook(MUTEX, "fn default() -> Self {", DEFAULT),
 ];
@@ -277,6 +279,8 @@ const RWLOCKS: &[Hook] = &[
             "fn lockdep_try_write_owned(self: Arc<Self>)",
         ),
     ),
+    hook(RWLOCK, "pub fn blocking_read(&self)", BLOCKS),
+    hook(RWLOCK, "pub fn blocking_write(&self)", BLOCKS),
     hook(RWLOCK, "fn from(s: T) -> Self {", FROM),
     hook(RWLOCK, "fn default() -> Self {", DEFAULT),
 ];
