@@ -97,20 +97,7 @@ fn a_thread_that_blocks_signals_has_what_the_system_tells_in_place_of_its_stack(
 
 #[test]
 fn who_waits_in_an_address_space_names_the_thread_that_keeps_it_out() {
-    // Their waits wake up now and then.
-    let mut running = Running::start("stuck_vma", &[("LOCKDEP_HANG_SIGNAL", "USR1")]);
-    running.wait_for(|running| !running.record_is_empty());
-    let mut n_reports = 0;
-    let hang = loop {
-        let hang = running.ask(&mut n_reports);
-        let waits = |name: &str| {
-            let named = hang.threads.iter().find(|thread| thread.thread == name);
-            named.is_some_and(|thread| !thread.waits_for.is_empty())
-        };
-        if waits("writer") && waits("late") {
-            break hang;
-        }
-    };
+    let hang = asked("stuck_vma");
     let [reader, writer, late] = ["reader", "writer", "late"].map(|name| thread(&hang, name));
     assert_eq!((hang.threads[0].thread.as_str(), reader.role), ("reader", HangRole::Root));
     assert_eq!((names_of(&hang, writer), names_of(&hang, late)), (vec!["reader"], vec!["writer"]));

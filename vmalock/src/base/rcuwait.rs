@@ -100,7 +100,11 @@ impl RcuWait {
                 continue;
             }
             reached(Point::BeforePark);
-            task.sleep_up_to(limit);
+            if is_told {
+                task.sleep();
+            } else {
+                task.sleep_up_to(limit);
+            }
         };
         // ORDERING: Relaxed; a waker that still sees the task wakes it for nothing, which every
         // wait tolerates.
@@ -188,5 +192,35 @@ mod tests {
         );
         assert_eq!((result, n_told.get()), (Ok(()), 1));
         assert!(!wait.is_active());
+    }
+
+    #[test]
+    fn a_wait_whose_stall_was_told_sleeps_until_it_is_woken() {
+        use std::sync::atomic::{AtomicBool, AtomicUsize};
+        static WAIT: std::sync::LazyLock<RcuWait> = std::sync::LazyLock::new(RcuWait::new);
+        static N_TESTED: AtomicUsize = AtomicUsize::new(0);
+        static IS_OVER: AtomicBool = AtomicBool::new(false);
+        // ORDERING: Relaxed, here and below: a flag and a count; the wait orders the flag.
+        let n_tested = || N_TESTED.load(Ordering::Relaxed);
+        let waiter = std::thread::spawn(|| {
+            let condition = || {
+                N_TESTED.fetch_add(1, Ordering::Relaxed); // ORDERING: as above
+                IS_OVER.load(Ordering::Relaxed) // ORDERING: as above
+            };
+            let state = TaskState::Uninterruptible;
+            WAIT.wait_event_watched(condition, state, Duration::from_millis(1), || {})
+        });
+        let start = Instant::now();
+        loop {
+            let before = n_tested();
+            std::thread::sleep(Duration::from_millis(50));
+            if before > 0 && n_tested() == before {
+                break;
+            }
+            assert!(start.elapsed() < Duration::from_secs(30), "it wakes up again and again");
+        }
+        IS_OVER.store(true, Ordering::Relaxed); // ORDERING: as above
+        assert!(WAIT.wake_up());
+        assert_eq!(waiter.join().expect("it waits alone"), Ok(()));
     }
 }

@@ -70,6 +70,17 @@ struct Waiter {
     is_woken: AtomicBool,
 }
 
+/// What a waiter sees of the lock.
+enum Look {
+    /// It has the lock, or was killed.
+    Over(Result<(), Interrupted>),
+    /// It is the head of the queue, and others may still go first: it looks again after
+    /// [`HANDOFF`].
+    Early,
+    /// It sleeps until it is woken.
+    Queued,
+}
+
 impl Rwsem {
     pub(crate) fn new() -> Self {
         Self {
@@ -264,33 +275,31 @@ impl Rwsem {
         let since = Instant::now();
         loop {
             match self.look(&waiter, state, since) {
-                Some(result) => {
+                Look::Over(result) => {
                     if result.is_ok() {
                         self.waits(mode).record(since.elapsed());
                     }
                     return result;
                 }
-                None => waiter.task.sleep_up_to(HANDOFF),
+                Look::Early => waiter.task.sleep_up_to(HANDOFF),
+                // Every release wakes the head, and a thread that wakes up now and then would never
+                // be said to hang.
+                Look::Queued => waiter.task.sleep(),
             }
         }
     }
 
-    /// One look of a waiter at the lock: whether it has it now, or was killed.
-    fn look(
-        &self,
-        waiter: &Arc<Waiter>,
-        state: TaskState,
-        since: Instant,
-    ) -> Option<Result<(), Interrupted>> {
+    /// One look of a waiter at the lock.
+    fn look(&self, waiter: &Arc<Waiter>, state: TaskState, since: Instant) -> Look {
         let mut queue = lock(&self.queue);
         // ORDERING: Relaxed, here and for `is_granted`; the queue's lock orders it.
         waiter.is_woken.store(false, Ordering::Relaxed);
         if waiter.is_granted.load(Ordering::Relaxed) {
-            return Some(Ok(()));
+            return Look::Over(Ok(()));
         }
         let is_head = queue.front().is_some_and(|head| Arc::ptr_eq(head, waiter));
         if is_head && waiter.mode == RwsemMode::Write && self.take_as_head(&mut queue) {
-            return Some(Ok(()));
+            return Look::Over(Ok(()));
         }
         if state == TaskState::Killable && waiter.task.is_killed() {
             queue.retain(|other| !Arc::ptr_eq(other, waiter));
@@ -302,22 +311,26 @@ impl Rwsem {
             self.clear_waiters_if_empty(&queue);
             // We may have been the writer that kept readers from joining the present ones.
             self.serve(&mut queue);
-            return Some(Err(Interrupted));
+            return Look::Over(Err(Interrupted));
         }
-        if is_head && has_passed(since, HANDOFF) {
+        if !is_head {
+            return Look::Queued;
+        }
+        if has_passed(since, HANDOFF) {
             // ORDERING: AcqRel; the holder of now sees the bit or has released before, which the
             // look below sees.
             self.count.fetch_or(FOR_HEAD, Ordering::AcqRel);
             if waiter.mode == RwsemMode::Write && self.take_as_head(&mut queue) {
-                return Some(Ok(()));
+                return Look::Over(Ok(()));
             }
             self.serve(&mut queue);
             // ORDERING: Relaxed; as above.
             if waiter.is_granted.load(Ordering::Relaxed) {
-                return Some(Ok(()));
+                return Look::Over(Ok(()));
             }
+            return Look::Queued;
         }
-        None
+        Look::Early
     }
 
     /// The writer at the head takes the lock, if it is free.
