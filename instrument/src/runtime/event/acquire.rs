@@ -123,17 +123,22 @@ fn may_come_later(task: &mut Task, event: &Acquire, info: &LockInfo, found: &Out
         && event.wait == Wait::Blocking
         && task.runtime.config.on_violation == OnViolation::Report
         && task.runtime.config.deadlock_check.is_some()
-        && (0..N_LOOKS).any(|n_looks| {
-            if n_looks > 0 {
-                pause::pause(BETWEEN_LOOKS);
-            }
-            wait::would_close_ring(task, event.lock)
-        })
+        && (wait::would_close_ring(task, event.lock) || closes_ring_soon(task, event, found))
+}
+
+/// Whether the wait closes a ring within a few moments. A new order alone is no report, and comes
+/// too often to wait for each.
+fn closes_ring_soon(task: &mut Task, event: &Acquire, found: &Outcome) -> bool {
+    let may = !found.violations().is_empty() && wait::has_company(task);
+    may && (0..N_LATER_LOOKS).any(|_| {
+        pause::pause(BETWEEN_LOOKS);
+        wait::would_close_ring(task, event.lock)
+    })
 }
 
 /// How often a thread with something to report looks for a ring: the other thread of it may be
 /// about to wait.
-const N_LOOKS: u32 = 4;
+const N_LATER_LOOKS: u32 = 3;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 
 /// A try that succeeded.

@@ -28,7 +28,7 @@ mod unparked;
 pub(crate) use event::unparked;
 pub(crate) use event_words::Event;
 pub(crate) use publish::{Published, Waiting, Wanted, begin};
-pub(crate) use ring::{Looked, would_close_ring};
+pub(crate) use ring::{Looked, has_company, would_close_ring};
 #[cfg(hang_report)]
 pub(crate) use slot::all as slots;
 pub(crate) use slot::{WaitSlot, forked};

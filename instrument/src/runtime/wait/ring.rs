@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use lockdep_validator::{Level, LockId, Waiting as Tasks};
 
 use super::publish::Waiting;
+use super::slot::all;
 use super::snapshot::Ring;
 use crate::runtime::event::enter;
 use crate::runtime::identity::stack::Naming;
@@ -130,6 +131,11 @@ pub(crate) fn would_close_ring(task: &mut Task, lock: LockId) -> bool {
     Waiting::for_a_look(task, lock).is_some_and(|waiting| {
         waiting.may_close_ring() && find(&waiting).is_some_and(|ring| !ring.ends_by_itself())
     })
+}
+
+/// Whether another thread is watched, which may be about to wait.
+pub(crate) fn has_company(task: &Task) -> bool {
+    all().any(|other| !std::ptr::eq(other, task.wait) && other.owner().is_some())
 }
 
 /// Reports the ring, unless another of its threads has. Returns the message of a panic, if the
