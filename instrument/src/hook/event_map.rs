@@ -187,6 +187,16 @@ pub fn idled() {
     }
 }
 
+/// Notes that the running thread is about to wait for other threads behind its wrapper, which does
+/// not see the end of the wait.
+#[doc(hidden)]
+#[inline]
+pub fn waits_unseen() {
+    if !state::is_off() {
+        messages::waits_unseen();
+    }
+}
+
 /// Waits by `wait` for so much time to pass.
 #[track_caller]
 #[inline(never)]

@@ -54,3 +54,7 @@ pub(crate) fn pause<R>(_time: std::time::Duration, wait: impl FnOnce() -> R) -> 
 #[doc(hidden)]
 #[inline(always)]
 pub fn idled() {}
+
+#[doc(hidden)]
+#[inline(always)]
+pub fn waits_unseen() {}

@@ -14,9 +14,13 @@ use crate::mutant::{self, Mutant};
 use crate::state::acquired::{Acquired, Noted, When};
 use crate::state::segment::Segment;
 
+/// The [`moment`](TaskContext::moment) of a task that waits, and will not say when that ended.
+const UNSEEN_END: u32 = u32::MAX;
+
 impl Validator {
     /// What the task did so far is one stretch. What it acquires from now on is noted again.
     fn begin_segment(&self, task: &mut TaskContext) {
+        self.end_unseen_wait(task);
         task.segment = task.segment.saturating_add(1);
         task.began = self.segments.clock();
         if let Some(acquired) = &mut task.acquired {
@@ -33,6 +37,7 @@ impl Validator {
         class: ClassId,
         is_inside: bool,
     ) {
+        self.end_unseen_wait(task);
         let when = self.when(task);
         let Some(acquired) = &mut task.acquired else { return };
         acquired.step(acquire.lock, when.clock);
@@ -130,6 +135,20 @@ impl Validator {
     /// which: what any task did before may have been ordered before what this one does now.
     pub fn wait_ended(&self, task: &mut TaskContext) {
         task.moment = self.segments.wait_ended();
+    }
+
+    /// Announces that the task is about to begin such a wait, whose end is not announced. It is
+    /// over when the task does something that is looked at; until then it orders whatever any task
+    /// did.
+    pub fn wait_begins(&self, task: &mut TaskContext) {
+        task.moment = UNSEEN_END;
+    }
+
+    /// The task does something, so a wait whose end was not announced is over.
+    fn end_unseen_wait(&self, task: &mut TaskContext) {
+        if task.moment == UNSEEN_END {
+            self.wait_ended(task);
+        }
     }
 
     /// Makes the task remember what it acquires, for [`Validator::waited_for_end`].

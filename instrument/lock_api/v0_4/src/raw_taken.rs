@@ -10,13 +10,14 @@ use super::common::event;
 /// `parking_lot`'s condition variable does, each time it waits: it gives the raw mutex up and takes
 /// it again, while the caller keeps the guard. That is a release and a blocking acquisition.
 /// Nothing about the mutex becomes uncertain, so it is distinguished from all other callers by
-/// where the call is.
+/// where the call is. The notification may order other threads before the caller, as any wait may.
 #[track_caller]
 #[inline]
 pub(crate) fn raw_mutex_taken(map: &LockMap, info: &LockInfo) {
     if hook::is_on() {
         if is_parking_lot_condvar(core::panic::Location::caller().file()) {
             event::yielded(map, info, event::Want::EXCLUSIVE, || ());
+            hook::waits_unseen();
         } else {
             event::raw_taken(map, info);
         }

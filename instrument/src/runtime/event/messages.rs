@@ -137,6 +137,13 @@ pub(crate) fn waited() {
     internal_error::guard(|| task.runtime.validator.wait_ended(&mut task.context));
 }
 
+/// The running thread is about to wait for such a thing, and does not say when the wait ends.
+pub(crate) fn waits_unseen() {
+    let Some(mut entered) = enter() else { return };
+    let task = entered.task();
+    internal_error::guard(|| task.runtime.validator.wait_begins(&mut task.context));
+}
+
 /// The order of a message is not known.
 fn lost() -> Stamp {
     running().inspect(|runtime| runtime.validator.order_lost());

@@ -161,6 +161,22 @@ fn a_wait_whose_order_is_not_known_may_order() {
 }
 
 #[test]
+fn a_wait_whose_end_is_not_seen_orders_up_to_the_next_event() {
+    let once = [(Code::WaitHoldingLock, Level::Warning)];
+    let begins = |bench: &mut Bench, _: &mut TaskContext| bench.validator.wait_begins(&mut bench.task);
+    assert_eq!(ordered(begins), [], "it ends after all that the child did");
+    let of_another = |bench: &mut Bench, child: &mut TaskContext| bench.validator.wait_begins(child);
+    assert_eq!(ordered(of_another), once, "of another task");
+    let over = |bench: &mut Bench, child: &mut TaskContext| {
+        bench.validator.wait_begins(&mut bench.task);
+        bench.validator.spawned(&mut bench.task);
+        let a = bench.lock("A");
+        acquire(bench, child, a);
+    };
+    assert_eq!(ordered(over), once, "acquired again after the wait was over");
+}
+
+#[test]
 fn a_join_orders_as_well() {
     let joined = |bench: &mut Bench, child: &mut TaskContext| {
         let mut other = bench.validator.start_task(TaskId(3), None);
