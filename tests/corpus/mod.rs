@@ -17,6 +17,7 @@ mod order;
 mod parking;
 mod parking_events;
 mod pins;
+mod quiet_waits;
 mod readers;
 mod robustness;
 mod rooms;
@@ -157,6 +158,7 @@ pub(crate) fn cases() -> impl Iterator<Item = &'static Case> {
         waits::CASES,
         messages::CASES,
         flows::CASES,
+        quiet_waits::CASES,
     ]
     .into_iter()
     .flatten()

@@ -187,6 +187,16 @@ pub fn idled() {
     }
 }
 
+/// Notes that the running thread has waited for something that other threads bring, or found it
+/// there already: what they did before it comes first in every run.
+#[doc(hidden)]
+#[inline]
+pub fn waited() {
+    if !state::is_off() {
+        messages::waited();
+    }
+}
+
 /// Notes that the running thread is about to wait for other threads behind its wrapper, which does
 /// not see the end of the wait.
 #[doc(hidden)]

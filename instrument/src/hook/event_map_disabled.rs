@@ -57,4 +57,8 @@ pub fn idled() {}
 
 #[doc(hidden)]
 #[inline(always)]
+pub fn waited() {}
+
+#[doc(hidden)]
+#[inline(always)]
 pub fn waits_unseen() {}

@@ -59,7 +59,7 @@ mod wait_for;
 pub use crate::lock::{AcquireOptions, CreationSite, Held, LockInfo, LockRef, Verdict};
 pub use event_map::EventMap;
 #[doc(hidden)]
-pub use event_map::{idled, waits_unseen};
+pub use event_map::{idled, waited, waits_unseen};
 pub(crate) use key::ClassKey;
 pub use lock_map::LockMap;
 #[doc(hidden)]

@@ -2,7 +2,7 @@
 
 use super::once::Once;
 use super::real;
-use crate::hook::OwnedLockMap;
+use crate::hook::{self, OwnedLockMap};
 
 impl Once {
     /// Returns a [`Once`] that has run already.
@@ -31,6 +31,7 @@ impl Once {
             let _running = self.identity.initialise(&Self::INFO);
             self.inner.wait();
         }
+        hook::waited();
     }
 
     /// Waits until an initialisation has run, whatever happened to earlier ones.
@@ -45,5 +46,6 @@ impl Once {
             let _running = self.identity.initialise(&Self::INFO);
             self.inner.wait_force();
         }
+        hook::waited();
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{self, OnceState};
 
-use crate::hook::{LockInfo, LockRef, OwnedLockMap, Tracked};
+use crate::hook::{self, LockInfo, LockRef, OwnedLockMap, Tracked};
 
 /// [`std::sync::Once`], validated.
 ///
@@ -96,6 +96,7 @@ impl Once {
             let _running = self.identity.initialise(&Self::INFO);
             self.inner.wait();
         }
+        hook::waited();
     }
 
     /// Waits until an initialisation has run, whatever happened to earlier ones.
@@ -109,6 +110,7 @@ impl Once {
             let _running = self.identity.initialise(&Self::INFO);
             self.inner.wait_force();
         }
+        hook::waited();
     }
 }
 

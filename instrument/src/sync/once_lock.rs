@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync;
 
-use crate::hook::{LockInfo, LockRef, OwnedLockMap, Tracked};
+use crate::hook::{self, LockInfo, LockRef, OwnedLockMap, Tracked};
 
 /// [`std::sync::OnceLock`], validated.
 ///
@@ -52,11 +52,15 @@ impl<T> OnceLock<T> {
     /// If it is called from inside the initialisation and `LOCKDEP_ON_DEADLOCK` is `panic`.
     #[track_caller]
     pub fn wait(&self) -> &T {
-        if let Some(value) = self.inner.get() {
-            return value;
-        }
-        let _running = self.identity.initialise(&Self::INFO);
-        self.inner.wait()
+        // No closure: the place of a closure would stand for the caller's.
+        let value = if let Some(value) = self.inner.get() {
+            value
+        } else {
+            let _running = self.identity.initialise(&Self::INFO);
+            self.inner.wait()
+        };
+        hook::waited();
+        value
     }
 
     /// Puts `value` into an empty cell, after waiting for an initialisation that is under way.

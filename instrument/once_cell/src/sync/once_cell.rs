@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use lockdep::hook::{LockInfo, OwnedLockMap};
+use lockdep::hook::{self, LockInfo, OwnedLockMap};
 use real_once_cell::sync as real;
 
 /// [`real_once_cell::sync::OnceCell`], validated; every method behaves as its twin does.
@@ -41,11 +41,15 @@ impl<T> OnceCell<T> {
     /// If it is called from inside the initialisation and `LOCKDEP_ON_DEADLOCK` is `panic`.
     #[track_caller]
     pub fn wait(&self) -> &T {
-        if let Some(value) = self.inner.get() {
-            return value;
-        }
-        let _running = self.identity.initialise(&Self::INFO);
-        self.inner.wait()
+        // No closure: the place of a closure would stand for the caller's.
+        let value = if let Some(value) = self.inner.get() {
+            value
+        } else {
+            let _running = self.identity.initialise(&Self::INFO);
+            self.inner.wait()
+        };
+        hook::waited();
+        value
     }
 
     /// Returns the value through an exclusive borrow, if there is one.
