@@ -201,8 +201,9 @@ fn field(context: &Context) -> Result<(), String> {
         Some("packed") => context.run("bash", &["tests/field/packed/run.sh"]),
         Some("consumers") => context.run("bash", &["tests/field/consumers/run.sh"]),
         Some("tutorial") => context.run("bash", &["tests/field/tutorial/run.sh"]),
+        Some("systems") => context.run("bash", &["tests/field/systems/run.sh"]),
         Some(other) => Err(format!(
-            "`{}` is not one of known-bugs, hangs, crates, matrix, overlays, packed, consumers, tutorial",
+            "`{}` is not one of known-bugs, hangs, crates, matrix, overlays, packed, consumers, tutorial, systems",
             other.escape_debug()
         )),
         None => {
@@ -212,7 +213,8 @@ fn field(context: &Context) -> Result<(), String> {
             context.cargo(&run("stand_in_matrix"))?;
             context.run("bash", &["tests/field/packed/run.sh"])?;
             context.run("bash", &["tests/field/consumers/run.sh"])?;
-            context.run("bash", &["tests/field/tutorial/run.sh"])
+            context.run("bash", &["tests/field/tutorial/run.sh"])?;
+            context.run("bash", &["tests/field/systems/run.sh"])
         }
     }
 }
