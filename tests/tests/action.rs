@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use lockdep_tests::command_line::root;
+use lockdep_tests::command_line::{binary, root, target_directory};
 
 /// A program that notes how it was called, and ends with the code in the file `code`.
 const STAND_IN: &str = "#!/usr/bin/env bash
@@ -92,4 +92,30 @@ fn no_input_is_pasted_into_a_script() {
             .collect();
         assert!(pasted.is_empty() && text.contains("run: "), "{file}: {pasted:?}");
     }
+}
+
+/// From `init` to the page in a browser, as `tests/field/packed/run.sh` does it with the packed
+/// files; here with the command line of this checkout.
+#[test]
+fn a_new_project_goes_through_the_steps_of_the_action_to_its_page() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let mut script = Command::new("bash");
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if ["LOCKDEP", "CARGO_LOCKDEP", "GITHUB_"].iter().any(|ours| text.starts_with(ours)) {
+            script.env_remove(&name);
+        }
+    }
+    let path = std::env::var("PATH").unwrap_or_default();
+    let programs = binary().parent().expect("in a folder");
+    let ended = script
+        .arg(root().join("tests/field/packed/project.sh"))
+        .arg(folder.path())
+        .env("PATH", format!("{}:{path}", programs.display()))
+        .env("CARGO_TARGET_DIR", target_directory())
+        .env("CARGO_NET_OFFLINE", "true")
+        .output()
+        .expect("bash starts");
+    let said = [ended.stdout, ended.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
+    assert!(ended.status.success() && said.contains("the project is done"), "{said}");
 }

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # A person with Rust and no clone: packs everything, installs cargo-lockdep from the packed files into an empty home,
-# and runs with it what README shows first, then `init` and `test` on a new project. Needs the registry.
+# and runs with it what README shows first. A new project then gets `init`, `test`, the CI recipe and the page in a
+# browser; the test suite runs this last part by itself. Needs the registry.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
+root=$PWD
 
 say() { printf '\n== %s\n' "$*"; }
 fail() { printf 'packed: %s\n' "$*" >&2; exit 1; }
@@ -40,7 +42,7 @@ rm -rf "$home/build"
 export PATH="$CARGO_HOME/bin:$PATH"
 
 say "README's first command"
-readme="$OLDPWD/README.md"
+readme="$root/README.md"
 command=$(sed -n '/^## See it/,/^## /p' "$readme" | sed -n '/^```sh$/,/^```$/p' | grep -E '^cargo lockdep ' | head -n 1)
 [ -n "$command" ] || fail "README shows no command under 'See it'"
 printf '+ %s\n' "$command"
@@ -50,22 +52,6 @@ tail -n 4 "$home/stderr"
 [ "$code" = 3 ] || fail "it ended with $code instead of 3: $(tail -n 40 "$home/stderr")"
 grep -q '^error\[LD0003\]' "$home/stderr" || fail "it did not report LD0003"
 
-say "a project of one's own"
-cargo new --quiet --lib "$home/mine"
-cd "$home/mine"
-cat >src/lib.rs <<'RUST'
-use std::sync::Mutex;
-static A: Mutex<u8> = Mutex::new(0);
-static B: Mutex<u8> = Mutex::new(0);
-#[test]
-fn one_way() { let _a = A.lock().unwrap(); let _b = B.lock().unwrap(); }
-#[test]
-fn the_other_way() { let _b = B.lock().unwrap(); let _a = A.lock().unwrap(); }
-RUST
-cargo lockdep init
-code=0
-cargo lockdep test --lib -- --test-threads=1 2>"$home/stderr" || code=$?
-tail -n 4 "$home/stderr"
-[ "$code" = 3 ] || fail "the inversion ended with $code instead of 3"
+bash "$root/tests/field/packed/project.sh" "$home"
 
 say "done"
