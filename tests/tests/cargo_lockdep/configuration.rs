@@ -83,6 +83,25 @@ fn a_mistake_is_named_by_line_and_stops_the_run_before_anything_is_built() {
     }
 }
 
+/// Cargo warns of such a name and runs everything else, so a typo would go unseen.
+#[test]
+fn a_package_to_skip_that_is_not_there_stops_the_run_before_anything_is_built() {
+    let folder = folder();
+    let at = folder.path();
+    write(at, "Cargo.toml", "[workspace]\nmembers = [\"kept\", \"benches\"]\nresolver = \"3\"\n");
+    for name in ["kept", "benches"] {
+        let manifest = format!("[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n");
+        write(at, &format!("{name}/Cargo.toml"), &manifest);
+        write(at, &format!("{name}/src/lib.rs"), "");
+    }
+    write(at, ".config/lockdep.toml", "[profile.default]\nskip = ['bench*', 'bences']\n");
+    let ended = run(at, &["test", "--offline"]);
+    assert_ended(&ended, "exit 2");
+    let expected = ".config/lockdep.toml:2: `skip` names `bences`, which is no package of the workspace; the nearest one is `benches`";
+    assert!(ended.stderr.contains(expected), "{}", ended.stderr);
+    assert!(!at.join("target").exists(), "nothing was built");
+}
+
 #[test]
 fn init_writes_a_file_that_holds_and_show_config_says_from_where() {
     let folder = folder();

@@ -70,6 +70,8 @@ pub(crate) struct Project {
     pub(crate) workspace_root: PathBuf,
     /// The workspace, its packages, and what they depend on by path.
     pub(crate) directories: Vec<PathBuf>,
+    /// The names of the workspace's packages.
+    pub(crate) packages: Vec<String>,
 }
 
 impl Project {
@@ -91,7 +93,8 @@ impl Project {
         let target = one_target(options, toolchain)?;
         let directories = metadata.directories();
         let workspace_root = metadata.workspace_root;
-        Ok(Self { target, base: target_directory.join("lockdep"), workspace_root, directories })
+        let packages = metadata.packages.into_iter().map(|package| package.name).collect();
+        Ok(Self { target, base: target_directory.join("lockdep"), workspace_root, directories, packages })
     }
 }
 

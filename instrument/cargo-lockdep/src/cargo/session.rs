@@ -67,6 +67,7 @@ impl Session {
         let options = CargoOptions::parse(cargo_args)?;
         let toolchain = Toolchain::in_directory(directory)?;
         let project = Project::find(directory, &options, &toolchain)?;
+        settings.check_skipped(&project.packages)?;
         Ok(Self { settings, ..Self::with(toolchain, project, directory, &options)? })
     }
 
@@ -94,7 +95,7 @@ impl Session {
         directory: &Path,
         options: &CargoOptions,
     ) -> Result<Self> {
-        let Project { target, base, workspace_root, directories } = project;
+        let Project { target, base, workspace_root, directories, packages: _ } = project;
         let runtime = runtime::ready(&base, &toolchain, &target, options.offline)?;
         let directory = directory.to_owned();
         let given_from = input::current_directory()?;

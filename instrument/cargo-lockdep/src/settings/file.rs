@@ -1,6 +1,7 @@
 //! Reading `.config/lockdep.toml`: what is wrong in it gets the line, and the nearest name.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 
 use lockdep_report::policy::Deny;
@@ -42,8 +43,8 @@ impl File {
     pub(crate) fn parse(text: &str, name: &str) -> Result<Self> {
         let reader = Reader { text, name };
         let table = DeTable::parse(text).map_err(|error| {
-            let at = error.span().map_or(0, |span| span.start);
-            reader.error(at, error.message())
+            let span = error.span().unwrap_or(0..0);
+            reader.malformed(span, error.message().trim())
         })?;
         let mut file = Self::default();
         for (key, value) in table.get_ref() {
@@ -73,6 +74,24 @@ impl Reader<'_> {
 
     fn error(&self, at: usize, message: &str) -> Error {
         Error::new(format_args!("{}:{}: {}", self.name, self.line(at), message.trim()))
+    }
+
+    /// What is no TOML. A mistaken key on the line is the likelier reason, so it is named first.
+    fn malformed(&self, span: Range<usize>, message: &str) -> Error {
+        let at = span.start;
+        let line = self.text.lines().nth(self.line(at) - 1).unwrap_or_default();
+        let key = line.split_once('=').map_or("", |(key, _)| key.trim());
+        let near = keys::nearest(key, keys::KEYS.iter().map(|key| key.name));
+        match near.filter(|_| keys::find(key).is_none()) {
+            Some(_) => self.unknown(at, "key", key, keys::KEYS.iter().map(|key| key.name)),
+            // The words that it is about, such as a key that stands there twice.
+            None => match self.text.get(span).map(str::trim) {
+                Some(words) if !words.is_empty() && !words.contains('\n') => {
+                    self.error(at, &format!("{message}: `{words}`"))
+                }
+                _ => self.error(at, message),
+            },
+        }
     }
 
     fn unknown<'k>(&self, at: usize, what: &str, name: &str, known: impl Iterator<Item = &'k str>) -> Error {
@@ -170,7 +189,9 @@ mod tests {
         }
         assert!(error("[profile.ci]\ndeny = 'all'").starts_with("f.toml:2: "), "{}", error("[x]"));
         assert!(error("[profile.ci]\ndeny = ").starts_with("f.toml:2: "));
-        assert!(error("[profile.ci]\na = 1\na = 2").starts_with("f.toml:3: "));
+        assert_eq!(error("[profile.ci]\na = 1\na = 2"), "f.toml:3: duplicate key: `a`");
+        let expected = "f.toml:2: `denny` is not a key of this file; the nearest known one is `deny`";
+        assert_eq!(error("[profile.ci]\ndenny = "), expected);
         assert!(error("[profile.ci]\nzebra = 1").ends_with(
             "the known ones are deny, settle, timeout, hang-after, hang-signal, suspects, exceptions, order, overlays, features, skip"
         ));

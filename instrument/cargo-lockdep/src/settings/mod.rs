@@ -216,6 +216,24 @@ impl Settings {
         words.iter().cloned().chain(added).chain(rest.iter().cloned()).collect()
     }
 
+    /// Whether each package to skip is in the workspace: cargo would only warn, and run the others.
+    ///
+    /// # Errors
+    ///
+    /// If one is not; the nearest name is the likeliest one.
+    pub(crate) fn check_skipped(&self, packages: &[String]) -> Result<()> {
+        let is_unknown = |name: &&String| !packages.contains(name) && !name.contains(['*', '?', '[', '@']);
+        let Some(name) = self.names("skip").iter().find(is_unknown) else { return Ok(()) };
+        let origin = self.values.get("skip").map_or("", |setting| &setting.origin);
+        let remedy = match keys::nearest(name, packages.iter().map(String::as_str)) {
+            Some(near) => format!("the nearest one is `{near}`"),
+            None => format!("its packages are {}", packages.join(", ")),
+        };
+        Err(Error::new(format_args!(
+            "{origin}: `skip` names `{name}`, which is no package of the workspace; {remedy}"
+        )))
+    }
+
     /// The variables that reach the watched programs, where the user has not set them.
     pub(crate) fn variables(&self) -> Vec<(&'static str, OsString)> {
         let given = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
