@@ -26,6 +26,12 @@ pub(super) const CASES: &[Case] = &[
         slept_disconnection,
     ),
     Case::new(
+        "slept_unseen_message",
+        Want::Excepted,
+        "a message of a channel that lockdep does not see orders: a named limit, a wrong error",
+        slept_unseen_message,
+    ),
+    Case::new(
         "slept_barrier",
         Want::Silent,
         "a barrier whose last party does not wait orders",
@@ -111,6 +117,19 @@ fn slept_disconnection() {
     });
     thread::sleep(FASTER);
     assert!(receiver.recv().is_err(), "the sender was dropped");
+    join_under(&STATE, worker);
+}
+
+/// The channel is std's own, as one of another crate would be.
+fn slept_unseen_message() {
+    static STATE: Mutex<u8> = Mutex::new(1);
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let worker = thread::spawn(move || {
+        drop(STATE.lock().unwrap());
+        sender.send(()).unwrap();
+    });
+    thread::sleep(FASTER);
+    receiver.recv().unwrap();
     join_under(&STATE, worker);
 }
 
